@@ -1,0 +1,157 @@
+//! The image datasets that come as four IDX files, and where those files may lie.
+
+use crate::{DataError, Locate};
+use std::{
+    env,
+    path::{Path, PathBuf},
+};
+
+/// The four files of every collection, without `.gz`; the digest of a collection runs over them in this order.
+pub(crate) const STEMS: [&str; 4] =
+    ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
+
+/// A published set of four IDX files.
+pub(crate) struct Collection {
+    pub(crate) name: &'static str,
+    /// Where `{stem}.gz` is to be had; ends with a slash.
+    pub(crate) base_url: String,
+    /// How to know the four files, in the order of [`STEMS`].
+    pub(crate) checks: [Check; 4],
+    /// The first training labels: they tell the collections apart, which share their file names.
+    pub(crate) opening: [u8; 10],
+}
+
+/// A published SHA-256.
+pub(crate) enum Check {
+    /// Of the uncompressed file, since its archives differ from mirror to mirror.
+    Content(String),
+    /// Of the gzip archive.
+    Archive(String),
+}
+
+/// The folders to look into.
+pub(crate) struct Places {
+    pub(crate) explicit: Option<PathBuf>,
+    pub(crate) environment: Option<PathBuf>,
+    /// Kiln's folder in the user's cache directory.
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// MNIST and Fashion-MNIST.
+pub(crate) fn collections() -> [Collection; 2] {
+    let mnist = [
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ];
+    // As TensorFlow Datasets publishes them.
+    let fashion = [
+        "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
+        "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
+        "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073",
+        "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5",
+    ];
+    [
+        Collection {
+            name: "mnist",
+            base_url: "https://ossci-datasets.s3.amazonaws.com/mnist/".into(),
+            checks: mnist.map(|digest| Check::Content(digest.into())),
+            opening: [5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
+        },
+        Collection {
+            name: "fashion-mnist",
+            base_url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/".into(),
+            checks: fashion.map(|digest| Check::Archive(digest.into())),
+            opening: [9, 0, 0, 3, 0, 2, 7, 2, 5, 5],
+        },
+    ]
+}
+
+impl Places {
+    pub(crate) fn of(locate: &Locate) -> Self {
+        Self {
+            explicit: locate.data_dir.clone(),
+            environment: env::var_os("KILN_DATA_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from),
+            cache: dirs::cache_dir().map(|dir| dir.join("kiln")),
+        }
+    }
+
+    /// The first folder that holds all four files of `name`, with these files.
+    pub(crate) fn find(&self, name: &str) -> Option<(PathBuf, [PathBuf; 4])> {
+        let own = |dir: &PathBuf| [dir.join(name), dir.clone()];
+        // An explicit folder rules out every other place: a misspelt path must not be answered with other files.
+        let folders: Vec<PathBuf> = match &self.explicit {
+            Some(dir) => own(dir).into(),
+            None => {
+                let environment = self.environment.iter().flat_map(own);
+                environment.chain(self.cache.iter().map(|dir| dir.join(name))).collect()
+            }
+        };
+        folders.into_iter().find_map(|dir| all_files(&dir).ok().map(|files| (dir, files)))
+    }
+}
+
+/// The path of each of the four files in `dir`, plain before compressed, as far as they are there.
+pub(crate) fn files_in(dir: &Path) -> [Option<PathBuf>; 4] {
+    STEMS.map(|stem| {
+        // Some mirrors write `train-images.idx3-ubyte`.
+        let dotted = stem.replace("-idx", ".idx");
+        let names = [stem.to_string(), format!("{stem}.gz"), dotted.clone(), format!("{dotted}.gz")];
+        names.iter().map(|name| dir.join(name)).find(|path| path.is_file())
+    })
+}
+
+/// The path of each of the four files in `dir`.
+pub(crate) fn all_files(dir: &Path) -> Result<[PathBuf; 4], DataError> {
+    match files_in(dir) {
+        [Some(a), Some(b), Some(c), Some(d)] => Ok([a, b, c, d]),
+        found => {
+            let missing: Vec<&str> =
+                STEMS.iter().zip(&found).filter(|(_, path)| path.is_none()).map(|(stem, _)| *stem).collect();
+            Err(DataError::MissingIdxFiles { dir: dir.into(), missing: missing.join(", ") })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn fill(dir: &Path, suffix: &str) {
+        fs::create_dir_all(dir).unwrap();
+        STEMS.iter().for_each(|stem| fs::write(dir.join(format!("{stem}{suffix}")), "x").unwrap());
+    }
+
+    #[test]
+    fn places_are_tried_in_order() {
+        let root = tempfile::tempdir().unwrap();
+        let at = |name: &str| root.path().join(name);
+        let places = |explicit: Option<&str>| Places {
+            explicit: explicit.map(at),
+            environment: Some(at("env")),
+            cache: Some(at("cache")),
+        };
+        assert!(places(None).find("mnist").is_none());
+        fill(&at("cache/mnist"), ".gz");
+        assert_eq!(places(None).find("mnist").unwrap().0, at("cache/mnist"));
+        fill(&at("env"), ".gz");
+        assert_eq!(places(None).find("mnist").unwrap().0, at("env"));
+        fill(&at("env/mnist"), "");
+        assert_eq!(places(None).find("mnist").unwrap().0, at("env/mnist"));
+        assert!(places(Some("explicit")).find("mnist").is_none());
+        fill(&at("explicit"), "");
+        assert_eq!(places(Some("explicit")).find("mnist").unwrap().0, at("explicit"));
+    }
+
+    #[test]
+    fn the_missing_files_are_listed() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), ".gz");
+        fs::remove_file(dir.path().join("t10k-images-idx3-ubyte.gz")).unwrap();
+        fs::rename(dir.path().join("train-labels-idx1-ubyte.gz"), dir.path().join("train-labels.idx1-ubyte")).unwrap();
+        let error = all_files(dir.path()).unwrap_err();
+        assert!(matches!(error, DataError::MissingIdxFiles { missing, .. } if missing == "t10k-images-idx3-ubyte"));
+    }
+}

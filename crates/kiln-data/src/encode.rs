@@ -1,0 +1,350 @@
+//! The translation of tables into numbers, fitted once and repeated on new files.
+
+use crate::{
+    Column, DataError, Examples, Table,
+    examples::check_finite,
+    table::{abridged, is_missing, number},
+    vocabulary::Lookup,
+};
+use serde::{Deserialize, Serialize};
+
+mod fit;
+
+/// How one column becomes features.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum EncodedColumn {
+    /// One feature: (value − `mean`) / `scale`.
+    Numeric {
+        /// The column.
+        name: String,
+        /// The mean over the training rows, or 0 when nothing is standardised.
+        mean: f64,
+        /// The population standard deviation over the training rows; 1 for a constant column, or when nothing is
+        /// standardised.
+        scale: f64,
+    },
+    /// One feature for each category: 1 where the cell is that category, else 0.
+    Categorical {
+        /// The column.
+        name: String,
+        /// The categories in order.
+        categories: Vec<String>,
+    },
+}
+
+/// The column to predict.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The column.
+    pub name: String,
+    /// The texts of the classes in the order of their indices: by value when all are numbers, else by letters.
+    pub classes: Vec<String>,
+}
+
+/// A translation of tables with certain columns into rows of features, as a saved model needs it for new files.
+///
+/// Columns of numbers become one feature each, standardised if asked for; columns of text become one feature for each
+/// category, *all* of them and not standardised (so that the features of a column add up to 1, as an intercept does).
+///
+/// ```
+/// use kiln_data::{Encoder, Table};
+///
+/// let table = Table::parse("pets.csv", "weight,colour,kind\n4,red,cat\n6,grey,cat\n20,red,dog\n")?;
+/// let encoder = Encoder::fit(&table, Some("kind"), &[0, 1, 2], true)?;
+/// assert_eq!(encoder.feature_names(), ["weight", "colour=grey", "colour=red"]);
+///
+/// let new = Table::parse("new.csv", "colour,weight\ngrey,10\n")?;
+/// assert_eq!(encoder.encode_inputs(&new)?, [0.0, 1.0, 0.0]);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Encoder {
+    columns: Vec<EncodedColumn>,
+    target: Option<Target>,
+}
+
+impl EncodedColumn {
+    /// The column.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Numeric { name, .. } | Self::Categorical { name, .. } => name,
+        }
+    }
+
+    /// The number of features that the column becomes.
+    pub fn width(&self) -> usize {
+        match self {
+            Self::Numeric { .. } => 1,
+            Self::Categorical { categories, .. } => categories.len(),
+        }
+    }
+
+    fn feature_names(&self) -> Vec<String> {
+        match self {
+            Self::Numeric { name, .. } => vec![name.clone()],
+            Self::Categorical { name, categories } => {
+                categories.iter().map(|category| format!("{name}={category}")).collect()
+            }
+        }
+    }
+
+    /// Fills in the features of `cells`, at `offset` in every row of `width` inputs.
+    fn encode(
+        &self,
+        table: &Table,
+        column: &Column,
+        inputs: &mut [f64],
+        offset: usize,
+        width: usize,
+    ) -> Result<(), DataError> {
+        let rows = inputs.chunks_exact_mut(width).zip(column.cells()).enumerate();
+        match self {
+            Self::Numeric { mean, scale, .. } => {
+                for (row, (input, cell)) in rows {
+                    let value = number(cell).ok_or_else(|| text_in_numeric(table, column, row))?;
+                    input[offset] = (value - mean) / scale;
+                }
+            }
+            Self::Categorical { categories, .. } => {
+                let lookup = Lookup::new(categories);
+                for (row, (input, cell)) in rows {
+                    let category = lookup.find(cell).ok_or_else(|| unknown(table, column, row, categories))?;
+                    input[offset + category] = 1.0;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Encoder {
+    /// How each column is encoded, in the order of the features.
+    pub fn columns(&self) -> &[EncodedColumn] {
+        &self.columns
+    }
+
+    /// The column to predict, unless the encoder makes inputs only.
+    pub fn target(&self) -> Option<&Target> {
+        self.target.as_ref()
+    }
+
+    /// The names of the classes; none without a target.
+    pub fn class_names(&self) -> &[String] {
+        self.target.as_ref().map_or(&[], |target| &target.classes)
+    }
+
+    /// The number of features.
+    pub fn features(&self) -> usize {
+        self.columns.iter().map(EncodedColumn::width).sum()
+    }
+
+    /// The names of the features: the column's, or `column=category`.
+    pub fn feature_names(&self) -> Vec<String> {
+        self.columns.iter().flat_map(EncodedColumn::feature_names).collect()
+    }
+
+    /// The mean and scale of each feature, (0, 1) for those that are not standardised.
+    pub fn scaling(&self) -> Vec<(f64, f64)> {
+        let scaling = |column: &EncodedColumn| match column {
+            EncodedColumn::Numeric { mean, scale, .. } => vec![(*mean, *scale)],
+            EncodedColumn::Categorical { categories, .. } => vec![(0.0, 1.0); categories.len()],
+        };
+        self.columns.iter().flat_map(scaling).collect()
+    }
+
+    /// All rows of `table` with their classes.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`encode_inputs`](Self::encode_inputs), [`DataError::NoTarget`], [`DataError::UnknownTarget`], and
+    /// [`DataError::UnknownCategory`] for an unknown class.
+    pub fn encode(&self, table: &Table) -> Result<Examples, DataError> {
+        let target = self.target.as_ref().ok_or(DataError::NoTarget)?;
+        let column = table.target(&target.name)?;
+        check_missing(table, &[column])?;
+        let lookup = Lookup::new(&target.classes);
+        let class = |(row, cell): (usize, &String)| {
+            lookup.find(cell).ok_or_else(|| unknown(table, column, row, &target.classes))
+        };
+        let targets = column.cells().iter().enumerate().map(class).collect::<Result<_, _>>()?;
+        Examples::new(self.encode_inputs(table)?, targets, self.feature_names(), target.classes.clone())
+    }
+
+    /// The features of all rows of `table`, row after row; it needs no target column.
+    ///
+    /// Columns are found by name; others than those fitted are ignored.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::MissingColumn`], [`DataError::MissingValues`], [`DataError::TextInNumeric`],
+    /// [`DataError::UnknownCategory`], and [`DataError::NonFinite`] when a value overflows by its scale.
+    pub fn encode_inputs(&self, table: &Table) -> Result<Vec<f64>, DataError> {
+        let find = |encoded: &EncodedColumn| {
+            table.column(encoded.name()).ok_or_else(|| DataError::MissingColumn {
+                file: table.file().into(),
+                column: encoded.name().into(),
+                columns: table.column_list(),
+            })
+        };
+        let columns = self.columns.iter().map(find).collect::<Result<Vec<_>, _>>()?;
+        check_missing(table, &columns)?;
+        let width = self.features();
+        let mut inputs = vec![0.0; table.len() * width];
+        let mut offset = 0;
+        for (encoded, column) in self.columns.iter().zip(columns) {
+            encoded.encode(table, column, &mut inputs, offset, width)?;
+            offset += encoded.width();
+        }
+        check_finite(&inputs, &self.feature_names())?;
+        Ok(inputs)
+    }
+}
+
+/// Refuses missing cells in `columns`, naming the first of them in the order of the lines.
+fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), DataError> {
+    const SHOWN: usize = 5;
+    let missing = |row: &usize| columns.iter().filter(|column| is_missing(&column.cells()[*row])).count();
+    let count: usize = (0..table.len()).map(|row| missing(&row)).sum();
+    if count == 0 {
+        return Ok(());
+    }
+    let places = (0..table.len()).flat_map(|row| {
+        let columns = columns.iter().filter(move |column| is_missing(&column.cells()[row]));
+        columns.map(move |column| format!("line {} column '{}'", table.line(row), column.name()))
+    });
+    let mut first = places.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if count > SHOWN {
+        first += ", …";
+    }
+    Err(DataError::MissingValues { file: table.file().into(), count, first })
+}
+
+fn text_in_numeric(table: &Table, column: &Column, row: usize) -> DataError {
+    DataError::TextInNumeric {
+        file: table.file().into(),
+        line: table.line(row),
+        column: column.name().into(),
+        cell: column.cells()[row].clone(),
+    }
+}
+
+fn unknown(table: &Table, column: &Column, row: usize, known: &[String]) -> DataError {
+    DataError::UnknownCategory {
+        file: table.file().into(),
+        line: table.line(row),
+        column: column.name().into(),
+        cell: column.cells()[row].clone(),
+        known: abridged(known.iter().map(String::as_str)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{BREAST_CANCER_TARGET, Dataset, breast_cancer};
+
+    const PETS: &str = "weight,colour,kind\n4,red,cat\n6,grey,cat\n20,red,dog\n";
+
+    fn table(text: &str) -> Table {
+        Table::parse("test.csv", text).unwrap()
+    }
+
+    fn pets(standardize: bool) -> Encoder {
+        Encoder::fit(&table(PETS), Some("kind"), &[0, 1], standardize).unwrap()
+    }
+
+    #[test]
+    fn numbers_are_standardised_and_texts_are_not() {
+        let examples = pets(true).encode(&table(PETS)).unwrap();
+        assert_eq!(examples.feature_names(), ["weight", "colour=grey", "colour=red"]);
+        // Mean 5 and deviation 1 of the training rows 0 and 1.
+        assert_eq!(examples.inputs(), [-1.0, 0.0, 1.0, 1.0, 1.0, 0.0, 15.0, 0.0, 1.0]);
+        assert_eq!(examples.targets(), [0, 0, 1]);
+        assert_eq!(examples.class_names(), ["cat", "dog"]);
+        assert_eq!(pets(true).scaling(), [(5.0, 1.0), (0.0, 1.0), (0.0, 1.0)]);
+        assert_eq!(pets(false).encode(&table(PETS)).unwrap().row(2), [20.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn values_agree_with_an_independent_computation() {
+        let table = breast_cancer();
+        let rows: Vec<usize> = (0..569).collect();
+        let examples = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &rows, true).unwrap().encode(&table).unwrap();
+        // The first row, computed with Python's csv and math.fsum.
+        for (feature, expected) in
+            [(0, 1.0970639814699839), (3, 0.9843749048031144), (9, 2.255746885296271), (29, 1.9370146123781766)]
+        {
+            assert!((examples.row(0)[feature] - expected).abs() < 1e-12, "feature {feature}");
+        }
+        assert_eq!(examples.len(), 569);
+    }
+
+    #[test]
+    fn an_encoder_survives_json() {
+        let table = breast_cancer();
+        let rows: Vec<usize> = (0..569).step_by(3).collect();
+        for encoder in [pets(true), Encoder::fit(&table, None, &rows, true).unwrap()] {
+            let text = serde_json::to_string(&encoder).unwrap();
+            assert_eq!(serde_json::from_str::<Encoder>(&text).unwrap(), encoder);
+        }
+        let json = serde_json::to_value(pets(true)).unwrap();
+        assert_eq!(
+            json["columns"][0],
+            serde_json::json!({"kind": "numeric", "name": "weight", "mean": 5.0, "scale": 1.0})
+        );
+        assert_eq!(json["columns"][1]["categories"], serde_json::json!(["grey", "red"]));
+        assert_eq!(json["target"], serde_json::json!({"name": "kind", "classes": ["cat", "dog"]}));
+    }
+
+    #[test]
+    fn new_files_may_be_ordered_otherwise_and_hold_more() {
+        let new = table("note,colour,weight\nfat,grey,10\n");
+        assert_eq!(pets(true).encode_inputs(&new).unwrap(), [5.0, 1.0, 0.0]);
+        // A missing value in a column that is not used does no harm.
+        let new = table("note,colour,weight\n,red,5\n");
+        assert_eq!(pets(true).encode_inputs(&new).unwrap(), [0.0, 0.0, 1.0]);
+    }
+
+    #[test]
+    fn new_files_must_fit() {
+        let inputs = |text: &str| pets(true).encode_inputs(&table(text));
+        assert!(
+            matches!(inputs("weight,kind\n4,cat\n"), Err(DataError::MissingColumn { column, .. }) if column == "colour")
+        );
+        let message = inputs("weight,colour\n4,red\n5,blue\n").unwrap_err().to_string();
+        assert_eq!(message, "test.csv, line 3: 'blue' in column 'colour' is unknown to the encoder; known: grey, red");
+        let text = inputs("weight,colour\n4,red\nheavy,red\n");
+        assert!(matches!(text, Err(DataError::TextInNumeric { line: 3, cell, .. }) if cell == "heavy"));
+        assert!(matches!(inputs("weight,colour\n4,NA\n"), Err(DataError::MissingValues { count: 1, .. })));
+    }
+
+    #[test]
+    fn labels_need_a_known_target() {
+        let encode = |text: &str| pets(true).encode(&table(text));
+        assert!(matches!(encode("weight,colour\n4,red\n"), Err(DataError::UnknownTarget { .. })));
+        let bird = encode("weight,colour,kind\n4,red,bird\n");
+        assert!(matches!(bird, Err(DataError::UnknownCategory { column, line: 2, .. }) if column == "kind"));
+        let missing = encode("weight,colour,kind\n4,red,?\n");
+        assert!(matches!(missing, Err(DataError::MissingValues { count: 1, .. })));
+        let unlabelled = Encoder::fit(&table("x\n1\n2\n"), None, &[0, 1], false).unwrap();
+        assert!(unlabelled.class_names().is_empty());
+        assert!(matches!(unlabelled.encode(&table("x\n1\n")), Err(DataError::NoTarget)));
+    }
+
+    #[test]
+    fn one_class_may_be_spelt_as_several_numbers() {
+        let labels = table("x,y\n1,0\n2,1.0\n3,1\n");
+        let encoder = Encoder::fit(&labels, Some("y"), &[0, 1, 2], false).unwrap();
+        assert_eq!(encoder.encode(&labels).unwrap().targets(), [0, 1, 1]);
+    }
+
+    #[test]
+    fn a_damaged_scale_is_noticed() {
+        let text = serde_json::to_string(&pets(true)).unwrap().replace("\"scale\":1.0", "\"scale\":0.0");
+        let damaged: Encoder = serde_json::from_str(&text).unwrap();
+        assert!(
+            matches!(damaged.encode(&table(PETS)), Err(DataError::NonFinite { feature, .. }) if feature == "weight")
+        );
+    }
+}

@@ -1,0 +1,181 @@
+//! Dense labelled rows.
+
+use crate::{DataError, Dataset, Images, Supervised};
+use burn::tensor::{Device, Tensor, TensorData};
+
+/// Rows of real features, each with a class.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Examples {
+    inputs: Vec<f64>,
+    targets: Vec<usize>,
+    feature_names: Vec<String>,
+    class_names: Vec<String>,
+}
+
+impl Examples {
+    /// Rows of `feature_names.len()` ≥ 1 finite inputs, row after row, and one class index below `class_names.len()` each.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::NoFeatures`], [`DataError::Length`] when the inputs are not as many as the targets need,
+    /// [`DataError::TargetRange`] and [`DataError::NonFinite`].
+    pub fn new(
+        inputs: Vec<f64>,
+        targets: Vec<usize>,
+        feature_names: Vec<String>,
+        class_names: Vec<String>,
+    ) -> Result<Self, DataError> {
+        let (features, classes) = (feature_names.len(), class_names.len());
+        if features == 0 {
+            return Err(DataError::NoFeatures { file: "the set of examples".into() });
+        }
+        if inputs.len() != targets.len() * features {
+            return Err(DataError::Length { what: "inputs", expected: targets.len() * features, found: inputs.len() });
+        }
+        if let Some(row) = targets.iter().position(|target| *target >= classes) {
+            return Err(DataError::TargetRange { row, target: targets[row], classes });
+        }
+        check_finite(&inputs, &feature_names)?;
+        Ok(Self { inputs, targets, feature_names, class_names })
+    }
+
+    /// All inputs, row after row.
+    pub fn inputs(&self) -> &[f64] {
+        &self.inputs
+    }
+
+    /// The features of one row.
+    ///
+    /// # Panics
+    ///
+    /// When `row` is not below [`len`](Dataset::len).
+    pub fn row(&self, row: usize) -> &[f64] {
+        &self.inputs[row * self.features()..][..self.features()]
+    }
+
+    /// The class index of every row.
+    pub fn targets(&self) -> &[usize] {
+        &self.targets
+    }
+
+    /// The name of every feature.
+    pub fn feature_names(&self) -> &[String] {
+        &self.feature_names
+    }
+
+    /// The name of every class.
+    pub fn class_names(&self) -> &[String] {
+        &self.class_names
+    }
+
+    /// The number of features, at least 1.
+    pub fn features(&self) -> usize {
+        self.feature_names.len()
+    }
+
+    /// The number of classes.
+    pub fn classes(&self) -> usize {
+        self.class_names.len()
+    }
+
+    /// The given rows, in the given order, with the same features and classes.
+    ///
+    /// # Panics
+    ///
+    /// When a row is not below [`len`](Dataset::len).
+    pub fn subset(&self, rows: &[usize]) -> Self {
+        Self {
+            inputs: self.gather(rows),
+            targets: rows.iter().map(|row| self.targets[*row]).collect(),
+            feature_names: self.feature_names.clone(),
+            class_names: self.class_names.clone(),
+        }
+    }
+
+    fn gather(&self, rows: &[usize]) -> Vec<f64> {
+        rows.iter().flat_map(|row| self.row(*row)).copied().collect()
+    }
+}
+
+/// Refuses an infinite value or a NaN among rows of named features.
+pub(crate) fn check_finite(inputs: &[f64], feature_names: &[String]) -> Result<(), DataError> {
+    match inputs.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => {
+            let (row, feature) = (at / feature_names.len(), at % feature_names.len());
+            Err(DataError::NonFinite { row, feature: feature_names[feature].clone() })
+        }
+    }
+}
+
+impl Dataset for Examples {
+    type Batch = Supervised;
+
+    fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    fn batch(&self, rows: &[usize], device: &Device) -> Supervised {
+        let inputs = TensorData::new(self.gather(rows), [rows.len(), self.features()]);
+        let targets: Vec<i64> = rows.iter().map(|row| self.targets[*row] as i64).collect();
+        let targets = TensorData::new(targets, [rows.len(), 1]);
+        Supervised { inputs: Tensor::from_data(inputs, device), targets: Tensor::from_data(targets, device) }
+    }
+}
+
+impl From<&Images> for Examples {
+    /// Pixels in [0, 1] as features `p0`, `p1`, …, and classes called `0`, `1`, ….
+    fn from(images: &Images) -> Self {
+        Self {
+            inputs: images.bytes().iter().map(|pixel| f64::from(*pixel) / f64::from(images.max())).collect(),
+            targets: images.targets(),
+            feature_names: (0..images.dims()).map(|pixel| format!("p{pixel}")).collect(),
+            class_names: (0..images.classes()).map(|class| class.to_string()).collect(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(prefix: &str, n: usize) -> Vec<String> {
+        (0..n).map(|i| format!("{prefix}{i}")).collect()
+    }
+
+    #[test]
+    fn batches_hold_the_rows_asked_for() {
+        let inputs = vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.5];
+        let examples = Examples::new(inputs, vec![0, 1, 1], names("x", 2), names("c", 2)).unwrap();
+        let batch = examples.batch(&[2, 0], &Device::flex());
+        assert_eq!(batch.inputs.dims(), [2, 2]);
+        assert_eq!(batch.inputs.into_data().try_to_vec::<f32>().unwrap(), [5.0, 6.5, 1.0, 2.0]);
+        assert_eq!(batch.targets.into_data().convert::<i64>().try_to_vec::<i64>().unwrap(), [1, 0]);
+
+        let subset = examples.subset(&[1]);
+        assert_eq!((subset.inputs(), subset.targets(), subset.classes()), (&[3.0, 4.0][..], &[1][..], 2));
+    }
+
+    #[test]
+    fn wrong_parts_are_refused() {
+        let make = |inputs, targets, features| Examples::new(inputs, targets, names("x", features), names("c", 2));
+        assert!(matches!(make(vec![], vec![], 0), Err(DataError::NoFeatures { .. })));
+        assert!(matches!(make(vec![1.0; 3], vec![0, 1], 2), Err(DataError::Length { expected: 4, found: 3, .. })));
+        assert!(matches!(
+            make(vec![1.0; 4], vec![0, 2], 2),
+            Err(DataError::TargetRange { row: 1, target: 2, classes: 2 })
+        ));
+        let refused = make(vec![1.0, 2.0, 3.0, f64::NAN], vec![0, 1], 2);
+        assert!(matches!(refused, Err(DataError::NonFinite { row: 1, feature }) if feature == "x1"));
+    }
+
+    #[test]
+    fn images_become_examples() {
+        let images = Images::new(vec![0, 4, 8, 16], vec![2, 0], 1, 2, 16).unwrap();
+        let examples = Examples::from(&images);
+        assert_eq!(examples.inputs(), [0.0, 0.25, 0.5, 1.0]);
+        assert_eq!(examples.targets(), [2, 0]);
+        assert_eq!(examples.feature_names(), ["p0", "p1"]);
+        assert_eq!(examples.class_names(), ["0", "1", "2"]);
+    }
+}

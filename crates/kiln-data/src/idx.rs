@@ -1,0 +1,246 @@
+//! The IDX format of MNIST: big-endian 32-bit magic and sizes, then one byte a value; plain or gzip.
+
+use crate::{DataError, Dataset, Images, content::Content};
+use sha2::{Digest, Sha256};
+use std::path::Path;
+
+/// The magic number of three-axis `u8` files.
+const IMAGES: u32 = 0x0000_0803;
+/// The magic number of one-axis `u8` files.
+const LABELS: u32 = 0x0000_0801;
+/// No image file known is a hundredth of this; a header beyond it is noise.
+const MAX_BYTES: u64 = 1 << 32;
+
+/// An image file without its labels.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdxImages {
+    /// The number of images.
+    pub count: usize,
+    /// Pixels down.
+    pub height: usize,
+    /// Pixels across.
+    pub width: usize,
+    /// `count` × `height` × `width` bytes, image after image and row after row; 255 is white.
+    pub pixels: Vec<u8>,
+}
+
+/// Reads the images of `images` with the labels of `labels`; pixels go up to 255.
+///
+/// # Errors
+///
+/// Those of [`read_images`] and [`read_labels`], and [`DataError::CountMismatch`].
+pub fn read(images: &Path, labels: &Path) -> Result<Images, DataError> {
+    let (file, classes) = (read_images(images)?, read_labels(labels)?);
+    if file.count != classes.len() {
+        return Err(DataError::CountMismatch {
+            images: images.into(),
+            image_count: file.count,
+            labels: labels.into(),
+            label_count: classes.len(),
+        });
+    }
+    Images::new(file.pixels, classes, file.height, file.width, u8::MAX)
+}
+
+/// Reads an image file (magic `0x00000803`).
+///
+/// # Errors
+///
+/// A missing or unreadable file, damaged gzip, another magic number, a header with a size of 0 or beyond 4 GiB in all,
+/// fewer or more bytes than the header promises. Never reads, nor reserves memory for, more than the file holds.
+pub fn read_images(path: &Path) -> Result<IdxImages, DataError> {
+    let mut content = Content::open(path)?;
+    let [_, count, height, width] = header::<4>(path, &mut content, "images", IMAGES)?;
+    // Three 32-bit sizes multiply within 96 bits.
+    let bytes = u128::from(count) * u128::from(height) * u128::from(width);
+    let bytes = u64::try_from(bytes).ok().filter(|bytes| (1..=MAX_BYTES).contains(bytes));
+    let bytes = bytes.ok_or(DataError::IdxSizes { path: path.into(), count, height, width })?;
+    let pixels = payload(path, &mut content, bytes)?;
+    Ok(IdxImages { count: count as usize, height: height as usize, width: width as usize, pixels })
+}
+
+/// Reads a label file (magic `0x00000801`).
+///
+/// # Errors
+///
+/// A missing or unreadable file, damaged gzip, another magic number, fewer or more bytes than the header promises.
+pub fn read_labels(path: &Path) -> Result<Vec<u8>, DataError> {
+    let mut content = Content::open(path)?;
+    let [_, count] = header::<2>(path, &mut content, "labels", LABELS)?;
+    payload(path, &mut content, u64::from(count))
+}
+
+/// Feeds `digest` the uncompressed image file and label file that hold `images`.
+pub(crate) fn digest_files(digest: &mut Sha256, images: &Images) {
+    let words = [IMAGES, images.len() as u32, images.height() as u32, images.width() as u32];
+    words.iter().for_each(|word| digest.update(word.to_be_bytes()));
+    digest.update(images.bytes());
+    [LABELS, images.len() as u32].iter().for_each(|word| digest.update(word.to_be_bytes()));
+    digest.update(images.labels());
+}
+
+fn header<const WORDS: usize>(
+    path: &Path,
+    content: &mut Content,
+    kind: &'static str,
+    expected: u32,
+) -> Result<[u32; WORDS], DataError> {
+    let bytes = content.take(4 * WORDS as u64)?;
+    let mut words = [0; WORDS];
+    for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(4)) {
+        *word = chunk.iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
+    }
+    // A short file of another kind is told by its magic number, if it has one.
+    if bytes.len() >= 4 && words[0] != expected {
+        return Err(DataError::IdxMagic { path: path.into(), kind, expected, found: words[0] });
+    }
+    if bytes.len() < 4 * WORDS {
+        return Err(DataError::IdxHeader { path: path.into(), expected: 4 * WORDS, found: bytes.len() });
+    }
+    Ok(words)
+}
+
+fn payload(path: &Path, content: &mut Content, expected: u64) -> Result<Vec<u8>, DataError> {
+    let bytes = content.take(expected)?;
+    if (bytes.len() as u64) < expected {
+        return Err(DataError::IdxShort { path: path.into(), expected, found: bytes.len() as u64 });
+    }
+    // Reading on also makes gzip check its trailing checksum.
+    match content.take(1)?.is_empty() {
+        true => Ok(bytes),
+        false => Err(DataError::IdxTrailing { path: path.into(), expected }),
+    }
+}
+
+/// Makers of IDX files for tests.
+#[cfg(test)]
+pub(crate) mod fixtures {
+    use super::{IMAGES, LABELS};
+    use flate2::{Compression, write::GzEncoder};
+    use std::io::Write;
+
+    pub(crate) fn images_file(count: u32, height: u32, width: u32, pixels: &[u8]) -> Vec<u8> {
+        let mut file: Vec<u8> = [IMAGES, count, height, width].iter().flat_map(|word| word.to_be_bytes()).collect();
+        file.extend(pixels);
+        file
+    }
+
+    pub(crate) fn labels_file(labels: &[u8]) -> Vec<u8> {
+        let mut file: Vec<u8> = [LABELS, labels.len() as u32].iter().flat_map(|word| word.to_be_bytes()).collect();
+        file.extend(labels);
+        file
+    }
+
+    pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(bytes).unwrap();
+        encoder.finish().unwrap()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{fixtures::*, *};
+    use std::{fs, path::PathBuf};
+
+    struct Files(tempfile::TempDir);
+
+    impl Files {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn write(&self, name: &str, bytes: &[u8]) -> PathBuf {
+            let path = self.0.path().join(name);
+            fs::write(&path, bytes).unwrap();
+            path
+        }
+
+        fn images(&self, bytes: &[u8]) -> Result<IdxImages, DataError> {
+            read_images(&self.write("images", bytes))
+        }
+    }
+
+    #[test]
+    fn plain_and_compressed_files_read_alike() {
+        let files = Files::new();
+        let (images, labels) =
+            (images_file(2, 2, 3, &[0, 1, 2, 3, 4, 5, 250, 251, 252, 253, 254, 255]), labels_file(&[7, 3]));
+        let plain = read(&files.write("i", &images), &files.write("l", &labels)).unwrap();
+        // The name says nothing about compression.
+        let packed = read(&files.write("i.idx", &gzip(&images)), &files.write("l.gz", &gzip(&labels))).unwrap();
+        assert_eq!(plain, packed);
+        assert_eq!((plain.len(), plain.height(), plain.width(), plain.max(), plain.classes()), (2, 2, 3, 255, 8));
+        assert_eq!(plain.bytes()[6..], [250, 251, 252, 253, 254, 255]);
+        assert_eq!(plain.labels(), [7, 3]);
+
+        let mut digest = Sha256::new();
+        digest_files(&mut digest, &plain);
+        assert_eq!(digest.finalize(), Sha256::digest([images, labels].concat()));
+    }
+
+    #[test]
+    fn the_wrong_kind_of_file_is_named() {
+        let files = Files::new();
+        let error = files.images(&labels_file(&[1])).unwrap_err();
+        assert!(matches!(error, DataError::IdxMagic { expected: 0x803, found: 0x801, .. }));
+        assert!(error.to_string().contains("0x00000801, expected 0x00000803"), "{error}");
+        let labels = read_labels(&files.write("l", &images_file(1, 1, 1, &[0])));
+        assert!(matches!(labels, Err(DataError::IdxMagic { expected: 0x801, found: 0x803, .. })));
+    }
+
+    #[test]
+    fn counts_are_checked_against_the_bytes() {
+        let files = Files::new();
+        assert!(matches!(
+            files.images(&images_file(2, 2, 2, &[0; 7])),
+            Err(DataError::IdxShort { expected: 8, found: 7, .. })
+        ));
+        assert!(matches!(
+            files.images(&gzip(&images_file(2, 2, 2, &[0; 9]))),
+            Err(DataError::IdxTrailing { expected: 8, .. })
+        ));
+        assert!(matches!(
+            files.images(&images_file(1, 1, 1, &[])[..10]),
+            Err(DataError::IdxHeader { expected: 16, found: 10, .. })
+        ));
+        assert!(matches!(files.images(&[]), Err(DataError::IdxHeader { found: 0, .. })));
+        let (mut short, mut long) = (labels_file(&[1, 2, 3]), labels_file(&[1, 2, 3]));
+        short.pop();
+        long.push(4);
+        let labels = |bytes: &[u8]| read_labels(&files.write("l", bytes));
+        assert!(matches!(labels(&short), Err(DataError::IdxShort { expected: 3, found: 2, .. })));
+        assert!(matches!(labels(&long), Err(DataError::IdxTrailing { expected: 3, .. })));
+    }
+
+    #[test]
+    fn a_truncated_archive_is_told_from_a_short_file() {
+        let files = Files::new();
+        let pixels: Vec<u8> = (0..400u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let packed = gzip(&images_file(4, 10, 10, &pixels));
+        assert!(matches!(files.images(&packed[..packed.len() / 2]), Err(DataError::TruncatedGzip { .. })));
+        // All the pixels are there, but not the checksum.
+        assert!(matches!(files.images(&packed[..packed.len() - 4]), Err(DataError::TruncatedGzip { .. })));
+    }
+
+    #[test]
+    fn absurd_sizes_are_refused_without_reserving_memory() {
+        let files = Files::new();
+        let huge = files.images(&images_file(u32::MAX, u32::MAX, u32::MAX, &[0; 4]));
+        assert!(matches!(huge, Err(DataError::IdxSizes { .. })));
+        assert!(matches!(files.images(&images_file(3, 0, 28, &[])), Err(DataError::IdxSizes { height: 0, .. })));
+        assert!(matches!(files.images(&images_file(0, 28, 28, &[])), Err(DataError::IdxSizes { count: 0, .. })));
+        // Within the limit, yet far beyond the file.
+        let promised = files.images(&images_file(4_000_000, 32, 32, &[0; 4]));
+        assert!(matches!(promised, Err(DataError::IdxShort { found: 4, .. })));
+    }
+
+    #[test]
+    fn images_and_labels_must_be_as_many() {
+        let files = Files::new();
+        let images = files.write("i", &images_file(2, 1, 1, &[0, 1]));
+        let error = read(&images, &files.write("l", &labels_file(&[1, 2, 3]))).unwrap_err();
+        assert!(matches!(error, DataError::CountMismatch { image_count: 2, label_count: 3, .. }));
+        assert!(matches!(read(&images, &files.0.path().join("absent")), Err(DataError::MissingFile { .. })));
+    }
+}

@@ -1,0 +1,306 @@
+//! Image datasets by name or folder.
+
+use crate::{
+    DIGITS_SHA256, DataError, Images, Progress,
+    collection::{Collection, Places, all_files, collections},
+    content::hex,
+    digits,
+    download::{agent, download},
+    idx, stratified_split, suggest,
+};
+use sha2::{Digest, Sha256};
+use std::path::{Path, PathBuf};
+use ureq::Agent;
+
+/// Where to look for the files of a dataset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Locate {
+    /// The only folder to look into: itself and its subfolder of the dataset's name. `None` (the default) looks into
+    /// the folder named by the environment variable `KILN_DATA_DIR`, likewise, then into the user's cache directory
+    /// (`kiln/<name>`), and at last downloads into the latter.
+    pub data_dir: Option<PathBuf>,
+    /// Never download. Default: `false`.
+    pub offline: bool,
+}
+
+/// How to divide a dataset that comes without a test set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct HoldOut {
+    /// The fraction of the rows to test on, in [0, 1). Default: 0.2.
+    pub test_fraction: f64,
+    /// The seed of the division. Default: 0.
+    pub seed: u64,
+}
+
+impl Default for HoldOut {
+    fn default() -> Self {
+        Self { test_fraction: 0.2, seed: 0 }
+    }
+}
+
+/// An image dataset, divided; both parts have the same size of image and number of classes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ImageSplits {
+    /// The dataset's name, or its folder as it was given.
+    pub name: String,
+    /// The SHA-256 of the uncompressed files, for IDX in the order train images, train labels, test images, test labels.
+    pub sha256: String,
+    /// Images to train on.
+    pub train: Images,
+    /// Images to test on.
+    pub test: Images,
+}
+
+/// Loads `digits`, `mnist`, `fashion-mnist`, or the four IDX files in the folder `name_or_dir`.
+///
+/// Only `digits` heeds `hold_out` (stratified): the others come with a test set. Only the downloads call `progress`, once
+/// before and after every block received. A dataset's name wins over a folder of that name; `./mnist` is the folder.
+///
+/// # Errors
+///
+/// [`DataError::UnknownDataset`]; [`DataError::MissingIdxFiles`] for a folder, or an explicit `data_dir`, that lacks
+/// files; [`DataError::Unavailable`] when a dataset is not on the machine and `offline` or the network forbids to fetch
+/// it; [`DataError::Digest`] for a download that is not the published file; [`DataError::WrongDataset`] when the files
+/// are those of another dataset; whatever is wrong with the files (see [`idx`]), and with the fraction.
+pub fn load_images(
+    name_or_dir: &str,
+    locate: &Locate,
+    hold_out: HoldOut,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<ImageSplits, DataError> {
+    if name_or_dir == "digits" {
+        return load_digits(hold_out);
+    }
+    let known = collections();
+    if let Some(collection) = known.iter().find(|collection| collection.name == name_or_dir) {
+        let (dir, files) = resolve(collection, &Places::of(locate), locate.offline, &agent(), progress)?;
+        let splits = read(name_or_dir, &files)?;
+        check_identity(&splits, &dir, &known)?;
+        return Ok(splits);
+    }
+    let dir = Path::new(name_or_dir);
+    if dir.is_dir() {
+        return read(name_or_dir, &all_files(dir)?);
+    }
+    let names = ["digits", "mnist", "fashion-mnist"];
+    Err(DataError::UnknownDataset {
+        name: name_or_dir.into(),
+        hint: suggest::hint(name_or_dir, names),
+        known: names.join(", "),
+    })
+}
+
+fn load_digits(hold_out: HoldOut) -> Result<ImageSplits, DataError> {
+    let images = digits();
+    let split = stratified_split(&images.targets(), hold_out.test_fraction, hold_out.seed)?;
+    Ok(ImageSplits {
+        name: "digits".into(),
+        sha256: DIGITS_SHA256.into(),
+        train: images.subset(&split.train),
+        test: images.subset(&split.test),
+    })
+}
+
+/// The folder and files of `collection`, downloaded if they must and may be.
+fn resolve(
+    collection: &Collection,
+    places: &Places,
+    offline: bool,
+    agent: &Agent,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<(PathBuf, [PathBuf; 4]), DataError> {
+    if let Some(found) = places.find(collection.name) {
+        return Ok(found);
+    }
+    if let Some(dir) = &places.explicit {
+        return all_files(dir).map(|files| (dir.clone(), files));
+    }
+    let cache = places.cache.as_ref().map(|dir| dir.join(collection.name));
+    let unavailable = |reason: &str| DataError::Unavailable {
+        name: collection.name.into(),
+        reason: reason.into(),
+        place: cache.as_ref().map_or("a folder of your own".into(), |dir| dir.display().to_string()),
+    };
+    match &cache {
+        _ if offline => Err(unavailable("downloads are switched off")),
+        None => Err(unavailable("there is no cache directory to download it into")),
+        Some(dir) => {
+            download(agent, collection, dir, progress)?;
+            all_files(dir).map(|files| (dir.clone(), files))
+        }
+    }
+}
+
+fn read(
+    name: &str,
+    [train_images, train_labels, test_images, test_labels]: &[PathBuf; 4],
+) -> Result<ImageSplits, DataError> {
+    let (train, test) = (idx::read(train_images, train_labels)?, idx::read(test_images, test_labels)?);
+    if (train.height(), train.width()) != (test.height(), test.width()) {
+        return Err(DataError::Length { what: "pixels of a test image", expected: train.dims(), found: test.dims() });
+    }
+    let mut digest = Sha256::new();
+    idx::digest_files(&mut digest, &train);
+    idx::digest_files(&mut digest, &test);
+    let classes = train.classes().max(test.classes());
+    Ok(ImageSplits {
+        name: name.into(),
+        sha256: hex(&digest.finalize()),
+        train: train.with_classes(classes)?,
+        test: test.with_classes(classes)?,
+    })
+}
+
+/// Refuses files that open as another known collection does: MNIST and its successors share their file names.
+fn check_identity(splits: &ImageSplits, dir: &Path, known: &[Collection]) -> Result<(), DataError> {
+    let opening = |collection: &&Collection| splits.train.labels().starts_with(&collection.opening);
+    match known.iter().find(opening) {
+        Some(other) if other.name != splits.name => {
+            Err(DataError::WrongDataset { dir: dir.into(), asked: splits.name.clone(), found: other.name.into() })
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        Dataset,
+        collection::{Check, STEMS},
+        download::tests::{direct, serve},
+        idx::fixtures::{gzip, images_file, labels_file},
+    };
+    use std::{collections::HashMap, env, fs};
+
+    const OPENING: [u8; 10] = [5, 0, 4, 1, 9, 2, 1, 3, 1, 4];
+
+    /// Twelve training images and three test images of 2×2 pixels.
+    fn contents() -> [Vec<u8>; 4] {
+        let pixels: Vec<u8> = (0..48).collect();
+        [
+            images_file(12, 2, 2, &pixels),
+            labels_file(&[&OPENING[..], &[0, 0]].concat()),
+            images_file(3, 2, 2, &pixels[..12]),
+            labels_file(&[7, 2, 1]),
+        ]
+    }
+
+    fn fill(dir: &Path, contents: &[Vec<u8>; 4]) {
+        fs::create_dir_all(dir).unwrap();
+        STEMS.iter().zip(contents).for_each(|(stem, content)| fs::write(dir.join(stem), content).unwrap());
+    }
+
+    fn collection(base_url: String) -> Collection {
+        let checks = contents().map(|content| Check::Content(hex(&Sha256::digest(content))));
+        Collection { name: "mnist", base_url, checks, opening: OPENING }
+    }
+
+    fn load(name: &str, data_dir: Option<&Path>) -> Result<ImageSplits, DataError> {
+        let locate = Locate { data_dir: data_dir.map(Path::to_path_buf), offline: true };
+        load_images(name, &locate, HoldOut::default(), &mut |_| {})
+    }
+
+    #[test]
+    fn a_folder_is_a_dataset() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &contents());
+        let splits = load(dir.path().to_str().unwrap(), None).unwrap();
+        assert_eq!((splits.train.len(), splits.test.len()), (12, 3));
+        assert_eq!((splits.train.classes(), splits.test.classes()), (10, 10));
+        assert_eq!(splits.test.labels(), [7, 2, 1]);
+        assert_eq!(splits.sha256, hex(&Sha256::digest(contents().concat())));
+    }
+
+    #[test]
+    fn an_explicit_folder_is_never_replaced_by_another() {
+        let dir = tempfile::tempdir().unwrap();
+        let error = load("mnist", Some(dir.path())).unwrap_err();
+        assert!(matches!(&error, DataError::MissingIdxFiles { missing, .. } if *missing == STEMS.join(", ")));
+        fill(&dir.path().join("mnist"), &contents());
+        assert_eq!(load("mnist", Some(dir.path())).unwrap().train.len(), 12);
+    }
+
+    #[test]
+    fn the_files_of_another_dataset_are_told_by_their_labels() {
+        let dir = tempfile::tempdir().unwrap();
+        fill(dir.path(), &contents());
+        let error = load("fashion-mnist", Some(dir.path())).unwrap_err();
+        assert!(matches!(error, DataError::WrongDataset { found, .. } if found == "mnist"));
+    }
+
+    #[test]
+    fn parts_of_different_sizes_do_not_belong_together() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut contents = contents();
+        contents[2] = images_file(3, 1, 4, &[0; 12]);
+        fill(dir.path(), &contents);
+        assert!(matches!(load(dir.path().to_str().unwrap(), None), Err(DataError::Length { .. })));
+    }
+
+    #[test]
+    fn the_digits_are_divided_by_class() {
+        let splits = load("digits", None).unwrap();
+        assert_eq!((splits.train.len(), splits.test.len()), (1438, 359));
+        let zeros = |images: &Images| images.labels().iter().filter(|label| **label == 0).count();
+        assert!((35..=36).contains(&zeros(&splits.test)), "a fifth of 178");
+        assert_eq!(zeros(&splits.train) + zeros(&splits.test), 178);
+        let wrong = HoldOut { test_fraction: 1.0, seed: 0 };
+        let result = load_images("digits", &Locate::default(), wrong, &mut |_| {});
+        assert!(matches!(result, Err(DataError::TestFraction { .. })));
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_nearest() {
+        let message = load("fashion_mnist", None).unwrap_err().to_string();
+        assert!(message.contains("did you mean 'fashion-mnist'?"), "{message}");
+        assert!(message.contains("known: digits, mnist, fashion-mnist"), "{message}");
+    }
+
+    #[test]
+    fn offline_says_where_to_put_the_files() {
+        let cache = tempfile::tempdir().unwrap();
+        let places = Places { explicit: None, environment: None, cache: Some(cache.path().into()) };
+        // A connection would fail with another message.
+        let result = resolve(&collection("http://127.0.0.1:9/".into()), &places, true, &direct(), &mut |_| {});
+        let message = result.unwrap_err().to_string();
+        let place = cache.path().join("mnist").display().to_string();
+        assert!(STEMS.iter().all(|stem| message.contains(&format!("{stem}.gz"))), "{message}");
+        assert!(message.contains("downloads are switched off") && message.contains(&place), "{message}");
+    }
+
+    #[test]
+    fn what_is_nowhere_is_downloaded_once() {
+        let cache = tempfile::tempdir().unwrap();
+        let places = Places { explicit: None, environment: None, cache: Some(cache.path().into()) };
+        let archives: HashMap<_, _> =
+            STEMS.iter().zip(contents()).map(|(stem, content)| (format!("{stem}.gz"), gzip(&content))).collect();
+        let collection = collection(serve(archives, 4));
+        // The second time the server is gone.
+        for _ in 0..2 {
+            let (dir, files) = resolve(&collection, &places, false, &direct(), &mut |_| {}).unwrap();
+            assert_eq!(dir, cache.path().join("mnist"));
+            assert_eq!(read("mnist", &files).unwrap().sha256, hex(&Sha256::digest(contents().concat())));
+        }
+    }
+
+    #[test]
+    fn the_real_mnist_reads_where_it_is() {
+        let places =
+            Places { explicit: None, environment: env::var_os("KILN_DATA_DIR").map(PathBuf::from), cache: None };
+        let Some((_, files)) = places.find("mnist") else {
+            #[allow(clippy::print_stderr, reason = "a skipped test says so")]
+            {
+                eprintln!("skipped: KILN_DATA_DIR names no folder with the MNIST files");
+            }
+            return;
+        };
+        let splits = read("mnist", &files).unwrap();
+        assert_eq!((splits.train.len(), splits.test.len(), splits.train.dims()), (60_000, 10_000, 784));
+        assert_eq!(splits.train.labels()[..10], OPENING);
+        let images = idx::read_images(&files[0]).unwrap();
+        let content = images_file(60_000, 28, 28, &images.pixels);
+        let published = |check: &Check| matches!(check, Check::Content(sha) if *sha == hex(&Sha256::digest(&content)));
+        assert!(published(&collections()[0].checks[0]));
+    }
+}

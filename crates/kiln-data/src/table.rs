@@ -1,0 +1,314 @@
+//! CSV files as columns of text, with the columns of numbers recognised.
+
+use crate::{DataError, content::hex, suggest};
+use sha2::{Digest, Sha256};
+use std::{collections::HashSet, fs, path::Path};
+
+/// What the cells of a column are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ColumnKind {
+    /// Every cell that is not missing is a finite number.
+    Numeric,
+    /// Some cell is not.
+    Categorical,
+}
+
+/// A column of a [`Table`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Column {
+    name: String,
+    kind: ColumnKind,
+    cells: Vec<String>,
+}
+
+/// A CSV file in memory: named columns of equally many cells.
+///
+/// The file is UTF-8 text with commas between the cells, quotes (`"`) around cells that hold commas or line ends, and a
+/// header line of distinct names. Blanks around names and cells do not count, nor do blank lines. A cell is missing when
+/// it is empty, `NA`, `NaN` or `?`, in any case.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Table {
+    file: String,
+    sha256: String,
+    columns: Vec<Column>,
+    /// The line of the file on which each row begins, counted from 1.
+    lines: Vec<u64>,
+}
+
+impl Column {
+    /// The name in the header.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What the cells are.
+    pub fn kind(&self) -> ColumnKind {
+        self.kind
+    }
+
+    /// The texts of the cells, without the blanks around them.
+    pub fn cells(&self) -> &[String] {
+        &self.cells
+    }
+
+    /// The first text in a column of numbers: a row whose cell is neither missing nor a number while at least nine in ten
+    /// of the cells that are not missing are.
+    pub fn stray_text(&self) -> Option<usize> {
+        let present = self.cells.iter().filter(|cell| !is_missing(cell)).count();
+        let numbers = self.cells.iter().filter(|cell| number(cell).is_some()).count();
+        let text = |cell: &String| !is_missing(cell) && number(cell).is_none();
+        if numbers * 10 >= present * 9 { self.cells.iter().position(text) } else { None }
+    }
+}
+
+impl Table {
+    /// Reads a CSV file.
+    ///
+    /// # Errors
+    ///
+    /// A missing or unreadable file, text that is not UTF-8, no header, unnamed or doubly named columns, a first line of
+    /// numbers only, lines with too few or too many cells, no rows.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        let bytes = fs::read(path).map_err(|cause| match cause.kind() {
+            std::io::ErrorKind::NotFound => DataError::MissingFile { path: path.into() },
+            _ => DataError::Io { action: "read", path: path.into(), cause },
+        })?;
+        let file = path.display().to_string();
+        match std::str::from_utf8(&bytes) {
+            Ok(text) => Self::parse(&file, text),
+            Err(wrong) => Err(DataError::NotUtf8 { file, line: 1 + line_ends(&bytes[..wrong.valid_up_to()]) }),
+        }
+    }
+
+    /// Reads the text of a CSV file called `file` in messages.
+    ///
+    /// # Errors
+    ///
+    /// As [`read`](Self::read), save those of the file system.
+    pub fn parse(file: &str, text: &str) -> Result<Self, DataError> {
+        let sha256 = hex(&Sha256::digest(text));
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let file = file.to_string();
+        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
+        let mut records = reader.records();
+        let names = match records.next() {
+            Some(Ok(names)) if names.iter().any(|name| !name.trim().is_empty()) => names,
+            Some(Err(cause)) => return Err(DataError::Csv { file, cause }),
+            _ => return Err(DataError::NoHeader { file }),
+        };
+        let names: Vec<String> = names.iter().map(|name| name.trim().to_string()).collect();
+        check_names(&file, &names)?;
+
+        let mut cells: Vec<Vec<String>> = vec![Vec::new(); names.len()];
+        let mut lines = Vec::new();
+        let mut counter = LineCounter { text: text.as_bytes(), at: 0, line: 1 };
+        for record in records {
+            let record = record.map_err(|cause| DataError::Csv { file: file.clone(), cause })?;
+            // A line of blanks is no row, as an empty line is none.
+            if record.len() == 1 && names.len() > 1 && record[0].trim().is_empty() {
+                continue;
+            }
+            let line = counter.line_of(record.position().map_or(0, |position| position.byte() as usize));
+            if record.len() != names.len() {
+                return Err(DataError::Ragged { file, line, expected: names.len(), found: record.len() });
+            }
+            lines.push(line);
+            cells.iter_mut().zip(&record).for_each(|(column, cell)| column.push(cell.trim().to_string()));
+        }
+        if lines.is_empty() {
+            return Err(DataError::NoRows { file });
+        }
+        let columns = names.into_iter().zip(cells).map(|(name, cells)| Column { name, kind: kind(&cells), cells });
+        Ok(Self { file, sha256, columns: columns.collect(), lines })
+    }
+
+    /// The file's name, as messages give it.
+    pub fn file(&self) -> &str {
+        &self.file
+    }
+
+    /// The SHA-256 of the file.
+    pub fn sha256(&self) -> &str {
+        &self.sha256
+    }
+
+    /// The number of rows, at least 1.
+    #[allow(clippy::len_without_is_empty, reason = "a table without rows is not made")]
+    pub fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// The columns in the order of the file.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The column called `name`.
+    pub fn column(&self, name: &str) -> Option<&Column> {
+        self.columns.iter().find(|column| column.name == name)
+    }
+
+    /// The line of the file on which a row begins, counted from 1.
+    ///
+    /// # Panics
+    ///
+    /// When `row` is not below [`len`](Self::len).
+    pub fn line(&self, row: usize) -> u64 {
+        self.lines[row]
+    }
+
+    /// The column to predict.
+    pub(crate) fn target(&self, name: &str) -> Result<&Column, DataError> {
+        self.column(name).ok_or_else(|| DataError::UnknownTarget {
+            file: self.file.clone(),
+            target: name.into(),
+            hint: suggest::hint(name, self.columns.iter().map(Column::name)),
+            columns: self.column_list(),
+        })
+    }
+
+    pub(crate) fn column_list(&self) -> String {
+        abridged(self.columns.iter().map(Column::name))
+    }
+}
+
+/// Texts for a message, the first twenty at most.
+pub(crate) fn abridged<'a>(texts: impl ExactSizeIterator<Item = &'a str>) -> String {
+    const SHOWN: usize = 20;
+    let more = texts.len().saturating_sub(SHOWN);
+    let mut shown = texts.take(SHOWN).collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        shown += &format!(", and {more} more");
+    }
+    shown
+}
+
+/// Whether a cell stands for a missing value.
+pub(crate) fn is_missing(cell: &str) -> bool {
+    ["", "na", "nan", "?"].iter().any(|mark| cell.eq_ignore_ascii_case(mark))
+}
+
+/// The finite number that a cell spells.
+pub(crate) fn number(cell: &str) -> Option<f64> {
+    cell.parse().ok().filter(|value: &f64| value.is_finite())
+}
+
+fn kind(cells: &[String]) -> ColumnKind {
+    match cells.iter().all(|cell| is_missing(cell) || number(cell).is_some()) {
+        true => ColumnKind::Numeric,
+        false => ColumnKind::Categorical,
+    }
+}
+
+fn check_names(file: &str, names: &[String]) -> Result<(), DataError> {
+    let file = file.to_string();
+    if let Some(unnamed) = names.iter().position(String::is_empty) {
+        return Err(DataError::UnnamedColumn { file, position: unnamed + 1 });
+    }
+    if names.iter().all(|name| number(name).is_some()) {
+        return Err(DataError::NumericHeader { file, first: names[0].clone() });
+    }
+    let mut seen = HashSet::new();
+    match names.iter().find(|name| !seen.insert(*name)) {
+        Some(twice) => Err(DataError::DuplicateColumn { file, column: twice.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Finds the lines of records, which come in order. The CSV reader's own line numbers are those of the blank lines and
+/// line ends it skips before a record.
+struct LineCounter<'a> {
+    text: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl LineCounter<'_> {
+    fn line_of(&mut self, offset: usize) -> u64 {
+        let skipped = self.text[offset..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let start = offset + skipped;
+        self.line += line_ends(&self.text[self.at..start]);
+        self.at = start;
+        self.line
+    }
+}
+
+fn line_ends(bytes: &[u8]) -> u64 {
+    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Table, DataError> {
+        Table::parse("test.csv", text)
+    }
+
+    fn kinds(text: &str) -> Vec<ColumnKind> {
+        parse(text).unwrap().columns().iter().map(Column::kind).collect()
+    }
+
+    #[test]
+    fn columns_of_numbers_are_recognised() {
+        use ColumnKind::{Categorical, Numeric};
+        let text = "a,b,c,d,e\n1,x,1e3,NA,inf\n-2.5,y,?,nan,1\n.5,1,+7,,2\n";
+        assert_eq!(kinds(text), [Numeric, Categorical, Numeric, Numeric, Categorical]);
+    }
+
+    #[test]
+    fn quotes_blanks_and_byte_order_marks_are_understood() {
+        let table =
+            parse("\u{feff} name , note\r\n\"a,b\", \"x\"\r\n c ,\"line 1\nline 2\"\r\n\r\nd,e\r\n\r\n  \r\n").unwrap();
+        assert_eq!(table.column("name").unwrap().cells(), ["a,b", "c", "d"]);
+        assert_eq!(table.column("note").unwrap().cells()[1], "line 1\nline 2");
+        assert_eq!([0, 1, 2].map(|row| table.line(row)), [2, 3, 6]);
+        assert_eq!(table.file(), "test.csv");
+    }
+
+    #[test]
+    fn a_few_texts_among_numbers_are_strays() {
+        let column = |last: &str| format!("x\n{}{last}\n", "1\n".repeat(9));
+        assert_eq!(parse(&column("abc")).unwrap().columns()[0].stray_text(), Some(9));
+        assert_eq!(parse(&column("NA")).unwrap().columns()[0].stray_text(), None);
+        assert_eq!(parse(&column("abc\nabc")).unwrap().columns()[0].stray_text(), None, "nine in eleven are too few");
+        assert_eq!(parse("x\nNA\n").unwrap().columns()[0].stray_text(), None);
+    }
+
+    #[test]
+    fn headers_are_checked() {
+        assert!(matches!(parse(""), Err(DataError::NoHeader { .. })));
+        assert!(matches!(parse("\n \n"), Err(DataError::NoHeader { .. })));
+        assert!(matches!(parse("a,b\n"), Err(DataError::NoRows { .. })));
+        assert!(matches!(parse("a,,c\n1,2,3\n"), Err(DataError::UnnamedColumn { position: 2, .. })));
+        assert!(matches!(parse("a,b, a\n1,2,3\n"), Err(DataError::DuplicateColumn { column, .. }) if column == "a"));
+        assert!(matches!(parse("1.5,2,0\n1,2,3\n"), Err(DataError::NumericHeader { first, .. }) if first == "1.5"));
+    }
+
+    #[test]
+    fn ragged_lines_are_named() {
+        let long = parse("a,b\n1,2\n\n3,4,5\n").unwrap_err();
+        assert!(matches!(long, DataError::Ragged { line: 4, expected: 2, found: 3, .. }), "{long}");
+        let short = parse("a,b\r\n1,2\r\n3\r\n");
+        assert!(matches!(short, Err(DataError::Ragged { line: 3, expected: 2, found: 1, .. })));
+    }
+
+    #[test]
+    fn files_are_read_and_hashed() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("t.csv");
+        fs::write(&path, "a,b\n1,x\n").unwrap();
+        let table = Table::read(&path).unwrap();
+        assert_eq!((table.len(), table.file()), (1, path.to_str().unwrap()));
+        assert_eq!(table.sha256(), hex(&Sha256::digest("a,b\n1,x\n")));
+        fs::write(&path, b"a,b\n1,x\n2,caf\xe9\n").unwrap();
+        assert!(matches!(Table::read(&path), Err(DataError::NotUtf8 { line: 3, .. })));
+        assert!(matches!(Table::read(&dir.path().join("none.csv")), Err(DataError::MissingFile { .. })));
+    }
+
+    #[test]
+    fn an_unknown_target_is_answered_with_the_nearest() {
+        let message = parse("size,colour\n1,x\n").unwrap().target("color").unwrap_err().to_string();
+        assert!(message.contains("did you mean 'colour'?") && message.contains("size, colour"), "{message}");
+    }
+}

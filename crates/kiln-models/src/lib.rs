@@ -1,0 +1,13 @@
+//! Models: a configuration, a Burn [`Module`](burn::module::Module), and a forward pass that returns a distribution.
+//!
+//! - [`LogisticRegression`]: p(y = 1 | x), a Bernoulli.
+//! - [`SoftmaxRegression`]: p(y = k | x), a Categorical.
+//! - [`Vae`]: p(x, z) with an amortised posterior q(z | x).
+//!
+//! What a loss is, and how it is minimised, is not decided here: see `kiln-train`.
+
+mod regression;
+mod vae;
+
+pub use regression::{LogisticRegression, SoftmaxRegression};
+pub use vae::{Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError};

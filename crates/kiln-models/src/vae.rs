@@ -1,0 +1,202 @@
+//! The variational autoencoder (Kingma and Welling, 2014; Rezende, Mohamed and Wierstra, 2014).
+
+use burn::{
+    module::{Module, Param},
+    nn::Linear,
+    tensor::{Device, Tensor, activation::relu},
+};
+use kiln_dist::{Bernoulli, Distribution, LatentVariableModel, Normal};
+use kiln_tensor::{Stream, init};
+use serde::{Deserialize, Serialize};
+
+/// What p(x | z) is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Likelihood {
+    /// A Bernoulli for each pixel, by its logit. The default. For grey pixels in [0, 1] it is the usual relaxation.
+    #[default]
+    Bernoulli,
+    /// A Normal for each pixel, with one standard deviation for all, which is learned
+    /// (the σ-VAE of Rybkin, Daniilidis and Levine, 2021).
+    Gaussian,
+}
+
+/// Settings of a [`Vae`] whose encoder and decoder have one hidden layer each.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_models::VaeConfig;
+///
+/// let model = VaeConfig::new(784).hidden_dim(400).latent_dim(20).init(0, &Device::default())?;
+/// # Ok::<(), kiln_models::VaeConfigError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VaeConfig {
+    data_dim: usize,
+    hidden_dim: usize,
+    latent_dim: usize,
+    likelihood: Likelihood,
+}
+
+/// A size that no network can have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} must be at least 1, got 0")]
+pub struct VaeConfigError(&'static str);
+
+impl VaeConfig {
+    /// A model of `data_dim` pixels, with 400 hidden units, 20 latent dimensions and a Bernoulli likelihood.
+    pub fn new(data_dim: usize) -> Self {
+        Self { data_dim, hidden_dim: 400, latent_dim: 20, likelihood: Likelihood::default() }
+    }
+
+    /// Units in the hidden layer of the encoder and in that of the decoder, at least 1. Default 400.
+    pub fn hidden_dim(self, hidden_dim: usize) -> Self {
+        Self { hidden_dim, ..self }
+    }
+
+    /// Dimensions of z, at least 1. Default 20.
+    pub fn latent_dim(self, latent_dim: usize) -> Self {
+        Self { latent_dim, ..self }
+    }
+
+    /// What p(x | z) is. Default Bernoulli.
+    pub fn likelihood(self, likelihood: Likelihood) -> Self {
+        Self { likelihood, ..self }
+    }
+
+    /// The model with initial weights from `seed`, equal on every device.
+    ///
+    /// # Errors
+    /// [`VaeConfigError`] when a size is 0.
+    pub fn init(&self, seed: u64, device: &Device) -> Result<Vae, VaeConfigError> {
+        let sizes = [(self.data_dim, "data_dim"), (self.hidden_dim, "hidden_dim"), (self.latent_dim, "latent_dim")];
+        if let Some((_, name)) = sizes.into_iter().find(|(size, _)| *size == 0) {
+            return Err(VaeConfigError(name));
+        }
+        let mut stream = Stream::new(seed, "init", 0, 0);
+        let mut linear = |d_in, d_out| init::linear(d_in, d_out, &mut stream, device);
+        Ok(Vae {
+            encoder: vec![linear(self.data_dim, self.hidden_dim)],
+            latent_loc: linear(self.hidden_dim, self.latent_dim),
+            latent_log_variance: linear(self.hidden_dim, self.latent_dim),
+            decoder: vec![linear(self.latent_dim, self.hidden_dim), linear(self.hidden_dim, self.data_dim)],
+            log_scale: match self.likelihood {
+                Likelihood::Bernoulli => None,
+                Likelihood::Gaussian => Some(Param::from_tensor(Tensor::zeros([1], device))),
+            },
+        })
+    }
+}
+
+/// p(x, z) = N(z; 0, I)·p(x | z), with q(z | x) = N(μ(x), diag σ²(x)).
+///
+/// Encoder: x → relu(x·W + b) → μ and ln σ². Decoder: z → relu(z·W + b) → the logits, or the means, of x.
+/// Parameters: `encoder.0.*`, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*`, `decoder.1.*`, and `log_scale`
+/// `[1]` for a Gaussian likelihood.
+#[derive(Module, Debug)]
+pub struct Vae {
+    encoder: Vec<Linear>,
+    latent_loc: Linear,
+    latent_log_variance: Linear,
+    decoder: Vec<Linear>,
+    log_scale: Option<Param<Tensor<1>>>,
+}
+
+impl Vae {
+    /// Dimensions of z.
+    pub fn latent_dim(&self) -> usize {
+        self.latent_loc.weight.dims()[1]
+    }
+
+    /// Pixels of x.
+    pub fn data_dim(&self) -> usize {
+        self.encoder[0].weight.dims()[0]
+    }
+
+    /// The means of `n` images x ~ p(x | z) with z from the prior, `[n, data_dim]`.
+    pub fn sample_means(&self, n: usize, stream: &mut Stream) -> Tensor<2> {
+        let device = self.latent_loc.weight.val().device();
+        self.likelihood(stream.normal([n, self.latent_dim()], &device)).mean()
+    }
+
+    /// The mean of p(x | z) at the posterior's mean z = μ(x), `[n, data_dim]`.
+    pub fn reconstruct(&self, x: Tensor<2>) -> Tensor<2> {
+        self.likelihood(self.posterior(x).mean()).mean()
+    }
+}
+
+impl LatentVariableModel for Vae {
+    type Posterior = Normal<2>;
+    type Likelihood = PixelDistribution;
+
+    fn posterior(&self, x: Tensor<2>) -> Normal<2> {
+        let hidden = self.encoder.iter().fold(x, |h, layer| relu(layer.forward(h)));
+        Normal::from_log_variance(self.latent_loc.forward(hidden.clone()), self.latent_log_variance.forward(hidden))
+            .expect("both heads have the shape [n, latent_dim]")
+    }
+
+    fn likelihood(&self, z: Tensor<2>) -> PixelDistribution {
+        let (last, hidden) = self.decoder.split_last().expect("VaeConfig::init makes two layers");
+        let output = last.forward(hidden.iter().fold(z, |h, layer| relu(layer.forward(h))));
+        match &self.log_scale {
+            None => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
+            Some(log_scale) => {
+                let log_scale = log_scale.val().reshape([1, 1]).expand(output.shape());
+                let normal = Normal::from_log_scale(output, log_scale).expect("log_scale was expanded to the output");
+                PixelDistribution::Gaussian(normal)
+            }
+        }
+    }
+
+    fn kl_to_prior(&self, posterior: &Normal<2>) -> Tensor<2> {
+        posterior.kl_to_standard()
+    }
+}
+
+/// p(x | z) of a [`Vae`], one distribution a pixel.
+#[derive(Clone, Debug)]
+pub enum PixelDistribution {
+    /// By logits.
+    Bernoulli(Bernoulli<2>),
+    /// By means, with a common standard deviation.
+    Gaussian(Normal<2>),
+}
+
+impl Distribution<2> for PixelDistribution {
+    type Value = Tensor<2>;
+
+    fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Bernoulli(d) => d.log_prob(value),
+            Self::Gaussian(d) => d.log_prob(value),
+        }
+    }
+
+    fn entropy(&self) -> Tensor<2> {
+        match self {
+            Self::Bernoulli(d) => d.entropy(),
+            Self::Gaussian(d) => d.entropy(),
+        }
+    }
+
+    fn mean(&self) -> Tensor<2> {
+        match self {
+            Self::Bernoulli(d) => d.mean(),
+            Self::Gaussian(d) => d.mean(),
+        }
+    }
+
+    fn variance(&self) -> Tensor<2> {
+        match self {
+            Self::Bernoulli(d) => d.variance(),
+            Self::Gaussian(d) => d.variance(),
+        }
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<2> {
+        match self {
+            Self::Bernoulli(d) => d.sample(stream),
+            Self::Gaussian(d) => d.sample(stream),
+        }
+    }
+}

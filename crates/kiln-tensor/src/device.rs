@@ -1,0 +1,345 @@
+//! Devices by name, among the backends that are compiled in.
+//!
+//! ```
+//! use kiln_tensor::DeviceChoice;
+//!
+//! let device = "auto".parse::<DeviceChoice>()?.resolve()?;
+//! assert!("wgpu:seven".parse::<DeviceChoice>().is_err());
+//! # Ok::<(), kiln_tensor::DeviceError>(())
+//! ```
+//!
+//! A device that is a card on a bus is a *GPU*; a software driver (lavapipe, SwiftShader) is a *CPU* even when it is
+//! reached through wgpu, so that [`DeviceChoice::Auto`] never prefers it to Flex.
+
+use std::{fmt, str::FromStr};
+
+use burn::tensor::{Device, FloatDType};
+use thiserror::Error;
+
+/// A Burn backend that Kiln can be built with. Each is a Cargo feature of the same name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backend {
+    /// Burn's own CPU backend: SIMD and threads.
+    Flex,
+    /// The older CPU backend on the `ndarray` crate, deprecated by Burn since 0.22.
+    NdArray,
+    /// GPU through wgpu, WGSL shaders.
+    Wgpu,
+    /// GPU through wgpu pinned to Vulkan, SPIR-V shaders.
+    Vulkan,
+    /// NVIDIA GPU through CUDA.
+    Cuda,
+}
+
+impl Backend {
+    const ALL: [Self; 5] = [Self::Cuda, Self::Vulkan, Self::Wgpu, Self::Flex, Self::NdArray];
+
+    /// The name on the command line, which is also the Cargo feature.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flex => "flex",
+            Self::NdArray => "ndarray",
+            Self::Wgpu => "wgpu",
+            Self::Vulkan => "vulkan",
+            Self::Cuda => "cuda",
+        }
+    }
+
+    /// Whether this build holds the backend.
+    pub fn is_compiled(self) -> bool {
+        match self {
+            Self::Flex => cfg!(feature = "flex"),
+            Self::NdArray => cfg!(feature = "ndarray"),
+            Self::Wgpu => cfg!(feature = "wgpu"),
+            Self::Vulkan => cfg!(feature = "vulkan"),
+            Self::Cuda => cfg!(feature = "cuda"),
+        }
+    }
+
+    /// Whether the backend has one device only, which an index could not choose among.
+    fn is_single(self) -> bool {
+        matches!(self, Self::Flex | Self::NdArray)
+    }
+
+    /// The devices that this backend finds on this machine; none when it is not compiled in.
+    fn devices(self) -> Vec<Device> {
+        match self {
+            #[cfg(feature = "flex")]
+            Self::Flex => vec![Device::flex()],
+            #[cfg(feature = "ndarray")]
+            #[allow(deprecated, reason = "supported for as long as Burn ships it")]
+            Self::NdArray => vec![Device::ndarray()],
+            #[cfg(feature = "wgpu")]
+            Self::Wgpu => Device::enumerate(burn::tensor::DeviceType::Wgpu).into_iter().collect(),
+            #[cfg(feature = "vulkan")]
+            Self::Vulkan => Device::enumerate(burn::tensor::DeviceType::Vulkan).into_iter().collect(),
+            #[cfg(feature = "cuda")]
+            Self::Cuda => Device::enumerate(burn::tensor::DeviceType::Cuda).into_iter().collect(),
+            #[allow(unreachable_patterns, reason = "reachable unless every backend is compiled in")]
+            _ => Vec::new(),
+        }
+    }
+}
+
+/// What a person asks for with `--device`.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub enum DeviceChoice {
+    /// A GPU when one is compiled in and present, else the CPU. The default.
+    #[default]
+    Auto,
+    /// The CPU: Flex, or ndarray where only that is compiled in.
+    Cpu,
+    /// The first GPU, of whichever backend is compiled in.
+    Gpu,
+    /// A device of one backend; `index` counts its devices from 0, in the order of [`available`].
+    Of {
+        /// The backend.
+        backend: Backend,
+        /// Which of its devices.
+        index: usize,
+    },
+}
+
+/// A device that is there.
+#[derive(Clone, Debug)]
+pub struct DeviceInfo {
+    /// What to give to `--device`.
+    pub name: String,
+    /// `"cpu"` or `"gpu"`.
+    pub kind: &'static str,
+    /// The backend.
+    pub backend: Backend,
+    /// The device as it names itself.
+    pub description: String,
+    /// The float types that it computes in, of f64, f32, f16 and bf16.
+    pub dtypes: Vec<&'static str>,
+    device: Device,
+}
+
+impl DeviceInfo {
+    /// The device itself.
+    pub fn device(&self) -> Device {
+        self.device.clone()
+    }
+}
+
+/// Why a device cannot be had.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// The name is none that Kiln knows.
+    #[error("unknown device '{0}': expected auto, cpu, gpu, flex, ndarray, wgpu[:i], vulkan[:i] or cuda[:i]")]
+    Unknown(String),
+    /// The backend is known, but this build does not hold it.
+    #[error("device '{name}' is not compiled in: build with `--features {feature}`; this build has {there}")]
+    NotCompiled {
+        /// What was asked for.
+        name: String,
+        /// The Cargo feature that adds it.
+        feature: String,
+        /// The devices that are there.
+        there: String,
+    },
+    /// The backend is compiled in, but the machine has no such device.
+    #[error("there is no device '{name}' on this machine; there is {there}")]
+    NotPresent {
+        /// What was asked for.
+        name: String,
+        /// The devices that are there.
+        there: String,
+    },
+    /// The device does not compute in this float type.
+    #[error("device '{name}' does not support {dtype}: use --dtype f32, or a CPU device")]
+    UnsupportedDtype {
+        /// The device.
+        name: String,
+        /// The float type asked for.
+        dtype: &'static str,
+    },
+    /// The device was already used in another float type, which Burn fixes at the first tensor.
+    #[error("cannot switch the device to {dtype}: {reason}")]
+    Configure {
+        /// The float type asked for.
+        dtype: &'static str,
+        /// Burn's reason.
+        reason: String,
+    },
+}
+
+impl FromStr for DeviceChoice {
+    type Err = DeviceError;
+
+    fn from_str(text: &str) -> Result<Self, DeviceError> {
+        let unknown = || DeviceError::Unknown(text.to_owned());
+        match text {
+            "auto" => return Ok(Self::Auto),
+            "cpu" => return Ok(Self::Cpu),
+            "gpu" => return Ok(Self::Gpu),
+            _ => {}
+        }
+        let (name, index) = match text.split_once(':') {
+            Some((name, index)) => (name, Some(index.parse::<usize>().map_err(|_| unknown())?)),
+            None => (text, None),
+        };
+        let backend = Backend::ALL.into_iter().find(|b| b.name() == name).ok_or_else(unknown)?;
+        if backend.is_single() && index.is_some() {
+            return Err(unknown());
+        }
+        Ok(Self::Of { backend, index: index.unwrap_or(0) })
+    }
+}
+
+impl fmt::Display for DeviceChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Auto => f.write_str("auto"),
+            Self::Cpu => f.write_str("cpu"),
+            Self::Gpu => f.write_str("gpu"),
+            Self::Of { backend, index } => f.write_str(&selector(*backend, *index)),
+        }
+    }
+}
+
+impl DeviceChoice {
+    /// Finds the device.
+    ///
+    /// # Errors
+    /// [`DeviceError::NotCompiled`] and [`DeviceError::NotPresent`], which list what is there.
+    pub fn resolve(&self) -> Result<DeviceInfo, DeviceError> {
+        match self {
+            Self::Auto => {
+                first(&[Backend::Cuda, Backend::Vulkan, Backend::Wgpu], "gpu").map_or_else(|| Self::Cpu.resolve(), Ok)
+            }
+            Self::Cpu => first(&[Backend::Flex, Backend::NdArray], "cpu").ok_or_else(|| self.missing("flex", false)),
+            Self::Gpu => {
+                let backends = [Backend::Cuda, Backend::Vulkan, Backend::Wgpu];
+                let compiled = backends.iter().any(|b| b.is_compiled());
+                first(&backends, "gpu").ok_or_else(|| self.missing("wgpu", compiled))
+            }
+            Self::Of { backend, index } => {
+                let device = backend.devices().into_iter().nth(*index);
+                device
+                    .map(|device| describe(*backend, *index, device))
+                    .ok_or_else(|| self.missing(backend.name(), backend.is_compiled()))
+            }
+        }
+    }
+
+    fn missing(&self, feature: &str, compiled: bool) -> DeviceError {
+        let there: Vec<String> = available().into_iter().map(|d| d.name).collect();
+        let there = if there.is_empty() { "none".to_owned() } else { there.join(", ") };
+        if compiled {
+            DeviceError::NotPresent { name: self.to_string(), there }
+        } else {
+            DeviceError::NotCompiled { name: self.to_string(), feature: feature.to_owned(), there }
+        }
+    }
+}
+
+/// Every device that this build can reach on this machine, GPUs first. Opens each of them.
+pub fn available() -> Vec<DeviceInfo> {
+    Backend::ALL
+        .into_iter()
+        .flat_map(|backend| {
+            backend.devices().into_iter().enumerate().map(move |(i, device)| describe(backend, i, device))
+        })
+        .collect()
+}
+
+/// The device, set to compute in `dtype` by default.
+///
+/// Burn fixes a device's float type when the first tensor is made on it, for the whole process: call this first.
+///
+/// # Errors
+/// [`DeviceError::UnsupportedDtype`]; [`DeviceError::Configure`] when the device already computes in another type.
+pub fn with_dtype(info: &DeviceInfo, dtype: FloatDType) -> Result<Device, DeviceError> {
+    let mut device = info.device();
+    if !device.supports_dtype(dtype) {
+        return Err(DeviceError::UnsupportedDtype { name: info.name.clone(), dtype: dtype_name(dtype) });
+    }
+    if device.settings().float_dtype == dtype {
+        return Ok(device);
+    }
+    device.configure(dtype).map_err(|e| DeviceError::Configure { dtype: dtype_name(dtype), reason: e.to_string() })?;
+    Ok(device)
+}
+
+fn first(backends: &[Backend], kind: &str) -> Option<DeviceInfo> {
+    backends
+        .iter()
+        .flat_map(|&b| b.devices().into_iter().enumerate().map(move |(i, device)| describe(b, i, device)))
+        .find(|info| info.kind == kind)
+}
+
+fn selector(backend: Backend, index: usize) -> String {
+    if backend.is_single() { backend.name().to_owned() } else { format!("{}:{index}", backend.name()) }
+}
+
+fn describe(backend: Backend, index: usize, device: Device) -> DeviceInfo {
+    let (kind, description) = identity(backend, &device);
+    let dtypes = [FloatDType::F64, FloatDType::F32, FloatDType::F16, FloatDType::BF16]
+        .into_iter()
+        .filter(|&dtype| device.supports_dtype(dtype))
+        .map(dtype_name)
+        .collect();
+    DeviceInfo { name: selector(backend, index), kind, backend, description, dtypes, device }
+}
+
+/// The kind and the device's own name.
+fn identity(backend: Backend, device: &Device) -> (&'static str, String) {
+    match backend {
+        Backend::Flex => return ("cpu", "Burn Flex".to_owned()),
+        Backend::NdArray => return ("cpu", "ndarray (deprecated by Burn)".to_owned()),
+        Backend::Wgpu | Backend::Vulkan | Backend::Cuda => {}
+    }
+    #[cfg(any(feature = "wgpu", feature = "cuda"))]
+    if let Some(identity) = device.identity() {
+        return (if identity.physical.is_some() { "gpu" } else { "cpu" }, identity.name);
+    }
+    ("gpu", format!("{device:?}"))
+}
+
+fn dtype_name(dtype: FloatDType) -> &'static str {
+    match dtype {
+        FloatDType::F64 => "f64",
+        FloatDType::F32 => "f32",
+        FloatDType::F16 => "f16",
+        FloatDType::BF16 => "bf16",
+        _ => "another float type",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_parse_to_what_they_print() {
+        for name in ["auto", "cpu", "gpu", "flex", "ndarray", "wgpu:0", "wgpu:3", "vulkan:1", "cuda:0"] {
+            assert_eq!(name.parse::<DeviceChoice>().unwrap().to_string(), name);
+        }
+        assert_eq!("wgpu".parse::<DeviceChoice>().unwrap().to_string(), "wgpu:0");
+    }
+
+    #[test]
+    fn wrong_names_say_what_is_right() {
+        for name in ["", "tpu", "flex:1", "wgpu:", "wgpu:-1", "wgpu:one", "GPU "] {
+            let message = name.parse::<DeviceChoice>().unwrap_err().to_string();
+            assert!(message.contains("wgpu[:i]"), "{message}");
+        }
+    }
+
+    #[test]
+    fn flex_is_found_and_described() {
+        let info = "cpu".parse::<DeviceChoice>().unwrap().resolve().unwrap();
+        assert_eq!((info.name.as_str(), info.kind), ("flex", "cpu"));
+        assert!(info.dtypes.contains(&"f64") && info.dtypes.contains(&"f32"));
+    }
+
+    #[cfg(not(feature = "cuda"))]
+    #[test]
+    fn a_device_that_is_not_compiled_in_names_the_feature() {
+        let message = "cuda:0".parse::<DeviceChoice>().unwrap().resolve().unwrap_err().to_string();
+        assert!(message.contains("--features cuda") && message.contains("flex"), "{message}");
+    }
+}

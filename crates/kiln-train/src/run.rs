@@ -1,0 +1,325 @@
+//! One run of the minibatch loop: steps, ends of epochs, and the end.
+
+use std::{
+    sync::atomic::Ordering,
+    time::{Duration, Instant},
+};
+
+use burn::{module::Module, optim::GradientsParams, tensor::Device};
+use kiln_data::{Dataset, Order, minibatches};
+use kiln_optim::StepError;
+use kiln_tensor::{Stream, params};
+
+use crate::{
+    EpochReport, Metrics, Objective, Outcome, Status, StepReport, TrainError, Trainer,
+    checkpoint::Progress,
+    evaluate::{evaluate, read_back},
+};
+
+/// Evaluation keeps no graph, so that it can take larger batches than training does.
+const EVALUATION_BATCH: usize = 1000;
+
+/// What a run trains and evaluates on.
+pub(crate) struct Data<'t, D> {
+    pub(crate) train: &'t D,
+    pub(crate) test: Option<&'t D>,
+    pub(crate) device: &'t Device,
+}
+
+pub(crate) struct Run<'t, 'a, M, O, D> {
+    trainer: Trainer<'a>,
+    /// Absent only while the optimiser holds it, which must own it to update it in place.
+    model: Option<M>,
+    at: Progress,
+    objective: &'t O,
+    data: Data<'t, D>,
+    /// Minibatches an epoch.
+    batches: u64,
+    clock: Clock,
+    train: Metrics,
+    test: Option<Metrics>,
+    grad_norm: f64,
+}
+
+impl<'t, 'a, M, O, D> Run<'t, 'a, M, O, D>
+where
+    M: Module,
+    D: Dataset,
+    O: Objective<M, D::Batch>,
+{
+    pub(crate) fn new(
+        trainer: Trainer<'a>,
+        model: M,
+        at: Progress,
+        objective: &'t O,
+        data: Data<'t, D>,
+    ) -> Result<Self, TrainError> {
+        if data.train.is_empty() {
+            return Err(TrainError::Empty);
+        }
+        let batches = minibatches(data.train.len(), trainer.config.batch_size, Order::Sequential)?.len() as u64;
+        let data = Data { test: data.test.filter(|test| !test.is_empty()), ..data };
+        Ok(Self {
+            trainer,
+            model: Some(model),
+            at,
+            objective,
+            data,
+            batches,
+            clock: Clock::default(),
+            train: Metrics::default(),
+            test: None,
+            grad_norm: f64::NAN,
+        })
+    }
+
+    /// Runs to the end, saves, and evaluates what came of it.
+    pub(crate) fn finish(mut self) -> Result<Outcome<M>, TrainError> {
+        let started = Instant::now();
+        let total = self.trainer.config.epochs * self.batches;
+        for observer in &mut self.trainer.observers {
+            observer.on_start(self.at.step, total)?;
+        }
+        let mut status = self.epochs()?;
+        if !matches!(status, Status::Diverged { .. })
+            && let Err(stopped) = self.save()?
+        {
+            status = stopped;
+        }
+        let model = self.trainer.optimizer.iterate(self.model()).valid();
+        if self.test.is_none() && !matches!(status, Status::Diverged { .. }) {
+            self.test = self.evaluate()?;
+        }
+        Ok(Outcome {
+            model,
+            status,
+            epochs: self.at.epoch,
+            steps: self.at.step,
+            wall_s: started.elapsed().as_secs_f64(),
+            examples_per_s: self.clock.total.rate(),
+            train: self.train,
+            test: self.test,
+            grad_norm: self.grad_norm,
+        })
+    }
+
+    fn epochs(&mut self) -> Result<Status, TrainError> {
+        while self.at.epoch < self.trainer.config.epochs {
+            let order = match self.trainer.config.batch_size >= self.data.train.len() {
+                true => Order::Sequential,
+                false => Order::Shuffled { seed: self.trainer.config.seed, epoch: self.at.epoch },
+            };
+            let batches = minibatches(self.data.train.len(), self.trainer.config.batch_size, order)?;
+            for rows in batches.skip(self.at.batch as usize) {
+                if let Err(stopped) = self.step(&rows)? {
+                    return Ok(stopped);
+                }
+                // Someone's wish to stop in the last step of an epoch is met after that epoch's evaluation.
+                if self.is_interrupted() && self.at.batch < self.batches {
+                    return Ok(Status::Interrupted);
+                }
+            }
+            if let Err(stopped) = self.end_of_epoch()? {
+                return Ok(stopped);
+            }
+        }
+        Ok(Status::Completed)
+    }
+
+    /// One step; the inner error is the reason to stop before it.
+    fn step(&mut self, rows: &[usize]) -> Result<Result<(), Status>, TrainError> {
+        let tick = Instant::now();
+        let batch = self.data.train.batch_in_epoch(rows, self.at.epoch, &self.data.device.clone().autodiff());
+        let mut noise = Stream::new(self.trainer.config.seed, "noise", self.at.epoch, self.at.batch);
+        let evaluated = Evaluated::new(self.model(), self.objective, batch, &mut noise)?;
+        if let Some(what) = evaluated.not_finite(self.model()) {
+            return Ok(Err(Status::Diverged { what, step: self.at.step + 1 }));
+        }
+        self.grad_norm = evaluated.largest;
+        if self.trainer.config.gtol.is_some_and(|gtol| evaluated.largest <= gtol) {
+            self.train = evaluated.metrics();
+            self.test = None;
+            return Ok(Err(Status::Converged));
+        }
+        self.at.running.add(rows.len(), evaluated.loss, evaluated.terms.iter().copied());
+        self.train = self.at.running.mean();
+
+        let lr = self.trainer.config.schedule.at(self.at.step);
+        let (metrics, grad_norm) = (evaluated.metrics(), evaluated.norm);
+        let model = self.model.take().expect("the model is put back after every update");
+        self.model = Some(self.trainer.optimizer.step(lr, model, evaluated.gradients)?);
+        self.test = None;
+        self.at.step += 1;
+        self.at.batch += 1;
+        self.clock.add(rows.len(), tick.elapsed());
+
+        let due = self.at.step.is_multiple_of(self.trainer.config.log_every.max(1));
+        let report = StepReport {
+            step: self.at.step,
+            epoch: self.at.epoch + 1,
+            split: "train",
+            metrics,
+            lr,
+            grad_norm,
+            examples_per_s: self.clock.interval.rate(),
+        };
+        if due {
+            self.clock.interval = Rate::default();
+        }
+        for observer in &mut self.trainer.observers {
+            observer.on_step(&report, due)?;
+        }
+        Ok(Ok(()))
+    }
+
+    /// Averages, evaluation and checkpoint; the inner error is the reason to stop.
+    fn end_of_epoch(&mut self) -> Result<Result<(), Status>, TrainError> {
+        self.at.epoch += 1;
+        self.at.batch = 0;
+        self.train = std::mem::take(&mut self.at.running).mean();
+        let interrupted = self.is_interrupted();
+        let last = interrupted || self.at.epoch >= self.trainer.config.epochs;
+        let rate = std::mem::take(&mut self.clock.epoch).rate();
+        self.report_epoch("train-epoch", self.train.clone(), rate)?;
+        if last || self.at.epoch.is_multiple_of(self.trainer.config.evaluate_every.max(1)) {
+            let tick = Instant::now();
+            self.test = self.evaluate()?;
+            if let (Some(metrics), Some(test)) = (self.test.clone(), self.data.test) {
+                self.at.score = Some(metrics.loss);
+                self.report_epoch("test", metrics, test.len() as f64 / tick.elapsed().as_secs_f64())?;
+            }
+        }
+        if interrupted {
+            return Ok(Err(Status::Interrupted));
+        }
+        // The end of a run saves on its own.
+        if !last && self.at.epoch.is_multiple_of(self.trainer.config.checkpoint_every.max(1)) {
+            return self.save();
+        }
+        Ok(Ok(()))
+    }
+
+    fn report_epoch(&mut self, split: &'static str, metrics: Metrics, examples_per_s: f64) -> Result<(), TrainError> {
+        let lr = self.trainer.config.schedule.at(self.at.step.saturating_sub(1));
+        let report = EpochReport { step: self.at.step, epoch: self.at.epoch, split, metrics, lr, examples_per_s };
+        for observer in &mut self.trainer.observers {
+            observer.on_epoch(&report)?;
+        }
+        Ok(())
+    }
+
+    fn evaluate(&self) -> Result<Option<Metrics>, TrainError> {
+        let Some(test) = self.data.test else { return Ok(None) };
+        let model = self.trainer.optimizer.iterate(self.model());
+        let config = &self.trainer.config;
+        let batch_size = config.batch_size.max(EVALUATION_BATCH);
+        evaluate(&model, self.objective, test, batch_size, config.seed, self.data.device).map(Some)
+    }
+
+    /// Saves a checkpoint, unless a parameter is not finite: the inner error.
+    fn save(&self) -> Result<Result<(), Status>, TrainError> {
+        if let Some(name) = params::first_non_finite(self.model()) {
+            return Ok(Err(Status::Diverged { what: format!("the parameter {name}"), step: self.at.step }));
+        }
+        if let Some(checkpoints) = &self.trainer.checkpoints {
+            checkpoints.save(self.model(), &self.trainer.optimizer, &self.at)?;
+        }
+        Ok(Ok(()))
+    }
+
+    fn model(&self) -> &M {
+        self.model.as_ref().expect("the model is put back after every update")
+    }
+
+    fn is_interrupted(&self) -> bool {
+        self.trainer.interrupt.load(Ordering::SeqCst)
+    }
+}
+
+/// The loss of a minibatch and its gradient, read back in one transfer.
+struct Evaluated {
+    loss: f64,
+    terms: Vec<(&'static str, f64)>,
+    norm: f64,
+    largest: f64,
+    gradients: GradientsParams,
+}
+
+impl Evaluated {
+    fn new<M, O, B>(model: &M, objective: &O, batch: B, noise: &mut Stream) -> Result<Self, TrainError>
+    where
+        M: Module,
+        O: Objective<M, B>,
+    {
+        let loss = objective.loss(model, batch, noise);
+        if !loss.value.is_autodiff() || !loss.value.is_tracked() {
+            return Err(StepError::NothingToUpdate.into());
+        }
+        let gradients = GradientsParams::from_grads(loss.value.backward(), model);
+        let summary = params::gradient_summary(model, &gradients);
+        let (Some(squared_norm), Some(largest)) = (summary.squared_norm, summary.max_abs) else {
+            return Err(StepError::NothingToUpdate.into());
+        };
+        let names: Vec<&'static str> = loss.terms.iter().map(|(name, _)| *name).collect();
+        let values = read_back(loss, [squared_norm, largest]);
+        let (summary, terms) = (&values[1 + names.len()..], &values[1..]);
+        Ok(Self {
+            loss: values[0],
+            terms: names.into_iter().zip(terms.iter().copied()).collect(),
+            norm: summary[0].sqrt(),
+            largest: summary[1],
+            gradients,
+        })
+    }
+
+    /// What is not finite, if anything is.
+    fn not_finite<M: Module>(&self, model: &M) -> Option<String> {
+        if !self.loss.is_finite() {
+            let terms: Vec<&str> = self.terms.iter().filter(|(_, v)| !v.is_finite()).map(|(name, _)| *name).collect();
+            let terms = if terms.is_empty() { String::new() } else { format!(" (its terms: {})", terms.join(", ")) };
+            return Some(format!("the loss{terms}"));
+        }
+        // A maximum can hide a NaN on some backends; a sum of squares cannot. It can overflow where no entry does.
+        if self.norm.is_finite() {
+            return None;
+        }
+        params::first_non_finite_gradient(model, &self.gradients).map(|name| format!("the gradient of {name}"))
+    }
+
+    fn metrics(&self) -> Metrics {
+        Metrics {
+            loss: self.loss,
+            terms: self.terms.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+        }
+    }
+}
+
+/// Training time only: evaluation and saving are left out.
+#[derive(Default)]
+struct Clock {
+    interval: Rate,
+    epoch: Rate,
+    total: Rate,
+}
+
+impl Clock {
+    fn add(&mut self, examples: usize, time: Duration) {
+        for rate in [&mut self.interval, &mut self.epoch, &mut self.total] {
+            rate.examples += examples;
+            rate.time += time;
+        }
+    }
+}
+
+#[derive(Default)]
+struct Rate {
+    examples: usize,
+    time: Duration,
+}
+
+impl Rate {
+    /// Examples a second; 0 when nothing was done.
+    fn rate(&self) -> f64 {
+        if self.examples == 0 { 0.0 } else { self.examples as f64 / self.time.as_secs_f64() }
+    }
+}

@@ -1,0 +1,199 @@
+//! What a person asks of training, and what comes of it. The loop itself is in `run.rs`.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use burn::{module::Module, tensor::Device};
+use kiln_data::Dataset;
+use kiln_optim::{FirstOrder, Schedule};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Checkpoints, Metrics, Objective, Observer, TrainError,
+    checkpoint::Progress,
+    run::{Data, Run},
+};
+
+/// How long, in what steps, and what to do on the way.
+#[derive(Clone, Debug)]
+pub struct TrainConfig {
+    /// Passes over the training data. Default 10.
+    pub epochs: u64,
+    /// Examples a step, at least 1; all of them when it is more than there are. Default 128.
+    pub batch_size: usize,
+    /// The step size by step. Default 1e-3, constant.
+    pub schedule: Schedule,
+    /// What fixes noise and order. Default 0.
+    pub seed: u64,
+    /// Stop as converged when no entry of a step's gradient exceeds this. Meant for full batches. Default: never.
+    pub gtol: Option<f64>,
+    /// Steps between the lines of a log, at least 1. Default 100.
+    pub log_every: u64,
+    /// Epochs between evaluations on held-out data, at least 1; the last epoch is always evaluated. Default 1.
+    pub evaluate_every: u64,
+    /// Epochs between checkpoints, at least 1; one is always made at the end. Default 1.
+    pub checkpoint_every: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        Self {
+            epochs: 10,
+            batch_size: 128,
+            schedule: Schedule::Constant { initial: 1e-3 },
+            seed: 0,
+            gtol: None,
+            log_every: 100,
+            evaluate_every: 1,
+            checkpoint_every: 1,
+        }
+    }
+}
+
+/// Why a run ended.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "status", rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Status {
+    /// Every epoch that was asked for is done.
+    Completed,
+    /// The gradient is within the tolerance that was asked for.
+    Converged,
+    /// Someone asked the run to stop; it finished its step, and saved.
+    Interrupted,
+    /// A number was not finite. The step was not taken, and nothing was saved after it.
+    Diverged {
+        /// What was not finite: the loss, or the gradient of a parameter, or a parameter.
+        what: String,
+        /// The step, counted from 1.
+        step: u64,
+    },
+}
+
+impl Status {
+    /// A sentence for people.
+    pub fn message(&self) -> String {
+        match self {
+            Self::Completed => "all epochs are done".to_owned(),
+            Self::Converged => "the gradient is within tolerance".to_owned(),
+            Self::Interrupted => "interrupted; saved".to_owned(),
+            Self::Diverged { what, step } => {
+                format!(
+                    "{what} is not finite at step {step}: lower --lr, or look at the data; the last good checkpoint is kept"
+                )
+            }
+        }
+    }
+}
+
+/// What a run came to.
+#[derive(Clone, Debug)]
+pub struct Outcome<M> {
+    /// The model at the optimiser's iterate, without gradients: ready to evaluate, to save and to use. After a
+    /// divergence it is the last finite one.
+    pub model: M,
+    /// Why the run ended.
+    pub status: Status,
+    /// Whole epochs done, those before a resume included.
+    pub epochs: u64,
+    /// Steps done, those before a resume included.
+    pub steps: u64,
+    /// Seconds in this process.
+    pub wall_s: f64,
+    /// Training examples a second in this process, evaluation time left out.
+    pub examples_per_s: f64,
+    /// The last epoch's averages over the training data, as the parameters moved.
+    pub train: Metrics,
+    /// The last evaluation on held-out data, when there is any.
+    pub test: Option<Metrics>,
+    /// The largest absolute gradient entry of the last step.
+    pub grad_norm: f64,
+}
+
+/// Trains a module on minibatches.
+///
+/// See the crate `kiln`'s examples for a whole run. The loop takes any Burn [`Module`], any [`Objective`] over it and
+/// any [`Dataset`]; it does not know what a model is.
+pub struct Trainer<'a> {
+    pub(crate) config: TrainConfig,
+    pub(crate) optimizer: FirstOrder,
+    pub(crate) observers: Vec<Box<dyn Observer + 'a>>,
+    pub(crate) checkpoints: Option<Checkpoints>,
+    pub(crate) interrupt: Arc<AtomicBool>,
+}
+
+impl<'a> Trainer<'a> {
+    /// A loop that follows `config` with `optimizer`: one of Kiln's methods, or a `ModuleOptimizer` of Burn's.
+    pub fn new(config: TrainConfig, optimizer: impl Into<FirstOrder>) -> Self {
+        Self {
+            config,
+            optimizer: optimizer.into(),
+            observers: Vec::new(),
+            checkpoints: None,
+            interrupt: Arc::default(),
+        }
+    }
+
+    /// Adds an observer.
+    pub fn observe(mut self, observer: impl Observer + 'a) -> Self {
+        self.observers.push(Box::new(observer));
+        self
+    }
+
+    /// Writes checkpoints there.
+    pub fn checkpoint_to(mut self, checkpoints: Checkpoints) -> Self {
+        self.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// Ends the run after the current step, saved, when `flag` becomes true.
+    pub fn interrupt_on(mut self, flag: Arc<AtomicBool>) -> Self {
+        self.interrupt = flag;
+        self
+    }
+
+    /// Trains `model`, which must be on `device.autodiff()`, and evaluates it on `test` when that is not empty.
+    ///
+    /// # Errors
+    /// [`TrainError`]. A loss that is not finite is not an error but [`Status::Diverged`].
+    pub fn fit<M, O, D>(
+        self,
+        model: M,
+        objective: &O,
+        train: &D,
+        test: Option<&D>,
+        device: &Device,
+    ) -> Result<Outcome<M>, TrainError>
+    where
+        M: Module,
+        D: Dataset,
+        O: Objective<M, D::Batch>,
+    {
+        Run::new(self, model, Progress::default(), objective, Data { train, test, device })?.finish()
+    }
+
+    /// Goes on from the newest checkpoint, up to `config.epochs` in all; `model` gives the shapes.
+    ///
+    /// On the CPU the result equals that of a run that was never stopped, to the bit.
+    ///
+    /// # Errors
+    /// [`TrainError`], among them that there is no checkpoint, or a corrupt one.
+    pub fn resume<M, O, D>(
+        mut self,
+        model: M,
+        objective: &O,
+        train: &D,
+        test: Option<&D>,
+        device: &Device,
+    ) -> Result<Outcome<M>, TrainError>
+    where
+        M: Module,
+        D: Dataset,
+        O: Objective<M, D::Batch>,
+    {
+        let none = || crate::CheckpointError::None(std::path::PathBuf::from("a trainer without checkpoints"));
+        let checkpoint = self.checkpoints.as_ref().ok_or_else(none)?.latest()?;
+        let (model, optimizer, progress) = checkpoint.load(model, self.optimizer, device)?;
+        self.optimizer = optimizer;
+        Run::new(self, model, progress, objective, Data { train, test, device })?.finish()
+    }
+}

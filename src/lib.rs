@@ -1,0 +1,57 @@
+//! Kiln: maximum likelihood, variational inference and optimisation on the [Burn](https://burn.dev) framework.
+//!
+//! This crate is the facade: it re-exports the parts, and [`prelude`] brings in what most programs need.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`tensor`] | devices by name, keyed random streams, named parameters, safetensors |
+//! | [`dist`] | Normal, Bernoulli, Categorical: `log_prob`, `sample`, `entropy`, `kl_divergence` |
+//! | [`optim`] | SGD, momentum, true Nesterov, Adam; schedules |
+//! | [`train`] | objectives (likelihood, ELBO), the minibatch trainer, checkpoints |
+//! | [`models`] | logistic and softmax regression, the VAE |
+//! | [`data`] | digits, breast cancer, MNIST, CSV; splits and standardisation |
+//!
+//! # Features
+//!
+//! A backend is a feature: `flex` (default, CPU), `ndarray` (CPU; deprecated by Burn since 0.22, kept while Burn ships
+//! it), `wgpu` (any GPU), `vulkan` (GPU through SPIR-V), `cuda` (NVIDIA). Model code is the same for all:
+//!
+//! ```
+//! use kiln::prelude::*;
+//!
+//! let device = "auto".parse::<DeviceChoice>()?.resolve()?.device();
+//! let digits = kiln::data::digits();
+//! let model = VaeConfig::new(64).hidden_dim(32).latent_dim(2).init(0, &device.clone().autodiff())?;
+//! let config = TrainConfig { epochs: 1, ..TrainConfig::default() };
+//! let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+//! let outcome = Trainer::new(config, optimizer).fit(model, &Elbo::new(), &digits, None, &device)?;
+//! assert!(outcome.train.loss < 45.0, "64 ln 2 = 44.4 nats is what knowing nothing costs");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+pub use burn;
+pub use kiln_data as data;
+pub use kiln_dist as dist;
+pub use kiln_models as models;
+pub use kiln_optim as optim;
+pub use kiln_tensor as tensor;
+pub use kiln_train as train;
+
+/// What most programs need.
+pub mod prelude {
+    pub use burn::{
+        module::Module,
+        tensor::{Device, Int, Tensor},
+    };
+    pub use kiln_data::{Dataset, Examples, Images, Supervised};
+    pub use kiln_dist::{
+        Bernoulli, Categorical, ConditionalModel, Distribution, LatentVariableModel, Normal, Reparameterized,
+        kl_divergence,
+    };
+    pub use kiln_models::{LogisticRegression, SoftmaxRegression, Vae, VaeConfig};
+    pub use kiln_optim::{
+        FirstOrder, Momentum, MomentumConfig, Nesterov, NesterovConfig, Schedule, Sgd, adam::AdamConfig,
+    };
+    pub use kiln_tensor::{DeviceChoice, Stream};
+    pub use kiln_train::{Elbo, MaximumLikelihood, Metrics, Objective, Outcome, Status, TrainConfig, Trainer};
+}
