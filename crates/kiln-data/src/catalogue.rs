@@ -38,7 +38,8 @@ pub enum Presence {
     Absent,
 }
 
-/// The datasets known by name, looked for as [`load_images`](crate::load_images) would; opens no file and no connection.
+/// The datasets known by name, looked for as [`load_images`](crate::load_images) would; opens no file and no
+/// connection.
 pub fn catalogue(locate: &Locate) -> Vec<DatasetInfo> {
     list(&Places::of(locate), &collections())
 }

@@ -31,7 +31,8 @@ impl Content {
         Ok(Self { path: path.into(), reader, compressed })
     }
 
-    /// The next `limit` bytes, or all that are left when they are fewer. Memory grows with what comes, not with `limit`.
+    /// The next `limit` bytes, or all that are left when they are fewer. Memory grows with what comes, not with
+    /// `limit`.
     pub(crate) fn take(&mut self, limit: u64) -> Result<Vec<u8>, DataError> {
         let mut bytes = Vec::new();
         self.reader

@@ -9,6 +9,7 @@ use crate::{
 use serde::{Deserialize, Serialize};
 
 mod fit;
+mod pixels;
 
 /// How one column becomes features.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -34,7 +34,8 @@ pub enum DataError {
 
     /// A downloaded file is not the published one; it has been deleted.
     #[error(
-        "{url} gave a file with SHA-256 {found}, expected {expected}; it was not kept: try again, or get the file elsewhere"
+        "{url} gave a file with SHA-256 {found}, expected {expected}; it was not kept: try again, \
+         or get the file elsewhere"
     )]
     Digest { url: String, expected: String, found: String },
 
@@ -56,7 +57,8 @@ pub enum DataError {
 
     /// A file does not start as an IDX file of the expected kind.
     #[error(
-        "{path} begins with {found:#010x}, expected {expected:#010x}, an IDX file of {kind}: check that the right file has this name"
+        "{path} begins with {found:#010x}, expected {expected:#010x}, an IDX file of {kind}: check \
+         that the right file has this name"
     )]
     IdxMagic { path: PathBuf, kind: &'static str, expected: u32, found: u32 },
 
@@ -66,7 +68,8 @@ pub enum DataError {
 
     /// The sizes in an IDX header cannot be true.
     #[error(
-        "the header of {path} says {count} images of {height}×{width}: sizes must be at least 1 and the whole at most 4 GiB"
+        "the header of {path} says {count} images of {height}×{width}: sizes must be at least 1 and \
+         the whole at most 4 GiB"
     )]
     IdxSizes { path: PathBuf, count: u32, height: u32, width: u32 },
 
@@ -148,7 +151,8 @@ pub enum DataError {
 
     /// A line with too few or too many cells.
     #[error(
-        "{file}, line {line}: {found} cells, expected {expected} as in the header; put quotes around a cell that holds a comma"
+        "{file}, line {line}: {found} cells, expected {expected} as in the header; put quotes around a cell \
+         that holds a comma"
     )]
     Ragged { file: String, line: u64, expected: usize, found: usize },
 
@@ -172,8 +176,8 @@ pub enum DataError {
 
     /// A target of measurements or names.
     #[error(
-        "{file}: target '{target}' has {count} different values in {rows} rows, which cannot be classes (at most {limit}, \
-         and some must repeat); choose another target"
+        "{file}: target '{target}' has {count} different values in {rows} rows, which cannot be classes (at most \
+         {limit}, and some must repeat); choose another target"
     )]
     NotClasses { file: String, target: String, count: usize, rows: usize, limit: usize },
 
@@ -183,13 +187,15 @@ pub enum DataError {
 
     /// Too many different texts for one-hot columns.
     #[error(
-        "{file}: column '{column}' has {count} different values, more than {limit}; drop the column or encode it as numbers"
+        "{file}: column '{column}' has {count} different values, more than {limit}; drop the column or \
+         encode it as numbers"
     )]
     TooManyCategories { file: String, column: String, count: usize, limit: usize },
 
     /// A column that names rows rather than describing them.
     #[error(
-        "{file}: all {count} values of column '{column}' are different, as in a list of names; drop the column or encode it as numbers"
+        "{file}: all {count} values of column '{column}' are different, as in a list of names; drop the column \
+         or encode it as numbers"
     )]
     AllDistinct { file: String, column: String, count: usize },
 

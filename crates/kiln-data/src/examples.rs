@@ -13,7 +13,8 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Rows of `feature_names.len()` ≥ 1 finite inputs, row after row, and one class index below `class_names.len()` each.
+    /// Rows of `feature_names.len()` ≥ 1 finite inputs, row after row, and one class index below `class_names.len()`
+    /// each.
     ///
     /// # Errors
     ///

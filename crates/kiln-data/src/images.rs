@@ -29,8 +29,8 @@ impl Images {
     ///
     /// # Errors
     ///
-    /// [`DataError::ImageShape`] when a size or `max` is 0, [`DataError::Length`] when the pixels are not as many as the
-    /// labels need, [`DataError::PixelRange`] when a pixel is above `max`.
+    /// [`DataError::ImageShape`] when a size or `max` is 0, [`DataError::Length`] when the pixels are not as many as
+    /// the labels need, [`DataError::PixelRange`] when a pixel is above `max`.
     pub fn new(pixels: Vec<u8>, labels: Vec<u8>, height: usize, width: usize, max: u8) -> Result<Self, DataError> {
         let dims = height.checked_mul(width).filter(|dims| *dims > 0 && max > 0);
         let dims = dims.ok_or(DataError::ImageShape { height, width, max })?;

@@ -2,6 +2,7 @@
 //!
 //! - [`dataset`]: what a training loop needs of a dataset, and the order of its minibatches.
 //! - [`images`], [`examples`]: grey images as bytes, and dense labelled rows.
+//! - [`binarize`], [`resident`](mod@resident): grey pixels drawn black or white; examples that stay on the device.
 //! - [`builtin`]: the two small datasets compiled into the crate.
 //! - [`idx`]: the file format of MNIST.
 //! - [`sources`], [`catalogue`](mod@catalogue): image datasets by name: found on disk, or downloaded and verified.
@@ -10,6 +11,7 @@
 //!
 //! Every failure is a [`DataError`], whose message says which file, what was expected, what came and what to do.
 
+pub mod binarize;
 pub mod builtin;
 pub mod catalogue;
 pub mod dataset;
@@ -18,6 +20,7 @@ pub mod error;
 pub mod examples;
 pub mod idx;
 pub mod images;
+pub mod resident;
 pub mod sources;
 pub mod split;
 pub mod table;
@@ -28,6 +31,7 @@ mod download;
 mod suggest;
 mod vocabulary;
 
+pub use binarize::{Binarize, Binarized};
 pub use builtin::{BREAST_CANCER_SHA256, BREAST_CANCER_TARGET, DIGITS_SHA256, breast_cancer, digits};
 pub use catalogue::{DatasetInfo, Presence, catalogue};
 pub use dataset::{Dataset, Minibatches, Order, Supervised, minibatches};
@@ -36,6 +40,7 @@ pub use encode::{EncodedColumn, Encoder, Target};
 pub use error::DataError;
 pub use examples::Examples;
 pub use images::{Images, Labelled};
+pub use resident::Resident;
 pub use sources::{HoldOut, ImageSplits, Locate, load_images};
 pub use split::{Split, stratified_split};
 pub use table::{Column, ColumnKind, Table};

@@ -43,7 +43,8 @@ impl Default for HoldOut {
 pub struct ImageSplits {
     /// The dataset's name, or its folder as it was given.
     pub name: String,
-    /// The SHA-256 of the uncompressed files, for IDX in the order train images, train labels, test images, test labels.
+    /// The SHA-256 of the uncompressed files, for IDX in the order train images, train labels, test images, test
+    /// labels.
     pub sha256: String,
     /// Images to train on.
     pub train: Images,
@@ -53,8 +54,9 @@ pub struct ImageSplits {
 
 /// Loads `digits`, `mnist`, `fashion-mnist`, or the four IDX files in the folder `name_or_dir`.
 ///
-/// Only `digits` heeds `hold_out` (stratified): the others come with a test set. Only the downloads call `progress`, once
-/// before and after every block received. A dataset's name wins over a folder of that name; `./mnist` is the folder.
+/// Only `digits` heeds `hold_out` (stratified): the others come with a test set. Only the downloads call `progress`,
+/// once before and after every block received. A dataset's name wins over a folder of that name; `./mnist` is the
+/// folder.
 ///
 /// # Errors
 ///

@@ -20,8 +20,8 @@ pub struct Split {
 ///
 /// # Errors
 ///
-/// [`DataError::TestFraction`] unless 0 ≤ `test_fraction` < 1, and [`DataError::EmptyTraining`] when rounding would take
-/// every row (few rows, fraction near 1).
+/// [`DataError::TestFraction`] unless 0 ≤ `test_fraction` < 1, and [`DataError::EmptyTraining`] when rounding would
+/// take every row (few rows, fraction near 1).
 ///
 /// ```
 /// let split = kiln_data::stratified_split(&[0, 0, 0, 0, 1, 1], 1.0 / 3.0, 7)?;

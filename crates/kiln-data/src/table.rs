@@ -23,9 +23,9 @@ pub struct Column {
 
 /// A CSV file in memory: named columns of equally many cells.
 ///
-/// The file is UTF-8 text with commas between the cells, quotes (`"`) around cells that hold commas or line ends, and a
-/// header line of distinct names. Blanks around names and cells do not count, nor do blank lines. A cell is missing when
-/// it is empty, `NA`, `NaN` or `?`, in any case.
+/// The file is UTF-8 text with commas between the cells, quotes (`"`) around cells that hold commas or line ends, and
+/// a header line of distinct names. Blanks around names and cells do not count, nor do blank lines. A cell is missing
+/// when it is empty, `NA`, `NaN` or `?`, in any case.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     file: String,
@@ -51,8 +51,8 @@ impl Column {
         &self.cells
     }
 
-    /// The first text in a column of numbers: a row whose cell is neither missing nor a number while at least nine in ten
-    /// of the cells that are not missing are.
+    /// The first text in a column of numbers: a row whose cell is neither missing nor a number while at least nine in
+    /// ten of the cells that are not missing are.
     pub fn stray_text(&self) -> Option<usize> {
         let present = self.cells.iter().filter(|cell| !is_missing(cell)).count();
         let numbers = self.cells.iter().filter(|cell| number(cell).is_some()).count();
@@ -66,8 +66,8 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// A missing or unreadable file, text that is not UTF-8, no header, unnamed or doubly named columns, a first line of
-    /// numbers only, lines with too few or too many cells, no rows.
+    /// A missing or unreadable file, text that is not UTF-8, no header, unnamed or doubly named columns, a first line
+    /// of numbers only, lines with too few or too many cells, no rows.
     pub fn read(path: &Path) -> Result<Self, DataError> {
         let bytes = fs::read(path).map_err(|cause| match cause.kind() {
             std::io::ErrorKind::NotFound => DataError::MissingFile { path: path.into() },

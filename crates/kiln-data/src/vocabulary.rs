@@ -3,8 +3,8 @@
 use crate::table::number;
 use std::collections::HashMap;
 
-/// The distinct cells, sorted as numbers when all of them are, else as text. Spellings of one number (`1`, `1.0`) are one
-/// entry, the first that comes.
+/// The distinct cells, sorted as numbers when all of them are, else as text. Spellings of one number (`1`, `1.0`) are
+/// one entry, the first that comes.
 pub(crate) fn distinct(cells: &[String]) -> Vec<String> {
     let keys: Option<Vec<f64>> = cells.iter().map(|cell| number(cell)).collect();
     match keys {

@@ -9,15 +9,15 @@ const MAX_CATEGORIES: usize = 100;
 impl Encoder {
     /// Fits an encoder to every column of `table` but `target`.
     ///
-    /// Kinds of columns, categories and classes are those of the whole table, so that all of it can be encoded; means and
-    /// scales are taken over `rows`, the training rows, only. Without a target the encoder makes inputs only.
+    /// Kinds of columns, categories and classes are those of the whole table, so that all of it can be encoded; means
+    /// and scales are taken over `rows`, the training rows, only. Without a target the encoder makes inputs only.
     ///
     /// # Errors
     ///
     /// - [`DataError::UnknownTarget`], [`DataError::NoFeatures`], [`DataError::NoTrainingRows`];
     /// - [`DataError::MissingValues`] in any column;
-    /// - [`DataError::TextInNumeric`]: a column in which at least nine cells in ten are numbers, but not all, is taken for
-    ///   a damaged column of numbers rather than for categories;
+    /// - [`DataError::TextInNumeric`]: a column in which at least nine cells in ten are numbers, but not all, is
+    ///   taken for a damaged column of numbers rather than for categories;
     /// - [`DataError::TooManyCategories`]: a column of text with more than 100 categories;
     /// - [`DataError::AllDistinct`]: a column of text with as many categories as rows;
     /// - [`DataError::OneClass`], and [`DataError::NotClasses`]: more than 100 classes, or as many as rows;

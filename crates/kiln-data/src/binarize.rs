@@ -1,0 +1,111 @@
+//! Grey pixels made black or white at random.
+
+use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use kiln_tensor::Stream;
+use serde::{Deserialize, Serialize};
+
+use crate::{Dataset, Images};
+
+/// Whether a pixel of grey p ∈ [0, 1] is used as it is, or drawn as 1 with probability p.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Binarize {
+    /// Grey pixels as they are. The default.
+    #[default]
+    None,
+    /// Drawn anew in every epoch of training (Burda, Grosse and Salakhutdinov, 2016); held-out images are drawn once.
+    Dynamic,
+    /// Drawn once.
+    Fixed,
+}
+
+/// Images, black and white as [`Binarize`] says.
+///
+/// Each image has a stream of its own, so that a draw does not depend on the minibatch that it is in.
+#[derive(Clone, Debug)]
+pub struct Binarized {
+    images: Images,
+    mode: Binarize,
+    seed: u64,
+    purpose: &'static str,
+}
+
+impl Binarized {
+    /// `images` under `mode`; `purpose` names the stream, and tells training images from held-out ones.
+    pub fn new(images: Images, mode: Binarize, seed: u64, purpose: &'static str) -> Self {
+        Self { images, mode, seed, purpose }
+    }
+
+    /// The grey images.
+    pub fn images(&self) -> &Images {
+        &self.images
+    }
+}
+
+impl Dataset for Binarized {
+    type Batch = Tensor<2>;
+
+    fn len(&self) -> usize {
+        self.images.len()
+    }
+
+    fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
+        self.batch_in_epoch(rows, 0, device)
+    }
+
+    fn batch_in_epoch(&self, rows: &[usize], epoch: u64, device: &Device) -> Tensor<2> {
+        let epoch = match self.mode {
+            Binarize::None => return self.images.pixels(rows, device),
+            Binarize::Dynamic => epoch,
+            Binarize::Fixed => 0,
+        };
+        let (dims, max) = (self.images.dims(), f64::from(self.images.max()));
+        let mut drawn = Vec::with_capacity(rows.len() * dims);
+        for &row in rows {
+            let mut stream = Stream::new(self.seed, self.purpose, epoch, row as u64);
+            let pixels = &self.images.bytes()[row * dims..][..dims];
+            drawn.extend(pixels.iter().map(|&p| f32::from(u8::from(stream.next_f64() * max < f64::from(p)))));
+        }
+        let data = TensorData::new(drawn, [rows.len(), dims]);
+        match device.settings().float_dtype {
+            FloatDType::F64 => Tensor::from_data(data.convert::<f64>(), device),
+            _ => Tensor::from_data(data, device),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn draw(mode: Binarize, rows: &[usize], epoch: u64) -> Vec<f32> {
+        let data = Binarized::new(crate::digits(), mode, 3, "train");
+        data.batch_in_epoch(rows, epoch, &Device::default()).try_into_vec_as().unwrap()
+    }
+
+    #[test]
+    fn an_image_s_draw_depends_on_its_epoch_and_not_on_its_batch() {
+        let (alone, second) = (draw(Binarize::Dynamic, &[7], 2), draw(Binarize::Dynamic, &[3, 7], 2));
+        assert_eq!(alone, second[64..]);
+        assert_ne!(alone, draw(Binarize::Dynamic, &[7], 3));
+        assert_eq!(draw(Binarize::Fixed, &[7], 0), draw(Binarize::Fixed, &[7], 5));
+    }
+
+    #[test]
+    fn draws_are_black_or_white_with_the_grey_as_their_mean() {
+        let grey = draw(Binarize::None, &[7], 0);
+        let epochs = 400;
+        let mut sums = [0.0; 64];
+        for epoch in 0..epochs {
+            for (sum, x) in sums.iter_mut().zip(draw(Binarize::Dynamic, &[7], epoch)) {
+                assert!(x.to_bits() == 0 || x.to_bits() == 1f32.to_bits());
+                *sum += x;
+            }
+        }
+        for (sum, p) in sums.iter().zip(grey) {
+            // Five standard errors of a mean of 400 draws; exact for black and white pixels.
+            let (mean, error) = (sum / epochs as f32, (p * (1.0 - p) / epochs as f32).sqrt());
+            assert!((mean - p).abs() <= 5.0 * error + 1e-6, "mean {mean}, grey {p}");
+        }
+    }
+}

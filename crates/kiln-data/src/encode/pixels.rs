@@ -1,0 +1,66 @@
+//! The encoder of an image dataset: each pixel is a numeric column, so that a saved model reads pixels from a CSV file.
+
+use crate::{DataError, EncodedColumn, Encoder, Examples, Images, encode::Target};
+
+impl Encoder {
+    /// Pixels `p0`, `p1`, … divided by the largest value that a pixel can have; with `standardize`, standardised over
+    /// `rows` instead (population standard deviation; 1 for a constant pixel). The target is `label`.
+    pub fn fit_pixels(images: &Images, rows: &[usize], standardize: bool) -> Self {
+        let dims = images.dims();
+        let columns = (0..dims).map(|pixel| {
+            let (mean, scale) = match standardize {
+                true => moments(rows.iter().map(|row| f64::from(images.bytes()[row * dims + pixel])), rows.len()),
+                false => (0.0, f64::from(images.max())),
+            };
+            EncodedColumn::Numeric { name: format!("p{pixel}"), mean, scale }
+        });
+        let classes = (0..images.classes()).map(|class| class.to_string()).collect();
+        Self { columns: columns.collect(), target: Some(Target { name: "label".into(), classes }) }
+    }
+
+    /// All images with their labels.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Length`] when the images have another number of pixels than the encoder has columns.
+    pub fn encode_images(&self, images: &Images) -> Result<Examples, DataError> {
+        let scaling = self.scaling();
+        let dims = images.dims();
+        if scaling.len() != dims {
+            return Err(DataError::Length { what: "pixels of an image", expected: scaling.len(), found: dims });
+        }
+        let value = |(pixel, &byte): (usize, &u8)| {
+            let (mean, scale) = scaling[pixel % dims];
+            (f64::from(byte) - mean) / scale
+        };
+        let inputs = images.bytes().iter().enumerate().map(value).collect();
+        Examples::new(inputs, images.targets(), self.feature_names(), self.class_names().to_vec())
+    }
+}
+
+/// Mean and population standard deviation in two passes, 1 instead of a deviation of 0.
+fn moments(values: impl Iterator<Item = f64> + Clone, n: usize) -> (f64, f64) {
+    let mean = values.clone().sum::<f64>() / n as f64;
+    let deviation = (values.map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64).sqrt();
+    (mean, if deviation > 0.0 { deviation } else { 1.0 })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Table;
+
+    #[test]
+    fn images_and_a_table_of_their_pixels_encode_alike() {
+        let images = Images::new(vec![0, 8, 16, 4], vec![0, 1], 1, 2, 16).unwrap();
+        let table = Table::parse("pixels.csv", "p0,p1\n0,8\n16,4\n").unwrap();
+        for standardize in [false, true] {
+            let encoder = Encoder::fit_pixels(&images, &[0, 1], standardize);
+            assert_eq!(encoder.encode_images(&images).unwrap().inputs(), encoder.encode_inputs(&table).unwrap());
+        }
+        let plain = Encoder::fit_pixels(&images, &[0, 1], false);
+        assert_eq!(plain.encode_images(&images).unwrap().inputs(), [0.0, 0.5, 1.0, 0.25]);
+        let standard = Encoder::fit_pixels(&images, &[0, 1], true);
+        assert_eq!(standard.encode_images(&images).unwrap().inputs(), [-1.0, 1.0, 1.0, -1.0]);
+    }
+}
