@@ -9,5 +9,5 @@
 mod regression;
 mod vae;
 
-pub use regression::{LogisticRegression, SoftmaxRegression};
+pub use regression::{LogisticRegression, SoftmaxRegression, curvature_bound};
 pub use vae::{Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError};

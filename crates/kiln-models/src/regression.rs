@@ -78,7 +78,54 @@ impl ConditionalModel for SoftmaxRegression {
     }
 }
 
+/// An upper bound L of the curvature of the mean negative log-likelihood of a regression on `inputs`
+/// (row after row of `features` numbers) with `classes` classes: gradient descent with step size 1/L never overshoots.
+///
+/// L = c·λ_max(AᵀA)/n with A the inputs and a column of ones, and c = ¼ for two classes (logistic), ½ for more
+/// (softmax; Böhning, 1992). λ_max is found by the power method to a relative change of 1e-6, which approaches it from
+/// below: 1% is added. An ℓ2 penalty adds its λ. Zero rows give 0.
+pub fn curvature_bound(inputs: &[f64], features: usize, classes: usize) -> f64 {
+    let rows = inputs.chunks_exact(features.max(1));
+    let n = rows.len();
+    let mut v = vec![1.0; features + 1];
+    let mut largest = 0.0;
+    for _ in 0..200 {
+        let norm = v.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if n == 0 || norm == 0.0 {
+            return 0.0;
+        }
+        v.iter_mut().for_each(|x| *x /= norm);
+        let mut next = vec![0.0; features + 1];
+        for row in rows.clone() {
+            let product = v[features] + row.iter().zip(&v).map(|(a, b)| a * b).sum::<f64>();
+            next.iter_mut().zip(row).for_each(|(sum, a)| *sum += product * a / n as f64);
+            next[features] += product / n as f64;
+        }
+        let quotient: f64 = v.iter().zip(&next).map(|(a, b)| a * b).sum();
+        let change = (quotient - largest).abs();
+        (largest, v) = (quotient, next);
+        if change <= 1e-6 * largest {
+            break;
+        }
+    }
+    1.01 * largest * if classes > 2 { 0.5 } else { 0.25 }
+}
+
 fn coefficients(linear: &Linear) -> (Tensor<2>, Tensor<1>) {
     let bias = linear.bias.as_ref().expect("init::zero_linear makes a bias");
     (linear.weight.val(), bias.val())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_curvature_bound_is_the_largest_eigenvalue() {
+        // Columns ±2 and 1: AᵀA/n = diag(4, 1).
+        let bound = curvature_bound(&[2.0, -2.0, 2.0, -2.0], 1, 2);
+        assert!((bound - 1.01 * 4.0 * 0.25).abs() < 1e-5, "{bound}");
+        assert!((curvature_bound(&[2.0, -2.0], 1, 3) - 1.01 * 4.0 * 0.5).abs() < 1e-5);
+        assert!(curvature_bound(&[], 3, 2).abs() < f64::EPSILON);
+    }
 }

@@ -246,6 +246,14 @@ impl Checkpoint {
         Ok((model, optimizer.load_record(record), state.progress))
     }
 
+    /// Where the run was.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Read`], [`CheckpointError::Corrupt`].
+    pub fn progress(&self) -> Result<Progress, CheckpointError> {
+        Ok(self.state()?.progress)
+    }
+
     fn state(&self) -> Result<State, CheckpointError> {
         serde_json::from_slice(&self.read(STATE)?).map_err(|e| self.corrupt(format!("{STATE}: {e}")))
     }

@@ -179,9 +179,9 @@ where
         self.train = std::mem::take(&mut self.at.running).mean();
         let interrupted = self.is_interrupted();
         let last = interrupted || self.at.epoch >= self.trainer.config.epochs;
-        let rate = std::mem::take(&mut self.clock.epoch).rate();
-        self.report_epoch("train-epoch", self.train.clone(), rate)?;
         if last || self.at.epoch.is_multiple_of(self.trainer.config.evaluate_every.max(1)) {
+            let rate = std::mem::take(&mut self.clock.epoch).rate();
+            self.report_epoch("train-epoch", self.train.clone(), rate)?;
             let tick = Instant::now();
             self.test = self.evaluate()?;
             if let (Some(metrics), Some(test)) = (self.test.clone(), self.data.test) {

@@ -28,7 +28,7 @@ pub struct TrainConfig {
     pub gtol: Option<f64>,
     /// Steps between the lines of a log, at least 1. Default 100.
     pub log_every: u64,
-    /// Epochs between evaluations on held-out data, at least 1; the last epoch is always evaluated. Default 1.
+    /// Epochs between evaluations and reports of an epoch, at least 1; the last one is always evaluated. Default 1.
     pub evaluate_every: u64,
     /// Epochs between checkpoints, at least 1; one is always made at the end. Default 1.
     pub checkpoint_every: u64,

@@ -1,0 +1,388 @@
+//! What a training run does: the content of `config.toml`.
+//!
+//! Defaults, then the file of `--config`, then flags: each layer overrides the one before, key by key.
+
+use std::path::{Path, PathBuf};
+
+use kiln::{
+    burn::tensor::FloatDType,
+    data::Binarize,
+    models::Likelihood,
+    optim::{FirstOrder, MomentumConfig, NesterovConfig, Schedule, Sgd, adam},
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::failure::{Failure, Result};
+
+/// A run's settings, by the kind of its model.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub(crate) enum Config {
+    Vae(VaeSettings),
+    Logistic(LogisticSettings),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct VaeSettings {
+    pub(crate) data: ImageData,
+    pub(crate) model: VaeModel,
+    pub(crate) train: VaeTrain,
+    pub(crate) run: RunSettings,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct LogisticSettings {
+    pub(crate) data: TabularData,
+    pub(crate) model: LogisticModel,
+    pub(crate) train: LogisticTrain,
+    pub(crate) run: RunSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ImageData {
+    #[serde(rename = "data")]
+    pub(crate) name: String,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) test_fraction: f64,
+    pub(crate) binarize: Binarize,
+}
+
+impl Default for ImageData {
+    fn default() -> Self {
+        Self { name: "digits".into(), data_dir: None, test_fraction: 0.2, binarize: Binarize::None }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct TabularData {
+    #[serde(rename = "data")]
+    pub(crate) name: String,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) target: Option<String>,
+    pub(crate) test_fraction: f64,
+    pub(crate) standardize: bool,
+}
+
+impl Default for TabularData {
+    fn default() -> Self {
+        Self { name: "breast-cancer".into(), data_dir: None, target: None, test_fraction: 0.2, standardize: false }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct VaeModel {
+    pub(crate) hidden_dim: usize,
+    pub(crate) latent_dim: usize,
+    pub(crate) likelihood: Likelihood,
+}
+
+impl Default for VaeModel {
+    fn default() -> Self {
+        Self { hidden_dim: 400, latent_dim: 20, likelihood: Likelihood::Bernoulli }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct LogisticModel {
+    pub(crate) l2: f64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Optimizer {
+    Sgd,
+    Momentum,
+    Nesterov,
+    Adam,
+    AdamW,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ScheduleName {
+    Constant,
+    Linear,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ObjectiveName {
+    Elbo,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct VaeTrain {
+    pub(crate) epochs: u64,
+    pub(crate) batch_size: usize,
+    pub(crate) optimizer: Optimizer,
+    pub(crate) lr: f64,
+    pub(crate) momentum: Option<f64>,
+    pub(crate) schedule: ScheduleName,
+    pub(crate) decay_steps: Option<u64>,
+    pub(crate) objective: ObjectiveName,
+    pub(crate) beta: f64,
+    pub(crate) log_every: u64,
+    pub(crate) keep: usize,
+}
+
+impl Default for VaeTrain {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            batch_size: 128,
+            optimizer: Optimizer::Adam,
+            lr: 1e-3,
+            momentum: None,
+            schedule: ScheduleName::Constant,
+            decay_steps: None,
+            objective: ObjectiveName::Elbo,
+            beta: 1.0,
+            log_every: 100,
+            keep: 2,
+        }
+    }
+}
+
+/// Absent numbers are found from the data, and written to `config.toml` as they were found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct LogisticTrain {
+    pub(crate) epochs: Option<u64>,
+    pub(crate) batch_size: Option<usize>,
+    pub(crate) optimizer: Optimizer,
+    pub(crate) lr: Option<f64>,
+    pub(crate) momentum: Option<f64>,
+    pub(crate) schedule: ScheduleName,
+    pub(crate) decay_steps: Option<u64>,
+    pub(crate) gtol: Option<f64>,
+    pub(crate) log_every: u64,
+    pub(crate) keep: usize,
+}
+
+impl Default for LogisticTrain {
+    fn default() -> Self {
+        Self {
+            epochs: None,
+            batch_size: None,
+            optimizer: Optimizer::Nesterov,
+            lr: None,
+            momentum: None,
+            schedule: ScheduleName::Constant,
+            decay_steps: None,
+            gtol: None,
+            log_every: 100,
+            keep: 2,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(crate) enum Dtype {
+    F32,
+    F64,
+}
+
+impl Dtype {
+    pub(crate) fn float(self) -> FloatDType {
+        match self {
+            Self::F32 => FloatDType::F32,
+            Self::F64 => FloatDType::F64,
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+        }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct RunSettings {
+    pub(crate) device: String,
+    pub(crate) dtype: Option<Dtype>,
+    pub(crate) seed: u64,
+    pub(crate) threads: Option<usize>,
+}
+
+impl Default for RunSettings {
+    fn default() -> Self {
+        Self { device: "auto".into(), dtype: None, seed: 0, threads: None }
+    }
+}
+
+impl Config {
+    /// The settings of a run that was made before.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        read_table(path)?.try_into().map_err(|e| bad_settings(path, &e))
+    }
+
+    pub(crate) fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("settings are tables of plain values")
+    }
+
+    /// What the model is called on the command line.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Vae(_) => "vae",
+            Self::Logistic(_) => "logistic",
+        }
+    }
+}
+
+/// Defaults, overridden by the file, overridden by the flags.
+///
+/// `kind` is the model that the command line names; a file of another kind is refused.
+pub(crate) fn layered<S: DeserializeOwned>(kind: &str, file: Option<&Path>, flags: &impl Serialize) -> Result<S> {
+    let mut settings = match file {
+        Some(path) => read_table(path)?,
+        None => toml::Table::new(),
+    };
+    if let Some(other) = settings.remove("kind")
+        && other.as_str() != Some(kind)
+    {
+        return Err(Failure::usage(format!("the --config file is for {other}, not for '{kind}'")));
+    }
+    let flags = toml::Table::try_from(flags).map_err(Failure::usage)?;
+    for (table, values) in flags {
+        let (toml::Value::Table(values), entry) = (values, settings.entry(table.clone())) else { continue };
+        let below = entry.or_insert_with(|| toml::Table::new().into());
+        let below = below
+            .as_table_mut()
+            .ok_or_else(|| Failure::usage(format!("'{table}' must be a table in the --config file")))?;
+        below.extend(values);
+    }
+    let path = file.unwrap_or_else(|| Path::new("the command line"));
+    settings.try_into().map_err(|e| bad_settings(path, &e))
+}
+
+fn read_table(path: &Path) -> Result<toml::Table> {
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
+    text.parse().map_err(|e| bad_settings(path, &e))
+}
+
+fn bad_settings(path: &Path, error: &toml::de::Error) -> Failure {
+    Failure::usage(format!("bad settings in {}: {}", path.display(), error.to_string().trim().replace('\n', " ")))
+}
+
+/// The optimiser of that name. A momentum is an error for a method that has none.
+pub(crate) fn optimizer(name: Optimizer, momentum: Option<f64>) -> Result<FirstOrder> {
+    if momentum.is_some() && !matches!(name, Optimizer::Momentum | Optimizer::Nesterov) {
+        return Err(Failure::usage("--momentum is for --optimizer momentum and nesterov only"));
+    }
+    // The papers and PyTorch have ε = 1e-8; Burn's default is 1e-5.
+    let epsilon = 1e-8;
+    let momentum = momentum.unwrap_or(0.9);
+    Ok(match name {
+        Optimizer::Sgd => Sgd.into(),
+        Optimizer::Momentum => MomentumConfig::new().with_momentum(momentum).build()?.into(),
+        Optimizer::Nesterov => NesterovConfig::new().with_momentum(momentum).build()?.into(),
+        Optimizer::Adam => adam::AdamConfig::new().with_epsilon(epsilon as f32).init().into(),
+        Optimizer::AdamW => adam::AdamWConfig::new().with_epsilon(epsilon as f32).init().into(),
+    })
+}
+
+/// The schedule of that name, which decays over `decay_steps` or, without them, over `all_steps`.
+pub(crate) fn schedule(name: ScheduleName, lr: f64, decay_steps: Option<u64>, all_steps: u64) -> Result<Schedule> {
+    if name == ScheduleName::Constant && decay_steps.is_some() {
+        return Err(Failure::usage("--decay-steps is for --schedule linear"));
+    }
+    Ok(match name {
+        ScheduleName::Constant => Schedule::constant(lr)?,
+        ScheduleName::Linear => Schedule::linear(lr, decay_steps.unwrap_or(all_steps))?,
+    })
+}
+
+/// Refuses a number that no run can use, by the name of its flag.
+pub(crate) fn require(holds: bool, flag: &str, expected: &str, got: impl std::fmt::Display) -> Result<()> {
+    if holds { Ok(()) } else { Err(Failure::usage(format!("--{flag} must be {expected}, got {got}"))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::flags::{Command, Flags, Train};
+    use clap::{CommandFactory, Parser};
+
+    fn vae(args: &[&str], file: Option<&Path>) -> Result<VaeSettings> {
+        let flags = Flags::parse_from([&["kiln", "train", "vae"], args].concat());
+        let Command::Train(Train::Vae(flags)) = flags.command else { unreachable!("train vae was parsed") };
+        layered("vae", file, &flags.config)
+    }
+
+    #[test]
+    fn flags_override_the_file_which_overrides_defaults() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "kind = \"vae\"\n[train]\nlr = 0.5\nepochs = 3\n[data]\ndata = \"mnist\"\n").unwrap();
+        let settings = vae(&["--epochs", "7"], Some(&path)).unwrap();
+        assert_eq!((settings.train.epochs, settings.data.name.as_str()), (7, "mnist"));
+        assert_eq!((settings.train.lr.to_bits(), settings.train.batch_size), (0.5f64.to_bits(), 128));
+    }
+
+    #[test]
+    fn a_key_that_means_nothing_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("c.toml");
+        std::fs::write(&path, "[train]\nlearning-rate = 0.5\n").unwrap();
+        let failure = vae(&[], Some(&path)).unwrap_err();
+        assert!(failure.message.contains("learning-rate") && failure.message.contains("c.toml"), "{}", failure.message);
+        std::fs::write(&path, "kind = \"logistic\"\n").unwrap();
+        assert!(vae(&[], Some(&path)).unwrap_err().message.contains("logistic"));
+    }
+
+    #[test]
+    fn settings_come_back_from_their_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("config.toml");
+        for config in [Config::Vae(VaeSettings::default()), Config::Logistic(LogisticSettings::default())] {
+            std::fs::write(&path, config.to_toml()).unwrap();
+            assert_eq!(Config::read(&path).unwrap(), config);
+        }
+    }
+
+    /// A flag that no setting has, or a setting that no flag sets, would be silently lost.
+    #[test]
+    fn every_setting_has_a_flag_of_its_name() {
+        let command = Flags::command();
+        let train = command.find_subcommand("train").unwrap();
+        let keys = |model: &str, keys: toml::Table| {
+            let flags: Vec<String> = train
+                .find_subcommand(model)
+                .unwrap()
+                .get_arguments()
+                .filter_map(|a| a.get_long().map(str::to_owned))
+                .filter(|a| !["out", "force", "config", "help", "json", "quiet"].contains(&a.as_str()))
+                .collect();
+            for (_, table) in keys.iter().filter(|(key, _)| *key != "kind") {
+                for key in table.as_table().unwrap().keys() {
+                    assert!(flags.contains(key), "{model}: the setting {key} has no flag");
+                }
+            }
+            flags
+        };
+        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --binarize fixed --hidden-dim 1 --latent-dim 1",
+            "--likelihood gaussian --epochs 1 --batch-size 1 --optimizer nesterov --lr 1 --momentum 0.5 --schedule linear",
+            "--decay-steps 5 --objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1"]
+            .iter()
+            .flat_map(|line| line.split(' ').map(str::to_owned))
+            .collect();
+        let settings = vae(&all.iter().map(String::as_str).collect::<Vec<_>>(), None).unwrap();
+        let flags = keys("vae", toml::Table::try_from(Config::Vae(settings)).unwrap());
+        for flag in flags {
+            assert!(all.contains(&format!("--{flag}")), "the flag --{flag} is not in this test");
+        }
+        keys("logistic", toml::Table::try_from(Config::Logistic(LogisticSettings::default())).unwrap());
+    }
+}

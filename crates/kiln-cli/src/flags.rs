@@ -1,0 +1,371 @@
+//! The command line as it is typed. What a flag means, and what holds without it, is in [`crate::config`].
+//!
+//! The flags of a training run are grouped as the tables of `config.toml` are, and a flag has its key's name:
+//! a group is turned into a table of those flags that were given, and laid over the file's.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use serde::Serialize;
+
+/// Maximum likelihood, variational inference and optimisation on Burn.
+#[derive(Debug, Parser)]
+#[command(name = "kiln", version, about, arg_required_else_help = true, max_term_width = 100)]
+pub(crate) struct Flags {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+    #[command(flatten)]
+    pub(crate) output: OutputFlags,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Train a model
+    #[command(subcommand)]
+    Train(Train),
+    /// Evaluate a run on its test data, or on other data
+    Eval(EvalFlags),
+    /// Predict the classes of a CSV file with a logistic run
+    Predict(PredictFlags),
+    /// Draw images from a VAE
+    Sample(SampleFlags),
+    /// Encode and decode test images with a VAE
+    Reconstruct(ReconstructFlags),
+    /// Go on with a run from its newest checkpoint
+    Resume(ResumeFlags),
+    /// List the devices of this build on this machine
+    Devices,
+    /// List the datasets and where they are
+    Datasets(DatasetsFlags),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Train {
+    /// Variational autoencoder on images, by its ELBO
+    Vae(Box<VaeFlags>),
+    /// Logistic (two classes) or softmax regression, by maximum likelihood
+    Logistic(Box<LogisticFlags>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct OutputFlags {
+    /// Print the result as JSON, and nothing else, on standard output
+    #[arg(long, global = true, help_heading = "Output")]
+    pub(crate) json: bool,
+    /// No progress, no summary
+    #[arg(long, short, global = true, help_heading = "Output")]
+    pub(crate) quiet: bool,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VaeFlags {
+    #[command(flatten)]
+    pub(crate) place: PlaceFlags,
+    #[command(flatten)]
+    pub(crate) config: VaeConfigFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogisticFlags {
+    #[command(flatten)]
+    pub(crate) place: PlaceFlags,
+    #[command(flatten)]
+    pub(crate) config: LogisticConfigFlags,
+}
+
+/// Where a run's settings come from and where it goes: not settings themselves.
+#[derive(Args, Debug)]
+#[command(next_help_heading = "Run directory")]
+pub(crate) struct PlaceFlags {
+    /// Where to write the run [default: runs/<model>-<data>-<time>]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Replace an existing run
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Read settings from a TOML file, such as another run's config.toml; flags win over it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+#[derive(Args, Debug, Serialize)]
+pub(crate) struct VaeConfigFlags {
+    #[command(flatten)]
+    pub(crate) data: ImageDataFlags,
+    #[command(flatten)]
+    pub(crate) model: VaeModelFlags,
+    #[command(flatten)]
+    pub(crate) train: TrainFlags,
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+}
+
+#[derive(Args, Debug, Serialize)]
+pub(crate) struct LogisticConfigFlags {
+    #[command(flatten)]
+    pub(crate) data: TabularDataFlags,
+    #[command(flatten)]
+    pub(crate) model: LogisticModelFlags,
+    #[command(flatten)]
+    pub(crate) train: LogisticTrainFlags,
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Data")]
+pub(crate) struct ImageDataFlags {
+    /// digits, mnist, fashion-mnist, or a folder with four IDX files [default: digits]
+    #[arg(long = "data", value_name = "NAME|DIR")]
+    #[serde(rename = "data")]
+    pub(crate) name: Option<String>,
+    /// Folder that holds the dataset's files [default: $KILN_DATA_DIR, then the cache, then a download]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Fraction of the digits to hold out; the other datasets have a test set [default: 0.2]
+    #[arg(long, value_name = "F")]
+    pub(crate) test_fraction: Option<f64>,
+    /// Pixels as they are, drawn black or white anew in each epoch, or drawn once [default: none]
+    #[arg(long, value_name = "HOW", value_parser = ["none", "dynamic", "fixed"])]
+    pub(crate) binarize: Option<String>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Data")]
+pub(crate) struct TabularDataFlags {
+    /// breast-cancer, digits, mnist, fashion-mnist, a folder with four IDX files, or a CSV file with a header [default:
+    /// breast-cancer]
+    #[arg(long = "data", value_name = "NAME|FILE")]
+    #[serde(rename = "data")]
+    pub(crate) name: Option<String>,
+    /// Folder that holds the dataset's files [default: $KILN_DATA_DIR, then the cache, then a download]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Column to predict; needed for a CSV file
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// Fraction of the rows to hold out, by class; 0 trains on all [default: 0.2]
+    #[arg(long, value_name = "F")]
+    pub(crate) test_fraction: Option<f64>,
+    /// Give each numeric column mean 0 and standard deviation 1 over the training rows
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(crate) standardize: Option<bool>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Model")]
+pub(crate) struct VaeModelFlags {
+    /// Units in each hidden layer [default: 400]
+    #[arg(long, value_name = "N")]
+    pub(crate) hidden_dim: Option<usize>,
+    /// Dimensions of the latent z [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(crate) latent_dim: Option<usize>,
+    /// What p(x | z) is [default: bernoulli]
+    #[arg(long, value_name = "NAME", value_parser = ["bernoulli", "gaussian"])]
+    pub(crate) likelihood: Option<String>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Model")]
+pub(crate) struct LogisticModelFlags {
+    /// Penalty l2/2·‖w‖² beside the mean negative log-likelihood; intercepts are free [default: 0]
+    #[arg(long, value_name = "L2", allow_negative_numbers = true)]
+    pub(crate) l2: Option<f64>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Training")]
+pub(crate) struct TrainFlags {
+    /// Passes over the training data [default: 20]
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<u64>,
+    /// Examples a step [default: 128]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// The method that takes the steps [default: adam]
+    #[arg(long, value_name = "NAME", value_parser = ["sgd", "momentum", "nesterov", "adam", "adamw"])]
+    pub(crate) optimizer: Option<String>,
+    /// Step size [default: 1e-3]
+    #[arg(long, value_name = "LR", allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// What momentum and nesterov keep of the velocity, in [0, 1) [default: 0.9]
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
+    pub(crate) momentum: Option<f64>,
+    /// The step size over the steps; linear decays to a hundredth of --lr [default: constant]
+    #[arg(long, value_name = "NAME", value_parser = ["constant", "linear"])]
+    pub(crate) schedule: Option<String>,
+    /// Steps over which the linear schedule decays [default: all steps of --epochs]
+    #[arg(long, value_name = "N")]
+    pub(crate) decay_steps: Option<u64>,
+    /// What is maximised [default: elbo]
+    #[arg(long, value_name = "NAME", value_parser = ["elbo"])]
+    pub(crate) objective: Option<String>,
+    /// Weight of the KL term [default: 1]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
+    pub(crate) beta: Option<f64>,
+    /// Steps between lines of the log [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) log_every: Option<u64>,
+    /// Checkpoints to keep besides the best [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<usize>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Training")]
+pub(crate) struct LogisticTrainFlags {
+    /// Passes over the training data at the most [default: 20000 with full batches, else 50]
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<u64>,
+    /// Examples a step [default: all of them for nesterov, else 32]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// The method that takes the steps [default: nesterov]
+    #[arg(long, value_name = "NAME", value_parser = ["sgd", "momentum", "nesterov", "adam", "adamw"])]
+    pub(crate) optimizer: Option<String>,
+    /// Step size [default: with full batches 1/L, from the data; else 0.01]
+    #[arg(long, value_name = "LR", allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// What momentum and nesterov keep of the velocity, in [0, 1) [default: with full batches from 1/L and l2; else 0.9]
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
+    pub(crate) momentum: Option<f64>,
+    /// The step size over the steps; linear decays to a hundredth of --lr [default: constant]
+    #[arg(long, value_name = "NAME", value_parser = ["constant", "linear"])]
+    pub(crate) schedule: Option<String>,
+    /// Steps over which the linear schedule decays [default: all steps of --epochs]
+    #[arg(long, value_name = "N")]
+    pub(crate) decay_steps: Option<u64>,
+    /// With full batches: converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 1e-5 in f32]
+    #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
+    pub(crate) gtol: Option<f64>,
+    /// Steps between lines of the log [default: 100]
+    #[arg(long, value_name = "N")]
+    pub(crate) log_every: Option<u64>,
+    /// Checkpoints to keep besides the best [default: 2]
+    #[arg(long, value_name = "N")]
+    pub(crate) keep: Option<usize>,
+}
+
+#[derive(Args, Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct RunFlags {
+    /// auto, cpu, gpu, flex, ndarray, wgpu[:i], vulkan[:i], cuda[:i]; see `kiln devices` [default: auto]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+    /// Float type [default: f32; for logistic f64 where the device has it]
+    #[arg(long, value_name = "TYPE", value_parser = ["f32", "f64"])]
+    pub(crate) dtype: Option<String>,
+    /// Fixes initial weights, noise, splits and order [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// CPU threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct EvalFlags {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    /// Other data than the run's test split: a dataset, a folder or a CSV file with the target column
+    #[arg(long, value_name = "NAME|FILE")]
+    pub(crate) data: Option<String>,
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+}
+
+/// Where a finished run is used; the run's own choice unless given.
+#[derive(Args, Clone, Debug, Default)]
+#[command(next_help_heading = "Machine")]
+pub(crate) struct MachineFlags {
+    /// auto, cpu, gpu, flex, ndarray, wgpu[:i], vulkan[:i], cuda[:i] [default: the run's]
+    #[arg(long, value_name = "DEVICE")]
+    pub(crate) device: Option<String>,
+    /// CPU threads [default: the run's]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Folder that holds the dataset's files [default: the run's]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct PredictFlags {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    /// CSV file with the columns that the model was trained on, in any order
+    #[arg(long, value_name = "FILE")]
+    pub(crate) data: PathBuf,
+    /// CSV file to write: one row a row, the predicted class and every class's probability
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: PathBuf,
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SampleFlags {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    /// Images to draw
+    #[arg(short = 'n', value_name = "N", default_value_t = 64)]
+    pub(crate) count: usize,
+    /// Fixes the draw
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// PNG to write [default: samples.png in the run's directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReconstructFlags {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    /// Test images to take
+    #[arg(short = 'n', value_name = "N", default_value_t = 16)]
+    pub(crate) count: usize,
+    /// PNG to write: images above, reconstructions below [default: reconstructions.png in the run's directory]
+    #[arg(long, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ResumeFlags {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    /// Passes over the training data in all, those already made included [default: the run's]
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<u64>,
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct DatasetsFlags {
+    /// Folder to look in
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flag_table_is_consistent() {
+        super::Flags::command().debug_assert();
+    }
+}

@@ -1,0 +1,293 @@
+//! Training and using a VAE.
+
+use std::path::PathBuf;
+
+use kiln::{
+    data::{Binarized, Dataset, HoldOut, Locate, load_images},
+    models::{Vae, VaeConfig},
+    tensor::Stream,
+    train::{Elbo, Metrics, MetricsLog, Status, TrainConfig, Trainer, evaluate},
+};
+use serde::Serialize;
+
+use crate::{
+    config::{Config, Dtype, ScheduleName, VaeSettings, optimizer, require, schedule},
+    console::{self, Console},
+    failure::{Exit, Failure, Result},
+    flags::{MachineFlags, ReconstructFlags, SampleFlags, VaeFlags},
+    interrupt,
+    machine::Machine,
+    picture,
+    record::{DataRecord, RunRecord, Summary, exit_of},
+    rundir::{RunDir, write_whole},
+};
+
+/// Test examples an evaluation batch: nothing but memory depends on it, and the noise, which is drawn a batch.
+const EVALUATION_BATCH: usize = 1000;
+
+/// `result.json`.
+#[derive(Debug, Serialize)]
+struct VaeResult {
+    #[serde(flatten)]
+    summary: Summary,
+    /// In nats an example; absent without test data.
+    test: Option<Metrics>,
+    binarize: kiln::data::Binarize,
+}
+
+/// A VAE with its data on a machine.
+struct Job {
+    settings: VaeSettings,
+    machine: Machine,
+    train: Binarized,
+    test: Binarized,
+    data: DataRecord,
+}
+
+/// `kiln train vae`.
+pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
+    let settings = crate::config::layered("vae", flags.place.config.as_deref(), &flags.config)?;
+    check(&settings)?;
+    let name = format!("vae-{}", crate::file_stem(&settings.data.name));
+    let dir = RunDir::plan(flags.place.out, &name, flags.place.force)?;
+    let machine = Machine::start(&settings.run, Dtype::F32)?;
+    let mut job = Job::new(settings, machine, console)?;
+    job.settings.run.dtype = Some(job.machine.dtype);
+    if job.settings.train.schedule == ScheduleName::Linear {
+        job.settings.train.decay_steps.get_or_insert(job.steps());
+    }
+    let trainer = job.trainer(&dir, console)?;
+    let model = job.model()?;
+    dir.create()?;
+    dir.write_config(&Config::Vae(job.settings.clone()))?;
+    job.run(&dir, console, trainer, model, false)
+}
+
+/// `kiln resume` of a VAE.
+pub(crate) fn resume(
+    dir: &RunDir,
+    mut settings: VaeSettings,
+    epochs: Option<u64>,
+    flags: &MachineFlags,
+    console: Console,
+) -> Result<Exit> {
+    settings.train.epochs = epochs.unwrap_or(settings.train.epochs);
+    check(&settings)?;
+    let job = Job::reopen(settings, flags, console)?;
+    let (trainer, model) = (job.trainer(dir, console)?, job.model()?);
+    let done = dir.checkpoints(job.settings.train.keep).latest()?.progress()?.epoch;
+    crate::check_epochs_left(done, job.settings.train.epochs)?;
+    dir.write_config(&Config::Vae(job.settings.clone()))?;
+    job.run(dir, console, trainer, model, true)
+}
+
+/// `kiln eval` of a VAE.
+pub(crate) fn eval(
+    dir: &RunDir,
+    mut settings: VaeSettings,
+    data: Option<String>,
+    flags: &MachineFlags,
+    console: Console,
+) -> Result<Exit> {
+    settings.data.name = data.unwrap_or(settings.data.name);
+    let job = Job::reopen(settings, flags, console)?;
+    let model = dir.load_model(job.model()?)?;
+    let seed = job.settings.run.seed;
+    let test = evaluate(
+        &model,
+        &Elbo::new(),
+        &job.test,
+        EVALUATION_BATCH.max(job.settings.train.batch_size),
+        seed,
+        &job.machine.device,
+    )
+    .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
+    let result = serde_json::json!({ "data": job.data, "n": job.test.len(), "test": test, "binarize": job.settings.data.binarize });
+    console.result(&result, || format!("{} test images: {}", job.test.len(), console::metrics(&test)));
+    Ok(Exit::Done)
+}
+
+/// `kiln sample`.
+pub(crate) fn sample(dir: &RunDir, settings: VaeSettings, flags: SampleFlags, console: Console) -> Result<Exit> {
+    require((1..=10_000).contains(&flags.count), "n", "from 1 to 10000", flags.count)?;
+    let job = Job::reopen(settings, &flags.machine, console)?;
+    let model = dir.load_model(job.model()?)?;
+    let png = job.samples(&model, flags.count, flags.seed);
+    write_picture(flags.output.unwrap_or_else(|| dir.file("samples.png")), &png, flags.count, console)
+}
+
+/// `kiln reconstruct`.
+pub(crate) fn reconstruct(
+    dir: &RunDir,
+    settings: VaeSettings,
+    flags: ReconstructFlags,
+    console: Console,
+) -> Result<Exit> {
+    let job = Job::reopen(settings, &flags.machine, console)?;
+    require((1..=1000).contains(&flags.count), "n", "from 1 to 1000", flags.count)?;
+    let model = dir.load_model(job.model()?)?;
+    let count = flags.count.min(job.shown().len());
+    let png = job.reconstructions(&model, count);
+    write_picture(flags.output.unwrap_or_else(|| dir.file("reconstructions.png")), &png, count, console)
+}
+
+fn write_picture(path: PathBuf, png: &[u8], count: usize, console: Console) -> Result<Exit> {
+    write_whole(&path, png)?;
+    console.result(&serde_json::json!({ "images": count, "output": path }), || {
+        format!("{count} images in {}", path.display())
+    });
+    Ok(Exit::Done)
+}
+
+fn check(settings: &VaeSettings) -> Result<()> {
+    let train = &settings.train;
+    require(train.epochs >= 1, "epochs", "at least 1", train.epochs)?;
+    require(train.batch_size >= 1, "batch-size", "at least 1", train.batch_size)?;
+    require(train.log_every >= 1, "log-every", "at least 1", train.log_every)?;
+    require(train.keep >= 1, "keep", "at least 1", train.keep)?;
+    require(train.beta >= 0.0 && train.beta.is_finite(), "beta", "finite and not negative", train.beta)?;
+    optimizer(train.optimizer, train.momentum)?;
+    schedule(train.schedule, train.lr, train.decay_steps, 1)?;
+    Ok(())
+}
+
+impl Job {
+    fn new(settings: VaeSettings, machine: Machine, console: Console) -> Result<Self> {
+        let locate = Locate { data_dir: settings.data.data_dir.clone(), offline: false };
+        let (seed, binarize) = (settings.run.seed, settings.data.binarize);
+        let hold_out = HoldOut { test_fraction: settings.data.test_fraction, seed };
+        let images = load_images(&settings.data.name, &locate, hold_out, &mut console.download())?;
+        let data = DataRecord {
+            name: images.name,
+            sha256: images.sha256,
+            n_train: images.train.len(),
+            n_test: images.test.len(),
+        };
+        let train = Binarized::new(images.train, binarize, seed, "binarize-train");
+        let test = Binarized::new(images.test, binarize, seed, "binarize-test");
+        Ok(Self { settings, machine, train, test, data })
+    }
+
+    /// For a run that is there, on the machine that `flags` choose.
+    fn reopen(mut settings: VaeSettings, flags: &MachineFlags, console: Console) -> Result<Self> {
+        let machine = Machine::again(&settings.run, flags)?;
+        settings.data.data_dir = flags.data_dir.clone().or(settings.data.data_dir);
+        Self::new(settings, machine, console)
+    }
+
+    fn steps(&self) -> u64 {
+        self.settings.train.epochs * (self.train.len() as u64).div_ceil(self.settings.train.batch_size as u64)
+    }
+
+    fn model(&self) -> Result<Vae> {
+        let model = &self.settings.model;
+        let config = VaeConfig::new(self.train.images().dims())
+            .hidden_dim(model.hidden_dim)
+            .latent_dim(model.latent_dim)
+            .likelihood(model.likelihood);
+        Ok(config.init(self.settings.run.seed, &self.machine.device.clone().autodiff())?)
+    }
+
+    fn trainer(&self, dir: &RunDir, console: Console) -> Result<Trainer<'static>> {
+        let train = &self.settings.train;
+        let config = TrainConfig {
+            epochs: train.epochs,
+            batch_size: train.batch_size,
+            schedule: schedule(train.schedule, train.lr, train.decay_steps, self.steps())?,
+            seed: self.settings.run.seed,
+            log_every: train.log_every,
+            ..TrainConfig::default()
+        };
+        Ok(Trainer::new(config, optimizer(train.optimizer, train.momentum)?)
+            .observe(MetricsLog::new(dir.file("metrics.jsonl")))
+            .observe(console.observer())
+            .checkpoint_to(dir.checkpoints(train.keep))
+            .interrupt_on(interrupt::flag()))
+    }
+
+    fn run(&self, dir: &RunDir, console: Console, trainer: Trainer<'_>, model: Vae, resume: bool) -> Result<Exit> {
+        let mut record = RunRecord::new(self.data.clone(), &self.machine, self.settings.run.seed);
+        let before = if resume {
+            dir.read_json::<RunRecord>("run.json").ok().and_then(|r| r.wall_s).unwrap_or(0.0)
+        } else {
+            0.0
+        };
+        dir.write_json("run.json", &record)?;
+        let objective = Elbo::new().beta(self.settings.train.beta);
+        let (train, test, device) = (&self.train, Some(&self.test), &self.machine.device);
+        let outcome = if resume {
+            trainer.resume(model, &objective, train, test, device)?
+        } else {
+            trainer.fit(model, &objective, train, test, device)?
+        };
+        record.wall_s = Some(before + outcome.wall_s);
+        dir.write_json("run.json", &record)?;
+        let result = VaeResult {
+            summary: Summary::of(&outcome),
+            test: outcome.test.clone(),
+            binarize: self.settings.data.binarize,
+        };
+        if !matches!(outcome.status, Status::Diverged { .. }) {
+            dir.write_model(&outcome.model)?;
+            dir.write("samples.png", &self.samples(&outcome.model, 64, self.settings.run.seed))?;
+            dir.write("reconstructions.png", &self.reconstructions(&outcome.model, 16))?;
+            let curves = picture::loss_curves(&dir.file("metrics.jsonl"))?;
+            if let Some(svg) = picture::curves("−ELBO", "epoch", "nats an example", &curves) {
+                dir.write("loss.svg", svg.as_bytes())?;
+            }
+        }
+        dir.write_json("result.json", &result)?;
+        let exit = exit_of(&outcome.status);
+        console.result(&result, || self.text(dir, &result));
+        if exit == Exit::Diverged {
+            return Err(Failure { message: result.summary.message, exit });
+        }
+        Ok(exit)
+    }
+
+    fn text(&self, dir: &RunDir, result: &VaeResult) -> String {
+        let Summary { status, epochs, steps, wall_s, examples_per_s, train, .. } = &result.summary;
+        let test = result.test.as_ref().map_or_else(String::new, |t| format!("test   {}\n", console::metrics(t)));
+        format!(
+            "{status}: {epochs} epochs, {steps} steps in {wall_s:.1} s ({examples_per_s:.0} examples/s)\ntrain  {}\n{test}run    {}",
+            console::metrics(train),
+            dir.path().display()
+        )
+    }
+
+    /// A square of means of p(x | z), z from the prior.
+    fn samples(&self, model: &Vae, count: usize, seed: u64) -> Vec<u8> {
+        let means = model.sample_means(count, &mut Stream::new(seed, "sample", 0, 0));
+        self.grid(crate::to_vec(means), (count as f64).sqrt().ceil() as usize)
+    }
+
+    /// Test images, and below each its reconstruction; training images when there is no test set.
+    fn reconstructions(&self, model: &Vae, count: usize) -> Vec<u8> {
+        let data = self.shown();
+        let rows: Vec<usize> = (0..count.min(data.len())).collect();
+        let device = self.machine.device.clone();
+        let (mut pixels, mut reconstructed) = (Vec::new(), Vec::new());
+        let x = data.batch(&rows, &device);
+        reconstructed.extend(crate::to_vec(model.reconstruct(x.clone())));
+        pixels.extend(crate::to_vec(x));
+        let (columns, dims) = (rows.len().clamp(1, 16), self.train.images().dims());
+        let mut both = Vec::new();
+        for (above, below) in pixels.chunks(columns * dims).zip(reconstructed.chunks(columns * dims)) {
+            // A last line that is not full is filled up, so that what is below stays below.
+            for line in [above, below] {
+                both.extend_from_slice(line);
+                both.resize(both.len().next_multiple_of(columns * dims), 0.0);
+            }
+        }
+        self.grid(both, columns)
+    }
+
+    fn shown(&self) -> &Binarized {
+        if self.test.is_empty() { &self.train } else { &self.test }
+    }
+
+    fn grid(&self, pixels: Vec<f64>, columns: usize) -> Vec<u8> {
+        let images = self.train.images();
+        picture::grid(&pixels, images.height(), images.width(), columns)
+    }
+}
