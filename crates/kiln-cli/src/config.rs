@@ -120,7 +120,8 @@ pub(crate) enum ObjectiveName {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct VaeTrain {
     pub(crate) epochs: u64,
-    pub(crate) batch_size: usize,
+    /// Absent: by the number of training images, see `default_batch_size`.
+    pub(crate) batch_size: Option<usize>,
     pub(crate) optimizer: Optimizer,
     pub(crate) lr: f64,
     pub(crate) momentum: Option<f64>,
@@ -136,7 +137,7 @@ impl Default for VaeTrain {
     fn default() -> Self {
         Self {
             epochs: 20,
-            batch_size: 128,
+            batch_size: None,
             optimizer: Optimizer::Adam,
             lr: 1e-3,
             momentum: None,
@@ -304,6 +305,13 @@ pub(crate) fn schedule(name: ScheduleName, lr: f64, decay_steps: Option<u64>, al
     })
 }
 
+/// The largest power of two from 4 to 128 that leaves at least 180 steps to an epoch of `n` examples: small data would
+/// otherwise see too few steps to learn from in the usual number of epochs.
+pub(crate) fn default_batch_size(n: usize) -> usize {
+    let most = (n / 180).clamp(4, 128);
+    1 << most.ilog2()
+}
+
 /// Refuses a number that no run can use, by the name of its flag.
 pub(crate) fn require(holds: bool, flag: &str, expected: &str, got: impl std::fmt::Display) -> Result<()> {
     if holds { Ok(()) } else { Err(Failure::usage(format!("--{flag} must be {expected}, got {got}"))) }
@@ -328,7 +336,12 @@ mod tests {
         std::fs::write(&path, "kind = \"vae\"\n[train]\nlr = 0.5\nepochs = 3\n[data]\ndata = \"mnist\"\n").unwrap();
         let settings = vae(&["--epochs", "7"], Some(&path)).unwrap();
         assert_eq!((settings.train.epochs, settings.data.name.as_str()), (7, "mnist"));
-        assert_eq!((settings.train.lr.to_bits(), settings.train.batch_size), (0.5f64.to_bits(), 128));
+        assert_eq!((settings.train.lr.to_bits(), settings.train.keep), (0.5f64.to_bits(), 2));
+    }
+
+    #[test]
+    fn small_data_gets_small_batches() {
+        assert_eq!([0, 500, 1437, 3000, 60_000].map(default_batch_size), [4, 4, 4, 16, 128]);
     }
 
     #[test]

@@ -185,7 +185,7 @@ pub(crate) struct TrainFlags {
     /// Passes over the training data [default: 20]
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<u64>,
-    /// Examples a step [default: 128]
+    /// Examples a step [default: 128; fewer for less than 23000 images, down to 4]
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<usize>,
     /// The method that takes the steps [default: adam]

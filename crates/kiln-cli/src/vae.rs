@@ -11,7 +11,7 @@ use kiln::{
 use serde::Serialize;
 
 use crate::{
-    config::{Config, Dtype, ScheduleName, VaeSettings, optimizer, require, schedule},
+    config::{Config, Dtype, ScheduleName, VaeSettings, default_batch_size, optimizer, require, schedule},
     console::{self, Console},
     failure::{Exit, Failure, Result},
     flags::{MachineFlags, ReconstructFlags, SampleFlags, VaeFlags},
@@ -53,6 +53,7 @@ pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
     let machine = Machine::start(&settings.run, Dtype::F32)?;
     let mut job = Job::new(settings, machine, console)?;
     job.settings.run.dtype = Some(job.machine.dtype);
+    job.settings.train.batch_size = Some(job.batch_size());
     if job.settings.train.schedule == ScheduleName::Linear {
         job.settings.train.decay_steps.get_or_insert(job.steps());
     }
@@ -93,15 +94,9 @@ pub(crate) fn eval(
     let job = Job::reopen(settings, flags, console)?;
     let model = dir.load_model(job.model()?)?;
     let seed = job.settings.run.seed;
-    let test = evaluate(
-        &model,
-        &Elbo::new(),
-        &job.test,
-        EVALUATION_BATCH.max(job.settings.train.batch_size),
-        seed,
-        &job.machine.device,
-    )
-    .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
+    let test =
+        evaluate(&model, &Elbo::new(), &job.test, EVALUATION_BATCH.max(job.batch_size()), seed, &job.machine.device)
+            .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
     let result = serde_json::json!({ "data": job.data, "n": job.test.len(), "test": test, "binarize": job.settings.data.binarize });
     console.result(&result, || format!("{} test images: {}", job.test.len(), console::metrics(&test)));
     Ok(Exit::Done)
@@ -142,7 +137,7 @@ fn write_picture(path: PathBuf, png: &[u8], count: usize, console: Console) -> R
 fn check(settings: &VaeSettings) -> Result<()> {
     let train = &settings.train;
     require(train.epochs >= 1, "epochs", "at least 1", train.epochs)?;
-    require(train.batch_size >= 1, "batch-size", "at least 1", train.batch_size)?;
+    require(train.batch_size != Some(0), "batch-size", "at least 1", 0)?;
     require(train.log_every >= 1, "log-every", "at least 1", train.log_every)?;
     require(train.keep >= 1, "keep", "at least 1", train.keep)?;
     require(train.beta >= 0.0 && train.beta.is_finite(), "beta", "finite and not negative", train.beta)?;
@@ -175,8 +170,12 @@ impl Job {
         Self::new(settings, machine, console)
     }
 
+    fn batch_size(&self) -> usize {
+        self.settings.train.batch_size.unwrap_or_else(|| default_batch_size(self.train.len()))
+    }
+
     fn steps(&self) -> u64 {
-        self.settings.train.epochs * (self.train.len() as u64).div_ceil(self.settings.train.batch_size as u64)
+        self.settings.train.epochs * self.train.len().div_ceil(self.batch_size()) as u64
     }
 
     fn model(&self) -> Result<Vae> {
@@ -192,7 +191,7 @@ impl Job {
         let train = &self.settings.train;
         let config = TrainConfig {
             epochs: train.epochs,
-            batch_size: train.batch_size,
+            batch_size: self.batch_size(),
             schedule: schedule(train.schedule, train.lr, train.decay_steps, self.steps())?,
             seed: self.settings.run.seed,
             log_every: train.log_every,

@@ -3,28 +3,47 @@
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 use kiln_tensor::Stream;
 
-use crate::{DistError, Distribution, KlDivergence, distribution::like, error::check_values};
+use crate::{DistError, Distribution, KlDivergence, distribution::noise_like, error::check_values};
 
 /// Categorical(softmax(logits)) over the last axis: class k with probability e^{l_k} / Σ_j e^{l_j}.
 ///
 /// With logits `[.., K]`, values and their log-probabilities are `[.., 1]`: the class axis is kept, with length 1.
+///
+/// A logit of −∞ excludes its class: the class has probability 0, `log_prob` −∞, and no part in `entropy` or in the
+/// KL divergence from `self`, where 0·ln 0 = 0.
+///
+/// ```
+/// use burn::tensor::{Device, Int, Tensor};
+/// use kiln_dist::{Categorical, Distribution};
+///
+/// let device = Device::default();
+/// let d = Categorical::from_logits(Tensor::<2>::from_data([[0.0, 2.0, 1.0], [3.0, 0.0, 0.0]], &device));
+/// let classes = Tensor::<2, Int>::from_data([[1], [0]], &device);
+/// assert_eq!(d.log_prob(classes).dims(), [2, 1]);
+/// assert_eq!(d.most_likely().try_into_vec_as::<i64>().unwrap(), [1, 0]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Categorical<const D: usize> {
+    logits: Tensor<D>,
     log_probs: Tensor<D>,
 }
 
 impl<const D: usize> Categorical<D> {
-    /// From finite logits, which need not be normalised.
+    /// From logits, each a number or −∞, which need not be normalised.
     pub fn from_logits(logits: Tensor<D>) -> Self {
-        Self { log_probs: log_softmax(logits, D - 1) }
+        Self { log_probs: log_softmax(logits.clone(), D - 1), logits }
     }
 
     /// Checks the values, which waits for the device.
     ///
     /// # Errors
-    /// [`DistError::Value`] when a logit was not finite.
+    /// [`DistError::Value`] when a logit is NaN or +∞, or when all the logits of a row are −∞.
     pub fn validated(self) -> Result<Self, DistError> {
-        check_values("logits", "finite", &self.log_probs, Tensor::is_finite)?;
+        check_values("logits", "a number or −∞", &self.logits, |l| l.lower_scalar(f64::INFINITY))?;
+        check_values("logits", "above −∞ for one class at least", &self.logits, |l| {
+            let possible = l.clone().greater_scalar(f64::NEG_INFINITY);
+            possible.any_dim(D - 1).expand(l.shape())
+        })?;
         Ok(self)
     }
 
@@ -40,21 +59,36 @@ impl<const D: usize> Categorical<D> {
 
     /// The most probable class, `[.., 1]`; the first of them when several are.
     pub fn most_likely(&self) -> Tensor<D, Int> {
-        self.log_probs.clone().argmax(D - 1)
+        self.logits.clone().without_autodiff().argmax(D - 1)
+    }
+
+    /// Σ_k p_k·x_k, `[.., 1]`, where a class of probability 0 adds 0 even if x_k is infinite.
+    fn expectation(&self, x: Tensor<D>) -> Tensor<D> {
+        let probs = self.probs();
+        let impossible = probs.clone().equal_scalar(0.0);
+        // Filled before the product: 0·∞ would be NaN in the value and in the gradient.
+        (probs * x.mask_fill(impossible, 0.0)).sum_dim(D - 1)
     }
 }
 
 impl<const D: usize> Distribution<D> for Categorical<D> {
     type Value = Tensor<D, Int>;
 
-    /// ln p of the classes `value`, counted from 0, `[.., 1]`.
+    /// ln p of the classes `value`, counted from 0 and below K, `[.., 1]`.
+    ///
+    /// # Panics
+    /// When `value` is not `[.., 1]` with the batch axes of the logits.
     fn log_prob(&self, value: Tensor<D, Int>) -> Tensor<D> {
+        // `gather` would silently take fewer rows.
+        let mut expected = self.log_probs.dims();
+        expected[D - 1] = 1;
+        assert_eq!(value.dims(), expected, "classes need the shape of the logits with a last axis of length 1");
         self.log_probs.clone().gather(D - 1, value)
     }
 
-    /// −Σ_k p_k ln p_k, `[.., 1]`.
+    /// −Σ_k p_k ln p_k, `[.., 1]`, between 0 and ln K.
     fn entropy(&self) -> Tensor<D> {
-        -(self.probs() * self.log_probs.clone()).sum_dim(D - 1)
+        -self.expectation(self.log_probs.clone())
     }
 
     /// The mean of the one-hot encoding, `[.., K]`: p. (A class itself has no mean; PyTorch gives NaN.)
@@ -68,18 +102,117 @@ impl<const D: usize> Distribution<D> for Categorical<D> {
         probs.clone() * (-probs + 1.0)
     }
 
-    /// By the Gumbel-max trick: argmax_k (l_k − ln(−ln u_k)) with u uniform.
+    /// By the Gumbel-max trick: argmax_k (l_k − ln E_k) with E_k from the exponential distribution of rate 1.
     fn sample(&self, stream: &mut Stream) -> Tensor<D, Int> {
-        let log_probs = self.log_probs.clone().detach();
-        let uniform = like(stream.uniform(log_probs.shape(), &log_probs.device()), &log_probs);
-        let gumbel = -(-uniform.log()).log();
-        (log_probs + gumbel).argmax(D - 1)
+        let logits = self.logits.clone().without_autodiff();
+        let uniform = stream.uniform_vec(logits.shape().num_elements());
+        // E = −ln(1 − u), on the host in f64: u rounded to f32 could be 1, which would make the noise infinite, and
+        // ∞ beside a logit of −∞ is NaN. The smallest positive E, 2^−53, stands for E = 0 too.
+        let gumbel = uniform.into_iter().map(|u| -(-(-u).ln_1p()).max(f64::EPSILON / 2.0).ln()).collect();
+        let gumbel = noise_like(gumbel, &logits);
+        (logits + gumbel).argmax(D - 1)
     }
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Categorical<D> {
-    /// Σ_k p_k (ln p_k − ln q_k), `[.., 1]`.
+    /// Σ_k p_k (ln p_k − ln q_k), `[.., 1]`; +∞ when q excludes a class that p does not.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
-        (self.probs() * (self.log_probs.clone() - q.log_probs.clone())).sum_dim(D - 1)
+        self.expectation(self.log_probs.clone() - q.log_probs.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::DType;
+    use kiln_testkit::{assert_close, check_gradient, f64_device, tensor, values};
+
+    use super::*;
+
+    const EXCLUDED: f64 = f64::NEG_INFINITY;
+
+    fn row(logits: &[f64]) -> Categorical<2> {
+        Categorical::from_logits(tensor(logits, [1, logits.len()], &f64_device()))
+    }
+
+    #[test]
+    fn an_excluded_class_has_no_part() {
+        let (with, without) = (row(&[0.3, EXCLUDED, -1.2]), row(&[0.3, -1.2]));
+        let q = row(&[1.0, 0.5, -0.5]);
+        assert_close(&values(with.entropy()), &values(without.entropy()), 1e-15, 0.0, "entropy");
+        assert_close(&values(with.kl_divergence(&with)), &[0.0], 0.0, 0.0, "KL of equals");
+        // q with the class excluded is q given that the class does not come, of which the divergence is less by its
+        // log-probability.
+        let rest = values(q.probs()).iter().enumerate().map(|(k, p)| if k == 1 { 0.0 } else { *p }).sum::<f64>();
+        let conditioned = values(without.kl_divergence(&row(&[1.0, -0.5])))[0];
+        assert_close(&values(with.kl_divergence(&q)), &[conditioned - rest.ln()], 1e-14, 0.0, "KL");
+        assert_eq!(values(q.kl_divergence(&with)), [f64::INFINITY]);
+        with.validated().unwrap();
+    }
+
+    #[test]
+    fn gradients_pass_an_excluded_class() {
+        let device = f64_device().autodiff();
+        let gradient = |of: &dyn Fn(Categorical<2>) -> Tensor<2>| {
+            let logits = tensor::<2>(&[0.3, EXCLUDED, -1.2], [1, 3], &device).require_grad();
+            values(logits.grad(&of(Categorical::from_logits(logits.clone())).sum().backward()).unwrap())
+        };
+        let reduced = |of: &dyn Fn(Categorical<2>) -> Tensor<2>| {
+            let logits = tensor::<2>(&[0.3, -1.2], [1, 2], &device).require_grad();
+            values(logits.grad(&of(Categorical::from_logits(logits.clone())).sum().backward()).unwrap())
+        };
+        let (got, expected) = (gradient(&|d| d.entropy()), reduced(&|d| d.entropy()));
+        assert_close(&got, &[expected[0], 0.0, expected[1]], 1e-14, 0.0, "entropy");
+        let (got, expected) = (
+            gradient(&|d| d.kl_divergence(&row(&[0.0, EXCLUDED, 1.0]))),
+            reduced(&|d| d.kl_divergence(&row(&[0.0, 1.0]))),
+        );
+        assert_close(&got, &[expected[0], 0.0, expected[1]], 1e-14, 0.0, "KL");
+    }
+
+    #[test]
+    fn the_divergence_has_the_gradient_of_its_differences() {
+        let half = |x: &Tensor<1>, i: usize| Categorical::from_logits(x.clone().narrow(0, 3 * i, 3).reshape([1, 3]));
+        let kl = |x: Tensor<1>| half(&x, 0).kl_divergence(&half(&x, 1)).sum();
+        check_gradient(kl, &[0.3, -1.2, 0.8, 1.7, -0.4, 0.9], 1e-8, "KL in both logits");
+    }
+
+    #[test]
+    fn huge_logits_stay_exact() {
+        let d = row(&[1e4, -1e4, 1e4]);
+        assert_close(&values(d.probs()), &[0.5, 0.0, 0.5], 1e-15, 0.0, "p");
+        assert_close(&values(d.entropy()), &[std::f64::consts::LN_2], 1e-15, 0.0, "entropy");
+        assert_close(&values(d.variance()), &[0.25, 0.0, 0.25], 1e-15, 0.0, "variance");
+        assert_close(&values(d.log_probs().exp().sum()), &[1.0], 1e-15, 0.0, "Σ p");
+    }
+
+    #[test]
+    fn draws_avoid_excluded_classes_in_single_precision() {
+        let n = 20_000;
+        let logits = tensor::<2>(&[EXCLUDED, 0.0, EXCLUDED, 1.0], [1, 4], &f64_device().autodiff()).cast(DType::F32);
+        let draws = Categorical::from_logits(logits.repeat_dim(0, n)).sample(&mut Stream::new(1, "classes", 0, 0));
+        assert_eq!(draws.dims(), [n, 1]);
+        let classes: Vec<i64> = draws.try_into_vec_as().unwrap();
+        assert!(classes.iter().all(|&k| k == 1 || k == 3), "an excluded class was drawn");
+        let share = classes.iter().filter(|&&k| k == 3).count() as f64 / n as f64;
+        let p = 1.0 / (1.0 + (-1.0f64).exp());
+        assert_close(&[share], &[p], 0.0, 5.0 * (p * (1.0 - p) / n as f64).sqrt(), "share, within 5 standard errors");
+    }
+
+    #[test]
+    #[should_panic(expected = "last axis of length 1")]
+    fn too_few_classes_are_refused() {
+        let d = Categorical::from_logits(Tensor::<2>::zeros([3, 4], &f64_device()));
+        d.log_prob(Tensor::zeros([2, 1], &f64_device()));
+    }
+
+    #[test]
+    fn bad_logits_are_named() {
+        let message = |logits: &[f64]| row(logits).validated().unwrap_err().to_string();
+        assert_eq!(message(&[0.0, f64::INFINITY]), "logits must be a number or −∞, got inf at position 1 (row-major)");
+        assert_eq!(message(&[f64::NAN, 0.0]), "logits must be a number or −∞, got NaN at position 0 (row-major)");
+        assert_eq!(
+            message(&[EXCLUDED, EXCLUDED]),
+            "logits must be above −∞ for one class at least, got -inf at position 0 (row-major)"
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! What every distribution can do.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::Stream;
 
 /// A batch of distributions with parameters of rank `D`.
@@ -21,6 +21,9 @@ pub trait Distribution<const D: usize>: Clone {
     fn variance(&self) -> Tensor<D>;
 
     /// A draw, with the randomness of `stream`, through which no gradient flows.
+    ///
+    /// It is a plain tensor, without autodiff, also when the parameters are tracked: beside tracked tensors it acts as
+    /// a constant.
     fn sample(&self, stream: &mut Stream) -> Self::Value;
 
     /// ln p summed over all axes but the first, shape `[n]`: the examples' log-likelihoods when their entries are
@@ -72,7 +75,8 @@ pub fn sum_per_example<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
     tensor.reshape([n, rest]).sum_dim(1).reshape([n])
 }
 
-/// Noise in the float type of the parameters, which need not be the device's default.
-pub(crate) fn like<const D: usize>(noise: Tensor<D>, parameter: &Tensor<D>) -> Tensor<D> {
-    if noise.dtype() == parameter.dtype() { noise } else { noise.cast(parameter.dtype()) }
+/// Host numbers as a tensor of the parameter's shape, device and float type, which need not be the device's default:
+/// the numbers are rounded once, from f64 to that type.
+pub(crate) fn noise_like<const D: usize>(noise: Vec<f64>, parameter: &Tensor<D>) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(noise, parameter.shape()), (&parameter.device(), parameter.dtype()))
 }

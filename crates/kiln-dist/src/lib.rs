@@ -1,7 +1,7 @@
 //! Probability distributions as batches of Burn tensors.
 //!
 //! A distribution holds parameters of shape `[..]` and answers elementwise: [`log_prob`](Distribution::log_prob) of a
-//! value of that shape has that shape. Probabilities are in nats. Nothing is summed unless the name says so
+//! value of that shape has that shape. Logarithms of probabilities are in nats. Nothing is summed unless the name says so
 //! ([`log_prob_per_example`](Distribution::log_prob_per_example)).
 //!
 //! | distribution | parameters | sample | rsample | KL with itself |
@@ -19,6 +19,7 @@ mod distribution;
 mod error;
 mod model;
 mod normal;
+mod special;
 
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;

@@ -7,8 +7,9 @@ use kiln_tensor::Stream;
 
 use crate::{
     DistError, Distribution, KlDivergence, Reparameterized,
-    distribution::like,
+    distribution::noise_like,
     error::{check_values, same_shape},
+    special::standard_normal_cdf,
 };
 
 /// N(loc, scale²), elementwise.
@@ -60,7 +61,7 @@ impl<const D: usize> Normal<D> {
         Self::from_log_scale(loc, log_variance * 0.5)
     }
 
-    /// N(0, 1).
+    /// N(0, 1), in the float type of `device`.
     pub fn standard(shape: impl Into<Shape>, device: &Device) -> Self {
         let zeros = Tensor::zeros(shape.into(), device);
         Self { loc: zeros.clone(), scale: zeros.ones_like(), log_scale: zeros }
@@ -86,6 +87,19 @@ impl<const D: usize> Normal<D> {
     /// σ.
     pub fn scale(&self) -> Tensor<D> {
         self.scale.clone()
+    }
+
+    /// ln σ.
+    pub fn log_scale(&self) -> Tensor<D> {
+        self.log_scale.clone()
+    }
+
+    /// P(X ≤ value) = Φ((x − μ)/σ), elementwise, in [0, 1].
+    ///
+    /// Small probabilities keep their relative precision in the left tail: the f64 result at −30σ, 4.9e-198, has
+    /// twelve digits. For the right tail, 1 − P(X ≤ x), mirror the distribution.
+    pub fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
+        standard_normal_cdf((value - self.loc.clone()) / self.scale.clone())
     }
 
     /// KL(self ‖ N(0, 1)) = ½(σ² + μ² − 1) − ln σ (Kingma and Welling, 2014, appendix B).
@@ -122,19 +136,21 @@ impl<const D: usize> Distribution<D> for Normal<D> {
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {
-        self.rsample(stream).detach()
+        let (loc, scale) = (self.loc.clone().without_autodiff(), self.scale.clone().without_autodiff());
+        let noise = noise_like(stream.normal_vec(loc.shape().num_elements()), &loc);
+        loc + scale * noise
     }
 }
 
 impl<const D: usize> Reparameterized<D> for Normal<D> {
-    /// μ + σ·noise.
+    /// μ + σ·noise, with the noise cast to the float type of the parameters.
     fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
+        let noise = if noise.dtype() == self.loc.dtype() { noise } else { noise.cast(self.loc.dtype()) };
         self.loc.clone() + self.scale.clone() * noise
     }
 
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
-        let noise = stream.normal(self.loc.shape(), &self.loc.device());
-        self.rsample_from_noise(like(noise, &self.loc))
+        self.rsample_from_noise(noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc))
     }
 }
 
@@ -144,5 +160,93 @@ impl<const D: usize> KlDivergence<D, Self> for Normal<D> {
         let log_ratio = self.log_scale.clone() - q.log_scale.clone();
         let distance = (self.loc.clone() - q.loc.clone()) / q.scale.clone();
         ((log_ratio.clone() * 2.0).exp() + distance.square() - 1.0) * 0.5 - log_ratio
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::DType;
+    use kiln_testkit::{assert_close, check_gradient, f64_device, numbers, reference, tensor, values};
+
+    use super::*;
+
+    fn normal(loc: &[f64], scale: &[f64]) -> Normal<1> {
+        let device = f64_device();
+        Normal::new(tensor(loc, [loc.len()], &device), tensor(scale, [scale.len()], &device)).unwrap()
+    }
+
+    #[test]
+    fn the_cdf_matches_pytorch() {
+        let json = reference("distributions");
+        let rows: Vec<_> = json["univariate"].as_array().unwrap().iter().filter(|r| r["family"] == "Normal").collect();
+        assert!(!rows.is_empty(), "no reference rows");
+        for row in rows {
+            let x = numbers(&row["x"]);
+            let d = normal(&numbers(&row["params"]["loc"]), &numbers(&row["params"]["scale"]));
+            // PyTorch takes ½(1 + erf), whose rounding near zero is ε/2 absolute.
+            assert_close(
+                &values(d.cdf(tensor(&x, [x.len()], &f64_device()))),
+                &numbers(&row["cdf"]),
+                1e-12,
+                2e-16,
+                "cdf",
+            );
+        }
+    }
+
+    #[test]
+    fn the_derivative_of_the_cdf_is_the_density() {
+        let d = normal(&[0.3], &[1.7]);
+        let x = tensor::<1>(&[-4.0, 0.3, 2.5], [3], &f64_device().autodiff()).require_grad();
+        let derivative = values(x.grad(&d.cdf(x.clone()).sum().backward()).unwrap());
+        let density = values(d.log_prob(x).exp());
+        assert_close(&derivative, &density, 1e-12, 0.0, "dΦ/dx");
+        check_gradient(
+            |x| {
+                let part = |i| x.clone().narrow(0, i, 1);
+                Normal::new(part(0), part(1)).unwrap().cdf(part(2)).sum()
+            },
+            &[0.3, 1.7, -1.1],
+            1e-8,
+            "cdf in loc, scale, value",
+        );
+    }
+
+    #[test]
+    fn a_value_broadcasts_against_the_batch() {
+        let d =
+            Normal::<2>::new(tensor(&[0.0, 1.0], [1, 2], &f64_device()), tensor(&[1.0, 2.0], [1, 2], &f64_device()));
+        let log_prob = d.unwrap().log_prob(tensor(&[0.0, 1.0, 2.0], [3, 1], &f64_device()));
+        assert_eq!(log_prob.dims(), [3, 2]);
+        let expected = values(normal(&[1.0], &[2.0]).log_prob(tensor(&[2.0], [1], &f64_device())));
+        assert_close(&values(log_prob)[5..], &expected, 0.0, 0.0, "row 2, column 1");
+    }
+
+    #[test]
+    fn a_log_scale_beyond_the_range_of_its_exponential_stays_exact_where_it_is_used_alone() {
+        let device = f64_device();
+        let log_scale = tensor::<1>(&[-1000.0, 1000.0], [2], &device);
+        let d = Normal::from_log_scale(Tensor::zeros([2], &device), log_scale).unwrap();
+        let half_ln_2_pi_e = 1.4189385332046727;
+        assert_close(&values(d.entropy()), &[-1000.0 + half_ln_2_pi_e, 1000.0 + half_ln_2_pi_e], 1e-15, 0.0, "entropy");
+        // The ratio of two such scales is representable although neither scale is.
+        let q = Normal::from_log_scale(Tensor::zeros([1], &device), tensor(&[1001.0], [1], &device)).unwrap();
+        let p = Normal::from_log_scale(Tensor::zeros([1], &device), tensor(&[1000.0], [1], &device)).unwrap();
+        let expected = 1.0 + 0.5 * ((-2f64).exp() - 1.0);
+        assert_close(&values(p.kl_divergence(&q)), &[expected], 1e-15, 0.0, "KL");
+    }
+
+    #[test]
+    fn draws_have_the_type_of_the_parameters_and_plain_draws_no_tape() {
+        let device = f64_device().autodiff();
+        let loc = Tensor::<1>::zeros([4], &device).cast(DType::F32).require_grad();
+        let d = Normal::new(loc.clone(), loc.ones_like()).unwrap();
+        let stream = || Stream::new(3, "noise", 0, 0);
+        let (plain, tracked) = (d.sample(&mut stream()), d.rsample(&mut stream()));
+        assert_eq!((plain.dtype(), tracked.dtype()), (DType::F32, DType::F32));
+        assert!(!plain.is_autodiff(), "sample() is plain");
+        assert_eq!(values(plain), values(tracked), "sample() and rsample() draw the same numbers");
+        // Noise of another float type is cast, not refused.
+        assert_eq!(d.rsample_from_noise(Tensor::ones([4], &device)).dtype(), DType::F32);
     }
 }

@@ -52,11 +52,13 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.without_autodiff().try_into_vec_as::<f64>().expect("a float tensor converts to f64")
 }
 
-/// Panics unless |actual − expected| ≤ `rtol`·|expected| + `atol` for every element. NaN is never close.
+/// Panics unless |actual − expected| ≤ `rtol`·|expected| + `atol` for every element. NaN is never close, and an
+/// infinity never expected: every finite number would be within `rtol`·∞ of it.
 #[track_caller]
 pub fn assert_close(actual: &[f64], expected: &[f64], rtol: f64, atol: f64, what: &str) {
     assert_eq!(actual.len(), expected.len(), "{what}: lengths differ");
     for (i, (a, e)) in actual.iter().zip(expected).enumerate() {
+        assert!(e.is_finite(), "{what}[{i}]: the expected value {e} is not finite; compare it with assert_eq!");
         let (error, tolerance) = ((a - e).abs(), rtol * e.abs() + atol);
         assert!(error <= tolerance, "{what}[{i}]: got {a:e}, expected {e:e}; off by {error:e}, allowed {tolerance:e}");
     }
@@ -86,5 +88,52 @@ pub fn check_gradient(f: impl Fn(Tensor<1>) -> Tensor<1>, at: &[f64], tolerance:
         let error = (gradient[i] - difference).abs();
         let allowed = tolerance * difference.abs().max(1.0);
         assert!(error <= allowed, "{what}: ∂/∂x{i} is {:e}, by differences {difference:e}", gradient[i]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_within_the_tolerance_are_close() {
+        assert_close(&[1.0 + 1e-13, 1e-17], &[1.0, 0.0], 1e-12, 1e-16, "near");
+        assert_eq!(numbers(&serde_json::json!([[1, 2.5], [3]])), [1.0, 2.5, 3.0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "x[1]: got 2e0, expected 1e0")]
+    fn a_difference_is_named() {
+        assert_close(&[1.0, 2.0], &[1.0, 1.0], 1e-12, 0.0, "x");
+    }
+
+    #[test]
+    #[should_panic(expected = "x[0]")]
+    fn nan_is_not_close() {
+        assert_close(&[f64::NAN], &[1.0], 1.0, 1.0, "x");
+    }
+
+    #[test]
+    #[should_panic(expected = "not finite")]
+    fn infinity_is_not_expected() {
+        assert_close(&[1.0], &[f64::INFINITY], 1e-12, 0.0, "x");
+    }
+
+    #[test]
+    #[should_panic(expected = "lengths differ")]
+    fn lengths_must_agree() {
+        assert_close(&[1.0], &[1.0, 2.0], 1e-12, 0.0, "x");
+    }
+
+    #[test]
+    fn a_right_gradient_passes() {
+        check_gradient(|x| (x.clone().exp() * x.sin()).sum(), &[0.4, -2.0, 3.0], 1e-8, "eˣ sin x");
+    }
+
+    #[test]
+    #[should_panic(expected = "∂/∂x0")]
+    fn a_wrong_gradient_fails() {
+        // The factor is a constant to autodiff and a function of x to the differences.
+        check_gradient(|x| (x.clone().detach() * x).sum(), &[0.4], 1e-8, "x²");
     }
 }
