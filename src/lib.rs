@@ -55,3 +55,8 @@ pub mod prelude {
     pub use kiln_tensor::{DeviceChoice, Stream};
     pub use kiln_train::{Elbo, MaximumLikelihood, Metrics, Objective, Outcome, Status, TrainConfig, Trainer};
 }
+
+/// The README's program, compiled and run with the documentation's tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,75 @@
+//! The GPU backend against the CPU: same seed, same data, the same losses.
+//!
+//! On a machine without a GPU this runs on a software Vulkan driver. Without any adapter it is skipped, and says so.
+#![cfg(feature = "wgpu")]
+
+use std::{cell::RefCell, rc::Rc};
+
+use kiln::{
+    data::{Examples, Labelled},
+    prelude::*,
+    tensor::device::{Backend, DeviceInfo, available},
+    train::{Observer, StepReport, TrainError},
+};
+
+const STEPS: usize = 20;
+
+/// The losses of a run's steps.
+struct Losses(Rc<RefCell<Vec<f64>>>);
+
+impl Observer for Losses {
+    fn on_step(&mut self, report: &StepReport, _due: bool) -> Result<(), TrainError> {
+        self.0.borrow_mut().push(report.metrics.loss);
+        Ok(())
+    }
+}
+
+fn gpu() -> Option<DeviceInfo> {
+    let found = available().into_iter().find(|info| info.backend == Backend::Wgpu);
+    match &found {
+        Some(info) => eprintln!("on {} ({}, {})", info.name, info.kind, info.description),
+        None => eprintln!("skipped: wgpu finds no adapter on this machine"),
+    }
+    found
+}
+
+/// Losses of the first steps of `train` on a device.
+fn losses(train: impl FnOnce(Trainer<'_>)) -> Vec<f64> {
+    let seen = Rc::new(RefCell::new(Vec::new()));
+    let config = TrainConfig { epochs: 2, batch_size: 128, seed: 3, ..TrainConfig::default() };
+    train(Trainer::new(config, AdamConfig::new().with_epsilon(1e-8).init()).observe(Losses(seen.clone())));
+    let seen = seen.borrow();
+    assert!(seen.len() >= STEPS, "only {} steps", seen.len());
+    seen[..STEPS].to_vec()
+}
+
+/// f32 with another order of summation: the relative difference of a step is near 1e-6, and 20 steps add up.
+fn assert_equal_losses(cpu: &[f64], gpu: &[f64]) {
+    for (step, (cpu, gpu)) in cpu.iter().zip(gpu).enumerate() {
+        assert!((cpu - gpu).abs() <= 1e-4 * cpu.abs(), "step {step}: {cpu} on the CPU, {gpu} on the GPU");
+    }
+    assert!(cpu[STEPS - 1] < 0.9 * cpu[0], "the model learned nothing: {cpu:?}");
+}
+
+#[test]
+fn a_vae_trains_alike_on_cpu_and_gpu() {
+    let Some(info) = gpu() else { return };
+    let data = kiln::data::digits();
+    let run = |device: Device| {
+        let model = VaeConfig::new(64).hidden_dim(64).latent_dim(4).init(3, &device.clone().autodiff()).unwrap();
+        losses(|trainer| drop(trainer.fit(model, &Elbo::new(), &data, None, &device).unwrap()))
+    };
+    assert_equal_losses(&run(Device::flex()), &run(info.device()));
+}
+
+#[test]
+fn softmax_regression_trains_alike_on_cpu_and_gpu() {
+    let Some(info) = gpu() else { return };
+    let data = Labelled(kiln::data::digits());
+    let classes = Examples::from(&data.0).classes();
+    let run = |device: Device| {
+        let model = SoftmaxRegression::new(64, classes, &device.clone().autodiff());
+        losses(|trainer| drop(trainer.fit(model, &MaximumLikelihood::new().l2(0.01), &data, None, &device).unwrap()))
+    };
+    assert_equal_losses(&run(Device::flex()), &run(info.device()));
+}
