@@ -39,7 +39,8 @@ fn main() -> anyhow::Result<()> {
         output: init::linear(64, 10, &mut stream, &autodiff),
     };
 
-    let config = TrainConfig { epochs: 30, batch_size: 32, schedule: Schedule::constant(0.05)?, ..TrainConfig::default() };
+    let config =
+        TrainConfig { epochs: 30, batch_size: 32, schedule: Schedule::constant(0.05)?, ..TrainConfig::default() };
     let nesterov = NesterovConfig::new().with_momentum(0.9).build()?;
     let objective = MaximumLikelihood::new();
     let outcome = Trainer::new(config, nesterov).fit(model, &objective, &train, Some(&test), &device)?;

@@ -27,9 +27,13 @@ fn main() -> anyhow::Result<()> {
     let digits = load_images("digits", &Locate::default(), HoldOut::default(), &mut |_| {})?;
     let model = VaeConfig::new(64).hidden_dim(400).latent_dim(10).init(0, &device.clone().autodiff())?;
     let config = TrainConfig { epochs: 10, batch_size: 8, ..TrainConfig::default() };
-    let outcome = Trainer::new(config, AdamConfig::new().with_epsilon(1e-8).init())
-        .observe(Print)
-        .fit(model, &Elbo::new(), &digits.train, Some(&digits.test), &device)?;
+    let outcome = Trainer::new(config, AdamConfig::new().with_epsilon(1e-8).init()).observe(Print).fit(
+        model,
+        &Elbo::new(),
+        &digits.train,
+        Some(&digits.test),
+        &device,
+    )?;
 
     let image: Vec<f32> = outcome.model.sample_means(1, &mut Stream::new(1, "dream", 0, 0)).try_into_vec_as()?;
     for row in image.chunks(8) {

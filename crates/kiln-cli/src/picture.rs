@@ -64,7 +64,12 @@ pub(crate) fn curves(title: &str, x_label: &str, y_label: &str, curves: &[Curve<
             let line = chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
             line.label(*name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
         }
-        chart.configure_series_labels().background_style(WHITE).border_style(RGBColor(200, 200, 200)).draw()?;
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperRight)
+            .background_style(WHITE)
+            .border_style(RGBColor(200, 200, 200))
+            .draw()?;
         area.present()?;
         Ok(())
     };

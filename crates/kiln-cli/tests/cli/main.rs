@@ -1,0 +1,15 @@
+//! The binary as a person runs it: command lines in, files and exit codes out.
+//!
+//! One test binary for all of them, so that Burn is linked once.
+
+mod common;
+
+mod bad_input;
+mod checkpoints;
+mod help;
+mod logistic;
+mod predict;
+mod resume;
+mod run_folder;
+mod train;
+mod use_a_run;

@@ -1,0 +1,207 @@
+//! Runs that stop and go on end as those that never stopped, to the bit.
+
+use std::fs;
+
+use crate::common::{Place, SMALL, timeless};
+
+/// Trains for 4 epochs, and for 2 and then up to 4: the runs must be one.
+#[track_caller]
+fn is_resumed_to_the_bit(train: &str) {
+    let place = Place::new();
+    let train = format!("{train} --log-every 5");
+    place.ok(&format!("{train} --epochs 4 --out whole"));
+    place.ok(&format!("{train} --epochs 2 --out parts"));
+    assert_ne!(place.weights("whole"), place.weights("parts"), "two more epochs change the weights");
+    place.ok("resume parts --epochs 4");
+    are_one(&place, "whole", "parts");
+    let (whole, parts) = (place.json("whole/result.json"), place.json("parts/result.json"));
+    for key in ["status", "message", "epochs", "steps", "train", "test"] {
+        assert_eq!(whole[key], parts[key], "{key}");
+    }
+    assert_eq!(place.text("whole/config.toml"), place.text("parts/config.toml"));
+}
+
+#[track_caller]
+fn are_one(place: &Place, whole: &str, parts: &str) {
+    assert_eq!(place.weights(whole), place.weights(parts), "model.safetensors differs");
+    assert_eq!(timeless(place.metrics(whole)), timeless(place.metrics(parts)));
+}
+
+#[test]
+fn sgd_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer sgd --lr 0.01"));
+}
+
+#[test]
+fn momentum_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer momentum --lr 0.01"));
+}
+
+#[test]
+fn nesterov_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer nesterov --lr 0.01"));
+}
+
+#[test]
+fn adam_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer adam"));
+}
+
+#[test]
+fn adamw_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer adamw"));
+}
+
+#[test]
+fn nesterov_in_f64_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer nesterov --lr 0.01 --dtype f64"));
+}
+
+#[test]
+fn adam_in_f64_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer adam --dtype f64"));
+}
+
+#[test]
+fn dynamic_binarisation_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --binarize dynamic"));
+}
+
+#[test]
+fn a_decaying_step_size_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --schedule linear --decay-steps 40 --beta 0.5"));
+}
+
+#[test]
+fn minibatch_logistic_regression_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit("train logistic --optimizer adam --standardize --l2 0.01");
+}
+
+#[test]
+fn a_solver_goes_on_until_it_converges() {
+    let place = Place::new();
+    let train = "train logistic --standardize --l2 0.01";
+    place.ok(&format!("{train} --out whole"));
+    place.exits(3, &format!("{train} --epochs 100 --out parts"));
+    place.ok("resume parts --epochs 20000");
+    assert_eq!(place.weights("whole"), place.weights("parts"));
+    let (whole, parts) = (place.json("whole/result.json"), place.json("parts/result.json"));
+    for key in ["status", "steps", "fun", "grad_norm", "nit", "nfev", "test"] {
+        assert_eq!(whole[key], parts[key], "{key}");
+    }
+    // It can be resumed once more, and has converged still.
+    place.ok("resume parts");
+    assert_eq!(place.weights("whole"), place.weights("parts"));
+}
+
+#[test]
+fn a_run_that_is_complete_has_nothing_to_resume() {
+    let place = Place::new();
+    place.ok(&format!("{SMALL} --epochs 2 --out run"));
+    let before = place.snapshot("run");
+    place.refused("resume run", &["has done 2 of 2 epochs", "--epochs"]);
+    place.refused("resume run --epochs 1", &["has done 2 of 1 epochs"]);
+    assert!(place.snapshot("run") == before, "a refused resume changes nothing");
+}
+
+#[test]
+fn seconds_of_training_add_up_over_a_resume() {
+    let place = Place::new();
+    place.ok(&format!("{SMALL} --epochs 2 --out run"));
+    let first = place.json("run/run.json")["wall_s"].as_f64().unwrap();
+    place.ok("resume run --epochs 3");
+    let (all, second) = (&place.json("run/run.json")["wall_s"], &place.json("run/result.json")["wall_s"]);
+    assert!((all.as_f64().unwrap() - first - second.as_f64().unwrap()).abs() < 1e-9);
+}
+
+#[test]
+fn a_checkpoint_that_was_cut_off_while_it_was_written_does_no_harm() {
+    let place = Place::new();
+    place.ok(&format!("{SMALL} --epochs 3 --out whole"));
+    place.ok(&format!("{SMALL} --epochs 2 --out parts"));
+    place.write("parts/checkpoints/.unfinished-step-000000999/model.bpk", "half of it");
+    place.ok("resume parts --epochs 3");
+    assert_eq!(place.weights("whole"), place.weights("parts"));
+    assert!(!place.exists("parts/checkpoints/.unfinished-step-000000999"), "it is tidied up");
+}
+
+#[test]
+fn a_killed_run_goes_on_from_its_newest_checkpoint() {
+    let place = Place::new();
+    let train = "train vae --hidden-dim 16 --latent-dim 2 --batch-size 64 --log-every 5";
+    let mut running = place.start(&format!("{train} --epochs 100000 --out parts"));
+    running.wait_until("a checkpoint", || !place.checkpoints("parts").is_empty());
+    running.kill();
+    assert!(!place.exists("parts/result.json") && !place.exists("parts/model.safetensors"));
+    place.refused("eval parts", &["model.safetensors", "kiln resume"]);
+    let epochs = place.state("parts")["epoch"].as_u64().unwrap() + 1;
+    place.ok(&format!("resume parts --epochs {epochs}"));
+    place.ok(&format!("{train} --epochs {epochs} --out whole"));
+    are_one(&place, "whole", "parts");
+}
+
+/// What a person's Ctrl-C, or a scheduler's SIGTERM, leaves.
+#[cfg(unix)]
+#[track_caller]
+fn is_interrupted_and_goes_on(signal: &str) {
+    let place = Place::new();
+    // Long epochs, so that the signal comes within one.
+    let train = "train vae --hidden-dim 16 --latent-dim 2 --batch-size 2 --log-every 50";
+    let mut running = place.start(&format!("{train} --epochs 100000 --out parts"));
+    running.wait_until("a checkpoint", || !place.checkpoints("parts").is_empty());
+    running.signal(signal);
+    assert_eq!(running.wait().code(), Some(130));
+    assert!(place.exists("parts/model.safetensors"));
+    let (result, state) = (place.json("parts/result.json"), place.state("parts"));
+    assert_eq!(result["status"], "interrupted");
+    assert_eq!((&result["steps"], &result["epochs"]), (&state["step"], &state["epoch"]), "the last step is saved");
+    assert!(result["test"]["elbo"].is_number(), "what was saved is evaluated");
+    place.ok("eval parts");
+
+    let epochs = state["epoch"].as_u64().unwrap() + 1;
+    place.ok(&format!("resume parts --epochs {epochs}"));
+    assert_eq!(place.json("parts/result.json")["status"], "completed");
+    place.ok(&format!("{train} --epochs {epochs} --out whole"));
+    are_one(&place, "whole", "parts");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_and_goes_on_to_the_bit() {
+    is_interrupted_and_goes_on("-INT");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_terminated_run_saves_and_goes_on_to_the_bit() {
+    is_interrupted_and_goes_on("-TERM");
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_solver_saves_and_goes_on() {
+    let place = Place::new();
+    // Without a penalty it does not converge soon.
+    let mut running = place.start("train logistic --standardize --epochs 1000000 --gtol 0 --out run");
+    running.wait_until("a checkpoint", || !place.checkpoints("run").is_empty());
+    running.signal("-INT");
+    assert_eq!(running.wait().code(), Some(130));
+    let result = place.json("run/result.json");
+    assert_eq!(result["status"], "interrupted");
+    assert!(place.exists("run/coef.csv") && place.exists("run/model.safetensors"));
+    let epochs = place.state("run")["epoch"].as_u64().unwrap() + 10;
+    place.exits(3, &format!("resume run --epochs {epochs}"));
+    place.exits(3, &format!("train logistic --standardize --epochs {epochs} --gtol 0 --out whole"));
+    assert_eq!(place.weights("whole"), place.weights("run"));
+}
+
+#[test]
+fn only_the_newest_checkpoints_and_the_best_are_kept() {
+    let place = Place::new();
+    place.ok(&format!("{SMALL} --epochs 6 --keep 1 --out run"));
+    let names: Vec<String> =
+        place.checkpoints("run").iter().map(|path| path.file_name().unwrap().to_string_lossy().into_owned()).collect();
+    assert!((1..=2).contains(&names.len()) && names.last().unwrap() == "step-000000072", "{names:?}");
+    let files = |path: &std::path::PathBuf| fs::read_dir(path).unwrap().count();
+    assert!(place.checkpoints("run").iter().all(|path| files(path) == 3));
+}
