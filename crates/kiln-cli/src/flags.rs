@@ -355,7 +355,7 @@ pub(crate) struct ResumeFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct DatasetsFlags {
-    /// Folder to look in
+    /// Folder to look in [default: $KILN_DATA_DIR, then the cache]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
 }

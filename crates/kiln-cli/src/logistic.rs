@@ -144,8 +144,12 @@ pub(crate) fn resume(
     check(&settings)?;
     let job = Job::reopen(dir, settings, flags, console)?;
     let trainer = job.trainer(dir, console)?;
-    let done = dir.checkpoints(job.settings.train.keep).latest()?.progress()?.epoch;
-    crate::check_epochs_left(done, job.settings.train.epochs.unwrap_or(0))?;
+    // Loaded once more by the trainer; a checkpoint that cannot be used must leave the run as it is.
+    let (train, device) = (&job.settings.train, &job.machine.device);
+    let newest = dir.checkpoints(train.keep).latest()?;
+    let method = optimizer(train.optimizer, train.momentum)?;
+    let progress = with_model!(job.classes(), M => newest.load(job.model::<M>(), method, device)?.2);
+    crate::check_epochs_left(progress.epoch, train.epochs.unwrap_or(0))?;
     dir.write_config(&Config::Logistic(job.settings.clone()))?;
     with_model!(job.classes(), M => job.run::<M>(dir, console, trainer, true))
 }

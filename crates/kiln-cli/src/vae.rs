@@ -76,8 +76,11 @@ pub(crate) fn resume(
     check(&settings)?;
     let job = Job::reopen(settings, flags, console)?;
     let (trainer, model) = (job.trainer(dir, console)?, job.model()?);
-    let done = dir.checkpoints(job.settings.train.keep).latest()?.progress()?.epoch;
-    crate::check_epochs_left(done, job.settings.train.epochs)?;
+    // Loaded once more by the trainer; a checkpoint that cannot be used must leave the run as it is.
+    let (train, device) = (&job.settings.train, &job.machine.device);
+    let method = optimizer(train.optimizer, train.momentum)?;
+    let (_, _, progress) = dir.checkpoints(train.keep).latest()?.load(job.model()?, method, device)?;
+    crate::check_epochs_left(progress.epoch, train.epochs)?;
     dir.write_config(&Config::Vae(job.settings.clone()))?;
     job.run(dir, console, trainer, model, true)
 }
@@ -94,9 +97,15 @@ pub(crate) fn eval(
     let job = Job::reopen(settings, flags, console)?;
     let model = dir.load_model(job.model()?)?;
     let seed = job.settings.run.seed;
-    let test =
-        evaluate(&model, &Elbo::new(), &job.test, EVALUATION_BATCH.max(job.batch_size()), seed, &job.machine.device)
-            .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
+    let test = evaluate(
+        &model,
+        &Elbo::new().beta(job.settings.train.beta),
+        &job.test,
+        EVALUATION_BATCH.max(job.batch_size()),
+        seed,
+        &job.machine.device,
+    )
+    .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
     let result = serde_json::json!({ "data": job.data, "n": job.test.len(), "test": test, "binarize": job.settings.data.binarize });
     console.result(&result, || format!("{} test images: {}", job.test.len(), console::metrics(&test)));
     Ok(Exit::Done)

@@ -249,7 +249,7 @@ mod tests {
     fn replaced_parameters_still_train() {
         let device = Device::default().autodiff();
         let model = replace(net(&device), named(&net(&device))).unwrap();
-        let loss = model.head.forward(model.encoder[0].forward(Tensor::ones([4, 3], &device))).sum();
+        let loss = model.head.forward(model.encoder[0].forward(Tensor::<2>::ones([4, 3], &device))).sum();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         assert_eq!(gradient_summary(&model, &gradients).parameters, 4);
     }
@@ -268,7 +268,7 @@ mod tests {
         let device = Device::default().autodiff();
         let model = net(&device);
         // d/db of sum(x·W + b) over four rows is 4, and d/dW is 4 for inputs of one.
-        let loss = model.head.forward(Tensor::ones([4, 2], &device)).sum();
+        let loss = model.head.forward(Tensor::<2>::ones([4, 2], &device)).sum();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         let summary = gradient_summary(&model, &gradients);
         assert_eq!(summary.parameters, 2);

@@ -98,8 +98,8 @@ pub enum CheckpointError {
         /// What is wrong with it.
         reason: String,
     },
-    /// The checkpoint is whole, but of another model.
-    #[error("the checkpoint {path} is of another model: {reason}")]
+    /// The checkpoint is whole, but of another model or method.
+    #[error("the checkpoint {path} does not belong to this run: {reason}")]
     Mismatch {
         /// The checkpoint.
         path: PathBuf,
@@ -238,20 +238,20 @@ impl Checkpoint {
         }
         let record =
             ModuleRecord::from_bytes(Bytes::from_bytes_vec(model_bytes)).map_err(|e| self.corrupt(e.to_string()))?;
-        let model = model
-            .try_load_record(record)
-            .map_err(|e| CheckpointError::Mismatch { path: self.path.clone(), reason: e.to_string() })?;
+        let model = model.try_load_record(record).map_err(|e| CheckpointError::Mismatch {
+            path: self.path.clone(),
+            reason: format!("it is of another model: {e}"),
+        })?;
         let record = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(optimizer_bytes))
             .map_err(|e| self.corrupt(e.to_string()))?;
-        Ok((model, optimizer.load_record(record), state.progress))
-    }
-
-    /// Where the run was.
-    ///
-    /// # Errors
-    /// [`CheckpointError::Read`], [`CheckpointError::Corrupt`].
-    pub fn progress(&self) -> Result<Progress, CheckpointError> {
-        Ok(self.state()?.progress)
+        // Burn passes over a state that the method does not know; what was loaded must be all that was saved.
+        let saved = record.len();
+        let optimizer = optimizer.load_record(record);
+        if optimizer.to_record().len() != saved {
+            let reason = "its optimiser is another method than the run's settings name".to_owned();
+            return Err(CheckpointError::Mismatch { path: self.path.clone(), reason });
+        }
+        Ok((model, optimizer, state.progress))
     }
 
     fn state(&self) -> Result<State, CheckpointError> {

@@ -86,9 +86,13 @@ where
         {
             status = stopped;
         }
-        let model = self.trainer.optimizer.iterate(self.model()).valid();
+        // What converged is the point whose gradient was measured, not the iterate behind it.
+        let model = match status {
+            Status::Converged => self.model().valid(),
+            _ => self.trainer.optimizer.iterate(self.model()).valid(),
+        };
         if self.test.is_none() && !matches!(status, Status::Diverged { .. }) {
-            self.test = self.evaluate()?;
+            self.test = self.evaluate(&model)?;
         }
         Ok(Outcome {
             model,
@@ -183,10 +187,16 @@ where
             let rate = std::mem::take(&mut self.clock.epoch).rate();
             self.report_epoch("train-epoch", self.train.clone(), rate)?;
             let tick = Instant::now();
-            self.test = self.evaluate()?;
+            self.test = self.evaluate(&self.trainer.optimizer.iterate(self.model()))?;
             if let (Some(metrics), Some(test)) = (self.test.clone(), self.data.test) {
+                let finite = metrics.loss.is_finite();
                 self.at.score = Some(metrics.loss);
                 self.report_epoch("test", metrics, test.len() as f64 / tick.elapsed().as_secs_f64())?;
+                if !finite {
+                    let parameter = params::first_non_finite(self.model()).map(|name| format!("the parameter {name}"));
+                    let what = parameter.unwrap_or_else(|| "the held-out loss".to_owned());
+                    return Ok(Err(Status::Diverged { what, step: self.at.step }));
+                }
             }
         }
         if interrupted {
@@ -208,12 +218,11 @@ where
         Ok(())
     }
 
-    fn evaluate(&self) -> Result<Option<Metrics>, TrainError> {
+    fn evaluate(&self, model: &M) -> Result<Option<Metrics>, TrainError> {
         let Some(test) = self.data.test else { return Ok(None) };
-        let model = self.trainer.optimizer.iterate(self.model());
         let config = &self.trainer.config;
         let batch_size = config.batch_size.max(EVALUATION_BATCH);
-        evaluate(&model, self.objective, test, batch_size, config.seed, self.data.device).map(Some)
+        evaluate(model, self.objective, test, batch_size, config.seed, self.data.device).map(Some)
     }
 
     /// Saves a checkpoint, unless a parameter is not finite: the inner error.

@@ -78,7 +78,7 @@ impl Status {
             Self::Interrupted => "interrupted; saved".to_owned(),
             Self::Diverged { what, step } => {
                 format!(
-                    "{what} is not finite at step {step}: lower --lr, or look at the data; the last good checkpoint is kept"
+                    "{what} is not finite at step {step}: lower the learning rate, or look at the data; nothing was saved after it"
                 )
             }
         }
@@ -88,8 +88,8 @@ impl Status {
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Outcome<M> {
-    /// The model at the optimiser's iterate, without gradients: ready to evaluate, to save and to use. After a
-    /// divergence it is the last finite one.
+    /// The model at the optimiser's iterate, without gradients: ready to evaluate, to save and to use. When the run
+    /// converged it is at the point whose gradient is within tolerance; after a divergence it is the last finite one.
     pub model: M,
     /// Why the run ended.
     pub status: Status,
