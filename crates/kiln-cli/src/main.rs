@@ -39,7 +39,7 @@ fn main() -> ExitCode {
         );
     }));
     let flags = Flags::parse();
-    let exit = std::panic::catch_unwind(|| run(flags)).unwrap_or_else(|_| Ok(Exit::Internal));
+    let exit = std::panic::catch_unwind(|| run(flags)).unwrap_or(Ok(Exit::Internal));
     let exit = exit.unwrap_or_else(|Failure { message, exit }| {
         let _ = writeln!(std::io::stderr(), "kiln: {message}");
         exit

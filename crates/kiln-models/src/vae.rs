@@ -155,6 +155,7 @@ impl LatentVariableModel for Vae {
 
 /// p(x | z) of a [`Vae`], one distribution a pixel.
 #[derive(Clone, Debug)]
+#[allow(clippy::large_enum_variant, reason = "one a minibatch: a box would cost more than the bytes it saves")]
 pub enum PixelDistribution {
     /// By logits.
     Bernoulli(Bernoulli<2>),
