@@ -244,7 +244,8 @@ impl Checkpoint {
         })?;
         let record = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(optimizer_bytes))
             .map_err(|e| self.corrupt(e.to_string()))?;
-        // Burn passes over a state that the method does not know; what was loaded must be all that was saved.
+        // Burn passes over a state that the method does not know; what was loaded must be all that was saved. Methods
+        // whose states look alike (Adam and AdamW), or that save none (SGD), are not told apart by this.
         let saved = record.len();
         let optimizer = optimizer.load_record(record);
         if optimizer.to_record().len() != saved {
