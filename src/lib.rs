@@ -6,7 +6,7 @@
 //! |---|---|
 //! | [`tensor`] | devices by name, keyed random streams, named parameters, safetensors |
 //! | [`dist`] | Normal, Bernoulli, Categorical: `log_prob`, `sample`, `entropy`, `kl_divergence` |
-//! | [`optim`] | SGD, momentum, true Nesterov, Adam; schedules |
+//! | [`optim`] | SGD, momentum, true Nesterov, PyTorch's SGD, Adam; averages, clipping; schedules |
 //! | [`train`] | objectives (likelihood, ELBO), the minibatch trainer, checkpoints |
 //! | [`models`] | logistic and softmax regression, the VAE |
 //! | [`data`] | digits, breast cancer, MNIST, CSV; splits and standardisation |
@@ -50,7 +50,8 @@ pub mod prelude {
     };
     pub use kiln_models::{LogisticRegression, SoftmaxRegression, Vae, VaeConfig};
     pub use kiln_optim::{
-        FirstOrder, Momentum, MomentumConfig, Nesterov, NesterovConfig, Schedule, Sgd, adam::AdamConfig,
+        Average, FirstOrder, Method, Momentum, MomentumConfig, Nesterov, NesterovConfig, Schedule, Sgd, TorchSgdConfig,
+        adam::AdamConfig,
     };
     pub use kiln_tensor::{DeviceChoice, Stream};
     pub use kiln_train::{Elbo, MaximumLikelihood, Metrics, Objective, Outcome, Status, TrainConfig, Trainer};

@@ -4,15 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use kiln::{
-    burn::tensor::FloatDType,
-    data::Binarize,
-    models::Likelihood,
-    optim::{FirstOrder, MomentumConfig, NesterovConfig, Schedule, Sgd, adam},
-};
+use kiln::{burn::tensor::FloatDType, data::Binarize, models::Likelihood};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::failure::{Failure, Result};
+use crate::{
+    failure::{Failure, Result},
+    method::MethodSettings,
+};
 
 /// A run's settings, by the kind of its model.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +25,7 @@ pub(crate) enum Config {
 pub(crate) struct VaeSettings {
     pub(crate) data: ImageData,
     pub(crate) model: VaeModel,
+    pub(crate) method: MethodSettings,
     pub(crate) train: VaeTrain,
     pub(crate) run: RunSettings,
 }
@@ -36,6 +35,7 @@ pub(crate) struct VaeSettings {
 pub(crate) struct LogisticSettings {
     pub(crate) data: TabularData,
     pub(crate) model: LogisticModel,
+    pub(crate) method: MethodSettings,
     pub(crate) train: LogisticTrain,
     pub(crate) run: RunSettings,
 }
@@ -94,23 +94,6 @@ pub(crate) struct LogisticModel {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum Optimizer {
-    Sgd,
-    Momentum,
-    Nesterov,
-    Adam,
-    AdamW,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ScheduleName {
-    Constant,
-    Linear,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ObjectiveName {
     Elbo,
@@ -120,34 +103,17 @@ pub(crate) enum ObjectiveName {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct VaeTrain {
     pub(crate) epochs: u64,
-    /// Absent: by the number of training images, see `default_batch_size`.
-    pub(crate) batch_size: Option<usize>,
-    pub(crate) optimizer: Optimizer,
-    pub(crate) lr: f64,
-    pub(crate) momentum: Option<f64>,
-    pub(crate) schedule: ScheduleName,
-    pub(crate) decay_steps: Option<u64>,
     pub(crate) objective: ObjectiveName,
     pub(crate) beta: f64,
+    /// Absent: found from the batch size.
+    pub(crate) particles: Option<usize>,
     pub(crate) log_every: u64,
     pub(crate) keep: usize,
 }
 
 impl Default for VaeTrain {
     fn default() -> Self {
-        Self {
-            epochs: 20,
-            batch_size: None,
-            optimizer: Optimizer::Adam,
-            lr: 1e-3,
-            momentum: None,
-            schedule: ScheduleName::Constant,
-            decay_steps: None,
-            objective: ObjectiveName::Elbo,
-            beta: 1.0,
-            log_every: 100,
-            keep: 2,
-        }
+        Self { epochs: 20, objective: ObjectiveName::Elbo, beta: 1.0, particles: None, log_every: 100, keep: 2 }
     }
 }
 
@@ -156,12 +122,6 @@ impl Default for VaeTrain {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct LogisticTrain {
     pub(crate) epochs: Option<u64>,
-    pub(crate) batch_size: Option<usize>,
-    pub(crate) optimizer: Optimizer,
-    pub(crate) lr: Option<f64>,
-    pub(crate) momentum: Option<f64>,
-    pub(crate) schedule: ScheduleName,
-    pub(crate) decay_steps: Option<u64>,
     pub(crate) gtol: Option<f64>,
     pub(crate) log_every: u64,
     pub(crate) keep: usize,
@@ -169,18 +129,7 @@ pub(crate) struct LogisticTrain {
 
 impl Default for LogisticTrain {
     fn default() -> Self {
-        Self {
-            epochs: None,
-            batch_size: None,
-            optimizer: Optimizer::Nesterov,
-            lr: None,
-            momentum: None,
-            schedule: ScheduleName::Constant,
-            decay_steps: None,
-            gtol: None,
-            log_every: 100,
-            keep: 2,
-        }
+        Self { epochs: None, gtol: None, log_every: 100, keep: 2 }
     }
 }
 
@@ -277,41 +226,6 @@ fn bad_settings(path: &Path, error: &toml::de::Error) -> Failure {
     Failure::usage(format!("bad settings in {}: {}", path.display(), error.to_string().trim().replace('\n', " ")))
 }
 
-/// The optimiser of that name. A momentum is an error for a method that has none.
-pub(crate) fn optimizer(name: Optimizer, momentum: Option<f64>) -> Result<FirstOrder> {
-    if momentum.is_some() && !matches!(name, Optimizer::Momentum | Optimizer::Nesterov) {
-        return Err(Failure::usage("--momentum is for --optimizer momentum and nesterov only"));
-    }
-    // The papers and PyTorch have ε = 1e-8; Burn's default is 1e-5.
-    let epsilon = 1e-8;
-    let momentum = momentum.unwrap_or(0.9);
-    Ok(match name {
-        Optimizer::Sgd => Sgd.into(),
-        Optimizer::Momentum => MomentumConfig::new().with_momentum(momentum).build()?.into(),
-        Optimizer::Nesterov => NesterovConfig::new().with_momentum(momentum).build()?.into(),
-        Optimizer::Adam => adam::AdamConfig::new().with_epsilon(epsilon as f32).init().into(),
-        Optimizer::AdamW => adam::AdamWConfig::new().with_epsilon(epsilon as f32).init().into(),
-    })
-}
-
-/// The schedule of that name, which decays over `decay_steps` or, without them, over `all_steps`.
-pub(crate) fn schedule(name: ScheduleName, lr: f64, decay_steps: Option<u64>, all_steps: u64) -> Result<Schedule> {
-    if name == ScheduleName::Constant && decay_steps.is_some() {
-        return Err(Failure::usage("--decay-steps is for --schedule linear"));
-    }
-    Ok(match name {
-        ScheduleName::Constant => Schedule::constant(lr)?,
-        ScheduleName::Linear => Schedule::linear(lr, decay_steps.unwrap_or(all_steps))?,
-    })
-}
-
-/// The largest power of two from 4 to 128 that leaves at least 180 steps to an epoch of `n` examples: small data would
-/// otherwise see too few steps to learn from in the usual number of epochs.
-pub(crate) fn default_batch_size(n: usize) -> usize {
-    let most = (n / 180).clamp(4, 128);
-    1 << most.ilog2()
-}
-
 /// Refuses a number that no run can use, by the name of its flag.
 pub(crate) fn require(holds: bool, flag: &str, expected: &str, got: impl std::fmt::Display) -> Result<()> {
     if holds { Ok(()) } else { Err(Failure::usage(format!("--{flag} must be {expected}, got {got}"))) }
@@ -333,22 +247,18 @@ mod tests {
     fn flags_override_the_file_which_overrides_defaults() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
-        std::fs::write(&path, "kind = \"vae\"\n[train]\nlr = 0.5\nepochs = 3\n[data]\ndata = \"mnist\"\n").unwrap();
+        std::fs::write(&path, "kind = \"vae\"\n[method]\nlr = 0.5\n[train]\nepochs = 3\n[data]\ndata = \"mnist\"\n")
+            .unwrap();
         let settings = vae(&["--epochs", "7"], Some(&path)).unwrap();
         assert_eq!((settings.train.epochs, settings.data.name.as_str()), (7, "mnist"));
-        assert_eq!((settings.train.lr.to_bits(), settings.train.keep), (0.5f64.to_bits(), 2));
-    }
-
-    #[test]
-    fn small_data_gets_small_batches() {
-        assert_eq!([0, 500, 1437, 3000, 60_000].map(default_batch_size), [4, 4, 4, 16, 128]);
+        assert_eq!((settings.method.lr, settings.train.keep), (Some(0.5), 2));
     }
 
     #[test]
     fn a_key_that_means_nothing_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("c.toml");
-        std::fs::write(&path, "[train]\nlearning-rate = 0.5\n").unwrap();
+        std::fs::write(&path, "[method]\nlearning-rate = 0.5\n").unwrap();
         let failure = vae(&[], Some(&path)).unwrap_err();
         assert!(failure.message.contains("learning-rate") && failure.message.contains("c.toml"), "{}", failure.message);
         std::fs::write(&path, "kind = \"logistic\"\n").unwrap();
@@ -387,7 +297,9 @@ mod tests {
         };
         let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --binarize fixed --hidden-dim 1 --latent-dim 1",
             "--likelihood gaussian --epochs 1 --batch-size 1 --optimizer nesterov --lr 1 --momentum 0.5 --schedule linear",
-            "--decay-steps 5 --objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1"]
+            "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
+            "--clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
+            "--objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1"]
             .iter()
             .flat_map(|line| line.split(' ').map(str::to_owned))
             .collect();

@@ -6,7 +6,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use kiln::optim::ScheduleSpec;
 use serde::Serialize;
+
+use crate::method::{AverageName, LrSchedule, OptimizerName};
 
 /// Maximum likelihood, variational inference and optimisation on Burn.
 #[derive(Debug, Parser)]
@@ -37,6 +40,8 @@ pub(crate) enum Command {
     Devices,
     /// List the datasets and where they are
     Datasets(DatasetsFlags),
+    /// List the schedules and their keys
+    Schedules,
 }
 
 #[derive(Debug, Subcommand)]
@@ -95,7 +100,9 @@ pub(crate) struct VaeConfigFlags {
     #[command(flatten)]
     pub(crate) model: VaeModelFlags,
     #[command(flatten)]
-    pub(crate) train: TrainFlags,
+    pub(crate) method: MethodFlags,
+    #[command(flatten)]
+    pub(crate) train: VaeTrainFlags,
     #[command(flatten)]
     pub(crate) run: RunFlags,
 }
@@ -106,6 +113,8 @@ pub(crate) struct LogisticConfigFlags {
     pub(crate) data: TabularDataFlags,
     #[command(flatten)]
     pub(crate) model: LogisticModelFlags,
+    #[command(flatten)]
+    pub(crate) method: MethodFlags,
     #[command(flatten)]
     pub(crate) train: LogisticTrainFlags,
     #[command(flatten)]
@@ -178,37 +187,72 @@ pub(crate) struct LogisticModelFlags {
     pub(crate) l2: Option<f64>,
 }
 
+/// The method that takes the steps. Its settings are in [`crate::method`].
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Method")]
+pub(crate) struct MethodFlags {
+    /// sgd, momentum, nesterov (classical forms), torch-sgd, torch-nesterov (PyTorch's), adam, adamw [default: adam; for
+    /// logistic nesterov]
+    #[arg(long, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) optimizer: Option<OptimizerName>,
+    /// Step size [default: 1e-3; for logistic from the data]
+    #[arg(long, value_name = "LR", allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// Course of the step size, such as linear, cosine or inverse-time:kappa=1000; see `kiln schedules` [default:
+    /// constant]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(crate) schedule: Option<LrSchedule>,
+    /// What the velocity keeps from step to step, in [0, 1) [default: 0.9; for logistic from the data]
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
+    pub(crate) momentum: Option<f64>,
+    /// Course of the momentum, such as sutskever, with --momentum as its base value [default: constant]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(crate) momentum_schedule: Option<ScheduleSpec>,
+    /// Part of the gradient that torch-sgd leaves out of its velocity, in [0, 1) [default: 0]
+    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    pub(crate) dampening: Option<f64>,
+    /// Pull of the weights towards zero; coupled for torch-sgd and torch-nesterov, decoupled for adamw [default: 0; for
+    /// adamw 1e-4]
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
+    pub(crate) weight_decay: Option<f64>,
+    /// Examples a gradient [default: 128; see --help of the model]
+    #[arg(long, value_name = "N")]
+    pub(crate) batch_size: Option<usize>,
+    /// Course of the batch size, such as step:factor=2,every=500, with --batch-size as its base value [default: constant]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(crate) batch_schedule: Option<ScheduleSpec>,
+    /// Gradients whose mean makes a step [default: 1]
+    #[arg(long, value_name = "N")]
+    pub(crate) accumulate: Option<u64>,
+    /// Scale a step's gradient down to this Euclidean norm where it is longer [default: never]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    pub(crate) clip_norm: Option<f64>,
+    /// Leave out gradients that are not finite, up to N in a row; 0 stops at the first [default: 0]
+    #[arg(long, value_name = "N")]
+    pub(crate) skip_non_finite: Option<u64>,
+    /// Evaluate and save an average of the iterates: uniform[:from=K], polynomial[:eta=3], ema:decay=0.999, or none
+    /// [default: none]
+    #[arg(long, value_name = "AVERAGE")]
+    pub(crate) average: Option<AverageName>,
+}
+
 #[derive(Args, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Training")]
-pub(crate) struct TrainFlags {
+pub(crate) struct VaeTrainFlags {
     /// Passes over the training data [default: 20]
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<u64>,
-    /// Examples a step [default: 128; fewer for less than 23000 images, down to 4]
-    #[arg(long, value_name = "N")]
-    pub(crate) batch_size: Option<usize>,
-    /// The method that takes the steps [default: adam]
-    #[arg(long, value_name = "NAME", value_parser = ["sgd", "momentum", "nesterov", "adam", "adamw"])]
-    pub(crate) optimizer: Option<String>,
-    /// Step size [default: 1e-3]
-    #[arg(long, value_name = "LR", allow_negative_numbers = true)]
-    pub(crate) lr: Option<f64>,
-    /// What momentum and nesterov keep of the velocity, in [0, 1) [default: 0.9]
-    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
-    pub(crate) momentum: Option<f64>,
-    /// The step size over the steps; linear decays to a hundredth of --lr [default: constant]
-    #[arg(long, value_name = "NAME", value_parser = ["constant", "linear"])]
-    pub(crate) schedule: Option<String>,
-    /// Steps over which the linear schedule decays [default: all steps of --epochs]
-    #[arg(long, value_name = "N")]
-    pub(crate) decay_steps: Option<u64>,
     /// What is maximised [default: elbo]
     #[arg(long, value_name = "NAME", value_parser = ["elbo"])]
     pub(crate) objective: Option<String>,
     /// Weight of the KL term [default: 1]
     #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
     pub(crate) beta: Option<f64>,
+    /// Samples of z an image and step [default: 1; with the default batch size, as many as make 128 of a batch]
+    #[arg(long, value_name = "N")]
+    pub(crate) particles: Option<usize>,
     /// Steps between lines of the log [default: 100]
     #[arg(long, value_name = "N")]
     pub(crate) log_every: Option<u64>,
@@ -224,24 +268,6 @@ pub(crate) struct LogisticTrainFlags {
     /// Passes over the training data at the most [default: 20000 with full batches, else 50]
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<u64>,
-    /// Examples a step [default: all of them for nesterov, else 32]
-    #[arg(long, value_name = "N")]
-    pub(crate) batch_size: Option<usize>,
-    /// The method that takes the steps [default: nesterov]
-    #[arg(long, value_name = "NAME", value_parser = ["sgd", "momentum", "nesterov", "adam", "adamw"])]
-    pub(crate) optimizer: Option<String>,
-    /// Step size [default: with full batches 1/L, from the data; else 0.01]
-    #[arg(long, value_name = "LR", allow_negative_numbers = true)]
-    pub(crate) lr: Option<f64>,
-    /// What momentum and nesterov keep of the velocity, in [0, 1) [default: with full batches from 1/L and l2; else 0.9]
-    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
-    pub(crate) momentum: Option<f64>,
-    /// The step size over the steps; linear decays to a hundredth of --lr [default: constant]
-    #[arg(long, value_name = "NAME", value_parser = ["constant", "linear"])]
-    pub(crate) schedule: Option<String>,
-    /// Steps over which the linear schedule decays [default: all steps of --epochs]
-    #[arg(long, value_name = "N")]
-    pub(crate) decay_steps: Option<u64>,
     /// With full batches: converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 1e-5 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) gtol: Option<f64>,

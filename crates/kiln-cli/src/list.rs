@@ -1,4 +1,4 @@
-//! `kiln devices` and `kiln datasets`.
+//! `kiln devices`, `kiln datasets` and `kiln schedules`.
 
 use kiln::{
     data::{Locate, Presence, catalogue},
@@ -64,6 +64,49 @@ pub(crate) fn datasets(flags: DatasetsFlags, console: Console) -> Result<Exit> {
     });
     Ok(Exit::Done)
 }
+
+/// `kiln schedules`.
+pub(crate) fn schedules(console: Console) -> Result<Exit> {
+    let json: Vec<_> = SCHEDULES
+        .iter()
+        .map(
+            |[name, keys, value, what]| serde_json::json!({ "name": name, "keys": keys, "value": value, "what": what }),
+        )
+        .collect();
+    console.result(&json, || {
+        let rows = SCHEDULES.iter().map(|row| row.map(str::to_owned)).collect();
+        let table = table(["SCHEDULE", "KEYS AND DEFAULTS", "VALUE AT STEP k", "WHAT"], rows);
+        format!("{table}\n\n{SCHEDULE_NOTES}")
+    });
+    Ok(Exit::Done)
+}
+
+/// Name, keys with their defaults, value at step k for a base value of c, and a word on it.
+const SCHEDULES: [[&str; 4]; 13] = [
+    ["constant", "", "c", "the default"],
+    ["linear", "last=0.01 steps", "c·((1 − k/τ) + last·k/τ), then c·last", "straight to a hundredth"],
+    ["polynomial", "power=2 last=0.01 steps", "c·(last + (1 − last)(1 − k/τ)^power)", "linear with power=1"],
+    ["inverse-time", "kappa power=1 unchecked=false", "c/(1 + k/kappa)^power", "Robbins–Monro for power in (1/2, 1]"],
+    ["inverse-sqrt", "kappa=1", "c/√(1 + k/kappa)", "convex objectives, averaged iterates"],
+    ["exponential", "factor every", "c·factor^(k/every)", "smooth; factor above 1 grows"],
+    ["step", "factor every", "c·factor^⌊k/every⌋", "at once; factor=2 for growing batches"],
+    ["multi-step", "at=K/K/… factor=0.1", "c·factor^(milestones ≤ k)", "at once, at chosen steps"],
+    ["cosine", "last=0 steps", "c·(last + (1 − last)(1 + cos πk/τ)/2)", "half a cosine, then c·last"],
+    ["cosine-restarts", "period growth=1 last=0", "the same in each period", "warm restarts (SGDR)"],
+    ["one-cycle", "start=0.04 rise=0.3 last=4e-6 steps", "c·start up to c, down to c·last", "peak at rise·τ"],
+    ["sutskever", "", "min(1 − 1/(2⌊k/250⌋ + 2), c)", "for --momentum-schedule"],
+    [
+        "plateau",
+        "factor=0.1 patience=10 threshold=1e-4 cooldown=0 least=0",
+        "c·factor^(plateaus)",
+        "for --schedule only",
+    ],
+];
+
+const SCHEDULE_NOTES: &str = "\
+Write NAME or NAME:key=value,key=value, as in cosine:last=0.1,warm-up=500. c is --lr, --momentum or --batch-size.
+τ is steps=…, all steps of the run where it is left away; last, start and least are fractions of c.
+Every schedule but plateau also takes warm-up=N steps, from=0.01 of c.";
 
 /// Columns as wide as their widest cell, two spaces apart.
 fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> String {

@@ -1,28 +1,34 @@
 //! Training and using logistic and softmax regression.
 
-use std::path::Path;
+mod regression;
+mod tables;
 
 use kiln::{
-    burn::tensor::{Int, Tensor, TensorData},
-    data::{
-        BREAST_CANCER_TARGET, DataError, Dataset, Encoder, Examples, HoldOut, Locate, Resident, Supervised, Table,
-        breast_cancer, load_images, stratified_split,
+    burn::{
+        module::Module,
+        tensor::{Int, Tensor, TensorData},
     },
-    dist::{Bernoulli, Categorical, ConditionalModel, Distribution},
+    data::{Dataset, Encoder, Examples, Resident, Supervised, Table},
+    dist::{ConditionalModel, Distribution},
     models::{LogisticRegression, SoftmaxRegression, curvature_bound},
-    train::{MaximumLikelihood, MetricsLog, Status, TrainConfig, Trainer, evaluate, full_gradient},
+    train::{MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
 };
 use serde::Serialize;
 
+use self::{
+    regression::{Regression, coefficient_table, prediction_table, with_model},
+    tables::load,
+};
 use crate::{
-    config::{Config, Dtype, LogisticSettings, Optimizer, ScheduleName, layered, optimizer, require, schedule},
+    config::{Config, Dtype, LogisticSettings, layered, require},
     console::Console,
     failure::{Exit, Failure, Result},
     flags::{LogisticFlags, MachineFlags, PredictFlags},
-    interrupt,
     machine::Machine,
+    method::OptimizerName,
     record::{DataRecord, RunRecord, Summary, exit_of},
     rundir::{RunDir, write_whole},
+    session::{self, Start},
 };
 
 /// The encoder of the training data, with which `eval` and `predict` read other data.
@@ -55,57 +61,6 @@ struct Scores {
     nll: f64,
 }
 
-/// What both regressions have in common.
-trait Regression: ConditionalModel<Output: Distribution<2> + Clone> {
-    fn init(features: usize, classes: usize, machine: &Machine) -> Self;
-    /// Weights, a column for each row of `coef.csv`'s classes, and intercepts.
-    fn weights(&self) -> (Tensor<2>, Tensor<1>);
-    /// p of every class, `[n, k]`.
-    fn probabilities(output: &Self::Output) -> Tensor<2>;
-}
-
-impl Regression for LogisticRegression {
-    fn init(features: usize, _classes: usize, machine: &Machine) -> Self {
-        Self::new(features, &machine.device.clone().autodiff())
-    }
-
-    fn weights(&self) -> (Tensor<2>, Tensor<1>) {
-        self.coefficients()
-    }
-
-    fn probabilities(output: &Bernoulli<2>) -> Tensor<2> {
-        // 1 − p from the opposite logit, which is exact where p is close to 1.
-        Tensor::cat(vec![Bernoulli::from_logits(-output.logits()).probs(), output.probs()], 1)
-    }
-}
-
-impl Regression for SoftmaxRegression {
-    fn init(features: usize, classes: usize, machine: &Machine) -> Self {
-        Self::new(features, classes, &machine.device.clone().autodiff())
-    }
-
-    fn weights(&self) -> (Tensor<2>, Tensor<1>) {
-        self.coefficients()
-    }
-
-    fn probabilities(output: &Categorical<2>) -> Tensor<2> {
-        output.probs()
-    }
-}
-
-/// Runs an expression with `$model` as the type of the regression for that many classes.
-macro_rules! with_model {
-    ($classes:expr, $model:ident => $run:expr) => {
-        if $classes == 2 {
-            type $model = LogisticRegression;
-            $run
-        } else {
-            type $model = SoftmaxRegression;
-            $run
-        }
-    };
-}
-
 /// A regression with its data on a machine.
 struct Job {
     settings: LogisticSettings,
@@ -118,18 +73,19 @@ struct Job {
 
 /// `kiln train logistic`.
 pub(crate) fn train(flags: LogisticFlags, console: Console) -> Result<Exit> {
-    let settings: LogisticSettings = layered("logistic", flags.place.config.as_deref(), &flags.config)?;
+    let mut settings: LogisticSettings = layered("logistic", flags.place.config.as_deref(), &flags.config)?;
+    settings.method.optimizer.get_or_insert(OptimizerName::Nesterov);
     check(&settings)?;
     let name = format!("logistic-{}", crate::file_stem(&settings.data.name));
     let dir = RunDir::plan(flags.place.out, &name, flags.place.force)?;
     let machine = Machine::start(&settings.run, Dtype::F64)?;
     let mut job = Job::new(settings, machine, None, console)?;
-    job.settle();
+    job.settle()?;
     let trainer = job.trainer(&dir, console)?;
     dir.create()?;
     dir.write_config(&Config::Logistic(job.settings.clone()))?;
     dir.write_json(ENCODER, &job.encoder)?;
-    with_model!(job.classes(), M => job.run::<M>(&dir, console, trainer, false))
+    with_model!(job.classes(), M => job.run::<M>(&dir, console, Start::Fresh(trainer, job.model())))
 }
 
 /// `kiln resume` of a regression.
@@ -144,14 +100,12 @@ pub(crate) fn resume(
     check(&settings)?;
     let job = Job::reopen(dir, settings, flags, console)?;
     let trainer = job.trainer(dir, console)?;
-    // Loaded once more by the trainer; a checkpoint that cannot be used must leave the run as it is.
-    let (train, device) = (&job.settings.train, &job.machine.device);
-    let newest = dir.checkpoints(train.keep).latest()?;
-    let method = optimizer(train.optimizer, train.momentum)?;
-    let progress = with_model!(job.classes(), M => newest.load(job.model::<M>(), method, device)?.2);
-    crate::check_epochs_left(progress.epoch, train.epochs.unwrap_or(0))?;
-    dir.write_config(&Config::Logistic(job.settings.clone()))?;
-    with_model!(job.classes(), M => job.run::<M>(dir, console, trainer, true))
+    let epochs = job.settings.train.epochs.unwrap_or(0);
+    with_model!(job.classes(), M => {
+        let start = session::load(trainer, job.model::<M>(), &job.machine, epochs)?;
+        dir.write_config(&Config::Logistic(job.settings.clone()))?;
+        job.run::<M>(dir, console, start)
+    })
 }
 
 /// `kiln eval` of a regression.
@@ -186,7 +140,7 @@ pub(crate) fn predict(dir: &RunDir, settings: LogisticSettings, flags: PredictFl
     let inputs = Tensor::from_data(TensorData::new(inputs, [n, features]), &machine.device);
     let probabilities = with_model!(classes.len(), M => {
         let model = dir.load_model(M::init(features, classes.len(), &machine))?;
-        crate::to_vec(M::probabilities(&burn_valid(model).forward(inputs)))
+        crate::to_vec(M::probabilities(&model.valid().forward(inputs)))
     });
     let csv = prediction_table(classes, &probabilities).map_err(|e| Failure::write(&flags.output, e))?;
     write_whole(&flags.output, &csv)?;
@@ -195,36 +149,15 @@ pub(crate) fn predict(dir: &RunDir, settings: LogisticSettings, flags: PredictFl
     Ok(Exit::Done)
 }
 
-/// The model without gradients.
-fn burn_valid<M: ConditionalModel>(model: M) -> M {
-    model.valid()
-}
-
-/// `prediction, p_<class>, …`: the most probable class, and every class's probability.
-fn prediction_table(classes: &[String], probabilities: &[f64]) -> csv::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let names = classes.iter().map(|class| format!("p_{class}"));
-    writer.write_record(std::iter::once("prediction".to_owned()).chain(names))?;
-    for row in probabilities.chunks_exact(classes.len()) {
-        let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a))).unwrap_or(0);
-        let numbers = row.iter().map(f64::to_string);
-        writer.write_record(std::iter::once(classes[best].clone()).chain(numbers))?;
-    }
-    writer.into_inner().map_err(|e| e.into_error().into())
-}
-
 fn check(settings: &LogisticSettings) -> Result<()> {
     let train = &settings.train;
     require(train.epochs.is_none_or(|n| n >= 1), "epochs", "at least 1", 0)?;
-    require(train.batch_size.is_none_or(|n| n >= 1), "batch-size", "at least 1", 0)?;
     require(train.log_every >= 1, "log-every", "at least 1", train.log_every)?;
     require(train.keep >= 1, "keep", "at least 1", train.keep)?;
     let (l2, gtol) = (settings.model.l2, train.gtol.unwrap_or(0.0));
     require(l2 >= 0.0 && l2.is_finite(), "l2", "finite and not negative", l2)?;
     require(gtol >= 0.0 && gtol.is_finite(), "gtol", "finite and not negative", gtol)?;
-    optimizer(train.optimizer, train.momentum)?;
-    schedule(train.schedule, train.lr.unwrap_or(1.0), train.decay_steps, 1)?;
-    Ok(())
+    settings.method.check()
 }
 
 impl Job {
@@ -260,42 +193,61 @@ impl Job {
     }
 
     fn is_full_batch(&self) -> bool {
-        self.settings.train.batch_size.is_some_and(|size| size >= self.train.len())
+        let method = &self.settings.method;
+        method.batch_schedule.is_none() && method.batch_size.is_some_and(|size| size >= self.train.len())
     }
 
     /// Fills in the settings that depend on the data, so that `config.toml` states them.
-    fn settle(&mut self) {
+    fn settle(&mut self) -> Result<()> {
         let n = self.train.len();
         self.settings.run.dtype = Some(self.machine.dtype);
-        let accelerated = self.settings.train.optimizer == Optimizer::Nesterov;
-        self.settings.train.batch_size.get_or_insert(if accelerated { n } else { 32 });
+        let name = self.settings.method.name();
+        let accelerated = name == OptimizerName::Nesterov && self.settings.method.batch_schedule.is_none();
+        self.settings.method.batch_size.get_or_insert(if accelerated { n } else { 32 });
         let full = self.is_full_batch();
-        let l2 = self.settings.model.l2;
-        let train = &mut self.settings.train;
+        let LogisticSettings { method, train, model, .. } = &mut self.settings;
         train.epochs.get_or_insert(if full { 20_000 } else { 50 });
         if full {
             train.gtol.get_or_insert(if self.machine.dtype == Dtype::F64 { 1e-8 } else { 1e-5 });
         }
-        let plain = matches!(train.optimizer, Optimizer::Sgd | Optimizer::Momentum | Optimizer::Nesterov);
+        let plain = matches!(name, OptimizerName::Sgd | OptimizerName::Momentum | OptimizerName::Nesterov);
         if full && plain {
-            let curvature = l2 + curvature_bound(self.train.inputs(), self.train.features(), self.train.classes());
-            train.lr.get_or_insert(1.0 / curvature);
-            if accelerated {
+            let bound = curvature_bound(self.train.inputs(), self.train.features(), self.train.classes());
+            let curvature = model.l2 + bound;
+            method.lr.get_or_insert(1.0 / curvature);
+            if accelerated && method.momentum_schedule.is_none() {
                 // (√κ − 1)/(√κ + 1), Nesterov's constant for curvatures in [λ, L]. Without a penalty there is no lower
                 // bound to count on.
-                let root = (curvature / l2).sqrt();
-                train.momentum.get_or_insert(if l2 > 0.0 {
+                let root = (curvature / model.l2).sqrt();
+                method.momentum.get_or_insert(if model.l2 > 0.0 {
                     ((root - 1.0) / (root + 1.0)).clamp(0.0, 0.999)
                 } else {
                     0.99
                 });
             }
         }
-        train.lr.get_or_insert(0.01);
-        if train.schedule == ScheduleName::Linear {
-            let batches = n.div_ceil(train.batch_size.unwrap_or(n)) as u64;
-            train.decay_steps.get_or_insert(train.epochs.unwrap_or(1) * batches);
-        }
+        method.lr.get_or_insert(0.01);
+        let total = self.steps()?;
+        self.settings.method.settle_horizons(total);
+        Ok(())
+    }
+
+    fn train_config(&self) -> Result<TrainConfig> {
+        let LogisticSettings { method, train, run, .. } = &self.settings;
+        let interval = if self.is_full_batch() { FULL_BATCH_INTERVAL } else { 1 };
+        let config = method.train_config(self.train.len(), train.epochs.unwrap_or(1))?;
+        Ok(TrainConfig {
+            seed: run.seed,
+            gtol: train.gtol,
+            log_every: train.log_every,
+            evaluate_every: interval,
+            checkpoint_every: interval,
+            ..config
+        })
+    }
+
+    fn steps(&self) -> Result<u64> {
+        Ok(self.train_config()?.steps(self.train.len(), self.settings.method.accumulate.unwrap_or(1)))
     }
 
     fn model<M: Regression>(&self) -> M {
@@ -303,54 +255,26 @@ impl Job {
     }
 
     fn trainer(&self, dir: &RunDir, console: Console) -> Result<Trainer<'static>> {
-        let train = &self.settings.train;
-        let full = self.is_full_batch();
-        if train.gtol.is_some() && !full {
+        let LogisticSettings { method, train, .. } = &self.settings;
+        if train.gtol.is_some() && !self.is_full_batch() {
             return Err(Failure::usage(
                 "--gtol needs full batches: leave --batch-size away, or make it the number of training rows",
             ));
         }
-        let (lr, interval) = (train.lr.unwrap_or(0.01), if full { FULL_BATCH_INTERVAL } else { 1 });
-        let config = TrainConfig {
-            epochs: train.epochs.unwrap_or(1),
-            batch_size: train.batch_size.unwrap_or(self.train.len()),
-            schedule: schedule(train.schedule, lr, train.decay_steps, 1)?,
-            seed: self.settings.run.seed,
-            gtol: train.gtol,
-            log_every: train.log_every,
-            evaluate_every: interval,
-            checkpoint_every: interval,
-        };
-        Ok(Trainer::new(config, optimizer(train.optimizer, train.momentum)?)
-            .observe(MetricsLog::new(dir.file("metrics.jsonl")))
-            .observe(console.observer())
-            .checkpoint_to(dir.checkpoints(train.keep))
-            .interrupt_on(interrupt::flag()))
+        let optimizer = method.optimizer(self.steps()?)?;
+        Ok(session::trainer(self.train_config()?, optimizer, dir, train.keep, console))
     }
 
-    fn run<M>(&self, dir: &RunDir, console: Console, trainer: Trainer<'_>, resume: bool) -> Result<Exit>
+    fn run<M>(&self, dir: &RunDir, console: Console, start: Start<M>) -> Result<Exit>
     where
         M: Regression,
         Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
     {
-        let mut record = RunRecord::new(self.data.clone(), &self.machine, self.settings.run.seed);
-        let before = if resume {
-            dir.read_json::<RunRecord>("run.json").ok().and_then(|r| r.wall_s).unwrap_or(0.0)
-        } else {
-            0.0
-        };
-        dir.write_json("run.json", &record)?;
+        let record = RunRecord::new(self.data.clone(), &self.machine, self.settings.run.seed);
         let device = &self.machine.device;
         let (train, test) = (Resident::new(&self.train, device), self.test_on(device));
         let objective = MaximumLikelihood::new().l2(self.settings.model.l2);
-        let model = self.model::<M>();
-        let outcome = if resume {
-            trainer.resume(model, &objective, &train, test.as_ref(), device)?
-        } else {
-            trainer.fit(model, &objective, &train, test.as_ref(), device)?
-        };
-        record.wall_s = Some(before + outcome.wall_s);
-        dir.write_json("run.json", &record)?;
+        let outcome = start.fit(dir, record, &objective, (&train, test.as_ref()), &self.machine)?;
 
         let (fun, grad_norm) = full_gradient(&outcome.model.clone().train(), &objective, &train, 0, device)?;
         let mut result = LogisticResult {
@@ -372,7 +296,7 @@ impl Job {
         }
         if exit != Exit::Diverged {
             dir.write_model(&outcome.model)?;
-            dir.write("coef.csv", &self.coefficients(&outcome.model)?)?;
+            dir.write("coef.csv", &coefficient_table(&outcome.model, &self.encoder)?)?;
         }
         dir.write_json("result.json", &result)?;
         console.result(&result, || text(dir, &result));
@@ -394,7 +318,7 @@ impl Job {
     {
         let device = &self.machine.device;
         let Some(test) = self.test_on(device) else { return Ok(None) };
-        let model = burn_valid(model.clone());
+        let model = model.valid();
         let nll = evaluate(&model, &MaximumLikelihood::new(), &test, EVALUATION_BATCH, 0, device)?.loss;
         let rows: Vec<usize> = (0..test.len()).collect();
         let right: usize = rows
@@ -407,103 +331,6 @@ impl Job {
             .sum();
         Ok(Some(Scores { n: test.len(), accuracy: right as f64 / test.len() as f64, nll }))
     }
-
-    /// `coef.csv`: a row for each class and feature, and the intercept. `coef` is in the scale of the encoder's output,
-    /// `coef_raw` in that of the data as it came.
-    fn coefficients<M: Regression>(&self, model: &M) -> Result<Vec<u8>> {
-        let (weights, intercepts) = model.weights();
-        let columns = intercepts.dims()[0];
-        let (weights, intercepts) =
-            (crate::to_vec(weights.without_autodiff()), crate::to_vec(intercepts.without_autodiff()));
-        let (names, scaling) = (self.encoder.feature_names(), self.encoder.scaling());
-        let classes = self.encoder.class_names();
-        // A logistic model has one column, the log-odds of the second class.
-        let classes = &classes[classes.len() - columns..];
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let mut write = |row: [&str; 4]| writer.write_record(row).map_err(Failure::internal);
-        write(["class", "name", "coef", "coef_raw"])?;
-        for (column, class) in classes.iter().enumerate() {
-            let mut raw_intercept = intercepts[column];
-            for (feature, name) in names.iter().enumerate() {
-                let ((mean, scale), coef) = (scaling[feature], weights[feature * columns + column]);
-                raw_intercept -= coef * mean / scale;
-                write([class, name, &coef.to_string(), &(coef / scale).to_string()])?;
-            }
-            write([class, "(intercept)", &intercepts[column].to_string(), &raw_intercept.to_string()])?;
-        }
-        writer.into_inner().map_err(Failure::internal)
-    }
-}
-
-struct Loaded {
-    encoder: Encoder,
-    train: Examples,
-    test: Examples,
-    sha256: String,
-}
-
-fn load(settings: &LogisticSettings, encoder: Option<Encoder>, console: Console) -> Result<Loaded> {
-    let data = &settings.data;
-    let (name, path) = (data.name.as_str(), Path::new(&data.name));
-    if name == "breast-cancer" {
-        return split_table(settings, &breast_cancer(), Some(BREAST_CANCER_TARGET), encoder);
-    }
-    let is_file_name = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
-    if path.is_file() || (is_file_name && !path.is_dir()) {
-        return split_table(settings, &Table::read(path)?, None, encoder);
-    }
-    let locate = Locate { data_dir: data.data_dir.clone(), offline: false };
-    let hold_out = HoldOut { test_fraction: data.test_fraction, seed: settings.run.seed };
-    let images = load_images(name, &locate, hold_out, &mut console.download()).map_err(|error| match error {
-        DataError::UnknownDataset { .. } => Failure::usage(format!(
-            "no dataset is called '{name}' and there is no such file; known: breast-cancer, digits, mnist, fashion-mnist, \
-             a CSV file, or a folder with four IDX files"
-        )),
-        other => other.into(),
-    })?;
-    let rows: Vec<usize> = (0..images.train.len()).collect();
-    let encoder = encoder.unwrap_or_else(|| Encoder::fit_pixels(&images.train, &rows, data.standardize));
-    Ok(Loaded {
-        train: encoder.encode_images(&images.train)?,
-        test: encoder.encode_images(&images.test)?,
-        encoder,
-        sha256: images.sha256,
-    })
-}
-
-fn split_table(
-    settings: &LogisticSettings,
-    table: &Table,
-    default_target: Option<&str>,
-    encoder: Option<Encoder>,
-) -> Result<Loaded> {
-    let data = &settings.data;
-    let target = data.target.as_deref().or(default_target).ok_or_else(|| {
-        let columns: Vec<&str> = table.columns().iter().map(|c| c.name()).collect();
-        Failure::usage(format!(
-            "--target is needed: the column of {} to predict, one of {}",
-            data.name,
-            columns.join(", ")
-        ))
-    })?;
-    let all: Vec<usize> = (0..table.len()).collect();
-    // The classes are those of the whole table; what is standardised is fitted to the training rows alone.
-    let targets = match &encoder {
-        Some(encoder) => encoder.encode(table)?,
-        None => Encoder::fit(table, Some(target), &all, false)?.encode(table)?,
-    };
-    let split = stratified_split(targets.targets(), data.test_fraction, settings.run.seed)?;
-    let encoder = match encoder {
-        Some(encoder) => encoder,
-        None => Encoder::fit(table, Some(target), &split.train, data.standardize)?,
-    };
-    let examples = encoder.encode(table)?;
-    Ok(Loaded {
-        train: examples.subset(&split.train),
-        test: examples.subset(&split.test),
-        encoder,
-        sha256: table.sha256().to_owned(),
-    })
 }
 
 fn score_line(scores: &Scores) -> String {

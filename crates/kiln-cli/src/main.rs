@@ -11,9 +11,11 @@ mod interrupt;
 mod list;
 mod logistic;
 mod machine;
+mod method;
 mod picture;
 mod record;
 mod rundir;
+mod session;
 mod vae;
 
 use std::{io::Write, path::Path, process::ExitCode};
@@ -76,20 +78,13 @@ fn run(flags: Flags) -> Result<Exit> {
         },
         Command::Devices => list::devices(console),
         Command::Datasets(flags) => list::datasets(flags, console),
+        Command::Schedules => list::schedules(console),
     }
 }
 
 fn wrong_model(command: &str, needed: &str, config: &Config, run: &Path) -> Failure {
     let kind = config.kind();
     Failure::usage(format!("{} is a run of the model {kind}: `kiln {command}` needs one of {needed}", run.display()))
-}
-
-/// Refuses a resume that would have nothing to do.
-fn check_epochs_left(done: u64, epochs: u64) -> Result<()> {
-    if done < epochs {
-        return Ok(());
-    }
-    Err(Failure::usage(format!("the run has done {done} of {epochs} epochs: give --epochs above {done} to go on")))
 }
 
 /// The last part of a dataset's name or path, without an extension.

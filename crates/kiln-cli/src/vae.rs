@@ -5,21 +5,23 @@ use std::path::PathBuf;
 use kiln::{
     data::{Binarized, Dataset, HoldOut, Locate, load_images},
     models::{Vae, VaeConfig},
+    optim::ScheduleSpec,
     tensor::Stream,
-    train::{Elbo, Metrics, MetricsLog, Status, TrainConfig, Trainer, evaluate},
+    train::{Elbo, Metrics, Status, TrainConfig, Trainer, evaluate},
 };
 use serde::Serialize;
 
 use crate::{
-    config::{Config, Dtype, ScheduleName, VaeSettings, default_batch_size, optimizer, require, schedule},
+    config::{Config, Dtype, VaeSettings, require},
     console::{self, Console},
     failure::{Exit, Failure, Result},
     flags::{MachineFlags, ReconstructFlags, SampleFlags, VaeFlags},
-    interrupt,
     machine::Machine,
+    method::LrSchedule,
     picture,
     record::{DataRecord, RunRecord, Summary, exit_of},
     rundir::{RunDir, write_whole},
+    session::{self, Start},
 };
 
 /// Test examples an evaluation batch: nothing but memory depends on it, and the noise, which is drawn a batch.
@@ -44,6 +46,36 @@ struct Job {
     data: DataRecord,
 }
 
+/// What is done for a data set of some size when nothing else is asked for.
+struct Recipe {
+    batch_size: usize,
+    particles: usize,
+    lr: f64,
+}
+
+impl Recipe {
+    const LARGE: Self = Self { batch_size: 128, particles: 1, lr: 1e-3 };
+
+    /// Small data gets small batches, the largest power of two from 4 to 128 that leaves at least 180 steps to an epoch:
+    /// it would otherwise see too few steps to learn from in the usual number of epochs. The noise of so few examples is
+    /// made up for by particles and by steps that decay as Robbins and Monro's do.
+    fn of(n: usize) -> Self {
+        let batch_size = 1 << (n / 180).clamp(4, 128).ilog2();
+        let lr = if batch_size < 128 { SMALL_DATA_LR } else { Self::LARGE.lr };
+        Self { batch_size, particles: 128 / batch_size, lr }
+    }
+
+    fn schedule(&self, n: usize) -> Option<ScheduleSpec> {
+        let kappa = SMALL_DATA_EPOCHS * n.div_ceil(self.batch_size);
+        (self.batch_size < Self::LARGE.batch_size)
+            .then(|| format!("inverse-time:kappa={kappa}").parse().expect("it is a schedule"))
+    }
+}
+
+/// ε₀ and κ, in epochs, of ε₀/(1 + k/κ) on small data.
+const SMALL_DATA_LR: f64 = 4e-3;
+const SMALL_DATA_EPOCHS: usize = 2;
+
 /// `kiln train vae`.
 pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
     let settings = crate::config::layered("vae", flags.place.config.as_deref(), &flags.config)?;
@@ -52,16 +84,12 @@ pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
     let dir = RunDir::plan(flags.place.out, &name, flags.place.force)?;
     let machine = Machine::start(&settings.run, Dtype::F32)?;
     let mut job = Job::new(settings, machine, console)?;
-    job.settings.run.dtype = Some(job.machine.dtype);
-    job.settings.train.batch_size = Some(job.batch_size());
-    if job.settings.train.schedule == ScheduleName::Linear {
-        job.settings.train.decay_steps.get_or_insert(job.steps());
-    }
+    job.settle()?;
     let trainer = job.trainer(&dir, console)?;
     let model = job.model()?;
     dir.create()?;
     dir.write_config(&Config::Vae(job.settings.clone()))?;
-    job.run(&dir, console, trainer, model, false)
+    job.run(&dir, console, Start::Fresh(trainer, model))
 }
 
 /// `kiln resume` of a VAE.
@@ -75,14 +103,9 @@ pub(crate) fn resume(
     settings.train.epochs = epochs.unwrap_or(settings.train.epochs);
     check(&settings)?;
     let job = Job::reopen(settings, flags, console)?;
-    let (trainer, model) = (job.trainer(dir, console)?, job.model()?);
-    // Loaded once more by the trainer; a checkpoint that cannot be used must leave the run as it is.
-    let (train, device) = (&job.settings.train, &job.machine.device);
-    let method = optimizer(train.optimizer, train.momentum)?;
-    let (_, _, progress) = dir.checkpoints(train.keep).latest()?.load(job.model()?, method, device)?;
-    crate::check_epochs_left(progress.epoch, train.epochs)?;
+    let start = session::load(job.trainer(dir, console)?, job.model()?, &job.machine, job.settings.train.epochs)?;
     dir.write_config(&Config::Vae(job.settings.clone()))?;
-    job.run(dir, console, trainer, model, true)
+    job.run(dir, console, start)
 }
 
 /// `kiln eval` of a VAE.
@@ -97,15 +120,8 @@ pub(crate) fn eval(
     let job = Job::reopen(settings, flags, console)?;
     let model = dir.load_model(job.model()?)?;
     let seed = job.settings.run.seed;
-    let test = evaluate(
-        &model,
-        &Elbo::new().beta(job.settings.train.beta),
-        &job.test,
-        EVALUATION_BATCH.max(job.batch_size()),
-        seed,
-        &job.machine.device,
-    )
-    .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
+    let test = evaluate(&model, &job.objective(), &job.test, EVALUATION_BATCH, seed, &job.machine.device)
+        .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
     let result = serde_json::json!({ "data": job.data, "n": job.test.len(), "test": test, "binarize": job.settings.data.binarize });
     console.result(&result, || format!("{} test images: {}", job.test.len(), console::metrics(&test)));
     Ok(Exit::Done)
@@ -146,13 +162,11 @@ fn write_picture(path: PathBuf, png: &[u8], count: usize, console: Console) -> R
 fn check(settings: &VaeSettings) -> Result<()> {
     let train = &settings.train;
     require(train.epochs >= 1, "epochs", "at least 1", train.epochs)?;
-    require(train.batch_size != Some(0), "batch-size", "at least 1", 0)?;
     require(train.log_every >= 1, "log-every", "at least 1", train.log_every)?;
     require(train.keep >= 1, "keep", "at least 1", train.keep)?;
     require(train.beta >= 0.0 && train.beta.is_finite(), "beta", "finite and not negative", train.beta)?;
-    optimizer(train.optimizer, train.momentum)?;
-    schedule(train.schedule, train.lr, train.decay_steps, 1)?;
-    Ok(())
+    require(train.particles != Some(0), "particles", "at least 1", 0)?;
+    settings.method.check()
 }
 
 impl Job {
@@ -179,12 +193,35 @@ impl Job {
         Self::new(settings, machine, console)
     }
 
-    fn batch_size(&self) -> usize {
-        self.settings.train.batch_size.unwrap_or_else(|| default_batch_size(self.train.len()))
+    /// Fills in the settings that depend on the data, so that `config.toml` states them.
+    fn settle(&mut self) -> Result<()> {
+        let n = self.train.len();
+        let VaeSettings { method, train, run, .. } = &mut self.settings;
+        run.dtype = Some(self.machine.dtype);
+        method.optimizer = Some(method.name());
+        let recipe = (method.batch_size.is_none() && method.batch_schedule.is_none()).then(|| Recipe::of(n));
+        let recipe = recipe.unwrap_or(Recipe::LARGE);
+        method.batch_size.get_or_insert(recipe.batch_size);
+        train.particles.get_or_insert(recipe.particles);
+        if method.lr.is_none() && method.schedule.is_none() {
+            method.lr = Some(recipe.lr);
+            method.schedule = recipe.schedule(n).map(LrSchedule::Function);
+        }
+        method.lr.get_or_insert(Recipe::LARGE.lr);
+        let total = self.train_config()?.steps(n, self.settings.method.accumulate.unwrap_or(1));
+        self.settings.method.settle_horizons(total);
+        Ok(())
     }
 
-    fn steps(&self) -> u64 {
-        self.settings.train.epochs * self.train.len().div_ceil(self.batch_size()) as u64
+    fn train_config(&self) -> Result<TrainConfig> {
+        let VaeSettings { method, train, run, .. } = &self.settings;
+        let config = method.train_config(self.train.len(), train.epochs)?;
+        Ok(TrainConfig { seed: run.seed, log_every: train.log_every, ..config })
+    }
+
+    fn objective(&self) -> Elbo {
+        let train = &self.settings.train;
+        Elbo::new().beta(train.beta).particles(train.particles.unwrap_or(1))
     }
 
     fn model(&self) -> Result<Vae> {
@@ -192,44 +229,22 @@ impl Job {
         let config = VaeConfig::new(self.train.images().dims())
             .hidden_dim(model.hidden_dim)
             .latent_dim(model.latent_dim)
-            .likelihood(model.likelihood);
+            .likelihood(model.likelihood)
+            .data_mean(self.train.images().mean());
         Ok(config.init(self.settings.run.seed, &self.machine.device.clone().autodiff())?)
     }
 
     fn trainer(&self, dir: &RunDir, console: Console) -> Result<Trainer<'static>> {
-        let train = &self.settings.train;
-        let config = TrainConfig {
-            epochs: train.epochs,
-            batch_size: self.batch_size(),
-            schedule: schedule(train.schedule, train.lr, train.decay_steps, self.steps())?,
-            seed: self.settings.run.seed,
-            log_every: train.log_every,
-            ..TrainConfig::default()
-        };
-        Ok(Trainer::new(config, optimizer(train.optimizer, train.momentum)?)
-            .observe(MetricsLog::new(dir.file("metrics.jsonl")))
-            .observe(console.observer())
-            .checkpoint_to(dir.checkpoints(train.keep))
-            .interrupt_on(interrupt::flag()))
+        let VaeSettings { method, train, .. } = &self.settings;
+        let config = self.train_config()?;
+        let optimizer = method.optimizer(config.steps(self.train.len(), method.accumulate.unwrap_or(1)))?;
+        Ok(session::trainer(config, optimizer, dir, train.keep, console))
     }
 
-    fn run(&self, dir: &RunDir, console: Console, trainer: Trainer<'_>, model: Vae, resume: bool) -> Result<Exit> {
-        let mut record = RunRecord::new(self.data.clone(), &self.machine, self.settings.run.seed);
-        let before = if resume {
-            dir.read_json::<RunRecord>("run.json").ok().and_then(|r| r.wall_s).unwrap_or(0.0)
-        } else {
-            0.0
-        };
-        dir.write_json("run.json", &record)?;
-        let objective = Elbo::new().beta(self.settings.train.beta);
-        let (train, test, device) = (&self.train, Some(&self.test), &self.machine.device);
-        let outcome = if resume {
-            trainer.resume(model, &objective, train, test, device)?
-        } else {
-            trainer.fit(model, &objective, train, test, device)?
-        };
-        record.wall_s = Some(before + outcome.wall_s);
-        dir.write_json("run.json", &record)?;
+    fn run(&self, dir: &RunDir, console: Console, start: Start<Vae>) -> Result<Exit> {
+        let record = RunRecord::new(self.data.clone(), &self.machine, self.settings.run.seed);
+        let data = (&self.train, Some(&self.test));
+        let outcome = start.fit(dir, record, &self.objective(), data, &self.machine)?;
         let result = VaeResult {
             summary: Summary::of(&outcome),
             test: outcome.test.clone(),

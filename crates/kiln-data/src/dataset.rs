@@ -70,6 +70,17 @@ pub enum Order {
     },
 }
 
+impl Order {
+    /// The rows `0..n` in this order. A shuffled one is the `"shuffle"` stream of `(seed, epoch)`, so that a resumed run
+    /// sees the order it would have seen.
+    pub fn rows(self, n: usize) -> Vec<usize> {
+        match self {
+            Self::Sequential => (0..n).collect(),
+            Self::Shuffled { seed, epoch } => Stream::new(seed, "shuffle", epoch, 0).permutation(n),
+        }
+    }
+}
+
 /// The rows of the minibatches of one epoch, in order; see [`minibatches`].
 #[derive(Clone, Debug)]
 pub struct Minibatches {
@@ -80,8 +91,7 @@ pub struct Minibatches {
 
 /// Divides the rows `0..n` into minibatches of `batch_size` ≥ 1 rows; the last one may be smaller.
 ///
-/// Every row comes exactly once. A shuffled order is the `"shuffle"` stream of `(seed, epoch)`, so that a resumed run
-/// sees the order it would have seen.
+/// Every row comes exactly once.
 ///
 /// # Errors
 ///
@@ -98,11 +108,7 @@ pub fn minibatches(n: usize, batch_size: usize, order: Order) -> Result<Minibatc
     if batch_size == 0 {
         return Err(DataError::BatchSize);
     }
-    let order = match order {
-        Order::Sequential => (0..n).collect(),
-        Order::Shuffled { seed, epoch } => Stream::new(seed, "shuffle", epoch, 0).permutation(n),
-    };
-    Ok(Minibatches { order, batch_size, next: 0 })
+    Ok(Minibatches { order: order.rows(n), batch_size, next: 0 })
 }
 
 impl Iterator for Minibatches {

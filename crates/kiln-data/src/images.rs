@@ -131,6 +131,16 @@ impl Images {
         Tensor::from_data(data, device)
     }
 
+    /// The mean of each pixel over all images, in [0, 1], row after row; zeros when there are no images.
+    pub fn mean(&self) -> Vec<f64> {
+        let mut sums = vec![0u64; self.dims()];
+        for image in self.pixels.chunks_exact(self.dims()) {
+            sums.iter_mut().zip(image).for_each(|(sum, pixel)| *sum += u64::from(*pixel));
+        }
+        let scale = f64::from(self.max) * (self.labels.len().max(1)) as f64;
+        sums.into_iter().map(|sum| sum as f64 / scale).collect()
+    }
+
     fn gather<T>(&self, rows: &[usize], value: impl Fn(u8) -> T) -> Vec<T> {
         let dims = self.dims();
         let mut values = Vec::with_capacity(rows.len() * dims);

@@ -41,6 +41,11 @@ pub trait Reparameterized<const D: usize>: Distribution<D, Value = Tensor<D>> {
 
     /// A draw through which gradients flow to the parameters.
     fn rsample(&self, stream: &mut Stream) -> Tensor<D>;
+
+    /// `count` ≥ 1 independent draws, one after the other along the first axis: `[n, ..]` gives `[count·n, ..]`.
+    fn rsample_many(&self, count: usize, stream: &mut Stream) -> Tensor<D> {
+        Tensor::cat((0..count.max(1)).map(|_| self.rsample(stream)).collect(), 0)
+    }
 }
 
 /// Kullback–Leibler divergences in closed form.

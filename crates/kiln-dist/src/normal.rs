@@ -152,6 +152,15 @@ impl<const D: usize> Reparameterized<D> for Normal<D> {
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
         self.rsample_from_noise(noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc))
     }
+
+    fn rsample_many(&self, count: usize, stream: &mut Stream) -> Tensor<D> {
+        if count <= 1 {
+            return self.rsample(stream);
+        }
+        let repeat = |tensor: &Tensor<D>| tensor.clone().repeat_dim(0, count);
+        let many = Self { loc: repeat(&self.loc), scale: repeat(&self.scale), log_scale: self.log_scale.clone() };
+        many.rsample(stream)
+    }
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Normal<D> {
@@ -234,6 +243,15 @@ mod tests {
         let p = Normal::from_log_scale(Tensor::zeros([1], &device), tensor(&[1000.0], [1], &device)).unwrap();
         let expected = 1.0 + 0.5 * ((-2f64).exp() - 1.0);
         assert_close(&values(p.kl_divergence(&q)), &[expected], 1e-15, 0.0, "KL");
+    }
+
+    #[test]
+    fn many_draws_are_single_draws_one_after_the_other() {
+        let d = normal(&[0.0, 5.0], &[1.0, 2.0]);
+        let many = values(d.rsample_many(3, &mut Stream::new(3, "noise", 0, 0)));
+        let mut stream = Stream::new(3, "noise", 0, 0);
+        let single: Vec<f64> = (0..3).flat_map(|_| values(d.rsample(&mut stream))).collect();
+        assert_eq!(many, single);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use burn::{
     module::{Module, Param},
     nn::Linear,
-    tensor::{Device, Tensor, activation::relu},
+    tensor::{Device, Tensor, TensorData, activation::relu},
 };
 use kiln_dist::{Bernoulli, Distribution, LatentVariableModel, Normal};
 use kiln_tensor::{Stream, init};
@@ -21,6 +21,19 @@ pub enum Likelihood {
     Gaussian,
 }
 
+impl Likelihood {
+    /// The decoder's output at which a pixel has this mean; a mean near 0 or 1 is kept 1% away, where the logit is finite.
+    fn output_of(self, mean: f64) -> f64 {
+        match self {
+            Self::Bernoulli => {
+                let p = mean.clamp(0.01, 0.99);
+                (p / (1.0 - p)).ln()
+            }
+            Self::Gaussian => mean,
+        }
+    }
+}
+
 /// Settings of a [`Vae`] whose encoder and decoder have one hidden layer each.
 ///
 /// ```
@@ -36,17 +49,30 @@ pub struct VaeConfig {
     hidden_dim: usize,
     latent_dim: usize,
     likelihood: Likelihood,
+    data_mean: Option<Vec<f64>>,
 }
 
-/// A size that no network can have.
+/// Settings that no network can have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0} must be at least 1, got 0")]
-pub struct VaeConfigError(&'static str);
+#[non_exhaustive]
+pub enum VaeConfigError {
+    /// A size of zero.
+    #[error("{0} must be at least 1, got 0")]
+    Size(&'static str),
+    /// A mean image of another size than the images.
+    #[error("data_mean must have a value for each of the {expected} pixels, got {got}")]
+    DataMean {
+        /// Pixels of an image.
+        expected: usize,
+        /// Values that came.
+        got: usize,
+    },
+}
 
 impl VaeConfig {
     /// A model of `data_dim` pixels, with 400 hidden units, 20 latent dimensions and a Bernoulli likelihood.
     pub fn new(data_dim: usize) -> Self {
-        Self { data_dim, hidden_dim: 400, latent_dim: 20, likelihood: Likelihood::default() }
+        Self { data_dim, hidden_dim: 400, latent_dim: 20, likelihood: Likelihood::default(), data_mean: None }
     }
 
     /// Units in the hidden layer of the encoder and in that of the decoder, at least 1. Default 400.
@@ -64,18 +90,28 @@ impl VaeConfig {
         Self { likelihood, ..self }
     }
 
+    /// The mean of each pixel over the training images, in [0, 1]: the decoder's last bias starts so that it is what the
+    /// model gives at first, and nothing has to be learned to get there (as in the code of Burda, Grosse and Salakhutdinov,
+    /// 2015). Default: none, and the bias starts like every other.
+    pub fn data_mean(self, mean: Vec<f64>) -> Self {
+        Self { data_mean: Some(mean), ..self }
+    }
+
     /// The model with initial weights from `seed`, equal on every device.
     ///
     /// # Errors
-    /// [`VaeConfigError`] when a size is 0.
+    /// [`VaeConfigError`] when a size is 0, or the mean image has another size.
     pub fn init(&self, seed: u64, device: &Device) -> Result<Vae, VaeConfigError> {
         let sizes = [(self.data_dim, "data_dim"), (self.hidden_dim, "hidden_dim"), (self.latent_dim, "latent_dim")];
         if let Some((_, name)) = sizes.into_iter().find(|(size, _)| *size == 0) {
-            return Err(VaeConfigError(name));
+            return Err(VaeConfigError::Size(name));
+        }
+        if let Some(mean) = self.data_mean.as_ref().filter(|mean| mean.len() != self.data_dim) {
+            return Err(VaeConfigError::DataMean { expected: self.data_dim, got: mean.len() });
         }
         let mut stream = Stream::new(seed, "init", 0, 0);
         let mut linear = |d_in, d_out| init::linear(d_in, d_out, &mut stream, device);
-        Ok(Vae {
+        let mut vae = Vae {
             encoder: vec![linear(self.data_dim, self.hidden_dim)],
             latent_loc: linear(self.hidden_dim, self.latent_dim),
             latent_log_variance: linear(self.hidden_dim, self.latent_dim),
@@ -84,7 +120,12 @@ impl VaeConfig {
                 Likelihood::Bernoulli => None,
                 Likelihood::Gaussian => Some(Param::from_tensor(Tensor::zeros([1], device))),
             },
-        })
+        };
+        if let (Some(mean), Some(last)) = (&self.data_mean, vae.decoder.last_mut()) {
+            let bias = mean.iter().map(|&mean| self.likelihood.output_of(mean)).collect();
+            last.bias = Some(Param::from_data(TensorData::new::<f64, _>(bias, [self.data_dim]), device));
+        }
+        Ok(vae)
     }
 }
 
@@ -199,5 +240,25 @@ impl Distribution<2> for PixelDistribution {
             Self::Bernoulli(d) => d.sample(stream),
             Self::Gaussian(d) => d.sample(stream),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_bias_starts_at_the_mean_image() {
+        let config = VaeConfig::new(3).hidden_dim(2).latent_dim(1).data_mean(vec![0.0, 0.5, 0.8]);
+        let bias = |config: &VaeConfig| {
+            let vae = config.init(0, &Device::default()).unwrap();
+            vae.decoder[1].bias.as_ref().unwrap().val().try_into_vec_as::<f64>().unwrap()
+        };
+        let expected = [(0.01f64 / 0.99).ln(), 0.0, 4f64.ln()];
+        assert!(bias(&config).iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
+        let gaussian = bias(&config.clone().likelihood(Likelihood::Gaussian));
+        assert!(gaussian.iter().zip([0.0, 0.5, 0.8]).all(|(a, b): (&f64, f64)| (a - b).abs() < 1e-6));
+        let wrong = config.data_mean(vec![0.5]).init(0, &Device::default()).unwrap_err();
+        assert_eq!(wrong.to_string(), "data_mean must have a value for each of the 3 pixels, got 1");
     }
 }

@@ -1,14 +1,21 @@
 //! Optimisation for the Burn framework, in the textbook forms.
 //!
-//! - [`first_order`]: [`Sgd`], [`Momentum`] and [`Nesterov`] as Burn [`Optimizer`](burn::optim::Optimizer)s.
-//! - [`schedule`]: the step size as a plain function of the step.
+//! - [`first_order`]: [`Sgd`], [`Momentum`], [`Nesterov`] and [`TorchSgd`] as Burn
+//!   [`Optimizer`](burn::optim::Optimizer)s, averages of their iterates, transforms of the whole gradient.
+//! - [`schedule`]: step size, momentum or batch size as a plain function of the step.
+//! - [`plateau`]: the step size as a loss decides.
 //!
 //! Adam and AdamW are Burn's own, re-exported as [`adam`].
 
 pub mod first_order;
+pub mod plateau;
 pub mod schedule;
 
-pub use first_order::{ConfigError, FirstOrder, Momentum, MomentumConfig, Nesterov, NesterovConfig, Sgd, StepError};
-pub use schedule::{Schedule, ScheduleError};
+pub use first_order::{
+    Average, ConfigError, FirstOrder, Method, Momentum, MomentumConfig, Nesterov, NesterovConfig, Sgd, StepError,
+    TorchSgd, TorchSgdConfig, WeightDecay,
+};
+pub use plateau::{PlateauConfig, ReduceOnPlateau};
+pub use schedule::{Schedule, ScheduleError, ScheduleSpec, SpecError};
 
 pub mod adam;

@@ -1,10 +1,41 @@
-//! The step size as a plain function of the step.
+//! Plain functions of the step, for the step size ε, the momentum α and the size of a minibatch alike.
 //!
-//! A schedule has no state: what is saved with a run is the step alone. Steps count optimiser updates from 0.
+//! A schedule has no state: what is saved with a run is the step alone, and a resumed run reads the same values.
+//! Steps count optimiser updates from 0.
+//!
+//! | schedule | value at step k | from the horizon on |
+//! |---|---|---|
+//! | [`constant`](Schedule::constant) | c | c |
+//! | [`linear`](Schedule::linear) | (1 − k/τ)·c₀ + (k/τ)·c_τ | c_τ |
+//! | [`polynomial`](Schedule::polynomial) | c_τ + (c₀ − c_τ)(1 − k/τ)^p | c_τ |
+//! | [`inverse_time`](Schedule::inverse_time) | c₀/(1 + k/κ)^p | no horizon; tends to 0 |
+//! | [`inverse_sqrt`](Schedule::inverse_sqrt) | c₀/√(1 + k/κ) | no horizon; tends to 0 |
+//! | [`exponential`](Schedule::exponential) | c₀·γ^(k/s) | no horizon |
+//! | [`step`](Schedule::step) | c₀·γ^⌊k/s⌋ | no horizon |
+//! | [`multi_step`](Schedule::multi_step) | c₀·γ^(milestones ≤ k) | c₀·γ^(all milestones) |
+//! | [`cosine`](Schedule::cosine) | c_τ + ½(c₀ − c_τ)(1 + cos πk/τ) | c_τ |
+//! | [`cosine_restarts`](Schedule::cosine_restarts) | the same in each period | no horizon; periods go on |
+//! | [`one_cycle`](Schedule::one_cycle) | up to the peak, then down | its last value |
+//! | [`sutskever`](Schedule::sutskever) | min(1 − 2^(−1 − log₂(⌊k/250⌋ + 1)), c_max) | c_max |
+//! | [`warm_up`](Schedule::warm_up), [`join`](Schedule::join), [`scaled`](Schedule::scaled) | of other schedules | theirs |
+
+mod burn_scheduler;
+mod compose;
+mod curve;
+mod cycle;
+mod decay;
+mod spec;
 
 use serde::{Deserialize, Serialize};
 
-/// How the step size ε_k depends on the step k.
+pub use burn_scheduler::ScheduledLr;
+pub use compose::Piece;
+pub(crate) use spec::{Options, unknown};
+pub use spec::{ScheduleSpec, SpecError};
+
+use curve::Curve;
+
+/// How a hyperparameter depends on the step.
 ///
 /// ```
 /// use kiln_optim::Schedule;
@@ -13,105 +44,71 @@ use serde::{Deserialize, Serialize};
 /// assert_eq!(schedule.at(0), 0.1);
 /// assert!((schedule.at(500) - 0.0505).abs() < 1e-15);
 /// assert_eq!(schedule.at(1_000_000), 0.001);
+///
+/// let warmed = Schedule::cosine(0.1, 0.0, 9_000)?.warm_up(1000, 0.01)?;
+/// assert_eq!((warmed.at(0), warmed.at(1000), warmed.at(10_000)), (0.001, 0.1, 0.0));
 /// # Ok::<(), kiln_optim::ScheduleError>(())
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "name", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Schedule {
-    /// ε_k = ε₀ for ever.
-    Constant {
-        /// ε₀.
-        initial: f64,
-    },
-    /// ε_k = (1 − k/τ)·ε₀ + (k/τ)·ε_τ up to k = τ, and ε_τ from there on (*Deep Learning*, eq. 8.14).
-    Linear {
-        /// ε₀.
-        initial: f64,
-        /// ε_τ.
-        last: f64,
-        /// τ, in steps.
-        horizon: u64,
-    },
-}
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Curve", into = "Curve")]
+pub struct Schedule(Curve);
 
 /// A schedule that no method could use.
-#[derive(Clone, Copy, Debug, PartialEq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ScheduleError {
-    /// A step size that is not a positive, finite number.
-    #[error("the learning rate must be positive and finite, got {0}")]
-    StepSize(f64),
-    /// τ = 0: the decay has no length.
-    #[error("the schedule's horizon must be at least 1 step, got 0")]
-    Horizon,
+    /// A parameter outside its range.
+    #[error("the schedule's {name} must be {expected}, got {got}")]
+    Parameter {
+        /// The parameter.
+        name: &'static str,
+        /// Its range, in words.
+        expected: &'static str,
+        /// What came.
+        got: f64,
+    },
+    /// Milestones that do not grow.
+    #[error("the schedule's milestones must grow from one to the next, got {0:?}")]
+    Milestones(Vec<u64>),
+    /// c₀/(1 + k/κ)^p with p outside (½, 1].
+    #[error(
+        "an exponent of {0} breaks the Robbins–Monro conditions Σε = ∞ and Σε² < ∞, which hold for exponents in (1/2, 1]: \
+         choose one of these, or ask for the schedule unchecked"
+    )]
+    RobbinsMonro(f64),
 }
 
 impl Schedule {
-    /// ε_k = ε₀.
-    ///
-    /// # Errors
-    /// [`ScheduleError::StepSize`] when `initial` is not positive and finite. There is no upper limit.
-    pub fn constant(initial: f64) -> Result<Self, ScheduleError> {
-        Ok(Self::Constant { initial: check(initial)? })
-    }
-
-    /// Linear decay over `horizon` steps to ε_τ = ε₀/100, and constant from there on.
-    ///
-    /// # Errors
-    /// [`ScheduleError`] when `initial` is not positive and finite, or `horizon` is 0.
-    pub fn linear(initial: f64, horizon: u64) -> Result<Self, ScheduleError> {
-        Self::linear_to(initial, initial / 100.0, horizon)
-    }
-
-    /// Linear decay over `horizon` steps to `last`, and constant from there on.
-    ///
-    /// # Errors
-    /// [`ScheduleError`] when a step size is not positive and finite, or `horizon` is 0.
-    pub fn linear_to(initial: f64, last: f64, horizon: u64) -> Result<Self, ScheduleError> {
-        if horizon == 0 {
-            return Err(ScheduleError::Horizon);
-        }
-        Ok(Self::Linear { initial: check(initial)?, last: check(last)?, horizon })
-    }
-
-    /// The step size of step `step`, counted from 0.
+    /// The value for step `step`, counted from 0.
     pub fn at(&self, step: u64) -> f64 {
-        match *self {
-            Self::Constant { initial } => initial,
-            Self::Linear { last, horizon, .. } if step >= horizon => last,
-            Self::Linear { initial, last, horizon } => {
-                let fraction = step as f64 / horizon as f64;
-                (1.0 - fraction) * initial + fraction * last
-            }
+        self.0.at(step)
+    }
+
+    /// The infimum and the supremum of the values over all steps; each may be approached only, as 0 is by c₀/(1 + k/κ).
+    pub fn bounds(&self) -> (f64, f64) {
+        self.0.bounds()
+    }
+
+    /// The value of every step, if it is the same for all.
+    pub fn as_constant(&self) -> Option<f64> {
+        match self.0 {
+            Curve::Constant { value } => Some(value),
+            _ => None,
         }
     }
 }
 
-fn check(step_size: f64) -> Result<f64, ScheduleError> {
-    if step_size.is_finite() && step_size > 0.0 { Ok(step_size) } else { Err(ScheduleError::StepSize(step_size)) }
+impl TryFrom<Curve> for Schedule {
+    type Error = ScheduleError;
+
+    fn try_from(curve: Curve) -> Result<Self, ScheduleError> {
+        curve.check()?;
+        Ok(Self(curve))
+    }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn linear_meets_both_ends_and_stays() {
-        let schedule = Schedule::linear_to(0.5, 0.1, 4).unwrap();
-        let values: Vec<f64> = (0..7).map(|k| schedule.at(k)).collect();
-        for (got, want) in values.iter().zip([0.5, 0.4, 0.3, 0.2, 0.1, 0.1, 0.1]) {
-            assert!((got - want).abs() < 1e-15, "{values:?}");
-        }
-    }
-
-    #[test]
-    fn bad_settings_are_refused() {
-        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
-            assert!(matches!(Schedule::constant(bad), Err(ScheduleError::StepSize(_))));
-            assert!(matches!(Schedule::linear(bad, 10), Err(ScheduleError::StepSize(_))));
-        }
-        assert_eq!(Schedule::linear(0.1, 0), Err(ScheduleError::Horizon));
-        assert!(Schedule::constant(10.0).is_ok(), "a step size above 1 is legal");
+impl From<Schedule> for Curve {
+    fn from(schedule: Schedule) -> Self {
+        schedule.0
     }
 }

@@ -1,7 +1,10 @@
-//! What Kiln's tests share: reference values, comparisons with a tolerance, gradients by differences.
+//! What Kiln's tests share: reference values, comparisons with a tolerance, gradients by differences, and the laws that
+//! every optimiser and every schedule obeys ([`laws`]).
 //!
 //! A development dependency only. Reference values were computed in float64 by PyTorch, SciPy, scikit-learn and
 //! statsmodels with `tests/reference/gen/make_reference.py`.
+
+pub mod laws;
 
 use std::{path::PathBuf, sync::OnceLock};
 

@@ -1,7 +1,8 @@
 //! Checkpoints: all that a run needs to go on as if it had never stopped.
 //!
-//! A checkpoint is a folder `step-000001410` with `model.bpk` (parameters and their ids), `optimizer.bpk` (velocities
-//! and the like) and `state.json` (step, epoch, position in the epoch, averages so far, and the SHA-256 of the other two).
+//! A checkpoint is a folder `step-000001410` with `model.bpk` (parameters and their ids), `optimizer.bpk` (velocities,
+//! averages of the iterates and the like) and `state.json` (the method's name, step, epoch, position in the epoch, metrics
+//! so far, the state of a plateau controller, and the SHA-256 of the other two).
 //! Random numbers and the order of the data are functions of seed, epoch and step, so that their position is the step.
 //!
 //! It is written to a hidden folder, flushed to the disk, and renamed: a checkpoint is there whole, or not at all.
@@ -18,7 +19,7 @@ use burn::{
     store::ModuleRecord,
     tensor::{Bytes, Device},
 };
-use kiln_optim::FirstOrder;
+use kiln_optim::{FirstOrder, ReduceOnPlateau};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -29,6 +30,8 @@ const OPTIMIZER: &str = "optimizer.bpk";
 const STATE: &str = "state.json";
 const PREFIX: &str = "step-";
 const UNFINISHED: &str = ".unfinished-";
+/// Raised whenever an older Kiln could not read what a newer one writes, or the other way round.
+const FORMAT: u32 = 2;
 
 /// A folder of checkpoints, of which the newest few and the best are kept.
 #[derive(Clone, Debug)]
@@ -46,6 +49,12 @@ pub struct Progress {
     pub epoch: u64,
     /// Minibatches of the current epoch that are behind.
     pub batch: u64,
+    /// Rows of the current epoch that are behind.
+    pub row: usize,
+    /// Seconds of training and evaluation so far, those of earlier processes included.
+    pub wall_s: f64,
+    /// What watches the held-out loss, in a run that has it.
+    pub(crate) plateau: Option<ReduceOnPlateau>,
     /// The held-out loss, where it was measured; the smallest one is the best.
     pub score: Option<f64>,
     /// The current epoch's averages so far.
@@ -55,6 +64,7 @@ pub struct Progress {
 #[derive(Serialize, Deserialize)]
 struct State {
     format: u32,
+    method: String,
     #[serde(flatten)]
     progress: Progress,
     model_sha256: String,
@@ -158,15 +168,22 @@ impl Checkpoints {
         let path = self.folder.join(&name);
         let failed = |source| CheckpointError::Write { path: path.clone(), source };
         let model = into_bytes(model.clone().into_record().into_bytes()).map_err(failed)?;
-        let optimizer = into_bytes(optimizer.to_record().into_bytes()).map_err(failed)?;
-        self.write(&name, &model, &optimizer, progress).map_err(failed)?;
+        let state = into_bytes(optimizer.to_record().into_bytes()).map_err(failed)?;
+        self.write(&name, &model, (optimizer.name(), &state), progress).map_err(failed)?;
         self.prune();
         Ok(())
     }
 
-    fn write(&self, name: &str, model: &[u8], optimizer: &[u8], progress: &Progress) -> io::Result<()> {
+    fn write(
+        &self,
+        name: &str,
+        model: &[u8],
+        (method, optimizer): (&str, &[u8]),
+        progress: &Progress,
+    ) -> io::Result<()> {
         let state = State {
-            format: 1,
+            format: FORMAT,
+            method: method.to_owned(),
             progress: progress.clone(),
             model_sha256: sha256(model),
             optimizer_sha256: sha256(optimizer),
@@ -230,6 +247,10 @@ impl Checkpoint {
         device: &Device,
     ) -> Result<(M, FirstOrder, Progress), CheckpointError> {
         let state = self.state()?;
+        if state.method != optimizer.name() {
+            let (saved, asked) = (state.method, optimizer.name());
+            return Err(self.mismatch(format!("its optimiser is {saved}, and the run's settings name {asked}")));
+        }
         let model_bytes = self.read_checked(MODEL, &state.model_sha256)?;
         let optimizer_bytes = self.read_checked(OPTIMIZER, &state.optimizer_sha256)?;
         let (default, used) = (Device::default().settings().float_dtype, device.settings().float_dtype);
@@ -238,25 +259,30 @@ impl Checkpoint {
         }
         let record =
             ModuleRecord::from_bytes(Bytes::from_bytes_vec(model_bytes)).map_err(|e| self.corrupt(e.to_string()))?;
-        let model = model.try_load_record(record).map_err(|e| CheckpointError::Mismatch {
-            path: self.path.clone(),
-            reason: format!("it is of another model: {e}"),
-        })?;
+        let model = model.try_load_record(record).map_err(|e| self.mismatch(format!("it is of another model: {e}")))?;
         let record = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(optimizer_bytes))
             .map_err(|e| self.corrupt(e.to_string()))?;
-        // Burn passes over a state that the method does not know; what was loaded must be all that was saved. Methods
-        // whose states look alike (Adam and AdamW), or that save none (SGD), are not told apart by this.
+        // Burn passes over a state that the method does not know: what was loaded must be all that was saved, or the
+        // method has other parts, such as an average.
         let saved = record.len();
         let optimizer = optimizer.load_record(record);
         if optimizer.to_record().len() != saved {
-            let reason = "its optimiser is another method than the run's settings name".to_owned();
-            return Err(CheckpointError::Mismatch { path: self.path.clone(), reason });
+            return Err(self.mismatch("its optimiser has other parts than the run's settings name".to_owned()));
         }
         Ok((model, optimizer, state.progress))
     }
 
     fn state(&self) -> Result<State, CheckpointError> {
-        serde_json::from_slice(&self.read(STATE)?).map_err(|e| self.corrupt(format!("{STATE}: {e}")))
+        let bytes = self.read(STATE)?;
+        let damaged = |e: serde_json::Error| self.corrupt(format!("{STATE}: {e}"));
+        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
+        match value["format"].as_u64() {
+            Some(format) if format != u64::from(FORMAT) => {
+                let reason = format!("it has format {format}, and this Kiln reads format {FORMAT}");
+                Err(self.mismatch(reason))
+            }
+            _ => serde_json::from_value(value).map_err(damaged),
+        }
     }
 
     fn read_checked(&self, name: &str, expected: &str) -> Result<Vec<u8>, CheckpointError> {
@@ -274,6 +300,10 @@ impl Checkpoint {
             io::ErrorKind::NotFound => self.corrupt(format!("{name} is missing")),
             _ => CheckpointError::Read { path, source },
         })
+    }
+
+    fn mismatch(&self, reason: String) -> CheckpointError {
+        CheckpointError::Mismatch { path: self.path.clone(), reason }
     }
 
     fn corrupt(&self, reason: String) -> CheckpointError {

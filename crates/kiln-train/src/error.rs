@@ -1,7 +1,7 @@
 //! Why training could not go on.
 
 use kiln_data::DataError;
-use kiln_optim::StepError;
+use kiln_optim::{ConfigError, StepError};
 
 use crate::checkpoint::CheckpointError;
 
@@ -16,6 +16,12 @@ pub enum TrainError {
     /// The dataset cannot be divided as asked.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The schedule of the step size is zero throughout.
+    #[error("the learning rate is 0 at every step: give a schedule with a positive value")]
+    StepSize,
+    /// A plateau controller with a number out of its range.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
     /// The optimiser had nothing to update.
     #[error(transparent)]
     Step(#[from] StepError),

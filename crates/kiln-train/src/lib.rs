@@ -1,6 +1,7 @@
 //! Training: what is minimised, the loop that minimises it, and what it leaves behind.
 //!
 //! - [`objective`]: maximum likelihood (with an ℓ2 penalty: MAP) and the ELBO, in nats an example.
+//! - [`config`]: how long, and in what steps.
 //! - [`trainer`]: the minibatch loop, over any Burn module, any objective, any dataset.
 //! - [`checkpoint`]: everything that a run needs to go on, written atomically.
 //! - [`observer`]: what watches a run; [`MetricsLog`] writes `metrics.jsonl`.
@@ -9,6 +10,7 @@
 //! Nothing here knows a model: an objective asks for one of the contracts in [`kiln_dist`].
 
 pub mod checkpoint;
+pub mod config;
 pub mod error;
 pub mod evaluate;
 pub mod metrics;
@@ -19,9 +21,10 @@ pub mod trainer;
 mod run;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
+pub use config::TrainConfig;
 pub use error::TrainError;
 pub use evaluate::{evaluate, full_gradient};
 pub use metrics::Metrics;
 pub use objective::{Elbo, Loss, MaximumLikelihood, Objective};
 pub use observer::{EpochReport, MetricsLog, Observer, StepReport};
-pub use trainer::{Outcome, Status, TrainConfig, Trainer};
+pub use trainer::{Loaded, Outcome, Status, Trainer};

@@ -24,7 +24,13 @@ pub struct StepReport {
     pub metrics: Metrics,
     /// The step size.
     pub lr: f64,
-    /// The Euclidean norm of the whole gradient.
+    /// The momentum, for a method that has one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub momentum: Option<f64>,
+    /// Examples a gradient, as asked for; the last minibatch of an epoch may have fewer.
+    pub batch_size: usize,
+    /// The Euclidean norm of the whole gradient as it came, before it was clipped; of the last minibatch, where several
+    /// make a step.
     pub grad_norm: f64,
     /// Examples a second since the last report.
     pub examples_per_s: f64,

@@ -6,14 +6,15 @@ use std::{
 };
 
 use burn::{module::Module, optim::GradientsParams, tensor::Device};
-use kiln_data::{Dataset, Order, minibatches};
-use kiln_optim::StepError;
+use kiln_data::{DataError, Dataset, Order};
+use kiln_optim::{ReduceOnPlateau, StepError};
 use kiln_tensor::{Stream, params};
 
 use crate::{
     EpochReport, Metrics, Objective, Outcome, Status, StepReport, TrainError, Trainer,
     checkpoint::Progress,
     evaluate::{evaluate, read_back},
+    metrics::RunningMean,
 };
 
 /// Evaluation keeps no graph, so that it can take larger batches than training does.
@@ -33,9 +34,9 @@ pub(crate) struct Run<'t, 'a, M, O, D> {
     at: Progress,
     objective: &'t O,
     data: Data<'t, D>,
-    /// Minibatches an epoch.
-    batches: u64,
     clock: Clock,
+    /// The minibatches of the step that is under way: several where gradients are accumulated.
+    of_step: RunningMean,
     train: Metrics,
     test: Option<Metrics>,
     grad_norm: f64,
@@ -50,24 +51,33 @@ where
     pub(crate) fn new(
         trainer: Trainer<'a>,
         model: M,
-        at: Progress,
+        mut at: Progress,
         objective: &'t O,
         data: Data<'t, D>,
     ) -> Result<Self, TrainError> {
         if data.train.is_empty() {
             return Err(TrainError::Empty);
         }
-        let batches = minibatches(data.train.len(), trainer.config.batch_size, Order::Sequential)?.len() as u64;
+        let config = &trainer.config;
+        if config.batch_schedule.is_none() && config.batch_size == 0 {
+            return Err(DataError::BatchSize.into());
+        }
+        if config.schedule.bounds().1 <= 0.0 {
+            return Err(TrainError::StepSize);
+        }
+        if let (Some(config), None) = (config.plateau, &at.plateau) {
+            at.plateau = Some(ReduceOnPlateau::new(config)?);
+        }
         let data = Data { test: data.test.filter(|test| !test.is_empty()), ..data };
         Ok(Self {
             trainer,
             model: Some(model),
+            clock: Clock::starting_at(at.wall_s),
             at,
             objective,
             data,
-            batches,
-            clock: Clock::default(),
-            train: Metrics::default(),
+            of_step: RunningMean::default(),
+            train: Metrics { loss: f64::NAN, ..Metrics::default() },
             test: None,
             grad_norm: f64::NAN,
         })
@@ -75,8 +85,8 @@ where
 
     /// Runs to the end, saves, and evaluates what came of it.
     pub(crate) fn finish(mut self) -> Result<Outcome<M>, TrainError> {
-        let started = Instant::now();
-        let total = self.trainer.config.epochs * self.batches;
+        let per_step = self.trainer.optimizer.gradients_per_step();
+        let total = self.trainer.config.steps(self.data.train.len(), per_step);
         for observer in &mut self.trainer.observers {
             observer.on_start(self.at.step, total)?;
         }
@@ -89,7 +99,7 @@ where
         // What converged is the point whose gradient was measured, not the iterate behind it.
         let model = match status {
             Status::Converged => self.model().valid(),
-            _ => self.trainer.optimizer.iterate(self.model()).valid(),
+            _ => self.trainer.optimizer.average(self.model()).valid(),
         };
         if self.test.is_none() && !matches!(status, Status::Diverged { .. }) {
             self.test = self.evaluate(&model)?;
@@ -99,27 +109,33 @@ where
             status,
             epochs: self.at.epoch,
             steps: self.at.step,
-            wall_s: started.elapsed().as_secs_f64(),
+            wall_s: self.clock.here(),
+            total_wall_s: self.clock.in_all(),
             examples_per_s: self.clock.total.rate(),
             train: self.train,
             test: self.test,
             grad_norm: self.grad_norm,
+            skipped: self.trainer.optimizer.skipped(),
         })
     }
 
     fn epochs(&mut self) -> Result<Status, TrainError> {
+        let n = self.data.train.len();
         while self.at.epoch < self.trainer.config.epochs {
-            let order = match self.trainer.config.batch_size >= self.data.train.len() {
+            let config = &self.trainer.config;
+            let full = config.batch_schedule.is_none() && config.batch_size >= n;
+            let order = match full {
                 true => Order::Sequential,
-                false => Order::Shuffled { seed: self.trainer.config.seed, epoch: self.at.epoch },
+                false => Order::Shuffled { seed: config.seed, epoch: self.at.epoch },
             };
-            let batches = minibatches(self.data.train.len(), self.trainer.config.batch_size, order)?;
-            for rows in batches.skip(self.at.batch as usize) {
-                if let Err(stopped) = self.step(&rows)? {
+            let order = order.rows(n);
+            while self.at.row < n {
+                let end = n.min(self.at.row + self.trainer.config.batch_size_at(self.at.step, n));
+                if let Err(stopped) = self.minibatch(&order[self.at.row..end])? {
                     return Ok(stopped);
                 }
                 // Someone's wish to stop in the last step of an epoch is met after that epoch's evaluation.
-                if self.is_interrupted() && self.at.batch < self.batches {
+                if self.is_interrupted() && self.at.row < n && !self.trainer.optimizer.is_pending() {
                     return Ok(Status::Interrupted);
                 }
             }
@@ -130,14 +146,17 @@ where
         Ok(Status::Completed)
     }
 
-    /// One step; the inner error is the reason to stop before it.
-    fn step(&mut self, rows: &[usize]) -> Result<Result<(), Status>, TrainError> {
+    /// One gradient, and the step that it completes; the inner error is the reason to stop before it.
+    fn minibatch(&mut self, rows: &[usize]) -> Result<Result<(), Status>, TrainError> {
         let tick = Instant::now();
         let batch = self.data.train.batch_in_epoch(rows, self.at.epoch, &self.data.device.clone().autodiff());
         let mut noise = Stream::new(self.trainer.config.seed, "noise", self.at.epoch, self.at.batch);
         let evaluated = Evaluated::new(self.model(), self.objective, batch, &mut noise)?;
-        if let Some(what) = evaluated.not_finite(self.model()) {
-            return Ok(Err(Status::Diverged { what, step: self.at.step + 1 }));
+        let not_finite = evaluated.not_finite(self.model());
+        if let Some(what) = &not_finite
+            && (evaluated.norm.is_finite() || !self.trainer.optimizer.skips_non_finite())
+        {
+            return Ok(Err(self.diverged(what.clone())));
         }
         self.grad_norm = evaluated.largest;
         if self.trainer.config.gtol.is_some_and(|gtol| evaluated.largest <= gtol) {
@@ -145,28 +164,59 @@ where
             self.test = None;
             return Ok(Err(Status::Converged));
         }
-        self.at.running.add(rows.len(), evaluated.loss, evaluated.terms.iter().copied());
-        self.train = self.at.running.mean();
-
-        let lr = self.trainer.config.schedule.at(self.at.step);
-        let (metrics, grad_norm) = (evaluated.metrics(), evaluated.norm);
-        let model = self.model.take().expect("the model is put back after every update");
-        self.model = Some(self.trainer.optimizer.step(lr, model, evaluated.gradients)?);
-        self.test = None;
-        self.at.step += 1;
+        if not_finite.is_none() {
+            for mean in [&mut self.at.running, &mut self.of_step] {
+                mean.add(rows.len(), evaluated.loss, evaluated.terms.iter().copied());
+            }
+            self.train = self.at.running.mean();
+        }
         self.at.batch += 1;
-        self.clock.add(rows.len(), tick.elapsed());
+        self.at.row += rows.len();
+        let model = self.model.take().expect("the model is put back after every update");
+        let norm = evaluated.norm;
+        let prepared = self.trainer.optimizer.prepare(&model, evaluated.gradients, Some(norm));
+        self.update(model, prepared, rows.len(), norm, tick)
+    }
 
-        let due = self.at.step.is_multiple_of(self.trainer.config.log_every.max(1));
+    /// Takes the step that is ready, if one is, and reports it.
+    fn update(
+        &mut self,
+        model: M,
+        prepared: Result<Option<GradientsParams>, StepError>,
+        examples: usize,
+        grad_norm: f64,
+        tick: Instant,
+    ) -> Result<Result<(), Status>, TrainError> {
+        let gradients = match prepared {
+            Ok(Some(gradients)) => gradients,
+            Ok(None) => {
+                self.model = Some(model);
+                self.clock.add(examples, tick.elapsed());
+                return Ok(Ok(()));
+            }
+            Err(StepError::NonFinite { parameter, .. }) => {
+                self.model = Some(model);
+                return Ok(Err(self.diverged(format!("the gradient of {parameter}"))));
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let lr = self.lr_at(self.at.step);
+        self.model = Some(self.trainer.optimizer.apply(lr, model, gradients));
+        self.clock.add(examples, tick.elapsed());
         let report = StepReport {
-            step: self.at.step,
+            step: self.at.step + 1,
             epoch: self.at.epoch + 1,
             split: "train",
-            metrics,
+            metrics: std::mem::take(&mut self.of_step).mean(),
             lr,
+            momentum: self.trainer.optimizer.momentum_at(self.at.step),
+            batch_size: self.trainer.config.batch_size_at(self.at.step, self.data.train.len()),
             grad_norm,
             examples_per_s: self.clock.interval.rate(),
         };
+        self.test = None;
+        self.at.step += 1;
+        let due = self.at.step.is_multiple_of(self.trainer.config.log_every.max(1));
         if due {
             self.clock.interval = Rate::default();
         }
@@ -176,18 +226,35 @@ where
         Ok(Ok(()))
     }
 
+    fn lr_at(&self, step: u64) -> f64 {
+        self.trainer.config.schedule.at(step) * self.at.plateau.as_ref().map_or(1.0, ReduceOnPlateau::multiple)
+    }
+
+    fn diverged(&self, what: String) -> Status {
+        Status::Diverged { what, step: self.at.step + 1 }
+    }
+
     /// Averages, evaluation and checkpoint; the inner error is the reason to stop.
     fn end_of_epoch(&mut self) -> Result<Result<(), Status>, TrainError> {
+        // Gradients that were waiting for more make a step of their own: an epoch leaves nothing behind.
+        if self.trainer.optimizer.is_pending() {
+            let model = self.model.take().expect("the model is put back after every update");
+            let prepared = self.trainer.optimizer.flush(&model);
+            if let Err(stopped) = self.update(model, prepared, 0, self.grad_norm, Instant::now())? {
+                return Ok(Err(stopped));
+            }
+        }
         self.at.epoch += 1;
-        self.at.batch = 0;
+        (self.at.batch, self.at.row) = (0, 0);
         self.train = std::mem::take(&mut self.at.running).mean();
-        let interrupted = self.is_interrupted();
-        let last = interrupted || self.at.epoch >= self.trainer.config.epochs;
+        let done = self.at.epoch >= self.trainer.config.epochs;
+        let interrupted = !done && self.is_interrupted();
+        let last = interrupted || done;
         if last || self.at.epoch.is_multiple_of(self.trainer.config.evaluate_every.max(1)) {
             let rate = std::mem::take(&mut self.clock.epoch).rate();
             self.report_epoch("train-epoch", self.train.clone(), rate)?;
             let tick = Instant::now();
-            self.test = self.evaluate(&self.trainer.optimizer.iterate(self.model()))?;
+            self.test = self.evaluate(&self.trainer.optimizer.average(self.model()))?;
             if let (Some(metrics), Some(test)) = (self.test.clone(), self.data.test) {
                 let finite = metrics.loss.is_finite();
                 self.at.score = Some(metrics.loss);
@@ -197,6 +264,9 @@ where
                     let what = parameter.unwrap_or_else(|| "the held-out loss".to_owned());
                     return Ok(Err(Status::Diverged { what, step: self.at.step }));
                 }
+            }
+            if let Some(plateau) = &mut self.at.plateau {
+                plateau.observe(self.test.as_ref().map_or(self.train.loss, |test| test.loss));
             }
         }
         if interrupted {
@@ -210,7 +280,7 @@ where
     }
 
     fn report_epoch(&mut self, split: &'static str, metrics: Metrics, examples_per_s: f64) -> Result<(), TrainError> {
-        let lr = self.trainer.config.schedule.at(self.at.step.saturating_sub(1));
+        let lr = self.lr_at(self.at.step.saturating_sub(1));
         let report = EpochReport { step: self.at.step, epoch: self.at.epoch, split, metrics, lr, examples_per_s };
         for observer in &mut self.trainer.observers {
             observer.on_epoch(&report)?;
@@ -226,10 +296,11 @@ where
     }
 
     /// Saves a checkpoint, unless a parameter is not finite: the inner error.
-    fn save(&self) -> Result<Result<(), Status>, TrainError> {
+    fn save(&mut self) -> Result<Result<(), Status>, TrainError> {
         if let Some(name) = params::first_non_finite(self.model()) {
             return Ok(Err(Status::Diverged { what: format!("the parameter {name}"), step: self.at.step }));
         }
+        self.at.wall_s = self.clock.in_all();
         if let Some(checkpoints) = &self.trainer.checkpoints {
             checkpoints.save(self.model(), &self.trainer.optimizer, &self.at)?;
         }
@@ -303,15 +374,30 @@ impl Evaluated {
     }
 }
 
-/// Training time only: evaluation and saving are left out.
-#[derive(Default)]
+/// The rates are of training only: evaluation and saving are left out.
 struct Clock {
+    started: Instant,
+    /// Seconds of earlier processes.
+    before: f64,
     interval: Rate,
     epoch: Rate,
     total: Rate,
 }
 
 impl Clock {
+    fn starting_at(before: f64) -> Self {
+        let [interval, epoch, total] = [Rate::default(), Rate::default(), Rate::default()];
+        Self { started: Instant::now(), before, interval, epoch, total }
+    }
+
+    fn here(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
+    }
+
+    fn in_all(&self) -> f64 {
+        self.before + self.here()
+    }
+
     fn add(&mut self, examples: usize, time: Duration) {
         for rate in [&mut self.interval, &mut self.epoch, &mut self.total] {
             rate.examples += examples;

@@ -1,53 +1,17 @@
-//! What a person asks of training, and what comes of it. The loop itself is in `run.rs`.
+//! Training a module, and what comes of it. The loop itself is in `run.rs`.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
 use burn::{module::Module, tensor::Device};
 use kiln_data::Dataset;
-use kiln_optim::{FirstOrder, Schedule};
+use kiln_optim::FirstOrder;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Checkpoints, Metrics, Objective, Observer, TrainError,
+    Checkpoints, Metrics, Objective, Observer, TrainConfig, TrainError,
     checkpoint::Progress,
     run::{Data, Run},
 };
-
-/// How long, in what steps, and what to do on the way.
-#[derive(Clone, Debug)]
-pub struct TrainConfig {
-    /// Passes over the training data. Default 10.
-    pub epochs: u64,
-    /// Examples a step, at least 1; all of them when it is more than there are. Default 128.
-    pub batch_size: usize,
-    /// The step size by step. Default 1e-3, constant.
-    pub schedule: Schedule,
-    /// What fixes noise and order. Default 0.
-    pub seed: u64,
-    /// Stop as converged when no entry of a step's gradient exceeds this. Meant for full batches. Default: never.
-    pub gtol: Option<f64>,
-    /// Steps between the lines of a log, at least 1. Default 100.
-    pub log_every: u64,
-    /// Epochs between evaluations and reports of an epoch, at least 1; the last one is always evaluated. Default 1.
-    pub evaluate_every: u64,
-    /// Epochs between checkpoints, at least 1; one is always made at the end. Default 1.
-    pub checkpoint_every: u64,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        Self {
-            epochs: 10,
-            batch_size: 128,
-            schedule: Schedule::Constant { initial: 1e-3 },
-            seed: 0,
-            gtol: None,
-            log_every: 100,
-            evaluate_every: 1,
-            checkpoint_every: 1,
-        }
-    }
-}
 
 /// Why a run ended.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -88,8 +52,9 @@ impl Status {
 /// What a run came to.
 #[derive(Clone, Debug)]
 pub struct Outcome<M> {
-    /// The model at the optimiser's iterate, without gradients: ready to evaluate, to save and to use. When the run
-    /// converged it is at the point whose gradient is within tolerance; after a divergence it is the last finite one.
+    /// The model at the average of the iterates where the optimiser keeps one, else at its iterate; without gradients,
+    /// ready to evaluate, to save and to use. When the run converged it is at the point whose gradient is within tolerance;
+    /// after a divergence it is the last finite one.
     pub model: M,
     /// Why the run ended.
     pub status: Status,
@@ -99,14 +64,19 @@ pub struct Outcome<M> {
     pub steps: u64,
     /// Seconds in this process.
     pub wall_s: f64,
+    /// Seconds in all, those before a resume included, as far as checkpoints tell.
+    pub total_wall_s: f64,
     /// Training examples a second in this process, evaluation time left out.
     pub examples_per_s: f64,
-    /// The last epoch's averages over the training data, as the parameters moved.
+    /// The last epoch's averages over the training data, as the parameters moved; NaN when no step was taken.
     pub train: Metrics,
     /// The last evaluation on held-out data, when there is any.
     pub test: Option<Metrics>,
     /// The largest absolute gradient entry of the last step.
     pub grad_norm: f64,
+    /// Gradients left out in this process because they were not finite; see
+    /// [`FirstOrder::skip_non_finite`](kiln_optim::FirstOrder::skip_non_finite).
+    pub skipped: u64,
 }
 
 /// Trains a module on minibatches.
@@ -171,29 +141,45 @@ impl<'a> Trainer<'a> {
         Run::new(self, model, Progress::default(), objective, Data { train, test, device })?.finish()
     }
 
-    /// Goes on from the newest checkpoint, up to `config.epochs` in all; `model` gives the shapes.
+    /// Loads the newest checkpoint; `model` gives the shapes. [`Loaded::fit`] goes on from there.
+    ///
+    /// # Errors
+    /// [`TrainError::Checkpoint`], among them that there is no checkpoint, or a corrupt one, or one of another method.
+    pub fn load<M: Module>(mut self, model: M, device: &Device) -> Result<Loaded<'a, M>, TrainError> {
+        let none = || crate::CheckpointError::None(std::path::PathBuf::from("a trainer without checkpoints"));
+        let checkpoint = self.checkpoints.as_ref().ok_or_else(none)?.latest()?;
+        let (model, optimizer, at) = checkpoint.load(model, self.optimizer, device)?;
+        self.optimizer = optimizer;
+        Ok(Loaded { trainer: self, model, at, device: device.clone() })
+    }
+}
+
+/// A run as its newest checkpoint left it.
+pub struct Loaded<'a, M> {
+    trainer: Trainer<'a>,
+    model: M,
+    at: Progress,
+    device: Device,
+}
+
+impl<M: Module> Loaded<'_, M> {
+    /// Whole epochs behind.
+    pub fn epochs(&self) -> u64 {
+        self.at.epoch
+    }
+
+    /// Goes on, up to `config.epochs` in all.
     ///
     /// On the CPU the result equals that of a run that was never stopped, to the bit.
     ///
     /// # Errors
-    /// [`TrainError`], among them that there is no checkpoint, or a corrupt one.
-    pub fn resume<M, O, D>(
-        mut self,
-        model: M,
-        objective: &O,
-        train: &D,
-        test: Option<&D>,
-        device: &Device,
-    ) -> Result<Outcome<M>, TrainError>
+    /// [`TrainError`].
+    pub fn fit<O, D>(self, objective: &O, train: &D, test: Option<&D>) -> Result<Outcome<M>, TrainError>
     where
-        M: Module,
         D: Dataset,
         O: Objective<M, D::Batch>,
     {
-        let none = || crate::CheckpointError::None(std::path::PathBuf::from("a trainer without checkpoints"));
-        let checkpoint = self.checkpoints.as_ref().ok_or_else(none)?.latest()?;
-        let (model, optimizer, progress) = checkpoint.load(model, self.optimizer, device)?;
-        self.optimizer = optimizer;
-        Run::new(self, model, progress, objective, Data { train, test, device })?.finish()
+        let data = Data { train, test, device: &self.device };
+        Run::new(self.trainer, self.model, self.at, objective, data)?.finish()
     }
 }

@@ -128,8 +128,23 @@ fn numbers_out_of_their_range_are_refused() {
         ("--beta -1", "--beta"),
         ("--optimizer momentum --momentum 1", "momentum"),
         ("--momentum 0.5", "--momentum"),
-        ("--decay-steps 5", "--decay-steps"),
-        ("--schedule linear --decay-steps 0", "0"),
+        ("--schedule linear:steps=0", "horizon must be at least 1 step"),
+        ("--schedule inverse-time:kappa=10,power=0.5", "(1/2, 1]"),
+        ("--optimizer momentum --momentum-schedule exponential:factor=1.1,every=10", "momentum must be in [0, 1)"),
+        ("--momentum-schedule sutskever", "--momentum-schedule is for --optimizer momentum, nesterov only"),
+        ("--optimizer torch-nesterov --dampening 0.1", "--dampening is for --optimizer torch-sgd only"),
+        ("--optimizer torch-sgd --dampening 1", "dampening must be in [0, 1)"),
+        (
+            "--optimizer sgd --weight-decay 0.1",
+            "--weight-decay is for --optimizer torch-sgd, torch-nesterov, adamw only",
+        ),
+        ("--optimizer torch-sgd --weight-decay -1", "weight_decay must be finite and not negative"),
+        ("--batch-schedule linear", "--batch-schedule linear:last=0.01 needs steps="),
+        ("--clip-norm 0", "clip_norm must be positive"),
+        ("--accumulate 0", "--accumulate must be at least 1"),
+        ("--average ema:decay=1", "decay must be in [0, 1)"),
+        ("--schedule plateau:factor=2", "factor must be in (0, 1)"),
+        ("--particles 0", "--particles must be at least 1"),
         ("--test-fraction 1", "1"),
         ("--test-fraction -0.1", "-0"),
     ] {
@@ -153,6 +168,10 @@ fn words_that_mean_nothing_are_refused() {
     let place = Place::new();
     for (flags, word) in [
         ("--optimizer sdg", "sdg"),
+        ("--schedule cosin", "known: constant, linear"),
+        ("--schedule step", "'step' needs factor=…"),
+        ("--average mean", "known: uniform, polynomial, ema"),
+        ("--schedule plateau:patients=3", "'plateau' has no 'patients'"),
         ("--lr fast", "fast"),
         ("--epochs -1", "-1"),
         ("--epochs 1.5", "1.5"),
@@ -278,12 +297,13 @@ fn a_damaged_encoder_is_refused() {
 fn a_settings_file_is_checked() {
     let place = Place::new();
     for (text, words) in [
-        ("[train]\nlearning-rate = 0.5\n", ["c.toml", "learning-rate"]),
+        ("[method]\nlearning-rate = 0.5\n", ["c.toml", "learning-rate"]),
+        ("[method]\nschedule = \"cosin\"\n", ["c.toml", "known: constant"]),
         ("[training]\nlr = 0.5\n", ["c.toml", "training"]),
-        ("[train]\nlr = \"fast\"\n", ["c.toml", "string"]),
+        ("[method]\nlr = \"fast\"\n", ["c.toml", "string"]),
         ("[train\n", ["c.toml", "bad settings"]),
         ("kind = \"logistic\"\n", ["logistic", "vae"]),
-        ("[train]\nlr = -1.0\n", ["-1", "learning rate"]),
+        ("[method]\nlr = -1.0\n", ["-1", "--lr must be positive"]),
     ] {
         place.write("c.toml", text);
         place.refused_to_start("train vae --config c.toml", &words);

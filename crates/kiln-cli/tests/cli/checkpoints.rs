@@ -86,7 +86,18 @@ fn the_checkpoint_of_another_model_is_refused() {
 /// Its state would be passed over in silence, or taken for what it is not.
 #[test]
 fn the_checkpoint_of_another_method_is_refused() {
-    is_refused_when_edited("\"adam\"", "\"nesterov\"", &["step-000000024"]);
+    is_refused_when_edited("\"adam\"", "\"nesterov\"", &["step-000000024", "burn-adam", "nesterov"]);
+    is_refused_when_edited("\"adam\"", "\"adamw\"", &["step-000000024", "burn-adam", "burn-adamw"]);
+    is_refused_when_edited("\"adam\"", "\"adam\"\naverage = \"uniform\"", &["step-000000024", "other parts"]);
+}
+
+#[test]
+fn the_checkpoint_of_another_format_is_refused() {
+    let (place, newest) = two_of_three_epochs();
+    let state = newest.join("state.json");
+    let text = fs::read_to_string(&state).unwrap();
+    fs::write(&state, text.replace("\"format\": 2", "\"format\": 9")).unwrap();
+    place.refused("resume run --epochs 3", &["format 9", "reads format 2"]);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use crate::common::{Place, write_idx};
 #[test]
 fn every_command_explains_itself_and_its_defaults() {
     let place = Place::new();
-    for command in ["", "train", "devices"] {
+    for command in ["", "train", "devices", "schedules"] {
         let done = place.ok(&format!("{command} --help"));
         assert!(done.stdout.contains("Usage: kiln") && done.stderr.is_empty(), "{command}: {done:?}");
     }
@@ -62,6 +62,23 @@ fn devices_are_listed() {
         assert!(["cpu", "gpu"].contains(&device["kind"].as_str().unwrap()), "{device}");
         assert!(device["dtypes"].as_array().unwrap().contains(&"f32".into()), "{device}");
     }
+}
+
+#[test]
+fn every_schedule_that_is_listed_can_be_used() {
+    let place = Place::new();
+    let list: Value = serde_json::from_str(&place.ok("schedules --json").stdout).unwrap();
+    let names: Vec<&str> = list.as_array().unwrap().iter().map(|row| row["name"].as_str().unwrap()).collect();
+    let unknown = place.exits(2, "train vae --schedule no-such-schedule").stderr;
+    for name in names.iter().filter(|name| **name != "plateau") {
+        assert!(unknown.contains(name), "{name} is listed and not known: {unknown}");
+        // Known by its name, whatever its keys ask for.
+        let done = place.run(&format!("train vae --schedule {name}:no-such-key=1"));
+        assert!(!done.stderr.contains("nothing is called"), "{}", done.stderr);
+    }
+    let known = unknown.split("known: ").nth(1).unwrap().lines().next().unwrap().split(", ").count();
+    assert_eq!(known + 1, names.len(), "{unknown}");
+    assert!(place.ok("schedules").stdout.contains("KEYS AND DEFAULTS"));
 }
 
 #[test]

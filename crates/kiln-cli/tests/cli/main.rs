@@ -8,6 +8,7 @@ mod bad_input;
 mod checkpoints;
 mod help;
 mod logistic;
+mod method;
 mod predict;
 mod resume;
 mod run_folder;

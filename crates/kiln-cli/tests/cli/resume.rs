@@ -8,7 +8,7 @@ use crate::common::{Place, SMALL, timeless};
 #[track_caller]
 fn is_resumed_to_the_bit(train: &str) {
     let place = Place::new();
-    let train = format!("{train} --log-every 5");
+    let train = if train.contains("--log-every") { train.to_owned() } else { format!("{train} --log-every 5") };
     place.ok(&format!("{train} --epochs 4 --out whole"));
     place.ok(&format!("{train} --epochs 2 --out parts"));
     assert_ne!(place.weights("whole"), place.weights("parts"), "two more epochs change the weights");
@@ -69,7 +69,48 @@ fn dynamic_binarisation_is_resumed_to_the_bit() {
 
 #[test]
 fn a_decaying_step_size_is_resumed_to_the_bit() {
-    is_resumed_to_the_bit(&format!("{SMALL} --schedule linear --decay-steps 40 --beta 0.5"));
+    is_resumed_to_the_bit(&format!("{SMALL} --schedule linear:steps=40 --beta 0.5"));
+}
+
+#[test]
+fn a_growing_momentum_is_resumed_to_the_bit() {
+    // The momentum is a function of the step that the optimiser's state counts.
+    let schedule = "--momentum-schedule linear:last=1.5,steps=30 --momentum 0.6";
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer nesterov --lr 0.01 {schedule}"));
+}
+
+#[test]
+fn growing_batches_are_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --batch-schedule step:factor=2,every=9"));
+}
+
+#[test]
+fn accumulated_and_clipped_gradients_are_resumed_to_the_bit() {
+    // 12 minibatches an epoch, 5 of them a step: the last step of an epoch has 2.
+    is_resumed_to_the_bit(&format!("{SMALL} --accumulate 5 --clip-norm 3 --skip-non-finite 2 --log-every 1"));
+}
+
+#[test]
+fn averages_are_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --average polynomial:eta=8"));
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer nesterov --lr 0.01 --average ema:decay=0.9"));
+}
+
+#[test]
+fn a_plateau_controller_is_resumed_to_the_bit() {
+    // So large a threshold that every second evaluation is a plateau.
+    is_resumed_to_the_bit(&format!("{SMALL} --schedule plateau:patience=0,threshold=0.9,factor=0.5"));
+}
+
+#[test]
+fn pytorch_s_form_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer torch-nesterov --lr 0.01 --weight-decay 0.01"));
+    is_resumed_to_the_bit(&format!("{SMALL} --optimizer torch-sgd --momentum 0.9 --dampening 0.1 --lr 0.01"));
+}
+
+#[test]
+fn the_small_data_recipe_is_resumed_to_the_bit() {
+    is_resumed_to_the_bit("train vae --hidden-dim 16 --latent-dim 2");
 }
 
 #[test]
@@ -112,6 +153,20 @@ fn seconds_of_training_add_up_over_a_resume() {
     place.ok("resume run --epochs 3");
     let (all, second) = (&place.json("run/run.json")["wall_s"], &place.json("run/result.json")["wall_s"]);
     assert!((all.as_f64().unwrap() - first - second.as_f64().unwrap()).abs() < 1e-9);
+}
+
+/// Nothing but checkpoints tells of a process that was killed.
+#[test]
+fn seconds_of_a_killed_process_are_those_of_its_last_checkpoint() {
+    let place = Place::new();
+    place.ok(&format!("{SMALL} --epochs 2 --out run"));
+    let saved = place.state("run")["wall_s"].as_f64().unwrap();
+    let mut record = place.json("run/run.json");
+    record["wall_s"] = serde_json::Value::Null;
+    place.write("run/run.json", record.to_string());
+    place.ok("resume run --epochs 3");
+    let (all, second) = (&place.json("run/run.json")["wall_s"], &place.json("run/result.json")["wall_s"]);
+    assert!(saved > 0.0 && (all.as_f64().unwrap() - saved - second.as_f64().unwrap()).abs() < 1e-3);
 }
 
 #[test]

@@ -19,7 +19,7 @@ fn a_vae_trained_with_the_defaults_leaves_a_whole_run() {
     assert_eq!((&result["status"], &result["binarize"]), (&"completed".into(), &"none".into()));
     assert!(!result["message"].as_str().unwrap().is_empty());
     let (record, config) = (place.json("run/run.json"), place.toml("run/config.toml"));
-    let batch_size = config["train"]["batch-size"].as_integer().unwrap() as u64;
+    let batch_size = config["method"]["batch-size"].as_integer().unwrap() as u64;
     let (n_train, n_test) = (record["data"]["n_train"].as_u64().unwrap(), record["data"]["n_test"].as_u64().unwrap());
     assert_eq!((n_train + n_test, &record["data"]["name"]), (1797, &"digits".into()));
     assert_eq!(result["epochs"], 5);

@@ -6,7 +6,8 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{ConfigError, check_momentum};
+use super::{ConfigError, Method, coefficient::Coefficient, state};
+use crate::Schedule;
 
 /// Settings of [`Momentum`].
 #[derive(Config, Debug)]
@@ -14,15 +15,17 @@ pub struct MomentumConfig {
     /// α, in [0, 1): how much of the velocity the next step keeps. Default 0.9, a tenfold effective step size.
     #[config(default = 0.9)]
     pub momentum: f64,
+    /// α as a function of the step, in place of `momentum`; all its values in [0, 1). Default: none.
+    pub schedule: Option<Schedule>,
 }
 
 impl MomentumConfig {
     /// The bare optimiser, for a parameter group.
     ///
     /// # Errors
-    /// [`ConfigError`] when the momentum is outside [0, 1).
+    /// [`ConfigError`] when the momentum is outside [0, 1) at any step.
     pub fn build(&self) -> Result<Momentum, ConfigError> {
-        Ok(Momentum { momentum: check_momentum(self.momentum)? })
+        Ok(Momentum { momentum: Coefficient::new(self.momentum, self.schedule.as_ref())? })
     }
 
     /// The optimiser of a whole module.
@@ -38,20 +41,22 @@ impl MomentumConfig {
 /// (Polyak, 1964; *Deep Learning*, algorithm 8.2).
 ///
 /// ```
-/// use kiln_optim::MomentumConfig;
+/// use kiln_optim::{MomentumConfig, Schedule};
 ///
-/// let optimizer = MomentumConfig::new().with_momentum(0.95).init()?;
-/// # Ok::<(), kiln_optim::ConfigError>(())
+/// let constant = MomentumConfig::new().with_momentum(0.95).init()?;
+/// let growing = MomentumConfig::new().with_schedule(Some(Schedule::sutskever(0.99)?)).init()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Momentum {
-    momentum: f64,
+    momentum: Coefficient,
 }
 
-/// The velocity v of a parameter, in the parameter's own float type.
+/// The velocity v of a parameter, in the parameter's own float type, and the steps that the parameter has taken.
 #[derive(Clone, Debug)]
 pub struct Velocity<const D: usize> {
     pub(super) velocity: Tensor<D>,
+    pub(super) steps: u64,
 }
 
 impl Optimizer for Momentum {
@@ -64,12 +69,21 @@ impl Optimizer for Momentum {
         grad: Tensor<D>,
         state: Option<Velocity<D>>,
     ) -> (Tensor<D>, Option<Velocity<D>>) {
-        let velocity = next_velocity(self.momentum, lr, grad, state.map(|s| s.velocity));
-        (tensor + velocity.clone(), Some(Velocity { velocity }))
+        let (velocity, steps) = state.map_or((None, 0), |s| (Some(s.velocity), s.steps));
+        let velocity = next_velocity(self.momentum.at(steps), lr, grad, velocity);
+        (tensor + velocity.clone(), Some(Velocity { velocity, steps: steps + 1 }))
     }
 
     fn to_device<const D: usize>(state: Velocity<D>, device: &Device) -> Velocity<D> {
-        Velocity { velocity: state.velocity.to_device(device) }
+        Velocity { velocity: state.velocity.to_device(device), ..state }
+    }
+}
+
+impl Method for Momentum {
+    const NAME: &'static str = "momentum";
+
+    fn momentum_at(&self, step: u64) -> Option<f64> {
+        Some(self.momentum.at(step))
     }
 }
 
@@ -88,22 +102,12 @@ pub(super) fn next_velocity<const D: usize>(
 
 impl<const D: usize> RecordState for Velocity<D> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
-        out.push_tensor(prefix, "velocity", self.velocity.to_data());
+        state::push_tensor(out, prefix, "velocity", &self.velocity);
+        state::push_count(out, prefix, "steps", self.steps);
     }
 
     fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
-        Some(Self { velocity: take_tensor(prefix, "velocity", source, device)? })
+        let velocity = state::take_tensor(source, prefix, "velocity", device)?;
+        Some(Self { velocity, steps: state::take_count(source, prefix, "steps")? })
     }
-}
-
-/// A saved tensor in the float type that it was saved in: Burn's own derive would round f64 to the device's default.
-pub(super) fn take_tensor<const D: usize>(
-    prefix: &str,
-    leaf: &str,
-    source: &mut StateSource,
-    device: &Device,
-) -> Option<Tensor<D>> {
-    let data = source.take_tensor(prefix, leaf)?;
-    let dtype = data.dtype();
-    Some(Tensor::from_data(data, (device, dtype)))
 }

@@ -6,10 +6,8 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{
-    ConfigError, check_momentum,
-    momentum::{next_velocity, take_tensor},
-};
+use super::{ConfigError, Method, coefficient::Coefficient, momentum::next_velocity, state};
+use crate::Schedule;
 
 /// Settings of [`Nesterov`].
 #[derive(Config, Debug)]
@@ -17,15 +15,17 @@ pub struct NesterovConfig {
     /// α, in [0, 1): how much of the velocity the next step keeps. Default 0.9.
     #[config(default = 0.9)]
     pub momentum: f64,
+    /// α as a function of the step, in place of `momentum`; all its values in [0, 1). Default: none.
+    pub schedule: Option<Schedule>,
 }
 
 impl NesterovConfig {
     /// The bare optimiser, for a parameter group.
     ///
     /// # Errors
-    /// [`ConfigError`] when the momentum is outside [0, 1).
+    /// [`ConfigError`] when the momentum is outside [0, 1) at any step.
     pub fn build(&self) -> Result<Nesterov, ConfigError> {
-        Ok(Nesterov { momentum: check_momentum(self.momentum)? })
+        Ok(Nesterov { momentum: Coefficient::new(self.momentum, self.schedule.as_ref())? })
     }
 
     /// The optimiser of a whole module. To come back from the look-ahead point,
@@ -51,18 +51,51 @@ impl NesterovConfig {
 /// let optimizer = FirstOrder::from(NesterovConfig::new().with_momentum(0.9).build()?);
 /// # Ok::<(), kiln_optim::ConfigError>(())
 /// ```
-#[derive(Clone, Copy, Debug)]
+///
+/// # The reformulated method, and where the two part
+///
+/// PyTorch's `SGD(nesterov=True)` and [`TorchSgd`](super::TorchSgd) keep u = −v/ε in place of v, and their parameter is
+/// the look-ahead point. While ε and α are constant the two are one method, seen at two points. When ε changes they
+/// part: the reformulated method rescales the whole velocity by the new ε at once, the literal one only what it adds.
+/// Take f(x) = ½x² from x = 1 with α = 0.9, ε = 0.1 for two steps and 0.01 for a third:
+///
+/// ```
+/// use burn::{module::{Module, Param}, optim::GradientsParams, tensor::{Device, Tensor}};
+/// use kiln_optim::{FirstOrder, NesterovConfig, TorchSgdConfig};
+///
+/// #[derive(Module, Debug)]
+/// struct Point { x: Param<Tensor<1>> }
+///
+/// fn after_three(mut optimizer: FirstOrder) -> f64 {
+///     let x = Tensor::from_data([1.0], &Device::default().autodiff());
+///     let mut point = Point { x: Param::from_tensor(x) };
+///     for lr in [0.1, 0.1, 0.01] {
+///         let loss = point.x.val().square().sum() * 0.5;
+///         let gradients = GradientsParams::from_grads(loss.backward(), &point);
+///         point = optimizer.step(lr, point, gradients).unwrap();
+///     }
+///     point.x.val().without_autodiff().into_scalar::<f64>()
+/// }
+///
+/// let literal = after_three(NesterovConfig::new().build()?.into());
+/// let reformulated = after_three(TorchSgdConfig::new().with_momentum(0.9).with_nesterov(true).build()?.into());
+/// assert!((literal - 0.426).abs() < 1e-3);
+/// assert!((reformulated - 0.550).abs() < 1e-3);
+/// # Ok::<(), kiln_optim::ConfigError>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Nesterov {
-    momentum: f64,
+    momentum: Coefficient,
 }
 
-/// Where a parameter is (θ) and how it moves (v).
+/// Where a parameter is (θ), how it moves (v), and the steps that it has taken.
 ///
 /// θ is kept rather than recovered as (θ + αv) − αv, whose rounding would accumulate from step to step.
 #[derive(Clone, Debug)]
 pub struct LookAhead<const D: usize> {
     iterate: Tensor<D>,
     velocity: Tensor<D>,
+    steps: u64,
 }
 
 impl Optimizer for Nesterov {
@@ -76,52 +109,45 @@ impl Optimizer for Nesterov {
         state: Option<LookAhead<D>>,
     ) -> (Tensor<D>, Option<LookAhead<D>>) {
         // Before the first step v = 0, and the look-ahead point is θ itself.
-        let (iterate, velocity) = match state {
-            Some(state) => (state.iterate, Some(state.velocity)),
-            None => (tensor, None),
+        let (iterate, velocity, steps) = match state {
+            Some(state) => (state.iterate, Some(state.velocity), state.steps),
+            None => (tensor, None, 0),
         };
-        let velocity = next_velocity(self.momentum, lr, grad, velocity);
+        let velocity = next_velocity(self.momentum.at(steps), lr, grad, velocity);
         let iterate = iterate + velocity.clone();
-        let ahead = iterate.clone() + velocity.clone() * self.momentum;
-        (ahead, Some(LookAhead { iterate, velocity }))
+        // The next step's α, since its gradient will be taken there.
+        let ahead = iterate.clone() + velocity.clone() * self.momentum.at(steps + 1);
+        (ahead, Some(LookAhead { iterate, velocity, steps: steps + 1 }))
     }
 
     fn to_device<const D: usize>(state: LookAhead<D>, device: &Device) -> LookAhead<D> {
-        LookAhead { iterate: state.iterate.to_device(device), velocity: state.velocity.to_device(device) }
+        LookAhead { iterate: state.iterate.to_device(device), velocity: state.velocity.to_device(device), ..state }
     }
 }
 
-/// The optimiser whose step replaces the look-ahead point by θ and changes nothing else.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Return;
+impl Method for Nesterov {
+    const NAME: &'static str = "nesterov";
+    const IS_AHEAD: bool = true;
 
-impl Optimizer for Return {
-    type State<const D: usize> = LookAhead<D>;
-
-    fn step<const D: usize>(
-        &self,
-        _lr: f64,
-        tensor: Tensor<D>,
-        _grad: Tensor<D>,
-        state: Option<LookAhead<D>>,
-    ) -> (Tensor<D>, Option<LookAhead<D>>) {
-        (state.as_ref().map_or(tensor, |s| s.iterate.clone()), state)
+    fn iterate<const D: usize>(_tensor: Tensor<D>, state: &LookAhead<D>) -> Tensor<D> {
+        state.iterate.clone()
     }
 
-    fn to_device<const D: usize>(state: LookAhead<D>, device: &Device) -> LookAhead<D> {
-        Nesterov::to_device(state, device)
+    fn momentum_at(&self, step: u64) -> Option<f64> {
+        Some(self.momentum.at(step))
     }
 }
 
 impl<const D: usize> RecordState for LookAhead<D> {
     fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
-        out.push_tensor(prefix, "iterate", self.iterate.to_data());
-        out.push_tensor(prefix, "velocity", self.velocity.to_data());
+        state::push_tensor(out, prefix, "iterate", &self.iterate);
+        state::push_tensor(out, prefix, "velocity", &self.velocity);
+        state::push_count(out, prefix, "steps", self.steps);
     }
 
     fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
-        let iterate = take_tensor(prefix, "iterate", source, device)?;
-        let velocity = take_tensor(prefix, "velocity", source, device)?;
-        Some(Self { iterate, velocity })
+        let iterate = state::take_tensor(source, prefix, "iterate", device)?;
+        let velocity = state::take_tensor(source, prefix, "velocity", device)?;
+        Some(Self { iterate, velocity, steps: state::take_count(source, prefix, "steps")? })
     }
 }

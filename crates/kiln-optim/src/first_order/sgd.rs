@@ -5,6 +5,8 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
+use super::Method;
+
 /// Stochastic gradient descent, θ ← θ − εg (Robbins and Monro, 1951; *Deep Learning*, algorithm 8.1).
 ///
 /// It has no hyperparameter but the step size ε, which comes with every step, and no state.
@@ -39,4 +41,8 @@ impl Optimizer for Sgd {
     }
 
     fn to_device<const D: usize>(_state: (), _device: &Device) {}
+}
+
+impl Method for Sgd {
+    const NAME: &'static str = "sgd";
 }

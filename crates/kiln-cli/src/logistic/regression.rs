@@ -1,0 +1,105 @@
+//! What logistic and softmax regression have in common, and their tables of results.
+
+use kiln::{
+    burn::tensor::Tensor,
+    data::Encoder,
+    dist::{Bernoulli, Categorical, ConditionalModel, Distribution},
+    models::{LogisticRegression, SoftmaxRegression},
+};
+
+use crate::{
+    failure::{Failure, Result},
+    machine::Machine,
+};
+
+/// What both regressions have in common.
+pub(crate) trait Regression: ConditionalModel<Output: Distribution<2> + Clone> {
+    fn init(features: usize, classes: usize, machine: &Machine) -> Self;
+    /// Weights, a column for each row of `coef.csv`'s classes, and intercepts.
+    fn weights(&self) -> (Tensor<2>, Tensor<1>);
+    /// p of every class, `[n, k]`.
+    fn probabilities(output: &Self::Output) -> Tensor<2>;
+}
+
+impl Regression for LogisticRegression {
+    fn init(features: usize, _classes: usize, machine: &Machine) -> Self {
+        Self::new(features, &machine.device.clone().autodiff())
+    }
+
+    fn weights(&self) -> (Tensor<2>, Tensor<1>) {
+        self.coefficients()
+    }
+
+    fn probabilities(output: &Bernoulli<2>) -> Tensor<2> {
+        // 1 − p from the opposite logit, which is exact where p is close to 1.
+        Tensor::cat(vec![Bernoulli::from_logits(-output.logits()).probs(), output.probs()], 1)
+    }
+}
+
+impl Regression for SoftmaxRegression {
+    fn init(features: usize, classes: usize, machine: &Machine) -> Self {
+        Self::new(features, classes, &machine.device.clone().autodiff())
+    }
+
+    fn weights(&self) -> (Tensor<2>, Tensor<1>) {
+        self.coefficients()
+    }
+
+    fn probabilities(output: &Categorical<2>) -> Tensor<2> {
+        output.probs()
+    }
+}
+
+/// Runs an expression with `$model` as the type of the regression for that many classes.
+macro_rules! with_model {
+    ($classes:expr, $model:ident => $run:expr) => {
+        if $classes == 2 {
+            type $model = LogisticRegression;
+            $run
+        } else {
+            type $model = SoftmaxRegression;
+            $run
+        }
+    };
+}
+
+/// `prediction, p_<class>, …`: the most probable class, and every class's probability.
+pub(crate) fn prediction_table(classes: &[String], probabilities: &[f64]) -> csv::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let names = classes.iter().map(|class| format!("p_{class}"));
+    writer.write_record(std::iter::once("prediction".to_owned()).chain(names))?;
+    for row in probabilities.chunks_exact(classes.len()) {
+        let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a))).unwrap_or(0);
+        let numbers = row.iter().map(f64::to_string);
+        writer.write_record(std::iter::once(classes[best].clone()).chain(numbers))?;
+    }
+    writer.into_inner().map_err(|e| e.into_error().into())
+}
+
+/// `coef.csv`: a row for each class and feature, and the intercept. `coef` is in the scale of the encoder's output,
+/// `coef_raw` in that of the data as it came.
+pub(crate) fn coefficient_table<M: Regression>(model: &M, encoder: &Encoder) -> Result<Vec<u8>> {
+    let (weights, intercepts) = model.weights();
+    let columns = intercepts.dims()[0];
+    let (weights, intercepts) =
+        (crate::to_vec(weights.without_autodiff()), crate::to_vec(intercepts.without_autodiff()));
+    let (names, scaling) = (encoder.feature_names(), encoder.scaling());
+    let classes = encoder.class_names();
+    // A logistic model has one column, the log-odds of the second class.
+    let classes = &classes[classes.len() - columns..];
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut write = |row: [&str; 4]| writer.write_record(row).map_err(Failure::internal);
+    write(["class", "name", "coef", "coef_raw"])?;
+    for (column, class) in classes.iter().enumerate() {
+        let mut raw_intercept = intercepts[column];
+        for (feature, name) in names.iter().enumerate() {
+            let ((mean, scale), coef) = (scaling[feature], weights[feature * columns + column]);
+            raw_intercept -= coef * mean / scale;
+            write([class, name, &coef.to_string(), &(coef / scale).to_string()])?;
+        }
+        write([class, "(intercept)", &intercepts[column].to_string(), &raw_intercept.to_string()])?;
+    }
+    writer.into_inner().map_err(Failure::internal)
+}
+
+pub(crate) use with_model;

@@ -1,0 +1,87 @@
+//! Where a regression's rows come from: tables, images, or built-in data, divided and encoded.
+
+use std::path::Path;
+
+use kiln::data::{
+    BREAST_CANCER_TARGET, DataError, Dataset, Encoder, Examples, HoldOut, Locate, Table, breast_cancer, load_images,
+    stratified_split,
+};
+
+use crate::{
+    config::LogisticSettings,
+    console::Console,
+    failure::{Failure, Result},
+};
+
+/// Encoded rows.
+pub(crate) struct Loaded {
+    pub(crate) encoder: Encoder,
+    pub(crate) train: Examples,
+    pub(crate) test: Examples,
+    pub(crate) sha256: String,
+}
+
+/// Reads the data that `settings` name; the encoder is fitted to the training part unless one is given.
+pub(crate) fn load(settings: &LogisticSettings, encoder: Option<Encoder>, console: Console) -> Result<Loaded> {
+    let data = &settings.data;
+    let (name, path) = (data.name.as_str(), Path::new(&data.name));
+    if name == "breast-cancer" {
+        return split_table(settings, &breast_cancer(), Some(BREAST_CANCER_TARGET), encoder);
+    }
+    let is_file_name = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
+    if path.is_file() || (is_file_name && !path.is_dir()) {
+        return split_table(settings, &Table::read(path)?, None, encoder);
+    }
+    let locate = Locate { data_dir: data.data_dir.clone(), offline: false };
+    let hold_out = HoldOut { test_fraction: data.test_fraction, seed: settings.run.seed };
+    let images = load_images(name, &locate, hold_out, &mut console.download()).map_err(|error| match error {
+        DataError::UnknownDataset { .. } => Failure::usage(format!(
+            "no dataset is called '{name}' and there is no such file; known: breast-cancer, digits, mnist, fashion-mnist, \
+             a CSV file, or a folder with four IDX files"
+        )),
+        other => other.into(),
+    })?;
+    let rows: Vec<usize> = (0..images.train.len()).collect();
+    let encoder = encoder.unwrap_or_else(|| Encoder::fit_pixels(&images.train, &rows, data.standardize));
+    Ok(Loaded {
+        train: encoder.encode_images(&images.train)?,
+        test: encoder.encode_images(&images.test)?,
+        encoder,
+        sha256: images.sha256,
+    })
+}
+
+fn split_table(
+    settings: &LogisticSettings,
+    table: &Table,
+    default_target: Option<&str>,
+    encoder: Option<Encoder>,
+) -> Result<Loaded> {
+    let data = &settings.data;
+    let target = data.target.as_deref().or(default_target).ok_or_else(|| {
+        let columns: Vec<&str> = table.columns().iter().map(|c| c.name()).collect();
+        Failure::usage(format!(
+            "--target is needed: the column of {} to predict, one of {}",
+            data.name,
+            columns.join(", ")
+        ))
+    })?;
+    let all: Vec<usize> = (0..table.len()).collect();
+    // The classes are those of the whole table; what is standardised is fitted to the training rows alone.
+    let targets = match &encoder {
+        Some(encoder) => encoder.encode(table)?,
+        None => Encoder::fit(table, Some(target), &all, false)?.encode(table)?,
+    };
+    let split = stratified_split(targets.targets(), data.test_fraction, settings.run.seed)?;
+    let encoder = match encoder {
+        Some(encoder) => encoder,
+        None => Encoder::fit(table, Some(target), &split.train, data.standardize)?,
+    };
+    let examples = encoder.encode(table)?;
+    Ok(Loaded {
+        train: examples.subset(&split.train),
+        test: examples.subset(&split.test),
+        encoder,
+        sha256: table.sha256().to_owned(),
+    })
+}

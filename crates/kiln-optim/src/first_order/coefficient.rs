@@ -1,0 +1,36 @@
+//! The momentum α: one number, or a schedule of it.
+
+use super::{ConfigError, check_momentum};
+use crate::Schedule;
+
+/// α at every step.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Coefficient {
+    Constant(f64),
+    Scheduled(Schedule),
+}
+
+impl Coefficient {
+    /// α in [0, 1) at every step: at 1 and above the velocity would never decay.
+    pub(super) fn new(constant: f64, schedule: Option<&Schedule>) -> Result<Self, ConfigError> {
+        let coefficient = schedule.cloned().map_or(Self::Constant(constant), Self::Scheduled);
+        let (low, high) = coefficient.bounds();
+        check_momentum(low)?;
+        check_momentum(high)?;
+        Ok(coefficient)
+    }
+
+    pub(super) fn at(&self, step: u64) -> f64 {
+        match self {
+            Self::Constant(momentum) => *momentum,
+            Self::Scheduled(schedule) => schedule.at(step),
+        }
+    }
+
+    fn bounds(&self) -> (f64, f64) {
+        match self {
+            Self::Constant(momentum) => (*momentum, *momentum),
+            Self::Scheduled(schedule) => schedule.bounds(),
+        }
+    }
+}

@@ -1,0 +1,234 @@
+//! Transforms of the gradient as a whole, before the method sees it.
+
+use burn::{
+    module::{Module, ModuleVisitor, Param},
+    optim::GradientsParams,
+    tensor::Tensor,
+};
+use kiln_tensor::params::{self, gradient_summary};
+
+use super::{ConfigError, StepError, require};
+
+/// What is done to a gradient, in the order in which it was asked for.
+///
+/// Part of [`FirstOrder`](super::FirstOrder), whose methods of the same names add to it.
+#[derive(Debug, Default)]
+pub(super) struct Transforms(Vec<Transform>);
+
+#[derive(Debug)]
+enum Transform {
+    ClipNorm(f64),
+    ClipValue(f64),
+    Accumulate { every: u64, sum: GradientsParams, count: u64 },
+    SkipNonFinite { at_most: u64, in_a_row: u64 },
+}
+
+/// What came of a gradient.
+pub(super) enum Transformed {
+    Ready(GradientsParams),
+    /// Kept, to be a part of a later step.
+    Pending,
+    /// Left out.
+    Skipped,
+}
+
+impl Transforms {
+    pub(super) fn clip_norm(&mut self, max: f64) -> Result<(), ConfigError> {
+        require(max > 0.0 && max.is_finite(), "clip_norm", "positive and finite", max)?;
+        self.0.push(Transform::ClipNorm(max));
+        Ok(())
+    }
+
+    pub(super) fn clip_value(&mut self, max: f64) -> Result<(), ConfigError> {
+        require(max > 0.0 && max.is_finite(), "clip_value", "positive and finite", max)?;
+        self.0.push(Transform::ClipValue(max));
+        Ok(())
+    }
+
+    pub(super) fn accumulate(&mut self, every: u64) -> Result<(), ConfigError> {
+        require(every >= 1, "accumulate", "at least 1 gradient", every as f64)?;
+        self.0.push(Transform::Accumulate { every, sum: GradientsParams::new(), count: 0 });
+        Ok(())
+    }
+
+    pub(super) fn skip_non_finite(&mut self, at_most: u64) -> Result<(), ConfigError> {
+        require(at_most >= 1, "skip_non_finite", "at least 1 gradient in a row", at_most as f64)?;
+        self.0.push(Transform::SkipNonFinite { at_most, in_a_row: 0 });
+        Ok(())
+    }
+
+    /// How many gradients make a step.
+    pub(super) fn gradients_per_step(&self) -> u64 {
+        self.0.iter().map(|t| if let Transform::Accumulate { every, .. } = t { *every } else { 1 }).product()
+    }
+
+    pub(super) fn skips(&self) -> bool {
+        self.0.iter().any(|t| matches!(t, Transform::SkipNonFinite { .. }))
+    }
+
+    /// Whether a part of a step is kept.
+    pub(super) fn is_pending(&self) -> bool {
+        self.0.iter().any(|t| matches!(t, Transform::Accumulate { count, .. } if *count > 0))
+    }
+
+    /// Sends `gradients` through all transforms. `norm`, if the caller has read it, is that of `gradients`.
+    pub(super) fn apply<M: Module>(
+        &mut self,
+        module: &M,
+        gradients: GradientsParams,
+        norm: Option<f64>,
+    ) -> Result<Transformed, StepError> {
+        self.apply_from(0, module, gradients, norm)
+    }
+
+    /// The mean of what is kept, if anything is, through the transforms that come after.
+    pub(super) fn flush<M: Module>(&mut self, module: &M) -> Result<Transformed, StepError> {
+        for i in 0..self.0.len() {
+            if let Transform::Accumulate { sum, count, .. } = &mut self.0[i]
+                && *count > 0
+            {
+                let mean = mean(module, std::mem::take(sum), std::mem::take(count));
+                return self.apply_from(i + 1, module, mean, None);
+            }
+        }
+        Ok(Transformed::Pending)
+    }
+
+    fn apply_from<M: Module>(
+        &mut self,
+        first: usize,
+        module: &M,
+        mut gradients: GradientsParams,
+        mut norm: Option<f64>,
+    ) -> Result<Transformed, StepError> {
+        for transform in &mut self.0[first..] {
+            match transform {
+                Transform::ClipNorm(max) => {
+                    gradients = clip_norm(module, gradients, *max, norm.take());
+                }
+                Transform::ClipValue(max) => {
+                    let max = *max;
+                    norm = None;
+                    gradients = map(module, gradients, Clamp(max));
+                }
+                Transform::Accumulate { every, sum, count } => {
+                    norm = None;
+                    add(module, sum, gradients);
+                    *count += 1;
+                    if *count < *every {
+                        return Ok(Transformed::Pending);
+                    }
+                    gradients = mean(module, std::mem::take(sum), std::mem::take(count));
+                }
+                Transform::SkipNonFinite { at_most, in_a_row } => {
+                    let value = norm.unwrap_or_else(|| read_norm(module, &gradients));
+                    // The norm can overflow where no entry does, and such a gradient is not at fault.
+                    let culprit =
+                        (!value.is_finite()).then(|| params::first_non_finite_gradient(module, &gradients)).flatten();
+                    let Some(parameter) = culprit else {
+                        *in_a_row = 0;
+                        continue;
+                    };
+                    *in_a_row += 1;
+                    if *in_a_row > *at_most {
+                        return Err(StepError::NonFinite { parameter, in_a_row: *in_a_row });
+                    }
+                    return Ok(Transformed::Skipped);
+                }
+            }
+        }
+        Ok(Transformed::Ready(gradients))
+    }
+}
+
+/// g·max/‖g‖ where ‖g‖ > max, with the norm over all parameters together (Pascanu, Mikolov and Bengio, 2013).
+fn clip_norm<M: Module>(module: &M, gradients: GradientsParams, max: f64, norm: Option<f64>) -> GradientsParams {
+    match norm {
+        Some(norm) if norm <= max => gradients,
+        // The squares overflowed and the entries did not: scaled by the largest of them, they do not either.
+        Some(norm) if norm.is_infinite() => {
+            let largest = gradient_summary(module, &gradients).max_abs.map_or(1.0, |m| m.into_scalar::<f64>());
+            let scaled = map(module, gradients, Scale(1.0 / largest));
+            let norm = read_norm(module, &scaled);
+            map(module, scaled, Scale(max / norm))
+        }
+        Some(norm) => map(module, gradients, Scale(max / norm)),
+        // Without waiting for the device: the factor stays there.
+        None => match gradient_summary(module, &gradients).squared_norm {
+            Some(squared) => map(module, gradients, ScaleBy((squared.sqrt().recip() * max).clamp_max(1.0))),
+            None => gradients,
+        },
+    }
+}
+
+fn read_norm<M: Module>(module: &M, gradients: &GradientsParams) -> f64 {
+    gradient_summary(module, gradients).squared_norm.map_or(0.0, |squared| squared.into_scalar::<f64>().sqrt())
+}
+
+fn mean<M: Module>(module: &M, sum: GradientsParams, count: u64) -> GradientsParams {
+    if count == 1 { sum } else { map(module, sum, Scale(1.0 / count as f64)) }
+}
+
+/// A function of one parameter's gradient, for any rank.
+trait Elementwise {
+    fn apply<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D>;
+}
+
+struct Clamp(f64);
+struct Scale(f64);
+struct ScaleBy(Tensor<1>);
+
+impl Elementwise for Clamp {
+    fn apply<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
+        gradient.clamp(-self.0, self.0)
+    }
+}
+
+impl Elementwise for Scale {
+    fn apply<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
+        gradient * self.0
+    }
+}
+
+impl Elementwise for ScaleBy {
+    fn apply<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
+        gradient * self.0.clone().reshape([1; D])
+    }
+}
+
+fn map<M: Module>(module: &M, gradients: GradientsParams, function: impl Elementwise) -> GradientsParams {
+    struct Mapper<F> {
+        from: GradientsParams,
+        to: GradientsParams,
+        function: F,
+    }
+    impl<F: Elementwise> ModuleVisitor for Mapper<F> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            if let Some(gradient) = self.from.remove::<D>(param.id) {
+                self.to.register(param.id, self.function.apply(gradient));
+            }
+        }
+    }
+    let mut mapper = Mapper { from: gradients, to: GradientsParams::new(), function };
+    module.visit(&mut mapper);
+    mapper.to
+}
+
+/// sum ← sum + gradients. A parameter that only one of them has keeps its gradient: the other's is zero.
+fn add<M: Module>(module: &M, sum: &mut GradientsParams, gradients: GradientsParams) {
+    struct Adder<'a> {
+        sum: &'a mut GradientsParams,
+        gradients: GradientsParams,
+    }
+    impl ModuleVisitor for Adder<'_> {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let Some(gradient) = self.gradients.remove::<D>(param.id) else { return };
+            let gradient = match self.sum.remove::<D>(param.id) {
+                Some(sum) => sum + gradient,
+                None => gradient,
+            };
+            self.sum.register(param.id, gradient);
+        }
+    }
+    module.visit(&mut Adder { sum, gradients });
+}
