@@ -196,11 +196,11 @@ pub(crate) struct MethodFlags {
     /// logistic nesterov]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) optimizer: Option<OptimizerName>,
-    /// Step size [default: 1e-3; for logistic from the data]
+    /// Step size [default: 1e-3, for small data 4e-3; for logistic from the data]
     #[arg(long, value_name = "LR", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
     /// Course of the step size, such as linear, cosine or inverse-time:kappa=1000; see `kiln schedules` [default:
-    /// constant]
+    /// constant; for a vae on small data, without --lr, linear over eight epochs]
     #[arg(long, value_name = "SCHEDULE")]
     pub(crate) schedule: Option<LrSchedule>,
     /// What the velocity keeps from step to step, in [0, 1) [default: 0.9; for logistic from the data]
@@ -216,7 +216,8 @@ pub(crate) struct MethodFlags {
     /// adamw 1e-4]
     #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
-    /// Examples a gradient [default: 128; see --help of the model]
+    /// Examples a gradient [default: 128, for less than 23000 images fewer, down to 4; for logistic with nesterov all of
+    /// them, else 32]
     #[arg(long, value_name = "N")]
     pub(crate) batch_size: Option<usize>,
     /// Course of the batch size, such as step:factor=2,every=500, with --batch-size as its base value [default: constant]

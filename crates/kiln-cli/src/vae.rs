@@ -58,7 +58,7 @@ impl Recipe {
 
     /// Small data gets small batches, the largest power of two from 4 to 128 that leaves at least 180 steps to an epoch:
     /// it would otherwise see too few steps to learn from in the usual number of epochs. The noise of so few examples is
-    /// made up for by particles and by steps that decay as Robbins and Monro's do.
+    /// made up for by particles, and by steps that decay to a hundredth over the first epochs.
     fn of(n: usize) -> Self {
         let batch_size = 1 << (n / 180).clamp(4, 128).ilog2();
         let lr = if batch_size < 128 { SMALL_DATA_LR } else { Self::LARGE.lr };
@@ -66,15 +66,16 @@ impl Recipe {
     }
 
     fn schedule(&self, n: usize) -> Option<ScheduleSpec> {
-        let kappa = SMALL_DATA_EPOCHS * n.div_ceil(self.batch_size);
+        let steps = SMALL_DATA_EPOCHS * n.div_ceil(self.batch_size);
         (self.batch_size < Self::LARGE.batch_size)
-            .then(|| format!("inverse-time:kappa={kappa}").parse().expect("it is a schedule"))
+            .then(|| format!("linear:steps={steps}").parse().expect("it is a schedule"))
     }
 }
 
-/// ε₀ and κ, in epochs, of ε₀/(1 + k/κ) on small data.
+/// ε₀ on small data, and the epochs over which it decays. Not tied to the length of the run: two halves of a run, one
+/// resumed after the other, take the steps of the whole.
 const SMALL_DATA_LR: f64 = 4e-3;
-const SMALL_DATA_EPOCHS: usize = 2;
+const SMALL_DATA_EPOCHS: usize = 8;
 
 /// `kiln train vae`.
 pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
@@ -312,5 +313,20 @@ impl Job {
     fn grid(&self, pixels: Vec<f64>, columns: usize) -> Vec<u8> {
         let images = self.train.images();
         picture::grid(&pixels, images.height(), images.width(), columns)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn small_data_gets_small_batches_with_many_particles_and_decaying_steps() {
+        let recipes = [0, 500, 1437, 3000, 23_040, 60_000].map(Recipe::of);
+        assert_eq!(recipes.each_ref().map(|r| r.batch_size), [4, 4, 4, 16, 128, 128]);
+        assert!(recipes.iter().all(|r| r.batch_size * r.particles == 128));
+        let schedule = |n| Recipe::of(n).schedule(n).map(|spec| spec.to_string());
+        assert_eq!(schedule(1438), Some("linear:last=0.01,steps=2880".into()));
+        assert_eq!(schedule(60_000), None);
     }
 }

@@ -43,7 +43,8 @@ fn a_vae_trained_with_the_defaults_leaves_a_whole_run() {
     let epochs: Vec<u64> = tests.iter().map(|line| line["epoch"].as_u64().unwrap()).collect();
     assert_eq!(epochs, [1, 2, 3, 4, 5]);
     let last = number(&result["test"]["elbo"]);
-    assert!(last > number(&tests[0]["elbo"]) && last > -27.0, "the ELBO is {last} at the end, {} at first", tests[0]);
+    // Within 2% of the plateau, which is −24.03 at 60 epochs.
+    assert!(last > number(&tests[0]["elbo"]) && last > -24.51, "the ELBO is {last} at the end, {} at first", tests[0]);
     assert_eq!(tests[4]["elbo"], result["test"]["elbo"]);
 
     // 8×8 images, six times enlarged, two pixels apart.
