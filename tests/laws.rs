@@ -99,7 +99,7 @@ fn weight_decay_moves_the_minimum_where_it_should() {
 /// Text, base value, total steps, the step from which nothing changes (if there is one), and the largest change of a step
 /// (if there is one).
 #[allow(clippy::type_complexity, reason = "it is a table")]
-const SCHEDULES: [(&str, f64, u64, Option<u64>, Option<f64>); 18] = [
+const SCHEDULES: [(&str, f64, u64, Option<u64>, Option<f64>); 19] = [
     ("constant", 0.1, 50, Some(0), Some(0.0)),
     ("constant", 1000.0, 50, Some(0), Some(0.0)),
     ("linear", 0.1, 50, Some(50), Some(0.002)),
@@ -117,6 +117,7 @@ const SCHEDULES: [(&str, f64, u64, Option<u64>, Option<f64>); 18] = [
     ("cosine-restarts:period=5,growth=3", 0.1, 200, None, Some(0.1)),
     ("one-cycle", 0.1, 50, Some(50), Some(0.011)),
     ("sutskever", 0.99, 20_000, Some(12_250), Some(0.26)),
+    ("nesterov", 0.9, 50, Some(27), Some(0.26)),
     ("cosine:warm-up=20,from=0.1", 0.1, 100, Some(100), Some(0.0046)),
 ];
 

@@ -6,7 +6,7 @@ use kiln::{
     data::DataError,
     optim::{ConfigError, ScheduleError},
     tensor::{DeviceError, weights::WeightsError},
-    train::{CheckpointError, TrainError},
+    train::{CheckpointError, LrFindError, TrainError},
 };
 
 /// How the program ends.
@@ -63,7 +63,15 @@ macro_rules! usage_from {
     )* };
 }
 
-usage_from!(DataError, ConfigError, ScheduleError, DeviceError, WeightsError, kiln::models::VaeConfigError);
+usage_from!(
+    LrFindError,
+    DataError,
+    ConfigError,
+    ScheduleError,
+    DeviceError,
+    WeightsError,
+    kiln::models::VaeConfigError
+);
 
 impl From<CheckpointError> for Failure {
     fn from(error: CheckpointError) -> Self {
@@ -78,7 +86,9 @@ impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
         match error {
             TrainError::Checkpoint(error) => error.into(),
-            TrainError::Data(_) | TrainError::Empty => Self::usage(error),
+            TrainError::Data(_) | TrainError::Empty | TrainError::LrFind(_) | TrainError::StepSize => {
+                Self::usage(error)
+            }
             _ => Self::internal(error),
         }
     }

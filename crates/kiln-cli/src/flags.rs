@@ -5,11 +5,14 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 use kiln::optim::ScheduleSpec;
 use serde::Serialize;
 
-use crate::method::{AverageName, LrSchedule, OptimizerName};
+use crate::{
+    method::{AverageName, LrSchedule, OptimizerName},
+    rates,
+};
 
 /// Maximum likelihood, variational inference and optimisation on Burn.
 #[derive(Debug, Parser)]
@@ -42,6 +45,11 @@ pub(crate) enum Command {
     Datasets(DatasetsFlags),
     /// List the schedules and their keys
     Schedules,
+    /// Find a step size: train with steps that grow, and look where the loss falls
+    #[command(subcommand)]
+    LrFind(LrFind),
+    /// Measure the convergence that the theory promises
+    Rates(RatesFlags),
 }
 
 #[derive(Debug, Subcommand)]
@@ -50,6 +58,50 @@ pub(crate) enum Train {
     Vae(Box<VaeFlags>),
     /// Logistic (two classes) or softmax regression, by maximum likelihood
     Logistic(Box<LogisticFlags>),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LrFind {
+    /// For a variational autoencoder
+    Vae(Box<LrFindVaeFlags>),
+    /// For logistic or softmax regression on minibatches
+    Logistic(Box<LrFindLogisticFlags>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LrFindVaeFlags {
+    #[command(flatten)]
+    pub(crate) sweep: SweepFlags,
+    #[command(flatten)]
+    pub(crate) config: VaeConfigFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LrFindLogisticFlags {
+    #[command(flatten)]
+    pub(crate) sweep: SweepFlags,
+    #[command(flatten)]
+    pub(crate) config: LogisticConfigFlags,
+}
+
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sweep")]
+pub(crate) struct SweepFlags {
+    /// First step size
+    #[arg(long, value_name = "LR", default_value_t = 1e-7)]
+    pub(crate) from: f64,
+    /// Last step size
+    #[arg(long, value_name = "LR", default_value_t = 10.0)]
+    pub(crate) to: f64,
+    /// Steps of the sweep, at least 10
+    #[arg(long, value_name = "N", default_value_t = 200)]
+    pub(crate) steps: u64,
+    /// What the smoothed loss keeps from step to step, in [0, 1)
+    #[arg(long, value_name = "BETA", default_value_t = 0.95)]
+    pub(crate) smoothing: f64,
+    /// Folder for lr-find.json and lr-find.png [default: none is written]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
 }
 
 #[derive(Args, Debug)]
@@ -385,6 +437,22 @@ pub(crate) struct DatasetsFlags {
     /// Folder to look in [default: $KILN_DATA_DIR, then the cache]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RatesFlags {
+    /// Experiments to run [default: all]
+    #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(rates::NAMES))]
+    pub(crate) only: Vec<String>,
+    /// Folder for rates.json, with the curves, and rates.png, their plot [default: none is written]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Fixes the noise of the gradients
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    /// CPU threads [default: all cores]
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
 }
 
 #[cfg(test)]

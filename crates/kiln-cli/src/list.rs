@@ -82,7 +82,7 @@ pub(crate) fn schedules(console: Console) -> Result<Exit> {
 }
 
 /// Name, keys with their defaults, value at step k for a base value of c, and a word on it.
-const SCHEDULES: [[&str; 4]; 13] = [
+const SCHEDULES: [[&str; 4]; 14] = [
     ["constant", "", "c", "the default"],
     ["linear", "last=0.01 steps", "c·((1 − k/τ) + last·k/τ), then c·last", "straight to a hundredth"],
     ["polynomial", "power=2 last=0.01 steps", "c·(last + (1 − last)(1 − k/τ)^power)", "linear with power=1"],
@@ -95,6 +95,7 @@ const SCHEDULES: [[&str; 4]; 13] = [
     ["cosine-restarts", "period growth=1 last=0", "the same in each period", "warm restarts (SGDR)"],
     ["one-cycle", "start=0.04 rise=0.3 last=4e-6 steps", "c·start up to c, down to c·last", "peak at rise·τ"],
     ["sutskever", "", "min(1 − 1/(2⌊k/250⌋ + 2), c)", "for --momentum-schedule"],
+    ["nesterov", "", "min(k/(k + 3), c)", "for --momentum-schedule"],
     [
         "plateau",
         "factor=0.1 patience=10 threshold=1e-4 cooldown=0 least=0",
@@ -109,7 +110,7 @@ Write NAME or NAME:key=value,key=value, as in cosine:last=0.1,warm-up=500. c is 
 Every schedule but plateau also takes warm-up=N steps, from=0.01 of c.";
 
 /// Columns as wide as their widest cell, two spaces apart.
-fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> String {
+pub(crate) fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> String {
     let rows: Vec<[String; N]> = std::iter::once(header.map(str::to_owned)).chain(rows).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
     let widths: [usize; N] = std::array::from_fn(width);

@@ -11,7 +11,7 @@ use kiln::{
     data::{Dataset, Encoder, Examples, Resident, Supervised, Table},
     dist::{ConditionalModel, Distribution},
     models::{LogisticRegression, SoftmaxRegression, curvature_bound},
-    train::{MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
+    train::{self, MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
 };
 use serde::Serialize;
 
@@ -23,7 +23,8 @@ use crate::{
     config::{Config, Dtype, LogisticSettings, layered, require},
     console::Console,
     failure::{Exit, Failure, Result},
-    flags::{LogisticFlags, MachineFlags, PredictFlags},
+    flags::{LogisticFlags, LrFindLogisticFlags, MachineFlags, PredictFlags},
+    lr_find::Search,
     machine::Machine,
     method::OptimizerName,
     record::{DataRecord, RunRecord, Summary, exit_of},
@@ -86,6 +87,26 @@ pub(crate) fn train(flags: LogisticFlags, console: Console) -> Result<Exit> {
     dir.write_config(&Config::Logistic(job.settings.clone()))?;
     dir.write_json(ENCODER, &job.encoder)?;
     with_model!(job.classes(), M => job.run::<M>(&dir, console, Start::Fresh(trainer, job.model())))
+}
+
+/// `kiln lr-find logistic`.
+pub(crate) fn lr_find(flags: LrFindLogisticFlags, console: Console) -> Result<Exit> {
+    let mut settings: LogisticSettings = layered("logistic", None, &flags.config)?;
+    // Full batches have their step size from the data: there is nothing to find.
+    settings.method.optimizer.get_or_insert(OptimizerName::Sgd);
+    check(&settings)?;
+    let search = Search::new(flags.sweep)?;
+    let machine = Machine::start(&settings.run, Dtype::F64)?;
+    let mut job = Job::new(settings, machine, None, console)?;
+    job.settle()?;
+    let LogisticSettings { method, model, run, .. } = &job.settings;
+    let config = search.config(method.batch_size.unwrap_or(1), run.seed);
+    let (optimizer, device) = (method.optimizer(config.steps)?, &job.machine.device);
+    let (objective, data) = (MaximumLikelihood::new().l2(model.l2), Resident::new(&job.train, device));
+    let range = with_model!(job.classes(), M => {
+        train::lr_find(&config, optimizer, job.model::<M>(), &objective, &data, device)?
+    });
+    search.report(&range, console)
 }
 
 /// `kiln resume` of a regression.

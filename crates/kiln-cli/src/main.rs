@@ -10,9 +10,12 @@ mod flags;
 mod interrupt;
 mod list;
 mod logistic;
+mod lr_find;
 mod machine;
 mod method;
 mod picture;
+mod plot;
+mod rates;
 mod record;
 mod rundir;
 mod session;
@@ -27,7 +30,7 @@ use crate::{
     config::Config,
     console::Console,
     failure::{Exit, Failure, Result},
-    flags::{Command, Flags, Train},
+    flags::{Command, Flags, LrFind, Train},
     rundir::RunDir,
 };
 
@@ -79,6 +82,9 @@ fn run(flags: Flags) -> Result<Exit> {
         Command::Devices => list::devices(console),
         Command::Datasets(flags) => list::datasets(flags, console),
         Command::Schedules => list::schedules(console),
+        Command::LrFind(LrFind::Vae(flags)) => vae::lr_find(*flags, console),
+        Command::LrFind(LrFind::Logistic(flags)) => logistic::lr_find(*flags, console),
+        Command::Rates(flags) => rates::rates(flags, console),
     }
 }
 

@@ -1,11 +1,8 @@
-//! Grids of images as PNG, and the curve of a loss as SVG.
+//! Grids of images as PNG.
 
-use std::{io::Cursor, path::Path};
+use std::io::Cursor;
 
 use image::{GrayImage, ImageFormat, Luma};
-use plotters::prelude::*;
-
-use crate::failure::{Failure, Result};
 
 /// Pixels between two images of a grid.
 const GAP: u32 = 2;
@@ -34,61 +31,6 @@ pub(crate) fn grid(pixels: &[f64], height: usize, width: usize, columns: usize) 
     png.into_inner()
 }
 
-/// A named curve of (epoch or step, value).
-pub(crate) type Curve<'a> = (&'a str, Vec<(f64, f64)>);
-
-/// Curves over `x_label`, as the text of an SVG file.
-pub(crate) fn curves(title: &str, x_label: &str, y_label: &str, curves: &[Curve<'_>]) -> Option<String> {
-    let points: Vec<(f64, f64)> = curves.iter().flat_map(|(_, points)| points.iter().copied()).collect();
-    let range = |values: &mut dyn Iterator<Item = f64>| {
-        let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(v), b.max(v)));
-        let margin = if high > low { 0.05 * (high - low) } else { 0.5 };
-        (low - margin)..(high + margin)
-    };
-    if points.is_empty() {
-        return None;
-    }
-    let (x, y) = (range(&mut points.iter().map(|p| p.0)), range(&mut points.iter().map(|p| p.1)));
-    let mut svg = String::new();
-    let draw = || -> std::result::Result<(), Box<dyn std::error::Error>> {
-        let area = SVGBackend::with_string(&mut svg, (800, 480)).into_drawing_area();
-        area.fill(&WHITE)?;
-        let mut chart = ChartBuilder::on(&area)
-            .caption(title, ("sans-serif", 20))
-            .margin(16)
-            .x_label_area_size(44)
-            .y_label_area_size(64)
-            .build_cartesian_2d(x, y)?;
-        chart.configure_mesh().x_desc(x_label).y_desc(y_label).light_line_style(WHITE).draw()?;
-        for ((name, points), colour) in curves.iter().zip([RGBColor(31, 119, 180), RGBColor(214, 39, 40)]) {
-            let line = chart.draw_series(LineSeries::new(points.iter().copied(), colour.stroke_width(2)))?;
-            line.label(*name).legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
-        }
-        chart
-            .configure_series_labels()
-            .position(SeriesLabelPosition::UpperRight)
-            .background_style(WHITE)
-            .border_style(RGBColor(200, 200, 200))
-            .draw()?;
-        area.present()?;
-        Ok(())
-    };
-    draw().expect("drawing to memory does not fail");
-    Some(svg)
-}
-
-/// The epochs' averages in `metrics.jsonl`: the curve of `train-epoch`, and that of `test`.
-pub(crate) fn loss_curves(metrics: &Path) -> Result<[Curve<'static>; 2]> {
-    let text = std::fs::read_to_string(metrics)
-        .map_err(|e| Failure::usage(format!("cannot read {}: {e}", metrics.display())))?;
-    let records: Vec<serde_json::Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let of = |split: &str| {
-        let records = records.iter().filter(|r| r["split"] == split);
-        records.filter_map(|r| Some((r["epoch"].as_f64()?, r["loss"].as_f64()?))).collect()
-    };
-    Ok([("train", of("train-epoch")), ("test", of("test"))])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,11 +43,5 @@ mod tests {
         assert_eq!(image.dimensions(), (2 * (48 + GAP) + GAP, 24 + 2 * GAP));
         let at = |x, y| image.get_pixel(x, y).0[0];
         assert_eq!([at(0, 0), at(GAP, GAP), at(GAP + 24, GAP), at(52, GAP), at(52 + 24, GAP)], [64, 0, 255, 128, 255]);
-    }
-
-    #[test]
-    fn a_curve_of_one_point_or_none_is_no_trouble() {
-        assert!(curves("t", "x", "y", &[("a", vec![(1.0, 2.0)]), ("b", vec![])]).unwrap().contains("<svg"));
-        assert!(curves("t", "x", "y", &[("a", vec![])]).is_none());
     }
 }

@@ -1,13 +1,13 @@
 //! Training and using a VAE.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use kiln::{
     data::{Binarized, Dataset, HoldOut, Locate, load_images},
     models::{Vae, VaeConfig},
     optim::ScheduleSpec,
     tensor::Stream,
-    train::{Elbo, Metrics, Status, TrainConfig, Trainer, evaluate},
+    train::{self, Elbo, Metrics, Status, TrainConfig, Trainer, evaluate},
 };
 use serde::Serialize;
 
@@ -15,10 +15,12 @@ use crate::{
     config::{Config, Dtype, VaeSettings, require},
     console::{self, Console},
     failure::{Exit, Failure, Result},
-    flags::{MachineFlags, ReconstructFlags, SampleFlags, VaeFlags},
+    flags::{LrFindVaeFlags, MachineFlags, ReconstructFlags, SampleFlags, VaeFlags},
+    lr_find::Search,
     machine::Machine,
     method::LrSchedule,
     picture,
+    plot::{self, Axis, Curve, Legend, Panel},
     record::{DataRecord, RunRecord, Summary, exit_of},
     rundir::{RunDir, write_whole},
     session::{self, Start},
@@ -91,6 +93,21 @@ pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
     dir.create()?;
     dir.write_config(&Config::Vae(job.settings.clone()))?;
     job.run(&dir, console, Start::Fresh(trainer, model))
+}
+
+/// `kiln lr-find vae`.
+pub(crate) fn lr_find(flags: LrFindVaeFlags, console: Console) -> Result<Exit> {
+    let settings = crate::config::layered("vae", None, &flags.config)?;
+    check(&settings)?;
+    let search = Search::new(flags.sweep)?;
+    let machine = Machine::start(&settings.run, Dtype::F32)?;
+    let mut job = Job::new(settings, machine, console)?;
+    job.settle()?;
+    let VaeSettings { method, run, .. } = &job.settings;
+    let config = search.config(method.batch_size.unwrap_or(1), run.seed);
+    let (optimizer, model) = (method.optimizer(config.steps)?, job.model()?);
+    let range = train::lr_find(&config, optimizer, model, &job.objective(), &job.train, &job.machine.device)?;
+    search.report(&range, console)
 }
 
 /// `kiln resume` of a VAE.
@@ -255,8 +272,7 @@ impl Job {
             dir.write_model(&outcome.model)?;
             dir.write("samples.png", &self.samples(&outcome.model, 64, self.settings.run.seed))?;
             dir.write("reconstructions.png", &self.reconstructions(&outcome.model, 16))?;
-            let curves = picture::loss_curves(&dir.file("metrics.jsonl"))?;
-            if let Some(svg) = picture::curves("−ELBO", "epoch", "nats an example", &curves) {
+            if let Some(svg) = plot::svg(&[loss_panel(&dir.file("metrics.jsonl"))?]) {
                 dir.write("loss.svg", svg.as_bytes())?;
             }
         }
@@ -314,6 +330,25 @@ impl Job {
         let images = self.train.images();
         picture::grid(&pixels, images.height(), images.width(), columns)
     }
+}
+
+/// The epochs' averages in `metrics.jsonl`: the curve of `train-epoch`, and that of `test`.
+fn loss_panel(metrics: &Path) -> Result<Panel> {
+    let text = std::fs::read_to_string(metrics)
+        .map_err(|e| Failure::usage(format!("cannot read {}: {e}", metrics.display())))?;
+    let records: Vec<serde_json::Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let curve = |name: &str, split: &str| {
+        let records = records.iter().filter(|r| r["split"] == split);
+        let points = records.filter_map(|r| Some((r["epoch"].as_f64()?, r["loss"].as_f64()?))).collect();
+        Curve { name: name.to_owned(), points }
+    };
+    Ok(Panel {
+        title: "−ELBO".into(),
+        x: Axis::linear("epoch"),
+        y: Axis::linear("nats an example"),
+        curves: vec![curve("train", "train-epoch"), curve("test", "test")],
+        legend: Legend::UpperRight,
+    })
 }
 
 #[cfg(test)]

@@ -4,11 +4,13 @@
 //!   [`Optimizer`](burn::optim::Optimizer)s, averages of their iterates, transforms of the whole gradient.
 //! - [`schedule`]: step size, momentum or batch size as a plain function of the step.
 //! - [`plateau`]: the step size as a loss decides.
+//! - [`rate`]: rates of convergence, measured from a curve of errors.
 //!
 //! Adam and AdamW are Burn's own, re-exported as [`adam`].
 
 pub mod first_order;
 pub mod plateau;
+pub mod rate;
 pub mod schedule;
 
 pub use first_order::{

@@ -17,6 +17,7 @@
 //! | [`cosine_restarts`](Schedule::cosine_restarts) | the same in each period | no horizon; periods go on |
 //! | [`one_cycle`](Schedule::one_cycle) | up to the peak, then down | its last value |
 //! | [`sutskever`](Schedule::sutskever) | min(1 − 2^(−1 − log₂(⌊k/250⌋ + 1)), c_max) | c_max |
+//! | [`nesterov`](Schedule::nesterov) | min(k/(k + 3), c_max) | c_max |
 //! | [`warm_up`](Schedule::warm_up), [`join`](Schedule::join), [`scaled`](Schedule::scaled) | of other schedules | theirs |
 
 mod burn_scheduler;

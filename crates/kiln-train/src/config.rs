@@ -59,7 +59,7 @@ impl TrainConfig {
     pub fn steps(&self, n: usize, gradients_per_step: u64) -> u64 {
         if self.batch_schedule.is_none() {
             let gradients = n.div_ceil(self.batch_size_at(0, n).max(1)) as u64;
-            return self.epochs * gradients.div_ceil(gradients_per_step.max(1));
+            return self.epochs.saturating_mul(gradients.div_ceil(gradients_per_step.max(1)));
         }
         let mut step = 0;
         for _ in 0..self.epochs {

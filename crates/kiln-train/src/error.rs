@@ -3,7 +3,7 @@
 use kiln_data::DataError;
 use kiln_optim::{ConfigError, StepError};
 
-use crate::checkpoint::CheckpointError;
+use crate::{checkpoint::CheckpointError, lr_find::LrFindError};
 
 /// Why training could not start or go on. A loss that is not finite is not among these: it is a
 /// [`Status`](crate::Status).
@@ -19,6 +19,9 @@ pub enum TrainError {
     /// The schedule of the step size is zero throughout.
     #[error("the learning rate is 0 at every step: give a schedule with a positive value")]
     StepSize,
+    /// A learning-rate range test with a number out of its range.
+    #[error(transparent)]
+    LrFind(#[from] LrFindError),
     /// A plateau controller with a number out of its range.
     #[error(transparent)]
     Config(#[from] ConfigError),

@@ -3,6 +3,7 @@
 //! - [`objective`]: maximum likelihood (with an ℓ2 penalty: MAP) and the ELBO, in nats an example.
 //! - [`config`]: how long, and in what steps.
 //! - [`trainer`]: the minibatch loop, over any Burn module, any objective, any dataset.
+//! - [`lr_find()`](lr_find::lr_find): the learning-rate range test.
 //! - [`checkpoint`]: everything that a run needs to go on, written atomically.
 //! - [`observer`]: what watches a run; [`MetricsLog`] writes `metrics.jsonl`.
 //! - [`evaluate()`](evaluate::evaluate): an objective averaged over a dataset.
@@ -13,6 +14,7 @@ pub mod checkpoint;
 pub mod config;
 pub mod error;
 pub mod evaluate;
+pub mod lr_find;
 pub mod metrics;
 pub mod objective;
 pub mod observer;
@@ -24,6 +26,7 @@ pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
 pub use config::TrainConfig;
 pub use error::TrainError;
 pub use evaluate::{evaluate, full_gradient};
+pub use lr_find::{LrFindConfig, LrFindError, LrPoint, LrRange, lr_find};
 pub use metrics::Metrics;
 pub use objective::{Elbo, Loss, MaximumLikelihood, Objective};
 pub use observer::{EpochReport, MetricsLog, Observer, StepReport};

@@ -11,7 +11,19 @@ fn every_command_explains_itself_and_its_defaults() {
         let done = place.ok(&format!("{command} --help"));
         assert!(done.stdout.contains("Usage: kiln") && done.stderr.is_empty(), "{command}: {done:?}");
     }
-    for command in ["train vae", "train logistic", "eval", "predict", "sample", "reconstruct", "resume", "datasets"] {
+    for command in [
+        "train vae",
+        "train logistic",
+        "lr-find vae",
+        "lr-find logistic",
+        "rates",
+        "eval",
+        "predict",
+        "sample",
+        "reconstruct",
+        "resume",
+        "datasets",
+    ] {
         let done = place.ok(&format!("{command} --help"));
         assert!(done.stdout.contains(&format!("Usage: kiln {command}")) && done.stderr.is_empty(), "{done:?}");
         assert!(done.stdout.contains("[default: "), "{command} does not say what holds without its flags");

@@ -7,6 +7,7 @@ mod common;
 mod bad_input;
 mod checkpoints;
 mod help;
+mod laboratory;
 mod logistic;
 mod method;
 mod predict;

@@ -21,6 +21,7 @@ pub(super) enum Curve {
     CosineRestarts { initial: f64, last: f64, period: u64, growth: u64 },
     OneCycle { start: f64, peak: f64, last: f64, rise: u64, horizon: u64 },
     Sutskever { max: f64 },
+    Nesterov { max: f64 },
     WarmUp { steps: u64, start: f64, then: Box<Schedule> },
     Join { pieces: Vec<Piece>, last: Box<Schedule> },
     Scaled { factor: f64, schedule: Box<Schedule> },
@@ -80,6 +81,7 @@ impl Curve {
                 require(*rise < *horizon, "rise", "shorter than the horizon", *rise as f64)
             }
             Self::Sutskever { max } => require((0.5..1.0).contains(max), "maximum", "in [1/2, 1)", *max),
+            Self::Nesterov { max } => require(*max > 0.0 && *max < 1.0, "maximum", "in (0, 1)", *max),
             Self::WarmUp { start, .. } => {
                 require((0.0..=1.0).contains(start), "warm-up's start", "a fraction in [0, 1]", *start)
             }
@@ -119,6 +121,7 @@ impl Curve {
             }
             // 2^(−1 − log₂ m) = 1/(2m).
             Self::Sutskever { max } => (1.0 - 0.5 / ((k / 250) as f64 + 1.0)).min(*max),
+            Self::Nesterov { max } => (k as f64 / (k as f64 + 3.0)).min(*max),
             Self::WarmUp { steps, start, then } => {
                 if k >= *steps {
                     return then.at(k - steps);
@@ -163,6 +166,7 @@ impl Curve {
                 (low.min(*last), high.max(*last))
             }
             Self::Sutskever { max } => (0.5, *max),
+            Self::Nesterov { max } => (0.0, *max),
             Self::WarmUp { steps, start, then } => {
                 let (low, high) = then.bounds();
                 let first = if *steps == 0 { then.at(0) } else { then.at(0) * start };

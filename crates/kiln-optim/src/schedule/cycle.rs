@@ -1,4 +1,4 @@
-//! Schedules along cosines, and Sutskever's schedule of the momentum.
+//! Schedules along cosines, and schedules of the momentum.
 
 use super::{Schedule, ScheduleError, curve::Curve};
 
@@ -41,5 +41,15 @@ impl Schedule {
     /// When `max` is outside [½, 1).
     pub fn sutskever(max: f64) -> Result<Self, ScheduleError> {
         Curve::Sutskever { max }.try_into()
+    }
+
+    /// min(k/(k + 3), c_max): 0, ¼, ⅖, … towards 1, where `max` in (0, 1) stops it. The momentum with which Nesterov's
+    /// method has an error of O(1/k²) on every smooth convex function, strongly convex or not
+    /// (Nesterov, 1983; in this form Su, Boyd and Candès, 2016, eq. 2, whose k is one more).
+    ///
+    /// # Errors
+    /// When `max` is outside (0, 1). The largest float below 1 leaves it without a bound in practice.
+    pub fn nesterov(max: f64) -> Result<Self, ScheduleError> {
+        Curve::Nesterov { max }.try_into()
     }
 }

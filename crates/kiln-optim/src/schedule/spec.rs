@@ -21,10 +21,10 @@ use crate::ConfigError;
 /// | `cosine` | `last=0`, `steps` |
 /// | `cosine-restarts` | `period`, `growth=1`, `last=0` |
 /// | `one-cycle` | `start=0.04`, `rise=0.3`, `last=4e-6`, `steps` |
-/// | `sutskever` | |
+/// | `sutskever`, `nesterov` | |
 ///
 /// `last`, `start` are fractions of the base value; `steps` is the horizon, all steps of the run unless given; `rise` is a
-/// fraction of the horizon. The base value is the first one, for `one-cycle` the peak and for `sutskever` the maximum.
+/// fraction of the horizon. The base value is the first one, for `one-cycle` the peak and for `sutskever` and `nesterov` the maximum.
 /// Every name also takes `warm-up=N` steps and `from=0.01`, the fraction where the warm-up begins.
 ///
 /// ```
@@ -59,10 +59,11 @@ enum Course {
     CosineRestarts { period: u64, growth: u64, last: f64 },
     OneCycle { start: f64, rise: f64, last: f64, steps: Option<u64> },
     Sutskever,
+    Nesterov,
 }
 
 /// The names of [`ScheduleSpec`].
-const NAMES: [&str; 12] = [
+const NAMES: [&str; 13] = [
     "constant",
     "linear",
     "polynomial",
@@ -75,6 +76,7 @@ const NAMES: [&str; 12] = [
     "cosine-restarts",
     "one-cycle",
     "sutskever",
+    "nesterov",
 ];
 
 /// Text of the form `NAME:key=value,…` that means nothing.
@@ -160,6 +162,7 @@ impl ScheduleSpec {
                 Schedule::one_cycle(base * start, base, base * last, (rise * horizon as f64) as u64, horizon)
             }
             Course::Sutskever => Schedule::sutskever(base),
+            Course::Nesterov => Schedule::nesterov(base),
         }?;
         if self.warm_up == 0 { Ok(schedule) } else { schedule.warm_up(self.warm_up, self.from) }
     }
@@ -233,13 +236,15 @@ impl FromStr for ScheduleSpec {
                 steps: options.maybe_count("steps")?,
             },
             "sutskever" => Course::Sutskever,
+            "nesterov" => Course::Nesterov,
             other => return Err(unknown(other, &NAMES)),
         };
         let (warm_up, from) = (options.maybe_count("warm-up")?.unwrap_or(0), options.number("from", DEFAULT_FROM)?);
         options.finish(name)?;
         let spec = Self { course, warm_up, from };
         // Ranges do not depend on the base value or on the length of the run.
-        spec.build(if spec.course == Course::Sutskever { 0.9 } else { 1.0 }, 1_000_000)?;
+        let base = if matches!(spec.course, Course::Sutskever | Course::Nesterov) { 0.9 } else { 1.0 };
+        spec.build(base, 1_000_000)?;
         Ok(spec)
     }
 }
@@ -299,6 +304,7 @@ impl fmt::Display for ScheduleSpec {
                 "one-cycle"
             }
             Course::Sutskever => "sutskever",
+            Course::Nesterov => "nesterov",
         };
         options.extend(open.map(|steps| format!("steps={steps}")));
         if self.warm_up > 0 {
