@@ -6,7 +6,7 @@ use burn::{
     optim::{Optimizer, RecordState, StateSink, StateSource, join_path},
     tensor::{Device, Tensor},
 };
-
+use kiln_tensor::pass::{Pass, Real, pass};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Method, require, state};
@@ -159,7 +159,10 @@ impl<O: Method> Optimizer for Averaged<O> {
         let (tensor, inner) = self.method.step(lr, tensor, grad, inner);
         let iterate = inner.as_ref().map_or_else(|| tensor.clone(), |s| O::iterate(tensor.clone(), s));
         let average = match average {
-            Some(average) => average.clone() + (iterate - average) * self.average.weight(iterates),
+            Some(average) => {
+                let [average] = pass(&Towards { weight: self.average.weight(iterates) }, [average], iterate);
+                average
+            }
             None => iterate,
         };
         (tensor, Some(AveragedState { inner, average, iterates }))
@@ -171,6 +174,22 @@ impl<O: Method> Optimizer for Averaged<O> {
             average: state.average.to_device(device),
             ..state
         }
+    }
+}
+
+/// θ̄ ← θ̄ + w(θ − θ̄).
+struct Towards {
+    weight: f64,
+}
+
+impl Pass<1> for Towards {
+    #[inline(always)]
+    fn element<E: Real>(&self, [average]: [E; 1], iterate: E) -> [E; 1] {
+        [average + (iterate - average) * E::of(self.weight)]
+    }
+
+    fn tensors<const D: usize>(&self, [average]: [Tensor<D>; 1], iterate: Tensor<D>) -> [Tensor<D>; 1] {
+        [average.clone() + (iterate - average) * self.weight]
     }
 }
 

@@ -5,6 +5,7 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource},
     tensor::{Device, Tensor},
 };
+use kiln_tensor::pass::{Pass, Real, pass};
 
 use super::{ConfigError, Method, coefficient::Coefficient, state};
 use crate::Schedule;
@@ -69,9 +70,10 @@ impl Optimizer for Momentum {
         grad: Tensor<D>,
         state: Option<Velocity<D>>,
     ) -> (Tensor<D>, Option<Velocity<D>>) {
-        let (velocity, steps) = state.map_or((None, 0), |s| (Some(s.velocity), s.steps));
-        let velocity = next_velocity(self.momentum.at(steps), lr, grad, velocity);
-        (tensor + velocity.clone(), Some(Velocity { velocity, steps: steps + 1 }))
+        let Velocity { velocity, steps } = state.unwrap_or_else(|| Velocity::none(&tensor));
+        let update = HeavyBall { momentum: self.momentum.at(steps), lr };
+        let [tensor, velocity] = pass(&update, [tensor, velocity], grad);
+        (tensor, Some(Velocity { velocity, steps: steps + 1 }))
     }
 
     fn to_device<const D: usize>(state: Velocity<D>, device: &Device) -> Velocity<D> {
@@ -87,16 +89,29 @@ impl Method for Momentum {
     }
 }
 
-/// αv − εg, where no velocity yet means v = 0.
-pub(super) fn next_velocity<const D: usize>(
+/// v ← αv − εg, θ ← θ + v.
+struct HeavyBall {
     momentum: f64,
     lr: f64,
-    grad: Tensor<D>,
-    velocity: Option<Tensor<D>>,
-) -> Tensor<D> {
-    match velocity {
-        Some(velocity) => velocity * momentum - grad * lr,
-        None => grad * -lr,
+}
+
+impl Pass<2> for HeavyBall {
+    #[inline(always)]
+    fn element<E: Real>(&self, [theta, velocity]: [E; 2], gradient: E) -> [E; 2] {
+        let velocity = velocity * E::of(self.momentum) - gradient * E::of(self.lr);
+        [theta + velocity, velocity]
+    }
+
+    fn tensors<const D: usize>(&self, [theta, velocity]: [Tensor<D>; 2], gradient: Tensor<D>) -> [Tensor<D>; 2] {
+        let velocity = velocity * self.momentum - gradient * self.lr;
+        [theta + velocity.clone(), velocity]
+    }
+}
+
+impl<const D: usize> Velocity<D> {
+    /// v = 0, before the first step.
+    pub(super) fn none(parameter: &Tensor<D>) -> Self {
+        Self { velocity: parameter.zeros_like(), steps: 0 }
     }
 }
 

@@ -5,8 +5,9 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource},
     tensor::{Device, Tensor},
 };
+use kiln_tensor::pass::{Pass, Real, pass};
 
-use super::{ConfigError, Method, coefficient::Coefficient, momentum::next_velocity, state};
+use super::{ConfigError, Method, coefficient::Coefficient, state};
 use crate::Schedule;
 
 /// Settings of [`Nesterov`].
@@ -109,19 +110,38 @@ impl Optimizer for Nesterov {
         state: Option<LookAhead<D>>,
     ) -> (Tensor<D>, Option<LookAhead<D>>) {
         // Before the first step v = 0, and the look-ahead point is θ itself.
-        let (iterate, velocity, steps) = match state {
-            Some(state) => (state.iterate, Some(state.velocity), state.steps),
-            None => (tensor, None, 0),
-        };
-        let velocity = next_velocity(self.momentum.at(steps), lr, grad, velocity);
-        let iterate = iterate + velocity.clone();
-        // The next step's α, since its gradient will be taken there.
-        let ahead = iterate.clone() + velocity.clone() * self.momentum.at(steps + 1);
+        let LookAhead { iterate, velocity, steps } =
+            state.unwrap_or_else(|| LookAhead { iterate: tensor.clone(), velocity: tensor.zeros_like(), steps: 0 });
+        // The next step's gradient will be taken ahead by the next step's α.
+        let update = Accelerated { momentum: self.momentum.at(steps), ahead: self.momentum.at(steps + 1), lr };
+        let [ahead, iterate, velocity] = pass(&update, [tensor, iterate, velocity], grad);
         (ahead, Some(LookAhead { iterate, velocity, steps: steps + 1 }))
     }
 
     fn to_device<const D: usize>(state: LookAhead<D>, device: &Device) -> LookAhead<D> {
         LookAhead { iterate: state.iterate.to_device(device), velocity: state.velocity.to_device(device), ..state }
+    }
+}
+
+/// v ← αv − εg, θ ← θ + v, and θ + α′v in place of the point of which g is the gradient.
+struct Accelerated {
+    momentum: f64,
+    ahead: f64,
+    lr: f64,
+}
+
+impl Pass<3> for Accelerated {
+    #[inline(always)]
+    fn element<E: Real>(&self, [_, iterate, velocity]: [E; 3], gradient: E) -> [E; 3] {
+        let velocity = velocity * E::of(self.momentum) - gradient * E::of(self.lr);
+        let iterate = iterate + velocity;
+        [iterate + velocity * E::of(self.ahead), iterate, velocity]
+    }
+
+    fn tensors<const D: usize>(&self, [_, iterate, velocity]: [Tensor<D>; 3], gradient: Tensor<D>) -> [Tensor<D>; 3] {
+        let velocity = velocity * self.momentum - gradient * self.lr;
+        let iterate = iterate + velocity.clone();
+        [iterate.clone() + velocity.clone() * self.ahead, iterate, velocity]
     }
 }
 

@@ -4,6 +4,7 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer},
     tensor::{Device, Tensor},
 };
+use kiln_tensor::pass::{Pass, Real, pass};
 
 use super::Method;
 
@@ -37,10 +38,27 @@ impl Optimizer for Sgd {
         grad: Tensor<D>,
         _state: Option<()>,
     ) -> (Tensor<D>, Option<()>) {
-        (tensor - grad * lr, None)
+        let [tensor] = pass(&Descent { lr }, [tensor], grad);
+        (tensor, None)
     }
 
     fn to_device<const D: usize>(_state: (), _device: &Device) {}
+}
+
+/// θ ← θ − εg.
+pub(super) struct Descent {
+    pub(super) lr: f64,
+}
+
+impl Pass<1> for Descent {
+    #[inline(always)]
+    fn element<E: Real>(&self, [theta]: [E; 1], gradient: E) -> [E; 1] {
+        [theta - gradient * E::of(self.lr)]
+    }
+
+    fn tensors<const D: usize>(&self, [theta]: [Tensor<D>; 1], gradient: Tensor<D>) -> [Tensor<D>; 1] {
+        [theta - gradient * self.lr]
+    }
 }
 
 impl Method for Sgd {

@@ -5,8 +5,9 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer},
     tensor::{Device, Tensor},
 };
+use kiln_tensor::pass::{Pass, Real, pass};
 
-use super::{ConfigError, Method, Velocity, check_momentum, require};
+use super::{ConfigError, Method, Velocity, check_momentum, require, sgd::Descent};
 
 /// How weights are drawn towards zero.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -96,18 +97,45 @@ impl Optimizer for TorchSgd {
         let grad = if decays(WeightDecay::Coupled) { grad + tensor.clone() * weight_decay } else { grad };
         let tensor = if decays(WeightDecay::Decoupled) { tensor * (1.0 - lr * weight_decay) } else { tensor };
         if momentum <= 0.0 {
-            return (tensor - grad * lr, None);
+            let [tensor] = pass(&Descent { lr }, [tensor], grad);
+            return (tensor, None);
         }
-        let (velocity, steps) = match state {
-            Some(Velocity { velocity, steps }) => (velocity * momentum + grad.clone() * (1.0 - dampening), steps),
-            None => (grad.clone(), 0),
+        // The first velocity is the first gradient, whatever the dampening is.
+        let (state, kept) = match state {
+            Some(state) => (state, 1.0 - dampening),
+            None => (Velocity::none(&tensor), 1.0),
         };
-        let direction = if nesterov { grad + velocity.clone() * momentum } else { velocity.clone() };
-        (tensor - direction * lr, Some(Velocity { velocity, steps: steps + 1 }))
+        let update = TorchMomentum { momentum, kept, nesterov, lr };
+        let [tensor, velocity] = pass(&update, [tensor, state.velocity], grad);
+        (tensor, Some(Velocity { velocity, steps: state.steps + 1 }))
     }
 
     fn to_device<const D: usize>(state: Velocity<D>, device: &Device) -> Velocity<D> {
         super::Momentum::to_device(state, device)
+    }
+}
+
+/// u ← μu + (1 − d)g, and θ ← θ − εu or θ ← θ − ε(g + μu).
+struct TorchMomentum {
+    momentum: f64,
+    /// 1 − d.
+    kept: f64,
+    nesterov: bool,
+    lr: f64,
+}
+
+impl Pass<2> for TorchMomentum {
+    #[inline(always)]
+    fn element<E: Real>(&self, [theta, velocity]: [E; 2], gradient: E) -> [E; 2] {
+        let velocity = velocity * E::of(self.momentum) + gradient * E::of(self.kept);
+        let direction = if self.nesterov { gradient + velocity * E::of(self.momentum) } else { velocity };
+        [theta - direction * E::of(self.lr), velocity]
+    }
+
+    fn tensors<const D: usize>(&self, [theta, velocity]: [Tensor<D>; 2], gradient: Tensor<D>) -> [Tensor<D>; 2] {
+        let velocity = velocity * self.momentum + gradient.clone() * self.kept;
+        let direction = if self.nesterov { gradient + velocity.clone() * self.momentum } else { velocity.clone() };
+        [theta - direction * self.lr, velocity]
     }
 }
 
