@@ -1,7 +1,11 @@
 //! The optimisers' iterates against an independent float64 implementation (`reference/trajectories.json`).
 
 use kiln::{
-    burn::{module::Param, optim::GradientsParams},
+    burn::{
+        module::Param,
+        optim::{GradientsParams, ModuleOptimizer},
+        tensor::{DType, TensorData},
+    },
     optim::Schedule,
     prelude::*,
 };
@@ -19,9 +23,10 @@ impl Point {
     }
 }
 
-/// The two functions of `make_reference.py`.
+/// The two functions of `make_reference.py`, in the float type of `x`.
 fn function(name: &str, x: Tensor<1>) -> Tensor<1> {
-    let n = x.dims()[0];
+    let (n, dtype) = (x.dims()[0], x.dtype());
+    let tensor = |values: &[f64], shape, device: &Device| tensor::<1>(values, shape, device).cast(dtype);
     match name {
         "rosenbrock" => {
             let (head, tail) = (x.clone().narrow(0, 0, n - 1), x.narrow(0, 1, n - 1));
@@ -48,6 +53,23 @@ fn method(row: &Value) -> FirstOrder {
 fn gradients(row: &Value, model: &Point) -> GradientsParams {
     let loss = function(row["function"].as_str().unwrap(), model.x.val());
     GradientsParams::from_grads(loss.backward(), model)
+}
+
+/// PyTorch's SGD with the options of a row.
+fn torch(row: &Value) -> TorchSgdConfig {
+    let options = &row["options"];
+    let number = |key: &str| options.get(key).map_or(0.0, |v| v.as_f64().unwrap());
+    TorchSgdConfig::new()
+        .with_momentum(number("momentum"))
+        .with_dampening(number("dampening"))
+        .with_weight_decay(number("weight_decay"))
+        .with_nesterov(options.get("nesterov").is_some_and(|v| v.as_bool().unwrap()))
+}
+
+fn pytorch_rows(json: &Value) -> Vec<&Value> {
+    let rows: Vec<&Value> = json.as_array().unwrap().iter().filter(|row| row["form"] == "pytorch").collect();
+    assert_eq!(rows.len(), 30, "two functions × three schedules × five settings");
+    rows
 }
 
 fn classical_rows(json: &Value) -> Vec<&Value> {
@@ -81,6 +103,51 @@ fn every_iterate_of_sgd_momentum_and_nesterov_matches() {
             1e-10,
             &format!("{what}, step 60"),
         );
+    }
+}
+
+#[test]
+fn every_iterate_of_pytorch_s_sgd_matches() {
+    let json = reference("trajectories");
+    for row in pytorch_rows(&json) {
+        let what = format!("{} {} {}", row["function"], row["options"], row["schedule"]);
+        let (mut model, mut optimizer) =
+            (Point::new(&numbers(&row["x0"])), FirstOrder::from(torch(row).build().unwrap()));
+        for (k, lr) in numbers(&row["lrs"]).into_iter().enumerate() {
+            let gradients = gradients(row, &model);
+            model = optimizer.step(lr, model, gradients).unwrap();
+            let expected = numbers(&row["params"][k + 1]);
+            assert_close(&values(model.x.val()), &expected, 1e-10, 1e-10, &format!("{what}, step {}", k + 1));
+        }
+    }
+}
+
+/// Burn's own `ModuleOptimizer`, in single precision. Sixty steps of some ten roundings of 6e-8 each stay well below 1e-4.
+#[test]
+fn in_f32_the_same_paths_are_taken_through_burn_s_module_optimizer() {
+    let json = reference("trajectories");
+    let momentum = |row: &Value| row["momentum"].as_f64().unwrap();
+    for row in classical_rows(&json).into_iter().chain(pytorch_rows(&json)) {
+        let optimizer: ModuleOptimizer = match (row["form"].as_str().unwrap(), row["kind"].as_str().unwrap()) {
+            ("pytorch", _) => torch(row).init().unwrap(),
+            (_, "sgd") => Sgd.init(),
+            (_, "momentum") => MomentumConfig::new().with_momentum(momentum(row)).init().unwrap(),
+            (_, _) => NesterovConfig::new().with_momentum(momentum(row)).init().unwrap(),
+        };
+        // The module of the look-ahead form is ahead of the iterate by α(θ_k − θ_{k−1}).
+        let ahead = if row["kind"] == "nesterov" { momentum(row) } else { 0.0 };
+        let x0 = TensorData::new(numbers(&row["x0"]), [row["x0"].as_array().unwrap().len()]);
+        let x0 = Tensor::<1>::from_data(x0, (&f64_device().autodiff(), DType::F32));
+        let (mut model, mut optimizer) = (Point { x: Param::from_tensor(x0) }, optimizer);
+        for (k, lr) in numbers(&row["lrs"]).into_iter().enumerate() {
+            let gradients = gradients(row, &model);
+            model = optimizer.step(lr, model, gradients);
+            let (before, at) = (numbers(&row["params"][k]), numbers(&row["params"][k + 1]));
+            let expected: Vec<f64> = at.iter().zip(&before).map(|(a, b)| a + ahead * (a - b)).collect();
+            assert_eq!(model.x.val().dtype(), DType::F32);
+            let what = format!("{} {} {} step {}", row["function"], row["kind"], row["schedule"], k + 1);
+            assert_close(&values(model.x.val()), &expected, 1e-4, 1e-4, &what);
+        }
     }
 }
 
