@@ -61,3 +61,8 @@ pub mod prelude {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The guide's programs, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/first-order.md")]
+struct FirstOrderGuide;
