@@ -326,5 +326,8 @@ fn settings_that_make_no_method_are_refused_with_the_remedy() {
         let message = result.unwrap_err().to_string();
         assert!(message.contains(part), "{message}");
     }
+    assert!(FirstOrder::from(Sgd).accumulate(2).unwrap().accumulate(2).is_err(), "half a mean inside another");
+    let dampened = TorchSgdConfig::new().with_dampening(0.5).build().unwrap_err().to_string();
+    assert!(dampened.contains("momentum must be above 0 for dampening"), "{dampened}");
     assert!(Schedule::inverse_time_unchecked(0.1, 10.0, 0.5).is_ok() && Schedule::constant(10.0).is_ok());
 }

@@ -181,6 +181,7 @@ fn text_that_is_no_schedule_says_what_is() {
         ("multi-step:at=3/x", "whole numbers between '/'"),
         ("one-cycle:rise=1", "shorter than the horizon"),
         ("constant:warm-up=5,from=2", "a fraction in [0, 1]"),
+        ("constant:from=0.5", "warm-up=N beside it"),
     ] {
         let message = spec.parse::<kiln::optim::ScheduleSpec>().unwrap_err().to_string();
         assert!(message.contains(part), "{spec}: {message}");

@@ -86,9 +86,7 @@ impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
         match error {
             TrainError::Checkpoint(error) => error.into(),
-            TrainError::Data(_) | TrainError::Empty | TrainError::LrFind(_) | TrainError::StepSize => {
-                Self::usage(error)
-            }
+            TrainError::Data(_) | TrainError::Empty | TrainError::LrFind(_) => Self::usage(error),
             _ => Self::internal(error),
         }
     }

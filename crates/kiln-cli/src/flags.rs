@@ -93,7 +93,7 @@ pub(crate) struct SweepFlags {
     /// Last step size
     #[arg(long, value_name = "LR", default_value_t = 10.0)]
     pub(crate) to: f64,
-    /// Steps of the sweep, at least 10
+    /// Steps of the sweep, at least 4/(1 − BETA)
     #[arg(long, value_name = "N", default_value_t = 200)]
     pub(crate) steps: u64,
     /// What the smoothed loss keeps from step to step, in [0, 1)
@@ -245,17 +245,19 @@ pub(crate) struct LogisticModelFlags {
 #[command(next_help_heading = "Method")]
 pub(crate) struct MethodFlags {
     /// sgd, momentum, nesterov (classical forms), torch-sgd, torch-nesterov (PyTorch's), adam, adamw [default: adam; for
-    /// logistic nesterov]
+    /// train logistic nesterov, for lr-find logistic sgd]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) optimizer: Option<OptimizerName>,
-    /// Step size [default: 1e-3, for small data 4e-3; for logistic from the data]
+    /// Step size [default: 1e-3; for a vae with no more than small data asked for, 4e-3; for logistic with full batches
+    /// 1/L from the data, else 0.01]
     #[arg(long, value_name = "LR", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
     /// Course of the step size, such as linear, cosine or inverse-time:kappa=1000; see `kiln schedules` [default:
-    /// constant; for a vae on small data, without --lr, linear over eight epochs]
+    /// constant; for a vae on small data, without --lr and --batch-size, linear over eight epochs]
     #[arg(long, value_name = "SCHEDULE")]
     pub(crate) schedule: Option<LrSchedule>,
-    /// What the velocity keeps from step to step, in [0, 1) [default: 0.9; for logistic from the data]
+    /// What the velocity keeps from step to step, in [0, 1) [default: 0.9; 0 for torch-sgd; for logistic with nesterov and
+    /// full batches from 1/L and l2]
     #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
     pub(crate) momentum: Option<f64>,
     /// Course of the momentum, such as sutskever, with --momentum as its base value [default: constant]

@@ -106,8 +106,8 @@ const SCHEDULES: [[&str; 4]; 14] = [
 
 const SCHEDULE_NOTES: &str = "\
 Write NAME or NAME:key=value,key=value, as in cosine:last=0.1,warm-up=500. c is --lr, --momentum or --batch-size.
-τ is steps=…, all steps of the run where it is left away; last, start and least are fractions of c.
-Every schedule but plateau also takes warm-up=N steps, from=0.01 of c.";
+τ is steps=…, the rest of the run where it is left away; last, start and least are fractions of c.
+Every schedule but plateau also takes warm-up=N steps, from=0.01 of c; its own steps are counted from there.";
 
 /// Columns as wide as their widest cell, two spaces apart.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> String {

@@ -95,7 +95,10 @@ pub(crate) fn lr_find(flags: LrFindLogisticFlags, console: Console) -> Result<Ex
     // Full batches have their step size from the data: there is nothing to find.
     settings.method.optimizer.get_or_insert(OptimizerName::Sgd);
     check(&settings)?;
-    let search = Search::new(flags.sweep)?;
+    let train = &flags.config.train;
+    let search = Search::new(flags.sweep, &mut settings.method)?;
+    let all = [train.epochs.is_some(), train.log_every.is_some(), train.keep.is_some(), train.gtol.is_some()];
+    search.refuse(all.contains(&true))?;
     let machine = Machine::start(&settings.run, Dtype::F64)?;
     let mut job = Job::new(settings, machine, None, console)?;
     job.settle()?;
@@ -303,7 +306,7 @@ impl Job {
             fun,
             grad_norm,
             nit: outcome.steps,
-            nfev: outcome.steps + u64::from(outcome.status == Status::Converged),
+            nfev: outcome.gradients,
             test: self.scores(&outcome.model)?,
         };
         let mut exit = exit_of(&outcome.status);

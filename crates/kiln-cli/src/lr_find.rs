@@ -6,6 +6,7 @@ use crate::{
     console::Console,
     failure::{Exit, Failure, Result},
     flags::SweepFlags,
+    method::MethodSettings,
     plot::{self, Axis, Curve, Legend, Panel},
     rundir::write_whole,
 };
@@ -16,15 +17,25 @@ pub(crate) struct Search {
 }
 
 impl Search {
-    /// Refuses what makes no sweep, before any data is read.
-    pub(crate) fn new(flags: SweepFlags) -> Result<Self> {
+    /// Refuses what makes no sweep, before any data is read. A momentum's course is over the sweep.
+    pub(crate) fn new(flags: SweepFlags, method: &mut MethodSettings) -> Result<Self> {
         let search = Self { flags };
         search.config(1, 0).schedule()?;
-        if let Some(out) = &search.flags.out {
-            std::fs::create_dir_all(out)
-                .map_err(|e| Failure::usage(format!("cannot use {} as --out: {e}", out.display())))?;
-        }
+        search.refuse(method.lr.is_some() || method.schedule.is_some())?;
+        search.refuse(method.batch_schedule.is_some() || method.average.is_some())?;
+        method.settle_horizons(search.flags.steps);
         Ok(search)
+    }
+
+    /// Flags that a sweep would pass over in silence.
+    pub(crate) fn refuse(&self, given: bool) -> Result<()> {
+        if !given {
+            return Ok(());
+        }
+        Err(Failure::usage(
+            "--lr, --schedule, --batch-schedule, --average, --epochs, --gtol, --log-every and --keep have no part in a sweep: \
+             leave them away",
+        ))
     }
 
     pub(crate) fn config(&self, batch_size: usize, seed: u64) -> LrFindConfig {
@@ -35,6 +46,8 @@ impl Search {
     /// The suggestion, and with `--out` the sweep and its plot. No suggestion is an outcome that did not converge.
     pub(crate) fn report(&self, range: &LrRange, console: Console) -> Result<Exit> {
         if let Some(out) = &self.flags.out {
+            std::fs::create_dir_all(out)
+                .map_err(|e| Failure::usage(format!("cannot use {} as --out: {e}", out.display())))?;
             let mut text = serde_json::to_vec_pretty(range).expect("a sweep has string keys only");
             text.push(b'\n');
             write_whole(&out.join("lr-find.json"), &text)?;

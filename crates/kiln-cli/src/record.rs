@@ -60,6 +60,8 @@ pub(crate) struct Summary {
     pub(crate) steps: u64,
     pub(crate) wall_s: f64,
     pub(crate) examples_per_s: f64,
+    /// Gradients left out because they were not finite, in this process.
+    pub(crate) skipped: u64,
     pub(crate) train: Metrics,
 }
 
@@ -77,6 +79,7 @@ impl Summary {
             steps: outcome.steps,
             wall_s: outcome.wall_s,
             examples_per_s: outcome.examples_per_s,
+            skipped: outcome.skipped,
             train: outcome.train.clone(),
         }
     }

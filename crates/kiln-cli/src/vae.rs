@@ -67,8 +67,8 @@ impl Recipe {
         Self { batch_size, particles: 128 / batch_size, lr }
     }
 
-    fn schedule(&self, n: usize) -> Option<ScheduleSpec> {
-        let steps = SMALL_DATA_EPOCHS * n.div_ceil(self.batch_size);
+    fn schedule(&self, n: usize, accumulate: u64) -> Option<ScheduleSpec> {
+        let steps = SMALL_DATA_EPOCHS * (n.div_ceil(self.batch_size) as u64).div_ceil(accumulate);
         (self.batch_size < Self::LARGE.batch_size)
             .then(|| format!("linear:steps={steps}").parse().expect("it is a schedule"))
     }
@@ -77,7 +77,7 @@ impl Recipe {
 /// ε₀ on small data, and the epochs over which it decays. Not tied to the length of the run: two halves of a run, one
 /// resumed after the other, take the steps of the whole.
 const SMALL_DATA_LR: f64 = 4e-3;
-const SMALL_DATA_EPOCHS: usize = 8;
+const SMALL_DATA_EPOCHS: u64 = 8;
 
 /// `kiln train vae`.
 pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
@@ -97,9 +97,11 @@ pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
 
 /// `kiln lr-find vae`.
 pub(crate) fn lr_find(flags: LrFindVaeFlags, console: Console) -> Result<Exit> {
-    let settings = crate::config::layered("vae", None, &flags.config)?;
+    let mut settings: VaeSettings = crate::config::layered("vae", None, &flags.config)?;
     check(&settings)?;
-    let search = Search::new(flags.sweep)?;
+    let train = &flags.config.train;
+    let search = Search::new(flags.sweep, &mut settings.method)?;
+    search.refuse(train.epochs.is_some() || train.log_every.is_some() || train.keep.is_some())?;
     let machine = Machine::start(&settings.run, Dtype::F32)?;
     let mut job = Job::new(settings, machine, console)?;
     job.settle()?;
@@ -223,7 +225,7 @@ impl Job {
         train.particles.get_or_insert(recipe.particles);
         if method.lr.is_none() && method.schedule.is_none() {
             method.lr = Some(recipe.lr);
-            method.schedule = recipe.schedule(n).map(LrSchedule::Function);
+            method.schedule = recipe.schedule(n, method.accumulate.unwrap_or(1)).map(LrSchedule::Function);
         }
         method.lr.get_or_insert(Recipe::LARGE.lr);
         let total = self.train_config()?.steps(n, self.settings.method.accumulate.unwrap_or(1));
@@ -360,7 +362,7 @@ mod tests {
         let recipes = [0, 500, 1437, 3000, 23_040, 60_000].map(Recipe::of);
         assert_eq!(recipes.each_ref().map(|r| r.batch_size), [4, 4, 4, 16, 128, 128]);
         assert!(recipes.iter().all(|r| r.batch_size * r.particles == 128));
-        let schedule = |n| Recipe::of(n).schedule(n).map(|spec| spec.to_string());
+        let schedule = |n| Recipe::of(n).schedule(n, 1).map(|spec| spec.to_string());
         assert_eq!(schedule(1438), Some("linear:last=0.01,steps=2880".into()));
         assert_eq!(schedule(60_000), None);
     }

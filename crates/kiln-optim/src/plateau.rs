@@ -71,10 +71,10 @@ impl ReduceOnPlateau {
         Ok(Self { config, best: None, without_improvement: 0, cooling: 0, multiple: 1.0 })
     }
 
-    /// Takes note of a loss, and gives the multiple from now on. A loss that is NaN is no improvement.
+    /// Takes note of a loss, and gives the multiple from now on. A loss that is not finite is no improvement.
     pub fn observe(&mut self, loss: f64) -> f64 {
         let improves = match self.best {
-            None => !loss.is_nan(),
+            None => loss.is_finite(),
             Some(best) => loss < best - self.config.threshold * best.abs(),
         };
         if improves {
@@ -93,6 +93,11 @@ impl ReduceOnPlateau {
             self.without_improvement = 0;
         }
         self.multiple
+    }
+
+    /// The settings.
+    pub fn config(&self) -> PlateauConfig {
+        self.config
     }
 
     /// The multiple of the step size that holds now.

@@ -39,6 +39,9 @@ pub enum RateError {
         /// How many there are.
         got: usize,
     },
+    /// Curves at different steps have no mean.
+    #[error("the curves must all be measured at the same steps")]
+    Steps,
     /// An error that has no logarithm.
     #[error("the error at step {step} is {error}: only positive, finite errors have a rate")]
     NotPositive {
@@ -115,6 +118,9 @@ fn jackknife(curves: &[Vec<(u64, f64)>], abscissa: fn(u64) -> f64) -> Result<Rat
     let n = curves.len();
     if n < 2 {
         return Err(RateError::TooFew { what: "curves", needed: 2, got: n });
+    }
+    if curves.iter().any(|curve| !curve.iter().map(|p| p.0).eq(curves[0].iter().map(|p| p.0))) {
+        return Err(RateError::Steps);
     }
     let estimate = |without: Option<usize>| {
         let kept = curves.iter().enumerate().filter(|(i, _)| Some(*i) != without).map(|(_, curve)| curve);

@@ -85,7 +85,8 @@ impl Schedule {
         self.0.at(step)
     }
 
-    /// The infimum and the supremum of the values over all steps; each may be approached only, as 0 is by c₀/(1 + k/κ).
+    /// Bounds of the values over all steps, which may be approached only, as 0 is by c₀/(1 + k/κ). For
+    /// [`join`](Self::join) they are those of its pieces, as if each went on for ever.
     pub fn bounds(&self) -> (f64, f64) {
         self.0.bounds()
     }

@@ -106,7 +106,6 @@ pub fn keeps_f64<O: Method>(method: &O) {
     assert_eq!((two.head.val().dtype(), two.tail.val().dtype()), (DType::F64, DType::F64), "{}", O::NAME);
     let average = optimizer.average(&optimizer.iterate(&two));
     assert_eq!(average.head.val().dtype(), DType::F64, "{}: average", O::NAME);
-    // A state that was rounded to f32 on the way would not give the same next step: `resumes_to_the_bit` sees that.
 }
 
 /// A parameter that is frozen does not move, to the bit, though it had a velocity from before.

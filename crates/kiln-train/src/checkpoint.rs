@@ -53,6 +53,10 @@ pub struct Progress {
     pub row: usize,
     /// Seconds of training and evaluation so far, those of earlier processes included.
     pub wall_s: f64,
+    /// Gradients evaluated.
+    pub gradients: u64,
+    /// Gradients left out in a row, up to here, because they were not finite.
+    pub(crate) skipped_in_a_row: u64,
     /// What watches the held-out loss, in a run that has it.
     pub(crate) plateau: Option<ReduceOnPlateau>,
     /// The held-out loss, where it was measured; the smallest one is the best.

@@ -61,16 +61,19 @@ impl TrainConfig {
             let gradients = n.div_ceil(self.batch_size_at(0, n).max(1)) as u64;
             return self.epochs.saturating_mul(gradients.div_ceil(gradients_per_step.max(1)));
         }
-        let mut step = 0;
-        for _ in 0..self.epochs {
+        // Epochs beyond these are taken to be like the last of them: a schedule of the batch size has settled by then.
+        let simulated = self.epochs.min(10_000);
+        let (mut step, mut before) = (0u64, 0);
+        for _ in 0..simulated {
             let mut row = 0;
+            before = step;
             while row < n {
                 row =
                     row.saturating_add(self.batch_size_at(step, n).saturating_mul(gradients_per_step.max(1) as usize));
                 step += 1;
             }
         }
-        step
+        step.saturating_add((self.epochs - simulated).saturating_mul(step - before))
     }
 }
 

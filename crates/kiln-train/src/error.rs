@@ -16,9 +16,6 @@ pub enum TrainError {
     /// The dataset cannot be divided as asked.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// The schedule of the step size is zero throughout.
-    #[error("the learning rate is 0 at every step: give a schedule with a positive value")]
-    StepSize,
     /// A learning-rate range test with a number out of its range.
     #[error(transparent)]
     LrFind(#[from] LrFindError),

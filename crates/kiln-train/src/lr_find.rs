@@ -19,7 +19,7 @@ pub struct LrFindConfig {
     pub from: f64,
     /// The last step size, above the first. Default 10.
     pub to: f64,
-    /// Steps of the sweep, at least 10. Default 200.
+    /// Steps of the sweep, at least 4/(1 − β) and at least 10. Default 200.
     pub steps: u64,
     /// β of the smoothed loss, in [0, 1): a loss counts for β of what the next one counts. Default 0.95.
     pub smoothing: f64,
@@ -73,8 +73,13 @@ pub enum LrFindError {
         to: f64,
     },
     /// Too few steps to see a slope.
-    #[error("the sweep must have at least 10 steps, got {0}")]
-    Steps(u64),
+    #[error("a sweep with this smoothing must have at least {needed} steps, got {got}")]
+    Steps {
+        /// Steps that are needed.
+        needed: u64,
+        /// Steps that were asked for.
+        got: u64,
+    },
     /// β outside [0, 1).
     #[error("the smoothing must be in [0, 1), got {0}")]
     Smoothing(f64),
@@ -94,11 +99,13 @@ impl LrFindConfig {
         if !(from > 0.0 && to > from && to.is_finite()) {
             return Err(LrFindError::Range { from, to });
         }
-        if steps < 10 {
-            return Err(LrFindError::Steps(steps));
-        }
         if !(0.0..1.0).contains(&smoothing) {
             return Err(LrFindError::Smoothing(smoothing));
+        }
+        // The average has to settle, and a slope needs as many steps again; most of the sweep should be left to look at.
+        let needed = 4 * settled(smoothing) as u64;
+        if steps < needed.max(10) {
+            return Err(LrFindError::Steps { needed: needed.max(10), got: steps });
         }
         Schedule::exponential(from, to / from, (steps - 1) as f64).map_err(range)
     }
@@ -170,7 +177,7 @@ impl Sweep {
         let last = points.last().map_or(f64::NAN, |p| p.smoothed);
         let come_apart = last > self.smallest + RISE * self.smallest.abs();
         // The average is of fewer losses than it is to be of, and too noisy to be read.
-        let settled = (1.0 / (1.0 - self.beta)).ceil() as usize;
+        let settled = settled(self.beta);
         let smoothed = |i: usize| points[i].smoothed;
         let minimum = (settled..points.len()).min_by(|&a, &b| smoothed(a).total_cmp(&smoothed(b)));
         // Slopes are over as many steps as the average is of: two losses next to each other differ by noise.
@@ -187,6 +194,11 @@ impl Sweep {
             points,
         }
     }
+}
+
+/// How many losses an average with that β is of.
+fn settled(beta: f64) -> usize {
+    (1.0 / (1.0 - beta) - 1e-9).ceil() as usize
 }
 
 /// Writes the sweep down, and ends it.
@@ -256,7 +268,8 @@ mod tests {
         };
         assert!(matches!(with(0.0, 1.0, 100, 0.9), LrFindError::Range { .. }));
         assert!(matches!(with(1.0, 1.0, 100, 0.9), LrFindError::Range { .. }));
-        assert!(matches!(with(1e-3, 1.0, 9, 0.9), LrFindError::Steps(9)));
+        assert_eq!(with(1e-3, 1.0, 39, 0.9), LrFindError::Steps { needed: 40, got: 39 });
+        assert_eq!(with(1e-3, 1.0, 9, 0.0), LrFindError::Steps { needed: 10, got: 9 });
         assert!(matches!(with(1e-3, 1.0, 100, 1.0), LrFindError::Smoothing(_)));
     }
 }

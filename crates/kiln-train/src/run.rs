@@ -40,6 +40,8 @@ pub(crate) struct Run<'t, 'a, M, O, D> {
     train: Metrics,
     test: Option<Metrics>,
     grad_norm: f64,
+    /// The Euclidean norm of the last minibatch's gradient.
+    last_norm: f64,
 }
 
 impl<'t, 'a, M, O, D> Run<'t, 'a, M, O, D>
@@ -62,12 +64,12 @@ where
         if config.batch_schedule.is_none() && config.batch_size == 0 {
             return Err(DataError::BatchSize.into());
         }
-        if config.schedule.bounds().1 <= 0.0 {
-            return Err(TrainError::StepSize);
-        }
-        if let (Some(config), None) = (config.plateau, &at.plateau) {
-            at.plateau = Some(ReduceOnPlateau::new(config)?);
-        }
+        // The settings win over a checkpoint: a controller that they do not name, or name otherwise, starts anew.
+        at.plateau = match (config.plateau, at.plateau) {
+            (Some(asked), Some(saved)) if saved.config() == asked => Some(saved),
+            (Some(asked), _) => Some(ReduceOnPlateau::new(asked)?),
+            (None, _) => None,
+        };
         let data = Data { test: data.test.filter(|test| !test.is_empty()), ..data };
         Ok(Self {
             trainer,
@@ -80,6 +82,7 @@ where
             train: Metrics { loss: f64::NAN, ..Metrics::default() },
             test: None,
             grad_norm: f64::NAN,
+            last_norm: f64::NAN,
         })
     }
 
@@ -116,6 +119,7 @@ where
             test: self.test,
             grad_norm: self.grad_norm,
             skipped: self.trainer.optimizer.skipped(),
+            gradients: self.at.gradients,
         })
     }
 
@@ -158,8 +162,10 @@ where
         {
             return Ok(Err(self.diverged(what.clone())));
         }
-        self.grad_norm = evaluated.largest;
-        if self.trainer.config.gtol.is_some_and(|gtol| evaluated.largest <= gtol) {
+        (self.grad_norm, self.last_norm) = (evaluated.largest, evaluated.norm);
+        self.at.gradients += 1;
+        let whole = self.trainer.optimizer.gradients_per_step() == 1;
+        if whole && self.trainer.config.gtol.is_some_and(|gtol| evaluated.largest <= gtol) {
             self.train = evaluated.metrics();
             self.test = None;
             return Ok(Err(Status::Converged));
@@ -240,7 +246,7 @@ where
         if self.trainer.optimizer.is_pending() {
             let model = self.model.take().expect("the model is put back after every update");
             let prepared = self.trainer.optimizer.flush(&model);
-            if let Err(stopped) = self.update(model, prepared, 0, self.grad_norm, Instant::now())? {
+            if let Err(stopped) = self.update(model, prepared, 0, self.last_norm, Instant::now())? {
                 return Ok(Err(stopped));
             }
         }
@@ -250,7 +256,8 @@ where
         let done = self.at.epoch >= self.trainer.config.epochs;
         let interrupted = !done && self.is_interrupted();
         let last = interrupted || done;
-        if last || self.at.epoch.is_multiple_of(self.trainer.config.evaluate_every.max(1)) {
+        let due = self.at.epoch.is_multiple_of(self.trainer.config.evaluate_every.max(1));
+        if last || due {
             let rate = std::mem::take(&mut self.clock.epoch).rate();
             self.report_epoch("train-epoch", self.train.clone(), rate)?;
             let tick = Instant::now();
@@ -265,7 +272,8 @@ where
                     return Ok(Err(Status::Diverged { what, step: self.at.step }));
                 }
             }
-            if let Some(plateau) = &mut self.at.plateau {
+            // An evaluation that is only due because the run stops here is none of a longer run's.
+            if let Some(plateau) = self.at.plateau.as_mut().filter(|_| due) {
                 plateau.observe(self.test.as_ref().map_or(self.train.loss, |test| test.loss));
             }
         }
@@ -301,6 +309,7 @@ where
             return Ok(Err(Status::Diverged { what: format!("the parameter {name}"), step: self.at.step }));
         }
         self.at.wall_s = self.clock.in_all();
+        self.at.skipped_in_a_row = self.trainer.optimizer.skipped_in_a_row();
         if let Some(checkpoints) = &self.trainer.checkpoints {
             checkpoints.save(self.model(), &self.trainer.optimizer, &self.at)?;
         }

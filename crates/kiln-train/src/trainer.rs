@@ -77,6 +77,8 @@ pub struct Outcome<M> {
     /// Gradients left out in this process because they were not finite; see
     /// [`FirstOrder::skip_non_finite`](kiln_optim::FirstOrder::skip_non_finite).
     pub skipped: u64,
+    /// Gradients evaluated, those before a resume included.
+    pub gradients: u64,
 }
 
 /// Trains a module on minibatches.
@@ -149,7 +151,7 @@ impl<'a> Trainer<'a> {
         let none = || crate::CheckpointError::None(std::path::PathBuf::from("a trainer without checkpoints"));
         let checkpoint = self.checkpoints.as_ref().ok_or_else(none)?.latest()?;
         let (model, optimizer, at) = checkpoint.load(model, self.optimizer, device)?;
-        self.optimizer = optimizer;
+        self.optimizer = optimizer.after_skips(at.skipped_in_a_row);
         Ok(Loaded { trainer: self, model, at, device: device.clone() })
     }
 }

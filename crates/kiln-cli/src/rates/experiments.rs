@@ -256,7 +256,7 @@ impl Lab<'_> {
             measure: Measure::Exponent,
             theory: 0.75,
             formula: "¾: the error is as ε",
-            reason: "the noise of the copies",
+            reason: "ε is not small yet: the error is as ε/(2 − εa) in each curvature",
         };
         Ok(claim.found(rate::power_of_mean(&after_each(&groups, 1000)).map_err(Failure::internal)?, curve))
     }

@@ -102,6 +102,20 @@ fn a_plateau_controller_is_resumed_to_the_bit() {
     is_resumed_to_the_bit(&format!("{SMALL} --schedule plateau:patience=0,threshold=0.9,factor=0.5"));
 }
 
+/// Full batches are evaluated every thousand epochs: the evaluation at the end of a shorter run is none of them.
+#[test]
+fn a_plateau_controller_does_not_see_where_a_run_was_stopped() {
+    let place = Place::new();
+    let plateau = "plateau:patience=0,threshold=0.9,factor=0.5";
+    let train = format!(
+        "train logistic --standardize --l2 0.01 --gtol 0 --optimizer sgd --batch-size 569 --schedule {plateau}"
+    );
+    place.exits(3, &format!("{train} --epochs 3200 --out whole"));
+    place.exits(3, &format!("{train} --epochs 1500 --out parts"));
+    place.exits(3, "resume parts --epochs 3200");
+    assert_eq!(place.weights("whole"), place.weights("parts"));
+}
+
 #[test]
 fn pytorch_s_form_is_resumed_to_the_bit() {
     is_resumed_to_the_bit(&format!("{SMALL} --optimizer torch-nesterov --lr 0.01 --weight-decay 0.01"));

@@ -159,11 +159,11 @@ impl<O: Method> Optimizer for Averaged<O> {
         let (tensor, inner) = self.method.step(lr, tensor, grad, inner);
         let iterate = inner.as_ref().map_or_else(|| tensor.clone(), |s| O::iterate(tensor.clone(), s));
         let average = match average {
-            Some(average) => {
+            Some(average) if self.average.weight(iterates) < 1.0 => {
                 let [average] = pass(&Towards { weight: self.average.weight(iterates) }, [average], iterate);
                 average
             }
-            None => iterate,
+            _ => iterate,
         };
         (tensor, Some(AveragedState { inner, average, iterates }))
     }

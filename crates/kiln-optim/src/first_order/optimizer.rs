@@ -101,7 +101,8 @@ impl<O: Method> From<O> for FirstOrder {
 }
 
 impl FirstOrder {
-    /// Scales the gradient down to the Euclidean norm `max` > 0, over all parameters together, where it is longer.
+    /// Scales the gradient down to the Euclidean norm `max` > 0, over all parameters together, where it is longer. It waits
+    /// for the device at every step, unless the caller of [`prepare`](Self::prepare) gives the norm.
     ///
     /// # Errors
     /// When `max` is not positive and finite.
@@ -119,10 +120,10 @@ impl FirstOrder {
         Ok(self)
     }
 
-    /// Takes one step for every `every` ≥ 1 gradients, along their mean.
+    /// Takes one step for every `every` ≥ 1 gradients, along their mean. Once only.
     ///
     /// # Errors
-    /// When `every` is 0.
+    /// When `every` is 0, or accumulation was asked for before.
     pub fn accumulate(mut self, every: u64) -> Result<Self, ConfigError> {
         self.transforms.accumulate(every)?;
         Ok(self)
@@ -193,7 +194,8 @@ impl FirstOrder {
         self.optimizer.step(lr, module, gradients)
     }
 
-    /// Updates taken since this value was made: the step of a schedule, in a loop of your own.
+    /// Updates taken since this value was made: the step of a schedule, in a loop of your own. It is not part of the
+    /// record: a loop that goes on from one adds the steps that it had taken.
     pub fn updates(&self) -> u64 {
         self.updates
     }
@@ -201,6 +203,17 @@ impl FirstOrder {
     /// Gradients left out since this value was made.
     pub fn skipped(&self) -> u64 {
         self.skipped
+    }
+
+    /// Gradients left out in a row, up to now; see [`skip_non_finite`](Self::skip_non_finite).
+    pub fn skipped_in_a_row(&self) -> u64 {
+        self.transforms.skipped_in_a_row()
+    }
+
+    /// The optimiser as it is after `count` gradients in a row were left out: for going on from a record.
+    pub fn after_skips(mut self, count: u64) -> Self {
+        self.transforms.set_skipped_in_a_row(count);
+        self
     }
 
     /// Whether gradients are kept for a step that was not taken yet. They are not part of [`to_record`](Self::to_record).

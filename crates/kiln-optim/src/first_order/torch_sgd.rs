@@ -42,10 +42,12 @@ impl TorchSgdConfig {
     /// The bare optimiser, for a parameter group.
     ///
     /// # Errors
-    /// [`ConfigError`] when a number is out of its range, or Nesterov's form comes without momentum or with dampening.
+    /// [`ConfigError`] when a number is out of its range, dampening comes without momentum, or Nesterov's form
+    /// without momentum or with dampening.
     pub fn build(&self) -> Result<TorchSgd, ConfigError> {
         check_momentum(self.momentum)?;
         require((0.0..1.0).contains(&self.dampening), "dampening", "in [0, 1)", self.dampening)?;
+        require(self.momentum > 0.0 || self.dampening <= 0.0, "momentum", "above 0 for dampening", self.momentum)?;
         let decay = self.weight_decay;
         require(decay >= 0.0 && decay.is_finite(), "weight_decay", "finite and not negative", decay)?;
         if self.nesterov {

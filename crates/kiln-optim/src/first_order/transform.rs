@@ -47,6 +47,9 @@ impl Transforms {
 
     pub(super) fn accumulate(&mut self, every: u64) -> Result<(), ConfigError> {
         require(every >= 1, "accumulate", "at least 1 gradient", every as f64)?;
+        // Half a mean inside another: no end of an epoch could flush it.
+        let once = !self.0.iter().any(|t| matches!(t, Transform::Accumulate { .. }));
+        require(once, "accumulate", "asked for once", every as f64)?;
         self.0.push(Transform::Accumulate { every, sum: GradientsParams::new(), count: 0 });
         Ok(())
     }
@@ -60,6 +63,20 @@ impl Transforms {
     /// How many gradients make a step.
     pub(super) fn gradients_per_step(&self) -> u64 {
         self.0.iter().map(|t| if let Transform::Accumulate { every, .. } = t { *every } else { 1 }).product()
+    }
+
+    /// Gradients left out since the last one that was not.
+    pub(super) fn skipped_in_a_row(&self) -> u64 {
+        let of = |t: &Transform| if let Transform::SkipNonFinite { in_a_row, .. } = t { *in_a_row } else { 0 };
+        self.0.iter().map(of).max().unwrap_or(0)
+    }
+
+    pub(super) fn set_skipped_in_a_row(&mut self, count: u64) {
+        for transform in &mut self.0 {
+            if let Transform::SkipNonFinite { in_a_row, .. } = transform {
+                *in_a_row = count;
+            }
+        }
     }
 
     pub(super) fn skips(&self) -> bool {
@@ -143,21 +160,16 @@ impl Transforms {
 
 /// g·max/‖g‖ where ‖g‖ > max, with the norm over all parameters together (Pascanu, Mikolov and Bengio, 2013).
 fn clip_norm<M: Module>(module: &M, gradients: GradientsParams, max: f64, norm: Option<f64>) -> GradientsParams {
-    match norm {
-        Some(norm) if norm <= max => gradients,
+    match norm.unwrap_or_else(|| read_norm(module, &gradients)) {
+        norm if norm <= max => gradients,
         // The squares overflowed and the entries did not: scaled by the largest of them, they do not either.
-        Some(norm) if norm.is_infinite() => {
+        norm if norm.is_infinite() => {
             let largest = gradient_summary(module, &gradients).max_abs.map_or(1.0, |m| m.into_scalar::<f64>());
             let scaled = map(module, gradients, Scale(1.0 / largest));
             let norm = read_norm(module, &scaled);
             map(module, scaled, Scale(max / norm))
         }
-        Some(norm) => map(module, gradients, Scale(max / norm)),
-        // Without waiting for the device: the factor stays there.
-        None => match gradient_summary(module, &gradients).squared_norm {
-            Some(squared) => map(module, gradients, ScaleBy((squared.sqrt().recip() * max).clamp_max(1.0))),
-            None => gradients,
-        },
+        norm => map(module, gradients, Scale(max / norm)),
     }
 }
 
@@ -176,7 +188,6 @@ trait Elementwise {
 
 struct Clamp(f64);
 struct Scale(f64);
-struct ScaleBy(Tensor<1>);
 
 impl Elementwise for Clamp {
     fn apply<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
@@ -187,12 +198,6 @@ impl Elementwise for Clamp {
 impl Elementwise for Scale {
     fn apply<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
         gradient * self.0
-    }
-}
-
-impl Elementwise for ScaleBy {
-    fn apply<const D: usize>(&self, gradient: Tensor<D>) -> Tensor<D> {
-        gradient * self.0.clone().reshape([1; D])
     }
 }
 

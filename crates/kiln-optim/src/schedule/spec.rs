@@ -23,8 +23,8 @@ use crate::ConfigError;
 /// | `one-cycle` | `start=0.04`, `rise=0.3`, `last=4e-6`, `steps` |
 /// | `sutskever`, `nesterov` | |
 ///
-/// `last`, `start` are fractions of the base value; `steps` is the horizon, all steps of the run unless given; `rise` is a
-/// fraction of the horizon. The base value is the first one, for `one-cycle` the peak and for `sutskever` and `nesterov` the maximum.
+/// `last`, `start` are fractions of the base value; `steps` is the horizon, the rest of the run after the warm-up unless
+/// given; `rise` is a fraction of the horizon. All steps are counted from the end of the warm-up. The base value is the first one, for `one-cycle` the peak and for `sutskever` and `nesterov` the maximum.
 /// Every name also takes `warm-up=N` steps and `from=0.01`, the fraction where the warm-up begins.
 ///
 /// ```
@@ -239,7 +239,11 @@ impl FromStr for ScheduleSpec {
             "nesterov" => Course::Nesterov,
             other => return Err(unknown(other, &NAMES)),
         };
-        let (warm_up, from) = (options.maybe_count("warm-up")?.unwrap_or(0), options.number("from", DEFAULT_FROM)?);
+        let (warm_up, from) = (options.maybe_count("warm-up")?.unwrap_or(0), options.read("from", "a number")?);
+        if let (0, Some(from)) = (warm_up, from) {
+            return Err(bad(&format!("from={from}"), "warm-up=N beside it"));
+        }
+        let from = from.unwrap_or(DEFAULT_FROM);
         options.finish(name)?;
         let spec = Self { course, warm_up, from };
         // Ranges do not depend on the base value or on the length of the run.
