@@ -96,6 +96,9 @@ pub(super) fn run(name: &str, seed: u64, device: &Device) -> Result<Finding> {
     }
 }
 
+/// (step, error), in the order of steps.
+type Errors = Vec<(u64, f64)>;
+
 struct Lab<'a> {
     seed: u64,
     device: &'a Device,
@@ -126,14 +129,14 @@ const STRONGLY_CONVEX: &str = "quadratic, κ = 10, noisy gradient";
 
 impl Lab<'_> {
     /// One curve of an exact method, from step 0.
-    fn exact(&self, problem: &Problem, optimizer: FirstOrder, lr: f64, at: &[u64]) -> Result<Vec<(u64, f64)>> {
+    fn exact(&self, problem: &Problem, optimizer: FirstOrder, lr: f64, at: &[u64]) -> Result<Errors> {
         let run = Run { optimizer, lr: Schedule::constant(lr)?, batch: None, averaged: false, at };
         let errors = problem.errors(run, self.seed, self.device).map_err(Failure::internal)?;
         Ok(at.iter().zip(errors).map(|(k, error)| (*k, error[0])).collect())
     }
 
     /// A curve for each group of copies, and the mean of all.
-    fn noisy(&self, problem: &Problem, run: Run<'_>) -> Result<(Vec<Vec<(u64, f64)>>, Vec<(u64, f64)>)> {
+    fn noisy(&self, problem: &Problem, run: Run<'_>) -> Result<(Vec<Errors>, Errors)> {
         let at = run.at;
         let errors = problem.errors(run, self.seed, self.device).map_err(Failure::internal)?;
         let mean = |errors: &[f64]| errors.iter().sum::<f64>() / errors.len() as f64;
@@ -372,10 +375,10 @@ fn powers(last: u64) -> Vec<u64> {
     steps
 }
 
-fn after(curve: &[(u64, f64)], step: u64) -> Vec<(u64, f64)> {
+fn after(curve: &[(u64, f64)], step: u64) -> Errors {
     curve.iter().copied().filter(|(k, _)| *k >= step).collect()
 }
 
-fn after_each(curves: &[Vec<(u64, f64)>], step: u64) -> Vec<Vec<(u64, f64)>> {
+fn after_each(curves: &[Errors], step: u64) -> Vec<Errors> {
     curves.iter().map(|curve| after(curve, step)).collect()
 }
