@@ -1,12 +1,8 @@
 //! Grids of images as PNG.
 
-use std::io::Cursor;
-
-use image::{GrayImage, ImageFormat, Luma};
-
 /// Pixels between two images of a grid.
 const GAP: u32 = 2;
-const BACKGROUND: Luma<u8> = Luma([64]);
+const BACKGROUND: u8 = 64;
 /// Images are enlarged by a whole factor until they are at least this wide.
 const MIN_WIDTH: u32 = 48;
 
@@ -18,17 +14,27 @@ pub(crate) fn grid(pixels: &[f64], height: usize, width: usize, columns: usize) 
     let rows = (images.len() as u32).div_ceil(columns);
     let factor = MIN_WIDTH.div_ceil(width).max(1);
     let (cell_width, cell_height) = (width * factor + GAP, height * factor + GAP);
-    let mut canvas = GrayImage::from_pixel(columns * cell_width + GAP, rows * cell_height + GAP, BACKGROUND);
+    let size = (columns * cell_width + GAP, rows * cell_height + GAP);
+    let mut canvas = vec![BACKGROUND; (size.0 * size.1) as usize];
     for (i, image) in images.iter().enumerate() {
         let (left, top) = (i as u32 % columns * cell_width + GAP, i as u32 / columns * cell_height + GAP);
         for (x, y) in (0..width * factor).flat_map(|x| (0..height * factor).map(move |y| (x, y))) {
             let value = image[(y / factor * width + x / factor) as usize];
-            canvas.put_pixel(left + x, top + y, Luma([(value.clamp(0.0, 1.0) * 255.0).round() as u8]));
+            canvas[((top + y) * size.0 + left + x) as usize] = (value.clamp(0.0, 1.0) * 255.0).round() as u8;
         }
     }
-    let mut png = Cursor::new(Vec::new());
-    canvas.write_to(&mut png, ImageFormat::Png).expect("writing to memory does not fail");
-    png.into_inner()
+    png(size, png::ColorType::Grayscale, &canvas)
+}
+
+/// Pixels of eight bits a channel, row after row, as the bytes of a PNG file.
+pub(crate) fn png((width, height): (u32, u32), colour: png::ColorType, pixels: &[u8]) -> Vec<u8> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, width, height);
+    encoder.set_color(colour);
+    encoder.set_depth(png::BitDepth::Eight);
+    let written = encoder.write_header().and_then(|mut writer| writer.write_image_data(pixels));
+    written.expect("writing to memory does not fail, and the pixels are as many as the size says");
+    file
 }
 
 #[cfg(test)]

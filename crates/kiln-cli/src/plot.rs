@@ -2,8 +2,9 @@
 
 use std::sync::Once;
 
-use image::{ImageFormat, RgbImage};
 use plotters::{coord::Shift, prelude::*, style::FontStyle, style::register_font};
+
+use crate::picture;
 
 type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
 
@@ -86,10 +87,7 @@ pub(crate) fn png(panels: &[Panel]) -> Option<Vec<u8>> {
     let mut pixels = vec![0; (width * height * 3) as usize];
     let drawn = draw_all(&BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area(), panels);
     drawn.expect("drawing to memory does not fail");
-    let image = RgbImage::from_raw(width, height, pixels).expect("the buffer has a pixel's three bytes for each pixel");
-    let mut file = std::io::Cursor::new(Vec::new());
-    image.write_to(&mut file, ImageFormat::Png).expect("writing to memory does not fail");
-    Some(file.into_inner())
+    Some(picture::png((width, height), png::ColorType::Rgb, &pixels))
 }
 
 fn draw_all<B: DrawingBackend>(area: &DrawingArea<B, Shift>, panels: &[Panel]) -> Drawn
