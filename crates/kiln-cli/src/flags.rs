@@ -248,7 +248,7 @@ pub(crate) struct MethodFlags {
     /// train logistic nesterov, for lr-find logistic sgd]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) optimizer: Option<OptimizerName>,
-    /// Step size [default: 1e-3; for a vae with no more than small data asked for, 4e-3; for logistic with full batches
+    /// Step size [default: 1e-3; for a vae on small data, without --schedule and --batch-size, 4e-3; for logistic with full batches
     /// 1/L from the data, else 0.01]
     #[arg(long, value_name = "LR", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ConfigError,
     first_order::require,
-    schedule::{Options, SpecError, unknown},
+    schedule::{Options, SpecError, through_text, unknown},
 };
 
 /// Settings of [`ReduceOnPlateau`], with the names and defaults of PyTorch's `ReduceLROnPlateau`.
@@ -137,16 +137,4 @@ impl fmt::Display for PlateauConfig {
     }
 }
 
-impl TryFrom<String> for PlateauConfig {
-    type Error = SpecError;
-
-    fn try_from(text: String) -> Result<Self, SpecError> {
-        text.parse()
-    }
-}
-
-impl From<PlateauConfig> for String {
-    fn from(config: PlateauConfig) -> Self {
-        config.to_string()
-    }
-}
+through_text!(PlateauConfig);

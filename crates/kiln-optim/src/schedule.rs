@@ -25,13 +25,14 @@ mod compose;
 mod curve;
 mod cycle;
 mod decay;
+mod options;
 mod spec;
 
 use serde::{Deserialize, Serialize};
 
 pub use burn_scheduler::ScheduledLr;
 pub use compose::Piece;
-pub(crate) use spec::{Options, unknown};
+pub(crate) use options::{Options, through_text, unknown};
 pub use spec::{ScheduleSpec, SpecError};
 
 use curve::Curve;

@@ -10,7 +10,7 @@ use kiln_tensor::pass::{Pass, Real, pass};
 use serde::{Deserialize, Serialize};
 
 use super::{ConfigError, Method, require, state};
-use crate::schedule::{Options, SpecError, unknown};
+use crate::schedule::{Options, SpecError, through_text, unknown};
 
 /// Which average of the iterates θ₁, θ₂, … is kept.
 ///
@@ -104,19 +104,7 @@ impl fmt::Display for Average {
     }
 }
 
-impl TryFrom<String> for Average {
-    type Error = SpecError;
-
-    fn try_from(text: String) -> Result<Self, SpecError> {
-        text.parse()
-    }
-}
-
-impl From<Average> for String {
-    fn from(average: Average) -> Self {
-        average.to_string()
-    }
-}
+through_text!(Average);
 
 /// A method that keeps an average of its iterates; made by [`Method::averaged`].
 ///
