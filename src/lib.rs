@@ -23,7 +23,7 @@
 //! let digits = kiln::data::digits();
 //! let model = VaeConfig::new(64).hidden_dim(32).latent_dim(2).init(0, &device.clone().autodiff())?;
 //! let config = TrainConfig { epochs: 1, ..TrainConfig::default() };
-//! let optimizer = AdamConfig::new().with_epsilon(1e-8).init();
+//! let optimizer = AdamConfig::new().init()?;
 //! let outcome = Trainer::new(config, optimizer).fit(model, &Elbo::new(), &digits, None, &device)?;
 //! assert!(outcome.train.loss < 45.0, "64 ln 2 = 44.4 nats is what knowing nothing costs");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
@@ -50,8 +50,8 @@ pub mod prelude {
     };
     pub use kiln_models::{LogisticRegression, SoftmaxRegression, Vae, VaeConfig};
     pub use kiln_optim::{
-        Average, FirstOrder, Method, Momentum, MomentumConfig, Nesterov, NesterovConfig, Schedule, Sgd, TorchSgdConfig,
-        adam::AdamConfig,
+        AdamConfig, Average, FirstOrder, Method, Momentum, MomentumConfig, Nesterov, NesterovConfig, Schedule, Sgd,
+        TorchSgdConfig,
     };
     pub use kiln_tensor::{DeviceChoice, Stream};
     pub use kiln_train::{Elbo, MaximumLikelihood, Metrics, Objective, Outcome, Status, TrainConfig, Trainer};

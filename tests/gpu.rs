@@ -42,7 +42,7 @@ fn losses(lr: f64, train: impl FnOnce(Trainer<'_>)) -> Vec<f64> {
     let seen = Rc::new(RefCell::new(Vec::new()));
     let schedule = Schedule::constant(lr).unwrap();
     let config = TrainConfig { epochs: 2, batch_size: 128, seed: 3, schedule, ..TrainConfig::default() };
-    train(Trainer::new(config, AdamConfig::new().with_epsilon(1e-8).init()).observe(Losses(seen.clone())));
+    train(Trainer::new(config, AdamConfig::new().init().unwrap()).observe(Losses(seen.clone())));
     let seen = seen.borrow();
     assert!(seen.len() >= STEPS, "only {} steps", seen.len());
     seen[..STEPS].to_vec()

@@ -1,7 +1,7 @@
 //! Every optimiser and every schedule, through the laws of `kiln_testkit::laws`.
 
 use kiln::{
-    optim::{TorchSgd, WeightDecay, adam::AdamWConfig, schedule::Piece},
+    optim::{AdamWConfig, TorchSgd, WeightDecay, schedule::Piece},
     prelude::*,
 };
 use kiln_testkit::laws;
@@ -73,9 +73,9 @@ optimizers! {
     nesterov_with_ema: NesterovConfig::new().build().unwrap().averaged(Average::ema(0.5).unwrap()),
         quadratic: constant(0.05), 400, 1e-10, valley: 5e-4, 2000, 0.01;
     adam_with_polynomial_average:
-        AdamConfig::new().with_epsilon(1e-8).build().averaged(Average::polynomial(8.0).unwrap()),
+        AdamConfig::new().build().unwrap().averaged(Average::polynomial(8.0).unwrap()),
         quadratic: Schedule::linear_to(0.3, 0.0, 2000).unwrap(), 2000, 1e-5, valley: 0.02, 4000, 0.05;
-    adam: AdamConfig::new().with_epsilon(1e-8).build(),
+    adam: AdamConfig::new().build().unwrap(),
         quadratic: Schedule::cosine(0.3, 0.0, 2000).unwrap(), 2000, 1e-6, valley: 0.02, 4000, 0.05;
 }
 
@@ -92,7 +92,7 @@ fn weight_decay_moves_the_minimum_where_it_should() {
     let [one, other] = [WeightDecay::Coupled, WeightDecay::Decoupled]
         .map(|form| laws::descend_quadratic(&mut FirstOrder::from(plain(form)), 0.02, 30));
     kiln_testkit::assert_close(&one, &other, 1e-13, 0.0, "without momentum");
-    let adamw = AdamWConfig::new().with_epsilon(1e-8).with_weight_decay(0.0).build();
+    let adamw = AdamWConfig::new().with_weight_decay(0.0).build().unwrap();
     laws::keeps_f64(&adamw);
 }
 

@@ -7,8 +7,8 @@ use std::{fmt, str::FromStr};
 use clap::ValueEnum;
 use kiln::{
     optim::{
-        Average, FirstOrder, Method, MomentumConfig, NesterovConfig, PlateauConfig, Schedule, ScheduleSpec, Sgd,
-        SpecError, TorchSgdConfig, adam,
+        AdamConfig, AdamWConfig, Average, FirstOrder, Method, MomentumConfig, NesterovConfig, PlateauConfig, Schedule,
+        ScheduleSpec, Sgd, SpecError, TorchSgdConfig,
     },
     train::TrainConfig,
 };
@@ -117,8 +117,6 @@ impl MethodSettings {
         refuse(self.dampening.is_some(), "dampening", &[TorchSgd])?;
         refuse(self.weight_decay.is_some(), "weight-decay", &[TorchSgd, TorchNesterov, AdamW])?;
 
-        // The papers and PyTorch have ε = 1e-8; Burn's default is 1e-5.
-        let epsilon = 1e-8;
         let momentum = self.momentum.unwrap_or(0.9);
         let schedule = match &self.momentum_schedule {
             Some(spec) => Some(spec.build(momentum, total)?),
@@ -134,12 +132,10 @@ impl MethodSettings {
             // PyTorch's default is no momentum.
             TorchSgd => self.averaged(torch.with_momentum(self.momentum.unwrap_or(0.0)).build()?),
             TorchNesterov => self.averaged(torch.with_momentum(momentum).with_nesterov(true).build()?),
-            Adam => self.averaged(adam::AdamConfig::new().with_epsilon(epsilon).build()),
+            Adam => self.averaged(AdamConfig::new().build()?),
             AdamW => {
-                let config = adam::AdamWConfig::new().with_epsilon(epsilon);
                 let decay = self.weight_decay.unwrap_or(1e-4);
-                require(decay >= 0.0 && decay.is_finite(), "weight-decay", "finite and not negative", decay)?;
-                self.averaged(config.with_weight_decay(decay as f32).build())
+                self.averaged(AdamWConfig::new().with_weight_decay(decay).build()?)
             }
         };
         self.transformed(optimizer)

@@ -1,11 +1,11 @@
 //! The Bernoulli distribution, by its logits.
 
 use burn::tensor::Tensor;
-use kiln_tensor::Stream;
+use kiln_tensor::{Stream, fused};
 
 use crate::{
     DistError, Distribution, KlDivergence,
-    distribution::noise_like,
+    distribution::{noise_like, rows, sum_per_example},
     error::check_values,
     special::{sigmoid, softplus_pair},
 };
@@ -73,6 +73,13 @@ impl<const D: usize> Distribution<D> for Bernoulli<D> {
         // max(l, 0), exactly, with the derivative ½ at 0: see `softplus_pair`.
         let positive = (logits.clone() + magnitude.clone()) * 0.5;
         logits * value - positive - (-magnitude).exp().log1p()
+    }
+
+    fn log_prob_per_example(&self, value: Tensor<D>) -> Tensor<1> {
+        if value.dims() != self.logits.dims() {
+            return sum_per_example(self.log_prob(value));
+        }
+        fused::bernoulli_log_likelihood(rows(self.logits.clone()), rows(value))
     }
 
     /// ln(1 + e^−|l|) + |l|·σ(−|l|).

@@ -1,9 +1,15 @@
 //! The categorical distribution, by its logits.
 
-use burn::tensor::{Int, Tensor, activation::log_softmax};
-use kiln_tensor::Stream;
+use std::sync::OnceLock;
 
-use crate::{DistError, Distribution, KlDivergence, distribution::noise_like, error::check_values};
+use burn::tensor::{Int, Tensor, activation::log_softmax};
+use kiln_tensor::{Stream, fused};
+
+use crate::{
+    DistError, Distribution, KlDivergence,
+    distribution::{as_rank, noise_like, sum_per_example},
+    error::check_values,
+};
 
 /// Categorical(softmax(logits)) over the last axis: class k with probability e^{l_k} / Σ_j e^{l_j}.
 ///
@@ -25,13 +31,13 @@ use crate::{DistError, Distribution, KlDivergence, distribution::noise_like, err
 #[derive(Clone, Debug)]
 pub struct Categorical<const D: usize> {
     logits: Tensor<D>,
-    log_probs: Tensor<D>,
+    log_probs: OnceLock<Tensor<D>>,
 }
 
 impl<const D: usize> Categorical<D> {
     /// From logits, each a number or −∞, which need not be normalised.
     pub fn from_logits(logits: Tensor<D>) -> Self {
-        Self { log_probs: log_softmax(logits.clone(), D - 1), logits }
+        Self { logits, log_probs: OnceLock::new() }
     }
 
     /// Checks the values, which waits for the device.
@@ -49,12 +55,12 @@ impl<const D: usize> Categorical<D> {
 
     /// ln p, `[.., K]`.
     pub fn log_probs(&self) -> Tensor<D> {
-        self.log_probs.clone()
+        self.log_probs.get_or_init(|| log_softmax(self.logits.clone(), D - 1)).clone()
     }
 
     /// p, `[.., K]`.
     pub fn probs(&self) -> Tensor<D> {
-        self.log_probs.clone().exp()
+        self.log_probs().exp()
     }
 
     /// The most probable class, `[.., 1]`; the first of them when several are.
@@ -80,15 +86,23 @@ impl<const D: usize> Distribution<D> for Categorical<D> {
     /// When `value` is not `[.., 1]` with the batch axes of the logits.
     fn log_prob(&self, value: Tensor<D, Int>) -> Tensor<D> {
         // `gather` would silently take fewer rows.
-        let mut expected = self.log_probs.dims();
+        let mut expected = self.logits.dims();
         expected[D - 1] = 1;
         assert_eq!(value.dims(), expected, "classes need the shape of the logits with a last axis of length 1");
-        self.log_probs.clone().gather(D - 1, value)
+        self.log_probs().gather(D - 1, value)
+    }
+
+    fn log_prob_per_example(&self, value: Tensor<D, Int>) -> Tensor<1> {
+        let [n, k] = [self.logits.dims()[0], self.logits.dims()[D - 1]];
+        if D != 2 || value.dims()[..] != [n, 1] {
+            return sum_per_example(self.log_prob(value));
+        }
+        fused::categorical_log_likelihood(as_rank(self.logits.clone(), [n, k]), value.reshape([n, 1]))
     }
 
     /// −Σ_k p_k ln p_k, `[.., 1]`, between 0 and ln K.
     fn entropy(&self) -> Tensor<D> {
-        -self.expectation(self.log_probs.clone())
+        -self.expectation(self.log_probs())
     }
 
     /// The mean of the one-hot encoding, `[.., K]`: p. (A class itself has no mean; PyTorch gives NaN.)
@@ -117,7 +131,7 @@ impl<const D: usize> Distribution<D> for Categorical<D> {
 impl<const D: usize> KlDivergence<D, Self> for Categorical<D> {
     /// Σ_k p_k (ln p_k − ln q_k), `[.., 1]`; +∞ when q excludes a class that p does not.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
-        self.expectation(self.log_probs.clone() - q.log_probs.clone())
+        self.expectation(self.log_probs() - q.log_probs())
     }
 }
 

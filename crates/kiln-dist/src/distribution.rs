@@ -80,6 +80,21 @@ pub fn sum_per_example<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
     tensor.reshape([n, rest]).sum_dim(1).reshape([n])
 }
 
+/// The first axis, and all others as one: `[n, ..]` → `[n, d]`.
+pub(crate) fn rows<const D: usize>(tensor: Tensor<D>) -> Tensor<2> {
+    let shape = tensor.shape();
+    let n = shape[0];
+    as_rank(tensor, [n, shape.num_elements() / n.max(1)])
+}
+
+/// A reshape that is nothing, also to automatic differentiation, where the shape is that already.
+pub(crate) fn as_rank<const D: usize, const E: usize>(tensor: Tensor<D>, shape: [usize; E]) -> Tensor<E> {
+    if tensor.dims()[..] == shape[..] {
+        return Tensor::from_dispatch(tensor.into_dispatch());
+    }
+    tensor.reshape(shape)
+}
+
 /// Host numbers as a tensor of the parameter's shape, device and float type, which need not be the device's default:
 /// the numbers are rounded once, from f64 to that type.
 pub(crate) fn noise_like<const D: usize>(noise: Vec<f64>, parameter: &Tensor<D>) -> Tensor<D> {

@@ -58,8 +58,8 @@ pub trait ConditionalModel: Module {
 ///         Bernoulli::from_logits(self.decoder.forward(z))
 ///     }
 ///
-///     fn kl_to_prior(&self, posterior: &Normal<2>) -> Tensor<2> {
-///         posterior.kl_to_standard()
+///     fn kl_to_prior(&self, posterior: &Normal<2>) -> Tensor<1> {
+///         posterior.kl_to_standard_per_example()
 ///     }
 /// }
 /// ```
@@ -75,6 +75,6 @@ pub trait LatentVariableModel: Module {
     /// p(x | z) for z `[n, d_z]`, over `[n, d_x]`.
     fn likelihood(&self, z: Tensor<2>) -> Self::Likelihood;
 
-    /// KL(q(z | x) ‖ p(z)) in closed form, `[n, d_z]`, in nats.
-    fn kl_to_prior(&self, posterior: &Self::Posterior) -> Tensor<2>;
+    /// KL(q(z | x) ‖ p(z)) in closed form, of each example, `[n]`, in nats.
+    fn kl_to_prior(&self, posterior: &Self::Posterior) -> Tensor<1>;
 }

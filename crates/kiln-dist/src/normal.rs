@@ -1,21 +1,24 @@
 //! The normal distribution.
 
-use std::f64::consts::{LN_2, PI};
+use std::{
+    f64::consts::{LN_2, PI},
+    sync::OnceLock,
+};
 
 use burn::tensor::{Device, Shape, Tensor};
-use kiln_tensor::Stream;
+use kiln_tensor::{Stream, fused};
 
 use crate::{
     DistError, Distribution, KlDivergence, Reparameterized,
-    distribution::noise_like,
+    distribution::{as_rank, noise_like, rows, sum_per_example},
     error::{check_values, same_shape},
     special::standard_normal_cdf,
 };
 
 /// N(loc, scale²), elementwise.
 ///
-/// The scale is kept with its logarithm, so that neither is computed twice, and a network that gives ln σ² loses
-/// nothing by it.
+/// The scale is kept as it was given, as σ or as ln σ; the other is computed when it is first asked for. So a network that
+/// gives ln σ² loses nothing by it.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -29,8 +32,32 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct Normal<const D: usize> {
     loc: Tensor<D>,
-    scale: Tensor<D>,
-    log_scale: Tensor<D>,
+    given: Scale<D>,
+    /// The other form of the scale.
+    other: OnceLock<Tensor<D>>,
+}
+
+#[derive(Clone, Debug)]
+enum Scale<const D: usize> {
+    /// σ.
+    Plain(Tensor<D>),
+    /// ln σ.
+    Log(Tensor<D>),
+}
+
+impl<const D: usize> Scale<D> {
+    fn map(&self, f: impl Fn(&Tensor<D>) -> Tensor<D>) -> Self {
+        match self {
+            Self::Plain(scale) => Self::Plain(f(scale)),
+            Self::Log(log_scale) => Self::Log(f(log_scale)),
+        }
+    }
+}
+
+impl<const D: usize> From<(Tensor<D>, Scale<D>)> for Normal<D> {
+    fn from((loc, given): (Tensor<D>, Scale<D>)) -> Self {
+        Self { loc, given, other: OnceLock::new() }
+    }
 }
 
 impl<const D: usize> Normal<D> {
@@ -41,7 +68,7 @@ impl<const D: usize> Normal<D> {
     /// [`DistError::Shape`].
     pub fn new(loc: Tensor<D>, scale: Tensor<D>) -> Result<Self, DistError> {
         same_shape(("loc", &loc), ("scale", &scale))?;
-        Ok(Self { loc, log_scale: scale.clone().log(), scale })
+        Ok((loc, Scale::Plain(scale)).into())
     }
 
     /// From the mean and ln σ, any real number, of equal shapes.
@@ -50,7 +77,7 @@ impl<const D: usize> Normal<D> {
     /// [`DistError::Shape`].
     pub fn from_log_scale(loc: Tensor<D>, log_scale: Tensor<D>) -> Result<Self, DistError> {
         same_shape(("loc", &loc), ("log_scale", &log_scale))?;
-        Ok(Self { loc, scale: log_scale.clone().exp(), log_scale })
+        Ok((loc, Scale::Log(log_scale)).into())
     }
 
     /// From the mean and ln σ², any real number, of equal shapes: what the encoder of a VAE gives.
@@ -64,7 +91,7 @@ impl<const D: usize> Normal<D> {
     /// N(0, 1), in the float type of `device`.
     pub fn standard(shape: impl Into<Shape>, device: &Device) -> Self {
         let zeros = Tensor::zeros(shape.into(), device);
-        Self { loc: zeros.clone(), scale: zeros.ones_like(), log_scale: zeros }
+        (zeros.clone(), Scale::Log(zeros)).into()
     }
 
     /// Checks the values, which waits for the device.
@@ -73,7 +100,7 @@ impl<const D: usize> Normal<D> {
     /// [`DistError::Value`] when a mean is not finite, or a standard deviation is not finite and positive.
     pub fn validated(self) -> Result<Self, DistError> {
         check_values("loc", "finite", &self.loc, Tensor::is_finite)?;
-        check_values("scale", "finite and positive", &self.scale, |s| {
+        check_values("scale", "finite and positive", &self.scale(), |s| {
             s.clone().is_finite().bool_and(s.greater_scalar(0.0))
         })?;
         Ok(self)
@@ -86,12 +113,18 @@ impl<const D: usize> Normal<D> {
 
     /// σ.
     pub fn scale(&self) -> Tensor<D> {
-        self.scale.clone()
+        match &self.given {
+            Scale::Plain(scale) => scale.clone(),
+            Scale::Log(log_scale) => self.other.get_or_init(|| log_scale.clone().exp()).clone(),
+        }
     }
 
     /// ln σ.
     pub fn log_scale(&self) -> Tensor<D> {
-        self.log_scale.clone()
+        match &self.given {
+            Scale::Plain(scale) => self.other.get_or_init(|| scale.clone().log()).clone(),
+            Scale::Log(log_scale) => log_scale.clone(),
+        }
     }
 
     /// P(X ≤ value) = Φ((x − μ)/σ), elementwise, in [0, 1].
@@ -99,12 +132,21 @@ impl<const D: usize> Normal<D> {
     /// Small probabilities keep their relative precision in the left tail: the f64 result at −30σ, 4.9e-198, has
     /// twelve digits. For the right tail, 1 − P(X ≤ x), mirror the distribution.
     pub fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
-        standard_normal_cdf((value - self.loc.clone()) / self.scale.clone())
+        standard_normal_cdf((value - self.loc.clone()) / self.scale())
     }
 
     /// KL(self ‖ N(0, 1)) = ½(σ² + μ² − 1) − ln σ (Kingma and Welling, 2014, appendix B).
     pub fn kl_to_standard(&self) -> Tensor<D> {
-        (self.scale.clone().square() + self.loc.clone().square() - 1.0) * 0.5 - self.log_scale.clone()
+        (self.scale().square() + self.loc.clone().square() - 1.0) * 0.5 - self.log_scale()
+    }
+
+    /// [`kl_to_standard`](Self::kl_to_standard) summed over all axes but the first, shape `[n]`, in one pass where the
+    /// scale was given by its logarithm.
+    pub fn kl_to_standard_per_example(&self) -> Tensor<1> {
+        match &self.given {
+            Scale::Log(log_scale) => fused::normal_kl_to_standard(rows(self.loc.clone()), rows(log_scale.clone())),
+            Scale::Plain(_) => sum_per_example(self.kl_to_standard()),
+        }
     }
 }
 
@@ -118,13 +160,13 @@ impl<const D: usize> Distribution<D> for Normal<D> {
 
     /// −½((x − μ)/σ)² − ln σ − ln √(2π).
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
-        let z = (value - self.loc.clone()) / self.scale.clone();
-        z.square() * -0.5 - self.log_scale.clone() - ln_sqrt_2pi()
+        let z = (value - self.loc.clone()) / self.scale();
+        z.square() * -0.5 - self.log_scale() - ln_sqrt_2pi()
     }
 
     /// ½ + ln √(2π) + ln σ.
     fn entropy(&self) -> Tensor<D> {
-        self.log_scale.clone() + (0.5 + ln_sqrt_2pi())
+        self.log_scale() + (0.5 + ln_sqrt_2pi())
     }
 
     fn mean(&self) -> Tensor<D> {
@@ -132,13 +174,12 @@ impl<const D: usize> Distribution<D> for Normal<D> {
     }
 
     fn variance(&self) -> Tensor<D> {
-        self.scale.clone().square()
+        self.scale().square()
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {
-        let (loc, scale) = (self.loc.clone().without_autodiff(), self.scale.clone().without_autodiff());
-        let noise = noise_like(stream.normal_vec(loc.shape().num_elements()), &loc);
-        loc + scale * noise
+        let plain = |tensor: &Tensor<D>| tensor.clone().without_autodiff();
+        Self::from((plain(&self.loc), self.given.map(plain))).rsample(stream)
     }
 }
 
@@ -146,7 +187,13 @@ impl<const D: usize> Reparameterized<D> for Normal<D> {
     /// μ + σ·noise, with the noise cast to the float type of the parameters.
     fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
         let noise = if noise.dtype() == self.loc.dtype() { noise } else { noise.cast(self.loc.dtype()) };
-        self.loc.clone() + self.scale.clone() * noise
+        match &self.given {
+            Scale::Plain(scale) => self.loc.clone() + scale.clone() * noise,
+            Scale::Log(log_scale) => {
+                let shape = self.loc.dims();
+                as_rank(fused::normal_sample(rows(self.loc.clone()), rows(log_scale.clone()), rows(noise)), shape)
+            }
+        }
     }
 
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
@@ -158,16 +205,15 @@ impl<const D: usize> Reparameterized<D> for Normal<D> {
             return self.rsample(stream);
         }
         let repeat = |tensor: &Tensor<D>| tensor.clone().repeat_dim(0, count);
-        let many = Self { loc: repeat(&self.loc), scale: repeat(&self.scale), log_scale: self.log_scale.clone() };
-        many.rsample(stream)
+        Self::from((repeat(&self.loc), self.given.map(repeat))).rsample(stream)
     }
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Normal<D> {
     /// ln(σ_q/σ_p) + ½(σ_p² + (μ_p − μ_q)²)/σ_q² − ½.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
-        let log_ratio = self.log_scale.clone() - q.log_scale.clone();
-        let distance = (self.loc.clone() - q.loc.clone()) / q.scale.clone();
+        let log_ratio = self.log_scale() - q.log_scale();
+        let distance = (self.loc.clone() - q.loc.clone()) / q.scale();
         ((log_ratio.clone() * 2.0).exp() + distance.square() - 1.0) * 0.5 - log_ratio
     }
 }

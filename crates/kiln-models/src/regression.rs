@@ -6,7 +6,10 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use kiln_dist::{Bernoulli, Categorical, ConditionalModel};
-use kiln_tensor::init;
+use kiln_tensor::{
+    fused::{Activation, dense},
+    init,
+};
 
 /// Logistic regression: p(y = 1 | x) = σ(x·w + b).
 ///
@@ -44,7 +47,7 @@ impl ConditionalModel for LogisticRegression {
 
     /// Inputs `[n, d]`, output over `[n, 1]`.
     fn forward(&self, inputs: Tensor<2>) -> Bernoulli<2> {
-        Bernoulli::from_logits(self.linear.forward(inputs))
+        Bernoulli::from_logits(dense(&self.linear, inputs, Activation::Identity))
     }
 }
 
@@ -74,7 +77,7 @@ impl ConditionalModel for SoftmaxRegression {
 
     /// Inputs `[n, d]`, output over `[n, k]`.
     fn forward(&self, inputs: Tensor<2>) -> Categorical<2> {
-        Categorical::from_logits(self.linear.forward(inputs))
+        Categorical::from_logits(dense(&self.linear, inputs, Activation::Identity))
     }
 }
 

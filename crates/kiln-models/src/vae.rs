@@ -3,10 +3,14 @@
 use burn::{
     module::{Module, Param},
     nn::Linear,
-    tensor::{Device, Tensor, TensorData, activation::relu},
+    tensor::{Device, Tensor, TensorData},
 };
 use kiln_dist::{Bernoulli, Distribution, LatentVariableModel, Normal};
-use kiln_tensor::{Stream, init};
+use kiln_tensor::{
+    Stream,
+    fused::{Activation, dense},
+    init,
+};
 use serde::{Deserialize, Serialize};
 
 /// What p(x | z) is.
@@ -171,14 +175,15 @@ impl LatentVariableModel for Vae {
     type Likelihood = PixelDistribution;
 
     fn posterior(&self, x: Tensor<2>) -> Normal<2> {
-        let hidden = self.encoder.iter().fold(x, |h, layer| relu(layer.forward(h)));
-        Normal::from_log_variance(self.latent_loc.forward(hidden.clone()), self.latent_log_variance.forward(hidden))
-            .expect("both heads have the shape [n, latent_dim]")
+        let hidden = hidden(&self.encoder, x);
+        let loc = dense(&self.latent_loc, hidden.clone(), Activation::Identity);
+        let log_variance = dense(&self.latent_log_variance, hidden, Activation::Identity);
+        Normal::from_log_variance(loc, log_variance).expect("both heads have the shape [n, latent_dim]")
     }
 
     fn likelihood(&self, z: Tensor<2>) -> PixelDistribution {
-        let (last, hidden) = self.decoder.split_last().expect("VaeConfig::init makes two layers");
-        let output = last.forward(hidden.iter().fold(z, |h, layer| relu(layer.forward(h))));
+        let (last, before) = self.decoder.split_last().expect("VaeConfig::init makes two layers");
+        let output = dense(last, hidden(before, z), Activation::Identity);
         match &self.log_scale {
             None => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
             Some(log_scale) => {
@@ -189,9 +194,13 @@ impl LatentVariableModel for Vae {
         }
     }
 
-    fn kl_to_prior(&self, posterior: &Normal<2>) -> Tensor<2> {
-        posterior.kl_to_standard()
+    fn kl_to_prior(&self, posterior: &Normal<2>) -> Tensor<1> {
+        posterior.kl_to_standard_per_example()
     }
+}
+
+fn hidden(layers: &[Linear], input: Tensor<2>) -> Tensor<2> {
+    layers.iter().fold(input, |h, layer| dense(layer, h, Activation::Relu))
 }
 
 /// p(x | z) of a [`Vae`], one distribution a pixel.
@@ -211,6 +220,13 @@ impl Distribution<2> for PixelDistribution {
         match self {
             Self::Bernoulli(d) => d.log_prob(value),
             Self::Gaussian(d) => d.log_prob(value),
+        }
+    }
+
+    fn log_prob_per_example(&self, value: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::Bernoulli(d) => d.log_prob_per_example(value),
+            Self::Gaussian(d) => d.log_prob_per_example(value),
         }
     }
 

@@ -9,6 +9,7 @@
 //! | [`Momentum`] | θ | v ← αv − εg, θ ← θ + v |
 //! | [`Nesterov`] | θ + αv | v ← αv − εg, θ ← θ + v |
 //! | [`TorchSgd`] | its parameter | u ← μu + (1 − d)g, θ ← θ − εu, or θ ← θ − ε(g + μu) |
+//! | [`Adam`], [`AdamW`] | θ | m, v: running means of g and g², θ ← θ − ε·m̂/(√v̂ + 10⁻⁸) |
 //!
 //! In the classical forms the step size is inside the velocity. PyTorch and Burn keep it outside: the two agree for a
 //! constant ε only, since theirs rescales the whole velocity whenever ε changes.
@@ -16,6 +17,7 @@
 //! [`FirstOrder`] is the optimiser of a whole module: it transforms the gradient (clipping, accumulation, skipping), steps,
 //! and leads to the iterate or to the average of the iterates ([`Average`]).
 
+mod adam;
 mod averaged;
 mod coefficient;
 mod method;
@@ -27,6 +29,7 @@ mod state;
 mod torch_sgd;
 mod transform;
 
+pub use adam::{Adam, AdamConfig, AdamW, AdamWConfig, Moments};
 pub use averaged::{Average, Averaged, AveragedState};
 pub use method::Method;
 pub use momentum::{Momentum, MomentumConfig, Velocity};

@@ -1,12 +1,10 @@
 //! Optimisation for the Burn framework, in the textbook forms.
 //!
-//! - [`first_order`]: [`Sgd`], [`Momentum`], [`Nesterov`] and [`TorchSgd`] as Burn
-//!   [`Optimizer`](burn::optim::Optimizer)s, averages of their iterates, transforms of the whole gradient.
+//! - [`first_order`]: [`Sgd`], [`Momentum`], [`Nesterov`], [`TorchSgd`], [`Adam`] and [`AdamW`] as
+//!   Burn [`Optimizer`](burn::optim::Optimizer)s, averages of their iterates, transforms of the whole gradient.
 //! - [`schedule`]: step size, momentum or batch size as a plain function of the step.
 //! - [`plateau`]: the step size as a loss decides.
 //! - [`rate`]: rates of convergence, measured from a curve of errors.
-//!
-//! Adam and AdamW are Burn's own, re-exported as [`adam`].
 
 pub mod first_order;
 pub mod plateau;
@@ -14,10 +12,8 @@ pub mod rate;
 pub mod schedule;
 
 pub use first_order::{
-    Average, ConfigError, FirstOrder, Method, Momentum, MomentumConfig, Nesterov, NesterovConfig, Sgd, StepError,
-    TorchSgd, TorchSgdConfig, WeightDecay,
+    Adam, AdamConfig, AdamW, AdamWConfig, Average, ConfigError, FirstOrder, Method, Momentum, MomentumConfig, Nesterov,
+    NesterovConfig, Sgd, StepError, TorchSgd, TorchSgdConfig, WeightDecay,
 };
 pub use plateau::{PlateauConfig, ReduceOnPlateau};
 pub use schedule::{Schedule, ScheduleError, ScheduleSpec, SpecError};
-
-pub mod adam;

@@ -2,12 +2,18 @@
 //!
 //! - [`device`]: choosing a device by name among the backends compiled in, and its float type.
 //! - [`random`]: keyed, counter-based streams of random numbers, equal on every backend.
+//! - [`fused`]: the operations that fill a training step, in one pass each.
 //! - [`init`]: weight initialisation from those streams.
 //! - [`params`]: a module's parameters by name: listing, saving, loading, checking.
 //! - [`pass`](mod@pass): elementwise updates of several tensors in one pass.
 //! - [`weights`]: `model.safetensors`, written and read.
 
 pub mod device;
+#[cfg(feature = "flex")]
+mod elementary;
+#[cfg(feature = "flex")]
+mod flex;
+pub mod fused;
 pub mod init;
 pub mod params;
 pub mod pass;

@@ -5,29 +5,46 @@
 //! backend, and for tensors that Flex keeps in an unusual layout or type, the tensor operations do it, which a GPU backend
 //! fuses by itself. The numbers are the same to the bit: the loop makes the same roundings in the same order.
 
-use std::ops::{Add, Mul, Sub};
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
 use burn::tensor::Tensor;
 
 /// f32 or f64.
-pub trait Real: Copy + Send + Sync + Add<Output = Self> + Sub<Output = Self> + Mul<Output = Self> + 'static {
+pub trait Real:
+    Copy
+    + Send
+    + Sync
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + Neg<Output = Self>
+    + 'static
+{
     /// The nearest value.
     fn of(value: f64) -> Self;
+
+    /// √x.
+    fn sqrt(self) -> Self;
 }
 
-impl Real for f32 {
-    #[inline(always)]
-    fn of(value: f64) -> Self {
-        value as Self
-    }
+macro_rules! real {
+    ($($float:ty),*) => { $(
+        impl Real for $float {
+            #[inline(always)]
+            fn of(value: f64) -> Self {
+                value as Self
+            }
+
+            #[inline(always)]
+            fn sqrt(self) -> Self {
+                <$float>::sqrt(self)
+            }
+        }
+    )* };
 }
 
-impl Real for f64 {
-    #[inline(always)]
-    fn of(value: f64) -> Self {
-        value
-    }
-}
+real!(f32, f64);
 
 /// An elementwise update of `N` tensors along a gradient, written twice: for one element, and for tensors.
 ///
@@ -78,13 +95,14 @@ pub fn pass<P: Pass<N>, const N: usize, const D: usize>(
 mod flex {
     use burn::{
         backend::{Flex, flex::FlexTensor},
-        tensor::{DType, Device, Element, Tensor},
+        tensor::{DType, Device, Tensor},
     };
 
     use super::{Pass, Real};
-
-    /// Elements below which a thread more costs more than it saves.
-    const GRAIN: usize = 1 << 15;
+    use crate::{
+        elementary::Float,
+        flex::{GRAIN, numbers, numbers_mut, on_float, vectorised, whole},
+    };
 
     pub(super) fn takes<const N: usize, const D: usize>(states: &[Tensor<D>; N], gradient: &Tensor<D>) -> bool {
         let (shape, dtype) = (gradient.shape(), gradient.dtype());
@@ -102,35 +120,25 @@ mod flex {
         let dtype = gradient.dtype();
         let mut states = states.map(raw);
         let gradient = raw(gradient);
-        match dtype {
-            DType::F64 => in_place::<P, f64, N>(update, &mut states, &gradient),
-            _ => in_place::<P, f32, N>(update, &mut states, &gradient),
-        }
+        on_float!(dtype, E => in_place::<P, E, N>(update, &mut states, &gradient));
         states.map(Tensor::from_primitive::<Flex>)
     }
 
-    /// The tensor as one run of its elements, from the beginning of its memory.
     fn raw<const D: usize>(tensor: Tensor<D>) -> FlexTensor {
-        let n = tensor.shape().num_elements();
-        let raw = tensor.try_into_primitive::<Flex>().expect("`takes` has seen that it is of Flex");
-        let whole = raw.layout().contiguous_offsets() == Some((0, n));
-        if whole { raw } else { raw.to_contiguous() }
+        whole(tensor.try_into_primitive::<Flex>().expect("`takes` has seen that it is of Flex"))
     }
 
-    fn in_place<P: Pass<N>, E: Real + Element + bytemuck::Pod, const N: usize>(
-        update: &P,
-        states: &mut [FlexTensor; N],
-        gradient: &FlexTensor,
-    ) {
-        let n = gradient.layout().num_elements();
-        let states = states.each_mut().map(|state| &mut state.storage_mut::<E>()[..n]);
-        split(update, states, &gradient.storage::<E>()[..n]);
+    fn in_place<P: Pass<N>, E: Float, const N: usize>(update: &P, states: &mut [FlexTensor; N], gradient: &FlexTensor) {
+        split(update, states.each_mut().map(numbers_mut::<E>), numbers::<E>(gradient));
     }
 
     fn split<P: Pass<N>, E: Real, const N: usize>(update: &P, states: [&mut [E]; N], gradient: &[E]) {
         let n = gradient.len();
         if n <= GRAIN || rayon::current_num_threads() == 1 {
-            return every(update, states, gradient);
+            return vectorised(
+                #[inline(always)]
+                || every(update, states, gradient),
+            );
         }
         let (mut left, mut right) = (Vec::with_capacity(N), Vec::with_capacity(N));
         for state in states {
@@ -144,6 +152,7 @@ mod flex {
         rayon::join(|| split(update, left, first), || split(update, right, second));
     }
 
+    #[inline(always)]
     fn every<P: Pass<N>, E: Real, const N: usize>(update: &P, states: [&mut [E]; N], gradient: &[E]) {
         let n = gradient.len();
         // Slices of one known length: the loop below has no bounds to check.

@@ -4,7 +4,7 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
-use kiln_dist::{ConditionalModel, Distribution, LatentVariableModel, Reparameterized, sum_per_example};
+use kiln_dist::{ConditionalModel, Distribution, LatentVariableModel, Reparameterized};
 use kiln_tensor::Stream;
 
 /// A loss over one minibatch, and the terms that it is made of.
@@ -116,7 +116,7 @@ impl Elbo {
         let particles = z.dims()[0] / x.dims()[0].max(1);
         let x = if particles > 1 { x.repeat_dim(0, particles) } else { x };
         let reconstruction = -model.likelihood(z).log_prob_per_example(x).mean();
-        let kl = sum_per_example(model.kl_to_prior(&posterior)).mean();
+        let kl = model.kl_to_prior(&posterior).mean();
         let value = reconstruction.clone() + kl.clone() * self.beta;
         let elbo = -(reconstruction.clone() + kl.clone());
         Loss { value, terms: vec![("elbo", elbo), ("reconstruction", reconstruction), ("kl", kl)] }

@@ -86,8 +86,8 @@ fn the_checkpoint_of_another_model_is_refused() {
 /// Its state would be passed over in silence, or taken for what it is not.
 #[test]
 fn the_checkpoint_of_another_method_is_refused() {
-    is_refused_when_edited("\"adam\"", "\"nesterov\"", &["step-000000024", "burn-adam", "nesterov"]);
-    is_refused_when_edited("\"adam\"", "\"adamw\"", &["step-000000024", "burn-adam", "burn-adamw"]);
+    is_refused_when_edited("\"adam\"", "\"nesterov\"", &["step-000000024", "adam", "nesterov"]);
+    is_refused_when_edited("\"adam\"", "\"adamw\"", &["step-000000024", "adam", "adamw"]);
     is_refused_when_edited("\"adam\"", "\"adam\"\naverage = \"uniform\"", &["step-000000024", "other parts"]);
 }
 

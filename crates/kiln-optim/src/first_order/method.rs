@@ -1,7 +1,7 @@
 //! What Kiln asks of a first-order method beside Burn's `Optimizer`.
 
 use burn::{
-    optim::{AdaGrad, Adafactor, Adam, AdamW, Adan, Lamb, Lion, Muon, Optimizer, RmsProp},
+    optim::{AdaGrad, Adafactor, Adan, Lamb, Lion, Muon, Optimizer, RmsProp},
     tensor::Tensor,
 };
 
@@ -53,8 +53,8 @@ macro_rules! burns_own {
 burns_own! {
     AdaGrad => "burn-adagrad",
     Adafactor => "burn-adafactor",
-    Adam => "burn-adam",
-    AdamW => "burn-adamw",
+    burn::optim::Adam => "burn-adam",
+    burn::optim::AdamW => "burn-adamw",
     Adan => "burn-adan",
     Lamb => "burn-lamb",
     Lion => "burn-lion",

@@ -20,11 +20,11 @@ use super::{
 /// It is made from a [`Method`], one of Kiln's or of Burn's, or from any `ModuleOptimizer`:
 ///
 /// ```
-/// use kiln_optim::{Average, FirstOrder, Method, NesterovConfig, adam::AdamConfig};
+/// use kiln_optim::{AdamConfig, Average, FirstOrder, Method, NesterovConfig};
 ///
 /// let accelerated = FirstOrder::from(NesterovConfig::new().build()?);
-/// let averaged = FirstOrder::from(AdamConfig::new().build().averaged(Average::uniform()));
-/// let by_groups = FirstOrder::from(AdamConfig::new().init());
+/// let averaged = FirstOrder::from(AdamConfig::new().build()?.averaged(Average::uniform()));
+/// let by_groups = FirstOrder::from(AdamConfig::new().init()?);
 /// # Ok::<(), kiln_optim::ConfigError>(())
 /// ```
 ///

@@ -1,0 +1,214 @@
+//! Adam and AdamW.
+
+use burn::{
+    config::Config,
+    optim::{ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource},
+    tensor::{Device, Tensor},
+};
+use kiln_tensor::pass::{Pass, Real, pass};
+
+use super::{ConfigError, Method, require, state};
+
+/// Settings of [`Adam`].
+#[derive(Config, Copy, Debug)]
+pub struct AdamConfig {
+    /// β₁, in [0, 1): how much of the mean gradient the next step keeps. Default 0.9.
+    #[config(default = 0.9)]
+    pub beta_1: f64,
+    /// β₂, in [0, 1): how much of the mean squared gradient the next step keeps. Default 0.999.
+    #[config(default = 0.999)]
+    pub beta_2: f64,
+    /// What is added to the root of the mean square, positive. Default 1e-8.
+    #[config(default = 1e-8)]
+    pub epsilon: f64,
+}
+
+impl AdamConfig {
+    /// The bare optimiser, for a parameter group.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a β is outside [0, 1) or ε is not positive and finite.
+    pub fn build(&self) -> Result<Adam, ConfigError> {
+        let Self { beta_1, beta_2, epsilon } = *self;
+        require((0.0..1.0).contains(&beta_1), "beta_1", "in [0, 1)", beta_1)?;
+        require((0.0..1.0).contains(&beta_2), "beta_2", "in [0, 1)", beta_2)?;
+        require(epsilon > 0.0 && epsilon.is_finite(), "epsilon", "positive and finite", epsilon)?;
+        Ok(Adam { config: *self })
+    }
+
+    /// The optimiser of a whole module.
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build).
+    pub fn init(&self) -> Result<ModuleOptimizer, ConfigError> {
+        Ok(self.build()?.into())
+    }
+}
+
+/// Settings of [`AdamW`].
+#[derive(Config, Copy, Debug)]
+pub struct AdamWConfig {
+    /// β₁, in [0, 1). Default 0.9.
+    #[config(default = 0.9)]
+    pub beta_1: f64,
+    /// β₂, in [0, 1). Default 0.999.
+    #[config(default = 0.999)]
+    pub beta_2: f64,
+    /// What is added to the root of the mean square, positive. Default 1e-8.
+    #[config(default = 1e-8)]
+    pub epsilon: f64,
+    /// λ ≥ 0: each step takes the part ελ of every parameter away. Default 0.01.
+    #[config(default = 0.01)]
+    pub weight_decay: f64,
+}
+
+impl AdamWConfig {
+    /// The bare optimiser, for a parameter group.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when a β is outside [0, 1), ε is not positive and finite, or λ is negative or not finite.
+    pub fn build(&self) -> Result<AdamW, ConfigError> {
+        let Self { beta_1, beta_2, epsilon, weight_decay } = *self;
+        let decays = weight_decay >= 0.0 && weight_decay.is_finite();
+        require(decays, "weight_decay", "finite and not negative", weight_decay)?;
+        Ok(AdamW { adam: AdamConfig { beta_1, beta_2, epsilon }.build()?, weight_decay })
+    }
+
+    /// The optimiser of a whole module.
+    ///
+    /// # Errors
+    /// Those of [`build`](Self::build).
+    pub fn init(&self) -> Result<ModuleOptimizer, ConfigError> {
+        Ok(self.build()?.into())
+    }
+}
+
+/// Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − ε·m̂/(√v̂ + 10⁻⁸), with m̂ = m/(1 − β₁ᵗ) and
+/// v̂ = v/(1 − β₂ᵗ) (Kingma and Ba, 2015, algorithm 1).
+///
+/// ```
+/// use kiln_optim::{AdamConfig, FirstOrder};
+///
+/// let optimizer = FirstOrder::from(AdamConfig::new().with_beta_2(0.99).build()?);
+/// # Ok::<(), kiln_optim::ConfigError>(())
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Adam {
+    config: AdamConfig,
+}
+
+/// Adam with decoupled weight decay: θ ← (1 − ελ)θ before the step (Loshchilov and Hutter, 2019, algorithm 2, in the form
+/// of PyTorch, where λ is scaled by the step size).
+#[derive(Clone, Copy, Debug)]
+pub struct AdamW {
+    adam: Adam,
+    weight_decay: f64,
+}
+
+/// The means m and v of a parameter's gradient and of its square, and the steps that the parameter has taken.
+#[derive(Clone, Debug)]
+pub struct Moments<const D: usize> {
+    first: Tensor<D>,
+    second: Tensor<D>,
+    steps: u64,
+}
+
+impl Adam {
+    fn step<const D: usize>(
+        &self,
+        lr: f64,
+        weight_decay: f64,
+        tensor: Tensor<D>,
+        gradient: Tensor<D>,
+        state: Option<Moments<D>>,
+    ) -> (Tensor<D>, Option<Moments<D>>) {
+        let none = || Moments { first: tensor.zeros_like(), second: tensor.zeros_like(), steps: 0 };
+        let Moments { first, second, steps } = state.unwrap_or_else(none);
+        let (steps, AdamConfig { beta_1, beta_2, epsilon }) = (steps + 1, self.config);
+        let unbiased = |beta: f64| 1.0 - beta.powf(steps as f64);
+        let update = Update {
+            betas: [beta_1, beta_2],
+            kept: 1.0 - lr * weight_decay,
+            step: lr / unbiased(beta_1),
+            scale: unbiased(beta_2).sqrt().recip(),
+            epsilon,
+        };
+        let [tensor, first, second] = pass(&update, [tensor, first, second], gradient);
+        (tensor, Some(Moments { first, second, steps }))
+    }
+}
+
+/// One step, with the corrections of the bias as numbers.
+struct Update {
+    betas: [f64; 2],
+    /// 1 − ελ.
+    kept: f64,
+    /// ε/(1 − β₁ᵗ).
+    step: f64,
+    /// 1/√(1 − β₂ᵗ).
+    scale: f64,
+    epsilon: f64,
+}
+
+impl Pass<3> for Update {
+    #[inline(always)]
+    fn element<E: Real>(&self, [theta, first, second]: [E; 3], gradient: E) -> [E; 3] {
+        let [beta_1, beta_2] = self.betas;
+        let first = first * E::of(beta_1) + gradient * E::of(1.0 - beta_1);
+        let second = second * E::of(beta_2) + gradient * gradient * E::of(1.0 - beta_2);
+        let root = second.sqrt() * E::of(self.scale) + E::of(self.epsilon);
+        [theta * E::of(self.kept) - first * E::of(self.step) / root, first, second]
+    }
+
+    fn tensors<const D: usize>(&self, [theta, first, second]: [Tensor<D>; 3], gradient: Tensor<D>) -> [Tensor<D>; 3] {
+        let [beta_1, beta_2] = self.betas;
+        let first = first * beta_1 + gradient.clone() * (1.0 - beta_1);
+        let second = second * beta_2 + gradient.square() * (1.0 - beta_2);
+        let root = second.clone().sqrt() * self.scale + self.epsilon;
+        [theta * self.kept - first.clone() * self.step / root, first, second]
+    }
+}
+
+macro_rules! optimizer {
+    ($method:ty, $name:literal, |$self:ident| ($adam:expr, $decay:expr)) => {
+        impl Optimizer for $method {
+            type State<const D: usize> = Moments<D>;
+
+            fn step<const D: usize>(
+                &self,
+                lr: f64,
+                tensor: Tensor<D>,
+                grad: Tensor<D>,
+                state: Option<Moments<D>>,
+            ) -> (Tensor<D>, Option<Moments<D>>) {
+                let $self = self;
+                Adam::step(&$adam, lr, $decay, tensor, grad, state)
+            }
+
+            fn to_device<const D: usize>(state: Moments<D>, device: &Device) -> Moments<D> {
+                Moments { first: state.first.to_device(device), second: state.second.to_device(device), ..state }
+            }
+        }
+
+        impl Method for $method {
+            const NAME: &'static str = $name;
+        }
+    };
+}
+
+optimizer!(Adam, "adam", |this| (this, 0.0));
+optimizer!(AdamW, "adamw", |this| (this.adam, this.weight_decay));
+
+impl<const D: usize> RecordState for Moments<D> {
+    fn state_flatten(&self, prefix: &str, out: &mut StateSink) {
+        state::push_tensor(out, prefix, "first", &self.first);
+        state::push_tensor(out, prefix, "second", &self.second);
+        state::push_count(out, prefix, "steps", self.steps);
+    }
+
+    fn state_unflatten(prefix: &str, source: &mut StateSource, device: &Device) -> Option<Self> {
+        let first = state::take_tensor(source, prefix, "first", device)?;
+        let second = state::take_tensor(source, prefix, "second", device)?;
+        Some(Self { first, second, steps: state::take_count(source, prefix, "steps")? })
+    }
+}

@@ -1,0 +1,105 @@
+//! The operations that fill a training step, each in one pass over its data.
+//!
+//! Written as tensor operations, `relu(x·W + b)` is a product and two more passes with two temporaries, and a likelihood
+//! is a dozen. On the CPU backend Flex each function here is one kernel with a gradient written by hand. On every other
+//! backend, for float types other than f32 and f64, and when fusion is [off](set_enabled), the same function is made of
+//! plain tensor operations, which Burn differentiates and which a GPU backend fuses by itself. Both ways agree to
+//! rounding; the kernels give the same bits however many threads there are.
+//!
+//! The kernels share rayon's global pool with Flex and with the matrix products. They start sooner when the loop that
+//! calls them runs in that pool, which [`in_pool`] does and `kiln-train` does by itself.
+
+mod likelihood;
+mod linear;
+mod logsumexp;
+mod normal;
+
+#[cfg(feature = "flex")]
+mod flex;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use burn::tensor::Tensor;
+
+pub use likelihood::{bernoulli_log_likelihood, categorical_log_likelihood};
+pub use linear::{Activation, dense, linear};
+pub use logsumexp::logsumexp;
+pub use normal::{normal_kl_to_standard, normal_sample};
+
+static ENABLED: AtomicBool = AtomicBool::new(true);
+
+/// Turns the kernels on or off for the whole process; they are on at first. For comparing the two ways.
+pub fn set_enabled(on: bool) {
+    ENABLED.store(on, Ordering::Relaxed);
+}
+
+/// Whether the kernels are on.
+pub fn is_enabled() -> bool {
+    ENABLED.load(Ordering::Relaxed)
+}
+
+/// Runs `work` on a thread of rayon's global pool, which is the one that the kernels, Flex and the products share.
+///
+/// From outside, every parallel operation has to be handed to the pool and waited for; from inside, it begins at once.
+/// Within the pool already, it is a plain call.
+pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
+    rayon::scope(|_| work())
+}
+
+/// Whether a kernel does the operation whose first tensor this is.
+#[cfg_attr(not(feature = "flex"), allow(unused_variables))]
+fn by_kernel<const D: usize>(tensor: &Tensor<D>) -> bool {
+    #[cfg(feature = "flex")]
+    return is_enabled() && flex::takes(tensor);
+    #[cfg(not(feature = "flex"))]
+    false
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{DType, Device, TensorData};
+
+    use super::*;
+    use crate::Stream;
+
+    /// From one element to more than one block, for every way in which rows are shared out.
+    pub(super) const SIZES: [(usize, usize); 7] = [(1, 1), (3, 5), (1, 300), (300, 1), (130, 70), (40, 801), (9000, 2)];
+
+    pub(super) fn normals(shape: [usize; 2], purpose: &str) -> TensorData {
+        TensorData::new(Stream::new(0, purpose, 0, 0).normal_vec(shape[0] * shape[1]), shape)
+    }
+
+    /// The values and all gradients of the two, for f32 and f64, to 100 roundings of the largest number of each tensor:
+    /// sums of up to 9000 terms of either sign, in another order.
+    pub(super) fn agree<const N: usize, const D: usize>(
+        inputs: [TensorData; N],
+        kernel: impl Fn([Tensor<2>; N]) -> Tensor<D>,
+        plain: impl Fn([Tensor<2>; N]) -> Tensor<D>,
+        what: &str,
+    ) {
+        let device = Device::default().autodiff();
+        for (dtype, epsilon) in [(DType::F32, f64::from(f32::EPSILON)), (DType::F64, f64::EPSILON)] {
+            let run = |f: &dyn Fn([Tensor<2>; N]) -> Tensor<D>| -> Vec<Vec<f64>> {
+                let leaves = inputs.clone().map(|data| Tensor::<2>::from_data(data, (&device, dtype)).require_grad());
+                let out = f(leaves.clone());
+                // Weights of another sign and size for every entry.
+                let weights: Vec<f64> = (0..out.shape().num_elements()).map(|i| (i as f64).sin()).collect();
+                let weights = Tensor::from_data(TensorData::new(weights, out.shape()), (&device, dtype));
+                let gradients = (out.clone() * weights).sum().backward();
+                let leaves = leaves.iter().map(|leaf| leaf.grad(&gradients).expect("every input has a gradient"));
+                let all = leaves.map(|gradient| gradient.try_into_vec_as::<f64>().unwrap());
+                std::iter::once(out.without_autodiff().try_into_vec_as::<f64>().unwrap()).chain(all).collect()
+            };
+            for (i, (a, b)) in run(&kernel).iter().zip(run(&plain)).enumerate() {
+                let largest = b.iter().fold(f64::MIN_POSITIVE, |m, x| m.max(x.abs()));
+                for (j, (a, b)) in a.iter().zip(&b).enumerate() {
+                    let off = (a - b).abs() / largest;
+                    assert!(
+                        off <= 100.0 * epsilon,
+                        "{what}, {dtype:?}, tensor {i}, entry {j}: {a} and {b}, off by {off:e}"
+                    );
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Matrix products, by the `gemm` crate, into memory that need not be cleared first.
+
+use std::mem::MaybeUninit;
+
+use burn::backend::flex::FlexTensor;
+use gemm::Parallelism;
+
+use crate::{
+    elementary::Float,
+    flex::{threads_for, written},
+};
+
+/// Multiplications that take about as long as another thread takes to begin: 2¹⁷ of them are some 4 µs of one core.
+const GRAIN: usize = 1 << 17;
+
+/// A matrix in memory of its own or of a tensor: entry (i, j) is at `start + i·row + j·column`.
+#[derive(Clone, Copy)]
+pub(super) struct Matrix<'a, E> {
+    data: &'a [E],
+    shape: [usize; 2],
+    stride: [usize; 2],
+}
+
+impl<'a, E: Float> Matrix<'a, E> {
+    /// A tensor of rank 2 with positive strides: see [`readable`].
+    pub(super) fn of(tensor: &'a FlexTensor) -> Self {
+        let layout = tensor.layout();
+        let [rows, columns] = layout.shape()[..] else { panic!("a matrix has two axes") };
+        let [row, column] = layout.strides()[..] else { panic!("a matrix has two axes") };
+        let data = &tensor.storage::<E>()[layout.start_offset()..];
+        let stride = [row, column].map(|s| usize::try_from(s).expect("strides are not negative"));
+        Self { data, shape: [rows, columns], stride }
+    }
+
+    /// The same entries with rows and columns exchanged.
+    pub(super) fn transposed(self) -> Self {
+        let ([rows, columns], [row, column]) = (self.shape, self.stride);
+        Self { shape: [columns, rows], stride: [column, row], ..self }
+    }
+
+    pub(super) fn rows(self) -> usize {
+        self.shape[0]
+    }
+
+    pub(super) fn columns(self) -> usize {
+        self.shape[1]
+    }
+
+    fn block(self, from: usize, count: usize) -> Self {
+        let start = if count == 0 { 0 } else { from * self.stride[0] };
+        Self { data: &self.data[start..], shape: [count, self.shape[1]], ..self }
+    }
+
+    /// Whether every entry is inside the memory.
+    fn is_sound(self) -> bool {
+        let last = |axis: usize| (self.shape[axis] - 1) * self.stride[axis];
+        self.shape.contains(&0) || last(0) + last(1) < self.data.len()
+    }
+}
+
+/// The tensor itself where its strides are not negative (they are after `flip` only), else a copy in order.
+pub(super) fn readable(tensor: FlexTensor) -> FlexTensor {
+    if tensor.layout().has_positive_strides() { tensor } else { tensor.to_contiguous() }
+}
+
+/// `left`·`right`, row after row.
+pub(super) fn product<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> Vec<E> {
+    let threads = threads_of(left, right);
+    written(left.rows() * right.columns(), |out| {
+        multiply(out, left, right, if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None });
+    })
+}
+
+/// `left`·`right`, row after row; `finish` sees each block of rows while it is still in the cache.
+pub(super) fn product_then<E: Float>(
+    left: Matrix<'_, E>,
+    right: Matrix<'_, E>,
+    finish: &(impl Fn(&mut [E]) + Sync),
+) -> Vec<E> {
+    written(left.rows() * right.columns(), |out| block(out, left, right, threads_of(left, right), finish))
+}
+
+fn threads_of<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> usize {
+    threads_for(left.rows().saturating_mul(right.rows()).saturating_mul(right.columns()), GRAIN)
+}
+
+/// Writes all of `out`.
+fn block<E: Float>(
+    out: &mut [MaybeUninit<E>],
+    left: Matrix<'_, E>,
+    right: Matrix<'_, E>,
+    threads: usize,
+    finish: &(impl Fn(&mut [E]) + Sync),
+) {
+    let rows = left.shape[0];
+    // Fewer rows would leave a core's registers half empty.
+    const LEAST: usize = 8;
+    if threads <= 1 || rows < 2 * LEAST {
+        return finish(multiply(out, left, right, Parallelism::None));
+    }
+    let above = rows * (threads / 2) / threads;
+    let (first, second) = out.split_at_mut(above * right.shape[1]);
+    rayon::join(
+        || block(first, left.block(0, above), right, threads / 2, finish),
+        || block(second, left.block(above, rows - above), right, threads - threads / 2, finish),
+    );
+}
+
+#[allow(unsafe_code, reason = "the interface of the `gemm` crate")]
+fn multiply<'o, E: Float>(
+    out: &'o mut [MaybeUninit<E>],
+    left: Matrix<'_, E>,
+    right: Matrix<'_, E>,
+    parallelism: Parallelism,
+) -> &'o mut [E] {
+    let ([rows, inner], [_, columns]) = (left.shape, right.shape);
+    assert!(left.is_sound() && right.is_sound() && out.len() == rows * columns && right.shape[0] == inner);
+    // SAFETY: as asserted, all entries of the three matrices are inside their memories; `out` is borrowed alone, and is
+    // written whole without being read, as the `false` after its strides asks for.
+    unsafe {
+        gemm::gemm(
+            rows,
+            columns,
+            inner,
+            out.as_mut_ptr().cast::<E>(),
+            1,
+            columns as isize,
+            false,
+            left.data.as_ptr(),
+            left.stride[1] as isize,
+            left.stride[0] as isize,
+            right.data.as_ptr(),
+            right.stride[1] as isize,
+            right.stride[0] as isize,
+            E::ZERO,
+            E::ONE,
+            false,
+            false,
+            false,
+            parallelism,
+        );
+        out.assume_init_mut()
+    }
+}

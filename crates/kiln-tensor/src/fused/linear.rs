@@ -1,0 +1,115 @@
+//! act(x·W + b).
+
+use burn::{
+    nn,
+    tensor::{Tensor, activation::relu},
+};
+
+/// What follows a linear map.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Activation {
+    /// y. The default.
+    #[default]
+    Identity,
+    /// max(y, 0).
+    Relu,
+    /// The hyperbolic tangent.
+    Tanh,
+}
+
+impl Activation {
+    fn of(self, y: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Identity => y,
+            Self::Relu => relu(y),
+            Self::Tanh => y.tanh(),
+        }
+    }
+}
+
+/// act(x·W + b) for x `[n, d]`, W `[d, m]` and b `[m]`: `[n, m]`.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::fused::{Activation, linear};
+///
+/// let device = Device::default();
+/// let (x, weight) = (Tensor::from_data([[1.0, -3.0]], &device), Tensor::from_data([[1.0, 2.0], [0.0, 1.0]], &device));
+/// let y = linear(x, weight, Some(Tensor::from_data([0.5, 0.5], &device)), Activation::Relu);
+/// assert_eq!(y.try_into_vec_as::<f32>().unwrap(), [1.5, 0.0]);
+/// ```
+///
+/// # Panics
+/// When the shapes, or the float types, do not fit together.
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, activation: Activation) -> Tensor<2> {
+    let [d, m] = weight.dims();
+    assert_eq!(x.dims()[1], d, "x has as many columns as the weight has rows");
+    assert!(bias.as_ref().is_none_or(|bias| bias.dims() == [m]), "the bias has as many entries as the weight columns");
+    #[cfg(feature = "flex")]
+    if let Some(bias) = bias.as_ref().filter(|_| super::by_kernel(&x)) {
+        use super::flex::Fused;
+        use burn::backend::Dispatch;
+        let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.clone().into_dispatch());
+        return Tensor::from_dispatch(Dispatch::fused_linear(x, weight, bias, activation));
+    }
+    plain(x, weight, bias, activation)
+}
+
+fn plain(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, activation: Activation) -> Tensor<2> {
+    activation.of(burn::tensor::module::linear(x, weight, bias))
+}
+
+/// [`linear`] with the parameters of `layer`.
+pub fn dense(layer: &nn::Linear, x: Tensor<2>, activation: Activation) -> Tensor<2> {
+    linear(x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val()), activation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fused::tests::{SIZES, agree, normals};
+
+    #[test]
+    fn the_kernel_agrees_with_tensor_operations_forward_and_back() {
+        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+            for (n, m) in SIZES {
+                let inputs = [normals([n, 37], "x"), normals([37, m], "weight"), normals([1, m], "bias")];
+                let with = |f: fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>, Activation) -> Tensor<2>| {
+                    move |[x, weight, bias]: [Tensor<2>; 3]| f(x, weight, Some(bias.reshape([m])), activation)
+                };
+                agree(inputs, with(linear), with(plain), &format!("{activation:?} {n}×{m}"));
+            }
+        }
+    }
+
+    /// Rows and columns exchanged, parts of a larger matrix, and one row repeated.
+    #[test]
+    fn any_layout_will_do() {
+        let odd = |f: fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>, Activation) -> Tensor<2>| {
+            move |[x, weight, bias]: [Tensor<2>; 3]| {
+                let x = Tensor::cat(vec![x.clone().transpose().narrow(0, 1, 5), x.transpose().narrow(0, 0, 1)], 0);
+                let weight = weight.flip([0]).narrow(1, 2, 4).transpose().transpose();
+                let y = f(x.clone(), weight, Some(bias.narrow(1, 3, 4).reshape([4])), Activation::Relu);
+                y.clone().narrow(0, 2, 1).expand([3, 4]) * y.narrow(0, 0, 3)
+            }
+        };
+        agree(
+            [normals([9, 7], "x"), normals([9, 8], "weight"), normals([1, 8], "bias")],
+            odd(linear),
+            odd(plain),
+            "odd",
+        );
+    }
+
+    #[test]
+    fn without_inner_length_the_bias_is_left() {
+        let device = burn::tensor::Device::default();
+        let y = linear(
+            Tensor::zeros([2, 0], &device),
+            Tensor::zeros([0, 3], &device),
+            Some(Tensor::from_data([1.0, -2.0, 3.0], &device)),
+            Activation::Relu,
+        );
+        assert_eq!(y.try_into_vec_as::<f32>().unwrap(), [1.0, 0.0, 3.0, 1.0, 0.0, 3.0]);
+    }
+}
