@@ -4,7 +4,7 @@
 //! with the variable `KILN_EXPECT_ADAPTER` set, as in CI, that is a failure.
 #![cfg(feature = "wgpu")]
 
-use std::{cell::RefCell, rc::Rc};
+use std::sync::{Arc, Mutex};
 
 use kiln::{
     data::{Examples, Labelled},
@@ -16,11 +16,11 @@ use kiln::{
 const STEPS: usize = 20;
 
 /// The losses of a run's steps.
-struct Losses(Rc<RefCell<Vec<f64>>>);
+struct Losses(Arc<Mutex<Vec<f64>>>);
 
 impl Observer for Losses {
     fn on_step(&mut self, report: &StepReport, _due: bool) -> Result<(), TrainError> {
-        self.0.borrow_mut().push(report.metrics.loss);
+        self.0.lock().unwrap().push(report.metrics.loss);
         Ok(())
     }
 }
@@ -39,11 +39,11 @@ fn gpu() -> Option<DeviceInfo> {
 
 /// Losses of the first steps of `train` on a device.
 fn losses(lr: f64, train: impl FnOnce(Trainer<'_>)) -> Vec<f64> {
-    let seen = Rc::new(RefCell::new(Vec::new()));
+    let seen = Arc::new(Mutex::new(Vec::new()));
     let schedule = Schedule::constant(lr).unwrap();
     let config = TrainConfig { epochs: 2, batch_size: 128, seed: 3, schedule, ..TrainConfig::default() };
     train(Trainer::new(config, AdamConfig::new().init().unwrap()).observe(Losses(seen.clone())));
-    let seen = seen.borrow();
+    let seen = seen.lock().unwrap();
     assert!(seen.len() >= STEPS, "only {} steps", seen.len());
     seen[..STEPS].to_vec()
 }

@@ -4,8 +4,8 @@ mod protocol;
 
 use kiln::{
     burn::optim::GradientsParams,
+    data::{HoldOut, ImageSplits, Labelled, Locate, load_images},
     prelude::*,
-    train::{Elbo, Objective},
 };
 use protocol::{Arguments, serve};
 
@@ -20,6 +20,8 @@ fn main() {
     kiln::tensor::fused::set_enabled(!arguments.has("no-fused"));
     kiln::tensor::fused::in_pool(|| match work {
         "vae-step" => vae_step(&arguments),
+        "vae-epoch" => vae_epoch(&arguments),
+        "softmax-epoch" => softmax_epoch(&arguments),
         "products" => products(&arguments),
         other => panic!("no such work: {other}"),
     });
@@ -53,6 +55,41 @@ fn vae_step(arguments: &Arguments) {
         let gradients = GradientsParams::from_grads(loss.value.backward(), &model);
         held = Some(optimizer.step(1e-4, model, gradients).expect("every parameter has a gradient"));
         step += 1;
+    });
+}
+
+fn mnist(arguments: &Arguments) -> ImageSplits {
+    let data_dir = arguments.text("data").expect("--data DIR").into();
+    let locate = Locate { data_dir: Some(data_dir), offline: true };
+    load_images("mnist", &locate, HoldOut::default(), &mut |_| {}).expect("the files of MNIST")
+}
+
+/// From the files to the test images' ELBO: read, one epoch in random order, evaluation.
+fn vae_epoch(arguments: &Arguments) {
+    let device = Device::flex();
+    serve(1, || {
+        let images = mnist(arguments);
+        let model = VaeConfig::new(784).init(0, &device.clone().autodiff()).expect("no size is zero");
+        let config = TrainConfig { epochs: 1, batch_size: 128, ..TrainConfig::default() };
+        let outcome = Trainer::new(config, optimizer(arguments))
+            .fit(model, &Elbo::new(), &images.train, Some(&images.test), &device)
+            .expect("nothing is written");
+        assert!(outcome.test.expect("there is test data").loss < 150.0);
+    });
+}
+
+/// One epoch of softmax regression by SGD on data that is in memory, as bytes.
+fn softmax_epoch(arguments: &Arguments) {
+    let device = Device::flex();
+    let train = Labelled(mnist(arguments).train);
+    serve(2, || {
+        let model = SoftmaxRegression::new(784, 10, &device.clone().autodiff());
+        let schedule = Schedule::constant(0.1).expect("positive");
+        let config = TrainConfig { epochs: 1, batch_size: 128, schedule, ..TrainConfig::default() };
+        let outcome = Trainer::new(config, Sgd)
+            .fit(model, &MaximumLikelihood::new(), &train, None, &device)
+            .expect("nothing is written");
+        assert!(outcome.train.loss < 0.6);
     });
 }
 

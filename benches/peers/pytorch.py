@@ -1,6 +1,8 @@
 """PyTorch's side of the comparison; run.py starts it. Its protocol is that of protocol.rs."""
 
 import argparse
+import gzip
+import pathlib
 import sys
 import time
 
@@ -69,6 +71,66 @@ def vae_step(arguments):
     serve(50, work)
 
 
+def read(folder, stem):
+    with gzip.open(pathlib.Path(folder) / f"{stem}.gz") as file:
+        content = bytearray(file.read())
+    if "images" in stem:
+        return torch.frombuffer(content, dtype=torch.uint8, offset=16).reshape(-1, 784)
+    return torch.frombuffer(content, dtype=torch.uint8, offset=8).long()
+
+
+class Images(torch.utils.data.Dataset):
+    """One image at a time, made floating-point when it is asked for, as torchvision's datasets do."""
+
+    def __init__(self, pixels):
+        self.pixels = pixels
+
+    def __len__(self):
+        return len(self.pixels)
+
+    def __getitem__(self, i):
+        return self.pixels[i].float() / 255
+
+
+def vae_epoch(arguments):
+    def work():
+        train = read(arguments.data, "train-images-idx3-ubyte")
+        test = read(arguments.data, "t10k-images-idx3-ubyte").float() / 255
+        model = Vae()
+        optimizer = optimizer_of(arguments.optimizer, model.parameters(), arguments.fused, lr=1e-3)
+        if arguments.loader:
+            batches = torch.utils.data.DataLoader(Images(train), batch_size=128, shuffle=True)
+        else:
+            images, order = train.float() / 255, torch.randperm(len(train))
+            batches = (images[order[i : i + 128]] for i in range(0, len(order), 128))
+        for x in batches:
+            optimizer.zero_grad()
+            loss_of(model, x).backward()
+            optimizer.step()
+        with torch.no_grad():
+            losses = [loss_of(model, x).item() * len(x) for x in test.split(1000)]
+        assert sum(losses) / len(test) < 150
+
+    serve(1, work)
+
+
+def softmax_epoch(arguments):
+    x = read(arguments.data, "train-images-idx3-ubyte").float() / 255
+    y = read(arguments.data, "train-labels-idx1-ubyte")
+
+    def work():
+        model = nn.Linear(784, 10)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        order = torch.randperm(len(x))
+        for i in range(0, len(order), 128):
+            rows = order[i : i + 128]
+            optimizer.zero_grad()
+            F.cross_entropy(model(x[rows]), y[rows]).backward()
+            optimizer.step()
+
+    serve(2, work)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
@@ -77,7 +139,9 @@ if __name__ == "__main__":
     parser.add_argument("--optimizer", default="adam")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--fused", action="store_true")
+    parser.add_argument("--loader", action="store_true")
+    parser.add_argument("--data")
     arguments = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)
-    {"vae-step": vae_step}[arguments.work](arguments)
+    {"vae-step": vae_step, "vae-epoch": vae_epoch, "softmax-epoch": softmax_epoch}[arguments.work](arguments)

@@ -163,11 +163,13 @@ pub(crate) struct RunSettings {
     pub(crate) dtype: Option<Dtype>,
     pub(crate) seed: u64,
     pub(crate) threads: Option<usize>,
+    /// Whether the CPU's fused kernels are off.
+    pub(crate) no_fused: bool,
 }
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { device: "auto".into(), dtype: None, seed: 0, threads: None }
+        Self { device: "auto".into(), dtype: None, seed: 0, threads: None, no_fused: false }
     }
 }
 
@@ -299,7 +301,8 @@ mod tests {
             "--likelihood gaussian --epochs 1 --batch-size 1 --optimizer nesterov --lr 1 --momentum 0.5 --schedule linear",
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
             "--clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
-            "--objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1"]
+            "--objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1",
+            "--no-fused"]
             .iter()
             .flat_map(|line| line.split(' ').map(str::to_owned))
             .collect();

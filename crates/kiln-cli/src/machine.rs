@@ -2,7 +2,7 @@
 
 use kiln::{
     burn::tensor::Device,
-    tensor::{DeviceChoice, device::with_dtype},
+    tensor::{DeviceChoice, device::with_dtype, fused},
 };
 
 use crate::{
@@ -29,6 +29,7 @@ impl Machine {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build_global();
             pool.map_err(|e| Failure::internal(format!("cannot start {threads} threads: {e}")))?;
         }
+        fused::set_enabled(!settings.no_fused);
         let info = settings.device.parse::<DeviceChoice>()?.resolve()?;
         let dtype = match settings.dtype {
             Some(dtype) => dtype,

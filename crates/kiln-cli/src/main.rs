@@ -34,6 +34,11 @@ use crate::{
     rundir::RunDir,
 };
 
+/// A step frees as much as it allocates, megabytes at a time, and the system's allocator gives large blocks back to the
+/// system, page by page, each time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     // A panic is a fault of ours: one line that says so, not a backtrace.
     std::panic::set_hook(Box::new(|info| {

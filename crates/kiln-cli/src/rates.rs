@@ -27,8 +27,13 @@ pub(crate) fn rates(flags: RatesFlags, console: Console) -> Result<Exit> {
             .map_err(|e| Failure::usage(format!("cannot use {} as --out: {e}", out.display())))?;
     }
     // The curves fall to 1e-150: f64, on the CPU.
-    let settings =
-        RunSettings { device: "cpu".into(), dtype: Some(Dtype::F64), seed: flags.seed, threads: flags.threads };
+    let settings = RunSettings {
+        device: "cpu".into(),
+        dtype: Some(Dtype::F64),
+        seed: flags.seed,
+        threads: flags.threads,
+        ..RunSettings::default()
+    };
     let machine = Machine::start(&settings, Dtype::F64)?;
     let mut findings = Vec::new();
     for name in names {

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Int, Tensor};
 use kiln_tensor::Stream;
 
 /// A set of examples on the host, out of which minibatches are made on a device.
-pub trait Dataset {
+pub trait Dataset: Sync {
     /// What one minibatch is: tensors on a device, their first axis over the rows asked for.
     type Batch;
 

@@ -12,6 +12,7 @@
 mod likelihood;
 mod linear;
 mod logsumexp;
+mod norm;
 mod normal;
 
 #[cfg(feature = "flex")]
@@ -24,6 +25,7 @@ use burn::tensor::Tensor;
 pub use likelihood::{bernoulli_log_likelihood, categorical_log_likelihood};
 pub use linear::{Activation, dense, linear};
 pub use logsumexp::logsumexp;
+pub use norm::squared_norm_and_max_abs;
 pub use normal::{normal_kl_to_standard, normal_sample};
 
 static ENABLED: AtomicBool = AtomicBool::new(true);

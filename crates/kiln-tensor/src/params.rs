@@ -9,6 +9,8 @@ use burn::{
     tensor::{Tensor, TensorData},
 };
 
+use crate::fused;
+
 /// A parameter's name and its values.
 #[derive(Clone, Debug)]
 pub struct NamedTensor {
@@ -147,8 +149,9 @@ pub fn gradient_summary<M: Module>(module: &M, gradients: &GradientsParams) -> G
     impl ModuleVisitor for Summer<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             if let Some(gradient) = self.gradients.get::<D>(param.id) {
-                self.largest.push(gradient.clone().abs().max());
-                self.squares.push(gradient.square().sum());
+                let [square, largest] = fused::squared_norm_and_max_abs(gradient);
+                self.squares.push(square);
+                self.largest.push(largest);
             }
         }
     }

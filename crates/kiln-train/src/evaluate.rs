@@ -6,7 +6,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use kiln_data::{Dataset, Order, minibatches};
-use kiln_tensor::{Stream, params};
+use kiln_tensor::{Stream, fused::in_pool, params};
 
 use crate::{
     Metrics, TrainError,
@@ -38,15 +38,18 @@ where
     }
     let model = model.valid();
     let device = device.clone().without_autodiff();
-    let mut mean = RunningMean::default();
-    for (i, rows) in minibatches(data.len(), batch_size, Order::Sequential)?.enumerate() {
-        let mut stream = Stream::new(seed, "evaluate", 0, i as u64);
-        let loss = objective.held_out(&model, data.batch(&rows, &device), &mut stream);
-        let names: Vec<&'static str> = loss.terms.iter().map(|(name, _)| *name).collect();
-        let values = read_back(loss, []);
-        mean.add(rows.len(), values[0], names.into_iter().zip(values[1..].iter().copied()));
-    }
-    Ok(mean.mean())
+    let batches = minibatches(data.len(), batch_size, Order::Sequential)?;
+    Ok(in_pool(move || {
+        let mut mean = RunningMean::default();
+        for (i, rows) in batches.enumerate() {
+            let mut stream = Stream::new(seed, "evaluate", 0, i as u64);
+            let loss = objective.held_out(&model, data.batch(&rows, &device), &mut stream);
+            let names: Vec<&'static str> = loss.terms.iter().map(|(name, _)| *name).collect();
+            let values = read_back(loss, []);
+            mean.add(rows.len(), values[0], names.into_iter().zip(values[1..].iter().copied()));
+        }
+        mean.mean()
+    }))
 }
 
 /// The objective over all of `data` in one batch, and the largest absolute value of its gradient.

@@ -17,7 +17,7 @@ pub struct Loss {
 }
 
 /// A function of a model and a minibatch that training makes small.
-pub trait Objective<M: Module, B> {
+pub trait Objective<M: Module, B>: Sync {
     /// The loss of `model` on `batch`; noise, where the objective needs it, comes from `stream`.
     fn loss(&self, model: &M, batch: B, stream: &mut Stream) -> Loss;
 

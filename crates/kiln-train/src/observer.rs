@@ -55,7 +55,7 @@ pub struct EpochReport {
 }
 
 /// Watches a run. Every method does nothing unless it is given.
-pub trait Observer {
+pub trait Observer: Send {
     /// Training is about to start or to go on: `step` steps are behind it, `total` is where it will end.
     fn on_start(&mut self, _step: u64, _total: u64) -> Result<(), TrainError> {
         Ok(())

@@ -5,6 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use burn::{module::Module, tensor::Device};
 use kiln_data::Dataset;
 use kiln_optim::FirstOrder;
+use kiln_tensor::fused::in_pool;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -140,7 +141,8 @@ impl<'a> Trainer<'a> {
         D: Dataset,
         O: Objective<M, D::Batch>,
     {
-        Run::new(self, model, Progress::default(), objective, Data { train, test, device })?.finish()
+        let data = Data { train, test, device };
+        in_pool(|| Run::new(self, model, Progress::default(), objective, data)?.finish())
     }
 
     /// Loads the newest checkpoint; `model` gives the shapes. [`Loaded::fit`] goes on from there.
@@ -182,6 +184,6 @@ impl<M: Module> Loaded<'_, M> {
         O: Objective<M, D::Batch>,
     {
         let data = Data { train, test, device: &self.device };
-        Run::new(self.trainer, self.model, self.at, objective, data)?.finish()
+        in_pool(|| Run::new(self.trainer, self.model, self.at, objective, data)?.finish())
     }
 }

@@ -4,6 +4,7 @@ mod bernoulli;
 mod categorical;
 mod linear;
 mod logsumexp;
+mod norm;
 mod normal;
 mod product;
 
@@ -27,6 +28,11 @@ use crate::flex::whole;
 /// Whether the kernels work on this tensor: of Flex, in f32 or f64.
 pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     matches!(tensor.dtype(), DType::F32 | DType::F64) && tensor.device() == Device::flex()
+}
+
+pub(super) fn squared_norm_and_max_abs<const D: usize>(x: Tensor<D>) -> [Tensor<1>; 2] {
+    let x = x.try_into_primitive::<Flex>().expect("`takes` has seen that it is of Flex");
+    norm::squared_norm_and_max_abs(x).map(Tensor::from_primitive::<Flex>)
 }
 
 /// The operations as Burn dispatches them, with or without automatic differentiation.
