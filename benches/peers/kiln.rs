@@ -59,7 +59,7 @@ fn vae_step(arguments: &Arguments) {
 }
 
 fn mnist(arguments: &Arguments) -> ImageSplits {
-    let data_dir = arguments.text("data").expect("--data DIR").into();
+    let data_dir = arguments.text("data").expect("--data FOLDER").into();
     let locate = Locate { data_dir: Some(data_dir), offline: true };
     load_images("mnist", &locate, HoldOut::default(), &mut |_| {}).expect("the files of MNIST")
 }

@@ -23,6 +23,7 @@ impl Arguments {
         self.text(name).map_or(default, |text| text.parse().expect("a number"))
     }
 
+    #[allow(dead_code, reason = "each peer is a program of its own, and Burn's has no such flag")]
     pub(crate) fn has(&self, name: &str) -> bool {
         self.0.iter().any(|a| a.strip_prefix("--") == Some(name))
     }

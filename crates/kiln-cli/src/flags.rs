@@ -350,7 +350,7 @@ pub(crate) struct RunFlags {
     /// CPU threads [default: all cores]
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
-    /// Plain tensor operations in place of the fused kernels on the CPU, to compare the two
+    /// Plain tensor operations in place of the fused kernels on the CPU, to compare the two [default: the kernels]
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_fused: bool,

@@ -4,7 +4,7 @@ use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use kiln_tensor::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, Images};
+use crate::{Dataset, Images, images::gather};
 
 /// Whether a pixel of grey p ∈ [0, 1] is used as it is, or drawn as 1 with probability p.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,12 +60,13 @@ impl Dataset for Binarized {
             Binarize::Fixed => 0,
         };
         let (dims, max) = (self.images.dims(), f64::from(self.images.max()));
-        let mut drawn = Vec::with_capacity(rows.len() * dims);
-        for &row in rows {
+        let drawn: Vec<f32> = gather(rows, dims, |row, values| {
             let mut stream = Stream::new(self.seed, self.purpose, epoch, row as u64);
             let pixels = &self.images.bytes()[row * dims..][..dims];
-            drawn.extend(pixels.iter().map(|&p| f32::from(u8::from(stream.next_f64() * max < f64::from(p)))));
-        }
+            for (value, &p) in values.iter_mut().zip(pixels) {
+                *value = f32::from(u8::from(stream.next_f64() * max < f64::from(p)));
+            }
+        });
         let data = TensorData::new(drawn, [rows.len(), dims]);
         match device.settings().float_dtype {
             FloatDType::F64 => Tensor::from_data(data.convert::<f64>(), device),

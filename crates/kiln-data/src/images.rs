@@ -2,6 +2,7 @@
 
 use crate::{DataError, Dataset, Supervised};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
+use rayon::prelude::*;
 
 /// Grey images of one size with their labels, one byte a pixel.
 ///
@@ -38,7 +39,9 @@ impl Images {
         if pixels.len() != expected {
             return Err(DataError::Length { what: "pixels", expected, found: pixels.len() });
         }
-        if let Some(index) = pixels.iter().position(|pixel| *pixel > max) {
+        if max < u8::MAX
+            && let Some(index) = pixels.iter().position(|pixel| *pixel > max)
+        {
             return Err(DataError::PixelRange { index, value: pixels[index], max });
         }
         let classes = labels.iter().max().map_or(0, |largest| usize::from(*largest) + 1);
@@ -141,14 +144,26 @@ impl Images {
         sums.into_iter().map(|sum| sum as f64 / scale).collect()
     }
 
-    fn gather<T>(&self, rows: &[usize], value: impl Fn(u8) -> T) -> Vec<T> {
-        let dims = self.dims();
-        let mut values = Vec::with_capacity(rows.len() * dims);
-        for row in rows {
-            values.extend(self.pixels[row * dims..][..dims].iter().map(|pixel| value(*pixel)));
-        }
-        values
+    fn gather<T: Clone + Default + Send>(&self, rows: &[usize], value: impl Fn(u8) -> T + Sync) -> Vec<T> {
+        gather(rows, self.dims(), |row, values| {
+            let pixels = &self.pixels[row * self.dims()..][..self.dims()];
+            values.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = value(*pixel));
+        })
     }
+}
+
+/// `width` values for each of `rows`, written by `write` row by row, on as many threads as that is worth.
+pub(crate) fn gather<T: Clone + Default + Send>(
+    rows: &[usize],
+    width: usize,
+    write: impl Fn(usize, &mut [T]) + Sync,
+) -> Vec<T> {
+    /// Values that take about as long as another thread takes to begin.
+    const GRAIN: usize = 1 << 14;
+    let mut values = vec![T::default(); rows.len() * width];
+    let lines = values.par_chunks_mut(width).zip(rows).with_min_len(GRAIN.div_ceil(width));
+    lines.for_each(|(values, row)| write(*row, values));
+    values
 }
 
 impl Dataset for Images {

@@ -137,7 +137,8 @@ fn read(
     name: &str,
     [train_images, train_labels, test_images, test_labels]: &[PathBuf; 4],
 ) -> Result<ImageSplits, DataError> {
-    let (train, test) = (idx::read(train_images, train_labels)?, idx::read(test_images, test_labels)?);
+    let (train, test) = rayon::join(|| idx::read(train_images, train_labels), || idx::read(test_images, test_labels));
+    let (train, test) = (train?, test?);
     if (train.height(), train.width()) != (test.height(), test.width()) {
         return Err(DataError::Length { what: "pixels of a test image", expected: train.dims(), found: test.dims() });
     }

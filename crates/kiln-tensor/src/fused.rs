@@ -104,4 +104,38 @@ mod tests {
             }
         }
     }
+
+    /// A resumed run may have another number of cores, and is to give the same bits.
+    #[test]
+    #[cfg(feature = "flex")]
+    fn the_number_of_threads_does_not_change_a_bit() {
+        let run = |threads: usize| -> Vec<Vec<u64>> {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| {
+                let device = Device::default().autodiff();
+                let leaf = |shape, purpose| Tensor::<2>::from_data(normals(shape, purpose), &device).require_grad();
+                let (x, weight, bias) = (leaf([130, 784], "x"), leaf([784, 400], "weight"), leaf([1, 400], "bias"));
+                let y = linear(x.clone(), weight.clone(), Some(bias.clone().reshape([400])), Activation::Relu);
+                let z = y.clone().narrow(1, 0, 200);
+                let kl = normal_kl_to_standard(z.clone(), y.clone().narrow(1, 200, 200) * 0.1);
+                let likelihood = bernoulli_log_likelihood(z, x.clone().detach().narrow(1, 0, 200));
+                let gradients = (kl - likelihood).sum().backward();
+                let mut all = vec![y.without_autodiff().flatten::<1>(0, 1)];
+                for leaf in [&x, &weight, &bias] {
+                    let gradient = leaf.grad(&gradients).unwrap();
+                    all.extend(squared_norm_and_max_abs(gradient.clone()));
+                    all.push(gradient.flatten(0, 1));
+                }
+                let bits = |t: Tensor<1>| t.try_into_vec_as::<f64>().unwrap().into_iter().map(f64::to_bits).collect();
+                all.into_iter().map(bits).collect()
+            })
+        };
+        let one = run(1);
+        for threads in [2, 3, 8] {
+            for (i, (a, b)) in run(threads).iter().zip(&one).enumerate() {
+                let differ = a.iter().zip(b).filter(|(a, b)| a != b).count();
+                assert_eq!(differ, 0, "{threads} threads, tensor {i}: {differ} of {} entries differ", a.len());
+            }
+        }
+    }
 }

@@ -183,3 +183,30 @@ fn a_regression_diverges_too() {
     assert_eq!(place.json("run/result.json")["status"], "diverged");
     assert!(!place.exists("run/model.safetensors") && !place.exists("run/coef.csv"));
 }
+
+/// The kernels and the tensor operations that they stand for round differently, and no more than that.
+#[test]
+fn the_loss_curve_is_the_same_without_the_fused_kernels() {
+    let place = Place::new();
+    let lines = [
+        "train vae --epochs 1 --batch-size 32 --particles 1 --lr 1e-3 --log-every 1",
+        "train vae --epochs 1 --batch-size 32 --likelihood gaussian --optimizer nesterov --lr 1e-5 --log-every 1",
+        "train logistic --data digits --optimizer adam --dtype f32 --epochs 1 --batch-size 32 --log-every 1",
+        "train logistic --dtype f32 --optimizer sgd --lr 0.01 --standardize --epochs 3 --batch-size 32 --log-every 1",
+    ];
+    for (i, line) in lines.iter().enumerate() {
+        let curve = |flags: &str| {
+            let out = format!("run-{i}{flags}").replace(' ', "");
+            place.ok(&format!("{line}{flags} --out {out}"));
+            assert_eq!(place.toml(&format!("{out}/config.toml"))["run"]["no-fused"].as_bool(), Some(!flags.is_empty()));
+            place.metrics(&out).iter().map(|line| number(&line["loss"])).collect::<Vec<_>>()
+        };
+        let (fused, plain) = (curve(""), curve(" --no-fused"));
+        assert!(fused.len() == plain.len() && fused.len() > 40);
+        for (step, (a, b)) in fused.iter().zip(&plain).enumerate() {
+            assert!((a - b).abs() <= 1e-4 * b.abs(), "{line}, step {step}: {a} and {b}");
+        }
+        // The Bernoulli likelihood has an exponential of its own: equal bits would mean that the flag does nothing.
+        assert!(i > 0 || fused != plain, "{line}");
+    }
+}
