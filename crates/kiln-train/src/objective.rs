@@ -12,7 +12,7 @@ use kiln_tensor::Stream;
 pub struct Loss {
     /// What is minimised, the mean over the examples, shape `[1]`.
     pub value: Tensor<1>,
-    /// Terms to report beside it, by name, each the mean over the examples, shape `[1]`.
+    /// Terms to report beside it, by name, each the mean over the examples, shape `[1]`. No gradient is asked of them.
     pub terms: Vec<(&'static str, Tensor<1>)>,
 }
 
@@ -117,9 +117,11 @@ impl Elbo {
         let x = if particles > 1 { x.repeat_dim(0, particles) } else { x };
         let reconstruction = -model.likelihood(z).log_prob_per_example(x).mean();
         let kl = model.kl_to_prior(&posterior).mean();
-        let value = reconstruction.clone() + kl.clone() * self.beta;
-        let elbo = -(reconstruction.clone() + kl.clone());
-        Loss { value, terms: vec![("elbo", elbo), ("reconstruction", reconstruction), ("kl", kl)] }
+        // What is only reported has no place in the graph.
+        let [of_reconstruction, of_kl] = [&reconstruction, &kl].map(|term| term.clone().without_autodiff());
+        let elbo = -(of_reconstruction.clone() + of_kl.clone());
+        let value = reconstruction + kl * self.beta;
+        Loss { value, terms: vec![("elbo", elbo), ("reconstruction", of_reconstruction), ("kl", of_kl)] }
     }
 
     /// The loss with the posterior's noise given, one sample an example: z = μ + σ·`noise`, both `[n, d_z]`.

@@ -66,8 +66,12 @@ pub(super) fn readable(tensor: FlexTensor) -> FlexTensor {
 /// `left`·`right`, row after row.
 pub(super) fn product<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> Vec<E> {
     let threads = threads_of(left, right);
+    if right.stride[1] == 1 || threads == 1 {
+        return product_then(left, right, &|_| {});
+    }
+    // A right matrix that is read across its rows is rearranged first: by `gemm`'s own threads once, by blocks each anew.
     written(left.rows() * right.columns(), |out| {
-        multiply(out, left, right, if threads > 1 { Parallelism::Rayon(threads) } else { Parallelism::None });
+        multiply(out, left, right, Parallelism::Rayon(threads));
     })
 }
 
