@@ -3,7 +3,7 @@
 
 use kiln::{
     burn::{module::Param, optim::GradientsParams},
-    optim::{PlateauConfig, ReduceOnPlateau, Schedule, ScheduleSpec, TorchSgd, WeightDecay},
+    optim::{AdamWConfig, PlateauConfig, ReduceOnPlateau, Schedule, ScheduleSpec, TorchSgd, WeightDecay},
     prelude::*,
 };
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
@@ -330,4 +330,14 @@ fn settings_that_make_no_method_are_refused_with_the_remedy() {
     let dampened = TorchSgdConfig::new().with_dampening(0.5).build().unwrap_err().to_string();
     assert!(dampened.contains("momentum must be above 0 for dampening"), "{dampened}");
     assert!(Schedule::inverse_time_unchecked(0.1, 10.0, 0.5).is_ok() && Schedule::constant(10.0).is_ok());
+}
+
+#[test]
+fn adam_refuses_what_no_run_can_use() {
+    let of = |config: AdamConfig| config.build().unwrap_err().to_string();
+    assert_eq!(of(AdamConfig::new().with_beta_1(1.0)), "beta_1 must be in [0, 1), got 1");
+    assert_eq!(of(AdamConfig::new().with_beta_2(-0.1)), "beta_2 must be in [0, 1), got -0.1");
+    assert_eq!(of(AdamConfig::new().with_epsilon(0.0)), "epsilon must be positive and finite, got 0");
+    let error = AdamWConfig::new().with_weight_decay(f64::NAN).build().unwrap_err().to_string();
+    assert_eq!(error, "weight_decay must be finite and not negative, got NaN");
 }

@@ -6,7 +6,7 @@ use kiln::{
         optim::{GradientsParams, ModuleOptimizer},
         tensor::{DType, TensorData},
     },
-    optim::Schedule,
+    optim::{AdamWConfig, Schedule},
     prelude::*,
 };
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
@@ -215,4 +215,29 @@ fn a_step_that_updates_nothing_is_an_error() {
     assert!(FirstOrder::from(Sgd).step(0.1, model, GradientsParams::new()).is_err());
     assert!(MomentumConfig::new().with_momentum(1.0).build().is_err());
     assert!(NesterovConfig::new().with_momentum(-0.1).build().is_err());
+}
+
+#[test]
+fn every_iterate_of_pytorch_s_adam_and_adamw_matches() {
+    let json = reference("adam");
+    let rows = json.as_array().unwrap();
+    assert_eq!(rows.len(), 20, "two functions × five settings × two schedules");
+    for row in rows {
+        let number = |key: &str| row[key].as_f64().unwrap();
+        let (beta_1, beta_2, epsilon) = (number("beta_1"), number("beta_2"), number("epsilon"));
+        let adam = AdamConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
+        let adamw = AdamWConfig::new().with_beta_1(beta_1).with_beta_2(beta_2).with_epsilon(epsilon);
+        let mut optimizer = match row["method"].as_str().unwrap() {
+            "Adam" => FirstOrder::from(adam.build().unwrap()),
+            "AdamW" => adamw.with_weight_decay(number("weight_decay")).build().unwrap().into(),
+            other => panic!("the reference has a method that this test does not know: {other}"),
+        };
+        let mut model = Point::new(&numbers(&row["x0"]));
+        for (k, lr) in numbers(&row["lrs"]).into_iter().enumerate() {
+            let gradients = gradients(row, &model);
+            model = optimizer.step(lr, model, gradients).unwrap();
+            let what = format!("{} {} β₁={beta_1}, step {}", row["function"], row["method"], k + 1);
+            assert_close(&values(model.x.val()), &numbers(&row["params"][k]), 1e-10, 1e-10, &what);
+        }
+    }
 }

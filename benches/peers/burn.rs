@@ -62,7 +62,7 @@ fn main() {
 fn optimizer(arguments: &Arguments) -> ModuleOptimizer {
     let momentum = MomentumConfig::new().with_momentum(0.9).with_dampening(0.0);
     match arguments.text("optimizer").unwrap_or("adam") {
-        "adam" => AdamConfig::new().init(),
+        "adam" => AdamConfig::new().with_epsilon(1e-8).init(),
         "sgd" => SgdConfig::new().init(),
         "nesterov" => SgdConfig::new().with_momentum(Some(momentum.with_nesterov(true))).init(),
         other => panic!("no such optimizer: {other}"),

@@ -135,6 +135,7 @@ impl MethodSettings {
             Adam => self.averaged(AdamConfig::new().build()?),
             AdamW => {
                 let decay = self.weight_decay.unwrap_or(1e-4);
+                require(decay >= 0.0 && decay.is_finite(), "weight-decay", "finite and not negative", decay)?;
                 self.averaged(AdamWConfig::new().with_weight_decay(decay).build()?)
             }
         };

@@ -68,11 +68,7 @@ impl<const D: usize> Distribution<D> for Bernoulli<D> {
 
     /// x·l − ln(1 + e^l), in the order that keeps the small tail: (l·x − max(l, 0)) − ln(1 + e^−|l|).
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
-        let logits = self.logits.clone();
-        let magnitude = logits.clone().abs();
-        // max(l, 0), exactly, with the derivative ½ at 0: see `softplus_pair`.
-        let positive = (logits.clone() + magnitude.clone()) * 0.5;
-        logits * value - positive - (-magnitude).exp().log1p()
+        fused::bernoulli_log_prob(self.logits.clone(), value)
     }
 
     fn log_prob_per_example(&self, value: Tensor<D>) -> Tensor<1> {

@@ -7,7 +7,7 @@ use kiln_tensor::{Stream, fused};
 
 use crate::{
     DistError, Distribution, KlDivergence,
-    distribution::{as_rank, noise_like, sum_per_example},
+    distribution::{as_rank, noise_like, once, sum_per_example},
     error::check_values,
 };
 
@@ -55,7 +55,7 @@ impl<const D: usize> Categorical<D> {
 
     /// ln p, `[.., K]`.
     pub fn log_probs(&self) -> Tensor<D> {
-        self.log_probs.get_or_init(|| log_softmax(self.logits.clone(), D - 1)).clone()
+        once(&self.log_probs, || log_softmax(self.logits.clone(), D - 1))
     }
 
     /// p, `[.., K]`.

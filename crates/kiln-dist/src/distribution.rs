@@ -1,5 +1,7 @@
 //! What every distribution can do.
 
+use std::sync::OnceLock;
+
 use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::Stream;
 
@@ -93,6 +95,20 @@ pub(crate) fn as_rank<const D: usize, const E: usize>(tensor: Tensor<D>, shape: 
         return Tensor::from_dispatch(tensor.into_dispatch());
     }
     tensor.reshape(shape)
+}
+
+/// What is kept, or is computed now and kept.
+///
+/// Not by `get_or_init`: the computation is parallel, a thread that waits for it may be given other work, and that work may
+/// ask for the same value. To compute it twice does no harm.
+pub(crate) fn once<const D: usize>(kept: &OnceLock<Tensor<D>>, compute: impl FnOnce() -> Tensor<D>) -> Tensor<D> {
+    if let Some(tensor) = kept.get() {
+        return tensor.clone();
+    }
+    let tensor = compute();
+    // Another thread may have been first, with the same numbers.
+    let _ = kept.set(tensor.clone());
+    tensor
 }
 
 /// Host numbers as a tensor of the parameter's shape, device and float type, which need not be the device's default:

@@ -10,7 +10,7 @@ use kiln_tensor::{Stream, fused};
 
 use crate::{
     DistError, Distribution, KlDivergence, Reparameterized,
-    distribution::{as_rank, noise_like, rows, sum_per_example},
+    distribution::{as_rank, noise_like, once, rows, sum_per_example},
     error::{check_values, same_shape},
     special::standard_normal_cdf,
 };
@@ -115,14 +115,14 @@ impl<const D: usize> Normal<D> {
     pub fn scale(&self) -> Tensor<D> {
         match &self.given {
             Scale::Plain(scale) => scale.clone(),
-            Scale::Log(log_scale) => self.other.get_or_init(|| log_scale.clone().exp()).clone(),
+            Scale::Log(log_scale) => once(&self.other, || log_scale.clone().exp()),
         }
     }
 
     /// ln σ.
     pub fn log_scale(&self) -> Tensor<D> {
         match &self.given {
-            Scale::Plain(scale) => self.other.get_or_init(|| scale.clone().log()).clone(),
+            Scale::Plain(scale) => once(&self.other, || scale.clone().log()),
             Scale::Log(log_scale) => log_scale.clone(),
         }
     }
@@ -188,11 +188,11 @@ impl<const D: usize> Reparameterized<D> for Normal<D> {
     fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
         let noise = if noise.dtype() == self.loc.dtype() { noise } else { noise.cast(self.loc.dtype()) };
         match &self.given {
-            Scale::Plain(scale) => self.loc.clone() + scale.clone() * noise,
-            Scale::Log(log_scale) => {
+            Scale::Log(log_scale) if noise.dims() == self.loc.dims() => {
                 let shape = self.loc.dims();
                 as_rank(fused::normal_sample(rows(self.loc.clone()), rows(log_scale.clone()), rows(noise)), shape)
             }
+            _ => self.loc.clone() + self.scale() * noise,
         }
     }
 

@@ -9,7 +9,7 @@
 //! | [`Momentum`] | θ | v ← αv − εg, θ ← θ + v |
 //! | [`Nesterov`] | θ + αv | v ← αv − εg, θ ← θ + v |
 //! | [`TorchSgd`] | its parameter | u ← μu + (1 − d)g, θ ← θ − εu, or θ ← θ − ε(g + μu) |
-//! | [`Adam`], [`AdamW`] | θ | m, v: running means of g and g², θ ← θ − ε·m̂/(√v̂ + 10⁻⁸) |
+//! | [`Adam`], [`AdamW`] | θ | m, v: running means of g and g², θ ← θ − ε·m̂/(√v̂ + δ) |
 //!
 //! In the classical forms the step size is inside the velocity. PyTorch and Burn keep it outside: the two agree for a
 //! constant ε only, since theirs rescales the whole velocity whenever ε changes.

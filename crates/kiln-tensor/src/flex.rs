@@ -41,9 +41,12 @@ pub(crate) fn rows_at_a_time(width: usize) -> usize {
     (GRAIN / width.max(1)).max(1)
 }
 
-/// `n` numbers, all of which `write` must write: large results are not worth being filled with zeros before.
+/// `n` numbers from `write`: large results are not worth being filled with zeros before.
+///
+/// # Safety
+/// `write` must write every number.
 #[allow(unsafe_code, reason = "the standard library's way to skip the zeros")]
-pub(crate) fn written<E: Float>(n: usize, write: impl FnOnce(&mut [MaybeUninit<E>])) -> Vec<E> {
+pub(crate) unsafe fn written<E: Float>(n: usize, write: impl FnOnce(&mut [MaybeUninit<E>])) -> Vec<E> {
     let mut numbers = Vec::with_capacity(n);
     write(&mut numbers.spare_capacity_mut()[..n]);
     // SAFETY: the capacity is there, and `write` wrote all of it.
@@ -92,7 +95,11 @@ pub(crate) fn numbers<E: Float>(tensor: &FlexTensor) -> &[E] {
 /// The numbers of a [`whole`] tensor, to be written: they are copied first when another holds them too.
 pub(crate) fn numbers_mut<E: Float>(tensor: &mut FlexTensor) -> &mut [E] {
     let n = tensor.layout().num_elements();
-    &mut tensor.storage_mut::<E>()[..n]
+    if tensor.storage::<E>().len() > n {
+        // The beginning of a larger memory, all of which would be copied with it.
+        *tensor = tensor.to_contiguous();
+    }
+    tensor.storage_mut::<E>()
 }
 
 /// Runs `work` compiled for the widest vectors that the processor has.

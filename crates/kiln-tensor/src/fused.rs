@@ -4,7 +4,7 @@
 //! is a dozen. On the CPU backend Flex each function here is one kernel with a gradient written by hand. On every other
 //! backend, for float types other than f32 and f64, and when fusion is [off](set_enabled), the same function is made of
 //! plain tensor operations, which Burn differentiates and which a GPU backend fuses by itself. Both ways agree to
-//! rounding; the kernels give the same bits however many threads there are.
+//! rounding, and the kernels give the same bits however many threads there are.
 //!
 //! The kernels share rayon's global pool with Flex and with the matrix products. They start sooner when the loop that
 //! calls them runs in that pool, which [`in_pool`] does and `kiln-train` does by itself.
@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Tensor;
 
-pub use likelihood::{bernoulli_log_likelihood, categorical_log_likelihood};
+pub use likelihood::{bernoulli_log_likelihood, bernoulli_log_prob, categorical_log_likelihood};
 pub use linear::{Activation, dense, linear};
 pub use logsumexp::logsumexp;
 pub use norm::squared_norm_and_max_abs;
@@ -30,7 +30,8 @@ pub use normal::{normal_kl_to_standard, normal_sample};
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 
-/// Turns the kernels on or off for the whole process; they are on at first. For comparing the two ways.
+/// Turns the kernels on or off for the whole process, those of [`pass`](crate::pass) too; they are on at first. For comparing
+/// the two ways.
 pub fn set_enabled(on: bool) {
     ENABLED.store(on, Ordering::Relaxed);
 }
@@ -40,12 +41,19 @@ pub fn is_enabled() -> bool {
     ENABLED.load(Ordering::Relaxed)
 }
 
-/// Runs `work` on a thread of rayon's global pool, which is the one that the kernels, Flex and the products share.
+/// Runs `work` on a thread of rayon's pool, the global one, which the kernels, Flex and the products share.
 ///
 /// From outside, every parallel operation has to be handed to the pool and waited for; from inside, it begins at once.
-/// Within the pool already, it is a plain call.
+/// Within a pool already, it is a plain call. Works of several threads share the pool's, and one may run inside another's wait:
+/// none should block until another is done.
 pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
+}
+
+/// Whether a gradient is asked of it.
+#[cfg(feature = "flex")]
+fn is_tracked<const D: usize>(tensor: &Tensor<D>) -> bool {
+    tensor.is_autodiff() && tensor.is_tracked()
 }
 
 /// Whether a kernel does the operation whose first tensor this is.
@@ -105,6 +113,81 @@ mod tests {
         }
     }
 
+    #[cfg(feature = "flex")]
+    fn plain_values(shape: [usize; 2], purpose: &str, device: &Device) -> Tensor<2> {
+        Tensor::from_data(normals(shape, purpose), device)
+    }
+
+    /// Every kernel against central differences, in f64: witnesses that know nothing of Burn's own gradients.
+    #[test]
+    fn gradients_are_those_of_differences() {
+        use kiln_testkit::{check_gradient, f64_device, tensor};
+        let at: Vec<f64> = Stream::new(0, "at", 0, 0).normal_vec(12);
+        let matrix = |x: &Tensor<1>, from: usize, shape: [usize; 2]| {
+            x.clone().narrow(0, from, shape[0] * shape[1]).reshape(shape)
+        };
+        let weigh = |t: Tensor<2>| {
+            let weights: Vec<f64> = (0..t.shape().num_elements()).map(|i| (i as f64 + 1.0).cos()).collect();
+            (t.clone() * tensor(&weights, t.dims(), &f64_device())).sum()
+        };
+        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+            let f = |x: Tensor<1>| {
+                let bias = x.clone().narrow(0, 10, 2);
+                weigh(linear(matrix(&x, 0, [2, 2]), matrix(&x, 4, [2, 2]), Some(bias), activation))
+            };
+            check_gradient(f, &at, 1e-8, &format!("{activation:?}"));
+        }
+        let values = tensor::<2>(&[0.0, 1.0, 0.3, 1.0, 0.0, 0.9], [2, 3], &f64_device());
+        let rows = |x: &Tensor<1>| matrix(x, 0, [2, 3]);
+        let pair = |x: &Tensor<1>| [matrix(x, 0, [2, 3]), matrix(x, 6, [2, 3])];
+        check_gradient(
+            |x| weigh(bernoulli_log_likelihood(rows(&x), values.clone()).unsqueeze()),
+            &at,
+            1e-8,
+            "Bernoulli",
+        );
+        let classes = || Tensor::from_data([[2], [0]], &f64_device());
+        check_gradient(
+            |x| weigh(categorical_log_likelihood(rows(&x), classes()).unsqueeze()),
+            &at,
+            1e-8,
+            "categorical",
+        );
+        let kl = |x: Tensor<1>| {
+            let [loc, log_scale] = pair(&x);
+            weigh(normal_kl_to_standard(loc, log_scale).unsqueeze())
+        };
+        check_gradient(kl, &at, 1e-8, "KL");
+        let sample = |x: Tensor<1>| {
+            let [loc, log_scale] = pair(&x);
+            weigh(normal_sample(loc, log_scale, values.clone()))
+        };
+        check_gradient(sample, &at, 1e-8, "sample");
+        for dim in [0, 1] {
+            check_gradient(|x| weigh(logsumexp(rows(&x), dim)), &at, 1e-8, "logsumexp");
+        }
+        // One tensor in two places has both gradients.
+        check_gradient(|x| weigh(normal_kl_to_standard(rows(&x), rows(&x)).unsqueeze()), &at, 1e-8, "one tensor twice");
+    }
+
+    #[test]
+    fn nothing_gives_nothing() {
+        let device = Device::default();
+        for [n, d] in [[0, 3], [3, 0], [0, 0]] {
+            let empty = || Tensor::<2>::zeros([n, d], &device);
+            let zeros = vec![0.0; n];
+            let values = |t: Tensor<1>| t.try_into_vec_as::<f64>().unwrap();
+            assert_eq!(values(bernoulli_log_likelihood(empty(), empty())), zeros);
+            assert_eq!(values(normal_kl_to_standard(empty(), empty())), zeros);
+            assert_eq!(normal_sample(empty(), empty(), empty()).dims(), [n, d]);
+            let bias = Tensor::zeros([2], &device);
+            assert_eq!(linear(empty(), Tensor::zeros([d, 2], &device), Some(bias), Activation::Tanh).dims(), [n, 2]);
+            let sums = logsumexp(empty(), 1);
+            assert_eq!(sums.dims(), [n, 1]);
+            assert!(sums.try_into_vec_as::<f64>().unwrap().iter().all(|x| d == 0 && *x == f64::NEG_INFINITY));
+        }
+    }
+
     /// A resumed run may have another number of cores, and is to give the same bits.
     #[test]
     #[cfg(feature = "flex")]
@@ -121,6 +204,19 @@ mod tests {
                 let likelihood = bernoulli_log_likelihood(z, x.clone().detach().narrow(1, 0, 200));
                 let gradients = (kl - likelihood).sum().backward();
                 let mut all = vec![y.without_autodiff().flatten::<1>(0, 1)];
+                // Few columns, one column, and a weight that is read across its rows: `gemm` has another way for each.
+                for (columns, rows) in [(10, 128), (1, 512), (2, 65)] {
+                    let (x, weight) = (leaf([rows, 784], "x"), leaf([columns, 784], "weight"));
+                    let bias = Tensor::zeros([columns], &device);
+                    let y = linear(x.clone(), weight.clone().transpose(), Some(bias), Activation::Identity);
+                    let gradients = (y.clone() * y.clone().detach()).sum().backward();
+                    let [of_x, of_weight] = [&x, &weight].map(|leaf| leaf.grad(&gradients).unwrap());
+                    all.extend([y.without_autodiff(), of_x, of_weight].map(|t| t.flatten(0, 1)));
+                    let straight = plain_values([784, columns], "weight", &device);
+                    let bias = Tensor::zeros([columns], &device);
+                    let y = linear(x, straight, Some(bias), Activation::Identity);
+                    all.push(y.without_autodiff().flatten(0, 1));
+                }
                 for leaf in [&x, &weight, &bias] {
                     let gradient = leaf.grad(&gradients).unwrap();
                     all.extend(squared_norm_and_max_abs(gradient.clone()));

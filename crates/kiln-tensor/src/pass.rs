@@ -107,6 +107,7 @@ mod flex {
     pub(super) fn takes<const N: usize, const D: usize>(states: &[Tensor<D>; N], gradient: &Tensor<D>) -> bool {
         let (shape, dtype) = (gradient.shape(), gradient.dtype());
         matches!(dtype, DType::F32 | DType::F64)
+            && crate::fused::is_enabled()
             && gradient.device() == Device::flex()
             && !gradient.is_autodiff()
             && states.iter().all(|s| s.shape() == shape && s.dtype() == dtype && !s.is_autodiff())

@@ -73,12 +73,15 @@ where
     if data.is_empty() {
         return Err(TrainError::Empty);
     }
-    let rows: Vec<usize> = (0..data.len()).collect();
-    let batch = data.batch(&rows, &device.clone().autodiff());
-    let loss = objective.loss(model, batch, &mut Stream::new(seed, "evaluate", 0, 0));
-    let value = loss.value.clone().without_autodiff().into_scalar::<f64>();
-    let gradients = GradientsParams::from_grads(loss.value.backward(), model);
-    let largest = params::gradient_summary(model, &gradients).max_abs;
+    let model = model.clone();
+    let (value, largest) = in_pool(move || {
+        let rows: Vec<usize> = (0..data.len()).collect();
+        let batch = data.batch(&rows, &device.clone().autodiff());
+        let loss = objective.loss(&model, batch, &mut Stream::new(seed, "evaluate", 0, 0));
+        let value = loss.value.clone().without_autodiff().into_scalar::<f64>();
+        let gradients = GradientsParams::from_grads(loss.value.backward(), &model);
+        (value, params::gradient_summary(&model, &gradients).max_abs)
+    });
     let largest = largest.ok_or(kiln_optim::StepError::NothingToUpdate)?;
     Ok((value, largest.into_scalar::<f64>()))
 }

@@ -126,6 +126,9 @@ impl<'a> Trainer<'a> {
 
     /// Trains `model`, which must be on `device.autodiff()`, and evaluates it on `test` when that is not empty.
     ///
+    /// All of it, the observers too, runs on a thread of rayon's pool, which other fits of this process share: see
+    /// [`in_pool`].
+    ///
     /// # Errors
     /// [`TrainError`]. A loss that is not finite is not an error but [`Status::Diverged`].
     pub fn fit<M, O, D>(

@@ -18,7 +18,7 @@ pub struct AdamConfig {
     /// β₂, in [0, 1): how much of the mean squared gradient the next step keeps. Default 0.999.
     #[config(default = 0.999)]
     pub beta_2: f64,
-    /// What is added to the root of the mean square, positive. Default 1e-8.
+    /// δ, which is added to the root of the mean square, positive. Default 1e-8.
     #[config(default = 1e-8)]
     pub epsilon: f64,
 }
@@ -27,12 +27,13 @@ impl AdamConfig {
     /// The bare optimiser, for a parameter group.
     ///
     /// # Errors
-    /// [`ConfigError`] when a β is outside [0, 1) or ε is not positive and finite.
+    /// [`ConfigError`] when a β is outside [0, 1) or δ is not positive and finite.
     pub fn build(&self) -> Result<Adam, ConfigError> {
         let Self { beta_1, beta_2, epsilon } = *self;
         require((0.0..1.0).contains(&beta_1), "beta_1", "in [0, 1)", beta_1)?;
         require((0.0..1.0).contains(&beta_2), "beta_2", "in [0, 1)", beta_2)?;
-        require(epsilon > 0.0 && epsilon.is_finite(), "epsilon", "positive and finite", epsilon)?;
+        // Above 0 in f32 too: the root of a gradient that was always 0 is all that it is added to.
+        require(epsilon as f32 > 0.0 && epsilon.is_finite(), "epsilon", "positive and finite", epsilon)?;
         Ok(Adam { config: *self })
     }
 
@@ -54,7 +55,7 @@ pub struct AdamWConfig {
     /// β₂, in [0, 1). Default 0.999.
     #[config(default = 0.999)]
     pub beta_2: f64,
-    /// What is added to the root of the mean square, positive. Default 1e-8.
+    /// δ, which is added to the root of the mean square, positive. Default 1e-8.
     #[config(default = 1e-8)]
     pub epsilon: f64,
     /// λ ≥ 0: each step takes the part ελ of every parameter away. Default 0.01.
@@ -66,7 +67,7 @@ impl AdamWConfig {
     /// The bare optimiser, for a parameter group.
     ///
     /// # Errors
-    /// [`ConfigError`] when a β is outside [0, 1), ε is not positive and finite, or λ is negative or not finite.
+    /// [`ConfigError`] when a β is outside [0, 1), δ is not positive and finite, or λ is negative or not finite.
     pub fn build(&self) -> Result<AdamW, ConfigError> {
         let Self { beta_1, beta_2, epsilon, weight_decay } = *self;
         let decays = weight_decay >= 0.0 && weight_decay.is_finite();
@@ -83,7 +84,7 @@ impl AdamWConfig {
     }
 }
 
-/// Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − ε·m̂/(√v̂ + 10⁻⁸), with m̂ = m/(1 − β₁ᵗ) and
+/// Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − ε·m̂/(√v̂ + δ), with m̂ = m/(1 − β₁ᵗ) and
 /// v̂ = v/(1 − β₂ᵗ) (Kingma and Ba, 2015, algorithm 1).
 ///
 /// ```
@@ -143,7 +144,7 @@ struct Update {
     betas: [f64; 2],
     /// 1 − ελ.
     kept: f64,
-    /// ε/(1 − β₁ᵗ).
+    /// ε/(1 − β₁ᵗ), ε being the step size.
     step: f64,
     /// 1/√(1 − β₂ᵗ).
     scale: f64,
@@ -210,5 +211,37 @@ impl<const D: usize> RecordState for Moments<D> {
         let first = state::take_tensor(source, prefix, "first", device)?;
         let second = state::take_tensor(source, prefix, "second", device)?;
         Some(Self { first, second, steps: state::take_count(source, prefix, "steps")? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{DType, TensorData};
+    use kiln_tensor::Stream;
+
+    use super::*;
+
+    /// The kernel and the tensor operations are one update to the bit, as [`Pass`] demands.
+    #[test]
+    fn the_update_is_the_same_by_elements_and_by_tensors() {
+        let update = Update { betas: [0.9, 0.999], kept: 0.999, step: 0.02, scale: 3.1, epsilon: 1e-8 };
+        for dtype in [DType::F32, DType::F64] {
+            let mut stream = Stream::new(0, "adam", 0, 0);
+            let mut tensor = || {
+                let data = TensorData::new(stream.normal_vec(1000), [1000]);
+                Tensor::<1>::from_data(data, (&Device::default(), dtype))
+            };
+            let (theta, first, second, gradient) = (tensor(), tensor(), tensor().square(), tensor());
+            let bits = |tensors: [Tensor<1>; 3]| {
+                let of = |t: Tensor<1>| t.try_into_vec_as::<f64>().unwrap().into_iter().map(f64::to_bits);
+                tensors.into_iter().flat_map(of).collect::<Vec<u64>>()
+            };
+            let states = [theta, first, second];
+            assert_eq!(
+                bits(pass(&update, states.clone(), gradient.clone())),
+                bits(update.tensors(states, gradient)),
+                "{dtype:?}"
+            );
+        }
     }
 }

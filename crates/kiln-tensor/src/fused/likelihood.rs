@@ -2,6 +2,15 @@
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 
+/// ln Bernoulli(x; σ(l)) = x·l − ln(1 + e^l) in nats, elementwise, in the order that keeps the small tail:
+/// (l·x − max(l, 0)) − ln(1 + e^−|l|). By tensor operations always; shapes broadcast.
+pub fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, values: Tensor<D>) -> Tensor<D> {
+    let magnitude = logits.clone().abs();
+    // max(l, 0), exactly, with the derivative ½ at 0: a model that starts from zero has all its logits there.
+    let positive = (logits.clone() + magnitude.clone()) * 0.5;
+    logits * values - positive - (-magnitude).exp().log1p()
+}
+
 /// Σ_j ln Bernoulli(x_ij; σ(l_ij)) = Σ_j [x_ij·l_ij − ln(1 + e^l_ij)] in nats, for logits and x `[n, d]`: `[n]`.
 ///
 /// x may be any number in [0, 1]. Exact to rounding for finite logits of any size.
@@ -11,7 +20,7 @@ use burn::tensor::{Int, Tensor, activation::log_softmax};
 pub fn bernoulli_log_likelihood(logits: Tensor<2>, values: Tensor<2>) -> Tensor<1> {
     assert_eq!(logits.dims(), values.dims(), "a value for every logit");
     #[cfg(feature = "flex")]
-    if super::by_kernel(&logits) && !is_tracked(&values) {
+    if super::by_kernel(&logits) && !super::is_tracked(&values) {
         use super::flex::Fused;
         use burn::backend::Dispatch;
         return Tensor::from_dispatch(Dispatch::fused_bernoulli(logits.into_dispatch(), values.into_dispatch()));
@@ -21,11 +30,7 @@ pub fn bernoulli_log_likelihood(logits: Tensor<2>, values: Tensor<2>) -> Tensor<
 
 fn plain_bernoulli(logits: Tensor<2>, values: Tensor<2>) -> Tensor<1> {
     let n = logits.dims()[0];
-    let magnitude = logits.clone().abs();
-    // max(l, 0), exactly, with the derivative ½ at 0: a model that starts from zero has all its logits there.
-    let positive = (logits.clone() + magnitude.clone()) * 0.5;
-    let terms = logits * values - positive - (-magnitude).exp().log1p();
-    terms.sum_dim(1).reshape([n])
+    bernoulli_log_prob(logits, values).sum_dim(1).reshape([n])
 }
 
 /// ln softmax(l_i) at the class y_i, in nats, for logits `[n, k]` and classes `[n, 1]`, counted from 0: `[n]`.
@@ -33,7 +38,7 @@ fn plain_bernoulli(logits: Tensor<2>, values: Tensor<2>) -> Tensor<1> {
 /// A logit of −∞ excludes its class.
 ///
 /// # Panics
-/// When there are not as many classes as rows, or one of them is not below k.
+/// When there are not as many classes as rows; on the CPU also when one of them is not below k.
 pub fn categorical_log_likelihood(logits: Tensor<2>, classes: Tensor<2, Int>) -> Tensor<1> {
     assert_eq!(classes.dims(), [logits.dims()[0], 1], "a class for every row");
     #[cfg(feature = "flex")]
@@ -48,11 +53,6 @@ pub fn categorical_log_likelihood(logits: Tensor<2>, classes: Tensor<2, Int>) ->
 fn plain_categorical(logits: Tensor<2>, classes: Tensor<2, Int>) -> Tensor<1> {
     let n = logits.dims()[0];
     log_softmax(logits, 1).gather(1, classes).reshape([n])
-}
-
-#[cfg(feature = "flex")]
-fn is_tracked(tensor: &Tensor<2>) -> bool {
-    tensor.is_autodiff() && tensor.is_tracked()
 }
 
 #[cfg(test)]
@@ -125,6 +125,16 @@ mod tests {
         assert_eq!(log_probs[1..], [f64::NEG_INFINITY]);
         let expected = [0.0, p - 1.0, 1.0 - p];
         kiln_testkit::assert_close(&values(gradient)[..3], &expected, 1e-15, 0.0, "gradient");
+    }
+
+    #[test]
+    fn classes_of_any_integer_type_will_do() {
+        let classes = Tensor::<2, Int>::from_data([[1], [0]], &f64_device());
+        let logits = tensor::<2>(&[0.1, 0.2, 0.3, 0.4], [2, 2], &f64_device());
+        let expected = values(categorical_log_likelihood(logits.clone(), classes.clone()));
+        for dtype in [burn::tensor::IntDType::I32, burn::tensor::IntDType::U8] {
+            assert_eq!(values(categorical_log_likelihood(logits.clone(), classes.clone().cast(dtype))), expected);
+        }
     }
 
     #[test]

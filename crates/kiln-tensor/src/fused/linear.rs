@@ -101,6 +101,41 @@ mod tests {
         );
     }
 
+    /// What has no gradient asked of it is not kept, and has none: a frozen weight, an input that is data.
+    #[test]
+    fn each_input_may_be_a_constant() {
+        for constant in [0, 1] {
+            let with = |f: fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>, Activation) -> Tensor<2>| {
+                move |[tracked, bias]: [Tensor<2>; 2]| {
+                    let fixed = tracked.clone().detach().sin();
+                    let (x, weight) = if constant == 0 { (fixed, tracked) } else { (tracked, fixed) };
+                    f(x, weight, Some(bias.reshape([5])), Activation::Relu)
+                }
+            };
+            agree([normals([5, 5], "tracked"), normals([1, 5], "bias")], with(linear), with(plain), "a constant");
+        }
+    }
+
+    /// Against the standard library, over the join of the two formulas at 0.55 and far out.
+    #[test]
+    fn tanh_is_that_of_the_standard_library() {
+        let xs: Vec<f64> = (-4000..=4000).map(|i| f64::from(i) / 400.0).chain([1e-9, 30.0, -1e4]).collect();
+        let device = kiln_testkit::f64_device();
+        let x = kiln_testkit::tensor::<2>(&xs, [xs.len(), 1], &device);
+        let (one, zero) = (Tensor::ones([1, 1], &device), Tensor::zeros([1], &device));
+        let got = kiln_testkit::values(linear(x, one, Some(zero), Activation::Tanh));
+        let expected: Vec<f64> = xs.iter().map(|x| x.tanh()).collect();
+        // Five roundings.
+        kiln_testkit::assert_close(&got, &expected, 1.2e-15, 0.0, "tanh");
+        let nan = linear(
+            Tensor::full([1, 1], f64::NAN, &device),
+            Tensor::ones([1, 1], &device),
+            Some(Tensor::zeros([1], &device)),
+            Activation::Tanh,
+        );
+        assert!(kiln_testkit::values(nan)[0].is_nan());
+    }
+
     #[test]
     fn without_inner_length_the_bias_is_left() {
         let device = burn::tensor::Device::default();

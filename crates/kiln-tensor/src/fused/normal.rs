@@ -9,7 +9,7 @@ use burn::tensor::Tensor;
 pub fn normal_sample(loc: Tensor<2>, log_scale: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
     assert!(loc.dims() == log_scale.dims() && loc.dims() == noise.dims(), "μ, ln σ and ε have one shape");
     #[cfg(feature = "flex")]
-    if super::by_kernel(&loc) && !(noise.is_autodiff() && noise.is_tracked()) {
+    if super::by_kernel(&loc) && !super::is_tracked(&noise) {
         use super::flex::Fused;
         use burn::backend::Dispatch;
         let [loc, log_scale, noise] = [loc, log_scale, noise].map(Tensor::into_dispatch);

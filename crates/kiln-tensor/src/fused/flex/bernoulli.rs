@@ -34,11 +34,15 @@ fn of_rows<E: Float>(logits: &FlexTensor, values: &FlexTensor, derive: bool) -> 
     let pairs = numbers::<E>(logits).par_chunks(rows * d).zip(numbers::<E>(values).par_chunks(rows * d));
     let blocks = pairs.zip(sums.par_chunks_mut(rows));
     let gradient = if derive {
-        let gradient = written(n * d, |gradient| {
-            blocks.zip(gradient.par_chunks_mut(rows * d)).for_each(|(((logits, values), sums), gradient)| {
-                block(d, logits, values, sums, gradient);
-            });
-        });
+        // SAFETY: `block` writes each number of its part, and the parts are all there is.
+        #[allow(unsafe_code, reason = "memory that is written whole")]
+        let gradient = unsafe {
+            written(n * d, |gradient| {
+                blocks.zip(gradient.par_chunks_mut(rows * d)).for_each(|(((logits, values), sums), gradient)| {
+                    block(d, logits, values, sums, gradient);
+                });
+            })
+        };
         Some(tensor(gradient, shape))
     } else {
         blocks.for_each(|((logits, values), sums)| block(d, logits, values, sums, &mut []));

@@ -1,6 +1,6 @@
 //! l_y − ln Σ_k e^l_k of each row, and one-hot(y) − softmax(l), its gradient, from the same exponentials.
 
-use burn::{backend::flex::FlexTensor, tensor::DType};
+use burn::backend::flex::FlexTensor;
 use rayon::prelude::*;
 
 use crate::{
@@ -10,18 +10,14 @@ use crate::{
 
 /// The rows' log-probabilities, `[n]`, and the gradient of each by its logits, `[n, k]`.
 pub(super) fn forward(logits: FlexTensor, classes: FlexTensor) -> (FlexTensor, FlexTensor) {
-    let classes = whole(classes);
-    let classes: Vec<i64> = match classes.dtype() {
-        DType::I64 => classes.storage::<i64>()[..classes.layout().num_elements()].to_vec(),
-        DType::I32 => classes.storage::<i32>()[..classes.layout().num_elements()].iter().map(|&k| k.into()).collect(),
-        other => panic!("classes are i32 or i64, not {other:?}"),
-    };
+    let classes: Vec<i64> = classes.into_data().iter::<i64>().collect();
     on_float!(logits.dtype(), E => of_rows::<E>(&whole(logits), &classes))
 }
 
 fn of_rows<E: Float>(logits: &FlexTensor, classes: &[i64]) -> (FlexTensor, FlexTensor) {
     let shape = logits.layout().shape().clone();
     let [n, k] = shape[..] else { panic!("rows have two axes") };
+    assert!(n == 0 || k > 0, "a class below 0, counted from 0");
     let (mut log_probs, mut gradient) = (vec![E::ZERO; n], vec![E::ZERO; n * k]);
     let rows = rows_at_a_time(k);
     let size = rows * k.max(1);

@@ -33,16 +33,17 @@ pub(super) fn forward(x: FlexTensor, axis: usize) -> (FlexTensor, FlexTensor) {
     })
 }
 
-/// The lengths before, along and behind an axis.
+/// How many numbers there are before, along and behind an axis.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
+    before: usize,
     along: usize,
     behind: usize,
 }
 
 impl Extent {
     fn of(shape: &Shape, axis: usize) -> Self {
-        Self { along: shape[axis], behind: shape[axis + 1..].iter().product() }
+        Self { before: shape[..axis].iter().product(), along: shape[axis], behind: shape[axis + 1..].iter().product() }
     }
 
     fn block(self) -> usize {
@@ -54,7 +55,10 @@ impl Extent {
 #[inline(always)]
 fn run<E: Float>(x: &mut [E], extent: Extent) -> Vec<E> {
     let behind = extent.behind.max(1);
-    let mut all = Vec::with_capacity(x.len() / extent.along.max(1));
+    if extent.along == 0 {
+        return vec![E::NEG_INFINITY; extent.before * extent.behind];
+    }
+    let mut all = Vec::with_capacity(x.len() / extent.along);
     for block in x.chunks_exact_mut(extent.block()) {
         let mut largest = vec![E::NEG_INFINITY; behind];
         for row in block.chunks_exact(behind) {

@@ -24,6 +24,8 @@ pub(super) fn squared_norm_and_max_abs(x: FlexTensor) -> [FlexTensor; 2] {
         // The sum of the blocks' sums in f64: there may be thousands of them.
         let square: f64 = blocks.iter().map(|[square, _]| square.elem::<f64>()).sum();
         let largest = blocks.iter().fold(E::ZERO, |largest, [_, x]| x.or_more(largest));
+        // A comparison passes over NaN; a sum does not.
+        let largest = if square.is_nan() { square.elem::<E>() } else { largest };
         [tensor(vec![square.elem::<E>()], [1]), tensor(vec![largest], [1])]
     })
 }

@@ -65,14 +65,7 @@ pub(super) fn readable(tensor: FlexTensor) -> FlexTensor {
 
 /// `left`·`right`, row after row.
 pub(super) fn product<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> Vec<E> {
-    let threads = threads_of(left, right);
-    if right.stride[1] == 1 || threads == 1 {
-        return product_then(left, right, &|_| {});
-    }
-    // A right matrix that is read across its rows is rearranged first: by `gemm`'s own threads once, by blocks each anew.
-    written(left.rows() * right.columns(), |out| {
-        multiply(out, left, right, Parallelism::Rayon(threads));
-    })
+    product_then(left, right, &|_| {})
 }
 
 /// `left`·`right`, row after row; `finish` sees each block of rows while it is still in the cache.
@@ -81,11 +74,22 @@ pub(super) fn product_then<E: Float>(
     right: Matrix<'_, E>,
     finish: &(impl Fn(&mut [E]) + Sync),
 ) -> Vec<E> {
-    written(left.rows() * right.columns(), |out| block(out, left, right, threads_of(left, right), finish))
-}
-
-fn threads_of<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> usize {
-    threads_for(left.rows().saturating_mul(right.rows()).saturating_mul(right.columns()), GRAIN)
+    let (rows, columns) = (left.rows(), right.columns());
+    let size = rows.checked_mul(columns).expect("a product that fits into memory");
+    let threads = threads_for(size.saturating_mul(right.rows()), GRAIN);
+    // `gemm` sums in an order that depends on the sizes of a product of 64 columns or fewer: that one is not cut, so that the
+    // number of threads does not change its bits. A right matrix that is read across its rows is rearranged first, by
+    // `gemm`'s own threads once, by blocks each anew.
+    let by_blocks = columns > 64 && right.stride[1] == 1;
+    // SAFETY: either way writes all of its rows.
+    #[allow(unsafe_code, reason = "memory that is written whole")]
+    unsafe {
+        written(size, |out| match (threads, by_blocks) {
+            (1, _) => finish(multiply(out, left, right, Parallelism::None)),
+            (_, false) => finish(multiply(out, left, right, Parallelism::Rayon(threads))),
+            _ => block(out, left, right, threads, finish),
+        })
+    }
 }
 
 /// Writes all of `out`.
