@@ -123,7 +123,7 @@ def softmax_epoch(arguments):
 
     def work():
         model = nn.Linear(784, 10)
-        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        optimizer = optimizer_of("sgd", model.parameters(), arguments.fused, lr=0.1)
         order = torch.randperm(len(x))
         for i in range(0, len(order), 128):
             rows = order[i : i + 128]

@@ -8,9 +8,13 @@
 Only Python's own library is needed here. The peers in Python (requirements.txt) run under --python; those that are not
 installed are left out, with a line that says so. A row is a line in ROWS.
 
-Every peer of a row is a process that makes its work ready, warms up, and then waits. A round gives each of them a turn of
-about --turn seconds, one after the other, in an order that changes from round to round; nobody else computes meanwhile.
-A time is the median over the rounds; its spread is the quartiles; a ratio is the median over the rounds of Kiln's time
+Steps and epochs: every peer of a row is a process that makes its work ready, warms up, and then waits. A round gives each
+of them a turn of about --turn seconds, one after the other, in an order that changes from round to round; nobody else
+computes meanwhile. A turn of many units begins with 0.08 seconds of them that are not counted: threads that have slept
+need some time to find a core each. Start and memory: a process of its own each time, in an order that changes too, after
+one start of each that is not counted; memory is measured three times.
+
+A figure is the median over the rounds; its spread is the quartiles; a ratio is the median over the rounds of Kiln's figure
 over the peer's in the same round.
 """
 
@@ -53,8 +57,18 @@ def steps(optimizer, batch):
 
 ROWS = [
     *[steps(optimizer, batch) for optimizer in ("adam", "sgd", "nesterov") for batch in (20, 128, 512)],
-    Row("VAE epoch on MNIST, from files to test ELBO", "vae-epoch", ["kiln", "torch", "torch-loader"], needs_data=True),
-    Row("softmax regression epoch on MNIST, batch 128", "softmax-epoch", ["kiln", "torch", "sklearn"], needs_data=True),
+    Row(
+        "VAE epoch on MNIST, from files to test ELBO",
+        "vae-epoch",
+        ["kiln", "torch", "torch-fused", "torch-loader"],
+        needs_data=True,
+    ),
+    Row(
+        "softmax regression epoch on MNIST, batch 128",
+        "softmax-epoch",
+        ["kiln", "torch", "torch-fused", "sklearn"],
+        needs_data=True,
+    ),
     Row("start to first step, VAE on MNIST", "vae-epoch", ["kiln", "torch"], how="start", needs_data=True),
     Row("peak memory, VAE epoch on MNIST", "vae-epoch", ["kiln", "torch"], how="memory", needs_data=True),
 ]
@@ -64,22 +78,38 @@ class Peer:
     """A process that does one row's work when asked."""
 
     def __init__(self, command, environment):
-        self.process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
-        )
+        self.errors = tempfile.TemporaryFile("w+")
+        pipe = subprocess.PIPE
+        self.process = subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=self.errors, text=True, env=environment)
         if self.process.stdout.readline().strip() != "ready":
-            self.process.kill()
-            lines = self.process.communicate()[1].strip().splitlines()
-            raise RuntimeError(lines[-1] if lines else "it ended without a word")
+            self.fail()
 
     def run(self, units):
-        self.process.stdin.write(f"run {units}\n")
-        self.process.stdin.flush()
-        return float(self.process.stdout.readline()) / units
+        try:
+            self.process.stdin.write(f"run {units}\n")
+            self.process.stdin.flush()
+            return float(self.process.stdout.readline()) / units
+        except (OSError, ValueError):
+            self.fail()
+
+    def fail(self):
+        self.process.kill()
+        self.process.wait()
+        raise RuntimeError(reason(self.errors))
 
     def close(self):
         self.process.stdin.close()
         self.process.wait()
+
+
+def reason(errors):
+    """The line of a program's errors that says what went wrong: the last, but Rust's comes first."""
+    errors.seek(0)
+    lines = [line.strip() for line in errors.read().splitlines() if line.strip()]
+    for i, line in enumerate(lines):
+        if "panicked at" in line:
+            return " ".join(lines[i : i + 2])
+    return lines[-1] if lines else "it ended without a word"
 
 
 def command_of(peer, row, executables, options):
@@ -125,31 +155,35 @@ def in_turns(row, executables, options):
             peers[name] = Peer(command_of(name, row, executables, options), environment_of(options))
         except (OSError, RuntimeError) as error:
             print(f"  {name} is left out: {error}", file=sys.stderr)
-    units = {name: max(1, round(options.turn / peer.run(1))) for name, peer in peers.items()}
     values = {name: [] for name in peers}
-    order = list(peers)
+    seconds = {name: peer.run(1) for name, peer in peers.items()}
     for _ in range(options.rounds):
-        random.shuffle(order)
-        for name in order:
+        for name in random.sample(list(peers), len(peers)):
             # Threads of the last one may still be spinning.
             time.sleep(0.05)
-            values[name].append(peers[name].run(units[name]))
+            units = max(1, round(options.turn / seconds[name]))
+            if units > 1:
+                peers[name].run(max(1, round(0.08 / seconds[name])))
+            seconds[name] = peers[name].run(units)
+            values[name].append(seconds[name])
     for peer in peers.values():
         peer.close()
     return values
 
 
-def whole_processes(row, executables, options, one):
-    values = {}
-    for round in range(options.rounds):
-        for name in chosen(row, options):
-            if round > 0 and name not in values:
-                continue
+def whole_processes(row, executables, options, rounds, one):
+    values = {name: [] for name in chosen(row, options)}
+    for round in range(rounds + 1):
+        for name in random.sample(list(values), len(values)):
             try:
-                values.setdefault(name, []).append(one(name, row, executables, options))
+                value = one(name, row, executables, options)
             except (OSError, RuntimeError) as error:
-                values.pop(name, None)
+                values.pop(name)
                 print(f"  {name} is left out: {error}", file=sys.stderr)
+                continue
+            # The first start fetches files from the disk.
+            if round > 0:
+                values[name].append(value)
     return values
 
 
@@ -167,17 +201,16 @@ def seconds_to_first_step(name, row, executables, options):
         else:
             command = [*command_of(name, row, executables, options), "--first-step", str(log)]
             log.parent.mkdir()
-        start = time.perf_counter()
-        process = subprocess.Popen(
-            command, env=environment_of(options), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        while not (log.exists() and log.stat().st_size > 0):
-            if process.poll() is not None:
-                raise RuntimeError(process.stderr.read().decode().strip().splitlines()[-1])
-            time.sleep(0.0005)
-        elapsed = time.perf_counter() - start
+        with tempfile.TemporaryFile("w+") as errors:
+            start = time.perf_counter()
+            process = silent(command, options, errors)
+            while not (log.exists() and log.stat().st_size > 0):
+                if process.poll() is not None:
+                    raise RuntimeError(reason(errors))
+                time.sleep(0.0005)
+            elapsed = time.perf_counter() - start
         process.kill()
-        process.communicate()
+        process.wait()
     return elapsed
 
 
@@ -186,15 +219,18 @@ def megabytes(name, row, executables, options):
         command = command_of(name, row, executables, options)
         if name == "kiln":
             command = kiln_run(executables, options, str(pathlib.Path(folder) / "run"))
-        process = subprocess.Popen(
-            command, env=environment_of(options), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-        )
-        message = process.stderr.read().decode().strip()
-        _, status, usage = os.wait4(process.pid, 0)
-        process.returncode = os.waitstatus_to_exitcode(status)
-        if process.returncode != 0:
-            raise RuntimeError(message.splitlines()[-1] if message else "it failed")
+        with tempfile.TemporaryFile("w+") as errors:
+            process = silent(command, options, errors)
+            _, status, usage = os.wait4(process.pid, 0)
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode != 0:
+                raise RuntimeError(reason(errors))
         return usage.ru_maxrss / 1024
+
+
+def silent(command, options, errors):
+    nothing = subprocess.DEVNULL
+    return subprocess.Popen(command, env=environment_of(options), stdin=nothing, stdout=nothing, stderr=errors)
 
 
 def chosen(row, options):
@@ -206,9 +242,9 @@ def measure(row, executables, options):
         print("  left out: it needs the files of MNIST, in --data DIR or KILN_DATA_DIR", file=sys.stderr)
         return {}
     if row.how == "start":
-        return whole_processes(row, executables, options, seconds_to_first_step)
+        return whole_processes(row, executables, options, options.rounds, seconds_to_first_step)
     if row.how == "memory":
-        return whole_processes(row, executables, dataclasses.replace(options, rounds=min(options.rounds, 3)), megabytes)
+        return whole_processes(row, executables, options, min(options.rounds, 3), megabytes)
     return in_turns(row, executables, options)
 
 
@@ -217,6 +253,7 @@ def summary(row, values):
     for name, numbers in values.items():
         quartiles = statistics.quantiles(numbers, n=4) if len(numbers) > 1 else numbers * 3
         result[name] = {"median": quartiles[1], "lower": quartiles[0], "upper": quartiles[2], "unit": unit_of(row)}
+        result[name]["rounds"] = len(numbers)
         if "kiln" in values:
             result[name]["kiln_over_it"] = statistics.median(k / x for k, x in zip(values["kiln"], numbers))
     return result
@@ -262,18 +299,24 @@ def main():
     parser.add_argument("--peers", nargs="*", help="only these")
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "target" / "peers")
     options = Options(**vars(parser.parse_args()))
+    rows = [row for row in ROWS if not options.rows or any(part in row.name for part in options.rows)]
+    if not rows:
+        parser.error("no row has such a name; they are: " + "; ".join(row.name for row in ROWS))
+    known = {name for row in ROWS for name in row.peers}
+    if unknown := set(options.peers or []) - known:
+        parser.error(f"no such peer: {', '.join(unknown)}; they are: {', '.join(sorted(known))}")
+    if options.rounds < 1:
+        parser.error("--rounds is at least 1")
     executables = build()
     results = {}
     options.out.mkdir(parents=True, exist_ok=True)
-    for row in ROWS:
-        if options.rows and not any(part in row.name for part in options.rows):
-            continue
+    for row in rows:
         print(row.name, file=sys.stderr)
         results[row.name] = summary(row, measure(row, executables, options))
         print(table({row.name: results[row.name]}), file=sys.stderr)
         (options.out / "peers.md").write_text(table(results))
         machine = {"machine": platform.machine(), "cores": os.cpu_count(), "threads": options.threads}
-        text = json.dumps({"machine": machine, "rounds": options.rounds, "rows": results}, indent=2)
+        text = json.dumps({"machine": machine, "rows": results}, indent=2)
         (options.out / "peers.json").write_text(text + "\n")
     print(table(results))
 
