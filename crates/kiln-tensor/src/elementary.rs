@@ -3,12 +3,14 @@
 //! No table and no branch, no fused multiply-add: the same bits on every processor, however wide its vectors. Ranges are
 //! reduced so far that the Taylor series themselves, without fitted coefficients, end below the rounding error.
 
+use std::ops::{AddAssign, MulAssign};
+
 use burn::tensor::Element;
 
 pub(crate) use crate::pass::Real;
 
 /// f32 or f64, with the functions that the kernels need.
-pub(crate) trait Float: Real + Element + bytemuck::Pod + PartialOrd + std::iter::Sum {
+pub(crate) trait Float: Real + Element + bytemuck::Pod + PartialOrd + AddAssign + MulAssign {
     /// 0.
     const ZERO: Self;
     /// 1.
@@ -28,6 +30,9 @@ pub(crate) trait Float: Real + Element + bytemuck::Pod + PartialOrd + std::iter:
     /// |x|.
     fn abs(self) -> Self;
 
+    /// Whether it is neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+
     /// The larger; NaN if `self` is NaN.
     #[inline(always)]
     fn or_more(self, least: Self) -> Self {
@@ -36,7 +41,7 @@ pub(crate) trait Float: Real + Element + bytemuck::Pod + PartialOrd + std::iter:
 }
 
 macro_rules! float {
-    ($float:ty, $int:ty, $mantissa:literal, $bias:literal, $magic:literal, [$ln2_high:literal, $ln2_low:literal],
+    ($float:ty, $int:ty, $mantissa:literal, $bias:literal, $magic:literal, [$ln2_high:expr, $ln2_low:expr],
      [$lowest:literal, $highest:literal], exp: $exp_terms:literal, atanh: $atanh_terms:literal) => {
         impl Float for $float {
             const ZERO: Self = 0.0;
@@ -106,6 +111,11 @@ macro_rules! float {
             fn abs(self) -> Self {
                 <$float>::abs(self)
             }
+
+            #[inline(always)]
+            fn is_finite(self) -> bool {
+                <$float>::is_finite(self)
+            }
         }
     };
 }
@@ -125,8 +135,8 @@ impl Log2E for f64 {
 
 // ln 2 in two parts: the first has so few digits that its product with n is exact. (½ ln 2)⁸/8! = 5e-9 and
 // (½ ln 2)¹⁴/14! = 4e-18; (⅓)¹⁶/17 = 1.4e-9 and (⅓)³⁴/35 = 1.7e-18 of the whole.
-float!(f32, i32, 23, 127, 12_582_912.0f32, [0.693_359_375, -2.121_944_4e-4], [-104.0, 89.0], exp: 8, atanh: 8);
-float!(f64, i64, 52, 1023, 6_755_399_441_055_744.0f64, [0.693_145_751_953_125, 1.428_606_820_309_417_2e-6],
+float!(f32, i32, 23, 127, 12_582_912.0f32, [355.0 / 512.0, -2.121_944_4e-4], [-104.0, 89.0], exp: 8, atanh: 8);
+float!(f64, i64, 52, 1023, 6_755_399_441_055_744.0f64, [45_426.0 / 65_536.0, 1.428_606_820_309_417_2e-6],
        [-746.0, 710.0], exp: 14, atanh: 17);
 
 #[cfg(test)]

@@ -63,13 +63,14 @@ pub(crate) fn sum<E: Float>(numbers: &[E]) -> E {
     let rest = chunks.remainder().iter().copied();
     for chunk in chunks {
         for (sum, &x) in sums.iter_mut().zip(chunk) {
-            *sum = *sum + x;
+            *sum += x;
         }
     }
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
-            sums[lane] = sums[lane] + sums[lane + width];
+            let other = sums[lane + width];
+            sums[lane] += other;
         }
         width /= 2;
     }
@@ -120,7 +121,7 @@ pub(crate) fn scale_rows(rows: FlexTensor, by: FlexTensor) -> FlexTensor {
                 #[inline(always)]
                 || {
                     for (row, &by) in rows.chunks_exact_mut(d).zip(by) {
-                        row.iter_mut().for_each(|x| *x = *x * by);
+                        row.iter_mut().for_each(|x| *x *= by);
                     }
                 },
             );

@@ -31,7 +31,7 @@ fn of_rows<E: Float>(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, act
             #[inline(always)]
             || {
                 for row in rows.chunks_exact_mut(bias.len().max(1)) {
-                    row.iter_mut().zip(bias).for_each(|(y, &b)| *y = *y + b);
+                    row.iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
                 }
                 activate(rows, act);
             },
@@ -147,7 +147,7 @@ fn derive<E: Float>(grad: &mut [E], y: &[E], act: Activation) {
     match act {
         Activation::Identity => {}
         Activation::Relu => pairs.for_each(|(g, &y)| *g = if y > E::ZERO { *g } else { E::ZERO }),
-        Activation::Tanh => pairs.for_each(|(g, &y)| *g = *g * (E::ONE - y * y)),
+        Activation::Tanh => pairs.for_each(|(g, &y)| *g *= E::ONE - y * y),
     }
 }
 
@@ -158,7 +158,7 @@ fn sum_of_rows<E: Float>(rows: &[E], columns: usize) -> Vec<E> {
             let mut sum = vec![E::ZERO; columns];
             for row in rows.chunks_exact(columns.max(1)) {
                 for (sum, &x) in sum.iter_mut().zip(row) {
-                    *sum = *sum + x;
+                    *sum += x;
                 }
             }
             sum

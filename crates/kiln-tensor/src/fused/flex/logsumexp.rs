@@ -65,14 +65,14 @@ fn run<E: Float>(x: &mut [E], extent: Extent) -> Vec<E> {
             largest.iter_mut().zip(row).for_each(|(largest, &x)| *largest = x.or_more(*largest));
         }
         // An infinite largest is no shift: ∞ − ∞ would be NaN.
-        let shift: Vec<E> = largest.iter().map(|&m| if m - m == E::ZERO { m } else { E::ZERO }).collect();
+        let shift: Vec<E> = largest.iter().map(|&m| if m.is_finite() { m } else { E::ZERO }).collect();
         for row in block.chunks_exact_mut(behind) {
             row.iter_mut().zip(&shift).for_each(|(x, &shift)| *x = *x - shift);
         }
         block.iter_mut().for_each(|x| *x = x.exp());
         let mut sums = vec![E::ZERO; behind];
         for row in block.chunks_exact(behind) {
-            sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum = *sum + weight);
+            sums.iter_mut().zip(row).for_each(|(sum, &weight)| *sum += weight);
         }
         for row in block.chunks_exact_mut(behind) {
             row.iter_mut().zip(&sums).for_each(|(weight, &sum)| *weight = *weight / sum);
@@ -99,7 +99,7 @@ impl Backward<Flex, 1> for LogSumExp {
             let grads = numbers::<E>(&grad).chunks_exact(behind);
             for (block, grad) in numbers_mut::<E>(&mut weights).chunks_exact_mut(extent.block()).zip(grads) {
                 for row in block.chunks_exact_mut(behind) {
-                    row.iter_mut().zip(grad).for_each(|(weight, &g)| *weight = *weight * g);
+                    row.iter_mut().zip(grad).for_each(|(weight, &g)| *weight *= g);
                 }
             }
         });

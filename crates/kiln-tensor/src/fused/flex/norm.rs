@@ -39,12 +39,12 @@ fn of_block<E: Float>(block: &[E]) -> [E; 2] {
     let rest = chunks.remainder();
     for chunk in chunks {
         for lane in 0..LANES {
-            squares[lane] = squares[lane] + chunk[lane] * chunk[lane];
+            squares[lane] += chunk[lane] * chunk[lane];
             largest[lane] = chunk[lane].abs().or_more(largest[lane]);
         }
     }
     for (lane, x) in rest.iter().enumerate() {
-        squares[lane] = squares[lane] + *x * *x;
+        squares[lane] += *x * *x;
         largest[lane] = x.abs().or_more(largest[lane]);
     }
     let square = squares.into_iter().fold(E::ZERO, |sum, x| sum + x);

@@ -24,7 +24,7 @@ pub(super) fn sample(loc: FlexTensor, log_scale: FlexTensor, noise: FlexTensor) 
         let sample = vectorised(
             #[inline(always)]
             || {
-                deviation.iter_mut().zip(numbers::<E>(&log_scale)).for_each(|(e, &s)| *e = *e * s.exp());
+                deviation.iter_mut().zip(numbers::<E>(&log_scale)).for_each(|(e, &s)| *e *= s.exp());
                 numbers::<E>(&loc).iter().zip(deviation).map(|(&mean, e)| mean + *e).collect()
             },
         );
@@ -67,7 +67,7 @@ impl Backward<Flex, 2> for Sample {
         if let Some(node) = log_scale {
             let mut by_log_scale = ops.state;
             on_float!(grad.dtype(), E => {
-                numbers_mut::<E>(&mut by_log_scale).iter_mut().zip(numbers::<E>(&grad)).for_each(|(e, &g)| *e = *e * g);
+                numbers_mut::<E>(&mut by_log_scale).iter_mut().zip(numbers::<E>(&grad)).for_each(|(e, &g)| *e *= g);
             });
             grads.register::<Flex>(node.id, by_log_scale);
         }
