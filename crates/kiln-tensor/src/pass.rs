@@ -101,7 +101,7 @@ mod flex {
     use super::{Pass, Real};
     use crate::{
         elementary::Float,
-        flex::{GRAIN, numbers, numbers_mut, on_float, vectorised, whole},
+        flex::{GRAIN, numbers, numbers_mut, on_float, threads_for, vectorised, whole},
     };
 
     pub(super) fn takes<const N: usize, const D: usize>(states: &[Tensor<D>; N], gradient: &Tensor<D>) -> bool {
@@ -130,27 +130,29 @@ mod flex {
     }
 
     fn in_place<P: Pass<N>, E: Float, const N: usize>(update: &P, states: &mut [FlexTensor; N], gradient: &FlexTensor) {
-        split(update, states.each_mut().map(numbers_mut::<E>), numbers::<E>(gradient));
+        let gradient = numbers::<E>(gradient);
+        split(update, states.each_mut().map(numbers_mut::<E>), gradient, threads_for(gradient.len(), GRAIN));
     }
 
-    fn split<P: Pass<N>, E: Real, const N: usize>(update: &P, states: [&mut [E]; N], gradient: &[E]) {
+    fn split<P: Pass<N>, E: Real, const N: usize>(update: &P, states: [&mut [E]; N], gradient: &[E], threads: usize) {
         let n = gradient.len();
-        if n <= GRAIN || rayon::current_num_threads() == 1 {
+        if threads <= 1 {
             return vectorised(
                 #[inline(always)]
                 || every(update, states, gradient),
             );
         }
+        let at = n * (threads / 2) / threads;
         let (mut left, mut right) = (Vec::with_capacity(N), Vec::with_capacity(N));
         for state in states {
-            let (a, b) = state.split_at_mut(n / 2);
+            let (a, b) = state.split_at_mut(at);
             left.push(a);
             right.push(b);
         }
-        let (first, second) = gradient.split_at(n / 2);
+        let (first, second) = gradient.split_at(at);
         let array = |slices: Vec<_>| <[&mut [E]; N]>::try_from(slices).ok().expect("one slice a state");
         let (left, right) = (array(left), array(right));
-        rayon::join(|| split(update, left, first), || split(update, right, second));
+        rayon::join(|| split(update, left, first, threads / 2), || split(update, right, second, threads - threads / 2));
     }
 
     #[inline(always)]

@@ -115,13 +115,15 @@ impl Elbo {
     fn assemble<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, posterior: M::Posterior, z: Tensor<2>) -> Loss {
         let particles = z.dims()[0] / x.dims()[0].max(1);
         let x = if particles > 1 { x.repeat_dim(0, particles) } else { x };
-        let reconstruction = -model.likelihood(z).log_prob_per_example(x).mean();
+        let log_likelihood = model.likelihood(z).log_prob_per_example(x).mean();
         let kl = model.kl_to_prior(&posterior).mean();
         // What is only reported has no place in the graph.
-        let [of_reconstruction, of_kl] = [&reconstruction, &kl].map(|term| term.clone().without_autodiff());
-        let elbo = -(of_reconstruction.clone() + of_kl.clone());
-        let value = reconstruction + kl * self.beta;
-        Loss { value, terms: vec![("elbo", elbo), ("reconstruction", of_reconstruction), ("kl", of_kl)] }
+        let [of_likelihood, of_kl] = [&log_likelihood, &kl].map(|term| term.clone().without_autodiff());
+        let terms =
+            vec![("elbo", of_likelihood.clone() - of_kl.clone()), ("reconstruction", -of_likelihood), ("kl", of_kl)];
+        // Multiplied by β = 1 it is itself, and an operation less.
+        let kl = if self.beta.to_bits() == 1f64.to_bits() { kl } else { kl * self.beta };
+        Loss { value: kl - log_likelihood, terms }
     }
 
     /// The loss with the posterior's noise given, one sample an example: z = μ + σ·`noise`, both `[n, d_z]`.
