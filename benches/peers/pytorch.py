@@ -1,13 +1,13 @@
-"""PyTorch's side of the comparison; run.py starts it. Its protocol is that of protocol.rs."""
+"""PyTorch's side of the comparison; run.py starts it."""
 
 import argparse
 import gzip
 import pathlib
 import sys
-import time
 
 import torch
 import torch.nn.functional as F
+from protocol import serve
 from torch import nn
 
 
@@ -43,18 +43,6 @@ def optimizer_of(name, parameters, fused, lr=1e-4):
     if name == "nesterov":
         return torch.optim.SGD(parameters, lr=lr, momentum=0.9, nesterov=True, **options)
     raise ValueError(name)
-
-
-def serve(warm_up, work):
-    for _ in range(warm_up):
-        work()
-    print("ready", flush=True)
-    for line in sys.stdin:
-        units = int(line.split()[1])
-        start = time.perf_counter()
-        for _ in range(units):
-            work()
-        print(time.perf_counter() - start, flush=True)
 
 
 def vae_step(arguments):

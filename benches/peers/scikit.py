@@ -1,13 +1,12 @@
-"""scikit-learn's side of the comparison; run.py starts it. Its protocol is that of protocol.rs."""
+"""scikit-learn's side of the comparison; run.py starts it."""
 
 import argparse
 import gzip
 import pathlib
-import sys
-import time
 import warnings
 
 import numpy as np
+from protocol import serve
 from sklearn.neural_network import MLPClassifier
 
 
@@ -31,12 +30,4 @@ if __name__ == "__main__":
     parser.add_argument("--data")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    work = {"softmax-epoch": softmax_epoch}[arguments.work](arguments)
-    work()
-    print("ready", flush=True)
-    for line in sys.stdin:
-        units = int(line.split()[1])
-        start = time.perf_counter()
-        for _ in range(units):
-            work()
-        print(time.perf_counter() - start, flush=True)
+    serve(1, {"softmax-epoch": softmax_epoch}[arguments.work](arguments))
