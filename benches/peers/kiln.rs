@@ -104,7 +104,7 @@ struct Product {
 }
 
 impl Product {
-    /// Row blocks side by side, in the arrangement that was fastest on two cores.
+    /// Blocks of rows side by side.
     fn run(&mut self) {
         let [m, n, k] = self.sizes;
         let (left_column, left_row) = if self.exchanged[0] { (m, 1) } else { (1, k) };
