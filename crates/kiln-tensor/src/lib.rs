@@ -1,6 +1,9 @@
 //! The tensor layer of Kiln: what Burn lacks, and nothing statistical.
 //!
 //! - [`device`]: choosing a device by name among the backends compiled in, and its float type.
+//! - [`derivative`]: derivatives of functions of a module's parameters, first and second: products with the Hessian, exact.
+//! - [`flat`]: a module's trainable parameters as one vector.
+//! - [`linalg`]: factors and eigenvalues of small symmetric matrices, on the host.
 //! - [`random`]: keyed, counter-based streams of random numbers, equal on every backend.
 //! - [`fused`]: the operations that fill a training step, in one pass each.
 //! - [`init`]: weight initialisation from those streams.
@@ -8,13 +11,16 @@
 //! - [`pass`](mod@pass): elementwise updates of several tensors in one pass.
 //! - [`weights`]: `model.safetensors`, written and read.
 
+pub mod derivative;
 pub mod device;
 #[cfg(feature = "flex")]
 mod elementary;
+pub mod flat;
 #[cfg(feature = "flex")]
 mod flex;
 pub mod fused;
 pub mod init;
+pub mod linalg;
 pub mod params;
 pub mod pass;
 pub mod random;

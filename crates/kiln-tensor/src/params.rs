@@ -194,16 +194,16 @@ fn is_finite<const D: usize>(tensor: Tensor<D>) -> bool {
 }
 
 #[derive(Default)]
-struct Path(Vec<String>);
+pub(crate) struct Path(Vec<String>);
 
 impl Path {
-    fn enter(&mut self, name: &str) {
+    pub(crate) fn enter(&mut self, name: &str) {
         self.0.push(name.to_owned());
     }
-    fn exit(&mut self) {
+    pub(crate) fn exit(&mut self) {
         self.0.pop();
     }
-    fn join(&self) -> String {
+    pub(crate) fn join(&self) -> String {
         self.0.join(".")
     }
 }

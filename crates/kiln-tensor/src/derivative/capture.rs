@@ -1,0 +1,207 @@
+//! A function's operations, recorded once.
+
+use std::{
+    collections::{HashMap, HashSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
+use burn::{
+    backend::{
+        BackendTensor, Capture, Dispatch, DispatchDevice, DispatchKindConversion, DispatchTensor,
+        ir::{OperationIr, TensorId},
+        ops::{BoolTensorOps, FloatTensorOps, IntTensorOps},
+    },
+    module::{Module, ModuleMapper, Param},
+    tensor::{Device, DeviceConfig, Tensor, TensorData},
+};
+
+use super::{DerivativeError, Inputs, dual::Dual, num::Raw, run::Machine};
+use crate::flat::Layout;
+
+/// A recorded function from a module's trainable parameters and data to one tensor.
+pub(super) struct Graph {
+    operations: Vec<OperationIr>,
+    /// For each operation, the tensors that no later one reads.
+    last_uses: Vec<Vec<TensorId>>,
+    parameters: Vec<TensorId>,
+    inputs: Vec<TensorId>,
+    /// Frozen parameters, and tensors that the function makes.
+    constants: Vec<(TensorId, Raw)>,
+    output: TensorId,
+    device: DispatchDevice,
+}
+
+/// Capture devices by their number types: they can be set once, and the supply of devices is limited.
+static DEVICES: LazyLock<Mutex<HashMap<String, Device>>> = LazyLock::new(Mutex::default);
+
+impl Graph {
+    /// Records what `forward` does with `module`, a module without autodiff on `device`.
+    pub(super) fn record<M: Module, I: Inputs, const D: usize>(
+        module: &M,
+        layout: &Layout,
+        inputs: &I,
+        device: &Device,
+        forward: impl Fn(&M, I) -> Tensor<D>,
+    ) -> Result<Self, DerivativeError> {
+        // One recording at a time: a capture device has one scope.
+        let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
+        let settings = device.settings();
+        let key = format!("{:?} {:?} {:?}", settings.float_dtype, settings.int_dtype, settings.bool_dtype);
+        let fresh = !devices.contains_key(&key);
+        let mut capture = devices.entry(key).or_insert_with(Device::capture).clone();
+        let mut parameters = Vec::new();
+        let mut given = Vec::new();
+        let mut output = None;
+        let recorded = catch_unwind(AssertUnwindSafe(|| {
+            capture.clone().capture_scope(|scope| {
+                if fresh {
+                    let config = DeviceConfig::new(
+                        Some(settings.float_dtype),
+                        Some(settings.int_dtype),
+                        Some(settings.bool_dtype),
+                    );
+                    capture.configure(config).expect("a device that is new has no settings yet");
+                }
+                let mut mover = Mover { device: &capture, ids: Vec::new() };
+                // A validation copy has running averages of its own, which may be moved.
+                let module = module.valid().map(&mut mover);
+                parameters = layout.select(&mover.ids);
+                let inputs = inputs.to_device(&capture);
+                inputs.visit(&mut |tensor| given.push(id(tensor)));
+                output = Some(id(forward(&module, inputs).into_dispatch()));
+                scope.complete([], [])
+            })
+        }));
+        let captured = match recorded {
+            Ok(captured) => captured.map_err(|error| DerivativeError::Capture { reason: error.to_string() })?,
+            Err(panic) => return Err(DerivativeError::Capture { reason: message(&panic) }),
+        };
+        let output = output.expect("the scope ran to its end");
+        let operations = needed(captured.graph.operations, output);
+        let mut reads = HashSet::from([output]);
+        reads.extend(operations.iter().flat_map(|operation| operation.inputs().map(|tensor| tensor.id)));
+        let device = device.as_dispatch().clone();
+        let known: HashSet<TensorId> = parameters.iter().chain(&given).copied().collect();
+        let constants = captured.values.into_iter().filter(|(id, _)| reads.contains(id) && !known.contains(id));
+        let constants = constants.map(|(id, data)| (id, on_device(data, &device))).collect();
+        let last_uses = last_uses(&operations, output);
+        Ok(Self { operations, last_uses, parameters, inputs: given, constants, output, device })
+    }
+
+    /// The function's value, and its derivative in the direction of the parameters' tangents.
+    pub(super) fn run<I: Inputs>(&self, parameters: Vec<Dual>, inputs: &I) -> Result<Dual, DerivativeError> {
+        let mut machine = Machine::new(&self.device);
+        for (id, value) in self.parameters.iter().zip(parameters) {
+            machine.put(*id, value);
+        }
+        let mut ids = self.inputs.iter();
+        inputs.visit(&mut |tensor| {
+            let id = ids.next().expect("data with as many tensors as were recorded");
+            machine.put_any(*id, tensor);
+        });
+        for (id, value) in &self.constants {
+            machine.put_any(*id, value.clone());
+        }
+        for (operation, dead) in self.operations.iter().zip(&self.last_uses) {
+            machine.step(operation).map_err(|_| no_rule(operation))?;
+            dead.iter().for_each(|id| machine.forget(*id));
+        }
+        Ok(machine.take(self.output).expect("the output is float, and the last operation made it"))
+    }
+}
+
+struct Mover<'a> {
+    device: &'a Device,
+    ids: Vec<TensorId>,
+}
+
+impl ModuleMapper for Mover<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|value| {
+            let moved = value.to_device(self.device);
+            self.ids.push(id(moved.clone().into_dispatch()));
+            moved
+        })
+    }
+    fn map_int<const D: usize>(
+        &mut self,
+        param: Param<Tensor<D, burn::tensor::Int>>,
+    ) -> Param<Tensor<D, burn::tensor::Int>> {
+        param.map(|value| value.to_device(self.device))
+    }
+    fn map_bool<const D: usize>(
+        &mut self,
+        param: Param<Tensor<D, burn::tensor::Bool>>,
+    ) -> Param<Tensor<D, burn::tensor::Bool>> {
+        param.map(|value| value.to_device(self.device))
+    }
+}
+
+fn id(tensor: DispatchTensor) -> TensorId {
+    let tensor = <DispatchTensor as DispatchKindConversion<Capture>>::try_into_backend(tensor);
+    match tensor.expect("the function's tensors are on the device of its inputs and parameters") {
+        BackendTensor::Float(tensor) => tensor.id(),
+        BackendTensor::Int(tensor) => tensor.id(),
+        BackendTensor::Bool(tensor) => tensor.id(),
+        _ => panic!("quantised tensors have no derivative"),
+    }
+}
+
+/// The operations that the output depends on.
+fn needed(operations: Vec<OperationIr>, output: TensorId) -> Vec<OperationIr> {
+    let mut wanted = HashSet::from([output]);
+    let mut kept: Vec<OperationIr> = operations
+        .into_iter()
+        .rev()
+        .filter(|operation| {
+            let keep = operation.outputs().any(|tensor| wanted.contains(&tensor.id));
+            if keep {
+                wanted.extend(operation.inputs().map(|tensor| tensor.id));
+            }
+            keep && !matches!(operation, OperationIr::Init(_))
+        })
+        .collect();
+    kept.reverse();
+    kept
+}
+
+fn last_uses(operations: &[OperationIr], output: TensorId) -> Vec<Vec<TensorId>> {
+    let mut seen = HashSet::from([output]);
+    let mut all: Vec<Vec<TensorId>> = operations
+        .iter()
+        .rev()
+        .map(|operation| operation.nodes().into_iter().map(|tensor| tensor.id).filter(|id| seen.insert(*id)).collect())
+        .collect();
+    all.reverse();
+    all
+}
+
+fn on_device(data: TensorData, device: &DispatchDevice) -> Raw {
+    let dtype = data.dtype();
+    if dtype.is_float() {
+        Dispatch::float_from_data(data, device)
+    } else if dtype.is_bool() {
+        Dispatch::bool_from_data(data, device)
+    } else {
+        Dispatch::int_from_data(data, device)
+    }
+}
+
+/// The operation's name, which only its debugging form tells: the innermost of `Float(F32, Cross(CrossOpIr {`.
+fn no_rule(operation: &OperationIr) -> DerivativeError {
+    let text = format!("{operation:?}");
+    let head = text.split('{').next().unwrap_or_default();
+    let mut names = head.split(['(', ' ', ',']).filter(|name| !name.is_empty()).rev();
+    let operation = match operation {
+        OperationIr::Custom(custom) => custom.id.clone(),
+        // The last name is that of the operation's description.
+        _ => names.nth(1).unwrap_or("unknown").to_owned(),
+    };
+    DerivativeError::NoRule { operation }
+}
+
+fn message(panic: &Box<dyn std::any::Any + Send>) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
+    text.unwrap_or("the function panicked").to_owned()
+}

@@ -1,0 +1,81 @@
+//! What a function of a module's parameters is given beside them.
+
+use burn::{
+    backend::DispatchTensor,
+    tensor::{Device, Tensor, kind::Basic},
+};
+
+/// Data: tensors of any kind, and tuples, arrays, vectors and options of them.
+///
+/// A type of your own is data when it can be moved to a device, and can list its tensors.
+pub trait Inputs: Clone {
+    /// The same data on `device`.
+    fn to_device(&self, device: &Device) -> Self;
+
+    /// Hands each tensor to `visit`, always in the same order.
+    fn visit(&self, visit: &mut dyn FnMut(DispatchTensor));
+}
+
+impl<const D: usize, K: Basic> Inputs for Tensor<D, K> {
+    fn to_device(&self, device: &Device) -> Self {
+        self.clone().to_device(device)
+    }
+    fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
+        visit(self.clone().into_dispatch());
+    }
+}
+
+impl<I: Inputs> Inputs for Vec<I> {
+    fn to_device(&self, device: &Device) -> Self {
+        self.iter().map(|input| input.to_device(device)).collect()
+    }
+    fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
+        self.iter().for_each(|input| input.visit(visit));
+    }
+}
+
+impl<I: Inputs> Inputs for Option<I> {
+    fn to_device(&self, device: &Device) -> Self {
+        self.as_ref().map(|input| input.to_device(device))
+    }
+    fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
+        self.iter().for_each(|input| input.visit(visit));
+    }
+}
+
+impl<I: Inputs, const N: usize> Inputs for [I; N] {
+    fn to_device(&self, device: &Device) -> Self {
+        self.each_ref().map(|input| input.to_device(device))
+    }
+    fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
+        self.iter().for_each(|input| input.visit(visit));
+    }
+}
+
+/// No data.
+impl Inputs for () {
+    fn to_device(&self, _: &Device) {}
+    fn visit(&self, _: &mut dyn FnMut(DispatchTensor)) {}
+}
+
+macro_rules! tuples {
+    ($($name:ident)*) => {
+        #[allow(non_snake_case, reason = "the names of the types")]
+        impl<$($name: Inputs),*> Inputs for ($($name,)*) {
+            fn to_device(&self, device: &Device) -> Self {
+                let ($($name,)*) = self;
+                ($($name.to_device(device),)*)
+            }
+            fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
+                let ($($name,)*) = self;
+                $($name.visit(visit);)*
+            }
+        }
+    };
+}
+tuples!(A);
+tuples!(A B);
+tuples!(A B C);
+tuples!(A B C D);
+tuples!(A B C D E);
+tuples!(A B C D E F);

@@ -1,0 +1,209 @@
+//! A module's trainable parameters as one vector.
+//!
+//! What solvers work on. The order is that of the module's fields, each parameter row by row; frozen parameters, and
+//! buffers such as the running averages of a batch normalisation, are left out.
+//!
+//! ```
+//! use burn::{nn::LinearConfig, tensor::{Device, Tensor}};
+//! use kiln_tensor::flat::Layout;
+//!
+//! let device = Device::default();
+//! let layer = LinearConfig::new(3, 2).init(&device);
+//! let layout = Layout::of(&layer);
+//! assert_eq!(layout.len(), 8);
+//! assert_eq!(layout.slots()[1].name, "bias");
+//! let layer = layout.unflatten(layer, &Tensor::ones([8], &device))?;
+//! assert_eq!(layer.bias.unwrap().val().sum().into_scalar::<f32>(), 2.0);
+//! # Ok::<(), kiln_tensor::flat::LengthError>(())
+//! ```
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param},
+    tensor::{Gradients, Tensor},
+};
+
+use crate::params::Path;
+
+/// Where one parameter lies in the vector.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    /// Its path in the module, as in `encoder.0.weight`.
+    pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
+    /// The index of its first entry.
+    pub start: usize,
+}
+
+impl Slot {
+    /// Its entries in the vector.
+    pub fn range(&self) -> std::ops::Range<usize> {
+        self.start..self.start + self.shape.iter().product::<usize>()
+    }
+}
+
+/// Which of a module's parameters make up the vector, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    slots: Vec<Slot>,
+    /// For each float parameter that a visit of the module meets, whether it has a slot.
+    trainable: Vec<bool>,
+}
+
+/// A vector that does not fit a module.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the vector has {got} entries, the module {expected} trainable parameters")]
+pub struct LengthError {
+    /// The length of the layout.
+    pub expected: usize,
+    /// The length that came.
+    pub got: usize,
+}
+
+impl Layout {
+    /// The layout of `module`, whose parameters this makes if they were not made yet.
+    pub fn of<M: Module>(module: &M) -> Self {
+        struct Reader {
+            path: Path,
+            len: usize,
+            layout: Layout,
+        }
+        impl ModuleVisitor for Reader {
+            fn enter_module(&mut self, name: &str, _: &str) {
+                self.path.enter(name);
+            }
+            fn exit_module(&mut self, _: &str, _: &str) {
+                self.path.exit();
+            }
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                let value = param.val();
+                self.layout.trainable.push(value.is_require_grad());
+                if value.is_require_grad() {
+                    let slot = Slot { name: self.path.join(), shape: value.dims().to_vec(), start: self.len };
+                    self.len = slot.range().end;
+                    self.layout.slots.push(slot);
+                }
+            }
+        }
+        // On a device without autodiff a parameter does not say whether it is frozen; in training it does. The visit
+        // before makes parameters that are not made yet, so that `module` and its clone share them.
+        touch(module);
+        let mut reader =
+            Reader { path: Path::default(), len: 0, layout: Layout { slots: Vec::new(), trainable: Vec::new() } };
+        module.clone().train().visit(&mut reader);
+        reader.layout
+    }
+
+    /// The number of trainable parameters, counted as numbers.
+    pub fn len(&self) -> usize {
+        self.slots.last().map_or(0, |slot| slot.range().end)
+    }
+
+    /// Whether there is no trainable parameter.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// The parameters, in order.
+    pub fn slots(&self) -> &[Slot] {
+        &self.slots
+    }
+
+    /// The parameters of `module`, a module with this layout, as a vector without autodiff.
+    pub fn flatten<M: Module>(&self, module: &M) -> Tensor<1> {
+        struct Reader<'a> {
+            trainable: std::slice::Iter<'a, bool>,
+            parts: Vec<Tensor<1>>,
+        }
+        impl ModuleVisitor for Reader<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if next(&mut self.trainable) {
+                    self.parts.push(param.val().without_autodiff().flatten(0, D - 1));
+                }
+            }
+        }
+        let mut reader = Reader { trainable: self.trainable.iter(), parts: Vec::new() };
+        module.visit(&mut reader);
+        assert!(!reader.parts.is_empty(), "a module without trainable parameters has no vector");
+        Tensor::cat(reader.parts, 0)
+    }
+
+    /// `module` with its trainable parameters taken from `vector`; each of them asks for a gradient if it did before.
+    ///
+    /// # Errors
+    /// When the vector is longer or shorter than the layout.
+    pub fn unflatten<M: Module>(&self, module: M, vector: &Tensor<1>) -> Result<M, LengthError> {
+        self.check(vector)?;
+        Ok(self.place(module, vector, None))
+    }
+
+    /// As [`unflatten`](Self::unflatten), with parameters that ask for a gradient, or do not.
+    pub(crate) fn place<M: Module>(&self, module: M, vector: &Tensor<1>, tracked: Option<bool>) -> M {
+        struct Writer<'a> {
+            trainable: std::slice::Iter<'a, bool>,
+            vector: &'a Tensor<1>,
+            start: usize,
+            tracked: Option<bool>,
+        }
+        impl ModuleMapper for Writer<'_> {
+            fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+                if !next(&mut self.trainable) {
+                    return param;
+                }
+                let start = self.start;
+                param.map(|old| {
+                    self.start += old.shape().num_elements();
+                    let new = self.vector.clone().slice(start..self.start).reshape(old.shape());
+                    if self.tracked.unwrap_or(old.is_require_grad()) { new.autodiff().require_grad() } else { new }
+                })
+            }
+        }
+        let vector = &vector.clone().without_autodiff();
+        module.map(&mut Writer { trainable: self.trainable.iter(), vector, start: 0, tracked })
+    }
+
+    /// The gradients of the trainable parameters of `module` as a vector; zero for those that have none.
+    pub fn gradients<M: Module>(&self, module: &M, gradients: &Gradients) -> Tensor<1> {
+        struct Reader<'a> {
+            trainable: std::slice::Iter<'a, bool>,
+            gradients: &'a Gradients,
+            parts: Vec<Tensor<1>>,
+        }
+        impl ModuleVisitor for Reader<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if next(&mut self.trainable) {
+                    let value = param.val();
+                    let gradient = value.grad(self.gradients).unwrap_or_else(|| value.without_autodiff().zeros_like());
+                    self.parts.push(gradient.flatten(0, D - 1));
+                }
+            }
+        }
+        let mut reader = Reader { trainable: self.trainable.iter(), gradients, parts: Vec::new() };
+        module.visit(&mut reader);
+        Tensor::cat(reader.parts, 0)
+    }
+
+    /// Of one item for each float parameter that a visit meets, those of the trainable ones.
+    pub(crate) fn select<T: Copy>(&self, items: &[T]) -> Vec<T> {
+        items.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable).map(|(item, _)| *item).collect()
+    }
+
+    pub(crate) fn check(&self, vector: &Tensor<1>) -> Result<(), LengthError> {
+        let [got] = vector.dims();
+        if got == self.len() { Ok(()) } else { Err(LengthError { expected: self.len(), got }) }
+    }
+}
+
+fn next(trainable: &mut std::slice::Iter<'_, bool>) -> bool {
+    *trainable.next().expect("a module with the layout's parameters")
+}
+
+fn touch<M: Module>(module: &M) {
+    struct Toucher;
+    impl ModuleVisitor for Toucher {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let _ = param.val();
+        }
+    }
+    module.visit(&mut Toucher);
+}
