@@ -4,12 +4,16 @@
 //!   Burn [`Optimizer`](burn::optim::Optimizer)s, averages of their iterates, transforms of the whole gradient.
 //! - [`schedule`]: step size, momentum or batch size as a plain function of the step.
 //! - [`plateau`]: the step size as a loss decides.
+//! - [`solver`]: deterministic minimisation: searches, descents and curvatures, one loop.
+//! - [`problems`]: the classic functions that solvers are tried on.
 //! - [`rate`]: rates of convergence, measured from a curve of errors.
 
 pub mod first_order;
 pub mod plateau;
+pub mod problems;
 pub mod rate;
 pub mod schedule;
+pub mod solver;
 
 pub use first_order::{
     Adam, AdamConfig, AdamW, AdamWConfig, Average, ConfigError, FirstOrder, Method, Momentum, MomentumConfig, Nesterov,

@@ -51,7 +51,7 @@ use std::{
 
 use burn::{
     backend::TensorMetadata,
-    module::Module,
+    module::{Module, Param},
     tensor::{Device, Tensor},
 };
 
@@ -138,6 +138,13 @@ impl<M: Clone, I: Clone, const D: usize> Clone for Function<'_, M, I, D> {
             method: self.method,
             graphs: self.graphs.clone(),
         }
+    }
+}
+
+impl<'a, const D: usize> Function<'a, Param<Tensor<1>>, (), D> {
+    /// A function of a vector itself, [`parameters`](Self::parameters) being `start`.
+    pub fn of_vector(start: Tensor<1>, forward: impl Fn(Tensor<1>) -> Tensor<D> + Send + Sync + 'a) -> Self {
+        Self::new(&Param::from_tensor(start.without_autodiff()), (), move |x: &Param<Tensor<1>>, ()| forward(x.val()))
     }
 }
 

@@ -1,0 +1,111 @@
+//! Deterministic minimisation of a function of a vector, such as a loss over all data of a module's parameters.
+//!
+//! A solver is a *search* along a line, or within a region, times a *descent* that says where to look, times what it knows of
+//! the *curvature*. [`minimize`] is the one loop that runs them all. The pairs that make sense are types:
+//!
+//! | solver | search | descent | needs |
+//! |---|---|---|---|
+//! | [`LineSearch`]`<`[`Steepest`]`, _>` | any | −∇f | [`Objective`] |
+//! | [`LineSearch`]`<`[`NonlinearCg`]`, _>` | any | conjugate directions | [`Objective`] |
+//! | [`LineSearch`]`<`[`Bfgs`]`, _>`, [`LineSearch`]`<`[`Lbfgs`]`, _>` | any | −B⁻¹·∇f, learnt from the gradients | [`Objective`] |
+//! | [`LineSearch`]`<`[`Newton`]`, _>` | any | −(H + αI)⁻¹·∇f | [`Hessian`] |
+//! | [`LineSearch`]`<`[`NewtonCg`]`, _>` | any | the same by conjugate gradients, cut short | [`HessianProduct`] |
+//! | [`TrustRegion`] | the region | Steihaug's conjugate gradients | [`HessianProduct`] |
+//!
+//! The constructors [`gradient_descent`], [`nonlinear_cg`], [`bfgs`], [`lbfgs`], [`newton`], [`newton_cg`] and [`trust_ncg`] give
+//! the usual pairs.
+//!
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use kiln_optim::solver::{Stop, lbfgs, minimize};
+//! use kiln_tensor::derivative::Function;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! // Rosenbrock's valley.
+//! let start = Tensor::<1>::from_data([-1.2, 1.0], &Device::default());
+//! let valley = Function::of_vector(start.clone(), |x: Tensor<1>| {
+//!     let (x, y) = (x.clone().slice(0..1), x.slice(1..2));
+//!     (y - x.clone().square()).square() * 100.0 + (x - 1.0).square()
+//! });
+//! let outcome = minimize(&valley, start, &lbfgs(), &Stop { gtol: 1e-3, ..Stop::default() })?;
+//! assert!(outcome.success, "{}", outcome.message);
+//! assert!(outcome.value < 1e-6 && outcome.iterations < 60);
+//! # Ok(())
+//! # }
+//! ```
+
+mod descent;
+mod line;
+mod linear_cg;
+mod minimize;
+mod outcome;
+mod problem;
+mod search;
+mod stop;
+mod trust_region;
+
+pub use self::{
+    descent::{Bfgs, CgFormula, Descent, Heading, Lbfgs, Newton, NewtonCg, NonlinearCg, Steepest},
+    line::{Line, LineSearch, Trial},
+    linear_cg::{LinearCg, LinearSolution, conjugate_gradient},
+    minimize::{Minimization, Move, Solver, minimize},
+    outcome::{Iteration, Outcome, Status},
+    problem::{Counted, EvaluationError, Evaluations, Hessian, HessianProduct, Objective, Point},
+    search::{Armijo, Fixed, HagerZhang, Search, StrongWolfe},
+    stop::Stop,
+    trust_region::TrustRegion,
+};
+
+/// Why a minimisation cannot be run. What happens while it runs is a [`Status`].
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SolverError {
+    /// An option out of its range.
+    #[error("{name} must be {expected}, not {got}")]
+    Option {
+        /// The option.
+        name: &'static str,
+        /// Its range.
+        expected: &'static str,
+        /// What came.
+        got: f64,
+    },
+    /// The function could not be evaluated.
+    #[error("the function could not be evaluated: {0}")]
+    Evaluation(#[from] EvaluationError),
+}
+
+/// Steepest descent with the strong Wolfe search.
+pub fn gradient_descent() -> LineSearch<Steepest, StrongWolfe> {
+    LineSearch::new(Steepest, StrongWolfe::default())
+}
+
+/// Conjugate directions of Polak and Ribière, as PR+, with a search that is nearly exact.
+pub fn nonlinear_cg() -> LineSearch<NonlinearCg, StrongWolfe> {
+    LineSearch::new(NonlinearCg::default(), StrongWolfe { c2: 0.4, ..StrongWolfe::default() })
+}
+
+/// The quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno with a dense matrix.
+pub fn bfgs() -> LineSearch<Bfgs, StrongWolfe> {
+    LineSearch::new(Bfgs::default(), StrongWolfe::default())
+}
+
+/// BFGS from the last ten steps.
+pub fn lbfgs() -> LineSearch<Lbfgs, StrongWolfe> {
+    LineSearch::new(Lbfgs::default(), StrongWolfe::default())
+}
+
+/// Newton's method, damped where the Hessian is not positive definite.
+pub fn newton() -> LineSearch<Newton, StrongWolfe> {
+    LineSearch::new(Newton::default(), StrongWolfe::default())
+}
+
+/// Newton's method by conjugate gradients that are cut short.
+pub fn newton_cg() -> LineSearch<NewtonCg, StrongWolfe> {
+    LineSearch::new(NewtonCg::default(), StrongWolfe::default())
+}
+
+/// Newton's method within a trust region, by Steihaug's conjugate gradients.
+pub fn trust_ncg() -> TrustRegion {
+    TrustRegion::default()
+}

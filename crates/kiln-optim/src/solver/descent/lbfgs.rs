@@ -1,0 +1,133 @@
+//! BFGS with limited memory.
+
+use std::collections::VecDeque;
+
+use burn::tensor::Tensor;
+
+use super::{Descent, First, Heading, bfgs::curves};
+use crate::solver::{
+    SolverError,
+    line::Trial,
+    problem::{Counted, Objective, Point, dot, read, rounding},
+};
+
+/// d = −B·∇f with the B that BFGS makes of the last steps, from the multiple s·y / y·y of the identity, by two loops over
+/// them (Nocedal, 1980; Nocedal and Wright, Numerical Optimization, 2nd ed., Algorithm 7.4). The vectors stay on the
+/// device, and so do the loops' numbers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lbfgs {
+    /// How many steps are remembered, at least 1. Default 10.
+    pub history_size: usize,
+}
+
+impl Default for Lbfgs {
+    fn default() -> Self {
+        Self { history_size: 10 }
+    }
+}
+
+/// A step, the change of the gradient along it, and 1 / s·y.
+#[derive(Clone, Debug)]
+struct Pair {
+    s: Tensor<1>,
+    y: Tensor<1>,
+    rho: f64,
+}
+
+/// The last steps.
+#[derive(Clone, Debug)]
+pub struct State {
+    pairs: VecDeque<Pair>,
+    /// s·y / y·y of the last one.
+    scale: f64,
+}
+
+impl<P: Objective> Descent<P> for Lbfgs {
+    type State = State;
+
+    fn start(&self, _: &Point) -> Result<State, SolverError> {
+        if self.history_size == 0 {
+            return Err(SolverError::Option { name: "history_size", expected: "at least 1", got: 0.0 });
+        }
+        Ok(State { pairs: VecDeque::new(), scale: 1.0 })
+    }
+
+    fn heading(&self, _: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, SolverError> {
+        if state.pairs.is_empty() {
+            let first = First::Given(at.gradient_norm.recip().min(1.0));
+            return Ok(Heading { first, ..Heading::steepest(at) });
+        }
+        let mut q = at.gradient.clone();
+        let mut alphas = Vec::with_capacity(state.pairs.len());
+        for Pair { s, y, rho } in state.pairs.iter().rev() {
+            let alpha = dot(s, &q) * *rho;
+            q = q - y.clone() * alpha.clone();
+            alphas.push(alpha);
+        }
+        q = q * state.scale;
+        for (Pair { s, y, rho }, alpha) in state.pairs.iter().zip(alphas.into_iter().rev()) {
+            let beta = dot(y, &q) * *rho;
+            q = q + s.clone() * (alpha - beta);
+        }
+        let direction = q.neg();
+        let [slope] = read([dot(&direction, &at.gradient)]);
+        Ok(Heading { direction, slope, first: First::One })
+    }
+
+    fn moved(&self, state: &mut State, _: &Heading, from: &Point, to: &Trial) -> Result<(), SolverError> {
+        let s = to.point.x.clone() - from.x.clone();
+        let y = to.point.gradient.clone() - from.gradient.clone();
+        let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
+        if !curves(sy, yy, ss, rounding(&s)) {
+            return Ok(());
+        }
+        if state.pairs.len() == self.history_size {
+            state.pairs.pop_front();
+        }
+        state.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
+        state.scale = sy / yy;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::{
+        nn::{Linear, LinearConfig},
+        tensor::{Int, activation},
+    };
+    use kiln_tensor::{Stream, derivative::Function};
+
+    use crate::solver::{Stop, lbfgs, minimize, problem::READS};
+
+    use super::*;
+
+    #[derive(burn::module::Module, Debug)]
+    struct Mlp {
+        hidden: Linear,
+        output: Linear,
+    }
+
+    /// 784-800-10, 636,010 parameters. An iteration reads the slope, each trial, the new pair, and the step's length: all
+    /// through `read`, which takes single numbers.
+    #[test]
+    fn a_large_network_is_trained_without_host_copies() {
+        let device = kiln_testkit::f64_device();
+        let net =
+            Mlp { hidden: LinearConfig::new(784, 800).init(&device), output: LinearConfig::new(800, 10).init(&device) };
+        let x = Stream::new(0, "test", 0, 0).normal::<2>([16, 784], &device);
+        let labels = Tensor::<1, Int>::arange(0..16, &device).remainder_scalar(10).unsqueeze_dim::<2>(1);
+        let loss = Function::new(&net, (x, labels), |net: &Mlp, (x, labels): (Tensor<2>, Tensor<2, Int>)| {
+            let logits = net.output.forward(net.hidden.forward(x).tanh());
+            -activation::log_softmax(logits, 1).gather(1, labels).mean()
+        });
+        let start = loss.parameters();
+        assert_eq!(start.dims(), [636_010]);
+        READS.set(0);
+        let outcome = minimize(&loss, start, &lbfgs(), &Stop { max_iter: 12, gtol: 1e-6, ..Stop::default() }).unwrap();
+        assert!(outcome.value < 0.05 * outcome.history[0].value, "{outcome:?}");
+        let (iterations, trials) = (outcome.iterations, outcome.evaluations.values);
+        // One of the trials is the start; the first heading is the gradient, whose slope is known.
+        assert_eq!(READS.get(), trials + 3 * iterations - 1);
+    }
+}

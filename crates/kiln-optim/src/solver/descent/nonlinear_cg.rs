@@ -1,0 +1,85 @@
+//! Nonlinear conjugate gradients.
+
+use burn::tensor::Tensor;
+
+use super::{Descent, First, Heading};
+use crate::solver::{
+    SolverError,
+    line::Trial,
+    problem::{Counted, Objective, Point, dot, read},
+};
+
+/// β of d = −∇f + β·d before; with g the gradient, g₀ the one before, d₀ the direction before and y = g − g₀. All of them
+/// end on a convex quadratic after n steps when the search is exact (Nocedal and Wright, Numerical Optimization,
+/// 2nd ed., §5.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum CgFormula {
+    /// Fletcher and Reeves (1964): g·g / g₀·g₀.
+    FletcherReeves,
+    /// Polak and Ribière (1969), not below zero (Gilbert and Nocedal, 1992): max(g·y / g₀·g₀, 0). The default.
+    #[default]
+    PolakRibierePlus,
+    /// Hestenes and Stiefel (1952), not below zero: max(g·y / d₀·y, 0).
+    HestenesStiefel,
+    /// Dai and Yuan (1999): g·g / d₀·y.
+    DaiYuan,
+    /// Hager and Zhang (2005), `CG_DESCENT`: (y − 2·d₀·(y·y) / (d₀·y))·g / d₀·y, not below −1 / (‖d₀‖·min(0.01, ‖g₀‖)).
+    HagerZhang,
+}
+
+/// Conjugate directions.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct NonlinearCg {
+    /// Which β.
+    pub formula: CgFormula,
+    /// Starts afresh when |g·g₀| is at least this part of g·g: successive gradients are far from orthogonal (Powell,
+    /// 1977). Off by default, which is none.
+    pub restart: Option<f64>,
+}
+
+/// The next direction, made when a step is accepted.
+#[derive(Clone, Debug)]
+pub struct State {
+    next: Option<(Tensor<1>, f64)>,
+}
+
+impl<P: Objective> Descent<P> for NonlinearCg {
+    type State = State;
+
+    fn start(&self, _: &Point) -> Result<State, SolverError> {
+        Ok(State { next: None })
+    }
+
+    fn heading(&self, _: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, SolverError> {
+        Ok(match &state.next {
+            Some((direction, slope)) => {
+                Heading { direction: direction.clone(), slope: *slope, first: First::LikeTheLast }
+            }
+            None => Heading::steepest(at),
+        })
+    }
+
+    fn moved(&self, state: &mut State, heading: &Heading, from: &Point, to: &Trial) -> Result<(), SolverError> {
+        let (g, g0, d0) = (&to.point.gradient, &from.gradient, &heading.direction);
+        let (square, square0) = (to.point.gradient_norm.powi(2), from.gradient_norm.powi(2));
+        // y·g, y·d₀ and y·y by the products of what they are made of would cancel.
+        let y = g.clone() - g0.clone();
+        let [yg, yd, yy, dd] = read([dot(&y, g), dot(&y, d0), dot(&y, &y), dot(d0, d0)]);
+        let beta = match self.formula {
+            CgFormula::FletcherReeves => square / square0,
+            CgFormula::PolakRibierePlus => (yg / square0).max(0.0),
+            CgFormula::HestenesStiefel => (yg / yd).max(0.0),
+            CgFormula::DaiYuan => square / yd,
+            CgFormula::HagerZhang => {
+                let floor = -1.0 / (dd.sqrt() * from.gradient_norm.min(0.01));
+                ((yg - 2.0 * yy * to.slope / yd) / yd).max(floor)
+            }
+        };
+        let apart = self.restart.is_none_or(|part| (square - yg).abs() < part * square);
+        let direction = d0.clone() * beta - g.clone();
+        let slope = beta * to.slope - square;
+        // Where the direction does not descend, or β is not a number, the next one is the steepest.
+        state.next = (apart && slope < 0.0).then_some((direction, slope));
+        Ok(())
+    }
+}

@@ -1,0 +1,100 @@
+//! What a minimisation ends with.
+
+use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
+
+use super::problem::Evaluations;
+
+/// Why a solver stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Status {
+    /// No entry of the gradient is larger than `gtol`.
+    GradientSmall,
+    /// The last step was shorter than `xtol` allows.
+    StepSmall,
+    /// The last step lowered the value by less than `ftol` allows.
+    ValueFlat,
+    /// The iterations, or the evaluations, that were allowed are used up.
+    Budget,
+    /// No step along the direction lowers the value enough: the numbers' precision is reached, or the gradient is wrong.
+    LineSearchFailed,
+    /// The value or the gradient at the start is not finite.
+    NotFinite,
+    /// The value fell below `lower_bound`: the function seems to have no minimum.
+    Unbounded,
+    /// The callback said so.
+    Stopped,
+}
+
+impl Status {
+    /// Whether this is a minimum as far as first derivatives tell: the gradient, the step or the change of the value is small.
+    pub fn is_success(self) -> bool {
+        matches!(self, Self::GradientSmall | Self::StepSmall | Self::ValueFlat)
+    }
+
+    /// A sentence.
+    pub fn message(self) -> &'static str {
+        match self {
+            Self::GradientSmall => "converged: every entry of the gradient is within gtol",
+            Self::StepSmall => "converged: the step is within xtol",
+            Self::ValueFlat => "converged: the value changes by no more than ftol",
+            Self::Budget => "stopped: the iterations or evaluations allowed are used up",
+            Self::LineSearchFailed => {
+                "stopped: no step along the direction lowers the value; the precision of the numbers is reached, or the gradient is wrong"
+            }
+            Self::NotFinite => "stopped: the value or the gradient is not finite at the start",
+            Self::Unbounded => "stopped: the value fell below lower_bound, so there seems to be no minimum",
+            Self::Stopped => "stopped by the callback",
+        }
+    }
+}
+
+/// One iteration, as the history and the callback have it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Iteration {
+    /// 0 is the start.
+    pub iteration: usize,
+    /// f.
+    #[serde(rename = "fun")]
+    pub value: f64,
+    /// The largest absolute value in ∇f.
+    pub grad_norm: f64,
+    /// The length of the step that led here, ‖Δx‖₂.
+    pub step: f64,
+    /// Values computed so far.
+    #[serde(rename = "nfev")]
+    pub values: usize,
+}
+
+/// The result of [`minimize`](super::minimize).
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// The best point, `[n]`.
+    #[serde(skip)]
+    pub x: Tensor<1>,
+    /// ∇f there, `[n]`.
+    #[serde(skip)]
+    pub gradient: Tensor<1>,
+    /// f there.
+    #[serde(rename = "fun")]
+    pub value: f64,
+    /// The largest absolute value in ∇f there.
+    pub grad_norm: f64,
+    /// Why it stopped.
+    pub status: Status,
+    /// [`Status::is_success`].
+    pub success: bool,
+    /// The status as a sentence.
+    pub message: String,
+    /// Steps taken.
+    #[serde(rename = "nit")]
+    pub iterations: usize,
+    /// Evaluations.
+    #[serde(flatten)]
+    pub evaluations: Evaluations,
+    /// The start and every step.
+    #[serde(skip)]
+    pub history: Vec<Iteration>,
+}

@@ -1,0 +1,211 @@
+//! What is minimised.
+
+use std::cell::Cell;
+
+use burn::{
+    module::Module,
+    tensor::{DType, Tensor},
+};
+use kiln_tensor::{
+    derivative::{Function, Inputs},
+    linalg::Symmetric,
+};
+use serde::{Deserialize, Serialize};
+
+/// Why a function could not be evaluated.
+pub type EvaluationError = Box<dyn std::error::Error + Send + Sync>;
+
+/// A function of a vector, with its gradient.
+///
+/// A [`Function`] of a module's parameters is one. Values that are not finite are no error: a solver takes a shorter step.
+pub trait Objective {
+    /// f(x) `[1]` and ∇f(x) `[n]`, both without autodiff.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated at all.
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError>;
+
+    /// f(x) `[1]`.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated at all.
+    fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        Ok(self.value_and_grad(x)?.0)
+    }
+}
+
+/// An objective with products with its Hessian.
+pub trait HessianProduct: Objective {
+    /// H(x)·v `[n]`.
+    ///
+    /// # Errors
+    /// When it cannot be computed.
+    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError>;
+}
+
+/// An objective with its Hessian, for problems of at most some thousands of unknowns.
+pub trait Hessian: Objective {
+    /// H(x), on the host.
+    ///
+    /// # Errors
+    /// When it cannot be computed.
+    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError>;
+}
+
+impl<M: Module, I: Inputs> Objective for Function<'_, M, I, 1> {
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        Ok(Function::value_and_grad(self, x)?)
+    }
+    fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        Ok(Function::value(self, x)?)
+    }
+}
+
+impl<M: Module, I: Inputs> HessianProduct for Function<'_, M, I, 1> {
+    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        Ok(Function::hvp(self, x, v)?)
+    }
+}
+
+impl<M: Module, I: Inputs> Hessian for Function<'_, M, I, 1> {
+    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        Ok(Symmetric::from_tensor(Function::hessian(self, x)?))
+    }
+}
+
+/// How often a function was evaluated.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evaluations {
+    /// Values.
+    #[serde(rename = "nfev")]
+    pub values: usize,
+    /// Gradients.
+    #[serde(rename = "njev")]
+    pub gradients: usize,
+    /// Hessians, and products with one.
+    #[serde(rename = "nhev")]
+    pub hessians: usize,
+}
+
+/// A point, and what the function is there.
+#[derive(Clone, Debug)]
+pub struct Point {
+    /// The point, `[n]`.
+    pub x: Tensor<1>,
+    /// f(x).
+    pub value: f64,
+    /// ∇f(x), `[n]`.
+    pub gradient: Tensor<1>,
+    /// The largest absolute value in ∇f(x).
+    pub gradient_max: f64,
+    /// The Euclidean norm of ∇f(x).
+    pub gradient_norm: f64,
+}
+
+impl Point {
+    /// Whether the value and the gradient are finite.
+    pub fn is_finite(&self) -> bool {
+        self.value.is_finite() && self.gradient_norm.is_finite()
+    }
+}
+
+/// An objective that counts.
+#[derive(Debug)]
+pub struct Counted<'a, P> {
+    problem: &'a P,
+    counts: Cell<Evaluations>,
+}
+
+impl<'a, P: Objective> Counted<'a, P> {
+    pub(super) fn new(problem: &'a P, counts: Evaluations) -> Self {
+        Self { problem, counts: Cell::new(counts) }
+    }
+
+    /// The counts so far.
+    pub fn counts(&self) -> Evaluations {
+        self.counts.get()
+    }
+
+    fn count(&self, add: impl FnOnce(&mut Evaluations)) {
+        let mut counts = self.counts.get();
+        add(&mut counts);
+        self.counts.set(counts);
+    }
+
+    /// f and ∇f at x, and ∇f·d. One read from the device.
+    pub(super) fn along(&self, x: Tensor<1>, d: &Tensor<1>) -> Result<(Point, f64), EvaluationError> {
+        let (value, gradient) = self.evaluate(&x)?;
+        let slope = dot(&gradient, d);
+        let numbers = [value, gradient.clone().abs().max(), dot(&gradient, &gradient), slope];
+        let [value, gradient_max, square, slope] = read(numbers);
+        Ok((Point { x, value, gradient, gradient_max, gradient_norm: square.sqrt() }, slope))
+    }
+
+    /// f and ∇f at x.
+    pub(super) fn at(&self, x: Tensor<1>) -> Result<Point, EvaluationError> {
+        let (value, gradient) = self.evaluate(&x)?;
+        let numbers = [value, gradient.clone().abs().max(), dot(&gradient, &gradient)];
+        let [value, gradient_max, square] = read(numbers);
+        Ok(Point { x, value, gradient, gradient_max, gradient_norm: square.sqrt() })
+    }
+
+    fn evaluate(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        self.count(|counts| {
+            counts.values += 1;
+            counts.gradients += 1;
+        });
+        self.problem.value_and_grad(x)
+    }
+
+    /// f(x) alone.
+    pub(super) fn value(&self, x: &Tensor<1>) -> Result<f64, EvaluationError> {
+        self.count(|counts| counts.values += 1);
+        let [value] = read([self.problem.value(x)?]);
+        Ok(value)
+    }
+}
+
+impl<P: HessianProduct> Counted<'_, P> {
+    /// H(x)·v.
+    pub(super) fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        self.count(|counts| counts.hessians += 1);
+        self.problem.hvp(x, v)
+    }
+}
+
+impl<P: Hessian> Counted<'_, P> {
+    /// H(x).
+    pub(super) fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        self.count(|counts| counts.hessians += 1);
+        self.problem.hessian(x)
+    }
+}
+
+/// a·b, left on the device.
+pub(super) fn dot(a: &Tensor<1>, b: &Tensor<1>) -> Tensor<1> {
+    (a.clone() * b.clone()).sum()
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often a solver has waited for the device.
+    pub(super) static READS: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Several tensors of one number, in one read: the only way in which a solver without a dense matrix learns of its vectors.
+pub(super) fn read<const N: usize>(numbers: [Tensor<1>; N]) -> [f64; N] {
+    #[cfg(test)]
+    READS.set(READS.get() + 1);
+    let data = Tensor::cat(numbers.to_vec(), 0).into_data();
+    data.try_into_vec_as::<f64>().expect("floats").try_into().expect("as many as went in")
+}
+
+/// The rounding unit of a vector's type.
+pub(super) fn rounding(x: &Tensor<1>) -> f64 {
+    match x.dtype() {
+        DType::F64 => f64::EPSILON,
+        DType::F16 => 9.765_625e-4,
+        DType::BF16 => 7.812_5e-3,
+        _ => f64::from(f32::EPSILON),
+    }
+}

@@ -1,0 +1,62 @@
+//! When a minimisation ends.
+
+use super::{
+    SolverError,
+    outcome::Status,
+    problem::{Evaluations, Point},
+};
+
+/// When to stop. The defaults are SciPy's: the gradient alone decides.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Stop {
+    /// Converged when no entry of the gradient is larger. Default 1e-5, which f32 reaches where values are of the order
+    /// of 1; in f64 1e-8 is within reach of well-scaled problems.
+    pub gtol: f64,
+    /// Converged when a step lowers the value by at most `ftol`·max(|f|, |f before|, 1). Default 0: never.
+    pub ftol: f64,
+    /// Converged when a step is no longer than `xtol`·(`xtol` + ‖x‖₂). Default 0: never.
+    pub xtol: f64,
+    /// Iterations allowed. Default: 1000.
+    pub max_iter: usize,
+    /// Values allowed. Default: no limit.
+    pub max_evaluations: usize,
+    /// A value below this says that there is no minimum. Default −1e30, and no bound where numbers are smaller.
+    pub lower_bound: f64,
+}
+
+impl Default for Stop {
+    fn default() -> Self {
+        Self { gtol: 1e-5, ftol: 0.0, xtol: 0.0, max_iter: 1000, max_evaluations: usize::MAX, lower_bound: -1e30 }
+    }
+}
+
+impl Stop {
+    pub(super) fn validate(&self) -> Result<(), SolverError> {
+        for (name, value) in [("gtol", self.gtol), ("ftol", self.ftol), ("xtol", self.xtol)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return Err(SolverError::Option { name, expected: "a finite number, 0 or more", got: value });
+            }
+        }
+        Ok(())
+    }
+
+    /// The convergence test, from the point before, `step` away, and the point that is reached:
+    /// max|∇f| ≤ gtol, or f before − f ≤ ftol·max(|f|, |f before|, 1), or ‖Δx‖ ≤ xtol·(xtol + ‖x‖).
+    pub(super) fn converged(&self, before: &Point, at: &Point, step: f64, length: f64) -> Option<Status> {
+        if at.gradient_max <= self.gtol {
+            return Some(Status::GradientSmall);
+        }
+        if self.ftol > 0.0 && before.value - at.value <= self.ftol * at.value.abs().max(before.value.abs()).max(1.0) {
+            return Some(Status::ValueFlat);
+        }
+        (self.xtol > 0.0 && step <= self.xtol * (self.xtol + length)).then_some(Status::StepSmall)
+    }
+
+    /// What ends a minimisation that has not converged.
+    pub(super) fn exhausted(&self, at: &Point, iterations: usize, counts: Evaluations) -> Option<Status> {
+        if at.value < self.lower_bound {
+            return Some(Status::Unbounded);
+        }
+        (iterations >= self.max_iter || counts.values >= self.max_evaluations).then_some(Status::Budget)
+    }
+}

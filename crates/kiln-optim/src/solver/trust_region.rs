@@ -1,0 +1,129 @@
+//! A step within a region in which the model is trusted.
+
+use burn::tensor::Tensor;
+
+use super::{
+    SolverError,
+    minimize::{Move, Solver},
+    problem::{Counted, EvaluationError, HessianProduct, Point, dot, read, rounding},
+};
+
+/// The step p minimises, within ‖p‖ ≤ Δ and by conjugate gradients, the model f + ∇f·p + ½·pᵀ·H·p (Steihaug, 1983; Nocedal
+/// and Wright, Numerical Optimization, 2nd ed., Algorithms 4.1 and 7.2). Δ grows where the model is good and the step
+/// reaches the rim, and shrinks where it is bad. Directions along which the function curves down are followed to the rim, so
+/// that saddles are left.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TrustRegion {
+    /// Δ at the start. Default 1.
+    pub initial_radius: f64,
+    /// Δ's limit. Default 1000.
+    pub max_radius: f64,
+    /// A step is accepted when the value falls by more than this part of what the model says, in [0, ¼). Default 0.15.
+    pub eta: f64,
+}
+
+impl Default for TrustRegion {
+    fn default() -> Self {
+        Self { initial_radius: 1.0, max_radius: 1000.0, eta: 0.15 }
+    }
+}
+
+/// Δ.
+#[derive(Clone, Copy, Debug)]
+pub struct State {
+    radius: f64,
+}
+
+/// A step of the model, and what the model promises.
+struct Step {
+    p: Tensor<1>,
+    /// f − m(p), above zero.
+    promise: f64,
+    at_rim: bool,
+}
+
+impl TrustRegion {
+    fn steihaug<P: HessianProduct>(problem: &Counted<'_, P>, at: &Point, radius: f64) -> Result<Step, EvaluationError> {
+        let tolerance = at.gradient_norm * at.gradient_norm.sqrt().min(0.5);
+        let (mut z, mut hz) = (at.gradient.zeros_like(), at.gradient.zeros_like());
+        let mut r = at.gradient.clone();
+        let mut d = r.clone().neg();
+        let mut square = at.gradient_norm.powi(2);
+        let [n] = at.x.dims();
+        for _ in 0..2 * n.max(10) {
+            let hd = problem.hvp(&at.x, &d)?;
+            let [curvature, zz, zd, dd] = read([dot(&d, &hd), dot(&z, &z), dot(&z, &d), dot(&d, &d)]);
+            let alpha = square / curvature;
+            let next = zz + 2.0 * alpha * zd + alpha * alpha * dd;
+            if curvature.is_nan() || curvature <= 0.0 || next.sqrt() >= radius {
+                // To the rim: ‖z + τ·d‖ = Δ.
+                let discriminant = (zd * zd + dd * (radius * radius - zz)).max(0.0).sqrt();
+                let tau =
+                    if zd > 0.0 { (radius * radius - zz) / (zd + discriminant) } else { (discriminant - zd) / dd };
+                let (p, hp) = (z + d * tau, hz + hd * tau);
+                return Ok(Step { promise: promise(at, &p, &hp), p, at_rim: true });
+            }
+            z = z + d.clone() * alpha;
+            hz = hz + hd.clone() * alpha;
+            r = r + hd * alpha;
+            let [next_square] = read([dot(&r, &r)]);
+            if next_square.sqrt() < tolerance {
+                break;
+            }
+            d = d * (next_square / square) - r.clone();
+            square = next_square;
+        }
+        Ok(Step { promise: promise(at, &z, &hz), p: z, at_rim: false })
+    }
+}
+
+fn promise(at: &Point, p: &Tensor<1>, hp: &Tensor<1>) -> f64 {
+    let [slope, curvature] = read([dot(&at.gradient, p), dot(p, hp)]);
+    -slope - 0.5 * curvature
+}
+
+impl<P: HessianProduct> Solver<P> for TrustRegion {
+    type State = State;
+
+    fn start(&self, _: &Point) -> Result<State, SolverError> {
+        let radii = self.initial_radius > 0.0 && self.initial_radius < self.max_radius && self.max_radius.is_finite();
+        if !radii {
+            let (expected, got) = ("above 0 and below max_radius, both finite", self.initial_radius);
+            return Err(SolverError::Option { name: "initial_radius", expected, got });
+        }
+        if !(0.0..0.25).contains(&self.eta) {
+            return Err(SolverError::Option { name: "eta", expected: "in [0, 0.25)", got: self.eta });
+        }
+        Ok(State { radius: self.initial_radius })
+    }
+
+    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Move, SolverError> {
+        let step = Self::steihaug(problem, at, state.radius)?;
+        if step.promise.is_nan() || step.promise <= 0.0 {
+            return Ok(Move::Stuck);
+        }
+        let (point, _) = problem.along(at.x.clone() + step.p.clone(), &step.p)?;
+        let noise = 10.0 * rounding(&at.x) * at.value.abs();
+        // Where both are lost in rounding, the model is taken at its word if the gradient says so too.
+        let lost = step.promise <= noise && (at.value - point.value).abs() <= noise;
+        let ratio = if !point.is_finite() {
+            f64::NEG_INFINITY
+        } else if lost && point.gradient_norm < at.gradient_norm {
+            1.0
+        } else {
+            (at.value - point.value) / step.promise
+        };
+        if ratio < 0.25 {
+            state.radius *= 0.25;
+        } else if ratio > 0.75 && step.at_rim {
+            state.radius = (2.0 * state.radius).min(self.max_radius);
+        }
+        if ratio > self.eta {
+            return Ok(Move::To(Box::new(point)));
+        }
+        // A region so small that a step in it changes nothing.
+        let [length] = read([dot(&at.x, &at.x)]);
+        let smallest = rounding(&at.x) * length.sqrt().max(f64::MIN_POSITIVE);
+        Ok(if state.radius < smallest { Move::Stuck } else { Move::Refused })
+    }
+}

@@ -1,0 +1,371 @@
+//! Solvers on the classic problems, beside SciPy; and each thing that can end them.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::{DType, Device, Tensor};
+use kiln_optim::{
+    problems::{self, Problem},
+    solver::{
+        Armijo, Bfgs, CgFormula, EvaluationError, HagerZhang, Hessian, HessianProduct, Lbfgs, LineSearch, Minimization,
+        Newton, NewtonCg, NonlinearCg, Objective, Outcome, Solver, SolverError, Status, Stop, StrongWolfe, bfgs,
+        gradient_descent, lbfgs, minimize, newton, newton_cg, nonlinear_cg, trust_ncg,
+    },
+};
+use kiln_tensor::{derivative::Function, linalg::Symmetric};
+use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
+use serde_json::Value;
+
+const TIGHT: Stop =
+    Stop { gtol: 1e-8, ftol: 0.0, xtol: 0.0, max_iter: 5000, max_evaluations: usize::MAX, lower_bound: -1e30 };
+
+/// The references, with the problem of each.
+fn cases() -> Vec<(Problem, Value)> {
+    let rows = reference("minimisers")["unconstrained"].as_array().unwrap().clone();
+    let cases = rows.into_iter().map(|row| {
+        let name = row["problem"].as_str().unwrap().replace('_', "-").replace("rosenbrock-2", "rosenbrock");
+        let problem = problems::all().into_iter().find(|problem| problem.name == name);
+        (problem.unwrap_or_else(|| panic!("no problem {name}")), row)
+    });
+    cases.collect()
+}
+
+fn solve<S>(problem: &Problem, solver: &S) -> Outcome
+where
+    S: for<'a> Solver<Function<'a, burn::module::Param<Tensor<1>>, (), 1>>,
+{
+    let device = f64_device();
+    minimize(&problem.function(&device), problem.start(&device), solver, &TIGHT).unwrap()
+}
+
+#[track_caller]
+fn assert_solved(outcome: &Outcome, minimum: f64, what: &str) {
+    assert_eq!(outcome.status, Status::GradientSmall, "{what}");
+    assert!(outcome.grad_norm <= 1e-8, "{what}: gradient {:e}", outcome.grad_norm);
+    // Where the Hessian is singular, as for Powell's function, a gradient of 1e-8 is a value of 1e-11.
+    assert_close(&[outcome.value], &[minimum], 0.0, 1e-10, what);
+}
+
+#[test]
+fn the_problems_are_those_of_the_reference() {
+    let device = f64_device();
+    for (problem, row) in cases() {
+        let (f, x) = (problem.function(&device), problem.start(&device));
+        assert_eq!(problem.start, numbers(&row["x0"]));
+        let (value, gradient) = f.value_and_grad(&x).unwrap();
+        // Values up to 2e4, of terms that cancel in part.
+        assert_close(&values(value), &numbers(&row["f0"]), 1e-12, 1e-14, problem.name);
+        assert_close(&values(gradient), &numbers(&row["grad0"]), 1e-10, 1e-10, problem.name);
+    }
+}
+
+/// Iterations and evaluations of a solver and of its counterpart in SciPy.
+#[derive(Default)]
+struct Totals {
+    ours: [usize; 2],
+    theirs: [usize; 2],
+}
+
+impl Totals {
+    #[track_caller]
+    fn add(&mut self, outcome: &Outcome, peer: &Value, what: &str) {
+        let ours = [outcome.iterations, outcome.evaluations.values];
+        let theirs = ["nit", "nfev"].map(|name| usize::try_from(peer[name].as_u64().unwrap()).unwrap());
+        for (i, name) in ["iterations", "evaluations"].into_iter().enumerate() {
+            assert!(5 * ours[i] <= 6 * theirs[i], "{what}: {} {name}, SciPy takes {}", ours[i], theirs[i]);
+            self.ours[i] += ours[i];
+            self.theirs[i] += theirs[i];
+        }
+    }
+}
+
+macro_rules! beside_scipy {
+    ($test:ident, $solver:expr, $peer:literal) => {
+        #[test]
+        fn $test() {
+            let mut totals = Totals::default();
+            for (problem, row) in cases() {
+                let outcome = solve(&problem, &$solver);
+                assert_solved(&outcome, row["scipy"]["BFGS"]["f"].as_f64().unwrap(), problem.name);
+                totals.add(&outcome, &row["scipy"][$peer], problem.name);
+            }
+            assert!(totals.ours[0] <= totals.theirs[0], "iterations: {} of {}", totals.ours[0], totals.theirs[0]);
+            assert!(totals.ours[1] <= totals.theirs[1], "evaluations: {} of {}", totals.ours[1], totals.theirs[1]);
+        }
+    };
+}
+
+beside_scipy!(nonlinear_cg_beside_scipy, nonlinear_cg(), "CG");
+beside_scipy!(bfgs_beside_scipy, bfgs(), "BFGS");
+beside_scipy!(newton_cg_beside_scipy, newton_cg(), "Newton-CG");
+beside_scipy!(trust_ncg_beside_scipy, trust_ncg(), "trust-ncg");
+
+/// The runs of L-BFGS-B in minimisers.json end by its `ftol` at gradients up to 1e-3, and one of them at a saddle; those in
+/// lbfgs.json go on to 1e-8.
+#[test]
+fn lbfgs_beside_scipy() {
+    let mut totals = Totals::default();
+    let peers = reference("lbfgs");
+    for ((problem, row), peer) in cases().into_iter().zip(peers["rows"].as_array().unwrap()) {
+        let outcome = solve(&problem, &lbfgs());
+        assert_solved(&outcome, row["scipy"]["BFGS"]["f"].as_f64().unwrap(), problem.name);
+        totals.add(&outcome, peer, problem.name);
+    }
+    assert!(totals.ours[1] <= totals.theirs[1], "evaluations: {} of {}", totals.ours[1], totals.theirs[1]);
+    // One of 580 more.
+    assert!(totals.ours[0] <= totals.theirs[0] + 1, "iterations: {} of {}", totals.ours[0], totals.theirs[0]);
+}
+
+/// Newton's method with a line search finds the other minimum of the longer valley, as it may: value 3.99.
+#[test]
+fn newton_solves_all_problems() {
+    let device = f64_device();
+    for (problem, row) in cases() {
+        let outcome = solve(&problem, &newton());
+        let longer = problem.name == "rosenbrock-50";
+        let minimum = if longer { 3.986_623_854_3 } else { row["scipy"]["BFGS"]["f"].as_f64().unwrap() };
+        assert_solved(&outcome, minimum, problem.name);
+        if longer {
+            let hessian = Symmetric::from_tensor(problem.function(&device).hessian(&outcome.x).unwrap());
+            assert!(hessian.eigen().unwrap().values[0] > 0.1, "it is a minimum");
+        }
+        assert!(outcome.iterations <= 100, "{}: {}", problem.name, outcome.iterations);
+    }
+}
+
+#[test]
+fn every_formula_and_search_solves_the_problems_of_two_and_three_unknowns() {
+    use CgFormula::{DaiYuan, FletcherReeves, HagerZhang as Hz, HestenesStiefel, PolakRibierePlus};
+    let near = StrongWolfe { c2: 0.1, ..StrongWolfe::default() };
+    for (problem, row) in cases().into_iter().filter(|(problem, _)| problem.start.len() <= 3) {
+        let minimum = row["scipy"]["BFGS"]["f"].as_f64().unwrap();
+        for formula in [FletcherReeves, PolakRibierePlus, HestenesStiefel, DaiYuan, Hz] {
+            for restart in [None, Some(0.2)] {
+                let cg = NonlinearCg { formula, restart };
+                assert_solved(
+                    &solve(&problem, &LineSearch::new(cg, near)),
+                    minimum,
+                    &format!("{formula:?} {}", problem.name),
+                );
+                let outcome = solve(&problem, &LineSearch::new(cg, HagerZhang::default()));
+                assert_solved(&outcome, minimum, &format!("{formula:?} {} by Hager and Zhang's search", problem.name));
+            }
+        }
+        for outcome in [
+            solve(&problem, &LineSearch::new(Bfgs { scale: true }, Armijo::default())),
+            solve(&problem, &LineSearch::new(Bfgs::default(), HagerZhang::default())),
+            solve(&problem, &LineSearch::new(Lbfgs { history_size: 3 }, HagerZhang::default())),
+            solve(&problem, &LineSearch::new(Newton::default(), Armijo::default())),
+            solve(&problem, &LineSearch::new(NewtonCg::default(), Armijo::default())),
+        ] {
+            assert_solved(&outcome, minimum, problem.name);
+        }
+    }
+}
+
+/// The example of SciPy's tutorial, with the counts that it prints: BFGS 25 iterations and 30 evaluations to the default
+/// `gtol` of 1e-5, trust-ncg 20 and 21 to 1e-8.
+#[test]
+fn the_example_of_scipys_tutorial() {
+    let problem = problems::rosenbrock(vec![1.3, 0.7, 0.8, 1.9, 1.2]);
+    let device = f64_device();
+    let run = |outcome: Result<Outcome, SolverError>| outcome.unwrap();
+    let f = problem.function(&device);
+    let outcome = run(minimize(&f, problem.start(&device), &bfgs(), &Stop::default()));
+    assert!(outcome.iterations <= 25 && outcome.evaluations.values <= 30, "{:?}", outcome.evaluations);
+    assert_close(&values(outcome.x), &[1.0; 5], 0.0, 1e-6, "BFGS");
+    let outcome = run(minimize(&f, problem.start(&device), &trust_ncg(), &TIGHT));
+    assert!(outcome.iterations <= 20 && outcome.evaluations.values <= 21, "{:?}", outcome.evaluations);
+    assert_close(&values(outcome.x), &[1.0; 5], 0.0, 1e-8, "trust-ncg");
+}
+
+/// ½·Σ dᵢ·(xᵢ − i)², the d being 1, 10, 100 …
+fn quadratic(device: &Device) -> Function<'static, burn::module::Param<Tensor<1>>, (), 1> {
+    Function::of_vector(tensor(&[5.0, -3.0, 0.5], [3], device), |x| {
+        let d = Tensor::<1>::from_data([1.0, 10.0, 100.0], &x.device());
+        let c = Tensor::<1>::from_data([0.0, 1.0, 2.0], &x.device());
+        ((x - c).square() * d).sum() * 0.5
+    })
+}
+
+#[test]
+fn on_a_quadratic_newton_takes_one_step_and_conjugate_gradients_three() {
+    let device = f64_device();
+    let f = quadratic(&device);
+    for outcome in [
+        minimize(&f, f.parameters(), &newton(), &TIGHT).unwrap(),
+        minimize(&f, f.parameters(), &LineSearch::new(Newton::default(), Armijo::default()), &TIGHT).unwrap(),
+    ] {
+        assert_eq!((outcome.iterations, outcome.evaluations.values), (1, 2));
+        assert_close(&values(outcome.x), &[0.0, 1.0, 2.0], 0.0, 1e-14, "Newton");
+    }
+    // With a search that is all but exact.
+    let exact = StrongWolfe { c1: 1e-12, c2: 1e-10, ..StrongWolfe::default() };
+    let outcome = minimize(&f, f.parameters(), &LineSearch::new(NonlinearCg::default(), exact), &TIGHT).unwrap();
+    assert_eq!(outcome.iterations, 3, "{outcome:?}");
+    let outcome = minimize(&f, f.parameters(), &LineSearch::new(Bfgs::default(), exact), &TIGHT).unwrap();
+    assert!(outcome.iterations <= 4, "{outcome:?}");
+}
+
+/// From near the saddle of x² − y² + y⁴/2, which is (0, 0); the minima are (0, ±1).
+#[test]
+fn saddles_are_left() {
+    let device = f64_device();
+    let f = Function::of_vector(tensor(&[1.0, 1e-4], [2], &device), |x: Tensor<1>| {
+        let (x, y) = (x.clone().slice(0..1), x.slice(1..2));
+        x.square() - y.clone().square() + y.square().square() * 0.5
+    });
+    let x = f.parameters();
+    for (outcome, what) in [
+        (minimize(&f, x.clone(), &newton(), &TIGHT).unwrap(), "newton"),
+        (minimize(&f, x.clone(), &newton_cg(), &TIGHT).unwrap(), "newton-cg"),
+        (minimize(&f, x.clone(), &trust_ncg(), &TIGHT).unwrap(), "trust-ncg"),
+        (minimize(&f, x.clone(), &bfgs(), &TIGHT).unwrap(), "bfgs"),
+        (minimize(&f, x, &lbfgs(), &TIGHT).unwrap(), "l-bfgs"),
+    ] {
+        assert_solved(&outcome, -0.5, what);
+        assert!(outcome.iterations < 40, "{what}: {}", outcome.iterations);
+    }
+}
+
+/// x − 3·ln x, not defined for x ≤ 0, from a point whose Newton step, and whose gradient, lead there.
+#[test]
+fn steps_out_of_the_domain_are_shortened() {
+    let device = f64_device();
+    let f = Function::of_vector(tensor(&[10.0], [1], &device), |x: Tensor<1>| x.clone() - x.log() * 3.0);
+    let x = f.parameters();
+    for (outcome, what) in [
+        (minimize(&f, x.clone(), &gradient_descent(), &TIGHT).unwrap(), "gd"),
+        (minimize(&f, x.clone(), &nonlinear_cg(), &TIGHT).unwrap(), "cg"),
+        (
+            minimize(&f, x.clone(), &LineSearch::new(NonlinearCg::default(), HagerZhang::default()), &TIGHT).unwrap(),
+            "hz",
+        ),
+        (minimize(&f, x.clone(), &LineSearch::new(Bfgs::default(), Armijo::default()), &TIGHT).unwrap(), "armijo"),
+        (minimize(&f, x.clone(), &bfgs(), &TIGHT).unwrap(), "bfgs"),
+        (minimize(&f, x.clone(), &lbfgs(), &TIGHT).unwrap(), "l-bfgs"),
+        (minimize(&f, x.clone(), &newton(), &TIGHT).unwrap(), "newton"),
+        (minimize(&f, x.clone(), &newton_cg(), &TIGHT).unwrap(), "newton-cg"),
+        (minimize(&f, x.clone(), &trust_ncg(), &TIGHT).unwrap(), "trust-ncg"),
+    ] {
+        assert_eq!(outcome.status, Status::GradientSmall, "{what}");
+        assert_close(&values(outcome.x), &[3.0], 0.0, 1e-7, what);
+    }
+}
+
+#[test]
+fn each_status_has_its_case() {
+    let device = f64_device();
+    let valley = problems::rosenbrock(vec![-1.2, 1.0]);
+    let (f, x) = (valley.function(&device), valley.start(&device));
+    let run = |stop: Stop| minimize(&f, x.clone(), &bfgs(), &stop).unwrap();
+    let outcome = run(Stop { max_iter: 5, ..TIGHT });
+    assert_eq!((outcome.status, outcome.iterations, outcome.success), (Status::Budget, 5, false));
+    assert_eq!(outcome.history.len(), 6);
+    assert_close(&[outcome.history[0].value], &[24.2], 1e-15, 0.0, "the start is the first of the history");
+    assert_eq!(run(Stop { max_evaluations: 10, ..TIGHT }).status, Status::Budget);
+    assert_eq!(run(Stop { gtol: 0.0, ftol: 1e-3, ..TIGHT }).status, Status::ValueFlat);
+    assert_eq!(run(Stop { gtol: 0.0, xtol: 1e-2, ..TIGHT }).status, Status::StepSmall);
+    assert_eq!(run(Stop { gtol: 1e3, ..TIGHT }).status, Status::GradientSmall);
+    // No gradient is exactly zero: in the end no step helps.
+    let outcome = minimize(&f, x.clone() * 0.7, &gradient_descent(), &Stop { gtol: 0.0, max_iter: 100_000, ..TIGHT });
+    assert!(matches!(outcome.unwrap().status, Status::LineSearchFailed | Status::GradientSmall));
+    let outcome = minimize(&f, x.clone() * f64::NAN, &trust_ncg(), &TIGHT).unwrap();
+    assert_eq!(outcome.status, Status::NotFinite);
+    let stopped = Minimization::new(&f, x, &lbfgs(), TIGHT)
+        .unwrap()
+        .run(|iteration, _| if iteration.iteration == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) });
+    let stopped = stopped.unwrap();
+    assert_eq!((stopped.status, stopped.iterations), (Status::Stopped, 3));
+}
+
+#[test]
+fn a_function_without_a_minimum_is_unbounded() {
+    let device = f64_device();
+    let f = Function::of_vector(tensor(&[1.0, 2.0], [2], &device), |x: Tensor<1>| x.square().sum().neg());
+    let x = f.parameters();
+    for (outcome, what) in [
+        (minimize(&f, x.clone(), &bfgs(), &TIGHT).unwrap(), "bfgs"),
+        (minimize(&f, x.clone(), &lbfgs(), &TIGHT).unwrap(), "l-bfgs"),
+        (minimize(&f, x.clone(), &nonlinear_cg(), &TIGHT).unwrap(), "cg"),
+        (minimize(&f, x.clone(), &newton(), &TIGHT).unwrap(), "newton"),
+        (minimize(&f, x.clone(), &newton_cg(), &TIGHT).unwrap(), "newton-cg"),
+    ] {
+        assert_eq!(outcome.status, Status::Unbounded, "{what}");
+    }
+    // A region grows to its limit only, so that it takes long.
+    let stop = Stop { lower_bound: -1e9, ..TIGHT };
+    assert_eq!(minimize(&f, x, &trust_ncg(), &stop).unwrap().status, Status::Unbounded);
+}
+
+/// A function of its own kind: a gradient that is wrong by its sign.
+struct Uphill;
+
+impl Objective for Uphill {
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        Ok((x.clone().square().sum(), x.clone() * -2.0))
+    }
+}
+impl HessianProduct for Uphill {
+    fn hvp(&self, _: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        Ok(v.clone() * 2.0)
+    }
+}
+impl Hessian for Uphill {
+    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        Ok(Symmetric::from_fn(x.dims()[0], |i, j| if i == j { 2.0 } else { 0.0 }))
+    }
+}
+
+#[test]
+fn with_a_wrong_gradient_no_solver_moves_and_each_says_so() {
+    let x = tensor(&[1.0, -2.0], [2], &f64_device());
+    for (outcome, what) in [
+        (minimize(&Uphill, x.clone(), &gradient_descent(), &TIGHT).unwrap(), "gd"),
+        (minimize(&Uphill, x.clone(), &LineSearch::new(Bfgs::default(), Armijo::default()), &TIGHT).unwrap(), "armijo"),
+        (minimize(&Uphill, x.clone(), &LineSearch::new(Bfgs::default(), HagerZhang::default()), &TIGHT).unwrap(), "hz"),
+        (minimize(&Uphill, x.clone(), &lbfgs(), &TIGHT).unwrap(), "l-bfgs"),
+        (minimize(&Uphill, x.clone(), &newton(), &TIGHT).unwrap(), "newton"),
+        (minimize(&Uphill, x.clone(), &trust_ncg(), &TIGHT).unwrap(), "trust-ncg"),
+    ] {
+        assert_eq!(outcome.status, Status::LineSearchFailed, "{what}");
+        assert_close(&[outcome.value], &[5.0], 0.0, 0.0, what);
+    }
+}
+
+#[test]
+fn options_out_of_range_are_refused() {
+    let device = f64_device();
+    let f = quadratic(&device);
+    let name = |result: Result<Outcome, SolverError>| match result {
+        Err(SolverError::Option { name, .. }) => name,
+        other => panic!("{other:?}"),
+    };
+    let wolfe = StrongWolfe { c1: 0.5, c2: 0.4, max_trials: 10 };
+    assert_eq!(name(minimize(&f, f.parameters(), &LineSearch::new(Bfgs::default(), wolfe), &TIGHT)), "c1");
+    assert_eq!(name(minimize(&f, f.parameters(), &lbfgs(), &Stop { gtol: -1.0, ..TIGHT })), "gtol");
+    let none = LineSearch::new(Lbfgs { history_size: 0 }, StrongWolfe::default());
+    assert_eq!(name(minimize(&f, f.parameters(), &none, &TIGHT)), "history_size");
+}
+
+/// In f32 the gradient is known to about 1e-7 times second derivatives, which reach some thousands.
+#[test]
+fn all_problems_are_solved_in_f32() {
+    let stop = Stop { gtol: 5e-4, ..TIGHT };
+    for (problem, row) in cases() {
+        let device = f64_device();
+        let x = problem.start(&device).cast(DType::F32);
+        let f = Function::of_vector(x.clone(), |x| problem.value(x));
+        let best = row["scipy"]["BFGS"]["f"].as_f64().unwrap();
+        for (outcome, what) in [
+            (minimize(&f, x.clone(), &nonlinear_cg(), &stop).unwrap(), "cg"),
+            (minimize(&f, x.clone(), &bfgs(), &stop).unwrap(), "bfgs"),
+            (minimize(&f, x.clone(), &lbfgs(), &stop).unwrap(), "l-bfgs"),
+            (minimize(&f, x.clone(), &newton_cg(), &stop).unwrap(), "newton-cg"),
+            (minimize(&f, x.clone(), &trust_ncg(), &stop).unwrap(), "trust-ncg"),
+        ] {
+            assert!(outcome.success, "{} {what}: {} {:e}", problem.name, outcome.message, outcome.grad_norm);
+            assert_close(&[outcome.value], &[best], 0.0, 1e-3, &format!("{} {what}", problem.name));
+            assert_eq!(outcome.x.dtype(), DType::F32);
+        }
+    }
+}
