@@ -2,6 +2,7 @@
 //!
 //! - [`LogisticRegression`]: p(y = 1 | x), a Bernoulli.
 //! - [`SoftmaxRegression`]: p(y = k | x), a Categorical.
+//! - [`RegressionLoss`]: the loss of either over all data, with its derivatives, for solvers.
 //! - [`Vae`]: p(x, z) with an amortised posterior q(z | x).
 //!
 //! What a loss is, and how it is minimised, is not decided here: see `kiln-train`.
@@ -9,5 +10,8 @@
 mod regression;
 mod vae;
 
-pub use regression::{LogisticRegression, SoftmaxRegression, curvature_bound};
+pub use regression::{
+    Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
+    RegressionLoss, SoftmaxRegression, curvature_bound,
+};
 pub use vae::{Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError};

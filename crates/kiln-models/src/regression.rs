@@ -1,5 +1,12 @@
 //! Logistic and softmax regression: linear log-odds.
 
+mod inference;
+mod loss;
+
+pub use self::{
+    inference::{Coefficient, Covariance, Inference, InferenceError, InferenceTable},
+    loss::{RegressionDataError, RegressionLoss},
+};
 use burn::{
     module::Module,
     nn::Linear,

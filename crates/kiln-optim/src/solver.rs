@@ -34,6 +34,8 @@
 //! # }
 //! ```
 
+pub use kiln_tensor::derivative::{EvaluationError, Hessian, HessianProduct, Objective};
+
 mod descent;
 mod line;
 mod linear_cg;
@@ -50,7 +52,7 @@ pub use self::{
     linear_cg::{LinearCg, LinearSolution, conjugate_gradient},
     minimize::{Minimization, Move, Solver, minimize},
     outcome::{Iteration, Outcome, Status},
-    problem::{Counted, EvaluationError, Evaluations, Hessian, HessianProduct, Objective, Point},
+    problem::{Counted, Evaluations, Point},
     search::{Armijo, Fixed, HagerZhang, Search, StrongWolfe},
     stop::Stop,
     trust_region::TrustRegion,

@@ -41,6 +41,7 @@ mod dual;
 mod gauss_newton;
 mod inputs;
 mod num;
+mod objective;
 mod run;
 mod spectrum;
 
@@ -60,6 +61,7 @@ pub use self::{
     check::{Estimate, GradientCheck},
     gauss_newton::GaussNewton,
     inputs::Inputs,
+    objective::{EvaluationError, Hessian, HessianProduct, Objective},
     spectrum::{Extremes, Trace},
 };
 use crate::flat::{Layout, LengthError};

@@ -18,9 +18,9 @@ pub use self::{
     steepest::Steepest,
 };
 use super::{
-    SolverError,
+    Objective, SolverError,
     line::Trial,
-    problem::{Counted, Objective, Point},
+    problem::{Counted, Point},
 };
 
 /// A choice of directions.

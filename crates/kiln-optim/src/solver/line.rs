@@ -3,10 +3,10 @@
 use burn::tensor::Tensor;
 
 use super::{
-    SolverError,
+    EvaluationError, Objective, SolverError,
     descent::{Descent, Heading},
     minimize::{Move, Solver},
-    problem::{Counted, EvaluationError, Objective, Point, rounding},
+    problem::{Counted, Point, rounding},
     search::Search,
 };
 

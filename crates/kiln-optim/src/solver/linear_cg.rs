@@ -2,7 +2,10 @@
 
 use burn::tensor::Tensor;
 
-use super::problem::{EvaluationError, dot, read, rounding};
+use super::{
+    EvaluationError,
+    problem::{dot, read, rounding},
+};
 
 /// How [`conjugate_gradient`] solves.
 #[derive(Clone, Copy, Default)]

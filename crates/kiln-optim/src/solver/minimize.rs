@@ -5,9 +5,9 @@ use std::ops::ControlFlow;
 use burn::tensor::Tensor;
 
 use super::{
-    SolverError,
+    Objective, SolverError,
     outcome::{Iteration, Outcome, Status},
-    problem::{Counted, Evaluations, Objective, Point, dot, read},
+    problem::{Counted, Evaluations, Point, dot, read},
     stop::Stop,
 };
 

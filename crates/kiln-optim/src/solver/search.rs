@@ -7,9 +7,8 @@ mod strong_wolfe;
 
 pub use self::{armijo::Armijo, fixed::Fixed, hager_zhang::HagerZhang, strong_wolfe::StrongWolfe};
 use super::{
-    SolverError,
+    EvaluationError, Objective, SolverError,
     line::{Line, Trial},
-    problem::{EvaluationError, Objective},
 };
 
 /// A choice of the step along a line.

@@ -3,9 +3,9 @@
 use burn::tensor::Tensor;
 
 use super::{
-    SolverError,
+    EvaluationError, HessianProduct, SolverError,
     minimize::{Move, Solver},
-    problem::{Counted, EvaluationError, HessianProduct, Point, dot, read, rounding},
+    problem::{Counted, Point, dot, read, rounding},
 };
 
 /// The step p minimises, within ‖p‖ ≤ Δ and by conjugate gradients, the model f + ∇f·p + ½·pᵀ·H·p (Steihaug, 1983; Nocedal

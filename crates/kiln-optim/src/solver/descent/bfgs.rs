@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    SolverError,
+    Objective, SolverError,
     line::Trial,
-    problem::{Counted, Objective, Point, dot, read, rounding},
+    problem::{Counted, Point, dot, read, rounding},
 };
 
 /// d = −B·∇f, with B the inverse Hessian as the steps s and the changes y of the gradient show it
@@ -14,7 +14,7 @@ use crate::solver::{
 /// device, `[n, n]`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bfgs {
-    /// Multiplies the first B, the identity, with s·y / y·y after the first step (6.20). Off by default.
+    /// Multiplies the first B, the identity, with s·y / y·y after the first step (6.20). Off by default, as in SciPy.
     pub scale: bool,
 }
 

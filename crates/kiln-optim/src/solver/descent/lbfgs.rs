@@ -6,9 +6,9 @@ use burn::tensor::Tensor;
 
 use super::{Descent, First, Heading, bfgs::curves};
 use crate::solver::{
-    SolverError,
+    Objective, SolverError,
     line::Trial,
-    problem::{Counted, Objective, Point, dot, read, rounding},
+    problem::{Counted, Point, dot, read, rounding},
 };
 
 /// d = −B·∇f with the B that BFGS makes of the last steps, from the multiple s·y / y·y of the identity, by two loops over

@@ -4,13 +4,13 @@ use burn::tensor::{Tensor, TensorData};
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    SolverError,
+    Hessian, SolverError,
     line::Trial,
-    problem::{Counted, Hessian, Point},
+    problem::{Counted, Point, rounding},
 };
 
 /// d = −(H + αI)⁻¹·∇f, by Cholesky's factor on the host in f64. α is 0 where H is positive definite; elsewhere, as near a
-/// saddle, it is the first that makes H + αI so, found by doubling from `damping`·‖H‖ (Nocedal and Wright, Numerical
+/// saddle, it is the first that makes H + αI so of 8·n·ε·‖H‖ and of the doubles of `damping`·‖H‖ (Nocedal and Wright, Numerical
 /// Optimization, 2nd ed., Algorithm 3.3), and half of it is tried first at the next point.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Newton {
@@ -54,13 +54,23 @@ impl<P: Hessian> Descent<P> for Newton {
         let largest = (0..n)
             .flat_map(|i| (0..=i).map(move |j| (i, j)))
             .fold(0.0, |largest: f64, (i, j)| largest.max(hessian.at(i, j).abs()));
+        // A matrix that is singular and no worse needs no more than rounding's share: the gradient is zero along what it does
+        // not see.
+        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+        let of_rounding = 8.0 * n as f64 * rounding(&at.x) * largest;
         let mut shift = 0.0;
         let factor = loop {
             if let Some(factor) = hessian.shifted(shift).cholesky() {
                 break factor;
             }
             let first = (state.shift / 2.0).max(self.damping * largest).max(f64::MIN_POSITIVE);
-            shift = if shift == 0.0 { first } else { 2.0 * shift };
+            shift = if shift == 0.0 {
+                of_rounding
+            } else if shift < first {
+                first
+            } else {
+                2.0 * shift
+            };
         };
         state.shift = shift;
         let gradient: Vec<f64> = at.gradient.to_data().try_into_vec_as().expect("floats");

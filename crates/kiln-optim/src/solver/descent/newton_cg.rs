@@ -2,10 +2,10 @@
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    SolverError,
+    HessianProduct, SolverError,
     line::Trial,
     linear_cg::{LinearCg, conjugate_gradient},
-    problem::{Counted, HessianProduct, Point, dot, read},
+    problem::{Counted, Point, dot, read},
 };
 
 /// d ≈ −H⁻¹·∇f by conjugate gradients, no further than min(0.5, √‖∇f‖)·‖∇f‖ away, which is enough for convergence faster

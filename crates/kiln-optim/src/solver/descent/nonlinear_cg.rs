@@ -4,9 +4,9 @@ use burn::tensor::Tensor;
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    SolverError,
+    Objective, SolverError,
     line::Trial,
-    problem::{Counted, Objective, Point, dot, read},
+    problem::{Counted, Point, dot, read},
 };
 
 /// β of d = −∇f + β·d before; with g the gradient, g₀ the one before, d₀ the direction before and y = g − g₀. All of them

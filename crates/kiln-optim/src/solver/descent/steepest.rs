@@ -2,9 +2,9 @@
 
 use super::{Descent, Heading};
 use crate::solver::{
-    SolverError,
+    Objective, SolverError,
     line::Trial,
-    problem::{Counted, Objective, Point},
+    problem::{Counted, Point},
 };
 
 /// d = −∇f (Cauchy, 1847).

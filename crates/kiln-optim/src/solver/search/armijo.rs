@@ -2,9 +2,8 @@
 
 use super::{Search, within};
 use crate::solver::{
-    SolverError,
+    EvaluationError, Objective, SolverError,
     line::{Line, Trial},
-    problem::{EvaluationError, Objective},
 };
 
 /// The first of t, ρ·t, ρ²·t … with φ(t) ≤ φ(0) + c1·t·φ′(0) (Armijo, 1966; Nocedal and Wright, Numerical Optimization, 2nd

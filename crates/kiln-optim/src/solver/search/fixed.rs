@@ -2,9 +2,8 @@
 
 use super::{Search, within};
 use crate::solver::{
-    SolverError,
+    EvaluationError, Objective, SolverError,
     line::{Line, Trial},
-    problem::{EvaluationError, Objective},
 };
 
 /// t is `step`, whatever the value: for steepest descent 1/L, with L the largest curvature, converges on a convex function

@@ -2,9 +2,8 @@
 
 use super::{Search, within};
 use crate::solver::{
-    SolverError,
+    EvaluationError, Objective, SolverError,
     line::{Line, Trial},
-    problem::{EvaluationError, Objective},
 };
 
 /// A t that satisfies Wolfe's conditions, φ(t) ≤ φ(0) + δ·t·φ′(0) and φ′(t) ≥ σ·φ′(0), or the approximate ones,

@@ -1,15 +1,14 @@
 //! The strong Wolfe conditions.
 
-use super::{Search, within};
+use super::{HagerZhang, Search, within};
 use crate::solver::{
-    SolverError,
+    EvaluationError, Objective, SolverError,
     line::{Line, Trial},
-    problem::{EvaluationError, Objective},
 };
 
 /// A t with φ(t) ≤ φ(0) + c1·t·φ′(0) and |φ′(t)| ≤ c2·|φ′(0)|: an interval that holds one is found by longer and longer
 /// steps, and made smaller by safeguarded cubic and quadratic interpolation (Moré and Thuente, 1994, as in MINPACK-2, which
-/// SciPy uses). Where rounding hides differences of φ, its slope alone decides ([`Line::decreases`]).
+/// SciPy uses). Where rounding hides differences of φ, its slopes alone decide, as for [`HagerZhang`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StrongWolfe {
     /// Which part of the slope must be won, in (0, c2). Default 1e-4.
@@ -75,6 +74,10 @@ impl Search for StrongWolfe {
             if line.decreases(&trial, self.c1) && trial.slope.abs() <= -self.c2 * line.slope {
                 return Ok(Some(trial));
             }
+            // Values that differ by rounding alone say nothing more; slopes do.
+            if (trial.value - line.value).abs() <= line.rounding {
+                return self.by_slopes(line);
+            }
             let here = End { t, value: trial.value, slope: trial.slope };
             let enough = line.value + t * required;
             if first_stage && here.value <= enough && here.slope >= 0.0 {
@@ -109,6 +112,13 @@ impl Search for StrongWolfe {
         }
         // Not flat, but lower: better than nothing.
         Ok(best_trial.filter(|trial| line.decreases(trial, self.c1)))
+    }
+}
+
+impl StrongWolfe {
+    fn by_slopes<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError> {
+        let (delta, sigma) = (self.c1.min(0.49), self.c2);
+        HagerZhang { delta, sigma, epsilon: f64::MIN_POSITIVE, max_trials: self.max_trials }.search(line)
     }
 }
 

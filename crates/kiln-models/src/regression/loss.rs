@@ -1,0 +1,265 @@
+//! The loss of a regression over all its data, as a function of one vector, with its derivatives in closed form.
+
+use burn::tensor::{Tensor, TensorData, activation::log_softmax};
+use kiln_tensor::{
+    derivative::{EvaluationError, Hessian, HessianProduct, Objective},
+    fused,
+    linalg::Symmetric,
+};
+
+/// Data that no regression can be fitted to.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegressionDataError {
+    /// Another number of targets, or of weights, than of rows.
+    #[error("there are {rows} rows and {got} {what}")]
+    Length {
+        /// Of what.
+        what: &'static str,
+        /// Rows.
+        rows: usize,
+        /// How many came.
+        got: usize,
+    },
+    /// A target that is no class.
+    #[error("target {target} of row {row} is not one of the {classes} classes")]
+    Target {
+        /// The row.
+        row: usize,
+        /// Its target.
+        target: usize,
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// Fewer than two classes, or no rows.
+    #[error("a regression needs rows and at least two classes")]
+    Empty,
+    /// Weights that are negative or not finite, or that are all zero.
+    #[error("weights must be finite and not negative, and one of them positive")]
+    Weights,
+}
+
+/// The mean negative log-likelihood of a [`LogisticRegression`](crate::LogisticRegression) (two classes) or a
+/// [`SoftmaxRegression`](crate::SoftmaxRegression), in nats, with a penalty:
+///
+/// f(W, b) = Σᵢ sᵢ·(−log p(yᵢ | xᵢ)) / Σᵢ sᵢ + λ/2·‖W‖².
+///
+/// A solver's [`Objective`], with products with the Hessian and the Hessian itself (Hosmer, Lemeshow and Sturdivant, Applied
+/// Logistic Regression, 3rd ed., §1.2; Böhning, 1992, for more classes). The vector is the model's parameters in the order of
+/// its fields: W row by row, `[d, k]`, then b `[k]`; k is 1 for two classes.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::RegressionLoss;
+/// use kiln_tensor::derivative::Objective;
+///
+/// let x = Tensor::<2>::from_data([[-1.0], [1.0], [2.0]], &Device::default());
+/// let loss = RegressionLoss::new(x, &[0, 1, 1], 2)?.l2(0.1);
+/// let (value, gradient) = loss.value_and_grad(&loss.start())?;
+/// assert!((value.into_scalar::<f64>() - 2f64.ln()).abs() < 1e-6);
+/// assert_eq!(gradient.dims(), [2]);
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct RegressionLoss {
+    /// `[n, d]`.
+    pub(super) inputs: Tensor<2>,
+    /// One for the class, `[n, k]`; of two classes the second.
+    pub(super) targets: Tensor<2>,
+    /// sᵢ / Σ s, `[n, 1]`.
+    pub(super) shares: Tensor<2>,
+    /// Σ s.
+    pub(super) total: f64,
+    pub(super) l2: f64,
+}
+
+impl RegressionLoss {
+    /// Of rows `[n, d]` and the class of each, with equal weights and without penalty.
+    ///
+    /// # Errors
+    /// [`RegressionDataError`].
+    pub fn new(inputs: Tensor<2>, targets: &[usize], classes: usize) -> Result<Self, RegressionDataError> {
+        let [n, _] = inputs.dims();
+        if targets.len() != n {
+            return Err(RegressionDataError::Length { what: "targets", rows: n, got: targets.len() });
+        }
+        if n == 0 || classes < 2 {
+            return Err(RegressionDataError::Empty);
+        }
+        if let Some((row, &target)) = targets.iter().enumerate().find(|(_, target)| **target >= classes) {
+            return Err(RegressionDataError::Target { row, target, classes });
+        }
+        let columns = if classes == 2 { 1 } else { classes };
+        let one = |target: usize, column: usize| f64::from(u8::from(target == column + usize::from(columns == 1)));
+        let one_hot: Vec<f64> = targets.iter().flat_map(|&t| (0..columns).map(move |c| one(t, c))).collect();
+        let inputs = inputs.without_autodiff();
+        let like = (&inputs.device(), inputs.dtype());
+        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+        let total = n as f64;
+        let shares = Tensor::full([n, 1], 1.0 / total, like);
+        let targets = Tensor::from_data(TensorData::new(one_hot, [n, columns]), like);
+        Ok(Self { inputs, targets, shares, total, l2: 0.0 })
+    }
+
+    /// With the penalty λ/2·‖W‖², λ ≥ 0. Intercepts are free.
+    #[must_use]
+    pub fn l2(self, lambda: f64) -> Self {
+        Self { l2: lambda, ..self }
+    }
+
+    /// With a weight for each row.
+    ///
+    /// # Errors
+    /// [`RegressionDataError`].
+    pub fn weights(self, weights: &[f64]) -> Result<Self, RegressionDataError> {
+        let [n, _] = self.inputs.dims();
+        if weights.len() != n {
+            return Err(RegressionDataError::Length { what: "weights", rows: n, got: weights.len() });
+        }
+        let total: f64 = weights.iter().sum();
+        if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || total <= 0.0 {
+            return Err(RegressionDataError::Weights);
+        }
+        let shares = weights.iter().map(|w| w / total).collect::<Vec<_>>();
+        let like = (&self.inputs.device(), self.inputs.dtype());
+        Ok(Self { shares: Tensor::from_data(TensorData::new(shares, [n, 1]), like), total, ..self })
+    }
+
+    /// Zero, where fits start, `[(d + 1)·k]`.
+    pub fn start(&self) -> Tensor<1> {
+        let [_, d] = self.inputs.dims();
+        Tensor::zeros([(d + 1) * self.columns()], (&self.inputs.device(), self.inputs.dtype()))
+    }
+
+    pub(super) fn columns(&self) -> usize {
+        self.targets.dims()[1]
+    }
+
+    /// W `[d, k]` and b `[1, k]`.
+    fn split(&self, x: &Tensor<1>) -> (Tensor<2>, Tensor<2>) {
+        let ([_, d], k) = (self.inputs.dims(), self.columns());
+        (x.clone().slice(0..d * k).reshape([d, k]), x.clone().slice(d * k..(d + 1) * k).reshape([1, k]))
+    }
+
+    fn join(weight: Tensor<2>, bias: Tensor<2>) -> Tensor<1> {
+        Tensor::cat(vec![weight.flatten(0, 1), bias.flatten(0, 1)], 0)
+    }
+
+    /// X·W + b, `[n, k]`.
+    pub(super) fn product(&self, x: &Tensor<1>) -> Tensor<2> {
+        let (weight, bias) = self.split(x);
+        let bias = bias.flatten(0, 1);
+        fused::linear(self.inputs.clone(), weight, Some(bias), fused::Activation::Identity)
+    }
+
+    /// (Xᵀ·R + λ·W, Σ R), the way back.
+    fn pull_back(&self, residuals: Tensor<2>, x: &Tensor<1>) -> Tensor<1> {
+        let bias = residuals.clone().sum_dim(0);
+        let mut weight = self.inputs.clone().transpose().matmul(residuals);
+        if self.l2 > 0.0 {
+            weight = weight + self.split(x).0 * self.l2;
+        }
+        Self::join(weight, bias)
+    }
+
+    /// p of each class, `[n, k]`; of two classes the second's.
+    pub(super) fn probabilities(&self, logits: Tensor<2>) -> Tensor<2> {
+        if self.columns() == 1 { sigmoid(logits) } else { log_softmax(logits, 1).exp() }
+    }
+
+    /// The derivative of p in the direction of `du`, `[n, k]`.
+    fn along(&self, p: Tensor<2>, du: Tensor<2>) -> Tensor<2> {
+        if self.columns() == 1 {
+            return p.clone() * (p.neg() + 1.0) * du;
+        }
+        let weighted = p.clone() * du;
+        weighted.clone() - p * weighted.sum_dim(1)
+    }
+
+    fn penalty(&self, x: &Tensor<1>) -> Option<Tensor<1>> {
+        (self.l2 > 0.0).then(|| self.split(x).0.square().sum() * (self.l2 / 2.0))
+    }
+
+    fn loss_of(&self, logits: &Tensor<2>, x: &Tensor<1>) -> Tensor<1> {
+        let log_p = if self.columns() == 1 {
+            fused::bernoulli_log_prob(logits.clone(), self.targets.clone())
+        } else {
+            (log_softmax(logits.clone(), 1) * self.targets.clone()).sum_dim(1)
+        };
+        let loss = (log_p * self.shares.clone()).sum().neg();
+        match self.penalty(x) {
+            Some(penalty) => loss + penalty,
+            None => loss,
+        }
+    }
+}
+
+/// By the hyperbolic tangent: right to the rounding of 1 in any float type on any backend.
+fn sigmoid(logits: Tensor<2>) -> Tensor<2> {
+    (logits * 0.5).tanh() * 0.5 + 0.5
+}
+
+impl Objective for RegressionLoss {
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        let logits = self.product(x);
+        let value = self.loss_of(&logits, x);
+        let residuals = (self.probabilities(logits) - self.targets.clone()) * self.shares.clone();
+        Ok((value, self.pull_back(residuals, x)))
+    }
+
+    fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        Ok(self.loss_of(&self.product(x), x))
+    }
+}
+
+impl HessianProduct for RegressionLoss {
+    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        let p = self.probabilities(self.product(x));
+        let change = self.along(p, self.product(v)) * self.shares.clone();
+        Ok(self.pull_back(change, v))
+    }
+}
+
+impl Hessian for RegressionLoss {
+    /// In blocks of two classes: Aᵀ·diag(s·p_a·(δ_ab − p_b))·A, A being the inputs and a column of ones.
+    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        let p = self.probabilities(self.product(x));
+        let curvature = |a: usize, b: usize| {
+            let (pa, pb) = (p.clone().narrow(1, a, 1), p.clone().narrow(1, b, 1));
+            if a == b { pa * (pb.neg() + 1.0) } else { pa.neg() * pb }
+        };
+        let weights = self.inputs.dims()[1] * self.columns();
+        let hessian = self.in_blocks(curvature);
+        Ok(Symmetric::from_fn(hessian.rows(), |i, j| {
+            hessian.at(i, j) + if i == j && i < weights { self.l2 } else { 0.0 }
+        }))
+    }
+}
+
+impl RegressionLoss {
+    /// Σᵢ sᵢ·gᵢ·gᵢᵀ / Σ s with the gradients gᵢ of the examples' losses.
+    pub(super) fn outer_products(&self, x: &Tensor<1>) -> Symmetric {
+        let residuals = self.probabilities(self.product(x)) - self.targets.clone();
+        self.in_blocks(|a, b| residuals.clone().narrow(1, a, 1) * residuals.clone().narrow(1, b, 1))
+    }
+
+    /// Aᵀ·diag(s·c)·A for each two classes, with their c `[n, 1]`, in the order of the vector.
+    fn in_blocks(&self, c: impl Fn(usize, usize) -> Tensor<2>) -> Symmetric {
+        let ([n, d], k) = (self.inputs.dims(), self.columns());
+        let ones = Tensor::ones([n, 1], (&self.inputs.device(), self.inputs.dtype()));
+        let a = Tensor::cat(vec![self.inputs.clone(), ones], 1);
+        let mut blocks = vec![Vec::new(); k * k];
+        for row in 0..k {
+            for column in 0..=row {
+                let block = a.clone().transpose().matmul(a.clone() * (c(row, column) * self.shares.clone()));
+                blocks[row * k + column] = block.into_data().try_into_vec_as::<f64>().expect("floats");
+            }
+        }
+        // Where entry i of the vector lies: its feature, d for the intercept, and its class.
+        let place = |i: usize| if i < d * k { (i / k, i % k) } else { (d, i - d * k) };
+        Symmetric::from_fn((d + 1) * k, |i, j| {
+            let ((f, row), (g, column)) = (place(i), place(j));
+            blocks[row.max(column) * k + row.min(column)][f * (d + 1) + g]
+        })
+    }
+}
