@@ -4,12 +4,17 @@
 
 use std::path::{Path, PathBuf};
 
-use kiln::{burn::tensor::FloatDType, data::Binarize, models::Likelihood};
+use kiln::{
+    burn::tensor::FloatDType,
+    data::Binarize,
+    models::{Covariance, Likelihood},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     failure::{Failure, Result},
     method::MethodSettings,
+    solver::SolverSettings,
 };
 
 /// A run's settings, by the kind of its model.
@@ -35,6 +40,7 @@ pub(crate) struct VaeSettings {
 pub(crate) struct LogisticSettings {
     pub(crate) data: TabularData,
     pub(crate) model: LogisticModel,
+    pub(crate) solver: SolverSettings,
     pub(crate) method: MethodSettings,
     pub(crate) train: LogisticTrain,
     pub(crate) run: RunSettings,
@@ -91,6 +97,19 @@ impl Default for VaeModel {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct LogisticModel {
     pub(crate) l2: f64,
+    pub(crate) class_weight: ClassWeight,
+    pub(crate) cov_type: Covariance,
+}
+
+/// How much an example of each class counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ClassWeight {
+    /// As much as any other.
+    #[default]
+    None,
+    /// So that each class counts as much as any other: n / (classes · its rows).
+    Balanced,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

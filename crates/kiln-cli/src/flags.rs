@@ -12,6 +12,7 @@ use serde::Serialize;
 use crate::{
     method::{AverageName, LrSchedule, OptimizerName},
     rates,
+    solver::SolverName,
 };
 
 /// Maximum likelihood, variational inference and optimisation on Burn.
@@ -48,6 +49,8 @@ pub(crate) enum Command {
     /// Find a step size: train with steps that grow, and look where the loss falls
     #[command(subcommand)]
     LrFind(LrFind),
+    /// Minimise a classic test problem
+    Solve(SolveFlags),
     /// Measure the convergence that the theory promises
     Rates(RatesFlags),
 }
@@ -166,6 +169,8 @@ pub(crate) struct LogisticConfigFlags {
     #[command(flatten)]
     pub(crate) model: LogisticModelFlags,
     #[command(flatten)]
+    pub(crate) solver: SolverFlags,
+    #[command(flatten)]
     pub(crate) method: MethodFlags,
     #[command(flatten)]
     pub(crate) train: LogisticTrainFlags,
@@ -237,6 +242,53 @@ pub(crate) struct LogisticModelFlags {
     /// Penalty l2/2·‖w‖² beside the mean negative log-likelihood; intercepts are free [default: 0]
     #[arg(long, value_name = "L2", allow_negative_numbers = true)]
     pub(crate) l2: Option<f64>,
+    /// none, or balanced: each class counts as much as any other [default: none]
+    #[arg(long, value_name = "HOW", value_parser = ["none", "balanced"])]
+    pub(crate) class_weight: Option<String>,
+    /// Standard errors that trust the model (nonrobust), or not (hc0, the sandwich) [default: nonrobust]
+    #[arg(long, value_name = "TYPE", value_parser = ["nonrobust", "hc0"])]
+    pub(crate) cov_type: Option<String>,
+}
+
+/// The solver that takes the steps, over all rows at once.
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Solver")]
+pub(crate) struct SolverFlags {
+    /// newton, newton-cg, trust-ncg, l-bfgs, bfgs, nonlinear-cg, gd [default: l-bfgs, unless an option of the method asks for
+    /// an optimiser]
+    #[arg(long, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) solver: Option<SolverName>,
+    /// Steps at the most [default: 10000; for gd 100000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_iter: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct SolveFlags {
+    /// rosenbrock, rosenbrock-50, beale, powell-singular, wood, helical-valley, trigonometric-10, broyden-tridiagonal-30
+    pub(crate) problem: String,
+    /// newton, newton-cg, trust-ncg, l-bfgs, bfgs, nonlinear-cg, gd
+    #[arg(long, value_name = "NAME", default_value = "l-bfgs", hide_possible_values = true)]
+    pub(crate) solver: SolverName,
+    /// Where to start, numbers divided by commas [default: the problem's usual start]
+    #[arg(long, value_name = "X,Y,…", value_delimiter = ',', allow_negative_numbers = true)]
+    pub(crate) x0: Option<Vec<f64>>,
+    /// Converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 5e-4 in f32]
+    #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
+    pub(crate) gtol: Option<f64>,
+    /// Steps at the most [default: 10000; for gd 100000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_iter: Option<usize>,
+    /// Write each step as a line of JSON
+    #[arg(long, value_name = "FILE")]
+    pub(crate) history: Option<PathBuf>,
+    /// auto, cpu, gpu, flex, ndarray, wgpu[:i], vulkan[:i], cuda[:i]; see `kiln devices`
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Machine")]
+    pub(crate) device: String,
+    /// Float type [default: f64 where the device has it]
+    #[arg(long, value_name = "TYPE", value_parser = ["f32", "f64"], help_heading = "Machine")]
+    pub(crate) dtype: Option<String>,
 }
 
 /// The method that takes the steps. Its settings are in [`crate::method`].
@@ -245,7 +297,7 @@ pub(crate) struct LogisticModelFlags {
 #[command(next_help_heading = "Method")]
 pub(crate) struct MethodFlags {
     /// sgd, momentum, nesterov (classical forms), torch-sgd, torch-nesterov (PyTorch's), adam, adamw [default: adam; for
-    /// train logistic nesterov, for lr-find logistic sgd]
+    /// train logistic nesterov, where an option of the method is given at all, for lr-find logistic sgd]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) optimizer: Option<OptimizerName>,
     /// Step size [default: 1e-3; for a vae on small data, without --schedule and --batch-size, 4e-3; for logistic with full batches
@@ -323,7 +375,7 @@ pub(crate) struct LogisticTrainFlags {
     /// Passes over the training data at the most [default: 20000 with full batches, else 50]
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<u64>,
-    /// With full batches: converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 1e-5 in f32]
+    /// With a solver or full batches: converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 1e-5 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) gtol: Option<f64>,
     /// Steps between lines of the log [default: 100]

@@ -1,5 +1,6 @@
 //! Training and using logistic and softmax regression.
 
+mod fit;
 mod regression;
 mod tables;
 
@@ -10,7 +11,8 @@ use kiln::{
     },
     data::{Dataset, Encoder, Examples, Resident, Supervised, Table},
     dist::{ConditionalModel, Distribution},
-    models::{LogisticRegression, SoftmaxRegression, curvature_bound},
+    models::Covariance,
+    models::{Inference, LogisticRegression, SoftmaxRegression, curvature_bound},
     train::{self, MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
 };
 use serde::Serialize;
@@ -20,16 +22,17 @@ use self::{
     tables::load,
 };
 use crate::{
-    config::{Config, Dtype, LogisticSettings, layered, require},
+    config::{ClassWeight, Config, Dtype, LogisticSettings, layered, require},
     console::Console,
     failure::{Exit, Failure, Result},
     flags::{LogisticFlags, LrFindLogisticFlags, MachineFlags, PredictFlags},
     lr_find::Search,
     machine::Machine,
-    method::OptimizerName,
+    method::{MethodSettings, OptimizerName},
     record::{DataRecord, RunRecord, Summary, exit_of},
     rundir::{RunDir, write_whole},
     session::{self, Start},
+    solver::{self, SolverName, SolverSettings},
 };
 
 /// The encoder of the training data, with which `eval` and `predict` read other data.
@@ -43,6 +46,8 @@ const EVALUATION_BATCH: usize = 4096;
 struct LogisticResult {
     #[serde(flatten)]
     summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    solver: Option<SolverName>,
     /// The objective over all training rows at the final parameters: mean NLL + l2/2·‖w‖².
     fun: f64,
     /// The largest absolute entry of its gradient.
@@ -51,7 +56,15 @@ struct LogisticResult {
     nit: u64,
     /// Evaluations of the objective, each with its gradient.
     nfev: u64,
+    /// Gradients, and Hessians or products with one, that a solver took.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    njev: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nhev: Option<u64>,
     test: Option<Scores>,
+    /// Of a maximum likelihood fit by a solver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    inference: Option<Inference>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -75,12 +88,22 @@ struct Job {
 /// `kiln train logistic`.
 pub(crate) fn train(flags: LogisticFlags, console: Console) -> Result<Exit> {
     let mut settings: LogisticSettings = layered("logistic", flags.place.config.as_deref(), &flags.config)?;
-    settings.method.optimizer.get_or_insert(OptimizerName::Nesterov);
+    let solves = by_solver(&settings)?;
+    if !solves {
+        settings.method.optimizer.get_or_insert(OptimizerName::Nesterov);
+    }
     check(&settings)?;
     let name = format!("logistic-{}", crate::file_stem(&settings.data.name));
     let dir = RunDir::plan(flags.place.out, &name, flags.place.force)?;
     let machine = Machine::start(&settings.run, Dtype::F64)?;
     let mut job = Job::new(settings, machine, None, console)?;
+    if solves {
+        let name = job.settle_solver();
+        dir.create()?;
+        dir.write_config(&Config::Logistic(job.settings.clone()))?;
+        dir.write_json(ENCODER, &job.encoder)?;
+        return with_model!(job.classes(), M => job.fit::<M>(name, &dir, console));
+    }
     job.settle()?;
     let trainer = job.trainer(&dir, console)?;
     dir.create()?;
@@ -89,9 +112,30 @@ pub(crate) fn train(flags: LogisticFlags, console: Console) -> Result<Exit> {
     with_model!(job.classes(), M => job.run::<M>(&dir, console, Start::Fresh(trainer, job.model())))
 }
 
+/// Whether a solver takes the steps: unless an option of the method, or --epochs, asks for an optimiser.
+fn by_solver(settings: &LogisticSettings) -> Result<bool> {
+    let LogisticSettings { solver, method, train, model, .. } = settings;
+    let optimised = *method != MethodSettings::default() || train.epochs.is_some();
+    if optimised && *solver != SolverSettings::default() {
+        return Err(Failure::usage(
+            "a solver and an optimiser exclude one another: --solver and --max-iter go without --epochs and the options of the method, \
+             such as --optimizer, --lr and --batch-size",
+        ));
+    }
+    if optimised && (model.class_weight != ClassWeight::None || model.cov_type != Covariance::Nonrobust) {
+        return Err(Failure::usage(
+            "--class-weight and --cov-type are for solvers: leave the options of the method away",
+        ));
+    }
+    Ok(!optimised)
+}
+
 /// `kiln lr-find logistic`.
 pub(crate) fn lr_find(flags: LrFindLogisticFlags, console: Console) -> Result<Exit> {
     let mut settings: LogisticSettings = layered("logistic", None, &flags.config)?;
+    if settings.solver != SolverSettings::default() {
+        return Err(Failure::usage("solvers find their step sizes themselves: leave --solver and --max-iter away"));
+    }
     // Full batches have their step size from the data: there is nothing to find.
     settings.method.optimizer.get_or_insert(OptimizerName::Sgd);
     check(&settings)?;
@@ -120,6 +164,12 @@ pub(crate) fn resume(
     flags: &MachineFlags,
     console: Console,
 ) -> Result<Exit> {
+    if let Some(name) = settings.solver.name {
+        return Err(Failure::usage(format!(
+            "this run was made by the solver {}, which keeps no checkpoints: train again, with a larger --max-iter or --gtol",
+            name.text()
+        )));
+    }
     settings.train.epochs = epochs.or(settings.train.epochs);
     check(&settings)?;
     let job = Job::reopen(dir, settings, flags, console)?;
@@ -181,6 +231,7 @@ fn check(settings: &LogisticSettings) -> Result<()> {
     let (l2, gtol) = (settings.model.l2, train.gtol.unwrap_or(0.0));
     require(l2 >= 0.0 && l2.is_finite(), "l2", "finite and not negative", l2)?;
     require(gtol >= 0.0 && gtol.is_finite(), "gtol", "finite and not negative", gtol)?;
+    solver::check(settings.solver.max_iter, None)?;
     settings.method.check()
 }
 
@@ -303,11 +354,15 @@ impl Job {
         let (fun, grad_norm) = full_gradient(&outcome.model.clone().train(), &objective, &train, 0, device)?;
         let mut result = LogisticResult {
             summary: Summary::of(&outcome),
+            solver: None,
             fun,
             grad_norm,
             nit: outcome.steps,
             nfev: outcome.gradients,
+            njev: None,
+            nhev: None,
             test: self.scores(&outcome.model)?,
+            inference: None,
         };
         let mut exit = exit_of(&outcome.status);
         if outcome.status == Status::Completed && self.is_full_batch() {
@@ -320,7 +375,7 @@ impl Job {
         }
         if exit != Exit::Diverged {
             dir.write_model(&outcome.model)?;
-            dir.write("coef.csv", &coefficient_table(&outcome.model, &self.encoder)?)?;
+            dir.write("coef.csv", &coefficient_table(&outcome.model, &self.encoder, None)?)?;
         }
         dir.write_json("result.json", &result)?;
         console.result(&result, || text(dir, &result));

@@ -19,6 +19,8 @@ mod rates;
 mod record;
 mod rundir;
 mod session;
+mod solve;
+mod solver;
 mod vae;
 
 use std::{io::Write, path::Path, process::ExitCode};
@@ -89,6 +91,7 @@ fn run(flags: Flags) -> Result<Exit> {
         Command::Schedules => list::schedules(console),
         Command::LrFind(LrFind::Vae(flags)) => vae::lr_find(*flags, console),
         Command::LrFind(LrFind::Logistic(flags)) => logistic::lr_find(*flags, console),
+        Command::Solve(flags) => solve::solve(flags, console),
         Command::Rates(flags) => rates::rates(flags, console),
     }
 }

@@ -4,7 +4,7 @@ use kiln::{
     burn::tensor::Tensor,
     data::Encoder,
     dist::{Bernoulli, Categorical, ConditionalModel, Distribution},
-    models::{LogisticRegression, SoftmaxRegression},
+    models::{Coefficient, Inference, LogisticRegression, SoftmaxRegression},
 };
 
 use crate::{
@@ -77,8 +77,13 @@ pub(crate) fn prediction_table(classes: &[String], probabilities: &[f64]) -> csv
 }
 
 /// `coef.csv`: a row for each class and feature, and the intercept. `coef` is in the scale of the encoder's output,
-/// `coef_raw` in that of the data as it came.
-pub(crate) fn coefficient_table<M: Regression>(model: &M, encoder: &Encoder) -> Result<Vec<u8>> {
+/// `coef_raw` in that of the data as it came. For a maximum likelihood fit of two classes what there is to say of `coef`
+/// follows.
+pub(crate) fn coefficient_table<M: Regression>(
+    model: &M,
+    encoder: &Encoder,
+    inference: Option<&Inference>,
+) -> Result<Vec<u8>> {
     let (weights, intercepts) = model.weights();
     let columns = intercepts.dims()[0];
     let (weights, intercepts) =
@@ -88,16 +93,28 @@ pub(crate) fn coefficient_table<M: Regression>(model: &M, encoder: &Encoder) -> 
     // A logistic model has one column, the log-odds of the second class.
     let classes = &classes[classes.len() - columns..];
     let mut writer = csv::Writer::from_writer(Vec::new());
-    let mut write = |row: [&str; 4]| writer.write_record(row).map_err(Failure::internal);
-    write(["class", "name", "coef", "coef_raw"])?;
+    // Of more classes the differences to the first are tested, which are in summary.txt and result.json.
+    let tests = inference.filter(|_| columns == 1).map(|inference| &inference.coefficients);
+    let mut write = |row: [&str; 4], test: Option<[String; 5]>| {
+        writer.write_record(row.into_iter().chain(test.iter().flatten().map(String::as_str))).map_err(Failure::internal)
+    };
+    let test = |index: usize| {
+        tests.map(|tests| {
+            let Coefficient { standard_error, z, p, interval: [low, high], .. } = tests[index];
+            [standard_error, z, p, low, high].map(|number| number.to_string())
+        })
+    };
+    let names_of_tests = ["std_err", "z", "p", "low_95", "high_95"].map(str::to_owned);
+    write(["class", "name", "coef", "coef_raw"], tests.map(|_| names_of_tests))?;
     for (column, class) in classes.iter().enumerate() {
         let mut raw_intercept = intercepts[column];
         for (feature, name) in names.iter().enumerate() {
             let ((mean, scale), coef) = (scaling[feature], weights[feature * columns + column]);
             raw_intercept -= coef * mean / scale;
-            write([class, name, &coef.to_string(), &(coef / scale).to_string()])?;
+            write([class, name, &coef.to_string(), &(coef / scale).to_string()], test(feature))?;
         }
-        write([class, "(intercept)", &intercepts[column].to_string(), &raw_intercept.to_string()])?;
+        let intercept = intercepts[column].to_string();
+        write([class, "(intercept)", &intercept, &raw_intercept.to_string()], test(names.len()))?;
     }
     writer.into_inner().map_err(Failure::internal)
 }

@@ -7,13 +7,13 @@ use kiln_tensor::{
     derivative::{EvaluationError, Hessian, Objective},
     linalg::Symmetric,
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use statrs::function::{erf::erfc, gamma::checked_gamma_ur};
 
 use super::RegressionLoss;
 
 /// How the coefficients' covariance is estimated.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Covariance {
     /// The inverse of the Hessian of the negative log-likelihood, right where the model is. The default.
