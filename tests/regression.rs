@@ -6,7 +6,10 @@ use kiln::{
         tensor::{Int, Tensor, activation::log_softmax},
     },
     data::{BREAST_CANCER_TARGET, Encoder, Examples, breast_cancer, digits},
-    models::{Covariance, Inference, InferenceError, InferenceTable, RegressionDataError, RegressionLoss},
+    models::{
+        Covariance, Inference, InferenceError, InferenceTable, ON_THE_PLANE, RegressionDataError, RegressionLoss,
+        Separation, margins,
+    },
     optim::solver::{
         Hessian, HessianProduct, Objective, Outcome, Stop, bfgs, lbfgs, minimize, newton, newton_cg, nonlinear_cg,
         trust_ncg,
@@ -261,4 +264,111 @@ fn columns_that_depend_on_one_another_have_no_standard_errors() {
         let error = loss.inference(&outcome.x, Covariance::Nonrobust).unwrap_err();
         assert!(matches!(error, InferenceError::Singular), "{what}");
     }
+}
+
+#[test]
+fn rescaled_columns_have_the_same_minimum_and_standard_errors() {
+    let rows = reference("inference");
+    for row in &rows["rows"].as_array().unwrap()[..] {
+        let (expected, loss) = inference_of(row, Covariance::Hc0);
+        let loss = loss.rescaled();
+        let outcome = minimize(&loss, loss.start(), &lbfgs(), &Stop { gtol: 1e-11, ..TIGHT }).unwrap();
+        let got = loss.inference(&outcome.x, Covariance::Hc0).unwrap();
+        for (got, expected) in got.coefficients.iter().zip(&expected.coefficients) {
+            assert_close(&[got.estimate], &[expected.estimate], 1e-8, 1e-9, "estimate");
+            assert_close(&[got.standard_error], &[expected.standard_error], 1e-7, 0.0, "standard error");
+        }
+        assert_close(&[got.log_likelihood], &[expected.log_likelihood], 1e-12, 0.0, "ln L");
+    }
+    // With a penalty, and columns from 1e-3 to 1e3: Newton's method does not mind, L-BFGS does.
+    let table = breast_cancer();
+    let all: Vec<usize> = (0..table.len()).collect();
+    let raw = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &all, false).unwrap().encode(&table).unwrap();
+    let loss = loss_of(raw.inputs(), 30, raw.targets(), 2).l2(1e-3);
+    let expected = minimize(&loss, loss.start(), &newton(), &Stop { gtol: 1e-9, ..TIGHT }).unwrap();
+    assert!(expected.success, "{}", expected.message);
+    let rescaled = loss.clone().rescaled();
+    let outcome = minimize(&rescaled, rescaled.start(), &lbfgs(), &Stop { gtol: 1e-12, ..TIGHT }).unwrap();
+    assert!(outcome.success && outcome.iterations < 1000, "{} after {}", outcome.message, outcome.iterations);
+    assert_close(&[outcome.value], &[expected.value], 1e-12, 0.0, "minimum");
+    assert_close(&values(rescaled.parameters(&outcome.x)), &values(expected.x), 1e-6, 1e-8, "parameters");
+    let (hessian, x) = (Hessian::hessian(&rescaled, &outcome.x).unwrap(), outcome.x);
+    let v = kiln::tensor::Stream::new(6, "test", 0, 0).normal::<1>([31], &f64_device());
+    let hv = values(HessianProduct::hvp(&rescaled, &x, &v).unwrap());
+    assert_close(&hessian.multiply(&values(v)), &hv, 1e-10, 1e-13, "H");
+}
+
+/// A fit without penalty until its gradient is small.
+fn separation_of(inputs: &[f64], features: usize, targets: &[usize]) -> Option<Separation> {
+    let loss = loss_of(inputs, features, targets, 2).rescaled();
+    let outcome = minimize(&loss, loss.start(), &newton(), &Stop { gtol: 1e-9, max_iter: 100, ..TIGHT }).unwrap();
+    let found = loss.separation(&outcome.x).unwrap();
+    if let Some(found) = &found {
+        // As anybody can check it.
+        let m = margins(inputs, targets, &found.weights, found.intercept);
+        assert!(m.iter().all(|m| *m >= -ON_THE_PLANE), "{m:?}");
+        assert_eq!(m.iter().filter(|m| m.abs() <= ON_THE_PLANE).count(), found.on_the_plane);
+        assert_eq!(found.complete, found.on_the_plane == 0);
+    }
+    found
+}
+
+#[test]
+fn separations_are_found_and_proved() {
+    let data = cancer();
+    let found = separation_of(data.inputs(), 30, data.targets()).expect("30 columns separate the 569 rows");
+    assert!(found.complete);
+
+    // Two classes on a line that touch at 2, on both sides of it.
+    let (x, y) = ([0.0, 1.0, 2.0, 2.0, 3.0, 5.0], [0, 0, 0, 1, 1, 1]);
+    let found = separation_of(&x, 1, &y).expect("x ≥ 2 is all but class 1");
+    assert_eq!((found.complete, found.on_the_plane), (false, 2));
+    assert!((found.intercept / found.weights[0] + 2.0).abs() < 1e-9, "{found:?}");
+
+    // An indicator that only class 1 has, beside a column in which the classes overlap.
+    let rows = 40usize;
+    let y: Vec<usize> = (0..rows).map(|i| i % 2).collect();
+    let x: Vec<f64> = (0..rows)
+        .flat_map(|i| [((i * 7) % 11) as f64 + 0.3 * y[i] as f64, f64::from(u8::from(y[i] == 1 && i % 3 == 0))])
+        .collect();
+    let found = separation_of(&x, 2, &y).expect("the indicator says 1");
+    let with = (0..rows).filter(|i| i % 2 == 1 && i % 3 == 0).count();
+    assert_eq!((found.complete, found.on_the_plane), (false, rows - with));
+    assert!(found.weights[0].abs() < 1e-9 && found.weights[1] > 0.5, "{found:?}");
+
+    // Overlapping classes, also where two columns are the same and one is constant.
+    let x: Vec<f64> = (0..rows).flat_map(|i| [((i * 7) % 11) as f64, ((i * 7) % 11) as f64, 1e8]).collect();
+    assert_eq!(separation_of(&x, 3, &y), None);
+    let columns = columns(&data, &[0, 1, 4]);
+    assert_eq!(separation_of(&columns, 3, data.targets()), None);
+}
+
+/// Columns a hundred million times as large as others and far from zero, constant ones, fewer rows than columns, rows of
+/// no weight: the fit ends with a status, and with finite numbers.
+#[test]
+fn awkward_data_end_with_a_status() {
+    let rows = 30usize;
+    let y: Vec<usize> = (0..rows).map(|i| usize::from(i % 3 == 0 || i % 7 == 1)).collect();
+    let wave = |i: usize, k: usize| ((i * k) % 13) as f64;
+    let large: Vec<f64> = (0..rows).flat_map(|i| [1e8 * wave(i, 5) + 3e9, wave(i, 3), 1e-8 * wave(i, 11)]).collect();
+    let constant: Vec<f64> = (0..rows).flat_map(|i| [7.0, wave(i, 5)]).collect();
+    let wide: Vec<f64> = (0..rows * 50).map(|i| wave(i, 17) + 0.01 * (i % 29) as f64).collect();
+    for (x, d, l2) in [(&large, 3, 0.0), (&large, 3, 0.1), (&constant, 2, 0.0), (&wide, 50, 0.01), (&wide, 50, 0.0)] {
+        let loss = loss_of(x, d, &y, 2).l2(l2).rescaled();
+        for (outcome, what) in by_each_solver(&loss, &Stop { gtol: 1e-7, max_iter: 2000, ..TIGHT }) {
+            assert!(outcome.value.is_finite() && outcome.grad_norm.is_finite(), "{what}: {outcome:?}");
+            assert!(values(loss.parameters(&outcome.x)).iter().all(|x| x.is_finite()), "{what}");
+            assert!(outcome.success, "{what} {d} {l2}: {}", outcome.message);
+        }
+    }
+    let weights: Vec<f64> = (0..rows).map(|i| f64::from(u8::from(i >= 10))).collect();
+    let all = loss_of(&large, 3, &y, 2).weights(&weights).unwrap().rescaled();
+    let some = loss_of(&large[30..], 3, &y[10..], 2).rescaled();
+    let [a, b] = [&all, &some].map(|loss| {
+        let outcome = minimize(loss, loss.start(), &newton(), &Stop { gtol: 1e-11, ..TIGHT }).unwrap();
+        assert!(outcome.success, "{}", outcome.message);
+        (values(loss.parameters(&outcome.x)), outcome.value)
+    });
+    assert_close(&[a.1], &[b.1], 1e-12, 0.0, "rows of no weight count for nothing");
+    assert_close(&a.0, &b.0, 1e-6, 1e-9, "nor do they move the parameters");
 }

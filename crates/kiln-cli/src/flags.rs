@@ -49,6 +49,8 @@ pub(crate) enum Command {
     /// Find a step size: train with steps that grow, and look where the loss falls
     #[command(subcommand)]
     LrFind(LrFind),
+    /// Check a run's certificate against its data
+    Verify(VerifyFlags),
     /// Minimise a classic test problem
     Solve(SolveFlags),
     /// Measure the convergence that the theory promises
@@ -262,6 +264,14 @@ pub(crate) struct SolverFlags {
     /// Steps at the most [default: 10000; for gd 100000]
     #[arg(long, value_name = "N")]
     pub(crate) max_iter: Option<usize>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct VerifyFlags {
+    /// The run's directory
+    pub(crate) run: PathBuf,
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
 }
 
 #[derive(Args, Debug)]

@@ -12,12 +12,13 @@ use kiln::{
     data::{Dataset, Encoder, Examples, Resident, Supervised, Table},
     dist::{ConditionalModel, Distribution},
     models::Covariance,
-    models::{Inference, LogisticRegression, SoftmaxRegression, curvature_bound},
+    models::{Inference, LogisticRegression, ON_THE_PLANE, Separation, SoftmaxRegression, curvature_bound, margins},
     train::{self, MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
 };
 use serde::Serialize;
 
 use self::{
+    fit::{CERTIFICATE, Certificate},
     regression::{Regression, coefficient_table, prediction_table, with_model},
     tables::load,
 };
@@ -202,6 +203,35 @@ pub(crate) fn eval(
     let scores = scores.expect("there is test data");
     console.result(&serde_json::json!({ "data": job.data.name, "test": scores }), || score_line(&scores));
     Ok(Exit::Done)
+}
+
+/// `kiln verify`.
+pub(crate) fn verify(dir: &RunDir, settings: LogisticSettings, flags: &MachineFlags, console: Console) -> Result<Exit> {
+    if !dir.file(CERTIFICATE).is_file() {
+        let run = dir.path().display();
+        return Err(Failure::usage(format!("{run} has no {CERTIFICATE}: there is nothing to verify")));
+    }
+    let certificate: Certificate = dir.read_json(CERTIFICATE)?;
+    let job = Job::reopen(dir, settings, flags, console)?;
+    let Separation { weights, intercept, complete, on_the_plane } = certificate.separation;
+    if weights.len() != job.train.features() {
+        let (got, expected) = (weights.len(), job.train.features());
+        return Err(Failure::usage(format!("the certificate has {got} weights, the data {expected} features")));
+    }
+    let margins = margins(job.train.inputs(), job.train.targets(), &weights, intercept);
+    let wrong = margins.iter().filter(|m| **m < -ON_THE_PLANE).count();
+    let on = margins.iter().filter(|m| m.abs() <= ON_THE_PLANE).count();
+    let holds = wrong == 0 && on < margins.len() && on == on_the_plane && complete == (on == 0);
+    let rows = margins.len();
+    let result = serde_json::json!({ "holds": holds, "rows": rows, "on_the_plane": on, "on_the_wrong_side": wrong });
+    console.result(&result, || {
+        let verdict = if holds { "holds" } else { "does not hold" };
+        format!("the separation {verdict}: of {rows} rows {on} lie on the plane, {wrong} on the wrong side of it")
+    });
+    if holds {
+        return Ok(Exit::Done);
+    }
+    Err(Failure { message: "the certificate does not hold for the run's data".into(), exit: Exit::NotConverged })
 }
 
 /// `kiln predict`.

@@ -2,10 +2,12 @@
 
 mod inference;
 mod loss;
+mod separation;
 
 pub use self::{
     inference::{Coefficient, Covariance, Inference, InferenceError, InferenceTable},
     loss::{RegressionDataError, RegressionLoss},
+    separation::{ON_THE_PLANE, Separation, margins},
 };
 use burn::{
     module::Module,

@@ -12,11 +12,13 @@ use kiln::{
     burn::tensor::{Tensor, TensorData},
     data::{Dataset, Supervised},
     dist::Distribution,
-    models::{Inference, InferenceTable, RegressionLoss},
-    optim::solver::{Iteration, Outcome, Stop},
+    models::{Inference, InferenceTable, RegressionLoss, Separation},
+    optim::solver::{Iteration, Outcome, Status, Stop},
     tensor::flat::Layout,
     train::{MaximumLikelihood, Metrics, evaluate},
 };
+
+use serde::{Deserialize, Serialize};
 
 use super::{EVALUATION_BATCH, Job, LogisticResult, Resident, regression::Regression, text};
 use crate::{
@@ -31,7 +33,7 @@ use crate::{
 };
 
 /// A line of `metrics.jsonl`.
-#[derive(serde::Serialize)]
+#[derive(Serialize)]
 struct Line {
     step: usize,
     /// Passes over the data: evaluations.
@@ -39,6 +41,44 @@ struct Line {
     split: &'static str,
     loss: f64,
     grad_norm: f64,
+}
+
+/// `certificate.json`: what shows that the fit has no solution, for `kiln verify`.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Certificate {
+    kind: String,
+    /// In the order of the weights, which are in the units of `coef`.
+    features: Vec<String>,
+    /// The second is on the positive side.
+    classes: Vec<String>,
+    #[serde(flatten)]
+    pub(super) separation: Separation,
+}
+
+pub(super) const CERTIFICATE: &str = "certificate.json";
+/// Parameters beyond which the Hessian is not made.
+const LARGEST_HESSIAN: usize = 1000;
+
+struct Ending {
+    status: &'static str,
+    exit: Exit,
+    message: String,
+}
+
+struct Finished {
+    content: LogisticResult,
+    exit: Exit,
+}
+
+fn separated(separation: Option<&Separation>, rows: usize) -> String {
+    let how = match separation {
+        Some(Separation { complete: false, on_the_plane, .. }) => {
+            format!("the classes but for {on_the_plane} of {rows} rows, which lie on it")
+        }
+        _ => "the classes".to_owned(),
+    };
+    let proof = if separation.is_some() { "; certificate.json has it, for `kiln verify`" } else { "" };
+    format!("a plane separates {how}, so that the likelihood has no maximum: give an --l2 above 0{proof}")
 }
 
 impl Job {
@@ -57,10 +97,11 @@ impl Job {
         let inputs = Tensor::from_data(TensorData::new(self.train.inputs().to_vec(), shape), device);
         let LogisticModel { l2, class_weight, .. } = self.settings.model;
         let loss = RegressionLoss::new(inputs, self.train.targets(), self.classes()).map_err(Failure::usage)?.l2(l2);
-        match class_weight {
-            ClassWeight::None => Ok(loss),
-            ClassWeight::Balanced => loss.weights(&self.balanced()).map_err(Failure::usage),
-        }
+        let loss = match class_weight {
+            ClassWeight::None => loss,
+            ClassWeight::Balanced => loss.weights(&self.balanced()).map_err(Failure::usage)?,
+        };
+        Ok(loss.rescaled())
     }
 
     /// n / (classes · rows of its class) for each row.
@@ -88,28 +129,17 @@ impl Job {
         dir.write_json("run.json", &record)?;
 
         let model: M = self.model();
-        let model =
-            Layout::of(&model).unflatten(model, &outcome.x).expect("the loss has the model's parameters").valid();
-        let (status, exit) = ending(outcome.status);
-        // Standard errors are those of maximum likelihood, at its maximum.
-        let LogisticModel { l2, class_weight, .. } = self.settings.model;
-        let inference = (l2 == 0.0 && class_weight == ClassWeight::None && exit == Exit::Done)
-            .then(|| loss.inference(&outcome.x, self.settings.model.cov_type));
-        let mut message = outcome.message.clone();
-        let inference = match inference {
-            Some(Ok(inference)) => Some(inference),
-            Some(Err(error)) => {
-                message = format!("{message}; no standard errors: {error}");
-                None
-            }
-            None => None,
-        };
-        let result = self.result(name, &outcome, &model, (status, message, wall_s), inference)?;
-        if exit != Exit::Diverged {
+        let layout = Layout::of(&model);
+        let model = layout.unflatten(model, &loss.parameters(&outcome.x)).expect("the loss has its parameters").valid();
+        let mut ending = self.ending(&loss, &outcome, dir)?;
+        let inference = self.inference(&loss, &outcome, &mut ending);
+        let result = self.result(name, &outcome, &model, (ending, wall_s), inference)?;
+        if result.exit != Exit::Diverged {
             dir.write_model(&model)?;
-            dir.write("coef.csv", &coefficient_table(&model, &self.encoder, result.inference.as_ref())?)?;
+            let inference = result.content.inference.as_ref();
+            dir.write("coef.csv", &coefficient_table(&model, &self.encoder, inference)?)?;
         }
-        if let Some(inference) = &result.inference {
+        if let Some(inference) = &result.content.inference {
             let table = InferenceTable {
                 inference,
                 target: self.encoder.target().map_or("y", |target| target.name.as_str()),
@@ -119,11 +149,55 @@ impl Job {
             };
             dir.write("summary.txt", table.to_string().as_bytes())?;
         }
-        dir.write_json("result.json", &result)?;
-        console.result(&result, || text(dir, &result));
-        match exit {
-            Exit::Diverged | Exit::NotConverged => Err(Failure { message: result.summary.message, exit }),
-            _ => Ok(exit),
+        dir.write_json("result.json", &result.content)?;
+        console.result(&result.content, || text(dir, &result.content));
+        match result.exit {
+            Exit::Diverged | Exit::NotConverged => {
+                Err(Failure { message: result.content.summary.message, exit: result.exit })
+            }
+            exit => Ok(exit),
+        }
+    }
+
+    /// How the fit ended: as the solver says, or because the classes can be separated, of which the proof is written.
+    fn ending(&self, loss: &RegressionLoss, outcome: &Outcome, dir: &RunDir) -> Result<Ending> {
+        let (status, exit) = ending(outcome.status);
+        let as_it_is = Ending { status, exit, message: outcome.message.clone() };
+        let interrupted = interrupt::flag().load(Ordering::Relaxed);
+        if self.settings.model.l2 > 0.0 || outcome.status == Status::NotFinite || interrupted {
+            return Ok(as_it_is);
+        }
+        let looks = self.classes() == 2 && self.train.features() <= LARGEST_HESSIAN;
+        let separation = if looks { loss.separation(&outcome.x).map_err(Failure::internal)? } else { None };
+        if separation.is_none() && !loss.is_separated(outcome.value) {
+            return Ok(as_it_is);
+        }
+        let message = separated(separation.as_ref(), self.train.len());
+        if let Some(separation) = separation {
+            let certificate = Certificate {
+                kind: "separation".into(),
+                features: self.encoder.feature_names(),
+                classes: self.encoder.class_names().to_vec(),
+                separation,
+            };
+            dir.write_json(CERTIFICATE, &certificate)?;
+        }
+        Ok(Ending { status: "separated", exit: Exit::NotConverged, message })
+    }
+
+    /// Standard errors, which are those of maximum likelihood at its maximum.
+    fn inference(&self, loss: &RegressionLoss, outcome: &Outcome, ending: &mut Ending) -> Option<Inference> {
+        let LogisticModel { l2, class_weight, cov_type } = self.settings.model;
+        let small = self.train.features() * self.classes() <= LARGEST_HESSIAN;
+        if l2 > 0.0 || class_weight != ClassWeight::None || ending.exit != Exit::Done || !small {
+            return None;
+        }
+        match loss.inference(&outcome.x, cov_type) {
+            Ok(inference) => Some(inference),
+            Err(error) => {
+                ending.message = format!("{}; no standard errors: {error}", ending.message);
+                None
+            }
         }
     }
 
@@ -144,7 +218,7 @@ impl Job {
             if step % every == 0 {
                 console.note(format_args!("step {step:>6}  pass {values:>6}  loss {value:.9}  |g| {grad_norm:.3e}"));
             }
-            if written.is_err() || interrupted.load(Ordering::Relaxed) {
+            if written.is_err() || interrupted.load(Ordering::Relaxed) || loss.is_separated(value) {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
@@ -159,9 +233,9 @@ impl Job {
         name: SolverName,
         outcome: &Outcome,
         model: &M,
-        (status, message, wall_s): (&'static str, String, f64),
+        (Ending { status, exit, message }, wall_s): (Ending, f64),
         inference: Option<Inference>,
-    ) -> Result<LogisticResult>
+    ) -> Result<Finished>
     where
         M: Regression,
         Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
@@ -171,7 +245,7 @@ impl Job {
         let train: Metrics = evaluate(model, &MaximumLikelihood::new(), &data, EVALUATION_BATCH, 0, device)?;
         #[allow(clippy::cast_precision_loss, reason = "a number of rows seen")]
         let seen = (self.train.len() * passes) as f64;
-        Ok(LogisticResult {
+        let content = LogisticResult {
             summary: Summary {
                 status,
                 message,
@@ -191,6 +265,7 @@ impl Job {
             nhev: Some(outcome.evaluations.hessians as u64),
             test: self.scores(model)?,
             inference,
-        })
+        };
+        Ok(Finished { content, exit })
     }
 }

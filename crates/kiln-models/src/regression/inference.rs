@@ -10,7 +10,7 @@ use kiln_tensor::{
 use serde::{Deserialize, Serialize};
 use statrs::function::{erf::erfc, gamma::checked_gamma_ur};
 
-use super::RegressionLoss;
+use super::loss::{RegressionLoss, Scaling};
 
 /// How the coefficients' covariance is estimated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -128,7 +128,8 @@ impl RegressionLoss {
         };
         let log_likelihood = -self.total * self.value(x)?.into_scalar::<f64>();
         let null_log_likelihood = self.null_log_likelihood();
-        let x: Vec<f64> = x.to_data().try_into_vec_as().expect("floats");
+        let variance = self.unscaled(&variance, kept.len());
+        let x: Vec<f64> = self.parameters(x).into_data().try_into_vec_as().expect("floats");
         let coefficients = places.iter().enumerate().map(|(i, &place)| {
             // The first class's coefficient of the same feature, where it has one.
             let reference = if k == 1 { 0.0 } else { x[place - kept[i / (d + 1)]] };
@@ -164,6 +165,28 @@ impl RegressionLoss {
             },
         })
     }
+    /// T·V·Tᵀ, the covariance of the model's parameters from that of the vector's, which T turns into them class by class.
+    fn unscaled(&self, variance: &Symmetric, classes: usize) -> Symmetric {
+        let Some(Scaling { mean, scale }) = &self.scaling else { return variance.clone() };
+        let read = |row: &Tensor<2>| row.to_data().try_into_vec_as::<f64>().expect("floats");
+        let (mean, scale) = (read(mean), read(scale));
+        let size = mean.len() + 1;
+        // Row i of T: a weight is divided by its scale, and the intercept gives up the means.
+        let row = |i: usize| -> Vec<(usize, f64)> {
+            let (class, f) = (i / size, i % size);
+            if f + 1 < size {
+                return vec![(i, 1.0 / scale[f])];
+            }
+            let weights =
+                mean.iter().zip(&scale).enumerate().map(|(f, (mean, scale))| (class * size + f, -mean / scale));
+            weights.chain(std::iter::once((i, 1.0))).collect()
+        };
+        let rows: Vec<_> = (0..classes * size).map(row).collect();
+        Symmetric::from_fn(classes * size, |i, j| {
+            rows[i].iter().map(|&(a, x)| rows[j].iter().map(|&(b, y)| x * y * variance.at(a, b)).sum::<f64>()).sum()
+        })
+    }
+
     /// That of the classes' shares: Σ s·Σ_c π_c·ln π_c.
     fn null_log_likelihood(&self) -> f64 {
         let shares = (self.targets.clone() * self.shares.clone()).sum_dim(0);

@@ -1,6 +1,6 @@
 //! The loss of a regression over all its data, as a function of one vector, with its derivatives in closed form.
 
-use burn::tensor::{Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{DType, Tensor, TensorData, activation::log_softmax};
 use kiln_tensor::{
     derivative::{EvaluationError, Hessian, HessianProduct, Objective},
     fused,
@@ -71,6 +71,14 @@ pub struct RegressionLoss {
     /// Σ s.
     pub(super) total: f64,
     pub(super) l2: f64,
+    pub(super) scaling: Option<Scaling>,
+}
+
+/// What was taken from the columns of the inputs, and what they were divided by, each `[1, d]`.
+#[derive(Clone, Debug)]
+pub(super) struct Scaling {
+    pub(super) mean: Tensor<2>,
+    pub(super) scale: Tensor<2>,
 }
 
 impl RegressionLoss {
@@ -98,7 +106,7 @@ impl RegressionLoss {
         let total = n as f64;
         let shares = Tensor::full([n, 1], 1.0 / total, like);
         let targets = Tensor::from_data(TensorData::new(one_hot, [n, columns]), like);
-        Ok(Self { inputs, targets, shares, total, l2: 0.0 })
+        Ok(Self { inputs, targets, shares, total, l2: 0.0, scaling: None })
     }
 
     /// With the penalty λ/2·‖W‖², λ ≥ 0. Intercepts are free.
@@ -123,6 +131,34 @@ impl RegressionLoss {
         let shares = weights.iter().map(|w| w / total).collect::<Vec<_>>();
         let like = (&self.inputs.device(), self.inputs.dtype());
         Ok(Self { shares: Tensor::from_data(TensorData::new(shares, [n, 1]), like), total, ..self })
+    }
+
+    /// With the inputs' columns brought to mean 0 and to a like curvature, and the vector in their units: the same minimum, of which
+    /// [`parameters`](Self::parameters) tells the model's, for methods that columns of very different size would slow down, or stop.
+    /// A column is divided by √(σ² + 4λ), which makes its curvature at zero ¼; so give the penalty first. It stays that of the
+    /// model's parameters.
+    #[must_use]
+    pub fn rescaled(self) -> Self {
+        let mean = self.inputs.clone().mean_dim(0);
+        let centred = self.inputs - mean.clone();
+        let deviation = centred.clone().square().mean_dim(0).sqrt();
+        // What is left of a constant column is rounding.
+        let noise = mean.clone().abs() * if mean.dtype() == DType::F64 { 1e-13 } else { 1e-5 };
+        let constant = deviation.clone().lower_equal(noise);
+        let deviation = deviation.mask_fill(constant.clone(), 1.0);
+        let scale = (deviation.square() + 4.0 * self.l2).sqrt();
+        let inputs = centred / scale.clone();
+        let inputs = inputs.clone().mask_fill(constant.expand(inputs.shape()), 0.0);
+        Self { inputs, scaling: Some(Scaling { mean, scale }), ..self }
+    }
+
+    /// The model's parameters at the vector `x`: `x` itself, unless the inputs were [`rescaled`](Self::rescaled).
+    pub fn parameters(&self, x: &Tensor<1>) -> Tensor<1> {
+        let Some(Scaling { mean, scale }) = &self.scaling else { return x.clone() };
+        let (weight, bias) = self.split(x);
+        let weight = weight / scale.clone().transpose();
+        let bias = bias - mean.clone().matmul(weight.clone());
+        Self::join(weight, bias)
     }
 
     /// Zero, where fits start, `[(d + 1)·k]`.
@@ -157,7 +193,7 @@ impl RegressionLoss {
         let bias = residuals.clone().sum_dim(0);
         let mut weight = self.inputs.clone().transpose().matmul(residuals);
         if self.l2 > 0.0 {
-            weight = weight + self.split(x).0 * self.l2;
+            weight = weight + self.penalised(self.penalised(self.split(x).0)) * self.l2;
         }
         Self::join(weight, bias)
     }
@@ -177,7 +213,15 @@ impl RegressionLoss {
     }
 
     fn penalty(&self, x: &Tensor<1>) -> Option<Tensor<1>> {
-        (self.l2 > 0.0).then(|| self.split(x).0.square().sum() * (self.l2 / 2.0))
+        (self.l2 > 0.0).then(|| self.penalised(self.split(x).0).square().sum() * (self.l2 / 2.0))
+    }
+
+    /// The model's weights from those of the vector.
+    fn penalised(&self, weight: Tensor<2>) -> Tensor<2> {
+        match &self.scaling {
+            Some(Scaling { scale, .. }) => weight / scale.clone().transpose(),
+            None => weight,
+        }
     }
 
     fn loss_of(&self, logits: &Tensor<2>, x: &Tensor<1>) -> Tensor<1> {
@@ -228,10 +272,15 @@ impl Hessian for RegressionLoss {
             let (pa, pb) = (p.clone().narrow(1, a, 1), p.clone().narrow(1, b, 1));
             if a == b { pa * (pb.neg() + 1.0) } else { pa.neg() * pb }
         };
-        let weights = self.inputs.dims()[1] * self.columns();
         let hessian = self.in_blocks(curvature);
+        let scale = match &self.scaling {
+            Some(Scaling { scale, .. }) => scale.to_data().try_into_vec_as::<f64>().expect("floats"),
+            None => vec![1.0; self.inputs.dims()[1]],
+        };
+        let penalties: Vec<f64> =
+            scale.iter().flat_map(|scale| std::iter::repeat_n(self.l2 / (scale * scale), self.columns())).collect();
         Ok(Symmetric::from_fn(hessian.rows(), |i, j| {
-            hessian.at(i, j) + if i == j && i < weights { self.l2 } else { 0.0 }
+            hessian.at(i, j) + if i == j { penalties.get(i).copied().unwrap_or(0.0) } else { 0.0 }
         }))
     }
 }
