@@ -8,6 +8,7 @@ use kiln::{
         problems::{self, Problem},
         solver::{Outcome, Stop},
     },
+    tensor::derivative::Function,
 };
 use serde::Serialize;
 
@@ -45,7 +46,7 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     let run = RunSettings { device: flags.device.clone(), dtype, ..RunSettings::default() };
     let machine = Machine::start(&run, Dtype::F64)?;
     let start = starting_point(problem, flags.x0.as_deref(), &machine)?;
-    let function = problem.function(&machine.device);
+    let function = Function::of_vector(start.clone(), |x| problem.value(x));
     let gtol = flags.gtol.unwrap_or(if machine.dtype == Dtype::F64 { 1e-8 } else { 5e-4 });
     let max_iter = flags.max_iter.unwrap_or_else(|| default_max_iter(flags.solver));
     let stop = Stop { gtol, max_iter, ..Stop::default() };

@@ -168,7 +168,7 @@ impl Job {
             return Ok(as_it_is);
         }
         let looks = self.classes() == 2 && self.train.features() <= LARGEST_HESSIAN;
-        let separation = if looks { loss.separation(&outcome.x).map_err(Failure::internal)? } else { None };
+        let separation = if looks { loss.separation(&outcome.x) } else { None };
         if separation.is_none() && !loss.is_separated(outcome.value) {
             return Ok(as_it_is);
         }

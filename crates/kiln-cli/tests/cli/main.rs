@@ -13,5 +13,6 @@ mod method;
 mod predict;
 mod resume;
 mod run_folder;
+mod solver;
 mod train;
 mod use_a_run;

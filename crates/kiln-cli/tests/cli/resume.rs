@@ -133,9 +133,9 @@ fn minibatch_logistic_regression_is_resumed_to_the_bit() {
 }
 
 #[test]
-fn a_solver_goes_on_until_it_converges() {
+fn full_batches_go_on_until_they_converge() {
     let place = Place::new();
-    let train = "train logistic --standardize --l2 0.01";
+    let train = "train logistic --standardize --l2 0.01 --optimizer nesterov";
     place.ok(&format!("{train} --out whole"));
     place.exits(3, &format!("{train} --epochs 100 --out parts"));
     place.ok("resume parts --epochs 20000");

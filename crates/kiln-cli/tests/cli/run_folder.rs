@@ -33,7 +33,7 @@ fn flags_win_over_the_settings_file() {
 fn a_flag_can_switch_off_what_the_settings_file_switched_on() {
     let place = Place::new();
     place.ok("train logistic --standardize --l2 0.1 --out a");
-    place.exits(3, "train logistic --config a/config.toml --standardize=false --epochs 2 --out b");
+    place.exits(3, "train logistic --config a/config.toml --standardize=false --max-iter 2 --out b");
     assert_eq!(place.toml("b/config.toml")["data"]["standardize"].as_bool(), Some(false));
 }
 

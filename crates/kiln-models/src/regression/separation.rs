@@ -1,10 +1,7 @@
 //! Whether the classes can be separated, so that the likelihood has no maximum.
 
 use burn::tensor::Tensor;
-use kiln_tensor::{
-    derivative::{EvaluationError, Hessian},
-    linalg::Symmetric,
-};
+use kiln_tensor::linalg::Symmetric;
 use serde::{Deserialize, Serialize};
 
 use super::RegressionLoss;
@@ -37,46 +34,35 @@ pub fn margins(inputs: &[f64], targets: &[usize], weights: &[f64], intercept: f6
 pub const ON_THE_PLANE: f64 = 1e-9;
 
 impl RegressionLoss {
-    /// A separation of the two classes, if `x`, where a fit without penalty has come to, shows one: by itself, or by the direction in which
-    /// the loss is flattest there. None for more than two classes, unless the loss shows it; see
+    /// A separation of the two classes, if `x`, where a fit without penalty has come to, shows one. Along a separation the parameters run
+    /// away, and with them the log-odds of all rows but those on the plane; so `x` is projected on the directions in which
+    /// the rows of small log-odds do not change, and the result is checked. None for more than two classes; see
     /// [`is_separated`](Self::is_separated).
-    ///
-    /// # Errors
-    /// When the Hessian cannot be evaluated.
-    pub fn separation(&self, x: &Tensor<1>) -> Result<Option<Separation>, EvaluationError> {
+    pub fn separation(&self, x: &Tensor<1>) -> Option<Separation> {
         if self.columns() != 1 {
-            return Ok(None);
+            return None;
         }
         let read = |tensor: Tensor<2>| tensor.into_data().try_into_vec_as::<f64>().expect("floats");
         let (inputs, targets) = (read(self.inputs.clone()), read(self.targets.clone()));
-        let targets: Vec<usize> = targets.iter().map(|t| usize::from(*t > 0.5)).collect();
+        let classes: Vec<usize> = targets.iter().map(|t| usize::from(*t > 0.5)).collect();
+        let odds: Vec<f64> = read(self.product(x)).iter().zip(&targets).map(|(z, t)| z * (2.0 * t - 1.0)).collect();
         let d = self.inputs.dims()[1];
-        let own: Vec<f64> = x.to_data().try_into_vec_as().expect("floats");
-        if margins(&inputs, &targets, &own[..d], own[d]).iter().all(|m| *m > ON_THE_PLANE) {
-            return Ok(Some(self.separation_along(&own, true, 0)));
-        }
-        let Some(eigen) = self.hessian(x)?.eigen() else { return Ok(None) };
-        let largest = eigen.values.last().copied().unwrap_or(0.0);
-        for index in (0..=d).take_while(|&i| eigen.values[i] <= 1e-4 * largest) {
-            let flat = eigen.vector(index);
-            for sign in [1.0, -1.0] {
-                let candidate: Vec<f64> = flat.iter().map(|v| sign * v).collect();
-                let m = margins(&inputs, &targets, &candidate[..d], candidate[d]);
-                let top = m.iter().fold(0.0, |top: f64, m| top.max(m.abs()));
-                if m.iter().any(|m| *m < -1e-3 * top) {
-                    continue;
-                }
-                let plane: Vec<&[f64]> =
-                    inputs.chunks_exact(d).zip(&m).filter(|(_, m)| **m <= 1e-3 * top).map(|(row, _)| row).collect();
-                let exact = orthogonal_to(&plane, &candidate);
-                let m = margins(&inputs, &targets, &exact[..d], exact[d]);
-                let on = m.iter().filter(|m| m.abs() <= ON_THE_PLANE).count();
-                if m.iter().all(|m| *m >= -ON_THE_PLANE) && on < m.len() {
-                    return Ok(Some(self.separation_along(&exact, on == 0, on)));
-                }
-            }
-        }
-        Ok(None)
+        let x: Vec<f64> = x.to_data().try_into_vec_as().expect("floats");
+        // Nothing lies on the plane, or what has log-odds below one of these.
+        [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0].into_iter().find_map(|limit| {
+            let small = |odds: f64| limit > 0.0 && odds.abs() <= limit;
+            let plane: Vec<&[f64]> = inputs
+                .chunks_exact(d.max(1))
+                .zip(&odds)
+                .filter(|(_, odds)| small(**odds))
+                .map(|(row, _)| row)
+                .collect();
+            let direction = if plane.is_empty() { x.clone() } else { orthogonal_to(&plane, &x) };
+            let margins = margins(&inputs, &classes, &direction[..d], direction[d]);
+            let on = margins.iter().filter(|m| m.abs() <= ON_THE_PLANE).count();
+            let separates = margins.iter().all(|m| *m >= -ON_THE_PLANE) && on < margins.len();
+            separates.then(|| self.separation_along(&direction, on))
+        })
     }
 
     /// Whether the loss without penalty is so small that every example must be on its side: Σ −ln p < ln 2 leaves none with p ≤ ½.
@@ -89,14 +75,14 @@ impl RegressionLoss {
         smallest >= 1.0 - 1e-6
     }
 
-    fn separation_along(&self, x: &[f64], complete: bool, on_the_plane: usize) -> Separation {
+    fn separation_along(&self, x: &[f64], on_the_plane: usize) -> Separation {
         let data = burn::tensor::TensorData::new(x.to_vec(), [x.len()]);
         let x = Tensor::<1>::from_data(data, (&self.inputs.device(), self.inputs.dtype()));
         let mut x: Vec<f64> = self.parameters(&x).into_data().try_into_vec_as().expect("floats");
         let length = x.iter().map(|x| x * x).sum::<f64>().sqrt();
         x.iter_mut().for_each(|x| *x /= length);
         let intercept = x.pop().expect("the intercept is last");
-        Separation { weights: x, intercept, complete, on_the_plane }
+        Separation { weights: x, intercept, complete: on_the_plane == 0, on_the_plane }
     }
 }
 

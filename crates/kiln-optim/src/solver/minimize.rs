@@ -131,7 +131,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         Ok(self.status)
     }
 
-    /// Steps until it ends, with a word to `callback` after each, which may end it too.
+    /// Steps until it ends, with a word to `callback` after each, the last too, which may end it.
     ///
     /// # Errors
     /// [`SolverError::Evaluation`].
@@ -139,10 +139,12 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         mut self,
         mut callback: impl FnMut(&Iteration, &Point) -> ControlFlow<()>,
     ) -> Result<Outcome, SolverError> {
-        while self.step()?.is_none() {
-            let last = self.history.last().expect("the start is recorded");
+        while self.status.is_none() {
+            let before = self.history.len();
+            self.step()?;
+            let [.., last] = &self.history[before..] else { continue };
             if callback(last, &self.at).is_break() {
-                self.status = Some(Status::Stopped);
+                self.status.get_or_insert(Status::Stopped);
             }
         }
         Ok(self.outcome())
