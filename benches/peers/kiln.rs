@@ -3,8 +3,10 @@
 mod protocol;
 
 use kiln::{
-    burn::optim::GradientsParams,
+    burn::{optim::GradientsParams, tensor::TensorData},
     data::{HoldOut, ImageSplits, Labelled, Locate, load_images},
+    models::RegressionLoss,
+    optim::solver::{Stop, lbfgs, minimize},
     prelude::*,
 };
 use protocol::{Arguments, serve};
@@ -23,6 +25,7 @@ fn main() {
         "vae-step" => vae_step(&arguments),
         "vae-epoch" => vae_epoch(&arguments),
         "softmax-epoch" => softmax_epoch(&arguments),
+        "logistic-fit" => logistic_fit(&arguments),
         "products" => products(&arguments),
         other => panic!("no such work: {other}"),
     });
@@ -40,6 +43,35 @@ fn optimizer(arguments: &Arguments) -> FirstOrder {
 /// Grey pixels, as many as a minibatch has.
 fn pixels(rows: usize, columns: usize, device: &Device) -> Tensor<2> {
     Stream::new(0, "pixels", 0, 0).uniform([rows, columns], device)
+}
+
+/// A number in [0, 1) of 24 bits from an index, the same as scikit.py's (splitmix64: Steele, Lea and Flood, 2014).
+fn scatter(index: u64) -> f32 {
+    let mut z = index.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    ((z ^ (z >> 31)) >> 40) as f32 / 16_777_216.0
+}
+
+/// Logistic regression of 100,000 rows and 100 columns by L-BFGS, to a gradient of 1e-6.
+fn logistic_fit(arguments: &Arguments) {
+    let (n, d) = (arguments.number("rows", 100_000), arguments.number("columns", 100));
+    let x: Vec<f32> = (0..n * d).map(|i| scatter(i as u64) * 2.0 - 1.0).collect();
+    let weight = |j: usize| f64::from(scatter((n * d + j) as u64)) * 2.0 - 1.0;
+    let noise = |i: usize| f64::from(scatter((n * d + d + i) as u64)) * 4.0 - 2.0;
+    let side = |i: usize| (0..d).map(|j| f64::from(x[i * d + j]) * weight(j)).sum::<f64>() + noise(i);
+    let y: Vec<usize> = (0..n).map(|i| usize::from(side(i) > 0.0)).collect();
+    let x = Tensor::<2>::from_data(TensorData::new(x, [n, d]), &Device::flex());
+    let fit = || {
+        let loss = RegressionLoss::new(x.clone(), &y, 2).expect("rows and classes").l2(1e-4);
+        let stop = Stop { gtol: 1e-6, ..Stop::default() };
+        minimize(&loss, loss.start(), &lbfgs(), &stop).expect("it can be evaluated")
+    };
+    if arguments.has("show") {
+        println!("{}", serde_json::to_string(&fit()).expect("numbers"));
+        return;
+    }
+    serve(1, || assert!(fit().success));
 }
 
 /// A step of the VAE 784-400-20: forward, backward, update.

@@ -69,6 +69,7 @@ ROWS = [
         ["kiln", "torch", "torch-fused", "sklearn"],
         needs_data=True,
     ),
+    Row("logistic regression, 100,000 × 100, to a gradient of 1e-6", "logistic-fit", ["kiln", "sklearn"]),
     Row("start to first step, VAE on MNIST", "vae-epoch", ["kiln", "torch"], how="start", needs_data=True),
     Row("peak memory, VAE epoch on MNIST", "vae-epoch", ["kiln", "torch"], how="memory", needs_data=True),
 ]

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 from protocol import serve
+from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 
 
@@ -23,11 +24,37 @@ def softmax_epoch(arguments):
     return lambda: MLPClassifier(**options, momentum=0.0, max_iter=1).fit(x, y)
 
 
+def scatter(index):
+    """A number in [0, 1) of 24 bits from each index, the same as kiln.rs's."""
+    z = (index.astype(np.uint64) + np.uint64(1)) * np.uint64(0x9E3779B97F4A7C15)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return ((z ^ (z >> np.uint64(31))) >> np.uint64(40)).astype(np.float32) / np.float32(16777216)
+
+
+def logistic_fit(arguments):
+    n, d = 100_000, 100
+    x = (scatter(np.arange(n * d)) * 2 - 1).reshape(n, d)
+    weight = scatter(np.arange(n * d, n * d + d)).astype(float) * 2 - 1
+    noise = scatter(np.arange(n * d + d, n * d + d + n)).astype(float) * 4 - 2
+    y = (x.astype(float) @ weight + noise > 0).astype(int)
+    l2 = 1e-4
+    fit = lambda: LogisticRegression(C=1 / (n * l2), tol=1e-6, max_iter=1000, solver="lbfgs").fit(x, y)
+    if arguments.show:
+        model = fit()
+        z = (x.astype(float) @ model.coef_[0] + model.intercept_[0]) * (2 * y - 1)
+        value = np.logaddexp(0, -z).mean() + l2 / 2 * (model.coef_ ** 2).sum()
+        print(dict(fun=value, nit=model.n_iter_.tolist()))
+        raise SystemExit
+    return fit
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--data")
+    parser.add_argument("--show", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    serve(1, {"softmax-epoch": softmax_epoch}[arguments.work](arguments))
+    serve(1, {"softmax-epoch": softmax_epoch, "logistic-fit": logistic_fit}[arguments.work](arguments))

@@ -9,65 +9,27 @@ use kiln_tensor::{
     derivative::{DerivativeError, Function, GaussNewton, HvpMethod, Inputs},
     flat::Layout,
 };
-use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
-use serde_json::Value;
-
-#[derive(Module, Debug)]
-struct Net {
-    w1: Param<Tensor<2>>,
-    b1: Param<Tensor<1>>,
-    w2: Param<Tensor<2>>,
-    b2: Param<Tensor<1>>,
-}
-
-impl Net {
-    fn of(case: &Value, device: &Device) -> Self {
-        let p = |name: &str| numbers(&case["params"][name]);
-        Self {
-            w1: Param::from_tensor(tensor(&p("w1"), [3, 4], device)),
-            b1: Param::from_tensor(tensor(&p("b1"), [4], device)),
-            w2: Param::from_tensor(tensor(&p("w2"), [4, 3], device)),
-            b2: Param::from_tensor(tensor(&p("b2"), [3], device)),
-        }
-    }
-
-    fn loss(&self, x: Tensor<2>, targets: Tensor<2, Int>, name: &str) -> Tensor<1> {
-        let act = |x| match name {
-            "tanh" => Tensor::tanh(x),
-            "sigmoid" => activation::sigmoid(x),
-            "softplus" => activation::softplus(x, 1.0),
-            "relu" => activation::relu(x),
-            "gelu" => activation::gelu(x),
-            other => panic!("an activation that this test does not know: {other}"),
-        };
-        let hidden = act(x.matmul(self.w1.val()) + self.b1.val().unsqueeze());
-        let logits = hidden.matmul(self.w2.val()) + self.b2.val().unsqueeze();
-        -activation::log_softmax(logits, 1).gather(1, targets).mean()
-    }
-}
+use kiln_testkit::{assert_close, curvature, f64_device, numbers, tensor, values};
 
 #[test]
 fn first_and_second_derivatives_are_those_of_pytorch() {
-    let device = f64_device();
-    for case in reference("curvature").as_array().unwrap() {
-        let name = case["activation"].as_str().unwrap();
-        let x = tensor(&numbers(&case["x"]), [8, 3], &device);
-        let targets: Vec<i64> = case["targets"].as_array().unwrap().iter().map(|t| t.as_i64().unwrap()).collect();
-        let targets = Tensor::<1, Int>::from_data(targets.as_slice(), &device).reshape([8, 1]);
-        let loss =
-            Function::new(&Net::of(case, &device), (x, targets), |net: &Net, (x, targets)| net.loss(x, targets, name));
-        let (w, v) = (loss.parameters(), tensor(&numbers(&case["direction"]), [31], &device));
+    for case in curvature::cases(&f64_device()) {
+        let name = case.name.clone();
+        let loss = Function::new(&case.network, case.data, |net: &curvature::Network, (x, targets)| {
+            net.loss(x, targets, &name)
+        });
+        let (w, v) = (loss.parameters(), case.direction);
         let (value, gradient) = loss.value_and_grad(&w).unwrap();
         let (_, jvp) = loss.jvp(&w, &v).unwrap();
         // Some hundred roundings of numbers of the order of 1; entries that cancel are small beside them.
-        let close = |got: Vec<f64>, expected: &Value, what: &str| {
-            assert_close(&got, &numbers(expected), 1e-10, 1e-14, &format!("{name}: {what}"));
+        let close = |got: Vec<f64>, key: &str| {
+            assert_close(&got, &numbers(&case.expected[key]), 1e-10, 1e-14, &format!("{name}: {key}"));
         };
-        close(values(value), &case["loss"], "value");
-        close(values(gradient), &case["grad"], "gradient");
-        close(values(jvp), &case["jvp"], "jvp");
-        close(values(loss.hvp(&w, &v).unwrap()), &case["hvp"], "hvp");
-        close(values(loss.hessian(&w).unwrap()), &case["hessian"], "hessian");
+        close(values(value), "loss");
+        close(values(gradient), "grad");
+        close(values(jvp), "jvp");
+        close(values(loss.hvp(&w, &v).unwrap()), "hvp");
+        close(values(loss.hessian(&w).unwrap()), "hessian");
     }
 }
 

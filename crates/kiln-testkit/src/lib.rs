@@ -4,6 +4,7 @@
 //! A development dependency only. Reference values were computed in float64 by PyTorch, SciPy, scikit-learn and
 //! statsmodels with `tests/reference/gen/make_reference.py`.
 
+pub mod curvature;
 pub mod laws;
 
 use std::{path::PathBuf, sync::OnceLock};

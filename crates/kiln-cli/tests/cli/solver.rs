@@ -13,7 +13,7 @@ fn table(place: &Place, name: &str, extra: impl Fn(usize) -> String) {
         let (x, class) = ((i * 7) % 13, if (i * 7) % 13 + (i % 5) * 2 > 9 { "yes" } else { "no" });
         format!("{x},{},{class}\n", extra(i))
     });
-    place.write(name, &format!("x,extra,class\n{}", rows.collect::<String>()));
+    place.write(name, format!("x,extra,class\n{}", rows.collect::<String>()));
 }
 
 #[test]
@@ -46,7 +46,7 @@ fn a_maximum_likelihood_fit_has_a_summary() {
     let spector = &rows["rows"][0];
     let (x, y) = (numbers(&spector["x"]), spector["y"].as_array().unwrap());
     let lines = x.chunks(3).zip(y).map(|(x, y)| format!("{},{},{},{y}\n", x[0], x[1], x[2]));
-    place.write("spector.csv", &format!("GPA,TUCE,PSI,GRADE\n{}", lines.collect::<String>()));
+    place.write("spector.csv", format!("GPA,TUCE,PSI,GRADE\n{}", lines.collect::<String>()));
     let train = "train logistic --data spector.csv --target GRADE --test-fraction 0 --gtol 1e-10";
     place.ok(&format!("{train} --out run"));
     let summary = place.text("run/summary.txt");
@@ -87,7 +87,7 @@ fn separated_classes_are_reported_with_a_proof_that_can_be_checked() {
     // The proof of something else.
     let mut certificate = place.json("run/certificate.json");
     certificate["weights"][0] = Value::from(-number(&certificate["weights"][0]) + 5.0);
-    place.write("run/certificate.json", &certificate.to_string());
+    place.write("run/certificate.json", certificate.to_string());
     place.exits(3, "verify run");
 
     // Only one class has the extra 1: its coefficient runs away, the other does not.
@@ -125,7 +125,7 @@ fn awkward_columns_end_with_a_status() {
         let row: Vec<String> = (0..20).map(|j| ((i * (j + 3) * 7) % 11).to_string()).collect();
         format!("{},{}\n", row.join(","), i % 2)
     });
-    place.write("wide.csv", &format!("{},y\n{}", head.join(","), rows.collect::<String>()));
+    place.write("wide.csv", format!("{},y\n{}", head.join(","), rows.collect::<String>()));
     let failed = place.exits(3, "train logistic --data wide.csv --target y --test-fraction 0 --out wide");
     assert!(failed.stderr.contains("separates"), "{}", failed.stderr);
     place.ok("train logistic --data wide.csv --target y --test-fraction 0 --l2 0.1 --out wide2");
