@@ -4,11 +4,11 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`tensor`] | devices by name, keyed random streams, named parameters, safetensors |
+//! | [`tensor`] | devices by name, keyed random streams, parameters by name and as a vector, exact second derivatives |
 //! | [`dist`] | Normal, Bernoulli, Categorical: `log_prob`, `sample`, `entropy`, `kl_divergence` |
-//! | [`optim`] | SGD, momentum, true Nesterov, PyTorch's SGD, Adam; averages, clipping; schedules |
+//! | [`optim`] | SGD, momentum, true Nesterov, PyTorch's SGD, Adam; averages, clipping; schedules; Newton, BFGS, conjugate gradients |
 //! | [`train`] | objectives (likelihood, ELBO), the minibatch trainer, checkpoints |
-//! | [`models`] | logistic and softmax regression, the VAE |
+//! | [`models`] | logistic and softmax regression with standard errors, the VAE |
 //! | [`data`] | digits, breast cancer, MNIST, CSV; splits and standardisation |
 //!
 //! # Features
@@ -52,8 +52,9 @@ pub mod prelude {
     pub use kiln_optim::{
         AdamConfig, Average, FirstOrder, Method, Momentum, MomentumConfig, Nesterov, NesterovConfig, Schedule, Sgd,
         TorchSgdConfig,
+        solver::{Stop, minimize},
     };
-    pub use kiln_tensor::{DeviceChoice, Stream};
+    pub use kiln_tensor::{DeviceChoice, Stream, derivative::Function};
     pub use kiln_train::{Elbo, MaximumLikelihood, Metrics, Objective, Outcome, Status, TrainConfig, Trainer};
 }
 
@@ -66,3 +67,7 @@ struct Readme;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/first-order.md")]
 struct FirstOrderGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/solvers.md")]
+struct SolversGuide;

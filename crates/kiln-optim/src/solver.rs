@@ -11,6 +11,7 @@
 //! | [`LineSearch`]`<`[`Newton`]`, _>` | any | −(H + αI)⁻¹·∇f | [`Hessian`] |
 //! | [`LineSearch`]`<`[`NewtonCg`]`, _>` | any | the same by conjugate gradients, cut short | [`HessianProduct`] |
 //! | [`TrustRegion`] | the region | Steihaug's conjugate gradients | [`HessianProduct`] |
+//! | [`BoundedLbfgs`] | backtracking along the bounds | L-BFGS among what is free | [`Objective`] |
 //!
 //! The constructors [`gradient_descent`], [`nonlinear_cg`], [`bfgs`], [`lbfgs`], [`newton`], [`newton_cg`] and [`trust_ncg`] give
 //! the usual pairs.
@@ -36,6 +37,7 @@
 
 pub use kiln_tensor::derivative::{EvaluationError, Hessian, HessianProduct, Objective};
 
+mod bounded;
 mod descent;
 mod line;
 mod linear_cg;
@@ -47,7 +49,8 @@ mod stop;
 mod trust_region;
 
 pub use self::{
-    descent::{Bfgs, CgFormula, Descent, Heading, Lbfgs, Newton, NewtonCg, NonlinearCg, Steepest},
+    bounded::BoundedLbfgs,
+    descent::{Bfgs, CgFormula, Descent, Heading, Lbfgs, Memory, Newton, NewtonCg, NonlinearCg, Steepest},
     line::{Line, LineSearch, Trial},
     linear_cg::{LinearCg, LinearSolution, conjugate_gradient},
     minimize::{Minimization, Move, Solver, minimize},

@@ -11,7 +11,7 @@ use burn::tensor::Tensor;
 
 pub use self::{
     bfgs::Bfgs,
-    lbfgs::Lbfgs,
+    lbfgs::{Lbfgs, Memory},
     newton::Newton,
     newton_cg::NewtonCg,
     nonlinear_cg::{CgFormula, NonlinearCg},

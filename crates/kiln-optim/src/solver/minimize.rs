@@ -22,6 +22,16 @@ pub trait Solver<P: Objective> {
     /// [`SolverError::Option`].
     fn start(&self, at: &Point) -> Result<Self::State, SolverError>;
 
+    /// The nearest point at which the solver may start. `x` itself, but where there are bounds.
+    fn feasible(&self, x: Tensor<1>) -> Tensor<1> {
+        x
+    }
+
+    /// What must become as small as `gtol` at a solution: the largest absolute value in ∇f, but where there are bounds.
+    fn stationarity(&self, at: &Point) -> f64 {
+        at.gradient_max
+    }
+
     /// One step from `at`.
     ///
     /// # Errors
@@ -63,6 +73,7 @@ where
     stop: Stop,
     state: S::State,
     at: Point,
+    stationarity: f64,
     iterations: usize,
     history: Vec<Iteration>,
     status: Option<Status>,
@@ -76,17 +87,18 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     pub fn new(problem: &'a P, start: Tensor<1>, solver: &'a S, stop: Stop) -> Result<Self, SolverError> {
         stop.validate()?;
         let problem = Counted::new(problem, Evaluations::default());
-        let at = problem.at(start.without_autodiff())?;
+        let at = problem.at(solver.feasible(start.without_autodiff()))?;
+        let state = solver.start(&at)?;
+        let stationarity = solver.stationarity(&at);
         let status = if !at.is_finite() {
             Some(Status::NotFinite)
-        } else if at.gradient_max <= stop.gtol {
+        } else if stationarity <= stop.gtol {
             Some(Status::GradientSmall)
         } else {
             stop.exhausted(&at, 0, problem.counts())
         };
-        let state = solver.start(&at)?;
-        let history = vec![record(0, &at, 0.0, problem.counts())];
-        Ok(Self { problem, solver, stop, state, at, iterations: 0, history, status })
+        let history = vec![record(0, &at, stationarity, 0.0, problem.counts())];
+        Ok(Self { problem, solver, stop, state, at, stationarity, iterations: 0, history, status })
     }
 
     /// The point that is reached.
@@ -121,10 +133,11 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             let difference = next.x.clone() - self.at.x.clone();
             let [square, length] = read([dot(&difference, &difference), dot(&next.x, &next.x)]);
             step = square.sqrt();
-            self.status = self.stop.converged(&self.at, &next, step, length.sqrt());
+            self.stationarity = self.solver.stationarity(&next);
+            self.status = self.stop.converged(&self.at, &next, self.stationarity, step, length.sqrt());
             self.at = *next;
         }
-        self.history.push(record(self.iterations, &self.at, step, self.problem.counts()));
+        self.history.push(record(self.iterations, &self.at, self.stationarity, step, self.problem.counts()));
         if self.status.is_none() {
             self.status = self.stop.exhausted(&self.at, self.iterations, self.problem.counts());
         }
@@ -154,7 +167,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         let status = self.status.expect("it has ended");
         Outcome {
             value: self.at.value,
-            grad_norm: self.at.gradient_max,
+            grad_norm: self.stationarity,
             x: self.at.x,
             gradient: self.at.gradient,
             status,
@@ -167,6 +180,6 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     }
 }
 
-fn record(iteration: usize, at: &Point, step: f64, counts: Evaluations) -> Iteration {
-    Iteration { iteration, value: at.value, grad_norm: at.gradient_max, step, values: counts.values }
+fn record(iteration: usize, at: &Point, grad_norm: f64, step: f64, counts: Evaluations) -> Iteration {
+    Iteration { iteration, value: at.value, grad_norm, step, values: counts.values }
 }

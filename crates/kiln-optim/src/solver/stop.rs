@@ -41,9 +41,16 @@ impl Stop {
     }
 
     /// The convergence test, from the point before, `step` away, and the point that is reached:
-    /// max|∇f| ≤ gtol, or f before − f ≤ ftol·max(|f|, |f before|, 1), or ‖Δx‖ ≤ xtol·(xtol + ‖x‖).
-    pub(super) fn converged(&self, before: &Point, at: &Point, step: f64, length: f64) -> Option<Status> {
-        if at.gradient_max <= self.gtol {
+    /// max|∇f| ≤ gtol (or what a solver has in its place, [`Solver::stationarity`](super::Solver::stationarity)), or f before − f ≤ ftol·max(|f|, |f before|, 1), or ‖Δx‖ ≤ xtol·(xtol + ‖x‖).
+    pub(super) fn converged(
+        &self,
+        before: &Point,
+        at: &Point,
+        stationarity: f64,
+        step: f64,
+        length: f64,
+    ) -> Option<Status> {
+        if stationarity <= self.gtol {
             return Some(Status::GradientSmall);
         }
         if self.ftol > 0.0 && before.value - at.value <= self.ftol * at.value.abs().max(before.value.abs()).max(1.0) {

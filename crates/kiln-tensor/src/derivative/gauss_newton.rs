@@ -20,7 +20,7 @@ impl<'a, M: Module, I: Inputs, T: Inputs, const D: usize> GaussNewton<'a, M, I, 
     /// `loss` is a function of the outputs and of `targets`.
     ///
     /// # Errors
-    /// [`DerivativeError::Length`] cannot arise; the outputs are computed once.
+    /// What computing the outputs once gives.
     pub fn new(
         outputs: Function<'a, M, I, D>,
         targets: T,

@@ -36,56 +36,91 @@ struct Pair {
 
 /// The last steps.
 #[derive(Clone, Debug)]
-pub struct State {
+pub struct Memory {
     pairs: VecDeque<Pair>,
+    size: usize,
     /// s·y / y·y of the last one.
     scale: f64,
 }
 
-impl<P: Objective> Descent<P> for Lbfgs {
-    type State = State;
-
-    fn start(&self, _: &Point) -> Result<State, SolverError> {
-        if self.history_size == 0 {
+impl Memory {
+    pub(in crate::solver) fn new(size: usize) -> Result<Self, SolverError> {
+        if size == 0 {
             return Err(SolverError::Option { name: "history_size", expected: "at least 1", got: 0.0 });
         }
-        Ok(State { pairs: VecDeque::new(), scale: 1.0 })
+        Ok(Self { pairs: VecDeque::new(), size, scale: 1.0 })
     }
 
-    fn heading(&self, _: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, SolverError> {
-        if state.pairs.is_empty() {
-            let first = First::Given(at.gradient_norm.recip().min(1.0));
-            return Ok(Heading { first, ..Heading::steepest(at) });
+    pub(in crate::solver) fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+
+    /// Remembers a step, unless the function does not curve up along it.
+    pub(in crate::solver) fn learn(&mut self, from: &Point, to: &Point) {
+        let s = to.x.clone() - from.x.clone();
+        let y = to.gradient.clone() - from.gradient.clone();
+        let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
+        if !curves(sy, yy, ss, rounding(&s)) {
+            return;
         }
-        let mut q = at.gradient.clone();
-        let mut alphas = Vec::with_capacity(state.pairs.len());
-        for Pair { s, y, rho } in state.pairs.iter().rev() {
+        if self.pairs.len() == self.size {
+            self.pairs.pop_front();
+        }
+        self.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
+        self.scale = sy / yy;
+    }
+
+    /// The same steps on the coordinates where `mask` is 1, as if there were no others.
+    pub(in crate::solver) fn masked(&self, mask: &Tensor<1>) -> Self {
+        let mut memory = Self { pairs: VecDeque::new(), size: self.size, scale: 1.0 };
+        for Pair { s, y, .. } in &self.pairs {
+            let (s, y) = (s.clone() * mask.clone(), y.clone() * mask.clone());
+            let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
+            if curves(sy, yy, ss, rounding(&s)) {
+                memory.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
+                memory.scale = sy / yy;
+            }
+        }
+        memory
+    }
+
+    /// B·v, by the two loops.
+    pub(in crate::solver) fn times(&self, v: &Tensor<1>) -> Tensor<1> {
+        let mut q = v.clone();
+        let mut alphas = Vec::with_capacity(self.pairs.len());
+        for Pair { s, y, rho } in self.pairs.iter().rev() {
             let alpha = dot(s, &q) * *rho;
             q = q - y.clone() * alpha.clone();
             alphas.push(alpha);
         }
-        q = q * state.scale;
-        for (Pair { s, y, rho }, alpha) in state.pairs.iter().zip(alphas.into_iter().rev()) {
+        q = q * self.scale;
+        for (Pair { s, y, rho }, alpha) in self.pairs.iter().zip(alphas.into_iter().rev()) {
             let beta = dot(y, &q) * *rho;
             q = q + s.clone() * (alpha - beta);
         }
-        let direction = q.neg();
+        q
+    }
+}
+
+impl<P: Objective> Descent<P> for Lbfgs {
+    type State = Memory;
+
+    fn start(&self, _: &Point) -> Result<Memory, SolverError> {
+        Memory::new(self.history_size)
+    }
+
+    fn heading(&self, _: &Counted<'_, P>, at: &Point, memory: &mut Memory) -> Result<Heading, SolverError> {
+        if memory.is_empty() {
+            let first = First::Given(at.gradient_norm.recip().min(1.0));
+            return Ok(Heading { first, ..Heading::steepest(at) });
+        }
+        let direction = memory.times(&at.gradient).neg();
         let [slope] = read([dot(&direction, &at.gradient)]);
         Ok(Heading { direction, slope, first: First::One })
     }
 
-    fn moved(&self, state: &mut State, _: &Heading, from: &Point, to: &Trial) -> Result<(), SolverError> {
-        let s = to.point.x.clone() - from.x.clone();
-        let y = to.point.gradient.clone() - from.gradient.clone();
-        let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
-        if !curves(sy, yy, ss, rounding(&s)) {
-            return Ok(());
-        }
-        if state.pairs.len() == self.history_size {
-            state.pairs.pop_front();
-        }
-        state.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
-        state.scale = sy / yy;
+    fn moved(&self, memory: &mut Memory, _: &Heading, from: &Point, to: &Trial) -> Result<(), SolverError> {
+        memory.learn(from, &to.point);
         Ok(())
     }
 }
