@@ -129,7 +129,7 @@ impl<P: Objective> Descent<P> for Lbfgs {
 mod tests {
     use burn::{
         nn::{Linear, LinearConfig},
-        tensor::{Int, activation},
+        tensor::{Device, Int, activation},
     };
     use kiln_tensor::{Stream, derivative::Function};
 
@@ -147,7 +147,7 @@ mod tests {
     /// through `read`, which takes single numbers.
     #[test]
     fn a_large_network_is_trained_without_host_copies() {
-        let device = kiln_testkit::f64_device();
+        let device = Device::default();
         let net =
             Mlp { hidden: LinearConfig::new(784, 800).init(&device), output: LinearConfig::new(800, 10).init(&device) };
         let x = Stream::new(0, "test", 0, 0).normal::<2>([16, 784], &device);
