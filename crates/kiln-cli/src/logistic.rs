@@ -11,8 +11,10 @@ use kiln::{
     },
     data::{Dataset, Encoder, Examples, Resident, Supervised, Table},
     dist::{ConditionalModel, Distribution},
-    models::Covariance,
-    models::{Inference, LogisticRegression, ON_THE_PLANE, Separation, SoftmaxRegression, curvature_bound, margins},
+    models::{
+        Covariance, Inference, LogisticRegression, ON_THE_PLANE, Separation, SoftmaxRegression, curvature_bound,
+        margins,
+    },
     train::{self, MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
 };
 use serde::Serialize;

@@ -309,6 +309,17 @@ fn dtype_name(dtype: FloatDType) -> &'static str {
     }
 }
 
+/// The distance from 1 to the next number of a float type: about how far an operation is off, relatively.
+pub fn rounding_unit(dtype: burn::tensor::DType) -> f64 {
+    use burn::tensor::DType;
+    match dtype {
+        DType::F64 => f64::EPSILON,
+        DType::F16 => 9.765_625e-4,
+        DType::BF16 => 7.812_5e-3,
+        _ => f64::from(f32::EPSILON),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

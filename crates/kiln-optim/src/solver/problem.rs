@@ -2,9 +2,10 @@
 
 use std::cell::Cell;
 
-use burn::tensor::{DType, Tensor};
+use burn::tensor::Tensor;
 use kiln_tensor::{
     derivative::{EvaluationError, Hessian, HessianProduct, Objective},
+    device::rounding_unit,
     linalg::Symmetric,
 };
 use serde::{Deserialize, Serialize};
@@ -138,10 +139,5 @@ pub(super) fn read<const N: usize>(numbers: [Tensor<1>; N]) -> [f64; N] {
 
 /// The rounding unit of a vector's type.
 pub(super) fn rounding(x: &Tensor<1>) -> f64 {
-    match x.dtype() {
-        DType::F64 => f64::EPSILON,
-        DType::F16 => 9.765_625e-4,
-        DType::BF16 => 7.812_5e-3,
-        _ => f64::from(f32::EPSILON),
-    }
+    rounding_unit(x.dtype())
 }

@@ -20,7 +20,7 @@ pub struct Stop {
     pub max_iter: usize,
     /// Values allowed. Default: no limit.
     pub max_evaluations: usize,
-    /// A value below this says that there is no minimum. Default −1e30, and no bound where numbers are smaller.
+    /// A value below this says that there is no minimum. Default −1e30, which f32 can hold.
     pub lower_bound: f64,
 }
 

@@ -1,12 +1,9 @@
 //! Derivatives by differences: the fallback, and the witness.
 
-use burn::{
-    module::Module,
-    tensor::{DType, Tensor},
-};
+use burn::{module::Module, tensor::Tensor};
 
 use super::{DerivativeError, Function, Inputs};
-use crate::Stream;
+use crate::{Stream, device::rounding_unit};
 
 /// A vector, and about how wrong it is.
 #[derive(Clone, Debug)]
@@ -28,16 +25,6 @@ pub struct GradientCheck {
     pub by_differences: Vec<f64>,
 }
 
-/// The rounding unit of a float type.
-pub(super) fn epsilon(dtype: DType) -> f64 {
-    match dtype {
-        DType::F64 => f64::EPSILON,
-        DType::F16 => 9.765_625e-4,
-        DType::BF16 => 7.812_5e-3,
-        _ => f64::from(f32::EPSILON),
-    }
-}
-
 pub(super) fn largest(x: Tensor<1>) -> f64 {
     x.abs().max().into_scalar::<f64>()
 }
@@ -57,7 +44,7 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
             self.layout.check(w)?;
             return Ok(Estimate { value: v.clone().zeros_like(), error: 0.0 });
         }
-        let step = epsilon(w.dtype()).powf(0.2) * size / length;
+        let step = rounding_unit(w.dtype()).powf(0.2) * size / length;
         let difference = |h: f64| -> Result<Tensor<1>, DerivativeError> {
             let (_, above) = self.value_and_grad(&(w.clone() + v.clone() * h))?;
             let (_, below) = self.value_and_grad(&(w.clone() - v.clone() * h))?;
@@ -78,7 +65,7 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
     pub fn grad_check(&self, w: &Tensor<1>, directions: usize, seed: u64) -> Result<GradientCheck, DerivativeError> {
         let (_, gradient) = self.value_and_grad(w)?;
         let mut stream = Stream::new(seed, "grad-check", 0, 0);
-        let step = epsilon(w.dtype()).powf(0.2) * largest(w.clone()).max(1.0);
+        let step = rounding_unit(w.dtype()).powf(0.2) * largest(w.clone()).max(1.0);
         let mut check = GradientCheck { relative_error: 0.0, by_gradient: Vec::new(), by_differences: Vec::new() };
         for _ in 0..directions {
             let v = stream.normal(w.dims(), &w.device()).cast(w.dtype());

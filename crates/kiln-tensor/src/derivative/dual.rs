@@ -82,11 +82,7 @@ impl Dual {
     }
 
     pub(super) fn sub(self, other: Self) -> Self {
-        self.add_with(other, |x, y| x - y)
-    }
-
-    fn add_with(self, other: Self, f: fn(&Num, &Num) -> Num) -> Self {
-        let x = f(&self.x, &other.x);
+        let x = &self.x - &other.x;
         let shape = x.shape();
         let dx = sum(self.dx, other.dx.map(|dx| dx.times(-1.0)));
         Self { x, dx: dx.map(|dx| dx.expand(&shape)) }

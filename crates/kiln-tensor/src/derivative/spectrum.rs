@@ -2,8 +2,8 @@
 
 use burn::{module::Module, tensor::Tensor};
 
-use super::{DerivativeError, Function, Inputs, check::epsilon};
-use crate::{Stream, linalg::Symmetric};
+use super::{DerivativeError, Function, Inputs};
+use crate::{Stream, device::rounding_unit, linalg::Symmetric};
 
 /// An estimate of a trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,7 +72,7 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
             }
             let length = dot(&next, &next).sqrt();
             let ends = ends_of(&diagonal, &beside, length);
-            let small = ends.residual <= 4.0 * epsilon(w.dtype()) * ends.largest.abs().max(ends.smallest.abs());
+            let small = ends.residual <= 4.0 * rounding_unit(w.dtype()) * ends.largest.abs().max(ends.smallest.abs());
             if basis.len() >= steps.min(self.layout().len()) || small || ends.residual.is_nan() {
                 return Ok(ends);
             }

@@ -37,41 +37,24 @@ impl Machine<'_> {
     }
 
     pub(super) fn layer(&mut self, op: &Layer) -> Step {
+        macro_rules! convolution {
+            ($d:ident, $primitive:path) => {{
+                let bias = $d.bias.as_ref().map(|bias| self.float(bias));
+                let f = |x, w, b| $primitive(x, w, b, $d.options.clone().into());
+                (&$d.out, self.float(&$d.x).affine(self.float(&$d.weight), bias, f))
+            }};
+        }
         let (out, y) = match op {
             Layer::Linear(d) => {
                 let bias = d.bias.as_ref().map(|bias| self.float(bias));
                 (&d.out, self.float(&d.x).dense(self.float(&d.weight), bias))
             }
-            Layer::Conv1d(d) => {
-                let bias = d.bias.as_ref().map(|bias| self.float(bias));
-                let f = |x, w, b| Dispatch::conv1d(x, w, b, d.options.clone().into());
-                (&d.out, self.float(&d.x).affine(self.float(&d.weight), bias, f))
-            }
-            Layer::Conv2d(d) => {
-                let bias = d.bias.as_ref().map(|bias| self.float(bias));
-                let f = |x, w, b| Dispatch::conv2d(x, w, b, d.options.clone().into());
-                (&d.out, self.float(&d.x).affine(self.float(&d.weight), bias, f))
-            }
-            Layer::Conv3d(d) => {
-                let bias = d.bias.as_ref().map(|bias| self.float(bias));
-                let f = |x, w, b| Dispatch::conv3d(x, w, b, d.options.clone().into());
-                (&d.out, self.float(&d.x).affine(self.float(&d.weight), bias, f))
-            }
-            Layer::ConvTranspose1d(d) => {
-                let bias = d.bias.as_ref().map(|bias| self.float(bias));
-                let f = |x, w, b| Dispatch::conv_transpose1d(x, w, b, d.options.clone().into());
-                (&d.out, self.float(&d.x).affine(self.float(&d.weight), bias, f))
-            }
-            Layer::ConvTranspose2d(d) => {
-                let bias = d.bias.as_ref().map(|bias| self.float(bias));
-                let f = |x, w, b| Dispatch::conv_transpose2d(x, w, b, d.options.clone().into());
-                (&d.out, self.float(&d.x).affine(self.float(&d.weight), bias, f))
-            }
-            Layer::ConvTranspose3d(d) => {
-                let bias = d.bias.as_ref().map(|bias| self.float(bias));
-                let f = |x, w, b| Dispatch::conv_transpose3d(x, w, b, d.options.clone().into());
-                (&d.out, self.float(&d.x).affine(self.float(&d.weight), bias, f))
-            }
+            Layer::Conv1d(d) => convolution!(d, Dispatch::conv1d),
+            Layer::Conv2d(d) => convolution!(d, Dispatch::conv2d),
+            Layer::Conv3d(d) => convolution!(d, Dispatch::conv3d),
+            Layer::ConvTranspose1d(d) => convolution!(d, Dispatch::conv_transpose1d),
+            Layer::ConvTranspose2d(d) => convolution!(d, Dispatch::conv_transpose2d),
+            Layer::ConvTranspose3d(d) => convolution!(d, Dispatch::conv_transpose3d),
             Layer::Embedding(d) => {
                 let places = self.other(&d.indices);
                 return self.linear(&d.weights, &d.out, |w| Dispatch::embedding(w, places.clone()));
