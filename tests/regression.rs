@@ -7,12 +7,11 @@ use kiln::{
     },
     data::{BREAST_CANCER_TARGET, Encoder, Examples, breast_cancer, digits},
     models::{
-        Covariance, Inference, InferenceError, InferenceTable, ON_THE_PLANE, RegressionDataError, RegressionLoss,
-        Separation, margins,
+        Covariance, Inference, InferenceError, InferenceTable, RegressionDataError, RegressionLoss, Separation, Sides,
     },
     optim::solver::{
-        Hessian, HessianProduct, Objective, Outcome, Stop, bfgs, lbfgs, minimize, newton, newton_cg, nonlinear_cg,
-        trust_ncg,
+        Bounds, Hessian, HessianProduct, L1, Objective, Outcome, Stop, bfgs, lbfgs, lbfgs_b, minimize, newton,
+        newton_cg, nonlinear_cg, owlqn, trust_ncg,
     },
     tensor::derivative::Function,
 };
@@ -299,16 +298,33 @@ fn rescaled_columns_have_the_same_minimum_and_standard_errors() {
 }
 
 /// A fit without penalty until its gradient is small.
-fn separation_of(inputs: &[f64], features: usize, targets: &[usize]) -> Option<Separation> {
-    let loss = loss_of(inputs, features, targets, 2).rescaled();
+fn separation_of(inputs: &[f64], features: usize, targets: &[usize], classes: usize) -> Option<Separation> {
+    let loss = loss_of(inputs, features, targets, classes).rescaled();
     let outcome = minimize(&loss, loss.start(), &newton(), &Stop { gtol: 1e-9, max_iter: 100, ..TIGHT }).unwrap();
     let found = loss.separation(&outcome.x);
     if let Some(found) = &found {
-        // As anybody can check it.
-        let m = margins(inputs, targets, &found.weights, found.intercept);
-        assert!(m.iter().all(|m| *m >= -ON_THE_PLANE), "{m:?}");
-        assert_eq!(m.iter().filter(|m| m.abs() <= ON_THE_PLANE).count(), found.on_the_plane);
+        // As anybody can check it: along the direction no log-odds against another class fall, and some rise.
+        let k = found.intercepts.len();
+        let z = |row: &[f64], c: usize| {
+            let along: f64 = row.iter().enumerate().map(|(f, x)| x * found.weights[f * k + c]).sum();
+            along + found.intercepts[c]
+        };
+        let mut margins = Vec::new();
+        for (row, &y) in inputs.chunks(features).zip(targets) {
+            match k {
+                1 => margins.push(vec![if y == 1 { z(row, 0) } else { -z(row, 0) }]),
+                _ => margins.push((0..k).filter(|c| *c != y).map(|c| z(row, y) - z(row, c)).collect()),
+            }
+        }
+        assert!(margins.iter().flatten().all(|m| *m > -1e-7), "{margins:?}");
+        assert!(margins.iter().flatten().any(|m| *m > 1e-4), "{margins:?}");
+        let least = |row: &Vec<f64>| row.iter().copied().fold(f64::INFINITY, f64::min);
+        assert_eq!(margins.iter().filter(|row| least(row) < 1e-7).count(), found.on_the_plane);
         assert_eq!(found.complete, found.on_the_plane == 0);
+        let rows = targets.len();
+        let sides =
+            Sides { right: rows - found.on_the_plane, on_the_plane: found.on_the_plane, wrong: 0, separates: true };
+        assert_eq!(found.sides(inputs, targets), sides);
     }
     found
 }
@@ -316,14 +332,14 @@ fn separation_of(inputs: &[f64], features: usize, targets: &[usize]) -> Option<S
 #[test]
 fn separations_are_found_and_proved() {
     let data = cancer();
-    let found = separation_of(data.inputs(), 30, data.targets()).expect("30 columns separate the 569 rows");
+    let found = separation_of(data.inputs(), 30, data.targets(), 2).expect("30 columns separate the 569 rows");
     assert!(found.complete);
 
     // Two classes on a line that touch at 2, on both sides of it.
     let (x, y) = ([0.0, 1.0, 2.0, 2.0, 3.0, 5.0], [0, 0, 0, 1, 1, 1]);
-    let found = separation_of(&x, 1, &y).expect("x ≥ 2 is all but class 1");
+    let found = separation_of(&x, 1, &y, 2).expect("x ≥ 2 is all but class 1");
     assert_eq!((found.complete, found.on_the_plane), (false, 2));
-    assert!((found.intercept / found.weights[0] + 2.0).abs() < 1e-9, "{found:?}");
+    assert!((found.intercepts[0] / found.weights[0] + 2.0).abs() < 1e-9, "{found:?}");
 
     // An indicator that only class 1 has, beside a column in which the classes overlap.
     let rows = 40usize;
@@ -331,16 +347,94 @@ fn separations_are_found_and_proved() {
     let x: Vec<f64> = (0..rows)
         .flat_map(|i| [((i * 7) % 11) as f64 + 0.3 * y[i] as f64, f64::from(u8::from(y[i] == 1 && i % 3 == 0))])
         .collect();
-    let found = separation_of(&x, 2, &y).expect("the indicator says 1");
+    let found = separation_of(&x, 2, &y, 2).expect("the indicator says 1");
     let with = (0..rows).filter(|i| i % 2 == 1 && i % 3 == 0).count();
     assert_eq!((found.complete, found.on_the_plane), (false, rows - with));
     assert!(found.weights[0].abs() < 1e-9 && found.weights[1] > 0.5, "{found:?}");
 
     // Overlapping classes, also where two columns are the same and one is constant.
     let x: Vec<f64> = (0..rows).flat_map(|i| [((i * 7) % 11) as f64, ((i * 7) % 11) as f64, 1e8]).collect();
-    assert_eq!(separation_of(&x, 3, &y), None);
+    assert_eq!(separation_of(&x, 3, &y, 2), None);
     let columns = columns(&data, &[0, 1, 4]);
-    assert_eq!(separation_of(&columns, 3, data.targets()), None);
+    assert_eq!(separation_of(&columns, 3, data.targets(), 2), None);
+}
+
+#[test]
+fn separations_of_more_classes_are_found_and_proved() {
+    // Three groups in a plane, each in a corner of its own.
+    let rows = 30usize;
+    let y: Vec<usize> = (0..rows).map(|i| i % 3).collect();
+    let corner = [[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]];
+    let at = |i: usize, f: usize| corner[y[i]][f] + ((i * (5 + f)) % 7) as f64 * 0.5;
+    let x: Vec<f64> = (0..rows).flat_map(|i| [at(i, 0), at(i, 1)]).collect();
+    assert!(separation_of(&x, 2, &y, 3).expect("corners are apart").complete);
+
+    // The last group is apart, the other two overlap: all rows of these lie on the plane between them.
+    let x: Vec<f64> =
+        (0..rows).flat_map(|i| [((i * 7) % 11) as f64, if y[i] == 2 { 20.0 } else { ((i * 3) % 5) as f64 }]).collect();
+    let found = separation_of(&x, 2, &y, 3).expect("the last is apart");
+    assert_eq!((found.complete, found.on_the_plane), (false, 20));
+
+    // All overlap.
+    let x: Vec<f64> = (0..rows).flat_map(|i| [((i * 7) % 11) as f64, ((i * 3) % 5) as f64]).collect();
+    assert_eq!(separation_of(&x, 2, &y, 3), None);
+
+    // Ten digits by 64 pixels.
+    let images = digits();
+    let (targets, all): (_, Vec<usize>) = (images.targets(), (0..300).collect());
+    let inputs = values(images.pixels(&all, &f64_device()));
+    let loss = loss_of(&inputs, 64, &targets[..300], 10).rescaled();
+    let outcome = minimize(&loss, loss.start(), &lbfgs(), &Stop { gtol: 1e-4, max_iter: 500, ..TIGHT }).unwrap();
+    let found = loss.separation(&outcome.x).expect("300 digits are separated");
+    assert!(found.complete && found.sides(&inputs, &targets[..300]).separates);
+}
+
+/// A row of penalised.json.
+fn assert_fitted(outcome: &Outcome, loss: &RegressionLoss, row: &serde_json::Value, what: &str) {
+    assert!(outcome.success, "{what}: {}", outcome.message);
+    assert_close(&[outcome.value], &numbers(&row["loss"]), 1e-12, 0.0, what);
+    let (weights, bias) = (numbers(&row["weights"]), numbers(&row["bias"]));
+    let x = values(loss.parameters(&outcome.x));
+    let (ours, intercepts) = x.split_at(weights.len());
+    assert_close(ours, &weights, 1e-8, 1e-9, what);
+    let zeros = |weights: &[f64]| weights.iter().filter(|w| **w == 0.0).count();
+    assert_eq!(zeros(ours), zeros(&weights), "{what}: what is zero is so exactly");
+    // Of more than two classes the intercepts are known but for one number.
+    let offset = if bias.len() > 1 { intercepts[0] - bias[0] } else { 0.0 };
+    let intercepts: Vec<f64> = intercepts.iter().map(|b| b - offset).collect();
+    assert_close(&intercepts, &bias, 1e-8, 1e-9, what);
+}
+
+#[test]
+fn lasso_elastic_net_and_bounded_fits_are_those_of_the_reference() {
+    let reference = reference("penalised");
+    let cancer = cancer();
+    let images = digits();
+    let (digit, rows): (_, Vec<usize>) = (images.targets(), (0..images.labels().len()).collect());
+    let pixels = values(images.pixels(&rows, &f64_device()));
+    for row in reference["rows"].as_array().unwrap() {
+        let (l1, l2) = (row["l1"].as_f64().unwrap(), row["l2"].as_f64().unwrap());
+        let loss = match row["data"].as_str().unwrap() {
+            "digits" => loss_of(&pixels, 64, &digit, 10),
+            _ => loss_of(cancer.inputs(), 30, cancer.targets(), 2),
+        };
+        for (loss, how) in [(loss.clone().l2(l2), "as it is"), (loss.l2(l2).rescaled(), "rescaled")] {
+            let solver = owlqn(L1::new(loss.l1_weights(l1)).unwrap());
+            let outcome = minimize(&loss, loss.start(), &solver, &Stop { gtol: 1e-12, ..TIGHT }).unwrap();
+            let what = format!("{} l1 {l1} l2 {l2} {how}, {} steps", row["data"], outcome.iterations);
+            println!("{what}, {} values", outcome.evaluations.values);
+            assert_fitted(&outcome, &loss, row, &what);
+        }
+    }
+    let row = &reference["bounded"];
+    let (lower, upper) = (row["lower"].as_f64().unwrap(), row["upper"].as_f64().unwrap());
+    let loss = loss_of(cancer.inputs(), 30, cancer.targets(), 2).l2(row["l2"].as_f64().unwrap());
+    for (loss, how) in [(loss.clone(), "as it is"), (loss.rescaled(), "rescaled")] {
+        let (lower, upper) = loss.bounds(lower, upper);
+        let solver = lbfgs_b(Bounds::new(lower, upper).unwrap());
+        let outcome = minimize(&loss, loss.start(), &solver, &Stop { gtol: 1e-12, ..TIGHT }).unwrap();
+        assert_fitted(&outcome, &loss, row, &format!("bounded, {how}"));
+    }
 }
 
 /// Columns a hundred million times as large as others and far from zero, constant ones, fewer rows than columns, rows of

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kiln::{
     burn::tensor::FloatDType,
     data::Binarize,
-    models::{Covariance, Likelihood},
+    models::{Covariance, Likelihood, Separation},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -69,13 +69,21 @@ pub(crate) struct TabularData {
     pub(crate) name: String,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) target: Option<String>,
+    pub(crate) sample_weight: Option<String>,
     pub(crate) test_fraction: f64,
     pub(crate) standardize: bool,
 }
 
 impl Default for TabularData {
     fn default() -> Self {
-        Self { name: "breast-cancer".into(), data_dir: None, target: None, test_fraction: 0.2, standardize: false }
+        Self {
+            name: "breast-cancer".into(),
+            data_dir: None,
+            target: None,
+            sample_weight: None,
+            test_fraction: 0.2,
+            standardize: false,
+        }
     }
 }
 
@@ -93,12 +101,33 @@ impl Default for VaeModel {
     }
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct LogisticModel {
     pub(crate) l2: f64,
+    pub(crate) l1: f64,
+    /// Bounds of the weights.
+    pub(crate) lower: Option<f64>,
+    pub(crate) upper: Option<f64>,
     pub(crate) class_weight: ClassWeight,
     pub(crate) cov_type: Covariance,
+}
+
+impl LogisticModel {
+    pub(crate) fn is_penalised(&self) -> bool {
+        self.l1 > 0.0 || self.l2 > 0.0
+    }
+
+    pub(crate) fn is_bounded(&self) -> bool {
+        self.lower.is_some() || self.upper.is_some()
+    }
+
+    /// Whether weights may go along a direction for ever.
+    pub(crate) fn is_open_to(&self, direction: &[f64]) -> bool {
+        let upwards = direction.iter().any(|w| *w > Separation::ROUNDING);
+        let downwards = direction.iter().any(|w| *w < -Separation::ROUNDING);
+        !(upwards && self.upper.is_some() || downwards && self.lower.is_some())
+    }
 }
 
 /// How much an example of each class counts.

@@ -4,7 +4,7 @@ use std::{fmt::Display, path::Path};
 
 use kiln::{
     data::DataError,
-    optim::{ConfigError, ScheduleError},
+    optim::{ConfigError, ScheduleError, solver::SnapshotError},
     tensor::{DeviceError, weights::WeightsError},
     train::{CheckpointError, LrFindError, TrainError},
 };
@@ -70,6 +70,7 @@ usage_from!(
     ScheduleError,
     DeviceError,
     WeightsError,
+    SnapshotError,
     kiln::models::VaeConfigError
 );
 

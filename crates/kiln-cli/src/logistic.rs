@@ -1,41 +1,36 @@
 //! Training and using logistic and softmax regression.
 
+mod apply;
 mod fit;
 mod regression;
 mod tables;
 
 use kiln::{
-    burn::{
-        module::Module,
-        tensor::{Int, Tensor, TensorData},
-    },
-    data::{Dataset, Encoder, Examples, Resident, Supervised, Table},
-    dist::{ConditionalModel, Distribution},
-    models::{
-        Covariance, Inference, LogisticRegression, ON_THE_PLANE, Separation, SoftmaxRegression, curvature_bound,
-        margins,
-    },
+    burn::tensor::{Int, Tensor},
+    data::{Dataset, Encoder, Examples, Resident, Supervised},
+    dist::Distribution,
+    models::{Covariance, Inference, LogisticRegression, SoftmaxRegression, curvature_bound},
     train::{self, MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
 };
 use serde::Serialize;
 
+pub(crate) use self::apply::{eval, predict, verify};
 use self::{
-    fit::{CERTIFICATE, Certificate},
-    regression::{Regression, coefficient_table, prediction_table, with_model},
+    regression::{Regression, coefficient_table, with_model},
     tables::load,
 };
 use crate::{
-    config::{ClassWeight, Config, Dtype, LogisticSettings, layered, require},
+    config::{ClassWeight, Config, Dtype, LogisticModel, LogisticSettings, layered, require},
     console::Console,
     failure::{Exit, Failure, Result},
-    flags::{LogisticFlags, LrFindLogisticFlags, MachineFlags, PredictFlags},
+    flags::{LogisticFlags, LrFindLogisticFlags, MachineFlags, ResumeFlags},
     lr_find::Search,
     machine::Machine,
     method::{MethodSettings, OptimizerName},
     record::{DataRecord, RunRecord, Summary, exit_of},
-    rundir::{RunDir, write_whole},
+    rundir::RunDir,
     session::{self, Start},
-    solver::{self, SolverName, SolverSettings},
+    solver::{self, SolverName, SolverSettings, default_solver},
 };
 
 /// The encoder of the training data, with which `eval` and `predict` read other data.
@@ -51,7 +46,7 @@ struct LogisticResult {
     summary: Summary,
     #[serde(skip_serializing_if = "Option::is_none")]
     solver: Option<SolverName>,
-    /// The objective over all training rows at the final parameters: mean NLL + l2/2·‖w‖².
+    /// The objective over all training rows at the final parameters: mean NLL + l2/2·‖w‖² + l1·‖w‖₁.
     fun: f64,
     /// The largest absolute entry of its gradient.
     grad_norm: f64,
@@ -68,6 +63,15 @@ struct LogisticResult {
     /// Of a maximum likelihood fit by a solver.
     #[serde(skip_serializing_if = "Option::is_none")]
     inference: Option<Inference>,
+    /// Weights that an l1 penalty left other than zero.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    selected: Option<Selected>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+struct Selected {
+    nonzero: usize,
+    of: usize,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -84,6 +88,8 @@ struct Job {
     machine: Machine,
     encoder: Encoder,
     train: Examples,
+    /// How much each training row counts, where they differ.
+    weights: Option<Vec<f64>>,
     test: Examples,
     data: DataRecord,
 }
@@ -105,7 +111,7 @@ pub(crate) fn train(flags: LogisticFlags, console: Console) -> Result<Exit> {
         dir.create()?;
         dir.write_config(&Config::Logistic(job.settings.clone()))?;
         dir.write_json(ENCODER, &job.encoder)?;
-        return with_model!(job.classes(), M => job.fit::<M>(name, &dir, console));
+        return with_model!(job.classes(), M => job.fit::<M>(name, None, &dir, console));
     }
     job.settle()?;
     let trainer = job.trainer(&dir, console)?;
@@ -125,10 +131,17 @@ fn by_solver(settings: &LogisticSettings) -> Result<bool> {
              such as --optimizer, --lr and --batch-size",
         ));
     }
-    if optimised && (model.class_weight != ClassWeight::None || model.cov_type != Covariance::Nonrobust) {
-        return Err(Failure::usage(
-            "--class-weight and --cov-type are for solvers: leave the options of the method away",
-        ));
+    let LogisticModel { l2: _, l1, lower, upper, class_weight, cov_type } = *model;
+    let by_solvers_alone = [
+        (l1 > 0.0, "--l1"),
+        (lower.is_some(), "--lower"),
+        (upper.is_some(), "--upper"),
+        (class_weight != ClassWeight::None, "--class-weight"),
+        (cov_type != Covariance::Nonrobust, "--cov-type"),
+        (settings.data.sample_weight.is_some(), "--sample-weight"),
+    ];
+    if let Some((_, flag)) = by_solvers_alone.iter().find(|(given, _)| optimised && *given) {
+        return Err(Failure::usage(format!("{flag} is for solvers: leave the options of the method away")));
     }
     Ok(!optimised)
 }
@@ -136,8 +149,12 @@ fn by_solver(settings: &LogisticSettings) -> Result<bool> {
 /// `kiln lr-find logistic`.
 pub(crate) fn lr_find(flags: LrFindLogisticFlags, console: Console) -> Result<Exit> {
     let mut settings: LogisticSettings = layered("logistic", None, &flags.config)?;
-    if settings.solver != SolverSettings::default() {
-        return Err(Failure::usage("solvers find their step sizes themselves: leave --solver and --max-iter away"));
+    let (solver, model) =
+        (SolverSettings::default(), LogisticModel { l2: settings.model.l2, ..LogisticModel::default() });
+    if settings.solver != solver || settings.model != model || settings.data.sample_weight.is_some() {
+        return Err(Failure::usage(
+            "solvers find their step sizes themselves: leave --solver, --max-iter, and what is for solvers alone, away",
+        ));
     }
     // Full batches have their step size from the data: there is nothing to find.
     settings.method.optimizer.get_or_insert(OptimizerName::Sgd);
@@ -163,19 +180,25 @@ pub(crate) fn lr_find(flags: LrFindLogisticFlags, console: Console) -> Result<Ex
 pub(crate) fn resume(
     dir: &RunDir,
     mut settings: LogisticSettings,
-    epochs: Option<u64>,
-    flags: &MachineFlags,
+    flags: &ResumeFlags,
     console: Console,
 ) -> Result<Exit> {
-    if let Some(name) = settings.solver.name {
-        return Err(Failure::usage(format!(
-            "this run was made by the solver {}, which keeps no checkpoints: train again, with a larger --max-iter or --gtol",
-            name.text()
-        )));
+    let solver = settings.solver.name;
+    let (wrong, right) = if solver.is_some() { ("epochs", "max-iter") } else { ("max-iter", "epochs") };
+    if if solver.is_some() { flags.epochs.is_some() } else { flags.max_iter.is_some() } {
+        let how = solver.map_or_else(|| "an optimiser".to_owned(), |name| format!("the solver {}", name.text()));
+        return Err(Failure::usage(format!("this run was made by {how}: give --{right}, not --{wrong}")));
     }
-    settings.train.epochs = epochs.or(settings.train.epochs);
+    settings.train.epochs = flags.epochs.or(settings.train.epochs);
+    settings.train.gtol = flags.gtol.or(settings.train.gtol);
+    settings.solver.max_iter = flags.max_iter.or(settings.solver.max_iter);
     check(&settings)?;
-    let job = Job::reopen(dir, settings, flags, console)?;
+    let job = Job::reopen(dir, settings, &flags.machine, console)?;
+    if let Some(name) = solver {
+        let snapshot = job.snapshot(dir)?;
+        dir.write_config(&Config::Logistic(job.settings.clone()))?;
+        return with_model!(job.classes(), M => job.fit::<M>(name, Some(snapshot), dir, console));
+    }
     let trainer = job.trainer(dir, console)?;
     let epochs = job.settings.train.epochs.unwrap_or(0);
     with_model!(job.classes(), M => {
@@ -185,85 +208,22 @@ pub(crate) fn resume(
     })
 }
 
-/// `kiln eval` of a regression.
-pub(crate) fn eval(
-    dir: &RunDir,
-    settings: LogisticSettings,
-    data: Option<String>,
-    flags: &MachineFlags,
-    console: Console,
-) -> Result<Exit> {
-    let mut job = Job::reopen(dir, settings, flags, console)?;
-    if let Some(name) = data {
-        job.test = job.other(&name, console)?;
-        job.data.name = name;
-    }
-    if job.test.is_empty() {
-        return Err(Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"));
-    }
-    let scores = with_model!(job.classes(), M => job.scores(&dir.load_model(job.model::<M>())?)?);
-    let scores = scores.expect("there is test data");
-    console.result(&serde_json::json!({ "data": job.data.name, "test": scores }), || score_line(&scores));
-    Ok(Exit::Done)
-}
-
-/// `kiln verify`.
-pub(crate) fn verify(dir: &RunDir, settings: LogisticSettings, flags: &MachineFlags, console: Console) -> Result<Exit> {
-    if !dir.file(CERTIFICATE).is_file() {
-        let run = dir.path().display();
-        return Err(Failure::usage(format!("{run} has no {CERTIFICATE}: there is nothing to verify")));
-    }
-    let certificate: Certificate = dir.read_json(CERTIFICATE)?;
-    let job = Job::reopen(dir, settings, flags, console)?;
-    let Separation { weights, intercept, complete, on_the_plane } = certificate.separation;
-    if weights.len() != job.train.features() {
-        let (got, expected) = (weights.len(), job.train.features());
-        return Err(Failure::usage(format!("the certificate has {got} weights, the data {expected} features")));
-    }
-    let margins = margins(job.train.inputs(), job.train.targets(), &weights, intercept);
-    let wrong = margins.iter().filter(|m| **m < -ON_THE_PLANE).count();
-    let on = margins.iter().filter(|m| m.abs() <= ON_THE_PLANE).count();
-    let holds = wrong == 0 && on < margins.len() && on == on_the_plane && complete == (on == 0);
-    let rows = margins.len();
-    let result = serde_json::json!({ "holds": holds, "rows": rows, "on_the_plane": on, "on_the_wrong_side": wrong });
-    console.result(&result, || {
-        let verdict = if holds { "holds" } else { "does not hold" };
-        format!("the separation {verdict}: of {rows} rows {on} lie on the plane, {wrong} on the wrong side of it")
-    });
-    if holds {
-        return Ok(Exit::Done);
-    }
-    Err(Failure { message: "the certificate does not hold for the run's data".into(), exit: Exit::NotConverged })
-}
-
-/// `kiln predict`.
-pub(crate) fn predict(dir: &RunDir, settings: LogisticSettings, flags: PredictFlags, console: Console) -> Result<Exit> {
-    let encoder: Encoder = dir.read_json(ENCODER)?;
-    let table = Table::read(&flags.data)?;
-    let inputs = encoder.encode_inputs(&table)?;
-    let machine = Machine::again(&settings.run, &flags.machine)?;
-    let (n, features, classes) = (table.len(), encoder.features(), encoder.class_names());
-    let inputs = Tensor::from_data(TensorData::new(inputs, [n, features]), &machine.device);
-    let probabilities = with_model!(classes.len(), M => {
-        let model = dir.load_model(M::init(features, classes.len(), &machine))?;
-        crate::to_vec(M::probabilities(&model.valid().forward(inputs)))
-    });
-    let csv = prediction_table(classes, &probabilities).map_err(|e| Failure::write(&flags.output, e))?;
-    write_whole(&flags.output, &csv)?;
-    let result = serde_json::json!({ "rows": n, "output": flags.output });
-    console.result(&result, || format!("{n} predictions in {}", flags.output.display()));
-    Ok(Exit::Done)
-}
-
 fn check(settings: &LogisticSettings) -> Result<()> {
     let train = &settings.train;
     require(train.epochs.is_none_or(|n| n >= 1), "epochs", "at least 1", 0)?;
     require(train.log_every >= 1, "log-every", "at least 1", train.log_every)?;
     require(train.keep >= 1, "keep", "at least 1", train.keep)?;
-    let (l2, gtol) = (settings.model.l2, train.gtol.unwrap_or(0.0));
+    let LogisticModel { l1, l2, lower, upper, .. } = settings.model;
     require(l2 >= 0.0 && l2.is_finite(), "l2", "finite and not negative", l2)?;
-    require(gtol >= 0.0 && gtol.is_finite(), "gtol", "finite and not negative", gtol)?;
-    solver::check(settings.solver.max_iter, None)?;
+    require(l1 >= 0.0 && l1.is_finite(), "l1", "finite and not negative", l1)?;
+    let (low, high) = (lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY));
+    require(low <= high, "lower", &format!("at most --upper, {high}"), low)?;
+    let (penalised, bounded) = (l1 > 0.0, lower.is_some() || upper.is_some());
+    if let Some(name) = settings.solver.name {
+        name.suits(penalised, bounded)?;
+    }
+    default_solver(penalised, bounded).suits(penalised, bounded)?;
+    solver::check(settings.solver.max_iter, train.gtol)?;
     settings.method.check()
 }
 
@@ -273,11 +233,12 @@ impl Job {
         let loaded = load(&settings, encoder, console)?;
         let data = DataRecord {
             name: settings.data.name.clone(),
-            sha256: loaded.sha256,
+            sha256: loaded.sha256.clone(),
             n_train: loaded.train.len(),
             n_test: loaded.test.len(),
         };
-        Ok(Self { settings, machine, encoder: loaded.encoder, train: loaded.train, test: loaded.test, data })
+        let tables::Loaded { encoder, train, test, weights, .. } = loaded;
+        Ok(Self { settings, machine, encoder, train, weights, test, data })
     }
 
     fn reopen(dir: &RunDir, mut settings: LogisticSettings, flags: &MachineFlags, console: Console) -> Result<Self> {
@@ -291,6 +252,7 @@ impl Job {
         let mut settings = self.settings.clone();
         settings.data.name = name.to_owned();
         settings.data.test_fraction = 0.0;
+        settings.data.sample_weight = None;
         let loaded = load(&settings, Some(self.encoder.clone()), console)?;
         Ok(if loaded.test.is_empty() { loaded.train } else { loaded.test })
     }
@@ -395,6 +357,7 @@ impl Job {
             nhev: None,
             test: self.scores(&outcome.model)?,
             inference: None,
+            selected: None,
         };
         let mut exit = exit_of(&outcome.status);
         if outcome.status == Status::Completed && self.is_full_batch() {
@@ -451,8 +414,11 @@ fn score_line(scores: &Scores) -> String {
 fn text(dir: &RunDir, result: &LogisticResult) -> String {
     let Summary { status, steps, wall_s, .. } = &result.summary;
     let test = result.test.as_ref().map_or_else(String::new, |scores| format!("{}\n", score_line(scores)));
+    let selected = result.selected.map_or_else(String::new, |Selected { nonzero, of }| {
+        format!("\n       {nonzero} of {of} weights are not zero")
+    });
     format!(
-        "{status}: {steps} steps in {wall_s:.1} s\ntrain  objective {:.9}  largest gradient entry {:.1e}\n{test}run    {}",
+        "{status}: {steps} steps in {wall_s:.1} s\ntrain  objective {:.9}  largest gradient entry {:.1e}{selected}\n{test}run    {}",
         result.fun,
         result.grad_norm,
         dir.path().display()

@@ -19,6 +19,7 @@ mod rates;
 mod record;
 mod rundir;
 mod session;
+mod snapshots;
 mod solve;
 mod solver;
 mod vae;
@@ -69,10 +70,8 @@ fn run(flags: Flags) -> Result<Exit> {
             (dir, Config::Logistic(settings)) => logistic::eval(&dir, settings, flags.data, &flags.machine, console),
         },
         Command::Resume(flags) => match RunDir::open(&flags.run)? {
-            (dir, Config::Vae(settings)) => vae::resume(&dir, settings, flags.epochs, &flags.machine, console),
-            (dir, Config::Logistic(settings)) => {
-                logistic::resume(&dir, settings, flags.epochs, &flags.machine, console)
-            }
+            (dir, Config::Vae(settings)) => vae::resume(&dir, settings, &flags, console),
+            (dir, Config::Logistic(settings)) => logistic::resume(&dir, settings, &flags, console),
         },
         Command::Predict(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Logistic(settings)) => logistic::predict(&dir, settings, flags, console),

@@ -4,9 +4,10 @@ use std::ops::ControlFlow;
 
 use clap::ValueEnum;
 use kiln::{
-    burn::tensor::Tensor,
+    burn::tensor::{Device, Tensor},
     optim::solver::{
-        self, Hessian, HessianProduct, Iteration, Minimization, Outcome, Point, Solver, SolverError, Status, Stop,
+        self, Bounds, Hessian, HessianProduct, Iteration, L1, Minimization, Outcome, Snapshot, Solver, SolverError,
+        Status, Stop,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -27,6 +28,10 @@ pub(crate) enum SolverName {
     Bfgs,
     /// Quasi-Newton from the last ten steps
     LBfgs,
+    /// The same within bounds
+    LBfgsB,
+    /// The same with an l1 penalty
+    OwlQn,
     /// The whole Hessian, damped where it is not positive definite
     Newton,
     /// Newton's method by conjugate gradients
@@ -43,36 +48,83 @@ pub(crate) struct SolverSettings {
     pub(crate) max_iter: Option<usize>,
 }
 
+/// What is minimised, from where, and when it ends.
+pub(crate) struct Task<'a, P> {
+    pub(crate) problem: &'a P,
+    pub(crate) start: Start,
+    pub(crate) stop: Stop,
+    /// What l-bfgs-b keeps to.
+    pub(crate) bounds: Bounds,
+    /// What owl-qn adds.
+    pub(crate) l1: L1,
+}
+
+/// Where a minimisation begins.
+pub(crate) enum Start {
+    At(Tensor<1>),
+    Again(Snapshot, Device),
+}
+
 impl SolverName {
     pub(crate) fn text(self) -> String {
         self.to_possible_value().expect("no name is hidden").get_name().to_owned()
     }
 
-    /// Minimises, with a word to `callback` after each step.
+    /// Refuses a penalty, or bounds, that the solver would not keep to.
+    pub(crate) fn suits(self, penalised: bool, bounded: bool) -> Result<()> {
+        let (name, owl_qn, l_bfgs_b) = (self.text(), Self::OwlQn.text(), Self::LBfgsB.text());
+        match (penalised, bounded) {
+            (true, true) => Err(Failure::usage("--l1 and bounds exclude one another")),
+            (true, false) if self != Self::OwlQn => {
+                Err(Failure::usage(format!("--l1 is for the solver {owl_qn}, not {name}: leave --solver away")))
+            }
+            (false, true) if self != Self::LBfgsB => Err(Failure::usage(format!(
+                "--lower and --upper are for the solver {l_bfgs_b}, not {name}: leave --solver away"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
+    /// Minimises, with a word to `callback` after each step, which can have a snapshot of it. The last snapshot comes with the outcome.
     pub(crate) fn minimize<P: Hessian + HessianProduct>(
         self,
-        problem: &P,
-        start: Tensor<1>,
-        stop: Stop,
-        callback: impl FnMut(&Iteration, &Point) -> ControlFlow<()>,
-    ) -> std::result::Result<Outcome, SolverError> {
+        task: Task<'_, P>,
+        callback: impl FnMut(&Iteration, &dyn Fn() -> Snapshot) -> ControlFlow<()>,
+    ) -> std::result::Result<(Outcome, Snapshot), SolverError> {
         fn run<P: Hessian + HessianProduct, S: Solver<P>>(
-            (problem, start, stop): (&P, Tensor<1>, Stop),
+            (problem, start, stop): (&P, Start, Stop),
             solver: &S,
-            callback: impl FnMut(&Iteration, &Point) -> ControlFlow<()>,
-        ) -> std::result::Result<Outcome, SolverError> {
-            Minimization::new(problem, start, solver, stop)?.run(callback)
+            mut callback: impl FnMut(&Iteration, &dyn Fn() -> Snapshot) -> ControlFlow<()>,
+        ) -> std::result::Result<(Outcome, Snapshot), SolverError> {
+            let mut minimization = match start {
+                Start::At(x) => Minimization::new(problem, x, solver, stop)?,
+                Start::Again(snapshot, device) => Minimization::resume(problem, &snapshot, solver, stop, &device)?,
+            };
+            let outcome = minimization.run(|minimization| callback(minimization.last(), &|| minimization.save()))?;
+            Ok((outcome, minimization.save()))
         }
-        let job = (problem, start, stop);
+        let Task { problem, start, stop, bounds, l1 } = task;
+        let task = (problem, start, stop);
         match self {
-            Self::Gd => run(job, &solver::gradient_descent(), callback),
-            Self::NonlinearCg => run(job, &solver::nonlinear_cg(), callback),
-            Self::Bfgs => run(job, &solver::bfgs(), callback),
-            Self::LBfgs => run(job, &solver::lbfgs(), callback),
-            Self::Newton => run(job, &solver::newton(), callback),
-            Self::NewtonCg => run(job, &solver::newton_cg(), callback),
-            Self::TrustNcg => run(job, &solver::trust_ncg(), callback),
+            Self::Gd => run(task, &solver::gradient_descent(), callback),
+            Self::NonlinearCg => run(task, &solver::nonlinear_cg(), callback),
+            Self::Bfgs => run(task, &solver::bfgs(), callback),
+            Self::LBfgs => run(task, &solver::lbfgs(), callback),
+            Self::LBfgsB => run(task, &solver::lbfgs_b(bounds), callback),
+            Self::OwlQn => run(task, &solver::owlqn(l1), callback),
+            Self::Newton => run(task, &solver::newton(), callback),
+            Self::NewtonCg => run(task, &solver::newton_cg(), callback),
+            Self::TrustNcg => run(task, &solver::trust_ncg(), callback),
         }
+    }
+}
+
+/// The solver when `--solver` does not say it.
+pub(crate) fn default_solver(penalised: bool, bounded: bool) -> SolverName {
+    match (penalised, bounded) {
+        (true, _) => SolverName::OwlQn,
+        (false, true) => SolverName::LBfgsB,
+        (false, false) => SolverName::LBfgs,
     }
 }
 
@@ -100,6 +152,9 @@ pub(crate) fn ending(status: Status) -> (&'static str, Exit) {
 
 impl From<SolverError> for Failure {
     fn from(error: SolverError) -> Self {
-        Self::internal(error)
+        match error {
+            SolverError::Snapshot(_) => Self::usage(error),
+            _ => Self::internal(error),
+        }
     }
 }

@@ -15,7 +15,7 @@ use crate::{
     config::{Config, Dtype, VaeSettings, require},
     console::{self, Console},
     failure::{Exit, Failure, Result},
-    flags::{LrFindVaeFlags, MachineFlags, ReconstructFlags, SampleFlags, VaeFlags},
+    flags::{LrFindVaeFlags, MachineFlags, ReconstructFlags, ResumeFlags, SampleFlags, VaeFlags},
     lr_find::Search,
     machine::Machine,
     method::LrSchedule,
@@ -113,16 +113,13 @@ pub(crate) fn lr_find(flags: LrFindVaeFlags, console: Console) -> Result<Exit> {
 }
 
 /// `kiln resume` of a VAE.
-pub(crate) fn resume(
-    dir: &RunDir,
-    mut settings: VaeSettings,
-    epochs: Option<u64>,
-    flags: &MachineFlags,
-    console: Console,
-) -> Result<Exit> {
-    settings.train.epochs = epochs.unwrap_or(settings.train.epochs);
+pub(crate) fn resume(dir: &RunDir, mut settings: VaeSettings, flags: &ResumeFlags, console: Console) -> Result<Exit> {
+    if flags.max_iter.is_some() || flags.gtol.is_some() {
+        return Err(Failure::usage("--max-iter and --gtol are for solvers: give --epochs"));
+    }
+    settings.train.epochs = flags.epochs.unwrap_or(settings.train.epochs);
     check(&settings)?;
-    let job = Job::reopen(settings, flags, console)?;
+    let job = Job::reopen(settings, &flags.machine, console)?;
     let start = session::load(job.trainer(dir, console)?, job.model()?, &job.machine, job.settings.train.epochs)?;
     dir.write_config(&Config::Vae(job.settings.clone()))?;
     job.run(dir, console, start)

@@ -158,11 +158,11 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// Those of [`encode_inputs`](Self::encode_inputs), [`DataError::NoTarget`], [`DataError::UnknownTarget`], and
+    /// Those of [`encode_inputs`](Self::encode_inputs), [`DataError::NoTarget`], [`DataError::UnknownColumn`], and
     /// [`DataError::UnknownCategory`] for an unknown class.
     pub fn encode(&self, table: &Table) -> Result<Examples, DataError> {
         let target = self.target.as_ref().ok_or(DataError::NoTarget)?;
-        let column = table.target(&target.name)?;
+        let column = table.required(&target.name)?;
         check_missing(table, &[column])?;
         let lookup = Lookup::new(&target.classes);
         let class = |(row, cell): (usize, &String)| {
@@ -323,7 +323,7 @@ mod tests {
     #[test]
     fn labels_need_a_known_target() {
         let encode = |text: &str| pets(true).encode(&table(text));
-        assert!(matches!(encode("weight,colour\n4,red\n"), Err(DataError::UnknownTarget { .. })));
+        assert!(matches!(encode("weight,colour\n4,red\n"), Err(DataError::UnknownColumn { .. })));
         let bird = encode("weight,colour,kind\n4,red,bird\n");
         assert!(matches!(bird, Err(DataError::UnknownCategory { column, line: 2, .. }) if column == "kind"));
         let missing = encode("weight,colour,kind\n4,red,?\n");

@@ -166,9 +166,13 @@ pub enum DataError {
     #[error("{file}: {count} missing value(s): {first}; fill them in or drop these rows or columns")]
     MissingValues { file: String, count: usize, first: String },
 
-    /// A target column that is not there.
-    #[error("{file} has no column '{target}'{hint}; its columns: {columns}")]
-    UnknownTarget { file: String, target: String, hint: String, columns: String },
+    /// A column to predict, or of weights, that is not there.
+    #[error("{file} has no column '{column}'{hint}; its columns: {columns}")]
+    UnknownColumn { file: String, column: String, hint: String, columns: String },
+
+    /// A weight that is none.
+    #[error("{file}, line {line}: weight '{cell}' in column '{column}'; weights must be finite numbers, 0 or more")]
+    Weight { file: String, line: u64, column: String, cell: String },
 
     /// Nothing to tell apart.
     #[error("{file}: every row of target '{target}' is '{class}'; two classes are needed")]

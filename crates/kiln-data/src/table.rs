@@ -157,11 +157,31 @@ impl Table {
         self.lines[row]
     }
 
-    /// The column to predict.
-    pub(crate) fn target(&self, name: &str) -> Result<&Column, DataError> {
-        self.column(name).ok_or_else(|| DataError::UnknownTarget {
+    /// The weights of the rows from the column called `name`, and the table without it.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownColumn`], and [`DataError::Weight`] for a cell that is not a finite number of 0 or more.
+    pub fn split_weights(mut self, name: &str) -> Result<(Self, Vec<f64>), DataError> {
+        let column = self.required(name)?;
+        let weight = |(row, cell): (usize, &String)| {
+            number(cell).filter(|weight| *weight >= 0.0).ok_or_else(|| DataError::Weight {
+                file: self.file.clone(),
+                line: self.lines[row],
+                column: name.into(),
+                cell: cell.clone(),
+            })
+        };
+        let weights = column.cells.iter().enumerate().map(weight).collect::<Result<_, _>>()?;
+        self.columns.retain(|column| column.name != name);
+        Ok((self, weights))
+    }
+
+    /// The column that must be called `name`.
+    pub(crate) fn required(&self, name: &str) -> Result<&Column, DataError> {
+        self.column(name).ok_or_else(|| DataError::UnknownColumn {
             file: self.file.clone(),
-            target: name.into(),
+            column: name.into(),
             hint: suggest::hint(name, self.columns.iter().map(Column::name)),
             columns: self.column_list(),
         })
@@ -307,8 +327,20 @@ mod tests {
     }
 
     #[test]
+    fn weights_are_split_off() {
+        let (table, weights) = parse("a,w,b\n1,2,x\n3,0.5,y\n5,0,x\n").unwrap().split_weights("w").unwrap();
+        assert_eq!(weights, [2.0, 0.5, 0.0]);
+        assert_eq!(table.columns().iter().map(Column::name).collect::<Vec<_>>(), ["a", "b"]);
+        for cell in ["-1", "NA", "heavy", "inf"] {
+            let error = parse(&format!("a,w\n1,1\n1,{cell}\n")).unwrap().split_weights("w").unwrap_err();
+            assert!(matches!(&error, DataError::Weight { line: 3, .. }), "{error}");
+        }
+        assert!(matches!(parse("a,w\n1,1\n").unwrap().split_weights("v"), Err(DataError::UnknownColumn { .. })));
+    }
+
+    #[test]
     fn an_unknown_target_is_answered_with_the_nearest() {
-        let message = parse("size,colour\n1,x\n").unwrap().target("color").unwrap_err().to_string();
+        let message = parse("size,colour\n1,x\n").unwrap().required("color").unwrap_err().to_string();
         assert!(message.contains("did you mean 'colour'?") && message.contains("size, colour"), "{message}");
     }
 }

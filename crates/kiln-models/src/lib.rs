@@ -11,7 +11,7 @@ mod regression;
 mod vae;
 
 pub use regression::{
-    Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, ON_THE_PLANE,
-    RegressionDataError, RegressionLoss, Separation, SoftmaxRegression, curvature_bound, margins,
+    Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
+    RegressionLoss, Separation, Sides, SoftmaxRegression, curvature_bound,
 };
 pub use vae::{Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError};

@@ -7,7 +7,7 @@ mod separation;
 pub use self::{
     inference::{Coefficient, Covariance, Inference, InferenceError, InferenceTable},
     loss::{RegressionDataError, RegressionLoss},
-    separation::{ON_THE_PLANE, Separation, margins},
+    separation::{Separation, Sides},
 };
 use burn::{
     module::Module,

@@ -11,10 +11,10 @@
 //! | [`LineSearch`]`<`[`Newton`]`, _>` | any | −(H + αI)⁻¹·∇f | [`Hessian`] |
 //! | [`LineSearch`]`<`[`NewtonCg`]`, _>` | any | the same by conjugate gradients, cut short | [`HessianProduct`] |
 //! | [`TrustRegion`] | the region | Steihaug's conjugate gradients | [`HessianProduct`] |
-//! | [`BoundedLbfgs`] | backtracking along the bounds | L-BFGS among what is free | [`Objective`] |
+//! | [`ProjectedLbfgs`]`<`[`Bounds`]`>`, [`ProjectedLbfgs`]`<`[`L1`]`>` | backtracking along the bounds | L-BFGS among what is free | [`Objective`] |
 //!
-//! The constructors [`gradient_descent`], [`nonlinear_cg`], [`bfgs`], [`lbfgs`], [`newton`], [`newton_cg`] and [`trust_ncg`] give
-//! the usual pairs.
+//! The constructors [`gradient_descent`], [`nonlinear_cg`], [`bfgs`], [`lbfgs`], [`lbfgs_b`], [`owlqn`], [`newton`], [`newton_cg`]
+//! and [`trust_ncg`] give the usual pairs.
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -37,26 +37,28 @@
 
 pub use kiln_tensor::derivative::{EvaluationError, Hessian, HessianProduct, Objective};
 
-mod bounded;
 mod descent;
 mod line;
 mod linear_cg;
 mod minimize;
 mod outcome;
 mod problem;
+mod projected;
 mod search;
+mod snapshot;
 mod stop;
 mod trust_region;
 
 pub use self::{
-    bounded::BoundedLbfgs,
     descent::{Bfgs, CgFormula, Descent, Heading, Lbfgs, Memory, Newton, NewtonCg, NonlinearCg, Steepest},
     line::{Line, LineSearch, Trial},
     linear_cg::{LinearCg, LinearSolution, conjugate_gradient},
     minimize::{Minimization, Move, Solver, minimize},
     outcome::{Iteration, Outcome, Status},
     problem::{Counted, Evaluations, Point},
+    projected::{Bounds, L1, Piece, ProjectedLbfgs, Region},
     search::{Armijo, Fixed, HagerZhang, Search, StrongWolfe},
+    snapshot::{Remember, Snapshot, SnapshotError},
     stop::Stop,
     trust_region::TrustRegion,
 };
@@ -78,6 +80,9 @@ pub enum SolverError {
     /// The function could not be evaluated.
     #[error("the function could not be evaluated: {0}")]
     Evaluation(#[from] EvaluationError),
+    /// The snapshot is not one from which the solver can go on.
+    #[error("the minimisation cannot go on from this snapshot: {0}")]
+    Snapshot(#[from] SnapshotError),
 }
 
 /// Steepest descent with the strong Wolfe search.
@@ -98,6 +103,16 @@ pub fn bfgs() -> LineSearch<Bfgs, StrongWolfe> {
 /// BFGS from the last ten steps.
 pub fn lbfgs() -> LineSearch<Lbfgs, StrongWolfe> {
     LineSearch::new(Lbfgs::default(), StrongWolfe::default())
+}
+
+/// L-BFGS within bounds, for the problems of L-BFGS-B.
+pub fn lbfgs_b(bounds: Bounds) -> ProjectedLbfgs<Bounds> {
+    ProjectedLbfgs::new(bounds)
+}
+
+/// L-BFGS with an l1 penalty, for the problems of OWL-QN.
+pub fn owlqn(penalty: L1) -> ProjectedLbfgs<L1> {
+    ProjectedLbfgs::new(penalty)
 }
 
 /// Newton's method, damped where the Hessian is not positive definite.

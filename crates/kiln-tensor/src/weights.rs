@@ -56,7 +56,24 @@ pub enum WeightsError {
 /// # Errors
 /// [`WeightsError::UnsupportedDtype`] for a quantised parameter.
 pub fn to_bytes<M: Module>(module: &M) -> Result<Vec<u8>, WeightsError> {
-    let tensors = params::named(module);
+    encode(&params::named(module))
+}
+
+/// The module with its parameters read from a safetensors file.
+///
+/// # Errors
+/// [`WeightsError::Read`], [`WeightsError::Damaged`], [`WeightsError::Mismatch`].
+pub fn load<M: Module>(module: M, path: &Path) -> Result<M, WeightsError> {
+    let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { path: path.to_owned(), source })?;
+    let values = decode(&bytes).map_err(|reason| WeightsError::Damaged { path: path.to_owned(), reason })?;
+    params::replace(module, values).map_err(|source| WeightsError::Mismatch { path: path.to_owned(), source })
+}
+
+/// Float tensors of different names as the bytes of a safetensors file.
+///
+/// # Errors
+/// [`WeightsError::UnsupportedDtype`] for a tensor that is quantised, or not of floats.
+pub fn encode(tensors: &[NamedTensor]) -> Result<Vec<u8>, WeightsError> {
     let views: Vec<(&str, TensorView<'_>)> = tensors
         .iter()
         .map(|NamedTensor { name, data }| {
@@ -69,27 +86,23 @@ pub fn to_bytes<M: Module>(module: &M) -> Result<Vec<u8>, WeightsError> {
             Ok((name.as_str(), view))
         })
         .collect::<Result<_, WeightsError>>()?;
-    Ok(safetensors::serialize(views, None).expect("a module's paths are unique, and its sizes fit in memory"))
+    Ok(safetensors::serialize(views, None).expect("the names differ, and the sizes fit in memory"))
 }
 
-/// The module with its parameters read from a safetensors file.
+/// The tensors of a safetensors file.
 ///
 /// # Errors
-/// [`WeightsError::Read`], [`WeightsError::Damaged`], [`WeightsError::Mismatch`].
-pub fn load<M: Module>(module: M, path: &Path) -> Result<M, WeightsError> {
-    let bytes = std::fs::read(path).map_err(|source| WeightsError::Read { path: path.to_owned(), source })?;
-    let damaged = |reason: String| WeightsError::Damaged { path: path.to_owned(), reason };
-    let file = SafeTensors::deserialize(&bytes).map_err(|e| damaged(e.to_string()))?;
-    let values = file
-        .iter()
+/// What is wrong with the bytes.
+pub fn decode(bytes: &[u8]) -> Result<Vec<NamedTensor>, String> {
+    let file = SafeTensors::deserialize(bytes).map_err(|e| e.to_string())?;
+    file.iter()
         .map(|(name, view)| {
-            let dtype = from_safetensors(view.dtype())
-                .ok_or_else(|| damaged(format!("'{name}' has type {:?}", view.dtype())))?;
+            let dtype =
+                from_safetensors(view.dtype()).ok_or_else(|| format!("'{name}' has type {:?}", view.dtype()))?;
             let data = TensorData::from_bytes_vec(view.data().to_vec(), view.shape().to_vec(), dtype);
             Ok(NamedTensor { name: name.to_owned(), data })
         })
-        .collect::<Result<_, WeightsError>>()?;
-    params::replace(module, values).map_err(|source| WeightsError::Mismatch { path: path.to_owned(), source })
+        .collect()
 }
 
 fn to_safetensors(dtype: DType) -> Option<Dtype> {

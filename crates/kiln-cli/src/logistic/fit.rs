@@ -4,8 +4,8 @@ use std::{
     fs::File,
     io::{BufWriter, Write},
     ops::ControlFlow,
+    path::PathBuf,
     sync::atomic::Ordering,
-    time::Instant,
 };
 
 use kiln::{
@@ -13,24 +13,57 @@ use kiln::{
     data::{Dataset, Supervised},
     dist::Distribution,
     models::{Inference, InferenceTable, RegressionLoss, Separation},
-    optim::solver::{Iteration, Outcome, Status, Stop},
+    optim::solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
     tensor::flat::Layout,
     train::{MaximumLikelihood, Metrics, evaluate},
 };
 
 use serde::{Deserialize, Serialize};
 
-use super::{EVALUATION_BATCH, Job, LogisticResult, Resident, regression::Regression, text};
+use super::{
+    EVALUATION_BATCH, Job, LogisticResult, Resident, Selected,
+    regression::{Regression, coefficient_table},
+    text,
+};
 use crate::{
     config::{ClassWeight, Dtype, LogisticModel},
     console::Console,
     failure::{Exit, Failure, Result},
     interrupt,
-    logistic::regression::coefficient_table,
     record::{RunRecord, Summary},
     rundir::RunDir,
-    solver::{SolverName, default_max_iter, ending},
+    snapshots::Snapshots,
+    solver::{SolverName, Start, Task, default_max_iter, default_solver, ending},
 };
+
+/// `metrics.jsonl`, a line a step.
+struct Log {
+    path: PathBuf,
+    file: BufWriter<File>,
+}
+
+impl Log {
+    /// A new file, with the steps that a snapshot has behind it.
+    fn start(dir: &RunDir, from: Option<&Snapshot>) -> Result<Self> {
+        let path = dir.file("metrics.jsonl");
+        let file = BufWriter::new(File::create(&path).map_err(|e| Failure::write(&path, e))?);
+        let mut log = Self { path, file };
+        let history = from.map(Snapshot::history).transpose()?.unwrap_or_default();
+        history.iter().skip(1).try_for_each(|iteration| log.write(iteration))?;
+        Ok(log)
+    }
+
+    fn write(&mut self, iteration: &Iteration) -> Result<()> {
+        let Iteration { iteration: step, value, grad_norm, values, .. } = *iteration;
+        let line = Line { step, epoch: values, split: "train", loss: value, grad_norm };
+        let line = serde_json::to_string(&line).expect("numbers");
+        writeln!(self.file, "{line}").map_err(|e| Failure::write(&self.path, e))
+    }
+
+    fn flush(&mut self) -> Result<()> {
+        self.file.flush().map_err(|e| Failure::write(&self.path, e))
+    }
+}
 
 /// A line of `metrics.jsonl`.
 #[derive(Serialize)]
@@ -49,7 +82,7 @@ pub(super) struct Certificate {
     kind: String,
     /// In the order of the weights, which are in the units of `coef`.
     features: Vec<String>,
-    /// The second is on the positive side.
+    /// Of two the second is on the positive side.
     classes: Vec<String>,
     #[serde(flatten)]
     pub(super) separation: Separation,
@@ -84,7 +117,9 @@ fn separated(separation: Option<&Separation>, rows: usize) -> String {
 impl Job {
     /// Fills in the settings of a solver, so that `config.toml` states them.
     pub(super) fn settle_solver(&mut self) -> SolverName {
-        let name = *self.settings.solver.name.get_or_insert(SolverName::LBfgs);
+        let model = self.settings.model;
+        let default = default_solver(model.l1 > 0.0, model.is_bounded());
+        let name = *self.settings.solver.name.get_or_insert(default);
         self.settings.solver.max_iter.get_or_insert(default_max_iter(name));
         self.settings.train.gtol.get_or_insert(if self.machine.dtype == Dtype::F64 { 1e-8 } else { 1e-5 });
         self.settings.run.dtype = Some(self.machine.dtype);
@@ -97,24 +132,48 @@ impl Job {
         let inputs = Tensor::from_data(TensorData::new(self.train.inputs().to_vec(), shape), device);
         let LogisticModel { l2, class_weight, .. } = self.settings.model;
         let loss = RegressionLoss::new(inputs, self.train.targets(), self.classes()).map_err(Failure::usage)?.l2(l2);
-        let loss = match class_weight {
-            ClassWeight::None => loss,
-            ClassWeight::Balanced => loss.weights(&self.balanced()).map_err(Failure::usage)?,
+        let loss = match (class_weight, &self.weights) {
+            (ClassWeight::None, None) => loss,
+            (ClassWeight::None, Some(weights)) => loss.weights(weights).map_err(Failure::usage)?,
+            (ClassWeight::Balanced, weights) => {
+                loss.weights(&self.balanced(weights.as_deref())).map_err(Failure::usage)?
+            }
         };
         Ok(loss.rescaled())
     }
 
-    /// n / (classes · rows of its class) for each row.
-    fn balanced(&self) -> Vec<f64> {
-        let mut rows = vec![0.0; self.classes()];
-        self.train.targets().iter().for_each(|&class| rows[class] += 1.0);
-        #[allow(clippy::cast_precision_loss, reason = "numbers of rows and classes")]
-        let share = self.train.len() as f64 / rows.len() as f64;
-        self.train.targets().iter().map(|&class| share / rows[class]).collect()
+    /// Each row's weight times n / (classes · the weight of its class), n being the weight of all.
+    fn balanced(&self, weights: Option<&[f64]>) -> Vec<f64> {
+        let targets = self.train.targets();
+        let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+        let mut of_class = vec![0.0; self.classes()];
+        targets.iter().enumerate().for_each(|(row, &class)| of_class[class] += weight(row));
+        #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
+        let share = of_class.iter().sum::<f64>() / of_class.len() as f64;
+        targets.iter().enumerate().map(|(row, &class)| weight(row) * share / of_class[class]).collect()
     }
 
-    /// Fits, and writes the run.
-    pub(super) fn fit<M>(&self, name: SolverName, dir: &RunDir, console: Console) -> Result<Exit>
+    /// Where the run stopped, if it may go on from there.
+    pub(super) fn snapshot(&self, dir: &RunDir) -> Result<Snapshot> {
+        let snapshot = Snapshots::read(dir)?;
+        let done = snapshot.history()?.last().map_or(0, |last| last.iteration);
+        let allowed = self.settings.solver.max_iter.unwrap_or(usize::MAX);
+        if done < allowed {
+            return Ok(snapshot);
+        }
+        Err(Failure::usage(format!(
+            "the run has taken {done} of {allowed} steps: give --max-iter above {done} to go on"
+        )))
+    }
+
+    /// Fits, from the start or from a snapshot, and writes the run.
+    pub(super) fn fit<M>(
+        &self,
+        name: SolverName,
+        from: Option<Snapshot>,
+        dir: &RunDir,
+        console: Console,
+    ) -> Result<Exit>
     where
         M: Regression,
         Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
@@ -122,9 +181,7 @@ impl Job {
         let mut record = RunRecord::new(self.data.clone(), &self.machine, self.settings.run.seed);
         dir.write_json("run.json", &record)?;
         let loss = self.loss()?;
-        let started = Instant::now();
-        let outcome = self.minimize(name, &loss, dir, console)?;
-        let wall_s = started.elapsed().as_secs_f64();
+        let (outcome, wall_s) = self.minimize(name, from, &loss, dir, console)?;
         record.wall_s = Some(wall_s);
         dir.write_json("run.json", &record)?;
 
@@ -164,12 +221,15 @@ impl Job {
         let (status, exit) = ending(outcome.status);
         let as_it_is = Ending { status, exit, message: outcome.message.clone() };
         let interrupted = interrupt::flag().load(Ordering::Relaxed);
-        if self.settings.model.l2 > 0.0 || outcome.status == Status::NotFinite || interrupted {
+        let model = &self.settings.model;
+        if model.is_penalised() || outcome.status == Status::NotFinite || interrupted {
             return Ok(as_it_is);
         }
-        let looks = self.classes() == 2 && self.train.features() <= LARGEST_HESSIAN;
+        let looks = self.train.features() * self.classes() <= LARGEST_HESSIAN;
         let separation = if looks { loss.separation(&outcome.x) } else { None };
-        if separation.is_none() && !loss.is_separated(outcome.value) {
+        // Bounds may be in its way.
+        let separation = separation.filter(|found| model.is_open_to(&found.weights));
+        if separation.is_none() && (model.is_bounded() || !loss.is_separated(outcome.value)) {
             return Ok(as_it_is);
         }
         let message = separated(separation.as_ref(), self.train.len());
@@ -187,9 +247,11 @@ impl Job {
 
     /// Standard errors, which are those of maximum likelihood at its maximum.
     fn inference(&self, loss: &RegressionLoss, outcome: &Outcome, ending: &mut Ending) -> Option<Inference> {
-        let LogisticModel { l2, class_weight, cov_type } = self.settings.model;
+        let model = self.settings.model;
+        let LogisticModel { class_weight, cov_type, .. } = model;
         let small = self.train.features() * self.classes() <= LARGEST_HESSIAN;
-        if l2 > 0.0 || class_weight != ClassWeight::None || ending.exit != Exit::Done || !small {
+        let biased = model.is_penalised() || model.is_bounded() || class_weight != ClassWeight::None;
+        if biased || ending.exit != Exit::Done || !small {
             return None;
         }
         match loss.inference(&outcome.x, cov_type) {
@@ -201,31 +263,47 @@ impl Job {
         }
     }
 
-    fn minimize(&self, name: SolverName, loss: &RegressionLoss, dir: &RunDir, console: Console) -> Result<Outcome> {
-        let path = dir.file("metrics.jsonl");
-        let mut log = BufWriter::new(File::create(&path).map_err(|e| Failure::write(&path, e))?);
-        let mut written = Ok(());
-        let interrupted = interrupt::flag();
-        let (train, solver) = (&self.settings.train, &self.settings.solver);
+    /// The outcome, and the seconds that it took in this process and those before.
+    fn minimize(
+        &self,
+        name: SolverName,
+        from: Option<Snapshot>,
+        loss: &RegressionLoss,
+        dir: &RunDir,
+        console: Console,
+    ) -> Result<(Outcome, f64)> {
+        let (model, train, solver) = (&self.settings.model, &self.settings.train, &self.settings.solver);
+        let (lower, upper) =
+            loss.bounds(model.lower.unwrap_or(f64::NEG_INFINITY), model.upper.unwrap_or(f64::INFINITY));
         let stop =
             Stop { gtol: train.gtol.expect("settled"), max_iter: solver.max_iter.expect("settled"), ..Stop::default() };
+        let mut snapshots = Snapshots::start(dir, from.as_ref())?;
+        let mut log = Log::start(dir, from.as_ref())?;
+        let start = match from {
+            Some(snapshot) => Start::Again(snapshot, self.machine.device.clone()),
+            None => Start::At(loss.start()),
+        };
+        let (bounds, l1) = (Bounds::new(lower, upper)?, L1::new(loss.l1_weights(model.l1))?);
         let every = usize::try_from(train.log_every).unwrap_or(usize::MAX);
-        let outcome = name.minimize(loss, loss.start(), stop, |iteration, _| {
+        let interrupted = interrupt::flag();
+        let may_run_away = !model.is_penalised() && !model.is_bounded();
+        let mut written = Ok(());
+        let task = Task { problem: loss, start, stop, bounds, l1 };
+        let (outcome, last) = name.minimize(task, |iteration, snapshot| {
+            written = log.write(iteration).and_then(|()| snapshots.offer(snapshot));
             let Iteration { iteration: step, value, grad_norm, values, .. } = *iteration;
-            let line = Line { step, epoch: values, split: "train", loss: value, grad_norm };
-            let line = serde_json::to_string(&line).expect("numbers");
-            written = writeln!(log, "{line}");
             if step % every == 0 {
                 console.note(format_args!("step {step:>6}  pass {values:>6}  loss {value:.9}  |g| {grad_norm:.3e}"));
             }
-            if written.is_err() || interrupted.load(Ordering::Relaxed) || loss.is_separated(value) {
+            let stops = written.is_err() || interrupted.load(Ordering::Relaxed);
+            if stops || (may_run_away && loss.is_separated(value)) {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             }
         })?;
-        written.and_then(|()| log.flush()).map_err(|e| Failure::write(&path, e))?;
-        Ok(outcome)
+        written.and_then(|()| log.flush()).and_then(|()| snapshots.write(last))?;
+        Ok((outcome, snapshots.wall_s()))
     }
 
     fn result<M>(
@@ -265,7 +343,19 @@ impl Job {
             nhev: Some(outcome.evaluations.hessians as u64),
             test: self.scores(model)?,
             inference,
+            selected: self.selected(outcome),
         };
         Ok(Finished { content, exit })
+    }
+
+    /// What an l1 penalty left.
+    fn selected(&self, outcome: &Outcome) -> Option<Selected> {
+        if self.settings.model.l1 <= 0.0 {
+            return None;
+        }
+        let mut weights = crate::to_vec(outcome.x.clone());
+        let columns = if self.classes() == 2 { 1 } else { self.classes() };
+        weights.truncate(self.train.features() * columns);
+        Some(Selected { nonzero: weights.iter().filter(|w| w.abs() > 0.0).count(), of: weights.len() })
     }
 }

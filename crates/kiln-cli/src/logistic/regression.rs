@@ -110,6 +110,8 @@ pub(crate) fn coefficient_table<M: Regression>(
         let mut raw_intercept = intercepts[column];
         for (feature, name) in names.iter().enumerate() {
             let ((mean, scale), coef) = (scaling[feature], weights[feature * columns + column]);
+            // A penalty's zeros have signs.
+            let coef = coef + 0.0;
             raw_intercept -= coef * mean / scale;
             write([class, name, &coef.to_string(), &(coef / scale).to_string()], test(feature))?;
         }

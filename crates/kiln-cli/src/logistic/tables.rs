@@ -19,6 +19,8 @@ pub(crate) struct Loaded {
     pub(crate) train: Examples,
     pub(crate) test: Examples,
     pub(crate) sha256: String,
+    /// Of the training rows, none of which is 0; absent where each counts as one.
+    pub(crate) weights: Option<Vec<f64>>,
 }
 
 /// Reads the data that `settings` name; the encoder is fitted to the training part unless one is given.
@@ -26,11 +28,14 @@ pub(crate) fn load(settings: &LogisticSettings, encoder: Option<Encoder>, consol
     let data = &settings.data;
     let (name, path) = (data.name.as_str(), Path::new(&data.name));
     if name == "breast-cancer" {
-        return split_table(settings, &breast_cancer(), Some(BREAST_CANCER_TARGET), encoder);
+        return split_table(settings, breast_cancer(), Some(BREAST_CANCER_TARGET), encoder);
     }
     let is_file_name = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
     if path.is_file() || (is_file_name && !path.is_dir()) {
-        return split_table(settings, &Table::read(path)?, None, encoder);
+        return split_table(settings, Table::read(path)?, None, encoder);
+    }
+    if data.sample_weight.is_some() {
+        return Err(Failure::usage("--sample-weight names a column of a table: images have none"));
     }
     let locate = Locate { data_dir: data.data_dir.clone(), offline: false };
     let hold_out = HoldOut { test_fraction: data.test_fraction, seed: settings.run.seed };
@@ -48,12 +53,13 @@ pub(crate) fn load(settings: &LogisticSettings, encoder: Option<Encoder>, consol
         test: encoder.encode_images(&images.test)?,
         encoder,
         sha256: images.sha256,
+        weights: None,
     })
 }
 
 fn split_table(
     settings: &LogisticSettings,
-    table: &Table,
+    table: Table,
     default_target: Option<&str>,
     encoder: Option<Encoder>,
 ) -> Result<Loaded> {
@@ -66,13 +72,31 @@ fn split_table(
             columns.join(", ")
         ))
     })?;
+    let (table, weights) = match &data.sample_weight {
+        Some(column) if column == target => {
+            return Err(Failure::usage(format!("'{column}' cannot be both --target and --sample-weight")));
+        }
+        Some(column) => {
+            let (table, weights) = table.split_weights(column)?;
+            (table, Some(weights))
+        }
+        None => (table, None),
+    };
+    let table = &table;
     let all: Vec<usize> = (0..table.len()).collect();
     // The classes are those of the whole table; what is standardised is fitted to the training rows alone.
     let targets = match &encoder {
         Some(encoder) => encoder.encode(table)?,
         None => Encoder::fit(table, Some(target), &all, false)?.encode(table)?,
     };
-    let split = stratified_split(targets.targets(), data.test_fraction, settings.run.seed)?;
+    let mut split = stratified_split(targets.targets(), data.test_fraction, settings.run.seed)?;
+    if let Some(weights) = &weights {
+        // What counts for nothing does not standardise the others either.
+        split.train.retain(|&row| weights[row] > 0.0);
+        if split.train.is_empty() {
+            return Err(Failure::usage("every training row has the weight 0"));
+        }
+    }
     let encoder = match encoder {
         Some(encoder) => encoder,
         None => Encoder::fit(table, Some(target), &split.train, data.standardize)?,
@@ -83,5 +107,6 @@ fn split_table(
         test: examples.subset(&split.test),
         encoder,
         sha256: table.sha256().to_owned(),
+        weights: weights.map(|weights| split.train.iter().map(|&row| weights[row]).collect()),
     })
 }

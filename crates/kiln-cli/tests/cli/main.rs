@@ -10,6 +10,7 @@ mod help;
 mod laboratory;
 mod logistic;
 mod method;
+mod penalties;
 mod predict;
 mod resume;
 mod run_folder;

@@ -248,7 +248,7 @@ fn a_terminated_run_saves_and_goes_on_to_the_bit() {
 
 #[cfg(unix)]
 #[test]
-fn an_interrupted_solver_saves_and_goes_on() {
+fn an_interrupted_full_batch_run_saves_and_goes_on() {
     let place = Place::new();
     // Without a penalty it does not converge soon.
     let mut running = place.start("train logistic --standardize --epochs 1000000 --gtol 0 --out run");
@@ -273,4 +273,81 @@ fn only_the_newest_checkpoints_and_the_best_are_kept() {
     assert!((1..=2).contains(&names.len()) && names.last().unwrap() == "step-000000072", "{names:?}");
     let files = |path: &std::path::PathBuf| fs::read_dir(path).unwrap().count();
     assert!(place.checkpoints("run").iter().all(|path| files(path) == 3));
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_solver_saves_and_goes_on_to_the_bit() {
+    let place = Place::new();
+    // Steepest descent does not get there soon.
+    let train = "train logistic --standardize --l2 1e-6 --solver gd --gtol 0";
+    let mut running = place.start(&format!("{train} --max-iter 100000000 --out run"));
+    running.wait_until("a step", || place.exists("run/metrics.jsonl") && !place.text("run/metrics.jsonl").is_empty());
+    running.signal("-INT");
+    assert_eq!(running.wait().code(), Some(130));
+    let result = place.json("run/result.json");
+    assert_eq!(result["status"], "interrupted");
+    assert!(place.exists("run/coef.csv") && place.exists("run/model.safetensors"));
+    let steps = result["nit"].as_u64().unwrap() + 10;
+    place.exits(3, &format!("resume run --max-iter {steps}"));
+    place.exits(3, &format!("{train} --max-iter {steps} --out whole"));
+    assert_eq!(place.weights("whole"), place.weights("run"));
+    assert_eq!(place.text("whole/metrics.jsonl"), place.text("run/metrics.jsonl"));
+}
+
+/// A solver's run is allowed 4 steps, then 9, and one 9 at once: by each solver the files are one.
+#[test]
+fn a_solvers_run_is_resumed_to_the_bit() {
+    let place = Place::new();
+    for options in [
+        "--solver gd",
+        "--solver nonlinear-cg",
+        "--solver bfgs",
+        "--solver l-bfgs",
+        "--solver newton-cg --gtol 1e-14",
+        "--solver trust-ncg --gtol 1e-14",
+        "--solver l-bfgs-b --upper 0.1",
+        "--solver owl-qn --l1 0.01",
+        "--data digits --l1 0.01",
+    ] {
+        let train = format!("train logistic --standardize --l2 0.001 {options}");
+        place.run(&format!("{train} --max-iter 9 --force --out whole"));
+        place.exits(3, &format!("{train} --max-iter 4 --force --out parts"));
+        assert_ne!(place.weights("whole"), place.weights("parts"), "{options}: five more steps change the weights");
+        place.run("resume parts --max-iter 9");
+        assert_eq!(place.weights("whole"), place.weights("parts"), "{options}");
+        let (whole, parts) = (place.json("whole/result.json"), place.json("parts/result.json"));
+        assert_eq!(whole["nit"], 9, "{options}");
+        for key in ["status", "fun", "grad_norm", "nit", "nfev", "njev", "nhev", "test"] {
+            assert_eq!(whole[key], parts[key], "{options}: {key}");
+        }
+        for file in ["coef.csv", "config.toml", "metrics.jsonl"] {
+            assert_eq!(place.text(&format!("whole/{file}")), place.text(&format!("parts/{file}")), "{options}: {file}");
+        }
+    }
+}
+
+#[test]
+fn a_solvers_run_goes_on_to_a_smaller_gradient_or_is_refused() {
+    let place = Place::new();
+    place.ok("train logistic --standardize --l2 0.01 --gtol 1e-3 --out run");
+    let before = place.json("run/result.json");
+    place.ok("resume run --gtol 1e-9");
+    let after = place.json("run/result.json");
+    assert!(after["nit"].as_u64() > before["nit"].as_u64());
+    assert!(after["grad_norm"].as_f64().unwrap() <= 1e-9);
+    assert_eq!(place.text("run/metrics.jsonl").lines().count() as u64, after["nit"].as_u64().unwrap());
+
+    place.refused("resume run --epochs 3", &["l-bfgs", "--max-iter"]);
+    place.refused("resume run --max-iter 3", &["of 3 steps", "--max-iter"]);
+    place.refused("resume run --gtol -1", &["--gtol"]);
+    let snapshot = place.path("run/checkpoints/solver.safetensors");
+    let bytes = fs::read(&snapshot).unwrap();
+    fs::write(&snapshot, &bytes[..bytes.len() / 2]).unwrap();
+    place.refused("resume run --gtol 1e-10", &["solver.safetensors", "damaged"]);
+    fs::remove_file(&snapshot).unwrap();
+    place.refused("resume run --gtol 1e-10", &["solver.safetensors"]);
+
+    place.ok("train logistic --optimizer sgd --epochs 1 --out steps");
+    place.refused("resume steps --max-iter 9", &["an optimiser", "--epochs"]);
 }

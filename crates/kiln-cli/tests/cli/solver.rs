@@ -78,11 +78,22 @@ fn a_maximum_likelihood_fit_has_a_summary() {
 #[test]
 fn separated_classes_are_reported_with_a_proof_that_can_be_checked() {
     let place = Place::new();
+    place.write("t1.csv", "x,class\n1,no\n2,no\n4,yes\n7,yes\n");
     let failed = place.exits(3, "train logistic --data breast-cancer --standardize --test-fraction 0 --out run");
     assert!(failed.stderr.contains("separates") && failed.stderr.contains("--l2"), "{}", failed.stderr);
     assert_eq!(place.json("run/result.json")["status"], "separated");
     let verified = place.ok("verify run");
     assert!(verified.stdout.contains("the separation holds: of 569 rows 0 lie on the plane"), "{}", verified.stdout);
+
+    // Ten classes.
+    place.exits(3, "train logistic --data digits --test-fraction 0.8 --max-iter 2000 --out digits");
+    assert_eq!(place.json("digits/result.json")["status"], "separated");
+    assert_eq!(place.json("digits/certificate.json")["intercepts"].as_array().unwrap().len(), 10);
+    place.ok("verify digits");
+    // Bounds in its way, and bounds that are none.
+    place.ok("train logistic --data breast-cancer --standardize --test-fraction 0 --lower -2 --upper 2 --out within");
+    place.exits(3, "train logistic --data t1.csv --target class --test-fraction 0 --lower 0 --out half");
+    place.ok("verify half");
 
     // The proof of something else.
     let mut certificate = place.json("run/certificate.json");
@@ -140,11 +151,16 @@ fn solvers_and_optimisers_are_not_mixed() {
     place.refused_to_start("train logistic --max-iter 0", &["--max-iter"]);
     place.refused_to_start("train logistic --optimizer sgd --class-weight balanced", &["--class-weight"]);
     place.refused("lr-find logistic --solver newton", &["--solver"]);
+    for option in ["--l1 0.1", "--lower 0", "--upper 1", "--cov-type hc0", "--sample-weight w"] {
+        let flag = option.split(' ').next().unwrap();
+        place.refused_to_start(&format!("train logistic --optimizer sgd {option}"), &[flag, "solvers"]);
+        place.refused(&format!("lr-find logistic {option}"), &["solvers"]);
+    }
     let failed = place.exits(3, "train logistic --standardize --l2 0.01 --max-iter 2 --out run");
     assert!(failed.stderr.contains("used up"), "{}", failed.stderr);
     let result = place.json("run/result.json");
     assert_eq!((result["status"].as_str(), result["nit"].as_u64()), (Some("not-converged"), Some(2)));
-    place.refused("resume run", &["l-bfgs", "--max-iter"]);
+    place.refused("resume run", &["2 of 2 steps", "--max-iter"]);
 }
 
 #[test]
@@ -165,6 +181,14 @@ fn classic_problems_are_solved() {
     assert!(text.contains("iterations     25\n") && text.contains("30 values"), "as SciPy's tutorial: {text}");
     place.ok("solve beale --dtype f32");
     place.exits(3, "solve wood --solver gd --max-iter 10");
+    let text = place.ok("solve rosenbrock --upper 0.5,inf").stdout;
+    assert!(text.contains("rosenbrock by l-bfgs-b") && text.contains("x              0.500000000, 0.25"), "{text}");
+    let text = place.ok("solve rosenbrock --l1 100").stdout;
+    assert!(text.contains("by owl-qn") && text.contains("x              0.000000000, 0.000000000"), "{text}");
+    place.refused("solve rosenbrock --lower 1 --upper 0", &["--lower"]);
+    place.refused("solve rosenbrock --lower 1,2,3", &["--lower", "1 number or 2"]);
+    place.refused("solve rosenbrock --lower 1 --solver bfgs", &["l-bfgs-b", "bfgs"]);
+    place.refused("solve rosenbrock --l1 -1", &["--l1"]);
     place.refused("solve rosenbrok", &["rosenbrok", "rosenbrock-50", "beale"]);
     place.refused("solve beale --x0 1,2,3", &["--x0", "2 numbers"]);
     place.refused("solve beale --gtol -1", &["--gtol"]);

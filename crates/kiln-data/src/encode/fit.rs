@@ -14,7 +14,7 @@ impl Encoder {
     ///
     /// # Errors
     ///
-    /// - [`DataError::UnknownTarget`], [`DataError::NoFeatures`], [`DataError::NoTrainingRows`];
+    /// - [`DataError::UnknownColumn`], [`DataError::NoFeatures`], [`DataError::NoTrainingRows`];
     /// - [`DataError::MissingValues`] in any column;
     /// - [`DataError::TextInNumeric`]: a column in which at least nine cells in ten are numbers, but not all, is
     ///   taken for a damaged column of numbers rather than for categories;
@@ -27,7 +27,7 @@ impl Encoder {
     ///
     /// When a row is not below the table's length.
     pub fn fit(table: &Table, target: Option<&str>, rows: &[usize], standardize: bool) -> Result<Self, DataError> {
-        let target = target.map(|name| table.target(name)).transpose()?;
+        let target = target.map(|name| table.required(name)).transpose()?;
         let features = || table.columns().iter().filter(|column| target.is_none_or(|t| t.name() != column.name()));
         if features().next().is_none() {
             return Err(DataError::NoFeatures { file: table.file().into() });

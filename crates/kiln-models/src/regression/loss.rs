@@ -161,6 +161,32 @@ impl RegressionLoss {
         Self::join(weight, bias)
     }
 
+    /// A penalty λ·‖W‖₁ on the model's weights, as one on each entry of the vector, `[(d + 1)·k]`; intercepts are free.
+    pub fn l1_weights(&self, lambda: f64) -> Tensor<1> {
+        self.vector(self.each_weight(|scale| lambda / scale), 0.0)
+    }
+
+    /// lower ≤ W ≤ upper for the model's weights, as bounds of each entry of the vector, `[(d + 1)·k]`; intercepts are free.
+    pub fn bounds(&self, lower: f64, upper: f64) -> (Tensor<1>, Tensor<1>) {
+        let side = |bound: f64, none| self.vector(self.each_weight(|scale| bound * scale), none);
+        (side(lower, f64::NEG_INFINITY), side(upper, f64::INFINITY))
+    }
+
+    /// A number for each weight, from what its column was divided by.
+    fn each_weight(&self, number: impl Fn(f64) -> f64) -> Vec<f64> {
+        let scale = match &self.scaling {
+            Some(Scaling { scale, .. }) => scale.to_data().try_into_vec_as::<f64>().expect("floats"),
+            None => vec![1.0; self.inputs.dims()[1]],
+        };
+        scale.into_iter().flat_map(|scale| std::iter::repeat_n(number(scale), self.columns())).collect()
+    }
+
+    fn vector(&self, mut weights: Vec<f64>, intercept: f64) -> Tensor<1> {
+        weights.extend(std::iter::repeat_n(intercept, self.columns()));
+        let data = TensorData::new(weights, [(self.inputs.dims()[1] + 1) * self.columns()]);
+        Tensor::from_data(data, (&self.inputs.device(), self.inputs.dtype()))
+    }
+
     /// Zero, where fits start, `[(d + 1)·k]`.
     pub fn start(&self) -> Tensor<1> {
         let [_, d] = self.inputs.dims();
@@ -273,12 +299,7 @@ impl Hessian for RegressionLoss {
             if a == b { pa * (pb.neg() + 1.0) } else { pa.neg() * pb }
         };
         let hessian = self.in_blocks(curvature);
-        let scale = match &self.scaling {
-            Some(Scaling { scale, .. }) => scale.to_data().try_into_vec_as::<f64>().expect("floats"),
-            None => vec![1.0; self.inputs.dims()[1]],
-        };
-        let penalties: Vec<f64> =
-            scale.iter().flat_map(|scale| std::iter::repeat_n(self.l2 / (scale * scale), self.columns())).collect();
+        let penalties = self.each_weight(|scale| self.l2 / (scale * scale));
         Ok(Symmetric::from_fn(hessian.rows(), |i, j| {
             hessian.at(i, j) + if i == j { penalties.get(i).copied().unwrap_or(0.0) } else { 0.0 }
         }))
@@ -290,6 +311,11 @@ impl RegressionLoss {
     pub(super) fn outer_products(&self, x: &Tensor<1>) -> Symmetric {
         let residuals = self.probabilities(self.product(x)) - self.targets.clone();
         self.in_blocks(|a, b| residuals.clone().narrow(1, a, 1) * residuals.clone().narrow(1, b, 1))
+    }
+
+    /// Where entry i of the vector lies: its feature, d for the intercept, and its class.
+    pub(super) fn places(d: usize, k: usize) -> impl Fn(usize) -> (usize, usize) {
+        move |i| if i < d * k { (i / k, i % k) } else { (d, i - d * k) }
     }
 
     /// Aᵀ·diag(s·c)·A for each two classes, with their c `[n, 1]`, in the order of the vector.
@@ -304,8 +330,7 @@ impl RegressionLoss {
                 blocks[row * k + column] = block.into_data().try_into_vec_as::<f64>().expect("floats");
             }
         }
-        // Where entry i of the vector lies: its feature, d for the intercept, and its class.
-        let place = |i: usize| if i < d * k { (i / k, i % k) } else { (d, i - d * k) };
+        let place = Self::places(d, k);
         Symmetric::from_fn((d + 1) * k, |i, j| {
             let ((f, row), (g, column)) = (place(i), place(j));
             blocks[row.max(column) * k + row.min(column)][f * (d + 1) + g]

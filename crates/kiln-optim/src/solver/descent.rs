@@ -18,33 +18,41 @@ pub use self::{
     steepest::Steepest,
 };
 use super::{
-    Objective, SolverError,
+    EvaluationError, Objective, SolverError,
     line::Trial,
     problem::{Counted, Point},
+    snapshot::Remember,
 };
 
 /// A choice of directions.
 pub trait Descent<P: Objective> {
     /// What it remembers.
-    type State;
+    type State: Remember;
 
-    /// What it knows at the start, or when it starts afresh.
+    /// Refuses options that are out of range.
     ///
     /// # Errors
     /// [`SolverError::Option`].
-    fn start(&self, at: &Point) -> Result<Self::State, SolverError>;
+    fn validate(&self) -> Result<(), SolverError> {
+        Ok(())
+    }
+
+    /// What it knows at the start, or when it starts afresh.
+    fn start(&self) -> Self::State;
 
     /// The direction from `at`.
     ///
     /// # Errors
-    /// [`SolverError::Evaluation`].
-    fn heading(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Self::State) -> Result<Heading, SolverError>;
+    /// When the function cannot be evaluated.
+    fn heading(
+        &self,
+        problem: &Counted<'_, P>,
+        at: &Point,
+        state: &mut Self::State,
+    ) -> Result<Heading, EvaluationError>;
 
     /// Learns from a step that was accepted.
-    ///
-    /// # Errors
-    /// [`SolverError::Evaluation`].
-    fn moved(&self, state: &mut Self::State, heading: &Heading, from: &Point, to: &Trial) -> Result<(), SolverError>;
+    fn moved(&self, state: &mut Self::State, heading: &Heading, from: &Point, to: &Trial);
 
     /// Whether there is nothing to forget.
     fn is_steepest(&self) -> bool {

@@ -1,6 +1,6 @@
 //! Solvers that choose a direction, then a step along it.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{
     EvaluationError, Objective, SolverError,
@@ -8,6 +8,7 @@ use super::{
     minimize::{Move, Solver},
     problem::{Counted, Point, rounding},
     search::Search,
+    snapshot::{Remember, Snapshot, SnapshotError},
 };
 
 /// A descent with a search.
@@ -97,15 +98,31 @@ pub struct State<D> {
     gain: Option<f64>,
 }
 
+impl<D: Remember> Remember for State<D> {
+    fn save(&self, snapshot: &mut Snapshot) {
+        self.descent.save(snapshot);
+        snapshot.put_number("line.gain", self.gain.unwrap_or(f64::NAN));
+    }
+
+    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError> {
+        let gain = Some(snapshot.number("line.gain")?).filter(|gain| !gain.is_nan());
+        Ok(Self { descent: D::load(snapshot, device)?, gain })
+    }
+}
+
 impl<P: Objective, D: Descent<P>, S: Search> Solver<P> for LineSearch<D, S> {
     type State = State<D::State>;
 
-    fn start(&self, at: &Point) -> Result<Self::State, SolverError> {
+    fn validate(&self, _: usize) -> Result<(), SolverError> {
         self.search.validate()?;
-        Ok(State { descent: self.descent.start(at)?, gain: None })
+        self.descent.validate()
     }
 
-    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Self::State) -> Result<Move, SolverError> {
+    fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, Self::State), EvaluationError> {
+        Ok((problem.at(x)?, State { descent: self.descent.start(), gain: None }))
+    }
+
+    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Self::State) -> Result<Move, EvaluationError> {
         // Where a direction leads nowhere, what was learnt is forgotten, and the gradient tried.
         for attempt in 0..2 {
             let heading = self.descent.heading(problem, at, &mut state.descent)?;
@@ -122,13 +139,13 @@ impl<P: Objective, D: Descent<P>, S: Search> Solver<P> for LineSearch<D, S> {
             };
             if let Some(trial) = self.search.search(&line)? {
                 state.gain = Some(at.value - trial.value);
-                self.descent.moved(&mut state.descent, &heading, at, &trial)?;
+                self.descent.moved(&mut state.descent, &heading, at, &trial);
                 return Ok(Move::To(Box::new(trial.point)));
             }
             if attempt == 0 && self.descent.is_steepest() {
                 break;
             }
-            state.descent = self.descent.start(at)?;
+            state.descent = self.descent.start();
             state.gain = None;
         }
         Ok(Move::Stuck)

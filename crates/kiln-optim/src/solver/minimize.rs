@@ -2,32 +2,35 @@
 
 use std::ops::ControlFlow;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{
-    Objective, SolverError,
+    EvaluationError, Objective, SolverError,
     outcome::{Iteration, Outcome, Status},
     problem::{Counted, Evaluations, Point, dot, read},
+    snapshot::{Remember, Snapshot, counted},
     stop::Stop,
 };
 
 /// A way to get from a point to a better one.
 pub trait Solver<P: Objective> {
     /// What it remembers from step to step.
-    type State;
+    type State: Remember;
 
-    /// What it knows at the start.
+    /// Refuses options that are out of range, or not made for vectors of `n` numbers.
     ///
     /// # Errors
     /// [`SolverError::Option`].
-    fn start(&self, at: &Point) -> Result<Self::State, SolverError>;
+    fn validate(&self, n: usize) -> Result<(), SolverError>;
 
-    /// The nearest point at which the solver may start. `x` itself, but where there are bounds.
-    fn feasible(&self, x: Tensor<1>) -> Tensor<1> {
-        x
-    }
+    /// Where it starts, which is `x` but where there are bounds, and what it knows there.
+    ///
+    /// # Errors
+    /// When the function cannot be evaluated.
+    fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, Self::State), EvaluationError>;
 
-    /// What must become as small as `gtol` at a solution: the largest absolute value in ∇f, but where there are bounds.
+    /// What must become as small as `gtol` at a solution: the largest absolute value in ∇f, but where there are bounds or an l1
+    /// penalty.
     fn stationarity(&self, at: &Point) -> f64 {
         at.gradient_max
     }
@@ -35,8 +38,8 @@ pub trait Solver<P: Objective> {
     /// One step from `at`.
     ///
     /// # Errors
-    /// [`SolverError::Evaluation`].
-    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Self::State) -> Result<Move, SolverError>;
+    /// When the function cannot be evaluated.
+    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Self::State) -> Result<Move, EvaluationError>;
 }
 
 /// What one step comes to.
@@ -60,10 +63,34 @@ pub fn minimize<P: Objective, S: Solver<P>>(
     solver: &S,
     stop: &Stop,
 ) -> Result<Outcome, SolverError> {
-    Minimization::new(problem, start, solver, *stop)?.run(|_, _| ControlFlow::Continue(()))
+    Minimization::new(problem, start, solver, *stop)?.run(|_| ControlFlow::Continue(()))
 }
 
-/// A minimisation under way.
+/// A minimisation under way, which can be written down, and gone on with in another process.
+///
+/// ```
+/// use std::ops::ControlFlow::{Break, Continue};
+///
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{Minimization, Snapshot, Stop, lbfgs};
+/// use kiln_tensor::derivative::Function;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let device = Device::default();
+/// let start = Tensor::<1>::from_data([4.0, -3.0, 2.0], &device);
+/// let f = Function::of_vector(start.clone(), |x: Tensor<1>| (x.clone().square() * x.square().add_scalar(1.0)).sum());
+/// let (solver, stop) = (lbfgs(), Stop::default());
+/// let mut first = Minimization::new(&f, start, &solver, stop)?;
+/// first.run(|m| if m.iterations() == 3 { Break(()) } else { Continue(()) })?;
+/// let file = first.save().to_bytes();
+///
+/// let snapshot = Snapshot::from_bytes(&file)?;
+/// let mut second = Minimization::resume(&f, &snapshot, &solver, stop, &device)?;
+/// let outcome = second.run(|_| Continue(()))?;
+/// assert!(outcome.success && outcome.iterations > 3);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Minimization<'a, P, S: Solver<P>>
 where
     P: Objective,
@@ -74,7 +101,6 @@ where
     state: S::State,
     at: Point,
     stationarity: f64,
-    iterations: usize,
     history: Vec<Iteration>,
     status: Option<Status>,
 }
@@ -86,24 +112,106 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     /// As [`minimize`].
     pub fn new(problem: &'a P, start: Tensor<1>, solver: &'a S, stop: Stop) -> Result<Self, SolverError> {
         stop.validate()?;
+        solver.validate(start.dims()[0])?;
         let problem = Counted::new(problem, Evaluations::default());
-        let at = problem.at(solver.feasible(start.without_autodiff()))?;
-        let state = solver.start(&at)?;
+        let (at, state) = solver.start(&problem, start.without_autodiff())?;
         let stationarity = solver.stationarity(&at);
-        let status = if !at.is_finite() {
+        let history = vec![record(0, &at, stationarity, 0.0, problem.counts())];
+        Ok(Self { problem, solver, stop, state, at, stationarity, history, status: None }.looked_at())
+    }
+
+    /// Goes on from a snapshot, on `device`, with the solver that made it; its options, and when to stop, may be others. Nothing is
+    /// evaluated.
+    ///
+    /// # Errors
+    /// As [`minimize`], and [`SolverError::Snapshot`].
+    pub fn resume(
+        problem: &'a P,
+        snapshot: &Snapshot,
+        solver: &'a S,
+        stop: Stop,
+        device: &Device,
+    ) -> Result<Self, SolverError> {
+        stop.validate()?;
+        let at = Point {
+            x: snapshot.tensor("x", device)?,
+            value: snapshot.number("value")?,
+            gradient: snapshot.tensor("gradient", device)?,
+            gradient_max: snapshot.number("gradient.max")?,
+            gradient_norm: snapshot.number("gradient.norm")?,
+        };
+        solver.validate(at.x.dims()[0])?;
+        let counts = Evaluations {
+            values: snapshot.count("evaluations.values")?,
+            gradients: snapshot.count("evaluations.gradients")?,
+            hessians: snapshot.count("evaluations.hessians")?,
+        };
+        Ok(Self {
+            problem: Counted::new(problem, counts),
+            solver,
+            stop,
+            state: S::State::load(snapshot, device)?,
+            stationarity: snapshot.number("stationarity")?,
+            at,
+            history: snapshot.history()?,
+            status: None,
+        }
+        .looked_at())
+    }
+
+    /// All that [`resume`](Self::resume) needs.
+    pub fn save(&self) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        let Point { x, value, gradient, gradient_max, gradient_norm } = &self.at;
+        snapshot.put("x", x);
+        snapshot.put("gradient", gradient);
+        for (name, number) in [
+            ("value", *value),
+            ("gradient.max", *gradient_max),
+            ("gradient.norm", *gradient_norm),
+            ("stationarity", self.stationarity),
+        ] {
+            snapshot.put_number(name, number);
+        }
+        let Evaluations { values, gradients, hessians } = self.problem.counts();
+        snapshot.put_number("evaluations.values", counted(values));
+        snapshot.put_number("evaluations.gradients", counted(gradients));
+        snapshot.put_number("evaluations.hessians", counted(hessians));
+        snapshot.put_history(&self.history);
+        self.state.save(&mut snapshot);
+        snapshot
+    }
+
+    /// With the status of a point that no step has led to.
+    fn looked_at(mut self) -> Self {
+        self.status = if !self.at.is_finite() {
             Some(Status::NotFinite)
-        } else if stationarity <= stop.gtol {
+        } else if self.stationarity <= self.stop.gtol {
             Some(Status::GradientSmall)
         } else {
-            stop.exhausted(&at, 0, problem.counts())
+            self.stop.exhausted(&self.at, self.iterations(), self.problem.counts())
         };
-        let history = vec![record(0, &at, stationarity, 0.0, problem.counts())];
-        Ok(Self { problem, solver, stop, state, at, stationarity, iterations: 0, history, status })
+        self
     }
 
     /// The point that is reached.
     pub fn point(&self) -> &Point {
         &self.at
+    }
+
+    /// The start and every step, those before a resume included.
+    pub fn history(&self) -> &[Iteration] {
+        &self.history
+    }
+
+    /// The last of the history.
+    pub fn last(&self) -> &Iteration {
+        self.history.last().expect("it begins with the start")
+    }
+
+    /// Steps taken.
+    pub fn iterations(&self) -> usize {
+        self.last().iteration
     }
 
     /// Why it ended, once it has.
@@ -127,7 +235,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             Move::Refused => None,
             Move::To(next) => Some(next),
         };
-        self.iterations += 1;
+        let iteration = self.iterations() + 1;
         let mut step = 0.0;
         if let Some(next) = next {
             let difference = next.x.clone() - self.at.x.clone();
@@ -137,9 +245,9 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             self.status = self.stop.converged(&self.at, &next, self.stationarity, step, length.sqrt());
             self.at = *next;
         }
-        self.history.push(record(self.iterations, &self.at, self.stationarity, step, self.problem.counts()));
+        self.history.push(record(iteration, &self.at, self.stationarity, step, self.problem.counts()));
         if self.status.is_none() {
-            self.status = self.stop.exhausted(&self.at, self.iterations, self.problem.counts());
+            self.status = self.stop.exhausted(&self.at, iteration, self.problem.counts());
         }
         Ok(self.status)
     }
@@ -148,34 +256,31 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     ///
     /// # Errors
     /// [`SolverError::Evaluation`].
-    pub fn run(
-        mut self,
-        mut callback: impl FnMut(&Iteration, &Point) -> ControlFlow<()>,
-    ) -> Result<Outcome, SolverError> {
-        while self.status.is_none() {
+    pub fn run(&mut self, mut callback: impl FnMut(&Self) -> ControlFlow<()>) -> Result<Outcome, SolverError> {
+        loop {
+            if let Some(status) = self.status {
+                return Ok(self.outcome(status));
+            }
             let before = self.history.len();
             self.step()?;
-            let [.., last] = &self.history[before..] else { continue };
-            if callback(last, &self.at).is_break() {
+            if self.history.len() > before && callback(self).is_break() {
                 self.status.get_or_insert(Status::Stopped);
             }
         }
-        Ok(self.outcome())
     }
 
-    fn outcome(self) -> Outcome {
-        let status = self.status.expect("it has ended");
+    fn outcome(&self, status: Status) -> Outcome {
         Outcome {
+            x: self.at.x.clone(),
+            gradient: self.at.gradient.clone(),
             value: self.at.value,
             grad_norm: self.stationarity,
-            x: self.at.x,
-            gradient: self.at.gradient,
             status,
             success: status.is_success(),
             message: status.message().to_owned(),
-            iterations: self.iterations,
+            iterations: self.iterations(),
             evaluations: self.problem.counts(),
-            history: self.history,
+            history: self.history.clone(),
         }
     }
 }

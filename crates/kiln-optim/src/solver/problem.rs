@@ -80,7 +80,16 @@ impl<'a, P: Objective> Counted<'a, P> {
 
     /// f and ∇f at x.
     pub(super) fn at(&self, x: Tensor<1>) -> Result<Point, EvaluationError> {
+        self.penalised(x, None)
+    }
+
+    /// f and ∇f at x, with a penalty `[1]` added to f alone.
+    pub(super) fn penalised(&self, x: Tensor<1>, penalty: Option<Tensor<1>>) -> Result<Point, EvaluationError> {
         let (value, gradient) = self.evaluate(&x)?;
+        let value = match penalty {
+            Some(penalty) => value + penalty,
+            None => value,
+        };
         let numbers = [value, gradient.clone().abs().max(), dot(&gradient, &gradient)];
         let [value, gradient_max, square] = read(numbers);
         Ok(Point { x, value, gradient, gradient_max, gradient_norm: square.sqrt() })
@@ -131,10 +140,14 @@ thread_local! {
 
 /// Several tensors of one number, in one read: the only way in which a solver without a dense matrix learns of its vectors.
 pub(super) fn read<const N: usize>(numbers: [Tensor<1>; N]) -> [f64; N] {
+    read_all(numbers.to_vec()).try_into().expect("as many as went in")
+}
+
+/// The same of any number of them.
+pub(super) fn read_all(numbers: Vec<Tensor<1>>) -> Vec<f64> {
     #[cfg(test)]
     READS.set(READS.get() + 1);
-    let data = Tensor::cat(numbers.to_vec(), 0).into_data();
-    data.try_into_vec_as::<f64>().expect("floats").try_into().expect("as many as went in")
+    Tensor::cat(numbers, 0).into_data().try_into_vec_as().expect("floats")
 }
 
 /// The rounding unit of a vector's type.

@@ -26,6 +26,12 @@ pub trait Search {
     fn search<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError>;
 }
 
-fn within(name: &'static str, value: f64, low: f64, high: f64, expected: &'static str) -> Result<(), SolverError> {
+pub(super) fn within(
+    name: &'static str,
+    value: f64,
+    low: f64,
+    high: f64,
+    expected: &'static str,
+) -> Result<(), SolverError> {
     if value > low && value < high { Ok(()) } else { Err(SolverError::Option { name, expected, got: value }) }
 }

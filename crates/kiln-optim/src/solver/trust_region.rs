@@ -1,11 +1,12 @@
 //! A step within a region in which the model is trusted.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{
     EvaluationError, HessianProduct, SolverError,
     minimize::{Move, Solver},
     problem::{Counted, Point, dot, read, rounding},
+    snapshot::{Remember, Snapshot, SnapshotError},
 };
 
 /// The step p minimises, within ‖p‖ ≤ Δ and by conjugate gradients, the model f + ∇f·p + ½·pᵀ·H·p (Steihaug, 1983; Nocedal
@@ -32,6 +33,16 @@ impl Default for TrustRegion {
 #[derive(Clone, Copy, Debug)]
 pub struct State {
     radius: f64,
+}
+
+impl Remember for State {
+    fn save(&self, snapshot: &mut Snapshot) {
+        snapshot.put_number("trust-region.radius", self.radius);
+    }
+
+    fn load(snapshot: &Snapshot, _: &Device) -> Result<Self, SnapshotError> {
+        Ok(Self { radius: snapshot.number("trust-region.radius")? })
+    }
 }
 
 /// A step of the model, and what the model promises.
@@ -85,7 +96,7 @@ fn promise(at: &Point, p: &Tensor<1>, hp: &Tensor<1>) -> f64 {
 impl<P: HessianProduct> Solver<P> for TrustRegion {
     type State = State;
 
-    fn start(&self, _: &Point) -> Result<State, SolverError> {
+    fn validate(&self, _: usize) -> Result<(), SolverError> {
         let radii = self.initial_radius > 0.0 && self.initial_radius < self.max_radius && self.max_radius.is_finite();
         if !radii {
             let (expected, got) = ("above 0 and below max_radius, both finite", self.initial_radius);
@@ -94,10 +105,14 @@ impl<P: HessianProduct> Solver<P> for TrustRegion {
         if !(0.0..0.25).contains(&self.eta) {
             return Err(SolverError::Option { name: "eta", expected: "in [0, 0.25)", got: self.eta });
         }
-        Ok(State { radius: self.initial_radius })
+        Ok(())
     }
 
-    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Move, SolverError> {
+    fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, State), EvaluationError> {
+        Ok((problem.at(x)?, State { radius: self.initial_radius }))
+    }
+
+    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Move, EvaluationError> {
         let step = Self::steihaug(problem, at, state.radius)?;
         if step.promise.is_nan() || step.promise <= 0.0 {
             return Ok(Move::Stuck);

@@ -1,12 +1,13 @@
 //! BFGS with a dense matrix.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    Objective, SolverError,
+    EvaluationError, Objective,
     line::Trial,
     problem::{Counted, Point, dot, read, rounding},
+    snapshot::{Remember, Snapshot, SnapshotError},
 };
 
 /// d = −B·∇f, with B the inverse Hessian as the steps s and the changes y of the gradient show it
@@ -24,6 +25,20 @@ pub struct State {
     inverse: Option<Tensor<2>>,
 }
 
+impl Remember for State {
+    fn save(&self, snapshot: &mut Snapshot) {
+        snapshot.put_number("bfgs.learnt", f64::from(u8::from(self.inverse.is_some())));
+        if let Some(inverse) = &self.inverse {
+            snapshot.put("bfgs.inverse", inverse);
+        }
+    }
+
+    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError> {
+        let learnt = snapshot.number("bfgs.learnt")? > 0.0;
+        Ok(Self { inverse: learnt.then(|| snapshot.tensor("bfgs.inverse", device)).transpose()? })
+    }
+}
+
 fn times(matrix: &Tensor<2>, vector: &Tensor<1>) -> Tensor<1> {
     matrix.clone().matmul(vector.clone().unsqueeze_dim(1)).squeeze_dim(1)
 }
@@ -31,23 +46,23 @@ fn times(matrix: &Tensor<2>, vector: &Tensor<1>) -> Tensor<1> {
 impl<P: Objective> Descent<P> for Bfgs {
     type State = State;
 
-    fn start(&self, _: &Point) -> Result<State, SolverError> {
-        Ok(State { inverse: None })
+    fn start(&self) -> State {
+        State { inverse: None }
     }
 
-    fn heading(&self, _: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, SolverError> {
+    fn heading(&self, _: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, EvaluationError> {
         let Some(inverse) = &state.inverse else { return Ok(Heading::steepest(at)) };
         let direction = times(inverse, &at.gradient).neg();
         let [slope] = read([dot(&direction, &at.gradient)]);
         Ok(Heading { direction, slope, first: First::LikeTheLast })
     }
 
-    fn moved(&self, state: &mut State, _: &Heading, from: &Point, to: &Trial) -> Result<(), SolverError> {
+    fn moved(&self, state: &mut State, _: &Heading, from: &Point, to: &Trial) {
         let s = to.point.x.clone() - from.x.clone();
         let y = to.point.gradient.clone() - from.gradient.clone();
         let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
         if !curves(sy, yy, ss, rounding(&s)) {
-            return Ok(());
+            return;
         }
         let [n] = s.dims();
         let inverse = state.inverse.take().unwrap_or_else(|| {
@@ -59,7 +74,6 @@ impl<P: Objective> Descent<P> for Bfgs {
         let u = s.clone() * (0.5 * (1.0 + yby / sy) / sy) - by * (1.0 / sy);
         let half = u.unsqueeze_dim::<2>(1) * s.unsqueeze_dim::<2>(0);
         state.inverse = Some(inverse + half.clone() + half.transpose());
-        Ok(())
     }
 }
 

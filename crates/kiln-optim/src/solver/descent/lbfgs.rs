@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{Descent, First, Heading, bfgs::curves};
 use crate::solver::{
-    Objective, SolverError,
+    EvaluationError, Objective, SolverError,
     line::Trial,
-    problem::{Counted, Point, dot, read, rounding},
+    problem::{Counted, Point, dot, read, read_all, rounding},
+    snapshot::{Remember, Snapshot, SnapshotError, counted},
 };
 
 /// d = −B·∇f with the B that BFGS makes of the last steps, from the multiple s·y / y·y of the identity, by two loops over
@@ -38,32 +39,35 @@ struct Pair {
 #[derive(Clone, Debug)]
 pub struct Memory {
     pairs: VecDeque<Pair>,
-    size: usize,
     /// s·y / y·y of the last one.
     scale: f64,
 }
 
+impl Default for Memory {
+    fn default() -> Self {
+        Self { pairs: VecDeque::new(), scale: 1.0 }
+    }
+}
+
 impl Memory {
-    pub(in crate::solver) fn new(size: usize) -> Result<Self, SolverError> {
-        if size == 0 {
-            return Err(SolverError::Option { name: "history_size", expected: "at least 1", got: 0.0 });
-        }
-        Ok(Self { pairs: VecDeque::new(), size, scale: 1.0 })
+    pub(in crate::solver) fn validate(history_size: usize) -> Result<(), SolverError> {
+        let expected = "at least 1";
+        if history_size > 0 { Ok(()) } else { Err(SolverError::Option { name: "history_size", expected, got: 0.0 }) }
     }
 
     pub(in crate::solver) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 
-    /// Remembers a step, unless the function does not curve up along it.
-    pub(in crate::solver) fn learn(&mut self, from: &Point, to: &Point) {
+    /// Remembers a step, unless the function does not curve up along it, and forgets all but the last `size`.
+    pub(in crate::solver) fn learn(&mut self, from: &Point, to: &Point, size: usize) {
         let s = to.x.clone() - from.x.clone();
         let y = to.gradient.clone() - from.gradient.clone();
         let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
         if !curves(sy, yy, ss, rounding(&s)) {
             return;
         }
-        if self.pairs.len() == self.size {
+        while self.pairs.len() >= size {
             self.pairs.pop_front();
         }
         self.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
@@ -72,10 +76,12 @@ impl Memory {
 
     /// The same steps on the coordinates where `mask` is 1, as if there were no others.
     pub(in crate::solver) fn masked(&self, mask: &Tensor<1>) -> Self {
-        let mut memory = Self { pairs: VecDeque::new(), size: self.size, scale: 1.0 };
-        for Pair { s, y, .. } in &self.pairs {
-            let (s, y) = (s.clone() * mask.clone(), y.clone() * mask.clone());
-            let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
+        let mut memory = Self::default();
+        let masked: Vec<_> =
+            self.pairs.iter().map(|Pair { s, y, .. }| (s.clone() * mask.clone(), y.clone() * mask.clone())).collect();
+        let products = masked.iter().flat_map(|(s, y)| [dot(s, y), dot(y, y), dot(s, s)]).collect();
+        for ((s, y), numbers) in masked.into_iter().zip(read_all(products).chunks_exact(3)) {
+            let (sy, yy, ss) = (numbers[0], numbers[1], numbers[2]);
             if curves(sy, yy, ss, rounding(&s)) {
                 memory.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
                 memory.scale = sy / yy;
@@ -102,14 +108,40 @@ impl Memory {
     }
 }
 
+impl Remember for Memory {
+    fn save(&self, snapshot: &mut Snapshot) {
+        snapshot.put_number("l-bfgs.pairs", counted(self.pairs.len()));
+        snapshot.put_number("l-bfgs.scale", self.scale);
+        for (i, Pair { s, y, rho }) in self.pairs.iter().enumerate() {
+            snapshot.put(format!("l-bfgs.{i}.s"), s);
+            snapshot.put(format!("l-bfgs.{i}.y"), y);
+            snapshot.put_number(format!("l-bfgs.{i}.rho"), *rho);
+        }
+    }
+
+    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError> {
+        let pair = |i| {
+            let s = snapshot.tensor(&format!("l-bfgs.{i}.s"), device)?;
+            let y = snapshot.tensor(&format!("l-bfgs.{i}.y"), device)?;
+            Ok(Pair { s, y, rho: snapshot.number(&format!("l-bfgs.{i}.rho"))? })
+        };
+        let pairs = (0..snapshot.count("l-bfgs.pairs")?).map(pair).collect::<Result<_, SnapshotError>>()?;
+        Ok(Self { pairs, scale: snapshot.number("l-bfgs.scale")? })
+    }
+}
+
 impl<P: Objective> Descent<P> for Lbfgs {
     type State = Memory;
 
-    fn start(&self, _: &Point) -> Result<Memory, SolverError> {
-        Memory::new(self.history_size)
+    fn validate(&self) -> Result<(), SolverError> {
+        Memory::validate(self.history_size)
     }
 
-    fn heading(&self, _: &Counted<'_, P>, at: &Point, memory: &mut Memory) -> Result<Heading, SolverError> {
+    fn start(&self) -> Memory {
+        Memory::default()
+    }
+
+    fn heading(&self, _: &Counted<'_, P>, at: &Point, memory: &mut Memory) -> Result<Heading, EvaluationError> {
         if memory.is_empty() {
             let first = First::Given(at.gradient_norm.recip().min(1.0));
             return Ok(Heading { first, ..Heading::steepest(at) });
@@ -119,9 +151,8 @@ impl<P: Objective> Descent<P> for Lbfgs {
         Ok(Heading { direction, slope, first: First::One })
     }
 
-    fn moved(&self, memory: &mut Memory, _: &Heading, from: &Point, to: &Trial) -> Result<(), SolverError> {
-        memory.learn(from, &to.point);
-        Ok(())
+    fn moved(&self, memory: &mut Memory, _: &Heading, from: &Point, to: &Trial) {
+        memory.learn(from, &to.point, self.history_size);
     }
 }
 

@@ -1,12 +1,13 @@
 //! Newton's method with the whole Hessian.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    Hessian, SolverError,
+    EvaluationError, Hessian, SolverError,
     line::Trial,
     problem::{Counted, Point, rounding},
+    snapshot::{Remember, Snapshot, SnapshotError},
 };
 
 /// d = −(H + αI)⁻¹·∇f, by Cholesky's factor on the host in f64. α is 0 where H is positive definite; elsewhere, as near a
@@ -32,20 +33,34 @@ pub struct State {
     shift: f64,
 }
 
+impl Remember for State {
+    fn save(&self, snapshot: &mut Snapshot) {
+        snapshot.put_number("newton.shift", self.shift);
+    }
+
+    fn load(snapshot: &Snapshot, _: &Device) -> Result<Self, SnapshotError> {
+        Ok(Self { shift: snapshot.number("newton.shift")? })
+    }
+}
+
 impl<P: Hessian> Descent<P> for Newton {
     type State = State;
 
-    fn start(&self, _: &Point) -> Result<State, SolverError> {
+    fn validate(&self) -> Result<(), SolverError> {
         if !(self.damping > 0.0 && self.damping.is_finite()) {
             return Err(SolverError::Option { name: "damping", expected: "a positive number", got: self.damping });
         }
         if !(self.ridge >= 0.0 && self.ridge.is_finite()) {
             return Err(SolverError::Option { name: "ridge", expected: "a finite number, 0 or more", got: self.ridge });
         }
-        Ok(State { shift: 0.0 })
+        Ok(())
     }
 
-    fn heading(&self, problem: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, SolverError> {
+    fn start(&self) -> State {
+        State { shift: 0.0 }
+    }
+
+    fn heading(&self, problem: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, EvaluationError> {
         let hessian = problem.hessian(&at.x)?.shifted(self.ridge);
         if !hessian.is_finite() {
             return Ok(Heading::steepest(at));
@@ -81,7 +96,5 @@ impl<P: Hessian> Descent<P> for Newton {
         Ok(Heading { direction, slope, first: First::One })
     }
 
-    fn moved(&self, _: &mut State, _: &Heading, _: &Point, _: &Trial) -> Result<(), SolverError> {
-        Ok(())
-    }
+    fn moved(&self, _: &mut State, _: &Heading, _: &Point, _: &Trial) {}
 }

@@ -2,7 +2,7 @@
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    HessianProduct, SolverError,
+    EvaluationError, HessianProduct,
     line::Trial,
     linear_cg::{LinearCg, conjugate_gradient},
     problem::{Counted, Point, dot, read},
@@ -20,11 +20,9 @@ pub struct NewtonCg {
 impl<P: HessianProduct> Descent<P> for NewtonCg {
     type State = ();
 
-    fn start(&self, _: &Point) -> Result<(), SolverError> {
-        Ok(())
-    }
+    fn start(&self) {}
 
-    fn heading(&self, problem: &Counted<'_, P>, at: &Point, (): &mut ()) -> Result<Heading, SolverError> {
+    fn heading(&self, problem: &Counted<'_, P>, at: &Point, (): &mut ()) -> Result<Heading, EvaluationError> {
         let relative = at.gradient_norm.sqrt().min(0.5);
         let max_iter = self.max_products.unwrap_or((2 * at.x.dims()[0]).max(20));
         let solution = conjugate_gradient(
@@ -41,7 +39,5 @@ impl<P: HessianProduct> Descent<P> for NewtonCg {
         Ok(Heading { direction, slope, first: First::LikeTheLast })
     }
 
-    fn moved(&self, (): &mut (), _: &Heading, _: &Point, _: &Trial) -> Result<(), SolverError> {
-        Ok(())
-    }
+    fn moved(&self, (): &mut (), _: &Heading, _: &Point, _: &Trial) {}
 }

@@ -1,12 +1,13 @@
 //! Nonlinear conjugate gradients.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    Objective, SolverError,
+    EvaluationError, Objective,
     line::Trial,
     problem::{Counted, Point, dot, read},
+    snapshot::{Remember, Snapshot, SnapshotError},
 };
 
 /// β of d = −∇f + β·d before; with g the gradient, g₀ the one before, d₀ the direction before and y = g − g₀. All of them
@@ -43,14 +44,31 @@ pub struct State {
     next: Option<(Tensor<1>, f64)>,
 }
 
+impl Remember for State {
+    fn save(&self, snapshot: &mut Snapshot) {
+        // A slope is below zero: 0 says that there is none.
+        let slope = self.next.as_ref().map_or(0.0, |(_, slope)| *slope);
+        snapshot.put_number("nonlinear-cg.slope", slope);
+        if let Some((direction, _)) = &self.next {
+            snapshot.put("nonlinear-cg.direction", direction);
+        }
+    }
+
+    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError> {
+        let slope = snapshot.number("nonlinear-cg.slope")?;
+        let direction = (slope < 0.0).then(|| snapshot.tensor("nonlinear-cg.direction", device)).transpose()?;
+        Ok(Self { next: direction.map(|direction| (direction, slope)) })
+    }
+}
+
 impl<P: Objective> Descent<P> for NonlinearCg {
     type State = State;
 
-    fn start(&self, _: &Point) -> Result<State, SolverError> {
-        Ok(State { next: None })
+    fn start(&self) -> State {
+        State { next: None }
     }
 
-    fn heading(&self, _: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, SolverError> {
+    fn heading(&self, _: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, EvaluationError> {
         Ok(match &state.next {
             Some((direction, slope)) => {
                 Heading { direction: direction.clone(), slope: *slope, first: First::LikeTheLast }
@@ -59,7 +77,7 @@ impl<P: Objective> Descent<P> for NonlinearCg {
         })
     }
 
-    fn moved(&self, state: &mut State, heading: &Heading, from: &Point, to: &Trial) -> Result<(), SolverError> {
+    fn moved(&self, state: &mut State, heading: &Heading, from: &Point, to: &Trial) {
         let (g, g0, d0) = (&to.point.gradient, &from.gradient, &heading.direction);
         let (square, square0) = (to.point.gradient_norm.powi(2), from.gradient_norm.powi(2));
         // y·g, y·d₀ and y·y by the products of what they are made of would cancel.
@@ -80,6 +98,5 @@ impl<P: Objective> Descent<P> for NonlinearCg {
         let slope = beta * to.slope - square;
         // Where the direction does not descend, or β is not a number, the next one is the steepest.
         state.next = (apart && slope < 0.0).then_some((direction, slope));
-        Ok(())
     }
 }

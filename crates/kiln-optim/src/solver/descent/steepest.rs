@@ -2,7 +2,7 @@
 
 use super::{Descent, Heading};
 use crate::solver::{
-    Objective, SolverError,
+    EvaluationError, Objective,
     line::Trial,
     problem::{Counted, Point},
 };
@@ -14,15 +14,14 @@ pub struct Steepest;
 impl<P: Objective> Descent<P> for Steepest {
     type State = ();
 
-    fn start(&self, _: &Point) -> Result<(), SolverError> {
-        Ok(())
-    }
-    fn heading(&self, _: &Counted<'_, P>, at: &Point, (): &mut ()) -> Result<Heading, SolverError> {
+    fn start(&self) {}
+
+    fn heading(&self, _: &Counted<'_, P>, at: &Point, (): &mut ()) -> Result<Heading, EvaluationError> {
         Ok(Heading::steepest(at))
     }
-    fn moved(&self, (): &mut (), _: &Heading, _: &Point, _: &Trial) -> Result<(), SolverError> {
-        Ok(())
-    }
+
+    fn moved(&self, (): &mut (), _: &Heading, _: &Point, _: &Trial) {}
+
     fn is_steepest(&self) -> bool {
         true
     }

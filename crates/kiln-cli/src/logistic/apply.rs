@@ -1,0 +1,98 @@
+//! What is done with a regression that was fitted: evaluation, predictions, the check of its certificate.
+
+use kiln::{
+    burn::{
+        module::Module,
+        tensor::{Tensor, TensorData},
+    },
+    data::{Dataset, Encoder, Table},
+    dist::ConditionalModel,
+    models::{LogisticRegression, Sides, SoftmaxRegression},
+};
+
+use super::{
+    ENCODER, Job,
+    fit::{CERTIFICATE, Certificate},
+    regression::{Regression, prediction_table, with_model},
+    score_line,
+};
+use crate::{
+    config::LogisticSettings,
+    console::Console,
+    failure::{Exit, Failure, Result},
+    flags::{MachineFlags, PredictFlags},
+    machine::Machine,
+    rundir::{RunDir, write_whole},
+};
+
+/// `kiln eval` of a regression.
+pub(crate) fn eval(
+    dir: &RunDir,
+    settings: LogisticSettings,
+    data: Option<String>,
+    flags: &MachineFlags,
+    console: Console,
+) -> Result<Exit> {
+    let mut job = Job::reopen(dir, settings, flags, console)?;
+    if let Some(name) = data {
+        job.test = job.other(&name, console)?;
+        job.data.name = name;
+    }
+    if job.test.is_empty() {
+        return Err(Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"));
+    }
+    let scores = with_model!(job.classes(), M => job.scores(&dir.load_model(job.model::<M>())?)?);
+    let scores = scores.expect("there is test data");
+    console.result(&serde_json::json!({ "data": job.data.name, "test": scores }), || score_line(&scores));
+    Ok(Exit::Done)
+}
+
+/// `kiln predict`.
+pub(crate) fn predict(dir: &RunDir, settings: LogisticSettings, flags: PredictFlags, console: Console) -> Result<Exit> {
+    let encoder: Encoder = dir.read_json(ENCODER)?;
+    let table = Table::read(&flags.data)?;
+    let inputs = encoder.encode_inputs(&table)?;
+    let machine = Machine::again(&settings.run, &flags.machine)?;
+    let (n, features, classes) = (table.len(), encoder.features(), encoder.class_names());
+    let inputs = Tensor::from_data(TensorData::new(inputs, [n, features]), &machine.device);
+    let probabilities = with_model!(classes.len(), M => {
+        let model = dir.load_model(M::init(features, classes.len(), &machine))?;
+        crate::to_vec(M::probabilities(&model.valid().forward(inputs)))
+    });
+    let csv = prediction_table(classes, &probabilities).map_err(|e| Failure::write(&flags.output, e))?;
+    write_whole(&flags.output, &csv)?;
+    let result = serde_json::json!({ "rows": n, "output": flags.output });
+    console.result(&result, || format!("{n} predictions in {}", flags.output.display()));
+    Ok(Exit::Done)
+}
+
+/// `kiln verify`.
+pub(crate) fn verify(dir: &RunDir, settings: LogisticSettings, flags: &MachineFlags, console: Console) -> Result<Exit> {
+    if !dir.file(CERTIFICATE).is_file() {
+        let run = dir.path().display();
+        return Err(Failure::usage(format!("{run} has no {CERTIFICATE}: there is nothing to verify")));
+    }
+    let Certificate { separation, .. } = dir.read_json(CERTIFICATE)?;
+    let job = Job::reopen(dir, settings, flags, console)?;
+    let (train, columns) = (&job.train, if job.classes() == 2 { 1 } else { job.classes() });
+    if separation.intercepts.len() != columns || separation.weights.len() != train.features() * columns {
+        let (got, expected) = (separation.weights.len(), train.features() * columns);
+        return Err(Failure::usage(format!("the certificate has {got} weights, the data need {expected}")));
+    }
+    let sides = separation.sides(train.inputs(), train.targets());
+    let Sides { on_the_plane, wrong, separates, .. } = sides;
+    let holds = separates && on_the_plane == separation.on_the_plane && separation.complete == (on_the_plane == 0);
+    let rows = train.len();
+    let result =
+        serde_json::json!({ "holds": holds, "rows": rows, "on_the_plane": on_the_plane, "on_the_wrong_side": wrong });
+    console.result(&result, || {
+        let verdict = if holds { "holds" } else { "does not hold" };
+        format!(
+            "the separation {verdict}: of {rows} rows {on_the_plane} lie on the plane, {wrong} on the wrong side of it"
+        )
+    });
+    if holds {
+        return Ok(Exit::Done);
+    }
+    Err(Failure { message: "the certificate does not hold for the run's data".into(), exit: Exit::NotConverged })
+}

@@ -1,0 +1,164 @@
+//! A minimisation written down, to go on from later.
+
+use std::collections::BTreeMap;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use kiln_tensor::{params::NamedTensor, weights};
+
+use super::outcome::Iteration;
+
+/// Why a minimisation cannot go on from a snapshot.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SnapshotError {
+    /// The bytes are no snapshot.
+    #[error("it is damaged, or not a solver's snapshot: {0}")]
+    Damaged(String),
+    /// The snapshot lacks what the solver remembers.
+    #[error("it was made by another solver: it has no '{0}'")]
+    Missing(String),
+}
+
+/// All that a minimisation knows, as tensors with names: [`Minimization::save`](super::Minimization::save) makes it, and
+/// [`Minimization::resume`](super::Minimization::resume) goes on as if there had been no interruption, to the last bit where the
+/// device computes the same twice. Numbers are tensors of one f64.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    tensors: BTreeMap<String, TensorData>,
+}
+
+/// What a solver or a descent remembers, as entries of a [`Snapshot`] with names of its own.
+pub trait Remember: Sized {
+    /// Adds the entries.
+    fn save(&self, snapshot: &mut Snapshot);
+
+    /// Reads them.
+    ///
+    /// # Errors
+    /// [`SnapshotError`].
+    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError>;
+}
+
+/// Nothing.
+impl Remember for () {
+    fn save(&self, _: &mut Snapshot) {}
+
+    fn load(_: &Snapshot, _: &Device) -> Result<Self, SnapshotError> {
+        Ok(())
+    }
+}
+
+impl Snapshot {
+    /// Adds a tensor, in the place of one of the same name.
+    pub fn put<const D: usize>(&mut self, name: impl Into<String>, tensor: &Tensor<D>) {
+        self.tensors.insert(name.into(), tensor.to_data());
+    }
+
+    /// Adds a number.
+    pub fn put_number(&mut self, name: impl Into<String>, number: f64) {
+        self.put_numbers(name, vec![number], [1]);
+    }
+
+    pub(super) fn put_numbers<const D: usize>(
+        &mut self,
+        name: impl Into<String>,
+        numbers: Vec<f64>,
+        shape: [usize; D],
+    ) {
+        self.tensors.insert(name.into(), TensorData::new(numbers, shape));
+    }
+
+    /// Whether there is a tensor of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.tensors.contains_key(name)
+    }
+
+    /// A tensor, on `device`, in the float type that it had.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Missing`]; [`SnapshotError::Damaged`] when it has another number of dimensions.
+    pub fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Result<Tensor<D>, SnapshotError> {
+        let data = self.data(name)?;
+        if data.shape().num_dims() != D {
+            let got = data.shape().num_dims();
+            return Err(SnapshotError::Damaged(format!("'{name}' has {got} dimensions in place of {D}")));
+        }
+        Ok(Tensor::from_data(data.clone(), (device, data.dtype())))
+    }
+
+    /// A number.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn number(&self, name: &str) -> Result<f64, SnapshotError> {
+        match self.numbers(name)?.as_slice() {
+            [number] => Ok(*number),
+            other => Err(SnapshotError::Damaged(format!("'{name}' is {} numbers in place of one", other.len()))),
+        }
+    }
+
+    pub(super) fn numbers(&self, name: &str) -> Result<Vec<f64>, SnapshotError> {
+        let damaged = |e| SnapshotError::Damaged(format!("'{name}': {e:?}"));
+        self.data(name)?.clone().try_into_vec_as::<f64>().map_err(damaged)
+    }
+
+    /// A number that counts.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+    pub(super) fn count(&self, name: &str) -> Result<usize, SnapshotError> {
+        let number = self.number(name)?;
+        // Below 2^53 every whole number is an f64.
+        let counts = (0.0..=9e15).contains(&number) && number.fract() == 0.0;
+        if counts { Ok(number as usize) } else { Err(SnapshotError::Damaged(format!("'{name}' is {number}"))) }
+    }
+
+    fn data(&self, name: &str) -> Result<&TensorData, SnapshotError> {
+        self.tensors.get(name).ok_or_else(|| SnapshotError::Missing(name.to_owned()))
+    }
+
+    /// The start and every step.
+    ///
+    /// # Errors
+    /// [`SnapshotError`].
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, as they were saved")]
+    pub fn history(&self) -> Result<Vec<Iteration>, SnapshotError> {
+        let rows: Vec<Iteration> = self
+            .numbers("history")?
+            .chunks_exact(5)
+            .map(|row| Iteration {
+                iteration: row[0] as usize,
+                value: row[1],
+                grad_norm: row[2],
+                step: row[3],
+                values: row[4] as usize,
+            })
+            .collect();
+        if rows.is_empty() { Err(SnapshotError::Damaged("its history is empty".into())) } else { Ok(rows) }
+    }
+
+    pub(super) fn put_history(&mut self, history: &[Iteration]) {
+        let row = |at: &Iteration| [counted(at.iteration), at.value, at.grad_norm, at.step, counted(at.values)];
+        self.put_numbers("history", history.iter().flat_map(row).collect(), [history.len(), 5]);
+    }
+
+    /// As a safetensors file, whose bytes depend on the content alone.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let tensors: Vec<NamedTensor> =
+            self.tensors.iter().map(|(name, data)| NamedTensor { name: name.clone(), data: data.clone() }).collect();
+        weights::encode(&tensors).expect("every tensor is of floats")
+    }
+
+    /// From the bytes of [`to_bytes`](Self::to_bytes).
+    ///
+    /// # Errors
+    /// [`SnapshotError::Damaged`].
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
+        let tensors = weights::decode(bytes).map_err(SnapshotError::Damaged)?;
+        Ok(Self { tensors: tensors.into_iter().map(|NamedTensor { name, data }| (name, data)).collect() })
+    }
+}
+
+/// A count as a number.
+#[allow(clippy::cast_precision_loss, reason = "fewer than 2^53")]
+pub(super) fn counted(count: usize) -> f64 {
+    count as f64
+}

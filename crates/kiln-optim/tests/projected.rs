@@ -1,0 +1,129 @@
+//! Minima within bounds and with an l1 penalty.
+
+use burn::tensor::Tensor;
+use kiln_optim::{
+    problems,
+    solver::{Bounds, L1, ProjectedLbfgs, SolverError, Status, Stop, lbfgs_b, minimize, owlqn},
+};
+use kiln_tensor::derivative::Function;
+use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
+use serde_json::Value;
+
+const TIGHT: Stop =
+    Stop { gtol: 1e-8, ftol: 0.0, xtol: 0.0, max_iter: 5000, max_evaluations: usize::MAX, lower_bound: -1e30 };
+
+/// A bound of bounded.json; `null` is none.
+fn bound(value: &Value, side: usize, none: f64) -> f64 {
+    value[side].as_f64().unwrap_or(none)
+}
+
+#[test]
+fn minima_within_bounds_are_those_of_scipy() {
+    let (device, reference) = (f64_device(), reference("bounded"));
+    let (a, b) = (numbers(&reference["a"]), numbers(&reference["b"]));
+    let (mut ours, mut theirs) = (0, 0);
+    for row in reference["rows"].as_array().unwrap() {
+        let x0 = numbers(&row["x0"]);
+        let n = x0.len();
+        let bounds = row["bounds"].as_array().unwrap();
+        let side = |side: usize, none: f64| -> Vec<f64> { bounds.iter().map(|b| bound(b, side, none)).collect() };
+        let (lower, upper) = (side(0, f64::NEG_INFINITY), side(1, f64::INFINITY));
+        let rosenbrock = problems::rosenbrock(x0.clone());
+        let (a, b) = (tensor(&a, [20, 20], &device), tensor(&b, [20, 1], &device));
+        let of_rosenbrock = row["function"] == "rosenbrock";
+        let f = Function::new(
+            &burn::module::Param::from_tensor(tensor(&x0, [n], &device)),
+            (a, b),
+            |x: &burn::module::Param<Tensor<1>>, (a, b): (Tensor<2>, Tensor<2>)| {
+                if of_rosenbrock {
+                    return rosenbrock.value(x.val());
+                }
+                let x = x.val().reshape([20, 1]);
+                (x.clone() * (a.matmul(x.clone()) * 0.5 - b)).sum()
+            },
+        );
+        let solver = lbfgs_b(Bounds::new(tensor(&lower, [n], &device), tensor(&upper, [n], &device)).unwrap());
+        let stop = Stop { gtol: 1e-9, ..TIGHT };
+        let outcome = minimize(&f, f.parameters(), &solver, &stop).unwrap();
+        let what = format!("{} from {x0:?} in {}", row["function"], outcome.iterations);
+        assert!(outcome.success, "{what}: {}", outcome.message);
+        assert_close(&[outcome.value], &numbers(&row["f"]), 1e-12, 1e-12, &what);
+        let x = values(outcome.x);
+        assert_close(&x, &numbers(&row["x"]), 1e-7, 1e-7, &what);
+        assert!(x.iter().zip(lower.iter().zip(&upper)).all(|(x, (l, u))| l <= x && x <= u), "{what}: {x:?}");
+        ours += outcome.evaluations.values;
+        theirs += row["nfev"].as_u64().unwrap() as usize;
+    }
+    println!("evaluations: {ours} of {theirs}");
+    assert!(10 * ours <= 15 * theirs, "evaluations: {ours} of {theirs}");
+}
+
+#[test]
+fn bounds_that_are_none_are_refused() {
+    let device = f64_device();
+    let vector = |values: &[f64]| tensor(values, [values.len()], &device);
+    assert!(Bounds::new(vector(&[1.0]), vector(&[0.0])).is_err());
+    assert!(Bounds::new(vector(&[1.0]), vector(&[2.0, 3.0])).is_err());
+    assert!(Bounds::new(vector(&[f64::NAN]), vector(&[2.0])).is_err());
+    let f = Function::of_vector(vector(&[1.0, 2.0, 3.0]), |x: Tensor<1>| x.square().sum());
+    let short = lbfgs_b(Bounds::new(vector(&[0.0]), vector(&[1.0])).unwrap());
+    assert!(matches!(minimize(&f, f.parameters(), &short, &TIGHT), Err(SolverError::Option { name: "lower", .. })));
+}
+
+/// ½·‖x − c‖² + λ·‖x‖₁: each c drawn to zero by λ, and no further (soft thresholding); where λ is 0 not at all.
+#[test]
+fn an_l1_penalty_draws_to_zero() {
+    let device = f64_device();
+    let vector = |values: &[f64]| tensor(values, [values.len()], &device);
+    let f = Function::of_vector(vector(&[9.0, 0.0, -1.0, 2.0, 0.0]), |x: Tensor<1>| {
+        (x.clone() - Tensor::<1>::from_data([3.0, 0.5, -2.5, -0.25, -0.125], &x.device())).square().sum() * 0.5
+    });
+    let solver = owlqn(L1::new(vector(&[1.0, 1.0, 1.0, 1.0, 0.0])).unwrap());
+    let outcome = minimize(&f, f.parameters(), &solver, &TIGHT).unwrap();
+    assert_eq!(outcome.status, Status::GradientSmall);
+    // The penalty is in the value, and not in the gradient.
+    let value = 0.5 * (1.0 + 0.25 + 1.0 + 0.0625) + (2.0 + 1.5);
+    assert_close(&[outcome.value], &[value], 1e-12, 0.0, "value");
+    assert_close(&values(outcome.gradient), &[-1.0, -0.5, 1.0, 0.25, 0.0], 0.0, 1e-7, "gradient");
+    let x = values(outcome.x);
+    assert_close(&x, &[2.0, 0.0, -1.5, 0.0, -0.125], 0.0, 1e-8, "x");
+    assert_eq!((x[1], x[3]), (0.0, 0.0), "exactly");
+}
+
+/// Rosenbrock's valley with a penalty that is large enough holds all at zero; less of it, and the conditions of a minimum hold.
+#[test]
+fn an_l1_penalty_on_a_curved_valley() {
+    let device = f64_device();
+    let problem = problems::rosenbrock(vec![-1.2, 1.0, 0.5, -0.5]);
+    let f = problem.function(&device);
+    for lambda in [10.0, 1.0, 0.1] {
+        let weights = Tensor::full([4], lambda, (&device, burn::tensor::DType::F64));
+        let outcome = minimize(&f, problem.start(&device), &owlqn(L1::new(weights).unwrap()), &TIGHT).unwrap();
+        assert_eq!(outcome.status, Status::GradientSmall, "{lambda}");
+        let (x, gradient) = (values(outcome.x), values(outcome.gradient));
+        for (x, g) in x.iter().zip(&gradient) {
+            let held = if *x == 0.0 { g.abs() <= lambda } else { (g + lambda * x.signum()).abs() <= 1e-8 };
+            assert!(held, "{lambda}: x {x}, gradient {g}");
+        }
+        assert_eq!(x.iter().all(|x| *x == 0.0), lambda > 5.0, "{lambda}: {x:?}");
+    }
+}
+
+#[test]
+fn penalties_that_are_none_are_refused() {
+    let device = f64_device();
+    let vector = |values: &[f64]| tensor(values, [values.len()], &device);
+    for wrong in [-1.0, f64::NAN, f64::INFINITY] {
+        assert!(matches!(L1::new(vector(&[1.0, wrong])), Err(SolverError::Option { name: "weights", .. })), "{wrong}");
+    }
+    let f = Function::of_vector(vector(&[1.0, 2.0]), |x: Tensor<1>| x.square().sum());
+    let run = |solver: ProjectedLbfgs<L1>| minimize(&f, f.parameters(), &solver, &TIGHT);
+    let short = owlqn(L1::new(vector(&[1.0])).unwrap());
+    assert!(matches!(run(short), Err(SolverError::Option { name: "weights", .. })));
+    let fits = || L1::new(vector(&[1.0, 1.0])).unwrap();
+    assert!(matches!(
+        run(ProjectedLbfgs { history_size: 0, ..owlqn(fits()) }),
+        Err(SolverError::Option { name: "history_size", .. })
+    ));
+    assert!(matches!(run(ProjectedLbfgs { c1: 0.5, ..owlqn(fits()) }), Err(SolverError::Option { name: "c1", .. })));
+}
