@@ -1,10 +1,16 @@
-//! Second derivatives on the backends beside Flex, against PyTorch's: in f64 on ndarray, in f32 on a GPU.
+//! Second derivatives and solvers on the backends beside Flex, against the references: in f64 on ndarray, in f32 on a GPU.
 //!
 //! Without an adapter the GPU's part is skipped, and says so; with the variable `KILN_EXPECT_ADAPTER` set that is a failure.
 #![cfg(any(feature = "ndarray", feature = "wgpu"))]
 
-use kiln::{prelude::*, tensor::derivative::Function};
-use kiln_testkit::{assert_close, curvature, numbers};
+use kiln::{
+    data::{BREAST_CANCER_TARGET, Encoder, breast_cancer},
+    models::RegressionLoss,
+    optim::solver::{L1, lbfgs, newton, owlqn},
+    prelude::*,
+    tensor::derivative::Function,
+};
+use kiln_testkit::{assert_close, curvature, numbers, reference};
 
 /// The derivative, H·v, and the Hessian of the first `hessians` activations, within `tolerance` of the largest entry.
 fn check(device: &Device, tolerance: f64, hessians: usize) {
@@ -28,22 +34,53 @@ fn check(device: &Device, tolerance: f64, hessians: usize) {
     }
 }
 
+/// Regressions of 569 rows and 30 columns, smooth and with an l1 penalty, within `tolerance`.
+fn fit(device: &Device, gtol: f64, tolerance: f64) {
+    let table = breast_cancer();
+    let rows: Vec<usize> = (0..table.len()).collect();
+    let data = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &rows, true).unwrap().encode(&table).unwrap();
+    let shape = [data.targets().len(), 30];
+    let inputs = Tensor::<2>::from_data(kiln::burn::tensor::TensorData::new(data.inputs().to_vec(), shape), device);
+    let loss = RegressionLoss::new(inputs, data.targets(), 2).unwrap();
+    let stop = Stop { gtol, ..Stop::default() };
+    let assert_fitted = |outcome: kiln::optim::solver::Outcome, row: &serde_json::Value, what: &str| {
+        assert!(outcome.success, "{what}: {}", outcome.message);
+        let mut expected = numbers(&row["weights"]);
+        expected.extend(numbers(&row["bias"]));
+        assert_close(&[outcome.value], &numbers(&row["loss"]), tolerance, 0.0, what);
+        let x: Vec<f64> = outcome.x.try_into_vec_as().unwrap();
+        assert_close(&x, &expected, 0.0, 10.0 * tolerance, what);
+    };
+    let smooth = &reference("logistic")["fits"][2];
+    let with_l2 = loss.clone().l2(smooth["lam"].as_f64().unwrap());
+    assert_fitted(minimize(&with_l2, loss.start(), &lbfgs(), &stop).unwrap(), smooth, "l-bfgs");
+    assert_fitted(minimize(&with_l2, loss.start(), &newton(), &stop).unwrap(), smooth, "newton");
+    let lasso = &reference("penalised")["rows"][1];
+    let solver = owlqn(L1::new(loss.l1_weights(lasso["l1"].as_f64().unwrap())).unwrap());
+    assert_fitted(minimize(&loss, loss.start(), &solver, &stop).unwrap(), lasso, "owl-qn");
+}
+
 #[cfg(feature = "ndarray")]
 #[test]
-fn second_derivatives_on_ndarray() {
+fn second_derivatives_and_solvers_on_ndarray() {
     use kiln::{burn::tensor::FloatDType, tensor::device::with_dtype};
     let info = "ndarray".parse::<DeviceChoice>().unwrap().resolve().unwrap();
-    check(&with_dtype(&info, FloatDType::F64).unwrap(), 1e-10, usize::MAX);
+    let device = with_dtype(&info, FloatDType::F64).unwrap();
+    check(&device, 1e-10, usize::MAX);
+    fit(&device, 1e-11, 1e-10);
 }
 
 #[cfg(feature = "wgpu")]
 #[test]
-fn second_derivatives_on_a_gpu() {
+fn second_derivatives_and_solvers_on_a_gpu() {
     use kiln::tensor::device::{Backend, available};
     let found = available().into_iter().find(|info| info.backend == Backend::Wgpu);
     match found {
         // A software driver takes a minute for a Hessian.
-        Some(info) => check(&info.device(), 1e-3, 1),
+        Some(info) => {
+            check(&info.device(), 1e-3, 1);
+            fit(&info.device(), 1e-5, 1e-4);
+        }
         None => {
             assert!(std::env::var_os("KILN_EXPECT_ADAPTER").is_none(), "wgpu finds no adapter on this machine");
             eprintln!("skipped: wgpu finds no adapter on this machine");

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use kiln::{
     burn::optim::GradientsParams,
     prelude::*,
-    tensor::params::{NamedTensor, named, replace},
+    tensor::{
+        derivative::Function,
+        params::{NamedTensor, named, replace},
+    },
 };
 use kiln_testkit::{assert_close, check_gradient, f64_device, numbers, reference, tensor, values};
 use serde_json::Value;
@@ -89,6 +92,28 @@ fn every_gradient_matches_pytorch() {
         // Entries near zero are sums of terms of order 1e-1: an absolute floor of the same 1e-9.
         assert_close(&gradients[ours], &expected, TOLERANCE, TOLERANCE, ours);
     }
+}
+
+/// The exact product with the Hessian of the whole loss, reparameterised sample and KL included.
+#[test]
+fn the_product_with_the_hessian_matches_pytorch() {
+    let (json, expected, device) = (reference("vae"), reference("vae_curvature"), f64_device());
+    let net = model(&json, &device);
+    let data = (x(&json, &device), noise(&json, &device));
+    let loss = Function::new(&net, data, |net: &Vae, (x, noise)| Elbo::new().loss_at_noise(net, x, noise).value);
+    // The vector has the parameters in the order of the module's fields.
+    let in_order = |key: &str| -> Vec<f64> {
+        let ours = named(&net).into_iter().map(|parameter| parameter.name);
+        let theirs = ours.map(|name| NAMES.iter().find(|(_, ours)| *ours == name).expect("a reference").0);
+        theirs.flat_map(|name| numbers(&expected[key][name])).collect()
+    };
+    let direction = in_order("direction");
+    let v = tensor(&direction, [direction.len()], &device);
+    let w = loss.parameters();
+    let product = values(loss.hvp(&w, &v).unwrap());
+    // Sums over five rows of some tens of products of the order of 1.
+    assert_close(&product, &in_order("hvp"), 1e-10, 1e-13, "H·v");
+    assert_eq!(product.len(), direction.len());
 }
 
 /// Both likelihoods, by differences in one parameter after another.

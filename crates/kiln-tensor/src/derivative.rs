@@ -347,12 +347,20 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
     /// # Errors
     /// As [`hvp`](Self::hvp).
     pub fn hessian(&self, w: &Tensor<1>) -> Result<Tensor<2>, DerivativeError> {
-        let n = self.layout.len();
-        let units = Tensor::<2>::eye(n, &w.device()).cast(w.dtype());
-        let column = |i| self.hvp(w, &units.clone().slice(i..=i).reshape([n]));
-        let hessian: Tensor<2> = Tensor::stack((0..n).map(column).collect::<Result<_, _>>()?, 0);
-        Ok((hessian.clone() + hessian.transpose()) * 0.5)
+        matrix_of_products(w, |v| self.hvp(w, v))
     }
+}
+
+/// The symmetric matrix `[n, n]` whose products with vectors are given, made exactly symmetric.
+fn matrix_of_products(
+    like: &Tensor<1>,
+    product: impl Fn(&Tensor<1>) -> Result<Tensor<1>, DerivativeError>,
+) -> Result<Tensor<2>, DerivativeError> {
+    let [n] = like.dims();
+    let units = Tensor::<2>::eye(n, &like.device()).cast(like.dtype());
+    let column = |i| product(&units.clone().slice(i..=i).reshape([n]));
+    let matrix: Tensor<2> = Tensor::stack((0..n).map(column).collect::<Result<_, _>>()?, 0);
+    Ok((matrix.clone() + matrix.transpose()) * 0.5)
 }
 
 fn one_number(value: &Tensor<1>) -> Result<(), DerivativeError> {
