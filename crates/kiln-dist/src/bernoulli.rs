@@ -1,13 +1,15 @@
 //! The Bernoulli distribution, by its logits.
 
 use burn::tensor::Tensor;
-use kiln_tensor::{Stream, fused};
+use kiln_tensor::{
+    Stream, fused,
+    special::{sigmoid, softplus},
+};
 
 use crate::{
     DistError, Distribution, KlDivergence,
     distribution::{noise_like, rows, sum_per_example},
     error::check_values,
-    special::{sigmoid, softplus_pair},
 };
 
 /// Bernoulli(σ(logits)), elementwise: 1 with probability p = 1/(1 + e^−logit), else 0.
@@ -107,8 +109,8 @@ impl<const D: usize> KlDivergence<D, Self> for Bernoulli<D> {
     ///
     /// The shorter p·(l_p − l_q) − ln(1 + e^l_p) + ln(1 + e^l_q) cancels when both probabilities are near 1.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
-        let (minus_ln_1_p, minus_ln_p) = softplus_pair(self.logits.clone());
-        let (minus_ln_1_q, minus_ln_q) = softplus_pair(q.logits.clone());
+        let (minus_ln_1_p, minus_ln_p) = (softplus(self.logits.clone()), softplus(-self.logits.clone()));
+        let (minus_ln_1_q, minus_ln_q) = (softplus(q.logits.clone()), softplus(-q.logits.clone()));
         self.probs() * (minus_ln_q - minus_ln_p) + sigmoid(-self.logits.clone()) * (minus_ln_1_q - minus_ln_1_p)
     }
 }

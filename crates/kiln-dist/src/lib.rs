@@ -19,7 +19,6 @@ mod distribution;
 mod error;
 mod model;
 mod normal;
-mod special;
 
 pub use bernoulli::Bernoulli;
 pub use categorical::Categorical;

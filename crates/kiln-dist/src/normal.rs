@@ -6,13 +6,12 @@ use std::{
 };
 
 use burn::tensor::{Device, Shape, Tensor};
-use kiln_tensor::{Stream, fused};
+use kiln_tensor::{Stream, fused, special::normal_cdf};
 
 use crate::{
     DistError, Distribution, KlDivergence, Reparameterized,
     distribution::{as_rank, noise_like, once, rows, sum_per_example},
     error::{check_values, same_shape},
-    special::standard_normal_cdf,
 };
 
 /// N(loc, scale²), elementwise.
@@ -132,7 +131,7 @@ impl<const D: usize> Normal<D> {
     /// Small probabilities keep their relative precision in the left tail: the f64 result at −30σ, 4.9e-198, has
     /// twelve digits. For the right tail, 1 − P(X ≤ x), mirror the distribution.
     pub fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
-        standard_normal_cdf((value - self.loc.clone()) / self.scale())
+        normal_cdf((value - self.loc.clone()) / self.scale())
     }
 
     /// KL(self ‖ N(0, 1)) = ½(σ² + μ² − 1) − ln σ (Kingma and Welling, 2014, appendix B).

@@ -9,6 +9,7 @@
 //! - [`init`]: weight initialisation from those streams.
 //! - [`params`]: a module's parameters by name: listing, saving, loading, checking.
 //! - [`pass`](mod@pass): elementwise updates of several tensors in one pass.
+//! - [`special`]: gamma, error and normal functions, and logarithms without cancellation.
 //! - [`weights`]: `model.safetensors`, written and read.
 
 pub mod derivative;
@@ -24,6 +25,7 @@ pub mod linalg;
 pub mod params;
 pub mod pass;
 pub mod random;
+pub mod special;
 pub mod weights;
 
 pub use device::{DeviceChoice, DeviceError, DeviceInfo};

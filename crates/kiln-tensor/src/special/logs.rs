@@ -1,0 +1,100 @@
+//! Logarithms and exponentials without cancellation and overflow.
+
+use burn::tensor::Tensor;
+
+use super::magnitude;
+
+/// σ(x) = 1/(1 + e^−x), with full relative precision in both tails.
+///
+/// Burn's `sigmoid` computes f64 tensors in f32 on the backends that do not override it.
+pub fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let small = (-magnitude(x.clone())).exp();
+    let of_positive = (small.clone() + 1.0).recip();
+    let of_negative = small * of_positive.clone();
+    of_positive.mask_where(x.lower_scalar(0.0), of_negative)
+}
+
+/// ln(1 + e^x), without overflow or cancellation.
+pub fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    // max(x, 0) is written (x + |x|)/2, which is exact, so that the derivative at 0 is ½ also by automatic
+    // differentiation: a model that starts from zero has all its logits there.
+    let magnitude = x.clone().abs();
+    let tail = (-magnitude.clone()).exp().log1p();
+    (magnitude + x) * 0.5 + tail
+}
+
+/// e^x − 1, exact near zero.
+pub fn expm1<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    // e^x − 1 = 2t/(1 − t) with t = tanh(x/2); of what is not near zero, only a bounded stand-in goes this way.
+    let near = x.clone().abs().lower_scalar(0.5);
+    let t = (x.clone().clamp(-1.0, 1.0) * 0.5).tanh();
+    let small = t.clone() * 2.0 / (-t + 1.0);
+    (x.exp() - 1.0).mask_where(near, small)
+}
+
+/// ln(1 − e^x) for x < 0, exact at both ends (Mächler, 2012).
+pub fn log1mexp<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let near = x.clone().greater_scalar(-std::f64::consts::LN_2);
+    // Each branch with a bounded stand-in where the other is taken, so that its derivative is a number.
+    let of_near = (-expm1(x.clone().clamp_min(-1.0))).log();
+    let of_far = (-x.clamp_max(-0.5).exp()).log1p();
+    of_far.mask_where(near, of_near)
+}
+
+/// ln(e^a + e^b), without overflow.
+pub fn log_add_exp<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
+    b.clone() + softplus(a - b)
+}
+
+/// ln Σ e^x over the dimension `dim`, which stays with size 1, without overflow.
+pub fn log_sum_exp<const D: usize>(x: Tensor<D>, dim: usize) -> Tensor<D> {
+    let largest = x.clone().without_autodiff().max_dim(dim);
+    // Where all is −∞, so is the result.
+    let largest = largest.clone().mask_fill(largest.is_finite().bool_not(), 0.0);
+    (x - largest.clone()).exp().sum_dim(dim).log() + largest
+}
+
+#[cfg(test)]
+mod tests {
+    use kiln_testkit::{assert_close, check_gradient, f64_device, tensor, values};
+
+    use super::*;
+
+    const AT: [f64; 7] = [0.0, -0.7, 0.7, -5.0, 5.0, -0.3, 0.3];
+
+    #[test]
+    fn derivatives_hold_on_both_sides_of_zero_and_at_it() {
+        check_gradient(|x| sigmoid(x).sum(), &AT, 1e-8, "sigmoid");
+        check_gradient(|x| softplus(x).sum(), &AT, 1e-8, "softplus");
+        check_gradient(|x| expm1(x).sum(), &AT, 1e-8, "expm1");
+        check_gradient(|x| log1mexp(x).sum(), &[-0.2, -0.5, -0.7, -5.0, -30.0], 1e-7, "log1mexp");
+        check_gradient(|x| log_add_exp(x.clone(), x * 2.0 - 1.0).sum(), &AT, 1e-8, "log_add_exp");
+        check_gradient(|x| log_sum_exp(x.reshape([1, 7]), 1).sum(), &AT, 1e-8, "log_sum_exp");
+    }
+
+    #[test]
+    fn the_tails_of_the_sigmoid_are_exact() {
+        let x =
+            tensor::<1>(&[-1000.0, -700.0, -40.0, 40.0, 1000.0, f64::INFINITY, f64::NEG_INFINITY], [7], &f64_device());
+        // e^−700 and e^−40, to which 1 adds nothing.
+        let expected = [0.0, 9.85967654375977e-305, 4.248354255291589e-18, 1.0, 1.0, 1.0, 0.0];
+        assert_close(&values(sigmoid(x)), &expected, 1e-15, 0.0, "σ");
+    }
+
+    #[test]
+    fn nothing_overflows() {
+        let device = f64_device();
+        let vector = |values: &[f64]| tensor::<1>(values, [values.len()], &device);
+        assert_close(&values(softplus(vector(&[1e4, -1e4]))), &[1e4, 0.0], 0.0, 0.0, "softplus");
+        assert_close(
+            &values(log_add_exp(vector(&[1e4]), vector(&[1e4]))),
+            &[1e4 + std::f64::consts::LN_2],
+            1e-15,
+            0.0,
+            "",
+        );
+        let inf = f64::NEG_INFINITY;
+        assert_eq!(values(log_sum_exp(vector(&[inf, inf]), 0)), [inf]);
+        assert_eq!(values(log_sum_exp(vector(&[inf, 3.0]), 0)), [3.0]);
+    }
+}
