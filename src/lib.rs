@@ -45,8 +45,8 @@ pub mod prelude {
     };
     pub use kiln_data::{Dataset, Examples, Images, Supervised};
     pub use kiln_dist::{
-        Bernoulli, Categorical, ConditionalModel, Distribution, LatentVariableModel, Normal, Reparameterized,
-        kl_divergence,
+        Bernoulli, Categorical, Cdf, ConditionalModel, Distribution, Entropy, FromNoise, LatentVariableModel, Moments,
+        Normal, Quantile, Reparameterized, kl_divergence,
     };
     pub use kiln_models::{LogisticRegression, SoftmaxRegression, Vae, VaeConfig};
     pub use kiln_optim::{

@@ -52,7 +52,7 @@ fn fit(device: &Device, gtol: f64, tolerance: f64) {
         assert_close(&x, &expected, 0.0, 10.0 * tolerance, what);
     };
     let smooth = &reference("logistic")["fits"][2];
-    let with_l2 = loss.clone().l2(smooth["lam"].as_f64().unwrap());
+    let with_l2 = loss.clone().l2(smooth["lam"].as_f64().unwrap()).unwrap();
     assert_fitted(minimize(&with_l2, loss.start(), &lbfgs(), &stop).unwrap(), smooth, "l-bfgs");
     assert_fitted(minimize(&with_l2, loss.start(), &newton(), &stop).unwrap(), smooth, "newton");
     let lasso = &reference("penalised")["rows"][1];

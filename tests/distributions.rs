@@ -34,7 +34,10 @@ fn categorical(params: &Value) -> Categorical<2> {
 }
 
 /// log_prob, entropy, mean and variance of one reference row.
-fn check_row<D: Distribution<1, Value = Tensor<1>>>(row: &Value, make: impl Fn(&Value, usize) -> D) {
+fn check_row<D: Distribution<1, Value = Tensor<1>> + Entropy<1> + Moments<1>>(
+    row: &Value,
+    make: impl Fn(&Value, usize) -> D,
+) {
     let x = numbers(&row["x"]);
     let d = make(&row["params"], x.len());
     let log_prob = values(d.log_prob(tensor(&x, [x.len()], &f64_device())));
@@ -224,7 +227,7 @@ fn equal_streams_give_equal_draws_and_no_gradient_flows() {
 fn bad_parameters_are_named() {
     let device = f64_device();
     let message = Normal::<1>::new(Tensor::zeros([2], &device), Tensor::ones([3], &device)).unwrap_err().to_string();
-    assert_eq!(message, "loc has shape [2] and scale has shape [3]: they must be equal");
+    assert_eq!(message, "loc has shape [2] and scale has shape [3]: they must be equal, or 1 where they differ");
     let d = Normal::<1>::new(Tensor::zeros([2], &device), tensor(&[1.0, -0.5], [2], &device)).unwrap();
     assert_eq!(
         d.validated().unwrap_err().to_string(),

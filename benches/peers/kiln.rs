@@ -63,7 +63,7 @@ fn logistic_fit(arguments: &Arguments) {
     let y: Vec<usize> = (0..n).map(|i| usize::from(side(i) > 0.0)).collect();
     let x = Tensor::<2>::from_data(TensorData::new(x, [n, d]), &Device::flex());
     let fit = || {
-        let loss = RegressionLoss::new(x.clone(), &y, 2).expect("rows and classes").l2(1e-4);
+        let loss = RegressionLoss::new(x.clone(), &y, 2).expect("rows and classes").l2(1e-4).expect("a penalty");
         let stop = Stop { gtol: 1e-6, ..Stop::default() };
         minimize(&loss, loss.start(), &lbfgs(), &stop).expect("it can be evaluated")
     };

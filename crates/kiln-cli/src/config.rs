@@ -118,6 +118,11 @@ impl LogisticModel {
         self.l1 > 0.0 || self.l2 > 0.0
     }
 
+    /// Whether the fit is another than that of maximum likelihood.
+    pub(crate) fn is_biased(&self) -> bool {
+        self.is_penalised() || self.is_bounded() || self.class_weight != ClassWeight::None
+    }
+
     pub(crate) fn is_bounded(&self) -> bool {
         self.lower.is_some() || self.upper.is_some()
     }

@@ -48,7 +48,8 @@ struct LogisticResult {
     solver: Option<SolverName>,
     /// The objective over all training rows at the final parameters: mean NLL + l2/2·‖w‖² + l1·‖w‖₁.
     fun: f64,
-    /// The largest absolute entry of its gradient.
+    /// The largest absolute entry of its gradient; by a solver in the columns' scaled units, within bounds of the projected gradient, with
+    /// an l1 penalty of the least subgradient.
     grad_norm: f64,
     /// Steps.
     nit: u64,
@@ -184,19 +185,30 @@ pub(crate) fn resume(
     console: Console,
 ) -> Result<Exit> {
     let solver = settings.solver.name;
-    let (wrong, right) = if solver.is_some() { ("epochs", "max-iter") } else { ("max-iter", "epochs") };
-    if if solver.is_some() { flags.epochs.is_some() } else { flags.max_iter.is_some() } {
-        let how = solver.map_or_else(|| "an optimiser".to_owned(), |name| format!("the solver {}", name.text()));
-        return Err(Failure::usage(format!("this run was made by {how}: give --{right}, not --{wrong}")));
+    match solver {
+        Some(name) if flags.epochs.is_some() => {
+            let name = name.text();
+            return Err(Failure::usage(format!(
+                "this run was made by the solver {name}: give --max-iter, not --epochs"
+            )));
+        }
+        None if flags.max_iter.is_some() => {
+            return Err(Failure::usage("this run was made by an optimiser: give --epochs, not --max-iter"));
+        }
+        _ => (),
     }
     settings.train.epochs = flags.epochs.or(settings.train.epochs);
     settings.train.gtol = flags.gtol.or(settings.train.gtol);
     settings.solver.max_iter = flags.max_iter.or(settings.solver.max_iter);
     check(&settings)?;
-    let job = Job::reopen(dir, settings, &flags.machine, console)?;
-    if let Some(name) = solver {
+    let mut job = Job::reopen(dir, settings, &flags.machine, console)?;
+    let before: DataRecord = dir.read_json::<RunRecord>("run.json")?.data;
+    if before.sha256 != job.data.sha256 {
+        return Err(Failure::usage(format!("{} has changed since the run began: start a new run", job.data.name)));
+    }
+    if solver.is_some() {
+        let name = job.settle_solver();
         let snapshot = job.snapshot(dir)?;
-        dir.write_config(&Config::Logistic(job.settings.clone()))?;
         return with_model!(job.classes(), M => job.fit::<M>(name, Some(snapshot), dir, console));
     }
     let trainer = job.trainer(dir, console)?;
@@ -216,13 +228,20 @@ fn check(settings: &LogisticSettings) -> Result<()> {
     let LogisticModel { l1, l2, lower, upper, .. } = settings.model;
     require(l2 >= 0.0 && l2.is_finite(), "l2", "finite and not negative", l2)?;
     require(l1 >= 0.0 && l1.is_finite(), "l1", "finite and not negative", l1)?;
+    for (bound, flag) in [(lower, "lower"), (upper, "upper")] {
+        require(!bound.is_some_and(f64::is_nan), flag, "a number", f64::NAN)?;
+    }
     let (low, high) = (lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY));
     require(low <= high, "lower", &format!("at most --upper, {high}"), low)?;
-    let (penalised, bounded) = (l1 > 0.0, lower.is_some() || upper.is_some());
-    if let Some(name) = settings.solver.name {
-        name.suits(penalised, bounded)?;
+    require(low < f64::INFINITY, "lower", "a number below infinity", low)?;
+    require(high > f64::NEG_INFINITY, "upper", "a number above minus infinity", high)?;
+    let (penalised, bounded) = (l1 > 0.0, settings.model.is_bounded());
+    settings.solver.name.unwrap_or_else(|| default_solver(penalised, bounded)).suits(penalised, bounded)?;
+    if settings.model.cov_type != Covariance::Nonrobust && settings.model.is_biased() {
+        return Err(Failure::usage(
+            "--cov-type is for maximum likelihood: a penalty, bounds and --class-weight leave no standard errors",
+        ));
     }
-    default_solver(penalised, bounded).suits(penalised, bounded)?;
     solver::check(settings.solver.max_iter, train.gtol)?;
     settings.method.check()
 }
@@ -247,18 +266,13 @@ impl Job {
         Self::new(settings, machine, Some(dir.read_json(ENCODER)?), console)
     }
 
-    /// Other data, by the encoder of the training data.
-    fn other(&self, name: &str, console: Console) -> Result<Examples> {
-        let mut settings = self.settings.clone();
-        settings.data.name = name.to_owned();
-        settings.data.test_fraction = 0.0;
-        settings.data.sample_weight = None;
-        let loaded = load(&settings, Some(self.encoder.clone()), console)?;
-        Ok(if loaded.test.is_empty() { loaded.train } else { loaded.test })
-    }
-
     fn classes(&self) -> usize {
         self.train.classes()
+    }
+
+    /// Columns of weights: the second class's of two, and otherwise each class's.
+    fn columns(&self) -> usize {
+        if self.classes() == 2 { 1 } else { self.classes() }
     }
 
     fn is_full_batch(&self) -> bool {
@@ -414,11 +428,16 @@ fn score_line(scores: &Scores) -> String {
 fn text(dir: &RunDir, result: &LogisticResult) -> String {
     let Summary { status, steps, wall_s, .. } = &result.summary;
     let test = result.test.as_ref().map_or_else(String::new, |scores| format!("{}\n", score_line(scores)));
+    // A maximum that has standard errors has nothing more to say.
+    let remark = match (result.solver, &result.inference) {
+        (Some(_), None) if result.summary.message.contains(';') => format!("\n       {}", result.summary.message),
+        _ => String::new(),
+    };
     let selected = result.selected.map_or_else(String::new, |Selected { nonzero, of }| {
         format!("\n       {nonzero} of {of} weights are not zero")
     });
     format!(
-        "{status}: {steps} steps in {wall_s:.1} s\ntrain  objective {:.9}  largest gradient entry {:.1e}{selected}\n{test}run    {}",
+        "{status}: {steps} steps in {wall_s:.1} s\ntrain  objective {:.9}  largest gradient entry {:.1e}{selected}{remark}\n{test}run    {}",
         result.fun,
         result.grad_norm,
         dir.path().display()

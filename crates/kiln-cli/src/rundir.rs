@@ -28,7 +28,10 @@ impl RunDir {
     pub(crate) fn plan(out: Option<PathBuf>, name: &str, force: bool) -> Result<Self> {
         let path = out.unwrap_or_else(|| {
             let time = jiff::Timestamp::now().strftime("%Y%m%d-%H%M%S");
-            PathBuf::from(format!("runs/{name}-{time}"))
+            // Runs can be shorter than a second.
+            let names = (1..).map(|n| if n == 1 { String::new() } else { format!("-{n}") });
+            let mut paths = names.map(|number| PathBuf::from(format!("runs/{name}-{time}{number}")));
+            paths.find(|path| !path.exists()).expect("some number is free")
         });
         let shown = path.display();
         match fs::read_dir(&path).map(|mut entries| entries.next().is_some()) {
@@ -90,6 +93,15 @@ impl RunDir {
 
     pub(crate) fn write_model<M: Module>(&self, model: &M) -> Result<()> {
         self.write("model.safetensors", &weights::to_bytes(model)?)
+    }
+
+    /// Removes a file, if it is there.
+    pub(crate) fn remove(&self, name: &str) -> Result<()> {
+        let path = self.file(name);
+        match fs::remove_file(&path) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(Failure::write(&path, e)),
+            _ => Ok(()),
+        }
     }
 
     /// The weights that the run ended with, in `model`.

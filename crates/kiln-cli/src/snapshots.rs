@@ -54,7 +54,12 @@ impl Snapshots {
 
     /// Seconds of training so far, those of earlier processes included.
     pub(crate) fn wall_s(&self) -> f64 {
-        self.before + self.started.elapsed().as_secs_f64()
+        self.before + self.own_wall_s()
+    }
+
+    /// Seconds of training in this process.
+    pub(crate) fn own_wall_s(&self) -> f64 {
+        self.started.elapsed().as_secs_f64()
     }
 
     /// Writes one, if the last is old enough.

@@ -76,10 +76,10 @@ impl SolverName {
         match (penalised, bounded) {
             (true, true) => Err(Failure::usage("--l1 and bounds exclude one another")),
             (true, false) if self != Self::OwlQn => {
-                Err(Failure::usage(format!("--l1 is for the solver {owl_qn}, not {name}: leave --solver away")))
+                Err(Failure::usage(format!("--l1 is for the solver {owl_qn}, not {name}: give --solver {owl_qn}")))
             }
             (false, true) if self != Self::LBfgsB => Err(Failure::usage(format!(
-                "--lower and --upper are for the solver {l_bfgs_b}, not {name}: leave --solver away"
+                "--lower and --upper are for the solver {l_bfgs_b}, not {name}: give --solver {l_bfgs_b}"
             ))),
             _ => Ok(()),
         }

@@ -1,4 +1,4 @@
-//! What every distribution can do.
+//! What distributions can do. What has no closed form is not implemented, and does not compile.
 
 use std::sync::OnceLock;
 
@@ -7,20 +7,11 @@ use kiln_tensor::Stream;
 
 /// A batch of distributions with parameters of rank `D`.
 pub trait Distribution<const D: usize>: Clone {
-    /// What is drawn: `Tensor<D>` for real values, `Tensor<D, Int>` for classes.
+    /// What is drawn: `Tensor<D>` for real values and counts, `Tensor<D, Int>` for classes.
     type Value;
 
-    /// ln p(value), elementwise, in nats.
+    /// ln p(value), elementwise, in nats; −∞ outside the support.
     fn log_prob(&self, value: Self::Value) -> Tensor<D>;
-
-    /// −E ln p, in nats.
-    fn entropy(&self) -> Tensor<D>;
-
-    /// E x.
-    fn mean(&self) -> Tensor<D>;
-
-    /// E (x − E x)².
-    fn variance(&self) -> Tensor<D>;
 
     /// A draw, with the randomness of `stream`, through which no gradient flows.
     ///
@@ -35,12 +26,41 @@ pub trait Distribution<const D: usize>: Clone {
     }
 }
 
-/// A distribution whose draws are a differentiable function of its parameters and of noise
-/// (Kingma and Welling, 2014, section 2.4).
-pub trait Reparameterized<const D: usize>: Distribution<D, Value = Tensor<D>> {
-    /// The draw that belongs to `noise`, which is standard noise of the parameters' shape.
-    fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D>;
+/// The first two moments, not a number or infinite where the distribution has none.
+pub trait Moments<const D: usize>: Distribution<D> {
+    /// E x.
+    fn mean(&self) -> Tensor<D>;
 
+    /// E (x − E x)².
+    fn variance(&self) -> Tensor<D>;
+
+    /// √variance.
+    fn stddev(&self) -> Tensor<D> {
+        self.variance().sqrt()
+    }
+}
+
+/// The entropy.
+pub trait Entropy<const D: usize>: Distribution<D> {
+    /// −E ln p, in nats.
+    fn entropy(&self) -> Tensor<D>;
+}
+
+/// The distribution function.
+pub trait Cdf<const D: usize>: Distribution<D, Value = Tensor<D>> {
+    /// P(X ≤ value), elementwise.
+    fn cdf(&self, value: Tensor<D>) -> Tensor<D>;
+}
+
+/// The inverse of the distribution function.
+pub trait Quantile<const D: usize>: Cdf<D> {
+    /// The x with P(X ≤ x) = p, for p in (0, 1).
+    fn icdf(&self, p: Tensor<D>) -> Tensor<D>;
+}
+
+/// A distribution through whose draws gradients flow to the parameters: by a differentiable function of noise (Kingma and Welling, 2014,
+/// section 2.4), or by the implicit derivative of its distribution function (Figurnov, Mohamed and Mnih, 2018).
+pub trait Reparameterized<const D: usize>: Distribution<D, Value = Tensor<D>> {
     /// A draw through which gradients flow to the parameters.
     fn rsample(&self, stream: &mut Stream) -> Tensor<D>;
 
@@ -50,7 +70,18 @@ pub trait Reparameterized<const D: usize>: Distribution<D, Value = Tensor<D>> {
     }
 }
 
+/// A distribution whose draws are a function of noise that does not depend on the parameters.
+pub trait FromNoise<const D: usize>: Reparameterized<D> {
+    /// The draw that belongs to `noise`, which is standard noise of the parameters' shape: a draw with location 0 and scale or rate 1.
+    fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D>;
+}
+
 /// Kullback–Leibler divergences in closed form.
+#[diagnostic::on_unimplemented(
+    message = "there is no closed form of KL({Self} ‖ {Q})",
+    label = "no closed form for this pair",
+    note = "`kl_monte_carlo` estimates it by draws, and says its standard error"
+)]
 pub trait KlDivergence<const D: usize, Q> {
     /// KL(self ‖ q) = E_self [ln self − ln q], elementwise, in nats.
     fn kl_divergence(&self, q: &Q) -> Tensor<D>;
@@ -115,4 +146,59 @@ pub(crate) fn once<const D: usize>(kept: &OnceLock<Tensor<D>>, compute: impl FnO
 /// the numbers are rounded once, from f64 to that type.
 pub(crate) fn noise_like<const D: usize>(noise: Vec<f64>, parameter: &Tensor<D>) -> Tensor<D> {
     Tensor::from_data(TensorData::new(noise, parameter.shape()), (&parameter.device(), parameter.dtype()))
+}
+
+/// A number in (0, 1) from one in [0, 1).
+pub(crate) fn open(uniform: f64) -> f64 {
+    // Half of the distance of two neighbours.
+    uniform + f64::EPSILON / 4.0
+}
+
+/// Standard noise from numbers in (0, 1) through a quantile function, as a tensor like `parameter`.
+pub(crate) fn by_inversion<const D: usize>(
+    stream: &mut Stream,
+    parameter: &Tensor<D>,
+    quantile: impl Fn(f64) -> f64,
+) -> Tensor<D> {
+    let uniform = stream.uniform_vec(parameter.shape().num_elements());
+    noise_like(uniform.into_iter().map(|u| quantile(open(u))).collect(), parameter)
+}
+
+/// The parameter's numbers, on the host.
+pub(crate) fn host<const D: usize>(parameter: &Tensor<D>) -> Vec<f64> {
+    parameter.clone().without_autodiff().into_data().try_into_vec_as().expect("floats")
+}
+
+/// The estimate of an expectation, and how far it is likely to be off.
+#[derive(Clone, Debug)]
+pub struct Estimate<const D: usize> {
+    /// The mean of the draws.
+    pub mean: Tensor<D>,
+    /// The mean's standard deviation, as the draws show it.
+    pub standard_error: Tensor<D>,
+}
+
+/// KL(p ‖ q) for any two distributions of one kind of value: the mean of ln p(x) − ln q(x) over `draws` ≥ 2 draws from p.
+pub fn kl_monte_carlo<const D: usize, P, Q>(p: &P, q: &Q, draws: usize, stream: &mut Stream) -> Estimate<D>
+where
+    P: Distribution<D>,
+    P::Value: Clone,
+    Q: Distribution<D, Value = P::Value>,
+{
+    let draws = draws.max(2);
+    let difference = |x: P::Value| (p.log_prob(x.clone()) - q.log_prob(x)).without_autodiff();
+    let mut mean = difference(p.sample(stream));
+    let mut squares = mean.zeros_like();
+    for n in 2..=draws {
+        // Welford's recurrence.
+        let next = difference(p.sample(stream));
+        let before = next.clone() - mean.clone();
+        #[allow(clippy::cast_precision_loss, reason = "a number of draws")]
+        let n = n as f64;
+        mean = mean + before.clone() * n.recip();
+        squares = squares + before * (next - mean.clone());
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a number of draws")]
+    let n = draws as f64;
+    Estimate { mean, standard_error: (squares * (n * (n - 1.0)).recip()).sqrt() }
 }

@@ -6,8 +6,10 @@ use burn::tensor::{Bool, Tensor};
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DistError {
-    /// Two parameters have different shapes.
-    #[error("{first} has shape {first_shape:?} and {second} has shape {second_shape:?}: they must be equal")]
+    /// Two parameters' shapes do not broadcast.
+    #[error(
+        "{first} has shape {first_shape:?} and {second} has shape {second_shape:?}: they must be equal, or 1 where they differ"
+    )]
     Shape {
         /// A parameter.
         first: &'static str,

@@ -4,25 +4,46 @@
 //! value of that shape has that shape. Logarithms of probabilities are in nats. Nothing is summed unless the name says so
 //! ([`log_prob_per_example`](Distribution::log_prob_per_example)).
 //!
-//! | distribution | parameters | sample | rsample | KL with itself |
-//! |---|---|---|---|---|
-//! | [`Normal`] | `loc`, `scale` | yes | yes | yes |
-//! | [`Bernoulli`] | `logits` or `probs` | yes | – | yes |
-//! | [`Categorical`] | `logits` | yes | – | yes |
+//! What a distribution can do are traits, and what has no closed form does not compile:
+//!
+//! | | families |
+//! |---|---|
+//! | [`Distribution`]: `log_prob`, `sample` | all |
+//! | [`Moments`]: `mean`, `variance`, `stddev` | all; not a number or infinite where there are none |
+//! | [`Entropy`] | all; of [`Poisson`], [`Binomial`] and [`NegativeBinomial`] term by term |
+//! | [`Cdf`] | all of one dimension but [`Bernoulli`] and [`Categorical`] |
+//! | [`Quantile`] | [`Normal`], [`LogNormal`], [`HalfNormal`], [`Laplace`], [`Cauchy`], [`Gumbel`], [`Exponential`], [`Uniform`], [`Weibull`] |
+//! | [`Reparameterized`]: `rsample` | all that are continuous; [`Gamma`], [`InverseGamma`], [`Beta`], [`StudentT`] and [`Dirichlet`] by implicit derivatives |
+//! | [`FromNoise`] | those with a quantile, and [`MultivariateNormal`] |
+//! | [`KlDivergence`] | each family with itself, but [`StudentT`] and [`LowRankMultivariateNormal`]; [`Exponential`] with [`Gamma`]; all real ones with [`Normal`] |
+//!
+//! Parameters broadcast. [`kl_monte_carlo`] estimates what has no closed form.
 //!
 //! [`ConditionalModel`] and [`LatentVariableModel`] are what an objective asks of a model: a forward pass that gives a
 //! distribution.
 
-mod bernoulli;
-mod categorical;
+mod continuous;
+mod discrete;
 mod distribution;
 mod error;
+mod family;
+mod kl;
 mod model;
-mod normal;
+mod multivariate;
 
-pub use bernoulli::Bernoulli;
-pub use categorical::Categorical;
-pub use distribution::{Distribution, KlDivergence, Reparameterized, kl_divergence, sum_per_example};
+pub use continuous::{
+    beta::Beta, cauchy::Cauchy, exponential::Exponential, gamma::Gamma, gumbel::Gumbel, half_normal::HalfNormal,
+    inverse_gamma::InverseGamma, laplace::Laplace, log_normal::LogNormal, normal::Normal, student_t::StudentT,
+    uniform::Uniform, weibull::Weibull,
+};
+pub use discrete::{
+    bernoulli::Bernoulli, binomial::Binomial, categorical::Categorical, geometric::Geometric,
+    negative_binomial::NegativeBinomial, poisson::Poisson,
+};
+pub use distribution::{
+    Cdf, Distribution, Entropy, Estimate, FromNoise, KlDivergence, Moments, Quantile, Reparameterized, kl_divergence,
+    kl_monte_carlo, sum_per_example,
+};
 pub use error::DistError;
 pub use model::{ConditionalModel, LatentVariableModel};
-pub use normal::Normal;
+pub use multivariate::{dirichlet::Dirichlet, low_rank::LowRankMultivariateNormal, normal::MultivariateNormal};

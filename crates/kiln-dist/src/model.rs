@@ -2,7 +2,7 @@
 
 use burn::{module::Module, tensor::Tensor};
 
-use crate::{Distribution, Reparameterized};
+use crate::{Distribution, FromNoise};
 
 /// A model of p(y | x).
 ///
@@ -65,7 +65,7 @@ pub trait ConditionalModel: Module {
 /// ```
 pub trait LatentVariableModel: Module {
     /// The family of q(z | x).
-    type Posterior: Reparameterized<2>;
+    type Posterior: FromNoise<2>;
     /// The family of p(x | z).
     type Likelihood: Distribution<2, Value = Tensor<2>>;
 

@@ -12,6 +12,6 @@ mod vae;
 
 pub use regression::{
     Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
-    RegressionLoss, Separation, Sides, SoftmaxRegression, curvature_bound,
+    RegressionLoss, Separation, SeparationMismatch, Sides, SoftmaxRegression, curvature_bound,
 };
 pub use vae::{Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError};

@@ -7,7 +7,7 @@ mod separation;
 pub use self::{
     inference::{Coefficient, Covariance, Inference, InferenceError, InferenceTable},
     loss::{RegressionDataError, RegressionLoss},
-    separation::{Separation, Sides},
+    separation::{Separation, SeparationMismatch, Sides},
 };
 use burn::{
     module::Module,
@@ -27,7 +27,7 @@ use kiln_tensor::{
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use kiln_dist::{ConditionalModel, Distribution};
+/// use kiln_dist::{ConditionalModel, Moments};
 /// use kiln_models::LogisticRegression;
 ///
 /// let model = LogisticRegression::new(3, &Device::default());

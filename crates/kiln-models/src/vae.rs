@@ -5,7 +5,7 @@ use burn::{
     nn::Linear,
     tensor::{Device, Tensor, TensorData},
 };
-use kiln_dist::{Bernoulli, Distribution, LatentVariableModel, Normal};
+use kiln_dist::{Bernoulli, Distribution, Entropy, LatentVariableModel, Moments, Normal};
 use kiln_tensor::{
     Stream,
     fused::{Activation, dense},
@@ -230,13 +230,24 @@ impl Distribution<2> for PixelDistribution {
         }
     }
 
+    fn sample(&self, stream: &mut Stream) -> Tensor<2> {
+        match self {
+            Self::Bernoulli(d) => d.sample(stream),
+            Self::Gaussian(d) => d.sample(stream),
+        }
+    }
+}
+
+impl Entropy<2> for PixelDistribution {
     fn entropy(&self) -> Tensor<2> {
         match self {
             Self::Bernoulli(d) => d.entropy(),
             Self::Gaussian(d) => d.entropy(),
         }
     }
+}
 
+impl Moments<2> for PixelDistribution {
     fn mean(&self) -> Tensor<2> {
         match self {
             Self::Bernoulli(d) => d.mean(),
@@ -248,13 +259,6 @@ impl Distribution<2> for PixelDistribution {
         match self {
             Self::Bernoulli(d) => d.variance(),
             Self::Gaussian(d) => d.variance(),
-        }
-    }
-
-    fn sample(&self, stream: &mut Stream) -> Tensor<2> {
-        match self {
-            Self::Bernoulli(d) => d.sample(stream),
-            Self::Gaussian(d) => d.sample(stream),
         }
     }
 }

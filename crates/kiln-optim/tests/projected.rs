@@ -1,16 +1,15 @@
 //! Minima within bounds and with an l1 penalty.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 use kiln_optim::{
     problems,
-    solver::{Bounds, L1, ProjectedLbfgs, SolverError, Status, Stop, lbfgs_b, minimize, owlqn},
+    solver::{Bounds, L1, Outcome, ProjectedLbfgs, SolverError, Status, Stop, lbfgs_b, minimize, owlqn},
 };
 use kiln_tensor::derivative::Function;
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
 use serde_json::Value;
 
-const TIGHT: Stop =
-    Stop { gtol: 1e-8, ftol: 0.0, xtol: 0.0, max_iter: 5000, max_evaluations: usize::MAX, lower_bound: -1e30 };
+const TIGHT: Stop = Stop { gtol: 1e-8, max_iter: 5000, ..Stop::DEFAULT };
 
 /// A bound of bounded.json; `null` is none.
 fn bound(value: &Value, side: usize, none: f64) -> f64 {
@@ -55,7 +54,7 @@ fn minima_within_bounds_are_those_of_scipy() {
         theirs += row["nfev"].as_u64().unwrap() as usize;
     }
     println!("evaluations: {ours} of {theirs}");
-    assert!(10 * ours <= 15 * theirs, "evaluations: {ours} of {theirs}");
+    assert!(ours <= theirs, "evaluations: {ours} of {theirs}");
 }
 
 #[test]
@@ -65,9 +64,59 @@ fn bounds_that_are_none_are_refused() {
     assert!(Bounds::new(vector(&[1.0]), vector(&[0.0])).is_err());
     assert!(Bounds::new(vector(&[1.0]), vector(&[2.0, 3.0])).is_err());
     assert!(Bounds::new(vector(&[f64::NAN]), vector(&[2.0])).is_err());
+    assert!(Bounds::new(vector(&[f64::INFINITY]), vector(&[f64::INFINITY])).is_err());
+    assert!(Bounds::new(vector(&[f64::NEG_INFINITY]), vector(&[f64::NEG_INFINITY])).is_err());
     let f = Function::of_vector(vector(&[1.0, 2.0, 3.0]), |x: Tensor<1>| x.square().sum());
     let short = lbfgs_b(Bounds::new(vector(&[0.0]), vector(&[1.0])).unwrap());
     assert!(matches!(minimize(&f, f.parameters(), &short, &TIGHT), Err(SolverError::Option { name: "lower", .. })));
+}
+
+/// From a start all but at a bound, so that what a step says of the free coordinate is what the other did.
+#[test]
+fn a_coordinate_that_has_just_been_held_teaches_nothing() {
+    let device = f64_device();
+    for dtype in [DType::F64, DType::F32] {
+        for near in [1e-8, 1e-14, 1e-20, 1e-30] {
+            let vector = |values: &[f64]| tensor::<1>(values, [2], &device).cast(dtype);
+            let f = Function::of_vector(vector(&[2.5, near]), |x: Tensor<1>| {
+                let (x, y) = (x.clone().slice(0..1), x.slice(1..2));
+                x.clone().square() * 0.875 + x.clone() * y.clone() * 1.75 + y.clone().square() * 1.0625 + x * 1.375 - y
+            });
+            let bounds = Bounds::new(vector(&[0.0, 0.0]), vector(&[f64::INFINITY, f64::INFINITY])).unwrap();
+            let stop = Stop { gtol: if dtype == DType::F64 { 1e-9 } else { 1e-5 }, max_iter: 40, ..TIGHT };
+            let outcome = minimize(&f, f.parameters(), &lbfgs_b(bounds), &stop).unwrap();
+            assert!(outcome.success, "{dtype:?} from {near}: {} {:e}", outcome.message, outcome.grad_norm);
+            assert_close(&values(outcome.x), &[0.0, 1.0 / 2.125], 0.0, 1e-5, &format!("{dtype:?} from {near}"));
+        }
+    }
+}
+
+#[test]
+fn regions_end_with_a_status_too() {
+    let device = f64_device();
+    let vector = |values: &[f64]| tensor::<1>(values, [values.len()], &device);
+    let infinity = f64::INFINITY;
+    let half = || Bounds::new(vector(&[0.0, -infinity]), vector(&[infinity, infinity])).unwrap();
+    let plane = Function::of_vector(vector(&[1.0, 2.0]), |x: Tensor<1>| -x.square().sum());
+    let run = |outcome: Result<Outcome, SolverError>| outcome.unwrap().status;
+    assert_eq!(run(minimize(&plane, plane.parameters(), &lbfgs_b(half()), &TIGHT)), Status::Unbounded);
+    let l1 = || owlqn(L1::new(vector(&[0.1, 0.1])).unwrap());
+    assert_eq!(run(minimize(&plane, plane.parameters(), &l1(), &TIGHT)), Status::Unbounded);
+    let nan = vector(&[f64::NAN, 1.0]);
+    assert_eq!(run(minimize(&plane, nan.clone(), &lbfgs_b(half()), &TIGHT)), Status::NotFinite);
+    assert_eq!(run(minimize(&plane, nan, &l1(), &TIGHT)), Status::NotFinite);
+    // Rosenbrock's valley in f32, within bounds and with a penalty.
+    let problem = problems::rosenbrock(vec![-1.2, 1.0]);
+    let x = problem.start(&device).cast(DType::F32);
+    let f = Function::of_vector(x.clone(), |x| problem.value(x));
+    let stop = Stop { gtol: 5e-4, ..TIGHT };
+    let single = |values: &[f64]| vector(values).cast(DType::F32);
+    let bounds = Bounds::new(single(&[-2.0, -2.0]), single(&[0.5, 2.0])).unwrap();
+    let outcome = minimize(&f, x.clone(), &lbfgs_b(bounds), &stop).unwrap();
+    assert!(outcome.success, "{}", outcome.message);
+    assert_close(&values(outcome.x), &[0.5, 0.25], 0.0, 1e-4, "bounds in f32");
+    let outcome = minimize(&f, x, &owlqn(L1::new(single(&[0.1, 0.1])).unwrap()), &stop).unwrap();
+    assert!(outcome.success && outcome.x.dtype() == DType::F32, "{}", outcome.message);
 }
 
 /// ½·‖x − c‖² + λ·‖x‖₁: each c drawn to zero by λ, and no further (soft thresholding); where λ is 0 not at all.

@@ -14,8 +14,7 @@ use kiln_optim::{
 use kiln_tensor::derivative::HessianProduct;
 use kiln_testkit::{f64_device, values};
 
-const STOP: Stop =
-    Stop { gtol: 1e-8, ftol: 0.0, xtol: 0.0, max_iter: 60, max_evaluations: usize::MAX, lower_bound: -1e30 };
+const STOP: Stop = Stop { gtol: 1e-8, max_iter: 60, ..Stop::DEFAULT };
 
 /// The outcome of a run, and of one that stops after `after` steps, and goes on from the bytes of its snapshot.
 fn whole_and_in_parts<P: Hessian + HessianProduct, S: Solver<P>>(
@@ -108,7 +107,7 @@ fn what_is_no_snapshot_or_another_solvers_is_refused() {
     let device = f64_device();
     let problem = problems::rosenbrock(vec![-1.2, 1.0]);
     let (f, x) = (problem.function(&device), problem.start(&device));
-    let solver = trust_ncg();
+    let (solver, lbfgs_of_two) = (trust_ncg(), lbfgs());
     let mut run = Minimization::new(&f, x, &solver, STOP).unwrap();
     run.step().unwrap();
     let snapshot = run.save();
@@ -117,6 +116,28 @@ fn what_is_no_snapshot_or_another_solvers_is_refused() {
     assert!(matches!(Snapshot::from_bytes(b"not a file"), Err(SnapshotError::Damaged(_))));
     let refused = Minimization::resume(&f, &snapshot, &lbfgs(), STOP, &device).err();
     assert!(matches!(refused, Some(SolverError::Snapshot(SnapshotError::Missing(_)))), "{refused:?}");
+    // Those of L-BFGS are no region's, and the function must be the same.
+    let mut run = Minimization::new(&f, problem.start(&device), &lbfgs_of_two, STOP).unwrap();
+    run.step().unwrap();
+    let plain = run.save();
+    let anywhere = |bound: f64| Tensor::<1>::full([2], bound, (&device, burn::tensor::DType::F64));
+    let wide = lbfgs_b(Bounds::new(anywhere(-9.0), anywhere(9.0)).unwrap());
+    let refused = Minimization::resume(&f, &plain, &wide, STOP, &device).err();
+    assert!(matches!(refused, Some(SolverError::Snapshot(SnapshotError::Missing(_)))), "{refused:?}");
+    let other = problems::all().into_iter().find(|problem| problem.name == "beale").unwrap();
+    let g = other.function(&device);
+    let refused = Minimization::resume(&g, &plain, &lbfgs_of_two, STOP, &device).err();
+    assert!(matches!(refused, Some(SolverError::Snapshot(SnapshotError::Changed(_)))), "{refused:?}");
+    let mut run = Minimization::new(&f, problem.start(&device), &wide, STOP).unwrap();
+    run.step().unwrap();
+    let tight = lbfgs_b(Bounds::new(anywhere(3.0), anywhere(9.0)).unwrap());
+    let refused = Minimization::resume(&f, &run.save(), &tight, STOP, &device).err();
+    assert!(matches!(refused, Some(SolverError::Snapshot(SnapshotError::Changed(_)))), "outside: {refused:?}");
+    // A part of another shape.
+    let mut damaged = plain.clone();
+    damaged.put("gradient", &Tensor::<1>::zeros([3], &device));
+    let refused = Minimization::resume(&f, &damaged, &lbfgs_of_two, STOP, &device).err();
+    assert!(matches!(refused, Some(SolverError::Snapshot(SnapshotError::Damaged(_)))), "{refused:?}");
     // Bounds for vectors of another length.
     let one = Tensor::<1>::full([1], 0.5, (&device, burn::tensor::DType::F64));
     let bounded = lbfgs_b(Bounds::new(one.clone(), one).unwrap());

@@ -6,17 +6,16 @@ use burn::tensor::{DType, Device, Tensor};
 use kiln_optim::{
     problems::{self, Problem},
     solver::{
-        Armijo, Bfgs, CgFormula, EvaluationError, HagerZhang, Hessian, HessianProduct, Lbfgs, LineSearch, Minimization,
-        Newton, NewtonCg, NonlinearCg, Objective, Outcome, Solver, SolverError, Status, Stop, StrongWolfe, bfgs,
-        gradient_descent, lbfgs, minimize, newton, newton_cg, nonlinear_cg, trust_ncg,
+        Armijo, Bfgs, CgFormula, EvaluationError, Fixed, HagerZhang, Hessian, HessianProduct, Lbfgs, LineSearch,
+        Minimization, Newton, NewtonCg, NonlinearCg, Objective, Outcome, Solver, SolverError, Status, Steepest, Stop,
+        StrongWolfe, bfgs, gradient_descent, lbfgs, minimize, newton, newton_cg, nonlinear_cg, trust_ncg,
     },
 };
 use kiln_tensor::{derivative::Function, linalg::Symmetric};
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
 use serde_json::Value;
 
-const TIGHT: Stop =
-    Stop { gtol: 1e-8, ftol: 0.0, xtol: 0.0, max_iter: 5000, max_evaluations: usize::MAX, lower_bound: -1e30 };
+const TIGHT: Stop = Stop { gtol: 1e-8, max_iter: 5000, ..Stop::DEFAULT };
 
 /// The references, with the problem of each.
 fn cases() -> Vec<(Problem, Value)> {
@@ -265,6 +264,13 @@ fn each_status_has_its_case() {
     assert_eq!(run(Stop { max_evaluations: 10, ..TIGHT }).status, Status::Budget);
     assert_eq!(run(Stop { gtol: 0.0, ftol: 1e-3, ..TIGHT }).status, Status::ValueFlat);
     assert_eq!(run(Stop { gtol: 0.0, xtol: 1e-2, ..TIGHT }).status, Status::StepSmall);
+    // A value that rises by much is not flat.
+    let square = Function::of_vector(tensor(&[1.0], [1], &device), |x: Tensor<1>| x.square());
+    let overshoot = LineSearch::new(Steepest, Fixed { step: 1.5 });
+    let flat = Stop { ftol: 1e-6, max_iter: 5, ..TIGHT };
+    assert_eq!(minimize(&square, square.parameters(), &overshoot, &flat).unwrap().status, Status::Budget);
+    let stalled = minimize(&square, square.parameters(), &overshoot, &TIGHT).unwrap();
+    assert_eq!((stalled.status, stalled.iterations), (Status::Stalled, 51));
     assert_eq!(run(Stop { gtol: 1e3, ..TIGHT }).status, Status::GradientSmall);
     let outcome = minimize(&f, x.clone() * f64::NAN, &trust_ncg(), &TIGHT).unwrap();
     assert_eq!(outcome.status, Status::NotFinite);
@@ -292,6 +298,48 @@ fn a_function_without_a_minimum_is_unbounded() {
     // A region grows to its limit only, so that it takes long.
     let stop = Stop { lower_bound: -1e9, ..TIGHT };
     assert_eq!(minimize(&f, x, &trust_ncg(), &stop).unwrap().status, Status::Unbounded);
+}
+
+/// Hessians of zeros: a line, and a point of inflection.
+#[test]
+fn newton_leaves_a_point_at_which_the_hessian_is_zero() {
+    let device = f64_device();
+    let line = Function::of_vector(tensor(&[1.0, 2.0], [2], &device), |x: Tensor<1>| x.sum() * 3.0);
+    let outcome = minimize(&line, line.parameters(), &newton(), &Stop { lower_bound: -1e6, ..TIGHT }).unwrap();
+    assert_eq!(outcome.status, Status::Unbounded);
+    let wave = Function::of_vector(tensor(&[0.0], [1], &device), |x: Tensor<1>| x.sin());
+    let outcome = minimize(&wave, wave.parameters(), &newton(), &TIGHT).unwrap();
+    assert_solved(&outcome, -1.0, "sin");
+}
+
+/// In f32, whose gradient cannot become 1e-12: each solver says so soon.
+#[test]
+fn what_the_precision_does_not_allow_ends() {
+    let problem = problems::rosenbrock(vec![-1.2, 1.0]);
+    let x = problem.start(&f64_device()).cast(DType::F32);
+    let f = Function::of_vector(x.clone(), |x| problem.value(x));
+    let stop = Stop { gtol: 1e-12, ..TIGHT };
+    for (outcome, what) in [
+        (minimize(&f, x.clone(), &bfgs(), &stop).unwrap(), "bfgs"),
+        (minimize(&f, x.clone(), &lbfgs(), &stop).unwrap(), "l-bfgs"),
+        (minimize(&f, x.clone(), &newton(), &stop).unwrap(), "newton"),
+        (minimize(&f, x.clone(), &newton_cg(), &stop).unwrap(), "newton-cg"),
+        (minimize(&f, x.clone(), &trust_ncg(), &stop).unwrap(), "trust-ncg"),
+        (minimize(&f, x.clone(), &nonlinear_cg(), &stop).unwrap(), "cg"),
+    ] {
+        let ends = [Status::LineSearchFailed, Status::Stalled, Status::GradientSmall];
+        assert!(ends.contains(&outcome.status), "{what}: {:?}", outcome.status);
+        assert!(outcome.iterations < 500 && outcome.value < 1e-9, "{what}: {} {:e}", outcome.iterations, outcome.value);
+    }
+}
+
+/// A gradient whose squares f32 cannot hold: what it needs the squares for fails, but the point is one.
+#[test]
+fn large_gradients_are_finite_in_f32() {
+    let x = tensor::<1>(&[1e7, -1e7], [2], &f64_device()).cast(DType::F32);
+    let f = Function::of_vector(x.clone(), |x: Tensor<1>| (x.square().square() * 1e2).sum());
+    let outcome = minimize(&f, x, &lbfgs(), &TIGHT).unwrap();
+    assert_eq!(outcome.status, Status::LineSearchFailed);
 }
 
 /// A function of its own kind: a gradient that is wrong by its sign.
@@ -342,6 +390,15 @@ fn options_out_of_range_are_refused() {
     assert_eq!(name(minimize(&f, f.parameters(), &lbfgs(), &Stop { gtol: -1.0, ..TIGHT })), "gtol");
     let none = LineSearch::new(Lbfgs { history_size: 0 }, StrongWolfe::default());
     assert_eq!(name(minimize(&f, f.parameters(), &none, &TIGHT)), "history_size");
+    let restart =
+        LineSearch::new(NonlinearCg { restart: Some(-1.0), ..NonlinearCg::default() }, StrongWolfe::default());
+    assert_eq!(name(minimize(&f, f.parameters(), &restart, &TIGHT)), "restart");
+    let idle = LineSearch::new(Steepest, Armijo { max_trials: 0, ..Armijo::default() });
+    assert_eq!(name(minimize(&f, f.parameters(), &idle, &TIGHT)), "max_trials");
+    let idle = LineSearch::new(NewtonCg { max_products: Some(0) }, StrongWolfe::default());
+    assert_eq!(name(minimize(&f, f.parameters(), &idle, &TIGHT)), "max_products");
+    let nothing = tensor(&[], [0], &device);
+    assert_eq!(name(minimize(&Uphill, nothing, &lbfgs(), &TIGHT)), "start");
 }
 
 /// In f32 the gradient is known to about 1e-7 times second derivatives, which reach some thousands.

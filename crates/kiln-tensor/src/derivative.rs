@@ -51,7 +51,6 @@ use std::{
 };
 
 use burn::{
-    backend::TensorMetadata,
     module::{Module, Param},
     tensor::{Device, Tensor},
 };
@@ -261,8 +260,8 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
 
     fn graph(&self) -> Result<Arc<Graph>, DerivativeError> {
         let mut key = String::new();
-        self.inputs.visit(&mut |tensor| key += &format!("{:?} {:?};", tensor.dtype(), tensor.shape()));
-        // Taken again after recording: a function that records another one within must not wait for itself.
+        self.inputs.describe(&mut key);
+        // Taken again after recording, so that other threads can use what is recorded already.
         if let Some(graph) = self.graphs.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(graph.clone());
         }

@@ -43,6 +43,11 @@ impl Stream {
         self.0.random()
     }
 
+    /// The generator, for samplers of the `rand` family.
+    pub fn rng(&mut self) -> &mut impl Rng {
+        &mut self.0
+    }
+
     /// `n` numbers from U[0, 1).
     pub fn uniform_vec(&mut self, n: usize) -> Vec<f64> {
         (0..n).map(|_| self.0.random()).collect()

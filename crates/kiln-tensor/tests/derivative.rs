@@ -465,3 +465,48 @@ fn a_function_of_other_data() {
         assert_eq!(recordings.load(std::sync::atomic::Ordering::Relaxed), expected);
     }
 }
+
+/// Data of one shape that a function treats in two ways are recorded twice.
+#[test]
+fn what_the_data_are_made_of_decides_the_recording() {
+    type Choice = (Option<Tensor<1>>, Option<Tensor<1>>, Vec<Tensor<1>>);
+    let device = f64_device();
+    let vector = |x: f64| tensor::<1>(&[x, 2.0 * x], [2], &device);
+    let parameter = Param::from_tensor(vector(0.7));
+    let power = |w: &Param<Tensor<1>>, (square, cube, rest): Choice| {
+        let own = match (square, cube) {
+            (Some(a), _) => (w.val().square() * a).sum(),
+            (None, Some(b)) => (w.val().square() * w.val() * b).sum(),
+            (None, None) => w.val().sum() * 0.0,
+        };
+        rest.into_iter().enumerate().fold(own, |sum, (i, c)| sum + (w.val().square() * c).sum() * (i + 1) as f64)
+    };
+    let a = || vector(1.5);
+    let first = Function::new(&parameter, (Some(a()), None, vec![]), power);
+    let (w, v) = (first.parameters(), vector(1.0));
+    let hvp = |f: &Function<'_, Param<Tensor<1>>, Choice, 1>| values(f.hvp(&w, &v).unwrap());
+    // 2·a·v, and 6·w·a·v.
+    assert_close(&hvp(&first), &[3.0, 12.0], 1e-14, 0.0, "square");
+    let second = first.with_inputs((None, Some(a()), vec![]));
+    assert_close(&hvp(&second), &[6.0 * 0.7 * 1.5, 6.0 * 1.4 * 3.0 * 2.0], 1e-14, 0.0, "cube");
+    let third = second.with_inputs((None, None, vec![a()]));
+    assert_close(&hvp(&third), &[3.0, 12.0], 1e-14, 0.0, "a list of one");
+}
+
+#[test]
+fn a_function_that_differentiates_another_is_refused_and_a_gradient_that_is_none_is_noticed() {
+    let device = f64_device();
+    let x = Param::from_tensor(normals(2, &device));
+    let nested = Function::new(&x, (), |x: &Param<Tensor<1>>, ()| {
+        let inner = Function::of_vector(x.val(), |y: Tensor<1>| y.square().sum());
+        (inner.hvp(&x.val(), &x.val()).unwrap() * x.val()).sum()
+    });
+    let w = nested.parameters();
+    assert!(matches!(nested.hvp(&w, &w), Err(DerivativeError::Capture { .. })));
+    // And afterwards all is as before.
+    let plain = Function::of_vector(w.clone(), |y: Tensor<1>| y.square().sum());
+    assert_close(&values(plain.hvp(&w, &w).unwrap()), &values(w.clone() * 2.0), 1e-15, 0.0, "H·w");
+
+    let root = Function::of_vector(w.zeros_like(), |y: Tensor<1>| y.square().sqrt().sum());
+    assert!(root.grad_check(&root.parameters(), 3, 0).unwrap().relative_error.is_infinite());
+}

@@ -4,7 +4,7 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
-use kiln_dist::{ConditionalModel, Distribution, LatentVariableModel, Reparameterized};
+use kiln_dist::{ConditionalModel, Distribution, FromNoise, LatentVariableModel, Reparameterized};
 use kiln_tensor::Stream;
 
 /// A loss over one minibatch, and the terms that it is made of.

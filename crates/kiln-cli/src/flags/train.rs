@@ -137,7 +137,8 @@ pub(crate) struct VaeModelFlags {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Model")]
 pub(crate) struct LogisticModelFlags {
-    /// Penalty l2/2·‖w‖² beside the mean negative log-likelihood; intercepts are free [default: 0]
+    /// Penalty l2/2·‖w‖² beside the mean negative log-likelihood; intercepts are free; scikit-learn's C is 1/(rows·l2)
+    /// [default: 0]
     #[arg(long, value_name = "L2", allow_negative_numbers = true)]
     pub(crate) l2: Option<f64>,
     /// Penalty l1·‖w‖₁, which makes weights zero; with --l2 the elastic net [default: 0]
@@ -258,10 +259,10 @@ pub(crate) struct LogisticTrainFlags {
     /// With a solver or full batches: converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 1e-5 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) gtol: Option<f64>,
-    /// Steps between lines of the log [default: 100]
+    /// Steps between lines of the log; a solver writes each step to metrics.jsonl [default: 100]
     #[arg(long, value_name = "N")]
     pub(crate) log_every: Option<u64>,
-    /// Checkpoints to keep besides the best [default: 2]
+    /// Checkpoints of an optimiser to keep besides the best [default: 2]
     #[arg(long, value_name = "N")]
     pub(crate) keep: Option<usize>,
 }

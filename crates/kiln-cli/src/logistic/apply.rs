@@ -33,10 +33,17 @@ pub(crate) fn eval(
     flags: &MachineFlags,
     console: Console,
 ) -> Result<Exit> {
-    let mut job = Job::reopen(dir, settings, flags, console)?;
+    let other = data.is_some();
+    let mut settings = settings;
     if let Some(name) = data {
-        job.test = job.other(&name, console)?;
-        job.data.name = name;
+        // The training data need not be there any more.
+        settings.data.name = name;
+        settings.data.test_fraction = 0.0;
+        settings.data.sample_weight = None;
+    }
+    let mut job = Job::reopen(dir, settings, flags, console)?;
+    if other && job.test.is_empty() {
+        job.test = job.train.clone();
     }
     if job.test.is_empty() {
         return Err(Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"));
@@ -74,12 +81,13 @@ pub(crate) fn verify(dir: &RunDir, settings: LogisticSettings, flags: &MachineFl
     }
     let Certificate { separation, .. } = dir.read_json(CERTIFICATE)?;
     let job = Job::reopen(dir, settings, flags, console)?;
-    let (train, columns) = (&job.train, if job.classes() == 2 { 1 } else { job.classes() });
-    if separation.intercepts.len() != columns || separation.weights.len() != train.features() * columns {
-        let (got, expected) = (separation.weights.len(), train.features() * columns);
-        return Err(Failure::usage(format!("the certificate has {got} weights, the data need {expected}")));
+    let train = &job.train;
+    let columns = job.columns();
+    if separation.intercepts.len() != columns {
+        let got = separation.intercepts.len();
+        return Err(Failure::usage(format!("the certificate has weights of {got} classes, the data need {columns}")));
     }
-    let sides = separation.sides(train.inputs(), train.targets());
+    let sides = separation.sides(train.inputs(), train.targets()).map_err(Failure::usage)?;
     let Sides { on_the_plane, wrong, separates, .. } = sides;
     let holds = separates && on_the_plane == separation.on_the_plane && separation.complete == (on_the_plane == 0);
     let rows = train.len();

@@ -26,7 +26,7 @@ use super::{
     text,
 };
 use crate::{
-    config::{ClassWeight, Dtype, LogisticModel},
+    config::{ClassWeight, Config, Dtype, LogisticModel},
     console::Console,
     failure::{Exit, Failure, Result},
     interrupt,
@@ -89,13 +89,21 @@ pub(super) struct Certificate {
 }
 
 pub(super) const CERTIFICATE: &str = "certificate.json";
-/// Parameters beyond which the Hessian is not made.
+const SUMMARY: &str = "summary.txt";
+/// Parameters beyond which the Hessian is not made, nor a separation looked for.
 const LARGEST_HESSIAN: usize = 1000;
 
 struct Ending {
     status: &'static str,
     exit: Exit,
     message: String,
+}
+
+/// An outcome, and the seconds that it took in this process, and in those before too.
+struct Minimized {
+    outcome: Outcome,
+    wall_s: f64,
+    total_wall_s: f64,
 }
 
 struct Finished {
@@ -115,6 +123,11 @@ fn separated(separation: Option<&Separation>, rows: usize) -> String {
 }
 
 impl Job {
+    /// Whether the Hessian is one that fits.
+    fn is_small(&self) -> bool {
+        (self.train.features() + 1) * self.columns() <= LARGEST_HESSIAN
+    }
+
     /// Fills in the settings of a solver, so that `config.toml` states them.
     pub(super) fn settle_solver(&mut self) -> SolverName {
         let model = self.settings.model;
@@ -131,7 +144,9 @@ impl Job {
         let shape = [self.train.len(), self.train.features()];
         let inputs = Tensor::from_data(TensorData::new(self.train.inputs().to_vec(), shape), device);
         let LogisticModel { l2, class_weight, .. } = self.settings.model;
-        let loss = RegressionLoss::new(inputs, self.train.targets(), self.classes()).map_err(Failure::usage)?.l2(l2);
+        let loss = RegressionLoss::new(inputs, self.train.targets(), self.classes())
+            .and_then(|loss| loss.l2(l2))
+            .map_err(Failure::usage)?;
         let loss = match (class_weight, &self.weights) {
             (ClassWeight::None, None) => loss,
             (ClassWeight::None, Some(weights)) => loss.weights(weights).map_err(Failure::usage)?,
@@ -156,6 +171,13 @@ impl Job {
     /// Where the run stopped, if it may go on from there.
     pub(super) fn snapshot(&self, dir: &RunDir) -> Result<Snapshot> {
         let snapshot = Snapshots::read(dir)?;
+        let (had, has) = (snapshot.dtype(), self.machine.dtype);
+        if had.is_some_and(|dtype| dtype != has.float().into()) {
+            let name = has.name();
+            return Err(Failure::usage(format!(
+                "the run was not computed in {name}: start a new run with --dtype {name}"
+            )));
+        }
         let done = snapshot.history()?.last().map_or(0, |last| last.iteration);
         let allowed = self.settings.solver.max_iter.unwrap_or(usize::MAX);
         if done < allowed {
@@ -179,11 +201,18 @@ impl Job {
         Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
     {
         let mut record = RunRecord::new(self.data.clone(), &self.machine, self.settings.run.seed);
-        dir.write_json("run.json", &record)?;
         let loss = self.loss()?;
-        let (outcome, wall_s) = self.minimize(name, from, &loss, dir, console)?;
-        record.wall_s = Some(wall_s);
+        if from.is_none() {
+            // A run that is resumed is what it was until it has taken a step.
+            dir.write_json("run.json", &record)?;
+        }
+        let Minimized { outcome, wall_s, total_wall_s } = self.minimize(name, from, &loss, dir, console)?;
+        record.wall_s = Some(total_wall_s);
         dir.write_json("run.json", &record)?;
+        dir.write_config(&Config::Logistic(self.settings.clone()))?;
+        // What earlier ends of the run said.
+        dir.remove(CERTIFICATE)?;
+        dir.remove(SUMMARY)?;
 
         let model: M = self.model();
         let layout = Layout::of(&model);
@@ -204,7 +233,7 @@ impl Job {
                 classes: self.encoder.class_names(),
                 converged: outcome.success,
             };
-            dir.write("summary.txt", table.to_string().as_bytes())?;
+            dir.write(SUMMARY, table.to_string().as_bytes())?;
         }
         dir.write_json("result.json", &result.content)?;
         console.result(&result.content, || text(dir, &result.content));
@@ -219,16 +248,31 @@ impl Job {
     /// How the fit ended: as the solver says, or because the classes can be separated, of which the proof is written.
     fn ending(&self, loss: &RegressionLoss, outcome: &Outcome, dir: &RunDir) -> Result<Ending> {
         let (status, exit) = ending(outcome.status);
-        let as_it_is = Ending { status, exit, message: outcome.message.clone() };
-        let interrupted = interrupt::flag().load(Ordering::Relaxed);
+        let (run, steps, interrupted) =
+            (dir.path().display(), outcome.iterations, interrupt::flag().load(Ordering::Relaxed));
+        let message = match outcome.status {
+            Status::Budget => format!(
+                "the gradient is {:.1e} after {steps} steps, above --gtol: go on with `kiln resume {run} --max-iter {}`",
+                outcome.grad_norm,
+                10 * steps.max(1)
+            ),
+            Status::Stopped if interrupted => {
+                format!("interrupted after {steps} steps: go on with `kiln resume {run}`")
+            }
+            _ => outcome.message.clone(),
+        };
+        let as_it_is = Ending { status, exit, message };
         let model = &self.settings.model;
         if model.is_penalised() || outcome.status == Status::NotFinite || interrupted {
             return Ok(as_it_is);
         }
-        let looks = self.train.features() * self.classes() <= LARGEST_HESSIAN;
-        let separation = if looks { loss.separation(&outcome.x) } else { None };
-        // Bounds may be in its way.
-        let separation = separation.filter(|found| model.is_open_to(&found.weights));
+        let separation = if self.is_small() { loss.separation(&outcome.x) } else { None };
+        // Bounds may be in its way; and it must be one of the data as they came, which f32 may not hold.
+        let (inputs, targets) = (self.train.inputs(), self.train.targets());
+        let separation = separation.filter(|found| {
+            let sides = found.sides(inputs, targets).expect("it is of these data");
+            model.is_open_to(&found.weights) && sides.separates && sides.on_the_plane == found.on_the_plane
+        });
         if separation.is_none() && (model.is_bounded() || !loss.is_separated(outcome.value)) {
             return Ok(as_it_is);
         }
@@ -248,13 +292,14 @@ impl Job {
     /// Standard errors, which are those of maximum likelihood at its maximum.
     fn inference(&self, loss: &RegressionLoss, outcome: &Outcome, ending: &mut Ending) -> Option<Inference> {
         let model = self.settings.model;
-        let LogisticModel { class_weight, cov_type, .. } = model;
-        let small = self.train.features() * self.classes() <= LARGEST_HESSIAN;
-        let biased = model.is_penalised() || model.is_bounded() || class_weight != ClassWeight::None;
-        if biased || ending.exit != Exit::Done || !small {
+        if model.is_biased() || ending.exit != Exit::Done {
             return None;
         }
-        match loss.inference(&outcome.x, cov_type) {
+        if !self.is_small() {
+            ending.message = format!("{}; no standard errors: more than {LARGEST_HESSIAN} parameters", ending.message);
+            return None;
+        }
+        match loss.inference(&outcome.x, model.cov_type) {
             Ok(inference) => Some(inference),
             Err(error) => {
                 ending.message = format!("{}; no standard errors: {error}", ending.message);
@@ -263,7 +308,6 @@ impl Job {
         }
     }
 
-    /// The outcome, and the seconds that it took in this process and those before.
     fn minimize(
         &self,
         name: SolverName,
@@ -271,7 +315,7 @@ impl Job {
         loss: &RegressionLoss,
         dir: &RunDir,
         console: Console,
-    ) -> Result<(Outcome, f64)> {
+    ) -> Result<Minimized> {
         let (model, train, solver) = (&self.settings.model, &self.settings.train, &self.settings.solver);
         let (lower, upper) =
             loss.bounds(model.lower.unwrap_or(f64::NEG_INFINITY), model.upper.unwrap_or(f64::INFINITY));
@@ -303,7 +347,7 @@ impl Job {
             }
         })?;
         written.and_then(|()| log.flush()).and_then(|()| snapshots.write(last))?;
-        Ok((outcome, snapshots.wall_s()))
+        Ok(Minimized { outcome, wall_s: snapshots.own_wall_s(), total_wall_s: snapshots.wall_s() })
     }
 
     fn result<M>(
@@ -354,8 +398,7 @@ impl Job {
             return None;
         }
         let mut weights = crate::to_vec(outcome.x.clone());
-        let columns = if self.classes() == 2 { 1 } else { self.classes() };
-        weights.truncate(self.train.features() * columns);
+        weights.truncate(self.train.features() * self.columns());
         Some(Selected { nonzero: weights.iter().filter(|w| w.abs() > 0.0).count(), of: weights.len() })
     }
 }

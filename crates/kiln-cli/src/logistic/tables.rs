@@ -84,6 +84,7 @@ fn split_table(
     };
     let table = &table;
     let all: Vec<usize> = (0..table.len()).collect();
+    let fitted = encoder.is_none();
     // The classes are those of the whole table; what is standardised is fitted to the training rows alone.
     let targets = match &encoder {
         Some(encoder) => encoder.encode(table)?,
@@ -93,9 +94,18 @@ fn split_table(
     if let Some(weights) = &weights {
         // What counts for nothing does not standardise the others either.
         split.train.retain(|&row| weights[row] > 0.0);
-        if split.train.is_empty() {
-            return Err(Failure::usage("every training row has the weight 0"));
-        }
+    }
+    let class_names = targets.class_names();
+    // Other data, for an encoder that was fitted before, need not have all.
+    if let Some(missing) = (0..class_names.len())
+        .find(|class| !split.train.iter().any(|&row| targets.targets()[row] == *class))
+        .filter(|_| fitted)
+    {
+        let why = if weights.is_some() { " of a weight above 0" } else { "" };
+        let name = &class_names[missing];
+        return Err(Failure::usage(format!(
+            "the class '{name}' has no training row{why}: lower --test-fraction, or leave the class away"
+        )));
     }
     let encoder = match encoder {
         Some(encoder) => encoder,

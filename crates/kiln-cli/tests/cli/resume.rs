@@ -348,6 +348,29 @@ fn a_solvers_run_goes_on_to_a_smaller_gradient_or_is_refused() {
     fs::remove_file(&snapshot).unwrap();
     place.refused("resume run --gtol 1e-10", &["solver.safetensors"]);
 
+    // Other data, or another objective, than the snapshot is of: nothing is changed.
+    let rows = (0..40).map(|i| format!("{},{}\n", (i * 7) % 11, if (i * 7) % 11 + i % 4 > 6 { "a" } else { "b" }));
+    let text = format!("x,y\n{}", rows.collect::<String>());
+    place.write("t.csv", &text);
+    place.ok("train logistic --data t.csv --target y --l2 0.1 --test-fraction 0 --out t");
+    place.write("t.csv", text.replacen("a\n", "b\n", 1));
+    let before = place.snapshot("t");
+    place.refused("resume t --gtol 1e-12", &["t.csv", "has changed"]);
+    place.write("t.csv", &text);
+    let config = place.text("t/config.toml");
+    place.write("t/config.toml", config.replace("l2 = 0.1", "l2 = 0.2"));
+    place.refused("resume t --gtol 1e-12", &["another function"]);
+    place.write("t/config.toml", config.replace("l-bfgs", "newton"));
+    place.refused("resume t --gtol 1e-12", &["another solver"]);
+    place.write("t/config.toml", config.replace("f64", "f32"));
+    place.refused("resume t --gtol 1e-12", &["f32"]);
+    place.write("t/config.toml", &config);
+    assert_eq!(place.snapshot("t"), before, "a refused resume changes nothing");
+    // Settings that were taken out are settled again.
+    let without = config.lines().filter(|line| !line.starts_with("gtol") && !line.starts_with("max-iter"));
+    place.write("t/config.toml", without.map(|line| format!("{line}\n")).collect::<String>());
+    place.ok("resume t");
+
     place.ok("train logistic --optimizer sgd --epochs 1 --out steps");
     place.refused("resume steps --max-iter 9", &["an optimiser", "--epochs"]);
 }

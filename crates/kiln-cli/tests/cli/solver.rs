@@ -90,6 +90,11 @@ fn separated_classes_are_reported_with_a_proof_that_can_be_checked() {
     assert_eq!(place.json("digits/result.json")["status"], "separated");
     assert_eq!(place.json("digits/certificate.json")["intercepts"].as_array().unwrap().len(), 10);
     place.ok("verify digits");
+    // Columns of very different size.
+    let rows = (0..60).map(|i| format!("{},{},{}\n", (i % 7) as f64 / 100.0, 1e6 * (i as f64 + 5.0), i / 30));
+    place.write("sizes.csv", format!("rate,income,y\n{}", rows.collect::<String>()));
+    place.exits(3, "train logistic --data sizes.csv --target y --test-fraction 0 --out sizes");
+    place.ok("verify sizes");
     // Bounds in its way, and bounds that are none.
     place.ok("train logistic --data breast-cancer --standardize --test-fraction 0 --lower -2 --upper 2 --out within");
     place.exits(3, "train logistic --data t1.csv --target class --test-fraction 0 --lower 0 --out half");
@@ -108,6 +113,52 @@ fn separated_classes_are_reported_with_a_proof_that_can_be_checked() {
     place.ok("verify quasi");
     place.ok("train logistic --data t.csv --target class --test-fraction 0 --l2 0.01 --out penalised");
     place.refused("verify penalised", &["no certificate.json"]);
+}
+
+/// What an earlier end of the run said is not there any more.
+#[test]
+fn a_resumed_run_has_no_summary_of_before() {
+    let place = Place::new();
+    table(&place, "t.csv", |i| ((i * 3) % 7).to_string());
+    place.ok("train logistic --data t.csv --target class --test-fraction 0 --gtol 1e-3 --out run");
+    assert!(place.exists("run/summary.txt"));
+    let failed = place.exits(3, "resume run --gtol 1e-300 --max-iter 9");
+    assert!(failed.stderr.contains("kiln resume run"), "{}", failed.stderr);
+    assert!(!place.exists("run/summary.txt") && place.json("run/result.json")["inference"].is_null());
+}
+
+#[test]
+fn what_leaves_no_standard_errors_is_said() {
+    let place = Place::new();
+    table(&place, "t.csv", |i| ["low", "mid", "high"][i % 3].to_owned());
+    let done = place.ok("train logistic --data t.csv --target class --test-fraction 0 --out run");
+    assert!(done.stdout.contains("no standard errors"), "{}", done.stdout);
+    for option in ["--l2 0.1", "--lower 0", "--class-weight balanced"] {
+        place.refused_to_start(
+            &format!("train logistic --cov-type hc0 {option}"),
+            &["--cov-type", "maximum likelihood"],
+        );
+    }
+    // A class of which there is no row.
+    place.write("few.csv", "x,w,y\n1,1,a\n2,1,b\n3,1,a\n4,1,b\n5,0,c\n6,0,c\n");
+    let train = "train logistic --data few.csv --target y --sample-weight w --test-fraction 0";
+    place.refused_to_start(train, &["class 'c'", "no training row"]);
+    place.refused_to_start("train logistic --lower nan", &["--lower", "a number"]);
+    place.refused_to_start("train logistic --lower inf", &["--lower"]);
+}
+
+#[test]
+fn runs_without_a_name_do_not_collide_and_need_no_training_data() {
+    let place = Place::new();
+    table(&place, "t.csv", |i| ((i * 3) % 7).to_string());
+    table(&place, "u.csv", |i| ((i * 5) % 7).to_string());
+    for _ in 0..3 {
+        place.ok("train logistic --data t.csv --target class");
+    }
+    assert_eq!(std::fs::read_dir(place.path("runs")).unwrap().count(), 3);
+    place.ok("train logistic --data t.csv --target class --out run");
+    std::fs::remove_file(place.path("t.csv")).unwrap();
+    place.ok("eval run --data u.csv");
 }
 
 /// Columns that say nothing new, nothing at all, or everything in other units: a status, a message, and numbers in the files.
@@ -157,7 +208,7 @@ fn solvers_and_optimisers_are_not_mixed() {
         place.refused(&format!("lr-find logistic {option}"), &["solvers"]);
     }
     let failed = place.exits(3, "train logistic --standardize --l2 0.01 --max-iter 2 --out run");
-    assert!(failed.stderr.contains("used up"), "{}", failed.stderr);
+    assert!(failed.stderr.contains("after 2 steps") && failed.stderr.contains("kiln resume run"), "{}", failed.stderr);
     let result = place.json("run/result.json");
     assert_eq!((result["status"].as_str(), result["nit"].as_u64()), (Some("not-converged"), Some(2)));
     place.refused("resume run", &["2 of 2 steps", "--max-iter"]);

@@ -213,16 +213,15 @@ pub struct InferenceTable<'a> {
     pub converged: bool,
 }
 
-const WIDTH: usize = 78;
-
 impl fmt::Display for InferenceTable<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Inference { features, covariance, .. } = *self.inference;
         let i = self.inference;
-        let multinomial = self.classes.len() > 2;
-        let name = if multinomial { "MNLogit" } else { "Logit" };
-        writeln!(f, "{:^WIDTH$}", format!("{name} Regression Results"))?;
-        writeln!(f, "{:=<WIDTH$}", "")?;
+        let name = if self.classes.len() > 2 { "MNLogit" } else { "Logit" };
+        let of_names = self.features.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(12, 28);
+        let rule = 66 + of_names;
+        writeln!(f, "{:^rule$}", format!("{name} Regression Results"))?;
+        writeln!(f, "{:=<rule$}", "")?;
         let covariance = match covariance {
             Covariance::Nonrobust => "nonrobust",
             Covariance::Hc0 => "HC0",
@@ -237,28 +236,27 @@ impl fmt::Display for InferenceTable<'_> {
             ("AIC:", short(i.aic), "LL-Null:", short(i.null_log_likelihood)),
             ("BIC:", short(i.bic), "LLR p-value:", significant(i.lr_p)),
         ] {
-            writeln!(f, "{left:<18}{a:>20}   {right:<18}{b:>19}")?;
+            writeln!(f, "{left:<18}{a:>20}   {right:<18}{b:>width$}", width = rule - 59)?;
         }
-        let width = self.features.iter().map(|name| name.chars().count()).max().unwrap_or(0).clamp(9, 28).max(12);
         let names = self.features.iter().map(String::as_str).chain(std::iter::once("(intercept)"));
         let names: Vec<&str> = names.collect();
-        let classes = &self.classes[1..];
+        // The log-odds of each class against the first.
+        let classes = self.classes.get(1..).unwrap_or_default();
         for (class, rows) in classes.iter().zip(i.coefficients.chunks(features + 1)) {
-            writeln!(f, "{:=<WIDTH$}", "")?;
-            let head = if multinomial { format!("{}={class}", self.target) } else { String::new() };
-            let head = clipped(&head, width);
+            writeln!(f, "{:=<rule$}", "")?;
+            let head = clipped(&format!("{}={class}", self.target), of_names);
             writeln!(
                 f,
-                "{head:<width$}{:>10} {:>10} {:>10} {:>10} {:>11} {:>10}",
+                "{head:<of_names$}{:>10} {:>10} {:>10} {:>10} {:>11} {:>10}",
                 "coef", "std err", "z", "P>|z|", "[0.025", "0.975]"
             )?;
-            writeln!(f, "{:-<WIDTH$}", "")?;
+            writeln!(f, "{:-<rule$}", "")?;
             for (name, row) in names.iter().zip(rows) {
                 let [low, high] = row.interval;
-                let name = clipped(name, width);
+                let name = clipped(name, of_names);
                 writeln!(
                     f,
-                    "{name:<width$}{:>10} {:>10} {:>10} {:>10} {:>11} {:>10}",
+                    "{name:<of_names$}{:>10} {:>10} {:>10} {:>10} {:>11} {:>10}",
                     four(row.estimate),
                     short(row.standard_error),
                     short(row.z),
@@ -268,16 +266,20 @@ impl fmt::Display for InferenceTable<'_> {
                 )?;
             }
         }
-        writeln!(f, "{:=<WIDTH$}", "")
+        writeln!(f, "{:=<rule$}", "")?;
+        let reference = self.classes.first().map_or("", String::as_str);
+        writeln!(f, "Log-odds against {}={reference}.", self.target)
     }
 }
 
 fn clipped(name: &str, width: usize) -> String {
-    if name.chars().count() < width {
-        name.to_owned()
-    } else {
-        name.chars().take(width - 2).chain("…".chars()).collect()
+    let all: Vec<char> = name.chars().collect();
+    if all.len() < width {
+        return name.to_owned();
     }
+    // Names often differ at their ends.
+    let (start, end) = (width / 2, width - width / 2 - 2);
+    all[..start].iter().chain(&['…']).chain(&all[all.len() - end..]).collect()
 }
 
 /// Three decimals where they fit.

@@ -1,6 +1,6 @@
 //! The loss of a regression over all its data, as a function of one vector, with its derivatives in closed form.
 
-use burn::tensor::{DType, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 use kiln_tensor::{
     derivative::{EvaluationError, Hessian, HessianProduct, Objective},
     fused,
@@ -34,9 +34,12 @@ pub enum RegressionDataError {
     /// Fewer than two classes, or no rows.
     #[error("a regression needs rows and at least two classes")]
     Empty,
-    /// Weights that are negative or not finite, or that are all zero.
-    #[error("weights must be finite and not negative, and one of them positive")]
+    /// Weights that are negative or not finite, or that are all zero, or whose sum is not finite.
+    #[error("weights must be finite and not negative, and their sum finite and positive")]
     Weights,
+    /// A penalty that is none.
+    #[error("the penalty must be finite and not negative, not {0}")]
+    Penalty(String),
 }
 
 /// The mean negative log-likelihood of a [`LogisticRegression`](crate::LogisticRegression) (two classes) or a
@@ -54,7 +57,7 @@ pub enum RegressionDataError {
 /// use kiln_tensor::derivative::Objective;
 ///
 /// let x = Tensor::<2>::from_data([[-1.0], [1.0], [2.0]], &Device::default());
-/// let loss = RegressionLoss::new(x, &[0, 1, 1], 2)?.l2(0.1);
+/// let loss = RegressionLoss::new(x, &[0, 1, 1], 2)?.l2(0.1)?;
 /// let (value, gradient) = loss.value_and_grad(&loss.start())?;
 /// assert!((value.into_scalar::<f64>() - 2f64.ln()).abs() < 1e-6);
 /// assert_eq!(gradient.dims(), [2]);
@@ -110,12 +113,17 @@ impl RegressionLoss {
     }
 
     /// With the penalty λ/2·‖W‖², λ ≥ 0. Intercepts are free.
-    #[must_use]
-    pub fn l2(self, lambda: f64) -> Self {
-        Self { l2: lambda, ..self }
+    ///
+    /// # Errors
+    /// [`RegressionDataError::Penalty`].
+    pub fn l2(self, lambda: f64) -> Result<Self, RegressionDataError> {
+        if lambda >= 0.0 && lambda.is_finite() {
+            return Ok(Self { l2: lambda, ..self });
+        }
+        Err(RegressionDataError::Penalty(lambda.to_string()))
     }
 
-    /// With a weight for each row.
+    /// With a weight for each row, as if it were there so often. A row of weight 0 counts for nothing, whatever is in it.
     ///
     /// # Errors
     /// [`RegressionDataError`].
@@ -125,31 +133,47 @@ impl RegressionLoss {
             return Err(RegressionDataError::Length { what: "weights", rows: n, got: weights.len() });
         }
         let total: f64 = weights.iter().sum();
-        if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || total <= 0.0 {
+        if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || total <= 0.0 || !total.is_finite() {
             return Err(RegressionDataError::Weights);
         }
         let shares = weights.iter().map(|w| w / total).collect::<Vec<_>>();
         let like = (&self.inputs.device(), self.inputs.dtype());
-        Ok(Self { shares: Tensor::from_data(TensorData::new(shares, [n, 1]), like), total, ..self })
+        let shares = Tensor::<2>::from_data(TensorData::new(shares, [n, 1]), like);
+        let none = shares.clone().equal_scalar(0.0).expand(self.inputs.shape());
+        let inputs = self.inputs.mask_fill(none, 0.0);
+        Ok(Self { inputs, shares, total, ..self })
     }
 
     /// With the inputs' columns brought to mean 0 and to a like curvature, and the vector in their units: the same minimum, of which
     /// [`parameters`](Self::parameters) tells the model's, for methods that columns of very different size would slow down, or stop.
-    /// A column is divided by √(σ² + 4λ), which makes its curvature at zero ¼; so give the penalty first. It stays that of the
-    /// model's parameters.
+    /// A column is divided by √(σ² + 4λ), which makes its curvature at zero ¼ for two classes, and that of all of one size for more;
+    /// mean and deviation σ are weighted as the rows are. So give weights and penalty first; the penalty stays that of the model's
+    /// parameters. A column that is constant is held at 0. To rescale twice changes nothing.
     #[must_use]
     pub fn rescaled(self) -> Self {
-        let mean = self.inputs.clone().mean_dim(0);
-        let centred = self.inputs - mean.clone();
-        let deviation = centred.clone().square().mean_dim(0).sqrt();
-        // What is left of a constant column is rounding.
-        let noise = mean.clone().abs() * if mean.dtype() == DType::F64 { 1e-13 } else { 1e-5 };
-        let constant = deviation.clone().lower_equal(noise);
-        let deviation = deviation.mask_fill(constant.clone(), 1.0);
-        let scale = (deviation.square() + 4.0 * self.l2).sqrt();
-        let inputs = centred / scale.clone();
-        let inputs = inputs.clone().mask_fill(constant.expand(inputs.shape()), 0.0);
-        Self { inputs, scaling: Some(Scaling { mean, scale }), ..self }
+        if self.scaling.is_some() {
+            return self;
+        }
+        let shape = self.inputs.shape();
+        let counts = self.shares.clone().greater_scalar(0.0).expand(shape.clone());
+        let fill = |value: f64| self.inputs.clone().mask_fill(counts.clone().bool_not(), value);
+        let (lowest, highest) = (fill(f64::INFINITY).min_dim(0), fill(f64::NEG_INFINITY).max_dim(0));
+        let constant = lowest.clone().greater_equal(highest);
+        // From the lowest number, which is exact where all are near one another.
+        let above = self.inputs - lowest.clone();
+        let mean_above = (above.clone() * self.shares.clone()).sum_dim(0);
+        let centred = (above - mean_above.clone()).mask_fill(counts.bool_not(), 0.0);
+        // In units of the largest, whose square could overflow.
+        let largest = centred.clone().abs().max_dim(0);
+        let largest = largest.clone().mask_fill(largest.equal_scalar(0.0), 1.0);
+        let relative = (centred.clone() / largest.clone()).square() * self.shares.clone();
+        let deviation = (relative.sum_dim(0).sqrt() * largest).mask_fill(constant.clone(), 1.0);
+        let penalty = 2.0 * self.l2.sqrt();
+        let larger = deviation.clone().clamp_min(penalty);
+        let scale =
+            ((deviation / larger.clone()).square() + (larger.clone().recip() * penalty).square()).sqrt() * larger;
+        let inputs = (centred / scale.clone()).mask_fill(constant.expand(shape), 0.0);
+        Self { inputs, scaling: Some(Scaling { mean: lowest + mean_above, scale }), ..self }
     }
 
     /// The model's parameters at the vector `x`: `x` itself, unless the inputs were [`rescaled`](Self::rescaled).
@@ -271,6 +295,7 @@ fn sigmoid(logits: Tensor<2>) -> Tensor<2> {
 
 impl Objective for RegressionLoss {
     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        self.fits(x)?;
         let logits = self.product(x);
         let value = self.loss_of(&logits, x);
         let residuals = (self.probabilities(logits) - self.targets.clone()) * self.shares.clone();
@@ -278,12 +303,15 @@ impl Objective for RegressionLoss {
     }
 
     fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        self.fits(x)?;
         Ok(self.loss_of(&self.product(x), x))
     }
 }
 
 impl HessianProduct for RegressionLoss {
     fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        self.fits(x)?;
+        self.fits(v)?;
         let p = self.probabilities(self.product(x));
         let change = self.along(p, self.product(v)) * self.shares.clone();
         Ok(self.pull_back(change, v))
@@ -293,6 +321,7 @@ impl HessianProduct for RegressionLoss {
 impl Hessian for RegressionLoss {
     /// In blocks of two classes: Aᵀ·diag(s·p_a·(δ_ab − p_b))·A, A being the inputs and a column of ones.
     fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        self.fits(x)?;
         let p = self.probabilities(self.product(x));
         let curvature = |a: usize, b: usize| {
             let (pa, pb) = (p.clone().narrow(1, a, 1), p.clone().narrow(1, b, 1));
@@ -307,6 +336,15 @@ impl Hessian for RegressionLoss {
 }
 
 impl RegressionLoss {
+    fn fits(&self, x: &Tensor<1>) -> Result<(), EvaluationError> {
+        let (expected, dtype) = ((self.inputs.dims()[1] + 1) * self.columns(), self.inputs.dtype());
+        if x.dims() == [expected] && x.dtype() == dtype {
+            return Ok(());
+        }
+        let ([got], other) = (x.dims(), x.dtype());
+        Err(format!("the vector has {got} numbers of {other:?}, the regression {expected} of {dtype:?}").into())
+    }
+
     /// Σᵢ sᵢ·gᵢ·gᵢᵀ / Σ s with the gradients gᵢ of the examples' losses.
     pub(super) fn outer_products(&self, x: &Tensor<1>) -> Symmetric {
         let residuals = self.probabilities(self.product(x)) - self.targets.clone();

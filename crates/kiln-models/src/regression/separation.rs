@@ -1,10 +1,10 @@
 //! Whether the classes can be separated, so that the likelihood has no maximum.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use kiln_tensor::linalg::Symmetric;
 use serde::{Deserialize, Serialize};
 
-use super::RegressionLoss;
+use super::loss::{RegressionLoss, Scaling};
 
 /// A direction of the parameters of logistic or softmax regression along which no example becomes less likely, and some become more
 /// so: the likelihood grows for ever, and has no maximum (Albert and Anderson, 1984). It is its own proof, which
@@ -18,7 +18,7 @@ pub struct Separation {
     /// Whether every example is on its side of every plane between its class and another; otherwise some lie on one
     /// (quasi-complete separation).
     pub complete: bool,
-    /// Examples on a plane.
+    /// Examples on a plane, of those of positive weight.
     pub on_the_plane: usize,
 }
 
@@ -35,43 +35,80 @@ pub struct Sides {
     pub separates: bool,
 }
 
+/// A [`Separation`] that does not belong to the data.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "the separation is of {features} features and {columns} columns of weights; the data have {inputs} numbers in {rows} rows, and classes up to {largest}"
+)]
+pub struct SeparationMismatch {
+    /// Features of the separation.
+    pub features: usize,
+    /// Its columns: 1 for two classes, and otherwise one for each.
+    pub columns: usize,
+    /// Numbers in the data.
+    pub inputs: usize,
+    /// Rows of the data.
+    pub rows: usize,
+    /// The largest class of a row.
+    pub largest: usize,
+}
+
 impl Separation {
     /// What is left of a zero by rounding, in the units of [`margins`](Self::margins).
     pub const ROUNDING: f64 = 1e-9;
 
-    /// For each example, and each class c but its own y, (w_y − w_c)·x + b_y − b_c in units of ‖W‖·max ‖x‖ + ‖b‖: positive on its
-    /// side of the plane between the two. `inputs` `[n, d]` row by row, a target for each row; the result is `[n, classes − 1]`.
-    pub fn margins(&self, inputs: &[f64], targets: &[usize]) -> Vec<f64> {
-        let k = self.intercepts.len();
-        let rows = || inputs.chunks_exact((self.weights.len() / k).max(1));
-        let unit = norm(&self.weights) * rows().map(norm).fold(0.0, f64::max) + norm(&self.intercepts);
-        let log_odds = |row: &[f64]| {
-            let mut z = self.intercepts.clone();
-            row.iter()
-                .zip(self.weights.chunks_exact(k))
-                .for_each(|(x, w)| z.iter_mut().zip(w).for_each(|(z, w)| *z += x * w));
+    /// For each example, and each class c but its own y, (w_y − w_c)·x + b_y − b_c as a part of Σ |w·x| + |b| over both classes: positive
+    /// on its side of the plane between the two, in [−1, 1], and 0 where all terms are. `inputs` `[n, d]` row by row, a target for
+    /// each row; the result is `[n, classes − 1]`.
+    ///
+    /// # Errors
+    /// [`SeparationMismatch`].
+    pub fn margins(&self, inputs: &[f64], targets: &[usize]) -> Result<Vec<f64>, SeparationMismatch> {
+        let (k, rows) = (self.intercepts.len(), targets.len());
+        let features = self.weights.len().checked_div(k).unwrap_or(0);
+        let largest = targets.iter().copied().max().unwrap_or(0);
+        let fits = k > 0 && self.weights.len() == features * k && inputs.len() == features * rows && largest < k.max(2);
+        if !fits {
+            return Err(SeparationMismatch { features, columns: k, inputs: inputs.len(), rows, largest });
+        }
+        let row = |row: usize| &inputs[row * features..(row + 1) * features];
+        // Log-odds, or the sum of their terms' sizes.
+        let sums = |row: &[f64], term: &dyn Fn(f64) -> f64| {
+            let mut z: Vec<f64> = self.intercepts.iter().map(|b| term(*b)).collect();
+            for (x, weights) in row.iter().zip(self.weights.chunks_exact(k)) {
+                z.iter_mut().zip(weights).for_each(|(z, w)| *z += term(x * w));
+            }
             z
         };
-        rows()
-            .zip(targets)
-            .flat_map(|(row, &class)| rivals(&log_odds(row), class))
-            .map(|margin| margin / unit)
-            .collect()
+        let of_row = |(index, &class): (usize, &usize)| {
+            let (z, sizes) = (sums(row(index), &|x| x), sums(row(index), &f64::abs));
+            let size = |c: usize| if k == 1 { sizes[0] } else { sizes[class] + sizes[c] };
+            let others = (0..k.max(2)).filter(move |c| *c != class);
+            let parts = rivals(&z, class).into_iter().zip(others);
+            // Of 0/0 nothing is known but that it is on the plane; what is not a number stays so.
+            parts.map(|(z, c)| if z == 0.0 { 0.0 } else { z / size(c) }).collect::<Vec<f64>>()
+        };
+        Ok(targets.iter().enumerate().flat_map(of_row).collect())
     }
 
     /// Counts the examples by side.
-    pub fn sides(&self, inputs: &[f64], targets: &[usize]) -> Sides {
-        let margins = self.margins(inputs, targets);
+    ///
+    /// # Errors
+    /// [`SeparationMismatch`].
+    pub fn sides(&self, inputs: &[f64], targets: &[usize]) -> Result<Sides, SeparationMismatch> {
+        let margins = self.margins(inputs, targets)?;
         let mut sides = Sides { right: 0, on_the_plane: 0, wrong: 0, separates: false };
-        for margins in margins.chunks_exact(margins.len() / targets.len().max(1)) {
-            match margins.iter().copied().fold(f64::INFINITY, f64::min) {
-                least if least > Self::ROUNDING => sides.right += 1,
-                least if least >= -Self::ROUNDING => sides.on_the_plane += 1,
-                _ => sides.wrong += 1,
+        for margins in margins.chunks_exact(self.intercepts.len().max(2) - 1) {
+            if margins.iter().all(|m| *m > Self::ROUNDING) {
+                sides.right += 1;
+            } else if margins.iter().all(|m| *m >= -Self::ROUNDING) {
+                sides.on_the_plane += 1;
+            } else {
+                sides.wrong += 1;
             }
         }
         sides.separates = sides.wrong == 0 && margins.iter().any(|m| *m > Self::ROUNDING);
-        sides
+        Ok(sides)
     }
 }
 
@@ -94,6 +131,8 @@ struct Rows {
     targets: Vec<usize>,
     d: usize,
     k: usize,
+    /// What was taken from the data's columns, and what they were divided by.
+    scaling: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 impl RegressionLoss {
@@ -110,11 +149,7 @@ impl RegressionLoss {
             let on = |odds: &f64| limit > 0.0 && odds.abs() <= limit;
             let none = !odds.iter().flatten().any(on);
             let direction = if none { x.clone() } else { rows.orthogonal_part(&x, |row, rival| on(&odds[row][rival])) };
-            let (weights, intercepts) = direction.split_at(rows.d * rows.k);
-            let (weights, intercepts) = (weights.to_vec(), intercepts.to_vec());
-            let found = Separation { weights, intercepts, complete: false, on_the_plane: 0 };
-            let Sides { on_the_plane, separates, .. } = found.sides(&rows.inputs, &rows.targets);
-            separates.then(|| self.of_the_model(&direction, on_the_plane))
+            rows.checked(direction)
         })
     }
 
@@ -128,35 +163,64 @@ impl RegressionLoss {
         smallest >= 1.0 - 1e-6
     }
 
-    /// Those of positive weight, and their log-odds at `x`.
+    /// Those of positive weight in the units of the data, and their log-odds at `x`.
     fn rows_that_count(&self, x: &Tensor<1>) -> (Rows, Vec<f64>) {
-        let read = |tensor: Tensor<2>| tensor.into_data().try_into_vec_as::<f64>().expect("floats");
         let ([n, d], k) = (self.inputs.dims(), self.columns());
-        let shares = read(self.shares.clone());
+        let shares = numbers(&self.shares);
         let counts: Vec<usize> = (0..n).filter(|&row| shares[row] > 0.0).collect();
         let of = |all: &[f64], width: usize| -> Vec<f64> {
             counts.iter().flat_map(|&row| all[row * width..(row + 1) * width].iter().copied()).collect()
         };
         let class =
             |t: &[f64]| if k == 1 { usize::from(t[0] > 0.5) } else { (0..k).find(|&c| t[c] > 0.5).unwrap_or(0) };
-        let targets = of(&read(self.targets.clone()), k).chunks_exact(k).map(class).collect();
-        let rows = Rows { inputs: of(&read(self.inputs.clone()), d), targets, d, k };
-        (rows, of(&read(self.product(x)), k))
-    }
-
-    /// The direction in the units of the model's parameters, of length 1.
-    fn of_the_model(&self, direction: &[f64], on_the_plane: usize) -> Separation {
-        let data = TensorData::new(direction.to_vec(), [direction.len()]);
-        let direction = Tensor::<1>::from_data(data, (&self.inputs.device(), self.inputs.dtype()));
-        let mut weights: Vec<f64> = self.parameters(&direction).into_data().try_into_vec_as().expect("floats");
-        let length = norm(&weights);
-        weights.iter_mut().for_each(|w| *w /= length);
-        let intercepts = weights.split_off(self.inputs.dims()[1] * self.columns());
-        Separation { weights, intercepts, complete: on_the_plane == 0, on_the_plane }
+        let targets = of(&numbers(&self.targets), k).chunks_exact(k).map(class).collect();
+        let scaling = self.scaling.as_ref().map(|Scaling { mean, scale }| (numbers(mean), numbers(scale)));
+        let rows = Rows { inputs: of(&numbers(&self.inputs), d), targets, d, k, scaling };
+        (rows, of(&numbers(&self.product(x)), k))
     }
 }
 
+fn numbers(tensor: &Tensor<2>) -> Vec<f64> {
+    tensor.to_data().try_into_vec_as().expect("floats")
+}
+
 impl Rows {
+    /// The direction as a separation in the units of the data, of length 1, if it is one there.
+    fn checked(&self, mut direction: Vec<f64>) -> Option<Separation> {
+        let (d, k) = (self.d, self.k);
+        let (mut inputs, mut intercepts) = (self.inputs.clone(), direction.split_off(d * k));
+        let mut weights = direction;
+        if let Some((mean, scale)) = &self.scaling {
+            for (x, f) in inputs.iter_mut().zip((0..d).cycle()) {
+                *x = *x * scale[f] + mean[f];
+            }
+            for (i, w) in weights.iter_mut().enumerate() {
+                *w /= scale[i / k];
+                intercepts[i % k] -= *w * mean[i / k];
+            }
+        }
+        // A part that is nothing beside the others' is rounding, and would decide of a row in which these are zero.
+        let reach = |f: usize| inputs.iter().skip(f).step_by(d.max(1)).fold(0.0, |most: f64, x| most.max(x.abs()));
+        let reaches: Vec<f64> = (0..d).map(reach).chain([1.0]).collect();
+        let part = |i: usize, w: f64| w.abs() * reaches[i / k];
+        let all = || weights.iter().chain(&intercepts).enumerate();
+        let largest = all().map(|(i, w)| part(i, *w)).fold(0.0, f64::max);
+        let nothing: Vec<bool> = all().map(|(i, w)| part(i, *w) < Separation::ROUNDING * largest).collect();
+        weights
+            .iter_mut()
+            .chain(&mut intercepts)
+            .zip(nothing)
+            .filter(|(_, nothing)| *nothing)
+            .for_each(|(w, _)| *w = 0.0);
+        let length = norm(&weights).hypot(norm(&intercepts));
+        weights.iter_mut().chain(&mut intercepts).for_each(|w| *w /= length);
+        let mut found = Separation { weights, intercepts, complete: false, on_the_plane: 0 };
+        let sides = found.sides(&inputs, &self.targets).expect("it is of these data");
+        found.on_the_plane = sides.on_the_plane;
+        found.complete = sides.on_the_plane == 0;
+        sides.separates.then_some(found)
+    }
+
     /// The part of the parameters `v` that does not change the log-odds, of a row and a rival of its class, that are `on` a plane.
     fn orthogonal_part(&self, v: &[f64], on: impl Fn(usize, usize) -> bool) -> Vec<f64> {
         let (n, gram) = (v.len(), self.gram(on));

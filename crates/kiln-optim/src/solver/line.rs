@@ -1,6 +1,6 @@
 //! Solvers that choose a direction, then a step along it.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{
     EvaluationError, Objective, SolverError,
@@ -104,9 +104,9 @@ impl<D: Remember> Remember for State<D> {
         snapshot.put_number("line.gain", self.gain.unwrap_or(f64::NAN));
     }
 
-    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError> {
+    fn load(snapshot: &Snapshot, x: &Tensor<1>) -> Result<Self, SnapshotError> {
         let gain = Some(snapshot.number("line.gain")?).filter(|gain| !gain.is_nan());
-        Ok(Self { descent: D::load(snapshot, device)?, gain })
+        Ok(Self { descent: D::load(snapshot, x)?, gain })
     }
 }
 
@@ -125,7 +125,10 @@ impl<P: Objective, D: Descent<P>, S: Search> Solver<P> for LineSearch<D, S> {
     fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Self::State) -> Result<Move, EvaluationError> {
         // Where a direction leads nowhere, what was learnt is forgotten, and the gradient tried.
         for attempt in 0..2 {
-            let heading = self.descent.heading(problem, at, &mut state.descent)?;
+            let heading = match attempt {
+                0 => self.descent.heading(problem, at, &mut state.descent)?,
+                _ => Heading::steepest(at),
+            };
             let descends = heading.slope < 0.0 && heading.slope.is_finite();
             let heading = if descends { heading } else { Heading::steepest(at) };
             let line = Line {

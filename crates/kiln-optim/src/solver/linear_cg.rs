@@ -74,8 +74,9 @@ pub fn conjugate_gradient(
     let mut negative_curvature = None;
     while square.sqrt() > target && iterations < max_iter {
         let ad = product(&d)?;
-        let [curvature, length] = read([dot(&d, &ad), dot(&d, &d)]);
-        if curvature.is_nan() || curvature <= 3.0 * rounding(b) * length {
+        let [curvature, dd, adad] = read([dot(&d, &ad), dot(&d, &d), dot(&ad, &ad)]);
+        // Below this it is what rounding leaves of a product of such lengths.
+        if curvature.is_nan() || curvature <= 3.0 * rounding(b) * (dd * adad).sqrt() {
             negative_curvature = Some(d);
             break;
         }

@@ -7,8 +7,8 @@ use burn::tensor::{Device, Tensor};
 use super::{
     EvaluationError, Objective, SolverError,
     outcome::{Iteration, Outcome, Status},
-    problem::{Counted, Evaluations, Point, dot, read},
-    snapshot::{Remember, Snapshot, counted},
+    problem::{Counted, Evaluations, Point, dot, read, rounding},
+    snapshot::{Remember, Snapshot, SnapshotError, counted},
     stop::Stop,
 };
 
@@ -101,6 +101,7 @@ where
     state: S::State,
     at: Point,
     stationarity: f64,
+    best: Best,
     history: Vec<Iteration>,
     status: Option<Status>,
 }
@@ -112,16 +113,21 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     /// As [`minimize`].
     pub fn new(problem: &'a P, start: Tensor<1>, solver: &'a S, stop: Stop) -> Result<Self, SolverError> {
         stop.validate()?;
-        solver.validate(start.dims()[0])?;
+        let [n] = start.dims();
+        if n == 0 {
+            return Err(SolverError::Option { name: "start", expected: "a vector of at least 1 number", got: 0.0 });
+        }
+        solver.validate(n)?;
         let problem = Counted::new(problem, Evaluations::default());
         let (at, state) = solver.start(&problem, start.without_autodiff())?;
         let stationarity = solver.stationarity(&at);
         let history = vec![record(0, &at, stationarity, 0.0, problem.counts())];
-        Ok(Self { problem, solver, stop, state, at, stationarity, history, status: None }.looked_at())
+        let best = Best::of(&history);
+        Ok(Self { problem, solver, stop, state, at, stationarity, best, history, status: None }.looked_at())
     }
 
-    /// Goes on from a snapshot, on `device`, with the solver that made it; its options, and when to stop, may be others. Nothing is
-    /// evaluated.
+    /// Goes on from a snapshot, on `device`, with the solver that made it; its options, and when to stop, may be others. The function is
+    /// evaluated once, which does not count, to see that it is the one that the snapshot was made with.
     ///
     /// # Errors
     /// As [`minimize`], and [`SolverError::Snapshot`].
@@ -133,14 +139,18 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         device: &Device,
     ) -> Result<Self, SolverError> {
         stop.validate()?;
+        let x = snapshot.point(device)?;
+        solver.validate(x.dims()[0])?;
         let at = Point {
-            x: snapshot.tensor("x", device)?,
             value: snapshot.number("value")?,
-            gradient: snapshot.tensor("gradient", device)?,
+            gradient: snapshot.vector("gradient", &x)?,
             gradient_max: snapshot.number("gradient.max")?,
             gradient_norm: snapshot.number("gradient.norm")?,
+            x,
         };
-        solver.validate(at.x.dims()[0])?;
+        let (now, _) = solver.start(&Counted::new(problem, Evaluations::default()), at.x.clone())?;
+        is_the_same(&at, &now)?;
+        let history = snapshot.history()?;
         let counts = Evaluations {
             values: snapshot.count("evaluations.values")?,
             gradients: snapshot.count("evaluations.gradients")?,
@@ -150,10 +160,11 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             problem: Counted::new(problem, counts),
             solver,
             stop,
-            state: S::State::load(snapshot, device)?,
-            stationarity: snapshot.number("stationarity")?,
+            state: S::State::load(snapshot, &at.x)?,
+            stationarity: solver.stationarity(&at),
             at,
-            history: snapshot.history()?,
+            best: Best::of(&history),
+            history,
             status: None,
         }
         .looked_at())
@@ -165,12 +176,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         let Point { x, value, gradient, gradient_max, gradient_norm } = &self.at;
         snapshot.put("x", x);
         snapshot.put("gradient", gradient);
-        for (name, number) in [
-            ("value", *value),
-            ("gradient.max", *gradient_max),
-            ("gradient.norm", *gradient_norm),
-            ("stationarity", self.stationarity),
-        ] {
+        for (name, number) in [("value", *value), ("gradient.max", *gradient_max), ("gradient.norm", *gradient_norm)] {
             snapshot.put_number(name, number);
         }
         let Evaluations { values, gradients, hessians } = self.problem.counts();
@@ -189,7 +195,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         } else if self.stationarity <= self.stop.gtol {
             Some(Status::GradientSmall)
         } else {
-            self.stop.exhausted(&self.at, self.iterations(), self.problem.counts())
+            self.stop.exhausted(&self.at, self.iterations(), self.since_best(), self.problem.counts())
         };
         self
     }
@@ -212,6 +218,11 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     /// Steps taken.
     pub fn iterations(&self) -> usize {
         self.last().iteration
+    }
+
+    /// Steps since the value or the gradient was last smaller than ever before.
+    fn since_best(&self) -> usize {
+        self.iterations() - self.best.iteration
     }
 
     /// Why it ended, once it has.
@@ -246,8 +257,10 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             self.at = *next;
         }
         self.history.push(record(iteration, &self.at, self.stationarity, step, self.problem.counts()));
+        let last = *self.last();
+        self.best.look_at(&last);
         if self.status.is_none() {
-            self.status = self.stop.exhausted(&self.at, iteration, self.problem.counts());
+            self.status = self.stop.exhausted(&self.at, iteration, self.since_best(), self.problem.counts());
         }
         Ok(self.status)
     }
@@ -283,6 +296,44 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             history: self.history.clone(),
         }
     }
+}
+
+/// The smallest value and gradient so far, and the step that made one of them so.
+#[derive(Clone, Copy, Debug)]
+struct Best {
+    value: f64,
+    grad_norm: f64,
+    iteration: usize,
+}
+
+impl Best {
+    fn of(history: &[Iteration]) -> Self {
+        let mut best = Self { value: f64::INFINITY, grad_norm: f64::INFINITY, iteration: 0 };
+        history.iter().for_each(|iteration| best.look_at(iteration));
+        best
+    }
+
+    fn look_at(&mut self, iteration: &Iteration) {
+        if iteration.value < self.value || iteration.grad_norm < self.grad_norm {
+            self.iteration = iteration.iteration;
+        }
+        self.value = self.value.min(iteration.value);
+        self.grad_norm = self.grad_norm.min(iteration.grad_norm);
+    }
+}
+
+/// Refuses a point at which the function is not what it was. Half of the digits must agree: a device may add in another order.
+fn is_the_same(then: &Point, now: &Point) -> Result<(), SnapshotError> {
+    let tolerance = rounding(&then.x).sqrt();
+    let apart = |a: &Tensor<1>, b: &Tensor<1>| (a.clone() - b.clone()).abs().max();
+    let [moved, turned] = read([apart(&then.x, &now.x), apart(&then.gradient, &now.gradient)]);
+    let values = (then.value - now.value).abs() <= tolerance * then.value.abs().max(now.value.abs());
+    // What is not finite was the end of the run, and is so again.
+    let same = moved == 0.0 && values && turned <= tolerance * then.gradient_max.max(now.gradient_max);
+    if same || !(then.is_finite() || now.is_finite()) {
+        return Ok(());
+    }
+    Err(SnapshotError::Changed(format!("its value there is {}, and was {}", now.value, then.value)))
 }
 
 fn record(iteration: usize, at: &Point, grad_norm: f64, step: f64, counts: Evaluations) -> Iteration {

@@ -10,16 +10,19 @@ use super::problem::Evaluations;
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Status {
-    /// No entry of the gradient is larger than `gtol`.
+    /// No entry of the gradient is larger than `gtol`; within bounds, or with an l1 penalty, of what must become small in its place.
     GradientSmall,
     /// The last step was shorter than `xtol` allows.
     StepSmall,
-    /// The last step lowered the value by less than `ftol` allows.
+    /// The last step changed the value by less than `ftol` allows.
     ValueFlat,
     /// The iterations, or the evaluations, that were allowed are used up.
     Budget,
     /// No step along the direction lowers the value enough: the numbers' precision is reached, or the gradient is wrong.
     LineSearchFailed,
+    /// For [`Stop::patience`](super::Stop::patience) steps neither the value nor the gradient has been smaller than before: the numbers'
+    /// precision is reached.
+    Stalled,
     /// The value or the gradient at the start is not finite.
     NotFinite,
     /// The value fell below `lower_bound`: the function seems to have no minimum.
@@ -44,6 +47,9 @@ impl Status {
             Self::LineSearchFailed => {
                 "stopped: no step along the direction lowers the value; the precision of the numbers is reached, or the gradient is wrong"
             }
+            Self::Stalled => {
+                "stopped: for many steps neither the value nor the gradient has become smaller; the precision of the numbers is reached"
+            }
             Self::NotFinite => "stopped: the value or the gradient is not finite at the start",
             Self::Unbounded => "stopped: the value fell below lower_bound, so there seems to be no minimum",
             Self::Stopped => "stopped by the callback",
@@ -59,7 +65,8 @@ pub struct Iteration {
     /// f.
     #[serde(rename = "fun")]
     pub value: f64,
-    /// The largest absolute value in ∇f.
+    /// What must become small: the largest absolute value in ∇f, within bounds in the projected gradient, with an l1 penalty in the
+    /// least subgradient.
     pub grad_norm: f64,
     /// The length of the step that led here, ‖Δx‖₂.
     pub step: f64,
@@ -71,16 +78,16 @@ pub struct Iteration {
 /// The result of [`minimize`](super::minimize).
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
-    /// The best point, `[n]`.
+    /// The last point, `[n]`: the best one, but for the rounding of its value, where the search sees to it that values fall.
     #[serde(skip)]
     pub x: Tensor<1>,
     /// ∇f there, `[n]`.
     #[serde(skip)]
     pub gradient: Tensor<1>,
-    /// f there.
+    /// f there, with the penalty where there is one.
     #[serde(rename = "fun")]
     pub value: f64,
-    /// The largest absolute value in ∇f there.
+    /// [`Iteration::grad_norm`] there.
     pub grad_norm: f64,
     /// Why it stopped.
     pub status: Status,

@@ -40,6 +40,18 @@ pub struct Point {
 }
 
 impl Point {
+    /// With the largest entry of the gradient and the sum of its squares, which may have overflown.
+    fn new(x: Tensor<1>, value: f64, gradient: Tensor<1>, gradient_max: f64, square: f64) -> Self {
+        let gradient_norm = if gradient_max.is_finite() && !square.is_finite() {
+            let small = gradient.clone() / gradient_max;
+            let [square] = read([dot(&small, &small)]);
+            gradient_max * square.sqrt()
+        } else {
+            square.sqrt()
+        };
+        Self { x, value, gradient, gradient_max, gradient_norm }
+    }
+
     /// Whether the value and the gradient are finite.
     pub fn is_finite(&self) -> bool {
         self.value.is_finite() && self.gradient_norm.is_finite()
@@ -75,7 +87,7 @@ impl<'a, P: Objective> Counted<'a, P> {
         let slope = dot(&gradient, d);
         let numbers = [value, gradient.clone().abs().max(), dot(&gradient, &gradient), slope];
         let [value, gradient_max, square, slope] = read(numbers);
-        Ok((Point { x, value, gradient, gradient_max, gradient_norm: square.sqrt() }, slope))
+        Ok((Point::new(x, value, gradient, gradient_max, square), slope))
     }
 
     /// f and ∇f at x.
@@ -92,7 +104,7 @@ impl<'a, P: Objective> Counted<'a, P> {
         };
         let numbers = [value, gradient.clone().abs().max(), dot(&gradient, &gradient)];
         let [value, gradient_max, square] = read(numbers);
-        Ok(Point { x, value, gradient, gradient_max, gradient_norm: square.sqrt() })
+        Ok(Point::new(x, value, gradient, gradient_max, square))
     }
 
     fn evaluate(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {

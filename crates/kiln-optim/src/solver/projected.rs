@@ -11,7 +11,8 @@ use super::{
     descent::Memory,
     minimize::{Move, Solver},
     problem::{Counted, Point, dot, read, rounding},
-    search::within,
+    search::{at_least_one, within},
+    snapshot::{Remember, Snapshot, SnapshotError},
 };
 
 /// Where a solver may look, or what it pays for looking there.
@@ -48,7 +49,7 @@ pub struct Piece {
 
 impl Piece {
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
-        x.max_pair(self.lower.clone()).min_pair(self.upper.clone())
+        between(x, &self.lower, &self.upper)
     }
 
     /// 1 where a coordinate may move, 0 where it is at a bound to which the gradient pulls it, or that the gradient leaves it at.
@@ -56,6 +57,25 @@ impl Piece {
         let low = x.clone().lower_equal(self.lower.clone()).bool_and(self.gradient.clone().greater_equal_scalar(0.0));
         let high = x.clone().greater_equal(self.upper.clone()).bool_and(self.gradient.clone().lower_equal_scalar(0.0));
         x.ones_like().mask_fill(low.bool_or(high), 0.0)
+    }
+}
+
+/// What is remembered between steps.
+#[derive(Clone, Debug, Default)]
+pub struct State {
+    memory: Memory,
+    /// How long the last step was, 0 before the first.
+    length: f64,
+}
+
+impl Remember for State {
+    fn save(&self, snapshot: &mut Snapshot) {
+        self.memory.save(snapshot);
+        snapshot.put_number("projected.length", self.length);
+    }
+
+    fn load(snapshot: &Snapshot, x: &Tensor<1>) -> Result<Self, SnapshotError> {
+        Ok(Self { length: snapshot.finite("projected.length")?, memory: Memory::load(snapshot, x)? })
     }
 }
 
@@ -90,44 +110,54 @@ impl<R: Region> ProjectedLbfgs<R> {
 }
 
 impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
-    type State = Memory;
+    type State = State;
 
     fn validate(&self, n: usize) -> Result<(), SolverError> {
         within("c1", self.c1, 0.0, 0.5, "in (0, 0.5)")?;
-        Memory::validate(self.history_size)?;
+        at_least_one("history_size", self.history_size)?;
+        at_least_one("max_trials", self.max_trials)?;
         self.region.validate(n)
     }
 
-    fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, Memory), EvaluationError> {
-        Ok((self.at(problem, self.region.nearest(x))?, Memory::default()))
+    fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, State), EvaluationError> {
+        Ok((self.at(problem, self.region.nearest(x))?, State::default()))
     }
 
     fn stationarity(&self, at: &Point) -> f64 {
         self.region.stationarity(at)
     }
 
-    fn step(&self, problem: &Counted<'_, P>, at: &Point, memory: &mut Memory) -> Result<Move, EvaluationError> {
+    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Move, EvaluationError> {
+        let State { memory, length } = state;
         let piece = self.region.piece(at);
         let free = piece.free(&at.x);
         let gradient = piece.gradient.clone() * free.clone();
-        // Where the difference of two values is lost in rounding, the gradient must say which is better.
-        let noise = 10.0 * rounding(&at.x) * at.value.abs();
+        // Where the difference of two values is lost in rounding, the gradient must say which is better. Function and penalty may cancel.
+        let penalty = self.region.penalty(&at.x).map_or(0.0, |penalty| read([penalty])[0]);
+        let noise = 10.0 * rounding(&at.x) * ((at.value - penalty).abs() + penalty);
         for attempt in 0..2 {
             let (direction, mut t) = if memory.is_empty() {
                 let [square] = read([dot(&gradient, &gradient)]);
-                (gradient.clone().neg(), square.sqrt().recip().min(1.0))
+                // Of length 1 at first, and then twice as long as the last.
+                let norm = square.sqrt();
+                (gradient.clone().neg(), if *length > 0.0 { 2.0 * *length / norm } else { norm.recip().min(1.0) })
             } else {
                 (memory.masked(&free).times(&gradient).neg(), 1.0)
             };
             for _ in 0..self.max_trials {
                 let x = piece.project(at.x.clone() + direction.clone() * t);
-                let [promise] = read([dot(&gradient, &(x.clone() - at.x.clone()))]);
+                let step = x.clone() - at.x.clone();
+                let [promise, square] = read([dot(&gradient, &step), dot(&step, &step)]);
                 let point = self.at(problem, x)?;
                 let lower = point.value < at.value && point.value <= at.value + self.c1 * promise;
                 let lost = -promise <= noise && point.value <= at.value + noise;
                 let flatter = || self.region.stationarity(&point) < self.region.stationarity(at);
                 if point.is_finite() && promise < 0.0 && (lower || (lost && flatter())) {
-                    memory.learn(at, &point, self.history_size);
+                    *length = square.sqrt();
+                    // What is not confirmed is not kept for ever.
+                    if !memory.learn(at, &point, self.history_size) {
+                        memory.forget_oldest();
+                    }
                     return Ok(Move::To(Box::new(point)));
                 }
                 t *= 0.5;
@@ -139,6 +169,11 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
         }
         Ok(Move::Stuck)
     }
+}
+
+/// The nearest point in the box.
+fn between(x: Tensor<1>, lower: &Tensor<1>, upper: &Tensor<1>) -> Tensor<1> {
+    x.max_pair(lower.clone()).min_pair(upper.clone())
 }
 
 #[allow(clippy::cast_precision_loss, reason = "a length, for a message")]

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use kiln_tensor::{params::NamedTensor, weights};
 
 use super::outcome::Iteration;
@@ -14,6 +14,9 @@ pub enum SnapshotError {
     /// The bytes are no snapshot.
     #[error("it is damaged, or not a solver's snapshot: {0}")]
     Damaged(String),
+    /// The function has another value or gradient at the snapshot's point.
+    #[error("it was made with another function, or other data: {0}")]
+    Changed(String),
     /// The snapshot lacks what the solver remembers.
     #[error("it was made by another solver: it has no '{0}'")]
     Missing(String),
@@ -32,18 +35,18 @@ pub trait Remember: Sized {
     /// Adds the entries.
     fn save(&self, snapshot: &mut Snapshot);
 
-    /// Reads them.
+    /// Reads them, for the point `x`, whose device they go to.
     ///
     /// # Errors
     /// [`SnapshotError`].
-    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError>;
+    fn load(snapshot: &Snapshot, x: &Tensor<1>) -> Result<Self, SnapshotError>;
 }
 
 /// Nothing.
 impl Remember for () {
     fn save(&self, _: &mut Snapshot) {}
 
-    fn load(_: &Snapshot, _: &Device) -> Result<Self, SnapshotError> {
+    fn load(_: &Snapshot, _: &Tensor<1>) -> Result<Self, SnapshotError> {
         Ok(())
     }
 }
@@ -51,7 +54,9 @@ impl Remember for () {
 impl Snapshot {
     /// Adds a tensor, in the place of one of the same name.
     pub fn put<const D: usize>(&mut self, name: impl Into<String>, tensor: &Tensor<D>) {
-        self.tensors.insert(name.into(), tensor.to_data());
+        let data = tensor.to_data();
+        let kept = matches!(data.dtype(), DType::F64 | DType::F32 | DType::F16 | DType::BF16);
+        self.tensors.insert(name.into(), if kept { data } else { data.convert_dtype(DType::F32) });
     }
 
     /// Adds a number.
@@ -73,17 +78,46 @@ impl Snapshot {
         self.tensors.contains_key(name)
     }
 
-    /// A tensor, on `device`, in the float type that it had.
-    ///
-    /// # Errors
-    /// [`SnapshotError::Missing`]; [`SnapshotError::Damaged`] when it has another number of dimensions.
-    pub fn tensor<const D: usize>(&self, name: &str, device: &Device) -> Result<Tensor<D>, SnapshotError> {
-        let data = self.data(name)?;
-        if data.shape().num_dims() != D {
-            let got = data.shape().num_dims();
-            return Err(SnapshotError::Damaged(format!("'{name}' has {got} dimensions in place of {D}")));
+    /// The float type of the point; none where there is no point.
+    pub fn dtype(&self) -> Option<DType> {
+        self.tensors.get("x").map(TensorData::dtype)
+    }
+
+    /// The point, in the float type that it had.
+    pub(super) fn point(&self, device: &Device) -> Result<Tensor<1>, SnapshotError> {
+        let data = self.data("x")?;
+        if data.shape().num_dims() != 1 || data.shape().num_elements() == 0 {
+            return Err(SnapshotError::Damaged("'x' is no vector".into()));
         }
         Ok(Tensor::from_data(data.clone(), (device, data.dtype())))
+    }
+
+    /// A tensor of that shape, and of the float type and on the device of `x`.
+    ///
+    /// # Errors
+    /// [`SnapshotError::Missing`], and [`SnapshotError::Damaged`] where shape or type are others.
+    pub fn tensor<const D: usize>(
+        &self,
+        name: &str,
+        shape: [usize; D],
+        x: &Tensor<1>,
+    ) -> Result<Tensor<D>, SnapshotError> {
+        let data = self.data(name)?;
+        if data.shape().to_vec() != shape || data.dtype() != x.dtype() {
+            let (got, dtype) = (data.shape().to_vec(), data.dtype());
+            let expected = x.dtype();
+            let reason = format!("'{name}' is {got:?} of {dtype:?} in place of {shape:?} of {expected:?}");
+            return Err(SnapshotError::Damaged(reason));
+        }
+        Ok(Tensor::from_data(data.clone(), (&x.device(), x.dtype())))
+    }
+
+    /// A vector like `x`.
+    ///
+    /// # Errors
+    /// As [`tensor`](Self::tensor).
+    pub fn vector(&self, name: &str, x: &Tensor<1>) -> Result<Tensor<1>, SnapshotError> {
+        self.tensor(name, x.dims(), x)
     }
 
     /// A number.
@@ -97,18 +131,22 @@ impl Snapshot {
         }
     }
 
+    /// A number that is finite.
+    ///
+    /// # Errors
+    /// As [`number`](Self::number).
+    pub fn finite(&self, name: &str) -> Result<f64, SnapshotError> {
+        let number = self.number(name)?;
+        if number.is_finite() { Ok(number) } else { Err(SnapshotError::Damaged(format!("'{name}' is {number}"))) }
+    }
+
     pub(super) fn numbers(&self, name: &str) -> Result<Vec<f64>, SnapshotError> {
         let damaged = |e| SnapshotError::Damaged(format!("'{name}': {e:?}"));
         self.data(name)?.clone().try_into_vec_as::<f64>().map_err(damaged)
     }
 
-    /// A number that counts.
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
     pub(super) fn count(&self, name: &str) -> Result<usize, SnapshotError> {
-        let number = self.number(name)?;
-        // Below 2^53 every whole number is an f64.
-        let counts = (0.0..=9e15).contains(&number) && number.fract() == 0.0;
-        if counts { Ok(number as usize) } else { Err(SnapshotError::Damaged(format!("'{name}' is {number}"))) }
+        whole(name, self.number(name)?)
     }
 
     fn data(&self, name: &str) -> Result<&TensorData, SnapshotError> {
@@ -119,20 +157,21 @@ impl Snapshot {
     ///
     /// # Errors
     /// [`SnapshotError`].
-    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts, as they were saved")]
     pub fn history(&self) -> Result<Vec<Iteration>, SnapshotError> {
-        let rows: Vec<Iteration> = self
-            .numbers("history")?
-            .chunks_exact(5)
-            .map(|row| Iteration {
-                iteration: row[0] as usize,
+        let numbers = self.numbers("history")?;
+        if numbers.is_empty() || numbers.len() % 5 != 0 {
+            return Err(SnapshotError::Damaged("its history is not in rows of five".into()));
+        }
+        let row = |row: &[f64]| {
+            Ok(Iteration {
+                iteration: whole("history", row[0])?,
                 value: row[1],
                 grad_norm: row[2],
                 step: row[3],
-                values: row[4] as usize,
+                values: whole("history", row[4])?,
             })
-            .collect();
-        if rows.is_empty() { Err(SnapshotError::Damaged("its history is empty".into())) } else { Ok(rows) }
+        };
+        numbers.chunks_exact(5).map(row).collect()
     }
 
     pub(super) fn put_history(&mut self, history: &[Iteration]) {
@@ -161,4 +200,11 @@ impl Snapshot {
 #[allow(clippy::cast_precision_loss, reason = "fewer than 2^53")]
 pub(super) fn counted(count: usize) -> f64 {
     count as f64
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "checked")]
+fn whole(name: &str, number: f64) -> Result<usize, SnapshotError> {
+    // Below 2^53 every whole number is an f64.
+    let counts = (0.0..=9e15).contains(&number) && number.fract() == 0.0;
+    if counts { Ok(number as usize) } else { Err(SnapshotError::Damaged(format!("'{name}' has {number}"))) }
 }

@@ -12,7 +12,7 @@ pub struct Stop {
     /// Converged when no entry of the gradient is larger. Default 1e-5, which f32 reaches where values are of the order
     /// of 1; in f64 1e-8 is within reach of well-scaled problems.
     pub gtol: f64,
-    /// Converged when a step lowers the value by at most `ftol`·max(|f|, |f before|, 1). Default 0: never.
+    /// Converged when a step changes the value by at most `ftol`·max(|f|, |f before|, 1). Default 0: never.
     pub ftol: f64,
     /// Converged when a step is no longer than `xtol`·(`xtol` + ‖x‖₂). Default 0: never.
     pub xtol: f64,
@@ -20,17 +20,30 @@ pub struct Stop {
     pub max_iter: usize,
     /// Values allowed. Default: no limit.
     pub max_evaluations: usize,
+    /// Steps allowed that make neither the value nor the gradient smaller than it has been. Default 50.
+    pub patience: usize,
     /// A value below this says that there is no minimum. Default −1e30, which f32 can hold.
     pub lower_bound: f64,
 }
 
 impl Default for Stop {
     fn default() -> Self {
-        Self { gtol: 1e-5, ftol: 0.0, xtol: 0.0, max_iter: 1000, max_evaluations: usize::MAX, lower_bound: -1e30 }
+        Self::DEFAULT
     }
 }
 
 impl Stop {
+    /// The default, for constants.
+    pub const DEFAULT: Self = Self {
+        gtol: 1e-5,
+        ftol: 0.0,
+        xtol: 0.0,
+        max_iter: 1000,
+        max_evaluations: usize::MAX,
+        patience: 50,
+        lower_bound: -1e30,
+    };
+
     pub(super) fn validate(&self) -> Result<(), SolverError> {
         for (name, value) in [("gtol", self.gtol), ("ftol", self.ftol), ("xtol", self.xtol)] {
             if !(value.is_finite() && value >= 0.0) {
@@ -41,7 +54,7 @@ impl Stop {
     }
 
     /// The convergence test, from the point before, `step` away, and the point that is reached:
-    /// max|∇f| ≤ gtol (or what a solver has in its place, [`Solver::stationarity`](super::Solver::stationarity)), or f before − f ≤ ftol·max(|f|, |f before|, 1), or ‖Δx‖ ≤ xtol·(xtol + ‖x‖).
+    /// max|∇f| ≤ gtol (or what a solver has in its place, [`Solver::stationarity`](super::Solver::stationarity)), or |f before − f| ≤ ftol·max(|f|, |f before|, 1), or ‖Δx‖ ≤ xtol·(xtol + ‖x‖).
     pub(super) fn converged(
         &self,
         before: &Point,
@@ -53,16 +66,20 @@ impl Stop {
         if stationarity <= self.gtol {
             return Some(Status::GradientSmall);
         }
-        if self.ftol > 0.0 && before.value - at.value <= self.ftol * at.value.abs().max(before.value.abs()).max(1.0) {
+        let change = (before.value - at.value).abs();
+        if self.ftol > 0.0 && change <= self.ftol * at.value.abs().max(before.value.abs()).max(1.0) {
             return Some(Status::ValueFlat);
         }
         (self.xtol > 0.0 && step <= self.xtol * (self.xtol + length)).then_some(Status::StepSmall)
     }
 
-    /// What ends a minimisation that has not converged.
-    pub(super) fn exhausted(&self, at: &Point, iterations: usize, counts: Evaluations) -> Option<Status> {
+    /// What ends a minimisation that has not converged, `since` steps after its last best.
+    pub(super) fn exhausted(&self, at: &Point, iterations: usize, since: usize, counts: Evaluations) -> Option<Status> {
         if at.value < self.lower_bound {
             return Some(Status::Unbounded);
+        }
+        if since > self.patience {
+            return Some(Status::Stalled);
         }
         (iterations >= self.max_iter || counts.values >= self.max_evaluations).then_some(Status::Budget)
     }

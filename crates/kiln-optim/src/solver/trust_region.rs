@@ -1,6 +1,6 @@
 //! A step within a region in which the model is trusted.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{
     EvaluationError, HessianProduct, SolverError,
@@ -40,8 +40,8 @@ impl Remember for State {
         snapshot.put_number("trust-region.radius", self.radius);
     }
 
-    fn load(snapshot: &Snapshot, _: &Device) -> Result<Self, SnapshotError> {
-        Ok(Self { radius: snapshot.number("trust-region.radius")? })
+    fn load(snapshot: &Snapshot, _: &Tensor<1>) -> Result<Self, SnapshotError> {
+        Ok(Self { radius: snapshot.finite("trust-region.radius")? })
     }
 }
 

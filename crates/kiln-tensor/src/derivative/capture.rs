@@ -1,6 +1,7 @@
 //! A function's operations, recorded once.
 
 use std::{
+    cell::Cell,
     collections::{HashMap, HashSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{LazyLock, Mutex, PoisonError},
@@ -35,6 +36,30 @@ pub(super) struct Graph {
 /// Capture devices by their number types: they can be set once, and the supply of devices is limited.
 static DEVICES: LazyLock<Mutex<HashMap<String, Device>>> = LazyLock::new(Mutex::default);
 
+thread_local! {
+    static RECORDS: Cell<bool> = const { Cell::new(false) };
+}
+
+/// A recording on this thread, which may not begin another: it would wait for itself.
+struct Recording;
+
+impl Recording {
+    fn start() -> Result<Self, DerivativeError> {
+        if RECORDS.replace(true) {
+            let reason =
+                "it takes the second derivative of another function, which would have to be recorded within".into();
+            return Err(DerivativeError::Capture { reason });
+        }
+        Ok(Self)
+    }
+}
+
+impl Drop for Recording {
+    fn drop(&mut self) {
+        RECORDS.set(false);
+    }
+}
+
 impl Graph {
     /// Records what `forward` does with `module`, a module without autodiff on `device`.
     pub(super) fn record<M: Module, I: Inputs, const D: usize>(
@@ -44,6 +69,7 @@ impl Graph {
         device: &Device,
         forward: impl Fn(&M, I) -> Tensor<D>,
     ) -> Result<Self, DerivativeError> {
+        let _recording = Recording::start()?;
         // One recording at a time: a capture device has one scope.
         let mut devices = DEVICES.lock().unwrap_or_else(PoisonError::into_inner);
         let settings = device.settings();

@@ -17,7 +17,8 @@ pub struct Estimate {
 /// A gradient beside differences of values.
 #[derive(Clone, Debug)]
 pub struct GradientCheck {
-    /// The largest difference in any of the directions, in units of the largest derivative.
+    /// The largest difference in any of the directions, in units of the largest derivative; infinite where a derivative is not
+    /// finite.
     pub relative_error: f64,
     /// The derivatives by the gradient, one for each direction.
     pub by_gradient: Vec<f64>,
@@ -78,8 +79,11 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
             check.by_differences.push(by_differences);
         }
         let scale = check.by_gradient.iter().fold(f64::MIN_POSITIVE, |scale, d| scale.max(d.abs()));
-        let pairs = check.by_gradient.iter().zip(&check.by_differences);
-        check.relative_error = pairs.fold(0.0, |worst, (a, b)| f64::max(worst, (a - b).abs() / scale));
+        let pairs = || check.by_gradient.iter().zip(&check.by_differences);
+        check.relative_error = match pairs().all(|(a, b)| a.is_finite() && b.is_finite()) {
+            true => pairs().fold(0.0, |worst, (a, b)| f64::max(worst, (a - b).abs() / scale)),
+            false => f64::INFINITY,
+        };
         Ok(check)
     }
 }

@@ -1,7 +1,9 @@
 //! What a function of a module's parameters is given beside them.
 
+use std::fmt::Write as _;
+
 use burn::{
-    backend::DispatchTensor,
+    backend::{DispatchTensor, TensorMetadata},
     tensor::{Device, Tensor, kind::Basic},
 };
 
@@ -14,6 +16,14 @@ pub trait Inputs: Clone {
 
     /// Hands each tensor to `visit`, always in the same order.
     fn visit(&self, visit: &mut dyn FnMut(DispatchTensor));
+
+    /// Adds to `key` all that decides what a function does with the data: a function is recorded once for each key. By default the
+    /// types and shapes of the tensors; a type with numbers or choices beside its tensors adds these.
+    fn describe(&self, key: &mut String) {
+        self.visit(&mut |tensor| {
+            let _ = write!(key, "{:?} {:?};", tensor.dtype(), tensor.shape());
+        });
+    }
 }
 
 impl<const D: usize, K: Basic> Inputs for Tensor<D, K> {
@@ -32,6 +42,10 @@ impl<I: Inputs> Inputs for Vec<I> {
     fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
         self.iter().for_each(|input| input.visit(visit));
     }
+    fn describe(&self, key: &mut String) {
+        let _ = write!(key, "{} of ", self.len());
+        self.iter().for_each(|input| input.describe(key));
+    }
 }
 
 impl<I: Inputs> Inputs for Option<I> {
@@ -41,6 +55,12 @@ impl<I: Inputs> Inputs for Option<I> {
     fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
         self.iter().for_each(|input| input.visit(visit));
     }
+    fn describe(&self, key: &mut String) {
+        match self {
+            Some(input) => input.describe(key),
+            None => *key += "none;",
+        }
+    }
 }
 
 impl<I: Inputs, const N: usize> Inputs for [I; N] {
@@ -49,6 +69,9 @@ impl<I: Inputs, const N: usize> Inputs for [I; N] {
     }
     fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
         self.iter().for_each(|input| input.visit(visit));
+    }
+    fn describe(&self, key: &mut String) {
+        self.iter().for_each(|input| input.describe(key));
     }
 }
 
@@ -69,6 +92,10 @@ macro_rules! tuples {
             fn visit(&self, visit: &mut dyn FnMut(DispatchTensor)) {
                 let ($($name,)*) = self;
                 $($name.visit(visit);)*
+            }
+            fn describe(&self, key: &mut String) {
+                let ($($name,)*) = self;
+                $($name.describe(key);)*
             }
         }
     };

@@ -1,6 +1,6 @@
 //! BFGS with a dense matrix.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{Descent, First, Heading};
 use crate::solver::{
@@ -33,9 +33,9 @@ impl Remember for State {
         }
     }
 
-    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError> {
+    fn load(snapshot: &Snapshot, x: &Tensor<1>) -> Result<Self, SnapshotError> {
         let learnt = snapshot.number("bfgs.learnt")? > 0.0;
-        Ok(Self { inverse: learnt.then(|| snapshot.tensor("bfgs.inverse", device)).transpose()? })
+        Ok(Self { inverse: learnt.then(|| snapshot.tensor("bfgs.inverse", [x.dims()[0]; 2], x)).transpose()? })
     }
 }
 

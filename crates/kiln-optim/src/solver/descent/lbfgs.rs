@@ -2,13 +2,14 @@
 
 use std::collections::VecDeque;
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{Descent, First, Heading, bfgs::curves};
 use crate::solver::{
     EvaluationError, Objective, SolverError,
     line::Trial,
     problem::{Counted, Point, dot, read, read_all, rounding},
+    search::at_least_one,
     snapshot::{Remember, Snapshot, SnapshotError, counted},
 };
 
@@ -35,6 +36,9 @@ struct Pair {
     rho: f64,
 }
 
+/// The least part of a step's squared length that must be in some coordinates for it to be one in them.
+const MOSTLY: f64 = 0.01;
+
 /// The last steps.
 #[derive(Clone, Debug)]
 pub struct Memory {
@@ -50,39 +54,42 @@ impl Default for Memory {
 }
 
 impl Memory {
-    pub(in crate::solver) fn validate(history_size: usize) -> Result<(), SolverError> {
-        let expected = "at least 1";
-        if history_size > 0 { Ok(()) } else { Err(SolverError::Option { name: "history_size", expected, got: 0.0 }) }
-    }
-
     pub(in crate::solver) fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }
 
-    /// Remembers a step, unless the function does not curve up along it, and forgets all but the last `size`.
-    pub(in crate::solver) fn learn(&mut self, from: &Point, to: &Point, size: usize) {
+    /// Remembers a step, and forgets all but the last `size`; false where the function does not curve up along it.
+    pub(in crate::solver) fn learn(&mut self, from: &Point, to: &Point, size: usize) -> bool {
         let s = to.x.clone() - from.x.clone();
         let y = to.gradient.clone() - from.gradient.clone();
         let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
         if !curves(sy, yy, ss, rounding(&s)) {
-            return;
+            return false;
         }
         while self.pairs.len() >= size {
             self.pairs.pop_front();
         }
         self.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
         self.scale = sy / yy;
+        true
     }
 
-    /// The same steps on the coordinates where `mask` is 1, as if there were no others.
+    pub(in crate::solver) fn forget_oldest(&mut self) {
+        self.pairs.pop_front();
+    }
+
+    /// The same steps on the coordinates where `mask` is 1, as if there were no others. A step that was mostly along others says nothing
+    /// of these: the change of their gradient is what the others did.
     pub(in crate::solver) fn masked(&self, mask: &Tensor<1>) -> Self {
         let mut memory = Self::default();
         let masked: Vec<_> =
             self.pairs.iter().map(|Pair { s, y, .. }| (s.clone() * mask.clone(), y.clone() * mask.clone())).collect();
-        let products = masked.iter().flat_map(|(s, y)| [dot(s, y), dot(y, y), dot(s, s)]).collect();
-        for ((s, y), numbers) in masked.into_iter().zip(read_all(products).chunks_exact(3)) {
-            let (sy, yy, ss) = (numbers[0], numbers[1], numbers[2]);
-            if curves(sy, yy, ss, rounding(&s)) {
+        let whole = self.pairs.iter().map(|pair| dot(&pair.s, &pair.s));
+        let products =
+            masked.iter().zip(whole).flat_map(|((s, y), whole)| [dot(s, y), dot(y, y), dot(s, s), whole]).collect();
+        for ((s, y), numbers) in masked.into_iter().zip(read_all(products).chunks_exact(4)) {
+            let (sy, yy, ss, whole) = (numbers[0], numbers[1], numbers[2], numbers[3]);
+            if ss >= MOSTLY * whole && curves(sy, yy, ss, rounding(&s)) {
                 memory.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
                 memory.scale = sy / yy;
             }
@@ -119,10 +126,10 @@ impl Remember for Memory {
         }
     }
 
-    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError> {
+    fn load(snapshot: &Snapshot, x: &Tensor<1>) -> Result<Self, SnapshotError> {
         let pair = |i| {
-            let s = snapshot.tensor(&format!("l-bfgs.{i}.s"), device)?;
-            let y = snapshot.tensor(&format!("l-bfgs.{i}.y"), device)?;
+            let s = snapshot.vector(&format!("l-bfgs.{i}.s"), x)?;
+            let y = snapshot.vector(&format!("l-bfgs.{i}.y"), x)?;
             Ok(Pair { s, y, rho: snapshot.number(&format!("l-bfgs.{i}.rho"))? })
         };
         let pairs = (0..snapshot.count("l-bfgs.pairs")?).map(pair).collect::<Result<_, SnapshotError>>()?;
@@ -134,7 +141,7 @@ impl<P: Objective> Descent<P> for Lbfgs {
     type State = Memory;
 
     fn validate(&self) -> Result<(), SolverError> {
-        Memory::validate(self.history_size)
+        at_least_one("history_size", self.history_size)
     }
 
     fn start(&self) -> Memory {
@@ -152,7 +159,7 @@ impl<P: Objective> Descent<P> for Lbfgs {
     }
 
     fn moved(&self, memory: &mut Memory, _: &Heading, from: &Point, to: &Trial) {
-        memory.learn(from, &to.point, self.history_size);
+        let _ = memory.learn(from, &to.point, self.history_size);
     }
 }
 

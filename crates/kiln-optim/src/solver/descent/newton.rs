@@ -1,6 +1,6 @@
 //! Newton's method with the whole Hessian.
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Tensor, TensorData};
 
 use super::{Descent, First, Heading};
 use crate::solver::{
@@ -38,8 +38,8 @@ impl Remember for State {
         snapshot.put_number("newton.shift", self.shift);
     }
 
-    fn load(snapshot: &Snapshot, _: &Device) -> Result<Self, SnapshotError> {
-        Ok(Self { shift: snapshot.number("newton.shift")? })
+    fn load(snapshot: &Snapshot, _: &Tensor<1>) -> Result<Self, SnapshotError> {
+        Ok(Self { shift: snapshot.finite("newton.shift")? })
     }
 }
 
@@ -73,19 +73,18 @@ impl<P: Hessian> Descent<P> for Newton {
         // not see.
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
         let of_rounding = 8.0 * n as f64 * rounding(&at.x) * largest;
+        let first = (state.shift / 2.0).max(self.damping * largest);
         let mut shift = 0.0;
         let factor = loop {
             if let Some(factor) = hessian.shifted(shift).cholesky() {
                 break factor;
             }
-            let first = (state.shift / 2.0).max(self.damping * largest).max(f64::MIN_POSITIVE);
-            shift = if shift == 0.0 {
-                of_rounding
-            } else if shift < first {
-                first
-            } else {
-                2.0 * shift
-            };
+            shift = if shift == 0.0 { of_rounding } else { first.max(2.0 * shift) };
+            // A Hessian of zeros says nothing, and one of numbers at the end of their range cannot be shifted.
+            if largest == 0.0 || !shift.is_finite() {
+                state.shift = 0.0;
+                return Ok(Heading::steepest(at));
+            }
         };
         state.shift = shift;
         let gradient: Vec<f64> = at.gradient.to_data().try_into_vec_as().expect("floats");

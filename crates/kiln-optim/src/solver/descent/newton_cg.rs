@@ -2,10 +2,11 @@
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    EvaluationError, HessianProduct,
+    EvaluationError, HessianProduct, SolverError,
     line::Trial,
     linear_cg::{LinearCg, conjugate_gradient},
     problem::{Counted, Point, dot, read},
+    search::at_least_one,
 };
 
 /// d ≈ −H⁻¹·∇f by conjugate gradients, no further than min(0.5, √‖∇f‖)·‖∇f‖ away, which is enough for convergence faster
@@ -19,6 +20,10 @@ pub struct NewtonCg {
 
 impl<P: HessianProduct> Descent<P> for NewtonCg {
     type State = ();
+
+    fn validate(&self) -> Result<(), SolverError> {
+        at_least_one("max_products", self.max_products.unwrap_or(1))
+    }
 
     fn start(&self) {}
 

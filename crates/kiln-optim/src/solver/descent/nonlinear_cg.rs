@@ -1,10 +1,10 @@
 //! Nonlinear conjugate gradients.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 
 use super::{Descent, First, Heading};
 use crate::solver::{
-    EvaluationError, Objective,
+    EvaluationError, Objective, SolverError,
     line::Trial,
     problem::{Counted, Point, dot, read},
     snapshot::{Remember, Snapshot, SnapshotError},
@@ -54,15 +54,24 @@ impl Remember for State {
         }
     }
 
-    fn load(snapshot: &Snapshot, device: &Device) -> Result<Self, SnapshotError> {
+    fn load(snapshot: &Snapshot, x: &Tensor<1>) -> Result<Self, SnapshotError> {
         let slope = snapshot.number("nonlinear-cg.slope")?;
-        let direction = (slope < 0.0).then(|| snapshot.tensor("nonlinear-cg.direction", device)).transpose()?;
+        let direction = (slope < 0.0).then(|| snapshot.vector("nonlinear-cg.direction", x)).transpose()?;
         Ok(Self { next: direction.map(|direction| (direction, slope)) })
     }
 }
 
 impl<P: Objective> Descent<P> for NonlinearCg {
     type State = State;
+
+    fn validate(&self) -> Result<(), SolverError> {
+        match self.restart {
+            Some(part) if part.is_nan() || part <= 0.0 => {
+                Err(SolverError::Option { name: "restart", expected: "above 0", got: part })
+            }
+            _ => Ok(()),
+        }
+    }
 
     fn start(&self) -> State {
         State { next: None }

@@ -44,16 +44,22 @@ impl Bounds {
             let got = super::length(&upper);
             return Err(SolverError::Option { name: "upper", expected: "as long as lower", got });
         }
-        let ordered = lower.clone().lower_equal(upper.clone()).all().into_scalar::<bool>();
-        if !ordered {
-            let expected = "at most upper, entry by entry";
-            return Err(SolverError::Option { name: "lower", expected, got: f64::NAN });
+        let numbers = |side: &Tensor<1>| -> Vec<f64> { side.to_data().try_into_vec_as().expect("floats") };
+        for (low, high) in numbers(&lower).into_iter().zip(numbers(&upper)) {
+            if low > high || low.is_nan() || high.is_nan() {
+                let expected = "at most upper, entry by entry";
+                return Err(SolverError::Option { name: "lower", expected, got: low });
+            }
+            if low == f64::INFINITY || high == f64::NEG_INFINITY {
+                let (name, got) = if low > 0.0 { ("lower", low) } else { ("upper", high) };
+                return Err(SolverError::Option { name, expected: "a bound that leaves a number", got });
+            }
         }
         Ok(Self { lower, upper })
     }
 
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
-        x.max_pair(self.lower.clone()).min_pair(self.upper.clone())
+        super::between(x, &self.lower, &self.upper)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Backtracking.
 
-use super::{Search, within};
+use super::{Search, at_least_one, within};
 use crate::solver::{
     EvaluationError, Objective, SolverError,
     line::{Line, Trial},
@@ -28,7 +28,8 @@ impl Default for Armijo {
 impl Search for Armijo {
     fn validate(&self) -> Result<(), SolverError> {
         within("c1", self.c1, 0.0, 0.5, "in (0, 0.5)")?;
-        within("shrink", self.shrink, 0.0, 1.0, "in (0, 1)")
+        within("shrink", self.shrink, 0.0, 1.0, "in (0, 1)")?;
+        at_least_one("max_trials", self.max_trials)
     }
 
     fn search<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError> {

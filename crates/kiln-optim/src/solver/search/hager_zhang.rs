@@ -1,6 +1,6 @@
 //! The approximate Wolfe conditions.
 
-use super::{Search, within};
+use super::{Search, at_least_one, within};
 use crate::solver::{
     EvaluationError, Objective, SolverError,
     line::{Line, Trial},
@@ -172,7 +172,8 @@ impl Search for HagerZhang {
     fn validate(&self) -> Result<(), SolverError> {
         within("sigma", self.sigma, 0.0, 1.0, "in (delta, 1)")?;
         within("delta", self.delta, 0.0, self.sigma.min(0.5), "in (0, min(0.5, sigma))")?;
-        within("epsilon", self.epsilon, 0.0, 1.0, "in (0, 1)")
+        within("epsilon", self.epsilon, 0.0, 1.0, "in (0, 1)")?;
+        at_least_one("max_trials", self.max_trials)
     }
 
     fn search<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError> {

@@ -1,6 +1,6 @@
 //! The strong Wolfe conditions.
 
-use super::{HagerZhang, Search, within};
+use super::{HagerZhang, Search, at_least_one, within};
 use crate::solver::{
     EvaluationError, Objective, SolverError,
     line::{Line, Trial},
@@ -46,7 +46,8 @@ const GROWTH: (f64, f64) = (1.1, 4.0);
 impl Search for StrongWolfe {
     fn validate(&self) -> Result<(), SolverError> {
         within("c2", self.c2, 0.0, 1.0, "in (c1, 1)")?;
-        within("c1", self.c1, 0.0, self.c2, "in (0, c2)")
+        within("c1", self.c1, 0.0, self.c2, "in (0, c2)")?;
+        at_least_one("max_trials", self.max_trials)
     }
 
     fn search<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError> {

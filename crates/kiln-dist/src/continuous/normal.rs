@@ -1,17 +1,19 @@
 //! The normal distribution.
 
-use std::{
-    f64::consts::{LN_2, PI},
-    sync::OnceLock,
-};
+use std::sync::OnceLock;
 
 use burn::tensor::{Device, Shape, Tensor};
-use kiln_tensor::{Stream, fused, special::normal_cdf};
+use kiln_tensor::{
+    Stream, fused,
+    special::{normal_cdf, normal_icdf},
+};
 
+use super::LN_SQRT_2PI;
 use crate::{
-    DistError, Distribution, KlDivergence, Reparameterized,
+    Cdf, DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
     distribution::{as_rank, noise_like, once, rows, sum_per_example},
-    error::{check_values, same_shape},
+    error::check_values,
+    family::broadcast,
 };
 
 /// N(loc, scale²), elementwise.
@@ -60,26 +62,26 @@ impl<const D: usize> From<(Tensor<D>, Scale<D>)> for Normal<D> {
 }
 
 impl<const D: usize> Normal<D> {
-    /// From the mean and the standard deviation, of equal shapes. `scale` > 0 is not checked here, since that would
+    /// From the mean and the standard deviation, whose shapes broadcast. `scale` > 0 is not checked here, since that would
     /// wait for the device: see [`validated`](Self::validated).
     ///
     /// # Errors
     /// [`DistError::Shape`].
     pub fn new(loc: Tensor<D>, scale: Tensor<D>) -> Result<Self, DistError> {
-        same_shape(("loc", &loc), ("scale", &scale))?;
+        let [loc, scale] = broadcast([("loc", loc), ("scale", scale)])?;
         Ok((loc, Scale::Plain(scale)).into())
     }
 
-    /// From the mean and ln σ, any real number, of equal shapes.
+    /// From the mean and ln σ, any real number, whose shapes broadcast.
     ///
     /// # Errors
     /// [`DistError::Shape`].
     pub fn from_log_scale(loc: Tensor<D>, log_scale: Tensor<D>) -> Result<Self, DistError> {
-        same_shape(("loc", &loc), ("log_scale", &log_scale))?;
+        let [loc, log_scale] = broadcast([("loc", loc), ("log_scale", log_scale)])?;
         Ok((loc, Scale::Log(log_scale)).into())
     }
 
-    /// From the mean and ln σ², any real number, of equal shapes: what the encoder of a VAE gives.
+    /// From the mean and ln σ², any real number, whose shapes broadcast: what the encoder of a VAE gives.
     ///
     /// # Errors
     /// [`DistError::Shape`].
@@ -126,14 +128,6 @@ impl<const D: usize> Normal<D> {
         }
     }
 
-    /// P(X ≤ value) = Φ((x − μ)/σ), elementwise, in [0, 1].
-    ///
-    /// Small probabilities keep their relative precision in the left tail: the f64 result at −30σ, 4.9e-198, has
-    /// twelve digits. For the right tail, 1 − P(X ≤ x), mirror the distribution.
-    pub fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
-        normal_cdf((value - self.loc.clone()) / self.scale())
-    }
-
     /// KL(self ‖ N(0, 1)) = ½(σ² + μ² − 1) − ln σ (Kingma and Welling, 2014, appendix B).
     pub fn kl_to_standard(&self) -> Tensor<D> {
         (self.scale().square() + self.loc.clone().square() - 1.0) * 0.5 - self.log_scale()
@@ -149,31 +143,13 @@ impl<const D: usize> Normal<D> {
     }
 }
 
-/// ln √(2π).
-fn ln_sqrt_2pi() -> f64 {
-    0.5 * (LN_2 + PI.ln())
-}
-
 impl<const D: usize> Distribution<D> for Normal<D> {
     type Value = Tensor<D>;
 
     /// −½((x − μ)/σ)² − ln σ − ln √(2π).
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let z = (value - self.loc.clone()) / self.scale();
-        z.square() * -0.5 - self.log_scale() - ln_sqrt_2pi()
-    }
-
-    /// ½ + ln √(2π) + ln σ.
-    fn entropy(&self) -> Tensor<D> {
-        self.log_scale() + (0.5 + ln_sqrt_2pi())
-    }
-
-    fn mean(&self) -> Tensor<D> {
-        self.loc.clone()
-    }
-
-    fn variance(&self) -> Tensor<D> {
-        self.scale().square()
+        z.square() * -0.5 - self.log_scale() - LN_SQRT_2PI
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {
@@ -182,7 +158,42 @@ impl<const D: usize> Distribution<D> for Normal<D> {
     }
 }
 
-impl<const D: usize> Reparameterized<D> for Normal<D> {
+impl<const D: usize> Entropy<D> for Normal<D> {
+    /// ½ + ln √(2π) + ln σ.
+    fn entropy(&self) -> Tensor<D> {
+        self.log_scale() + (0.5 + LN_SQRT_2PI)
+    }
+}
+
+impl<const D: usize> Moments<D> for Normal<D> {
+    fn mean(&self) -> Tensor<D> {
+        self.loc.clone()
+    }
+
+    fn variance(&self) -> Tensor<D> {
+        self.scale().square()
+    }
+
+    fn stddev(&self) -> Tensor<D> {
+        self.scale()
+    }
+}
+
+impl<const D: usize> Cdf<D> for Normal<D> {
+    /// Φ((x − μ)/σ). Small probabilities keep their relative precision in the left tail: the f64 result at −30σ, 4.9e-198, has
+    /// twelve digits. For the right tail, 1 − P(X ≤ x), mirror the distribution.
+    fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
+        normal_cdf((value - self.loc.clone()) / self.scale())
+    }
+}
+
+impl<const D: usize> Quantile<D> for Normal<D> {
+    fn icdf(&self, p: Tensor<D>) -> Tensor<D> {
+        self.loc.clone() + self.scale() * normal_icdf(p)
+    }
+}
+
+impl<const D: usize> FromNoise<D> for Normal<D> {
     /// μ + σ·noise, with the noise cast to the float type of the parameters.
     fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
         let noise = if noise.dtype() == self.loc.dtype() { noise } else { noise.cast(self.loc.dtype()) };
@@ -194,7 +205,9 @@ impl<const D: usize> Reparameterized<D> for Normal<D> {
             _ => self.loc.clone() + self.scale() * noise,
         }
     }
+}
 
+impl<const D: usize> Reparameterized<D> for Normal<D> {
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
         self.rsample_from_noise(noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc))
     }

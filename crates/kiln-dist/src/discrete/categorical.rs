@@ -6,7 +6,7 @@ use burn::tensor::{Int, Tensor, activation::log_softmax};
 use kiln_tensor::{Stream, fused};
 
 use crate::{
-    DistError, Distribution, KlDivergence,
+    DistError, Distribution, Entropy, KlDivergence, Moments,
     distribution::{as_rank, noise_like, once, sum_per_example},
     error::check_values,
 };
@@ -100,22 +100,6 @@ impl<const D: usize> Distribution<D> for Categorical<D> {
         fused::categorical_log_likelihood(as_rank(self.logits.clone(), [n, k]), value.reshape([n, 1]))
     }
 
-    /// −Σ_k p_k ln p_k, `[.., 1]`, between 0 and ln K.
-    fn entropy(&self) -> Tensor<D> {
-        -self.expectation(self.log_probs())
-    }
-
-    /// The mean of the one-hot encoding, `[.., K]`: p. (A class itself has no mean; PyTorch gives NaN.)
-    fn mean(&self) -> Tensor<D> {
-        self.probs()
-    }
-
-    /// The variance of the one-hot encoding, `[.., K]`: p(1 − p).
-    fn variance(&self) -> Tensor<D> {
-        let probs = self.probs();
-        probs.clone() * (-probs + 1.0)
-    }
-
     /// By the Gumbel-max trick: argmax_k (l_k − ln E_k) with E_k from the exponential distribution of rate 1.
     fn sample(&self, stream: &mut Stream) -> Tensor<D, Int> {
         let logits = self.logits.clone().without_autodiff();
@@ -125,6 +109,26 @@ impl<const D: usize> Distribution<D> for Categorical<D> {
         let gumbel = uniform.into_iter().map(|u| -(-(-u).ln_1p()).max(f64::EPSILON / 2.0).ln()).collect();
         let gumbel = noise_like(gumbel, &logits);
         (logits + gumbel).argmax(D - 1)
+    }
+}
+
+impl<const D: usize> Entropy<D> for Categorical<D> {
+    /// −Σ_k p_k ln p_k, `[.., 1]`, between 0 and ln K.
+    fn entropy(&self) -> Tensor<D> {
+        -self.expectation(self.log_probs())
+    }
+}
+
+impl<const D: usize> Moments<D> for Categorical<D> {
+    /// The mean of the one-hot encoding, `[.., K]`: p. (A class itself has no mean; PyTorch gives NaN.)
+    fn mean(&self) -> Tensor<D> {
+        self.probs()
+    }
+
+    /// The variance of the one-hot encoding, `[.., K]`: p(1 − p).
+    fn variance(&self) -> Tensor<D> {
+        let probs = self.probs();
+        probs.clone() * (-probs + 1.0)
     }
 }
 

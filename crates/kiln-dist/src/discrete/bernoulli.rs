@@ -7,7 +7,7 @@ use kiln_tensor::{
 };
 
 use crate::{
-    DistError, Distribution, KlDivergence,
+    DistError, Distribution, Entropy, KlDivergence, Moments,
     distribution::{noise_like, rows, sum_per_example},
     error::check_values,
 };
@@ -19,7 +19,7 @@ use crate::{
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use kiln_dist::{Bernoulli, Distribution};
+/// use kiln_dist::{Bernoulli, Moments};
 ///
 /// let fair = Bernoulli::from_logits(Tensor::<1>::zeros([3], &Device::default()));
 /// let mean: Vec<f32> = fair.mean().try_into_vec_as().unwrap();
@@ -80,12 +80,24 @@ impl<const D: usize> Distribution<D> for Bernoulli<D> {
         fused::bernoulli_log_likelihood(rows(self.logits.clone()), rows(value))
     }
 
+    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        let probs = sigmoid(self.logits.clone().without_autodiff());
+        // 1 − u lies in (0, 1], also after rounding to f32: p = 0 never draws 1, and p = 1 always does.
+        let uniform = stream.uniform_vec(probs.shape().num_elements()).into_iter().map(|u| 1.0 - u).collect();
+        let ones = noise_like(uniform, &probs).lower_equal(probs.clone());
+        probs.zeros_like().mask_fill(ones, 1.0)
+    }
+}
+
+impl<const D: usize> Entropy<D> for Bernoulli<D> {
     /// ln(1 + e^−|l|) + |l|·σ(−|l|).
     fn entropy(&self) -> Tensor<D> {
         let magnitude = self.logits.clone().abs();
         (-magnitude.clone()).exp().log1p() + magnitude.clone() * sigmoid(-magnitude)
     }
+}
 
+impl<const D: usize> Moments<D> for Bernoulli<D> {
     fn mean(&self) -> Tensor<D> {
         self.probs()
     }
@@ -93,14 +105,6 @@ impl<const D: usize> Distribution<D> for Bernoulli<D> {
     /// p(1 − p), as σ(l)·σ(−l).
     fn variance(&self) -> Tensor<D> {
         self.probs() * sigmoid(-self.logits.clone())
-    }
-
-    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
-        let probs = sigmoid(self.logits.clone().without_autodiff());
-        // 1 − u lies in (0, 1], also after rounding to f32: p = 0 never draws 1, and p = 1 always does.
-        let uniform = stream.uniform_vec(probs.shape().num_elements()).into_iter().map(|u| 1.0 - u).collect();
-        let ones = noise_like(uniform, &probs).lower_equal(probs.clone());
-        probs.zeros_like().mask_fill(ones, 1.0)
     }
 }
 

@@ -1,0 +1,110 @@
+//! The beta distribution.
+
+use burn::tensor::{DType, Tensor};
+use kiln_tensor::{
+    Stream,
+    special::{beta_i, digamma, ln_beta},
+};
+
+use super::gamma::standard_gamma;
+use crate::{
+    Cdf, Distribution, Entropy, KlDivergence, Moments, Reparameterized,
+    family::{family, on_support, x_ln_y},
+};
+
+family! {
+    /// Beta(concentration1, concentration0): density x^{a − 1}·(1 − x)^{b − 1}/B(a, b) for 0 < x < 1.
+    Beta {
+        /// a, of x.
+        concentration1: POSITIVE,
+        /// b, of 1 − x.
+        concentration0: POSITIVE,
+    }
+}
+
+impl<const D: usize> Beta<D> {
+    fn parameters(&self) -> (Tensor<D>, Tensor<D>) {
+        (self.concentration1.clone(), self.concentration0.clone())
+    }
+}
+
+impl<const D: usize> Distribution<D> for Beta<D> {
+    type Value = Tensor<D>;
+
+    /// (a − 1)·ln x + (b − 1)·ln(1 − x) − ln B(a, b). At 0 and 1 it is that too: −∞, ∞, or for exponents of zero a number.
+    fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
+        let (a, b) = self.parameters();
+        let inside = value.clone().greater_equal_scalar(0.0).bool_and(value.clone().lower_equal_scalar(1.0));
+        on_support(value, inside, 0.5, f64::NEG_INFINITY, |x| {
+            let powers = x_ln_y(a.clone() - 1.0, x.clone()) + x_ln1p_y(b.clone() - 1.0, -x);
+            powers - ln_beta(a, b)
+        })
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.detached().rsample(stream)
+    }
+}
+
+/// x·ln(1 + y), and 0 where x is 0.
+fn x_ln1p_y<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
+    let zero = x.clone().equal_scalar(0.0);
+    let zero_too = if zero.dims() == y.dims() { zero } else { zero.expand(y.shape()) };
+    x * y.mask_fill(zero_too, 0.0).log1p()
+}
+
+impl<const D: usize> Moments<D> for Beta<D> {
+    /// a/(a + b).
+    fn mean(&self) -> Tensor<D> {
+        let (a, b) = self.parameters();
+        a.clone() / (a + b)
+    }
+
+    /// ab/((a + b)²·(a + b + 1)).
+    fn variance(&self) -> Tensor<D> {
+        let (a, b) = self.parameters();
+        let n = a.clone() + b.clone();
+        (a / n.clone()) * (b / n.clone()) / (n + 1.0)
+    }
+}
+
+impl<const D: usize> Entropy<D> for Beta<D> {
+    /// ln B(a, b) − (a − 1)·ψ(a) − (b − 1)·ψ(b) + (a + b − 2)·ψ(a + b).
+    fn entropy(&self) -> Tensor<D> {
+        let (a, b) = self.parameters();
+        let n = a.clone() + b.clone();
+        ln_beta(a.clone(), b.clone()) - (a.clone() - 1.0) * digamma(a) - (b.clone() - 1.0) * digamma(b)
+            + (n.clone() - 2.0) * digamma(n)
+    }
+}
+
+impl<const D: usize> Cdf<D> for Beta<D> {
+    /// Iₓ(a, b).
+    fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
+        let (a, b) = self.parameters();
+        beta_i(a, b, value.clamp(0.0, 1.0))
+    }
+}
+
+impl<const D: usize> Reparameterized<D> for Beta<D> {
+    /// x/(x + y) of two gamma draws, with their implicit derivatives. A draw is inside (0, 1), also after rounding.
+    fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
+        let (a, b) = self.parameters();
+        let (x, y) = (standard_gamma(&a, stream), standard_gamma(&b, stream));
+        let below_one =
+            if a.dtype() == DType::F64 { 1.0 - f64::EPSILON / 2.0 } else { 1.0 - f64::from(f32::EPSILON) / 2.0 };
+        (x.clone() / (x + y)).clamp(f64::from(f32::MIN_POSITIVE), below_one)
+    }
+}
+
+impl<const D: usize> KlDivergence<D, Self> for Beta<D> {
+    /// ln B(q) − ln B(p) + Δa·ψ(a_p) + Δb·ψ(b_p) − (Δa + Δb)·ψ(a_p + b_p).
+    fn kl_divergence(&self, q: &Self) -> Tensor<D> {
+        let ((a, b), (qa, qb)) = (self.parameters(), q.parameters());
+        let (da, db) = (a.clone() - qa.clone(), b.clone() - qb.clone());
+        ln_beta(qa, qb) - ln_beta(a.clone(), b.clone())
+            + da.clone() * digamma(a.clone())
+            + db.clone() * digamma(b.clone())
+            - (da + db) * digamma(a + b)
+    }
+}

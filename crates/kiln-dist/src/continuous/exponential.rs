@@ -1,0 +1,81 @@
+//! The exponential distribution.
+
+use burn::tensor::Tensor;
+use kiln_tensor::{Stream, special::expm1};
+
+use crate::{
+    Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    distribution::by_inversion,
+    family::{family, on_support},
+};
+
+family! {
+    /// Exponential(rate): density λ·e^{−λx} for x ≥ 0.
+    Exponential {
+        /// λ.
+        rate: POSITIVE,
+    }
+}
+
+impl<const D: usize> Distribution<D> for Exponential<D> {
+    type Value = Tensor<D>;
+
+    fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
+        let inside = value.clone().greater_equal_scalar(0.0);
+        on_support(value, inside, 0.0, f64::NEG_INFINITY, |x| self.rate.clone().log() - self.rate.clone() * x)
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl<const D: usize> Moments<D> for Exponential<D> {
+    fn mean(&self) -> Tensor<D> {
+        self.rate.clone().recip()
+    }
+
+    fn variance(&self) -> Tensor<D> {
+        self.rate.clone().square().recip()
+    }
+}
+
+impl<const D: usize> Entropy<D> for Exponential<D> {
+    /// 1 − ln λ.
+    fn entropy(&self) -> Tensor<D> {
+        -self.rate.clone().log() + 1.0
+    }
+}
+
+impl<const D: usize> Cdf<D> for Exponential<D> {
+    /// 1 − e^{−λx}.
+    fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
+        -expm1(-self.rate.clone() * value.clamp_min(0.0))
+    }
+}
+
+impl<const D: usize> Quantile<D> for Exponential<D> {
+    fn icdf(&self, p: Tensor<D>) -> Tensor<D> {
+        -(-p).log1p() / self.rate.clone()
+    }
+}
+
+impl<const D: usize> Reparameterized<D> for Exponential<D> {
+    fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.rsample_from_noise(by_inversion(stream, &self.rate, |u| -u.ln()))
+    }
+}
+
+impl<const D: usize> FromNoise<D> for Exponential<D> {
+    fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
+        noise / self.rate.clone()
+    }
+}
+
+impl<const D: usize> KlDivergence<D, Self> for Exponential<D> {
+    /// r − 1 − ln r with r = λ_q/λ_p.
+    fn kl_divergence(&self, q: &Self) -> Tensor<D> {
+        let above = (q.rate.clone() - self.rate.clone()) / self.rate.clone();
+        above.clone() - above.log1p()
+    }
+}

@@ -1,0 +1,130 @@
+//! The gamma distribution.
+
+use burn::tensor::{DType, Tensor};
+use kiln_tensor::{
+    Stream,
+    special::{digamma, gamma_p, host, ln_gamma, with_partials},
+};
+use rand_distr::Distribution as _;
+
+use crate::{
+    Cdf, Distribution, Entropy, Exponential, KlDivergence, Moments, Reparameterized,
+    distribution::host as numbers,
+    family::{family, on_support},
+};
+
+family! {
+    /// Gamma(concentration, rate): density βᵅ·x^{α − 1}·e^{−βx}/Γ(α) for x > 0.
+    Gamma {
+        /// α.
+        concentration: POSITIVE,
+        /// β.
+        rate: POSITIVE,
+    }
+}
+
+impl<const D: usize> Distribution<D> for Gamma<D> {
+    type Value = Tensor<D>;
+
+    fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
+        let inside = value.clone().greater_scalar(0.0);
+        on_support(value, inside, 1.0, f64::NEG_INFINITY, |x| {
+            let (a, b) = (self.concentration.clone(), self.rate.clone());
+            a.clone() * b.clone().log() + (a.clone() - 1.0) * x.clone().log() - b * x - ln_gamma(a)
+        })
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl<const D: usize> Moments<D> for Gamma<D> {
+    /// α/β.
+    fn mean(&self) -> Tensor<D> {
+        self.concentration.clone() / self.rate.clone()
+    }
+
+    /// α/β².
+    fn variance(&self) -> Tensor<D> {
+        self.concentration.clone() / self.rate.clone().square()
+    }
+}
+
+impl<const D: usize> Entropy<D> for Gamma<D> {
+    /// α − ln β + ln Γ(α) + (1 − α)·ψ(α).
+    fn entropy(&self) -> Tensor<D> {
+        standard_entropy(self.concentration.clone()) - self.rate.clone().log()
+    }
+}
+
+/// α + ln Γ(α) + (1 − α)·ψ(α).
+fn standard_entropy<const D: usize>(a: Tensor<D>) -> Tensor<D> {
+    a.clone() + ln_gamma(a.clone()) + (-a.clone() + 1.0) * digamma(a)
+}
+
+impl<const D: usize> Cdf<D> for Gamma<D> {
+    /// P(α, βx).
+    fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
+        gamma_p(self.concentration.clone(), self.rate.clone() * value.clamp_min(0.0))
+    }
+}
+
+impl<const D: usize> Reparameterized<D> for Gamma<D> {
+    /// With the implicit derivative in α.
+    fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
+        standard_gamma(&self.concentration, stream) / self.rate.clone()
+    }
+}
+
+/// Draws from Gamma(α, 1), with dx/dα = −(∂P(α, x)/∂α)/(∂P(α, x)/∂x) (Figurnov, Mohamed and Mnih, 2018). Draws that would round to zero
+/// are the smallest positive number.
+pub(crate) fn standard_gamma<const D: usize>(concentration: &Tensor<D>, stream: &mut Stream) -> Tensor<D> {
+    let smallest = if concentration.dtype() == DType::F64 { f64::MIN_POSITIVE } else { f64::from(f32::MIN_POSITIVE) };
+    let draw = |a: f64| match rand_distr::Gamma::new(a, 1.0) {
+        Ok(gamma) => gamma.sample(stream.rng()).max(smallest),
+        Err(_) => f64::NAN,
+    };
+    let draws: Vec<f64> = numbers(concentration).into_iter().map(draw).collect();
+    let draws = crate::distribution::noise_like(draws, concentration);
+    if !concentration.is_tracked() {
+        return draws;
+    }
+    with_partials([concentration.clone(), draws], |[a, x]| {
+        let (_, [in_a, in_x]) = host::gamma_p(a, x);
+        let implicit = -in_a / in_x;
+        // In the far tails both are lost; the derivative of the quantile a·… is of the size of x/a there.
+        (x, [if implicit.is_finite() { implicit } else { x / a }, 0.0])
+    })
+}
+
+impl<const D: usize> KlDivergence<D, Self> for Gamma<D> {
+    /// (α_p − α_q)·ψ(α_p) − ln Γ(α_p) + ln Γ(α_q) + α_q·ln(β_p/β_q) + α_p·(β_q − β_p)/β_p.
+    fn kl_divergence(&self, q: &Self) -> Tensor<D> {
+        let (ap, aq) = (self.concentration.clone(), q.concentration.clone());
+        // r − 1 with r = β_q/β_p.
+        let above = (q.rate.clone() - self.rate.clone()) / self.rate.clone();
+        let shapes = (ap.clone() - aq.clone()) * digamma(ap.clone()) - ln_gamma(ap.clone()) + ln_gamma(aq.clone());
+        shapes - aq * above.clone().log1p() + ap * above
+    }
+}
+
+impl<const D: usize> From<&Exponential<D>> for Gamma<D> {
+    /// Gamma(1, λ).
+    fn from(exponential: &Exponential<D>) -> Self {
+        let rate = exponential.rate();
+        Self { concentration: rate.ones_like(), rate }
+    }
+}
+
+impl<const D: usize> KlDivergence<D, Exponential<D>> for Gamma<D> {
+    fn kl_divergence(&self, q: &Exponential<D>) -> Tensor<D> {
+        self.kl_divergence(&Gamma::from(q))
+    }
+}
+
+impl<const D: usize> KlDivergence<D, Gamma<D>> for Exponential<D> {
+    fn kl_divergence(&self, q: &Gamma<D>) -> Tensor<D> {
+        Gamma::from(self).kl_divergence(q)
+    }
+}

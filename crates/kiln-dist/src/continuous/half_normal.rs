@@ -1,0 +1,91 @@
+//! The half-normal distribution.
+
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, PI};
+
+use burn::tensor::Tensor;
+use kiln_tensor::{
+    Stream,
+    special::{erf, erfinv},
+};
+
+use crate::{
+    Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    distribution::noise_like,
+    family::{family, on_support},
+};
+
+family! {
+    /// HalfNormal(scale), of |x| for x from N(0, scale²).
+    HalfNormal {
+        /// σ.
+        scale: POSITIVE,
+    }
+}
+
+impl<const D: usize> Distribution<D> for HalfNormal<D> {
+    type Value = Tensor<D>;
+
+    /// ½·ln(2/π) − ln σ − x²/(2σ²).
+    fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
+        let inside = value.clone().greater_equal_scalar(0.0);
+        on_support(value, inside, 0.0, f64::NEG_INFINITY, |x| {
+            (x / self.scale.clone()).square() * -0.5 - self.scale.clone().log() + 0.5 * FRAC_2_PI.ln()
+        })
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl<const D: usize> Moments<D> for HalfNormal<D> {
+    /// σ·√(2/π).
+    fn mean(&self) -> Tensor<D> {
+        self.scale.clone() * FRAC_2_PI.sqrt()
+    }
+
+    /// σ²·(1 − 2/π).
+    fn variance(&self) -> Tensor<D> {
+        self.scale.clone().square() * (1.0 - FRAC_2_PI)
+    }
+}
+
+impl<const D: usize> Entropy<D> for HalfNormal<D> {
+    /// ½·ln(πσ²/2) + ½.
+    fn entropy(&self) -> Tensor<D> {
+        self.scale.clone().log() + 0.5 * ((PI / 2.0).ln() + 1.0)
+    }
+}
+
+impl<const D: usize> Cdf<D> for HalfNormal<D> {
+    fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
+        erf(value.clamp_min(0.0) / self.scale.clone() * FRAC_1_SQRT_2)
+    }
+}
+
+impl<const D: usize> Quantile<D> for HalfNormal<D> {
+    fn icdf(&self, p: Tensor<D>) -> Tensor<D> {
+        self.scale.clone() * erfinv(p) * std::f64::consts::SQRT_2
+    }
+}
+
+impl<const D: usize> Reparameterized<D> for HalfNormal<D> {
+    fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
+        let noise = stream.normal_vec(self.scale.shape().num_elements()).into_iter().map(f64::abs).collect();
+        self.rsample_from_noise(noise_like(noise, &self.scale))
+    }
+}
+
+impl<const D: usize> FromNoise<D> for HalfNormal<D> {
+    fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
+        self.scale.clone() * noise
+    }
+}
+
+impl<const D: usize> KlDivergence<D, Self> for HalfNormal<D> {
+    /// ½·(r² − 1) − ln r with r = σ_p/σ_q.
+    fn kl_divergence(&self, q: &Self) -> Tensor<D> {
+        let ratio = self.scale.clone() / q.scale.clone();
+        (ratio.clone().square() - 1.0) * 0.5 - ratio.log()
+    }
+}

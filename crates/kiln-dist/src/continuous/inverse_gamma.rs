@@ -1,0 +1,92 @@
+//! The inverse gamma distribution.
+
+use burn::tensor::Tensor;
+use kiln_tensor::{
+    Stream,
+    special::{digamma, gamma_q, ln_gamma},
+};
+
+use crate::{
+    Cdf, Distribution, Entropy, Gamma, KlDivergence, Moments, Reparameterized,
+    family::{family, on_support},
+    kl_divergence,
+};
+
+family! {
+    /// InverseGamma(concentration, scale): of 1/x for x from Gamma(concentration, scale).
+    InverseGamma {
+        /// α.
+        concentration: POSITIVE,
+        /// β, the rate of 1/x.
+        scale: POSITIVE,
+    }
+}
+
+impl<const D: usize> InverseGamma<D> {
+    /// The distribution of 1/x.
+    pub fn reciprocal(&self) -> Gamma<D> {
+        Gamma::new(self.concentration.clone(), self.scale.clone()).expect("the shapes are one")
+    }
+}
+
+impl<const D: usize> Distribution<D> for InverseGamma<D> {
+    type Value = Tensor<D>;
+
+    /// α·ln β − ln Γ(α) − (α + 1)·ln x − β/x.
+    fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
+        let inside = value.clone().greater_scalar(0.0);
+        on_support(value, inside, 1.0, f64::NEG_INFINITY, |x| {
+            let (a, b) = (self.concentration.clone(), self.scale.clone());
+            a.clone() * b.clone().log() - ln_gamma(a.clone()) - (a + 1.0) * x.clone().log() - b / x
+        })
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl<const D: usize> Moments<D> for InverseGamma<D> {
+    /// β/(α − 1); infinite for α ≤ 1.
+    fn mean(&self) -> Tensor<D> {
+        let none = self.concentration.clone().lower_equal_scalar(1.0);
+        (self.scale.clone() / (self.concentration.clone() - 1.0)).mask_fill(none, f64::INFINITY)
+    }
+
+    /// β²/((α − 1)²·(α − 2)); infinite for α ≤ 2.
+    fn variance(&self) -> Tensor<D> {
+        let a = self.concentration.clone();
+        let none = a.clone().lower_equal_scalar(2.0);
+        let variance = (self.scale.clone() / (a.clone() - 1.0)).square() / (a - 2.0);
+        variance.mask_fill(none, f64::INFINITY)
+    }
+}
+
+impl<const D: usize> Entropy<D> for InverseGamma<D> {
+    /// α + ln β + ln Γ(α) − (1 + α)·ψ(α).
+    fn entropy(&self) -> Tensor<D> {
+        let a = self.concentration.clone();
+        a.clone() + self.scale.clone().log() + ln_gamma(a.clone()) - (a.clone() + 1.0) * digamma(a)
+    }
+}
+
+impl<const D: usize> Cdf<D> for InverseGamma<D> {
+    /// Q(α, β/x).
+    fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
+        let inside = value.clone().greater_scalar(0.0);
+        on_support(value, inside, 1.0, 0.0, |x| gamma_q(self.concentration.clone(), self.scale.clone() / x))
+    }
+}
+
+impl<const D: usize> Reparameterized<D> for InverseGamma<D> {
+    fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.reciprocal().rsample(stream).recip()
+    }
+}
+
+impl<const D: usize> KlDivergence<D, Self> for InverseGamma<D> {
+    /// That of the reciprocals.
+    fn kl_divergence(&self, q: &Self) -> Tensor<D> {
+        kl_divergence(&self.reciprocal(), &q.reciprocal())
+    }
+}

@@ -1,0 +1,92 @@
+//! The Laplace distribution.
+
+use std::f64::consts::LN_2;
+
+use burn::tensor::Tensor;
+use kiln_tensor::Stream;
+
+use crate::{
+    Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    distribution::by_inversion, family::family,
+};
+
+family! {
+    /// Laplace(loc, scale): density e^{−|x − μ|/b}/(2b).
+    Laplace {
+        /// μ.
+        loc: FINITE,
+        /// b.
+        scale: POSITIVE,
+    }
+}
+
+impl<const D: usize> Distribution<D> for Laplace<D> {
+    type Value = Tensor<D>;
+
+    fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
+        -(value - self.loc.clone()).abs() / self.scale.clone() - self.scale.clone().log() - LN_2
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl<const D: usize> Moments<D> for Laplace<D> {
+    fn mean(&self) -> Tensor<D> {
+        self.loc.clone()
+    }
+
+    /// 2b².
+    fn variance(&self) -> Tensor<D> {
+        self.scale.clone().square() * 2.0
+    }
+}
+
+impl<const D: usize> Entropy<D> for Laplace<D> {
+    /// 1 + ln(2b).
+    fn entropy(&self) -> Tensor<D> {
+        self.scale.clone().log() + (1.0 + LN_2)
+    }
+}
+
+impl<const D: usize> Cdf<D> for Laplace<D> {
+    fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
+        let z = (value - self.loc.clone()) / self.scale.clone();
+        let tail = (-z.clone().abs()).exp() * 0.5;
+        let upper = z.greater_scalar(0.0);
+        tail.clone().mask_where(upper, -tail + 1.0)
+    }
+}
+
+impl<const D: usize> Quantile<D> for Laplace<D> {
+    fn icdf(&self, p: Tensor<D>) -> Tensor<D> {
+        let upper = p.clone().greater_scalar(0.5);
+        let tail = p.clone().mask_where(upper.clone(), -p + 1.0);
+        let z = (tail * 2.0).log();
+        self.loc.clone() + self.scale.clone() * z.clone().mask_where(upper, -z)
+    }
+}
+
+impl<const D: usize> Reparameterized<D> for Laplace<D> {
+    fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
+        let quantile = |u: f64| if u < 0.5 { (2.0 * u).ln() } else { -(2.0 * (1.0 - u)).ln() };
+        self.rsample_from_noise(by_inversion(stream, &self.loc, quantile))
+    }
+}
+
+impl<const D: usize> FromNoise<D> for Laplace<D> {
+    fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
+        self.loc.clone() + self.scale.clone() * noise
+    }
+}
+
+impl<const D: usize> KlDivergence<D, Self> for Laplace<D> {
+    /// ln(b_q/b_p) − 1 + (|Δμ| + b_p·e^{−|Δμ|/b_p})/b_q.
+    fn kl_divergence(&self, q: &Self) -> Tensor<D> {
+        let apart = (self.loc.clone() - q.loc.clone()).abs();
+        let ratio = self.scale.clone() / q.scale.clone();
+        let near = ratio.clone() * (-apart.clone() / self.scale.clone()).exp();
+        apart / q.scale.clone() + near - ratio.log() - 1.0
+    }
+}

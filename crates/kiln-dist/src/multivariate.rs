@@ -1,0 +1,6 @@
+//! Distributions of vectors, along the last axis.
+
+pub(crate) mod dirichlet;
+pub(crate) mod low_rank;
+pub(crate) mod normal;
+mod triangular;

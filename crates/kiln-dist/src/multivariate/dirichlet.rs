@@ -1,0 +1,120 @@
+//! The Dirichlet distribution.
+
+use burn::tensor::Tensor;
+use kiln_tensor::{
+    Stream,
+    special::{digamma, ln_gamma},
+};
+
+use crate::{
+    DistError, Distribution, Entropy, KlDivergence, Moments, Reparameterized,
+    continuous::gamma::standard_gamma,
+    error::check_values,
+    family::{POSITIVE, on_support, x_ln_y},
+};
+
+/// Dirichlet(concentration) over the last axis: of k positive numbers with the sum 1, with density Π xᵢ^{αᵢ − 1}/B(α). Values are
+/// `[.., k]`, their log-probabilities `[.., 1]`.
+#[derive(Clone, Debug)]
+pub struct Dirichlet<const D: usize> {
+    concentration: Tensor<D>,
+}
+
+impl<const D: usize> Dirichlet<D> {
+    /// From α `[.., k]`, each above 0.
+    pub fn new(concentration: Tensor<D>) -> Self {
+        Self { concentration }
+    }
+
+    /// Checks the values, which waits for the device.
+    ///
+    /// # Errors
+    /// [`DistError::Value`].
+    pub fn validated(self) -> Result<Self, DistError> {
+        check_values("concentration", POSITIVE.words, &self.concentration, |x| POSITIVE.holds(x))?;
+        Ok(self)
+    }
+
+    /// α.
+    pub fn concentration(&self) -> Tensor<D> {
+        self.concentration.clone()
+    }
+
+    /// Σ αᵢ, `[.., 1]`.
+    fn total(&self) -> Tensor<D> {
+        self.concentration.clone().sum_dim(D - 1)
+    }
+
+    /// ln B(α) = Σ ln Γ(αᵢ) − ln Γ(Σ αᵢ), `[.., 1]`.
+    fn ln_beta(&self) -> Tensor<D> {
+        ln_gamma(self.concentration.clone()).sum_dim(D - 1) - ln_gamma(self.total())
+    }
+
+    /// ψ(αᵢ) − ψ(Σ αᵢ), which is E ln xᵢ, `[.., k]`.
+    pub fn mean_log(&self) -> Tensor<D> {
+        digamma(self.concentration.clone()) - digamma(self.total())
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
+    fn classes(&self) -> f64 {
+        self.concentration.dims()[D - 1] as f64
+    }
+}
+
+impl<const D: usize> Distribution<D> for Dirichlet<D> {
+    type Value = Tensor<D>;
+
+    /// −∞ where a number is negative, or where the sum is off 1 by more than 1e-3: the density is with respect to the simplex, and
+    /// sums that are off by rounding are taken as they are.
+    fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
+        let off = (value.clone().sum_dim(D - 1) - 1.0).abs();
+        let inside = off.lower_scalar(1e-3).bool_and(value.clone().min_dim(D - 1).greater_equal_scalar(0.0));
+        let shape = value.shape();
+        let per_entry = inside.clone().expand(shape);
+        let log_prob = on_support(value, per_entry, 0.5, 0.0, |x| x_ln_y(self.concentration.clone() - 1.0, x));
+        let log_prob = log_prob.sum_dim(D - 1) - self.ln_beta();
+        log_prob.mask_fill(inside.bool_not(), f64::NEG_INFINITY)
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        Self::new(self.concentration.clone().without_autodiff()).rsample(stream)
+    }
+}
+
+impl<const D: usize> Moments<D> for Dirichlet<D> {
+    /// αᵢ/Σ α, `[.., k]`.
+    fn mean(&self) -> Tensor<D> {
+        self.concentration.clone() / self.total()
+    }
+
+    /// m·(1 − m)/(Σ α + 1) with the mean m, `[.., k]`.
+    fn variance(&self) -> Tensor<D> {
+        let mean = self.mean();
+        mean.clone() * (-mean + 1.0) / (self.total() + 1.0)
+    }
+}
+
+impl<const D: usize> Entropy<D> for Dirichlet<D> {
+    /// ln B(α) + (Σ α − k)·ψ(Σ α) − Σ (αᵢ − 1)·ψ(αᵢ), `[.., 1]`.
+    fn entropy(&self) -> Tensor<D> {
+        let total = self.total();
+        let own = (self.concentration.clone() - 1.0) * digamma(self.concentration.clone());
+        self.ln_beta() + (total.clone() - self.classes()) * digamma(total) - own.sum_dim(D - 1)
+    }
+}
+
+impl<const D: usize> Reparameterized<D> for Dirichlet<D> {
+    /// Gamma draws by their sum, with their implicit derivatives.
+    fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
+        let gammas = standard_gamma(&self.concentration, stream);
+        gammas.clone() / gammas.sum_dim(D - 1)
+    }
+}
+
+impl<const D: usize> KlDivergence<D, Self> for Dirichlet<D> {
+    /// ln B(q) − ln B(p) + Σ (α_p − α_q)·(ψ(α_p) − ψ(Σ α_p)), `[.., 1]`.
+    fn kl_divergence(&self, q: &Self) -> Tensor<D> {
+        let apart = (self.concentration.clone() - q.concentration.clone()) * self.mean_log();
+        q.ln_beta() - self.ln_beta() + apart.sum_dim(D - 1)
+    }
+}

@@ -1,0 +1,152 @@
+//! The multivariate normal distribution.
+
+use burn::tensor::Tensor;
+use kiln_tensor::Stream;
+
+use super::triangular::{cholesky, columns, diagonal, solve_lower, vectors};
+use crate::{
+    DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Reparameterized, continuous::LN_SQRT_2PI,
+    distribution::noise_like, error::check_values, family::FINITE,
+};
+
+/// N(loc, L·Lᵀ): a batch of n normal distributions of vectors of k numbers. Values are `[n, k]`, their log-probabilities `[n, 1]`.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Distribution, MultivariateNormal};
+///
+/// let device = Device::default();
+/// let covariance = Tensor::<3>::from_data([[[2.0, 0.5], [0.5, 1.0]]], &device);
+/// let d = MultivariateNormal::from_covariance(Tensor::zeros([1, 2], &device), covariance)?;
+/// assert_eq!(d.log_prob(Tensor::zeros([1, 2], &device)).dims(), [1, 1]);
+/// # Ok::<(), kiln_dist::DistError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct MultivariateNormal {
+    loc: Tensor<2>,
+    scale_tril: Tensor<3>,
+}
+
+impl MultivariateNormal {
+    /// From the mean `[n, k]` and the lower triangular L `[n, k, k]`, whose diagonal is positive; what stands above the diagonal is not
+    /// looked at. n is 1 where one serves all.
+    ///
+    /// # Errors
+    /// [`DistError::Shape`].
+    pub fn new(loc: Tensor<2>, scale_tril: Tensor<3>) -> Result<Self, DistError> {
+        let ([n, k], [m, rows, width]) = (loc.dims(), scale_tril.dims());
+        let batch = n.max(m);
+        if rows != k || width != k || (n != batch && n != 1) || (m != batch && m != 1) {
+            return Err(DistError::Shape {
+                first: "loc",
+                first_shape: vec![n, k],
+                second: "scale_tril",
+                second_shape: vec![m, rows, width],
+            });
+        }
+        let (loc, scale_tril) = (loc.expand([batch, k]), scale_tril.tril(0).expand([batch, k, k]));
+        Ok(Self { loc, scale_tril })
+    }
+
+    /// From the mean `[n, k]` and the covariance `[n, k, k]`, symmetric and positive definite: where it is not, the distribution is not
+    /// a number, which [`validated`](Self::validated) tells.
+    ///
+    /// # Errors
+    /// [`DistError::Shape`].
+    pub fn from_covariance(loc: Tensor<2>, covariance: Tensor<3>) -> Result<Self, DistError> {
+        let scale_tril = cholesky(&covariance);
+        Self::new(loc, scale_tril)
+    }
+
+    /// Checks the values, which waits for the device.
+    ///
+    /// # Errors
+    /// [`DistError::Value`].
+    pub fn validated(self) -> Result<Self, DistError> {
+        check_values("loc", FINITE.words, &self.loc, |x| FINITE.holds(x))?;
+        check_values("scale_tril", FINITE.words, &self.scale_tril, |x| FINITE.holds(x))?;
+        check_values("scale_tril's diagonal", "positive", &diagonal(&self.scale_tril), |x| x.greater_scalar(0.0))?;
+        Ok(self)
+    }
+
+    /// The mean, `[n, k]`.
+    pub fn loc(&self) -> Tensor<2> {
+        self.loc.clone()
+    }
+
+    /// L, `[n, k, k]`.
+    pub fn scale_tril(&self) -> Tensor<3> {
+        self.scale_tril.clone()
+    }
+
+    /// L·Lᵀ, `[n, k, k]`.
+    pub fn covariance(&self) -> Tensor<3> {
+        self.scale_tril.clone().matmul(self.scale_tril.clone().transpose())
+    }
+
+    /// ln det L, `[n, 1]`.
+    fn half_log_det(&self) -> Tensor<2> {
+        diagonal(&self.scale_tril).log().sum_dim(1)
+    }
+
+    #[allow(clippy::cast_precision_loss, reason = "a number of dimensions")]
+    fn dimensions(&self) -> f64 {
+        self.loc.dims()[1] as f64
+    }
+}
+
+impl Distribution<2> for MultivariateNormal {
+    type Value = Tensor<2>;
+
+    /// −½·‖L⁻¹(x − μ)‖² − ln det L − k·ln √(2π).
+    fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
+        let z = vectors(solve_lower(&self.scale_tril, &columns(value - self.loc.clone())));
+        z.square().sum_dim(1) * -0.5 - self.half_log_det() - self.dimensions() * LN_SQRT_2PI
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<2> {
+        let (loc, scale_tril) = (self.loc.clone().without_autodiff(), self.scale_tril.clone().without_autodiff());
+        Self { loc, scale_tril }.rsample(stream)
+    }
+}
+
+impl Moments<2> for MultivariateNormal {
+    fn mean(&self) -> Tensor<2> {
+        self.loc.clone()
+    }
+
+    /// The diagonal of the covariance.
+    fn variance(&self) -> Tensor<2> {
+        vectors(self.scale_tril.clone().square().sum_dim(2))
+    }
+}
+
+impl Entropy<2> for MultivariateNormal {
+    /// k·(½ + ln √(2π)) + ln det L.
+    fn entropy(&self) -> Tensor<2> {
+        self.half_log_det() + self.dimensions() * (0.5 + LN_SQRT_2PI)
+    }
+}
+
+impl Reparameterized<2> for MultivariateNormal {
+    fn rsample(&self, stream: &mut Stream) -> Tensor<2> {
+        self.rsample_from_noise(noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc))
+    }
+}
+
+impl FromNoise<2> for MultivariateNormal {
+    /// μ + L·noise, with noise from N(0, I).
+    fn rsample_from_noise(&self, noise: Tensor<2>) -> Tensor<2> {
+        self.loc.clone() + vectors(self.scale_tril.clone().matmul(columns(noise)))
+    }
+}
+
+impl KlDivergence<2, Self> for MultivariateNormal {
+    /// ½·(‖L_q⁻¹·L_p‖² + ‖L_q⁻¹(μ_p − μ_q)‖² − k) + ln det L_q − ln det L_p.
+    fn kl_divergence(&self, q: &Self) -> Tensor<2> {
+        let spread = solve_lower(&q.scale_tril, &self.scale_tril).square().sum_dim(2).sum_dim(1).squeeze_dim(2);
+        let apart = solve_lower(&q.scale_tril, &columns(self.loc.clone() - q.loc.clone()));
+        let apart = vectors(apart).square().sum_dim(1);
+        (spread + apart - self.dimensions()) * 0.5 + q.half_log_det() - self.half_log_det()
+    }
+}
