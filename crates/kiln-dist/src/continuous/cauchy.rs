@@ -69,7 +69,12 @@ impl<const D: usize> Cdf<D> for Cauchy<D> {
 
 impl<const D: usize> Quantile<D> for Cauchy<D> {
     fn icdf(&self, p: Tensor<D>) -> Tensor<D> {
-        self.loc.clone() + self.scale.clone() * ((p - 0.5) * PI).tan()
+        // tan(π(p − ½)), in the tails from the tail itself.
+        let (low, high) = (p.clone().lower_scalar(0.25), p.clone().greater_scalar(0.75));
+        let middle = ((p.clone().clamp(0.25, 0.75) - 0.5) * PI).tan();
+        let of_tail = |tail: Tensor<D>| (tail.clamp_max(0.25) * PI).tan().recip();
+        let z = middle.mask_where(low, -of_tail(p.clone())).mask_where(high, of_tail(-p + 1.0));
+        self.loc.clone() + self.scale.clone() * z
     }
 }
 
