@@ -17,20 +17,28 @@
 //! | [`FromNoise`] | those with a quantile, and [`MultivariateNormal`] |
 //! | [`KlDivergence`] | each family with itself, but [`StudentT`] and [`LowRankMultivariateNormal`]; [`Exponential`] with [`Gamma`]; all real ones with [`Normal`] |
 //!
+//! Of distributions others are made: [`Transformed`] by a [`Bijector`], [`Independent`] numbers as a vector, a [`Mixture`]. A [`Constraint`] says
+//! where a value may be, and is the map that leads there.
+//!
 //! Parameters broadcast. [`kl_monte_carlo`] estimates what has no closed form.
 //!
 //! [`ConditionalModel`] and [`LatentVariableModel`] are what an objective asks of a model: a forward pass that gives a
 //! distribution.
 
+mod bijector;
 mod continuous;
 mod discrete;
 mod distribution;
 mod error;
 mod family;
+mod independent;
 mod kl;
+mod mixture;
 mod model;
 mod multivariate;
+mod transformed;
 
+pub use bijector::{Affine, Bijector, Chain, Constraint, Exp, Identity, Sigmoid, Softplus, StickBreaking};
 pub use continuous::{
     beta::Beta, cauchy::Cauchy, exponential::Exponential, gamma::Gamma, gumbel::Gumbel, half_normal::HalfNormal,
     inverse_gamma::InverseGamma, laplace::Laplace, log_normal::LogNormal, normal::Normal, student_t::StudentT,
@@ -45,5 +53,8 @@ pub use distribution::{
     kl_monte_carlo, sum_per_example,
 };
 pub use error::DistError;
+pub use independent::Independent;
+pub use mixture::Mixture;
 pub use model::{ConditionalModel, LatentVariableModel};
 pub use multivariate::{dirichlet::Dirichlet, low_rank::LowRankMultivariateNormal, normal::MultivariateNormal};
+pub use transformed::Transformed;

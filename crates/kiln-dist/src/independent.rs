@@ -1,0 +1,70 @@
+//! Vectors of independent numbers.
+
+use burn::tensor::Tensor;
+use kiln_tensor::Stream;
+
+use crate::{Distribution, Entropy, FromNoise, KlDivergence, Moments, Reparameterized};
+
+/// The numbers along the last axis as one vector: logarithms of densities, entropies and divergences are sums along it, `[.., 1]`.
+#[derive(Clone, Debug)]
+pub struct Independent<P>(P);
+
+impl<P> Independent<P> {
+    /// Of the numbers of `base`.
+    pub fn new(base: P) -> Self {
+        Self(base)
+    }
+
+    /// The distribution of the numbers.
+    pub fn base(&self) -> &P {
+        &self.0
+    }
+}
+
+impl<const D: usize, P: Distribution<D>> Distribution<D> for Independent<P> {
+    type Value = P::Value;
+
+    fn log_prob(&self, value: P::Value) -> Tensor<D> {
+        self.0.log_prob(value).sum_dim(D - 1)
+    }
+
+    fn sample(&self, stream: &mut Stream) -> P::Value {
+        self.0.sample(stream)
+    }
+}
+
+impl<const D: usize, P: Moments<D>> Moments<D> for Independent<P> {
+    /// Of each number.
+    fn mean(&self) -> Tensor<D> {
+        self.0.mean()
+    }
+
+    /// Of each number.
+    fn variance(&self) -> Tensor<D> {
+        self.0.variance()
+    }
+}
+
+impl<const D: usize, P: Entropy<D>> Entropy<D> for Independent<P> {
+    fn entropy(&self) -> Tensor<D> {
+        self.0.entropy().sum_dim(D - 1)
+    }
+}
+
+impl<const D: usize, P: Reparameterized<D>> Reparameterized<D> for Independent<P> {
+    fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.0.rsample(stream)
+    }
+}
+
+impl<const D: usize, P: FromNoise<D>> FromNoise<D> for Independent<P> {
+    fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
+        self.0.rsample_from_noise(noise)
+    }
+}
+
+impl<const D: usize, Q, P: KlDivergence<D, Q>> KlDivergence<D, Independent<Q>> for Independent<P> {
+    fn kl_divergence(&self, q: &Independent<Q>) -> Tensor<D> {
+        self.0.kl_divergence(&q.0).sum_dim(D - 1)
+    }
+}
