@@ -71,3 +71,7 @@ struct FirstOrderGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/solvers.md")]
 struct SolversGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/maximum-likelihood.md")]
+struct MaximumLikelihoodGuide;

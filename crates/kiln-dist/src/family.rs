@@ -1,6 +1,6 @@
 //! What all families of distributions with a few tensors of parameters have in common.
 
-use burn::tensor::{Bool, Tensor};
+use burn::tensor::{Bool, Tensor, kind::Basic};
 
 use crate::DistError;
 
@@ -93,6 +93,16 @@ macro_rules! family {
 
 pub(crate) use family;
 
+/// Two tensors of the one shape that theirs broadcast to.
+fn together<const D: usize, A: Basic, B: Basic>(a: Tensor<D, A>, b: Tensor<D, B>) -> (Tensor<D, A>, Tensor<D, B>) {
+    let (of_a, of_b) = (a.dims(), b.dims());
+    if of_a == of_b {
+        return (a, b);
+    }
+    let shape: [usize; D] = std::array::from_fn(|i| of_a[i].max(of_b[i]));
+    (a.expand(shape), b.expand(shape))
+}
+
 /// `f` of x where `inside` holds, and `outside` elsewhere; `f` sees `stand_in` there, so that its gradient is a number.
 pub(crate) fn on_support<const D: usize>(
     x: Tensor<D>,
@@ -101,15 +111,22 @@ pub(crate) fn on_support<const D: usize>(
     outside: f64,
     f: impl FnOnce(Tensor<D>) -> Tensor<D>,
 ) -> Tensor<D> {
+    let (x, inside) = together(x, inside);
     let not = inside.bool_not();
-    let value = f(x.mask_fill(not.clone(), stand_in));
-    let not = if not.dims() == value.dims() { not } else { not.expand(value.shape()) };
-    value.mask_fill(not, outside)
+    let (value, not_there) = together(f(x.mask_fill(not.clone(), stand_in)), not);
+    value.mask_fill(not_there, outside)
 }
 
-/// x·ln y, and 0 where x is 0.
+/// x·ln y, and 0 where x is 0; shapes broadcast.
 pub(crate) fn x_ln_y<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
+    let (x, y) = together(x, y);
     let zero = x.clone().equal_scalar(0.0);
-    let zero_too = if zero.dims() == y.dims() { zero.clone() } else { zero.clone().expand(y.shape()) };
-    x * y.mask_fill(zero_too, 1.0).log()
+    x * y.mask_fill(zero, 1.0).log()
+}
+
+/// x·ln(1 + y), and 0 where x is 0; shapes broadcast.
+pub(crate) fn x_ln1p_y<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
+    let (x, y) = together(x, y);
+    let zero = x.clone().equal_scalar(0.0);
+    x * y.mask_fill(zero, 0.0).log1p()
 }

@@ -6,6 +6,7 @@
 //! - [`lr_find()`](lr_find::lr_find): the learning-rate range test.
 //! - [`checkpoint`]: everything that a run needs to go on, written atomically.
 //! - [`observer`]: what watches a run; [`MetricsLog`] writes `metrics.jsonl`.
+//! - [`mle`]: families of distributions fitted to data.
 //! - [`evaluate()`](evaluate::evaluate): an objective averaged over a dataset.
 //!
 //! Nothing here knows a model: an objective asks for one of the contracts in [`kiln_dist`].
@@ -16,6 +17,7 @@ pub mod error;
 pub mod evaluate;
 pub mod lr_find;
 pub mod metrics;
+pub mod mle;
 pub mod objective;
 pub mod observer;
 pub mod trainer;
@@ -28,6 +30,7 @@ pub use error::TrainError;
 pub use evaluate::{evaluate, full_gradient};
 pub use lr_find::{LrFindConfig, LrFindError, LrPoint, LrRange, lr_find};
 pub use metrics::Metrics;
+pub use mle::{FitMle, MleError};
 pub use objective::{Elbo, Loss, MaximumLikelihood, Objective};
 pub use observer::{EpochReport, MetricsLog, Observer, StepReport};
 pub use trainer::{Loaded, Outcome, Status, Trainer};

@@ -9,7 +9,7 @@ use kiln_tensor::{
 use super::gamma::standard_gamma;
 use crate::{
     Cdf, Distribution, Entropy, KlDivergence, Moments, Reparameterized,
-    family::{family, on_support, x_ln_y},
+    family::{family, on_support, x_ln_y, x_ln1p_y},
 };
 
 family! {
@@ -44,13 +44,6 @@ impl<const D: usize> Distribution<D> for Beta<D> {
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {
         self.detached().rsample(stream)
     }
-}
-
-/// x·ln(1 + y), and 0 where x is 0.
-fn x_ln1p_y<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
-    let zero = x.clone().equal_scalar(0.0);
-    let zero_too = if zero.dims() == y.dims() { zero } else { zero.expand(y.shape()) };
-    x * y.mask_fill(zero_too, 0.0).log1p()
 }
 
 impl<const D: usize> Moments<D> for Beta<D> {
