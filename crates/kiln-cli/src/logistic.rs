@@ -428,9 +428,9 @@ fn score_line(scores: &Scores) -> String {
 fn text(dir: &RunDir, result: &LogisticResult) -> String {
     let Summary { status, steps, wall_s, .. } = &result.summary;
     let test = result.test.as_ref().map_or_else(String::new, |scores| format!("{}\n", score_line(scores)));
-    // A maximum that has standard errors has nothing more to say.
-    let remark = match (result.solver, &result.inference) {
-        (Some(_), None) if result.summary.message.contains(';') => format!("\n       {}", result.summary.message),
+    // What a solver's message says beyond its status; how a run failed is said on standard error.
+    let remark = match result.summary.message.split_once("; ") {
+        Some((_, rest)) if result.solver.is_some() && *status == "converged" => format!("\n       {rest}"),
         _ => String::new(),
     };
     let selected = result.selected.map_or_else(String::new, |Selected { nonzero, of }| {
