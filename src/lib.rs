@@ -55,7 +55,9 @@ pub mod prelude {
         solver::{Stop, minimize},
     };
     pub use kiln_tensor::{DeviceChoice, Stream, derivative::Function};
-    pub use kiln_train::{Elbo, MaximumLikelihood, Metrics, Objective, Outcome, Status, TrainConfig, Trainer};
+    pub use kiln_train::{
+        Elbo, ImportanceGradient, Iwae, MaximumLikelihood, Metrics, Objective, Outcome, Status, TrainConfig, Trainer,
+    };
 }
 
 /// The README's program, compiled and run with the documentation's tests.

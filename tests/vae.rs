@@ -116,6 +116,87 @@ fn the_product_with_the_hessian_matches_pytorch() {
     assert_eq!(product.len(), direction.len());
 }
 
+/// The noise of the first `k` samples, `[k·5, 2]`.
+fn noises(json: &Value, k: usize, device: &Device) -> Tensor<2> {
+    let all = numbers(&json["eps"]);
+    tensor(&all[..k * 10], [k * 5, 2], device)
+}
+
+#[test]
+fn the_importance_weighted_bound_and_its_gradients_match_pytorch() {
+    let (json, device) = (reference("vae"), f64_device().autodiff());
+    let model = model(&json, &device);
+    let k = json["iwae_k"].as_u64().unwrap() as usize;
+    let loss = Iwae::new(k).loss_at_noise(&model, x(&json, &device), noises(&json, k, &device));
+    assert_close(&values(-loss.value.clone()), &numbers(&json["iwae"]), TOLERANCE, 0.0, "the bound");
+    let gradients = gradients(&model, &GradientsParams::from_grads(loss.value.backward(), &model));
+    for (theirs, ours) in NAMES {
+        let expected = numbers(&json["neg_iwae_grads"][theirs]);
+        assert_close(&gradients[ours], &expected, TOLERANCE, TOLERANCE, ours);
+    }
+    // One sample: the ELBO with its KL by that sample.
+    let loss = Iwae::new(1).loss_at_noise(&model, x(&json, &device), noises(&json, 1, &device));
+    let weights = numbers(&json["single_sample_log_weights"]);
+    let mean = weights.iter().sum::<f64>() / 5.0;
+    assert_close(&values(-loss.value), &[mean], TOLERANCE, 0.0, "k = 1");
+    let elbo = loss.terms.into_iter().find(|(name, _)| *name == "elbo").unwrap().1;
+    assert_close(&values(elbo), &[mean], TOLERANCE, 0.0, "the term elbo");
+    // Rényi's bound falls from order 0 to the ELBO at 1, and is the former's value at 0.
+    let bound = |alpha: f64| {
+        let loss = Iwae::new(k).alpha(alpha).loss_at_noise(&model, x(&json, &device), noises(&json, k, &device));
+        -values(loss.value)[0]
+    };
+    assert!(bound(-1.0) > bound(0.0) && bound(0.0) > bound(0.5) && bound(0.5) > bound(0.999));
+    assert_close(&[bound(1e-9)], &numbers(&json["iwae"]), 1e-7, 0.0, "α → 0");
+}
+
+/// The mean of a gradient over draws, and its mean squared deviation, entry by entry.
+fn moments(draws: &[Vec<f64>]) -> (Vec<f64>, Vec<f64>) {
+    let (n, d) = (draws.len() as f64, draws[0].len());
+    let mean: Vec<f64> = (0..d).map(|i| draws.iter().map(|g| g[i]).sum::<f64>() / n).collect();
+    let variance = (0..d).map(|i| draws.iter().map(|g| (g[i] - mean[i]).powi(2)).sum::<f64>() / n).collect();
+    (mean, variance)
+}
+
+/// The doubly reparameterised gradient: the decoder's is the plain one to the digit; the encoder's has the plain one's mean, and less
+/// variance.
+#[test]
+fn the_doubly_reparameterised_gradient_is_unbiased_with_less_variance() {
+    let (json, device) = (reference("vae"), f64_device().autodiff());
+    let model = model(&json, &device);
+    let (k, draws) = (5usize, 3000usize);
+    for alpha in [0.0, 0.4] {
+        let of = |how: ImportanceGradient, draw: u64| {
+            let noise = Stream::new(11, "dreg", 0, draw).normal([k * 5, 2], &device);
+            let loss = Iwae::new(k).alpha(alpha).gradient(how).loss_at_noise(&model, x(&json, &device), noise);
+            let value = values(loss.value.clone())[0];
+            (gradients(&model, &GradientsParams::from_grads(loss.value.backward(), &model)), value)
+        };
+        let part = |gradients: &BTreeMap<String, Vec<f64>>, encoder: bool| -> Vec<f64> {
+            let wanted = gradients.iter().filter(|(name, _)| name.starts_with("decoder") != encoder);
+            wanted.flat_map(|(_, g)| g.iter().copied()).collect()
+        };
+        let (mut plain, mut doubly) = (Vec::new(), Vec::new());
+        for draw in 0..draws as u64 {
+            let (a, value) = of(ImportanceGradient::Plain, draw);
+            let (b, same) = of(ImportanceGradient::DoublyReparameterized, draw);
+            if draw < 5 {
+                assert_close(&[value], &[same], 1e-13, 0.0, "the bound is the same");
+                assert_close(&part(&a, false), &part(&b, false), 1e-10, 1e-13, "the decoder's gradient");
+            }
+            plain.push(part(&a, true));
+            doubly.push(part(&b, true));
+        }
+        let ((mean, spread), (other, less)) = (moments(&plain), moments(&doubly));
+        for i in 0..mean.len() {
+            let error = ((spread[i] + less[i]) / draws as f64).sqrt();
+            assert!((mean[i] - other[i]).abs() <= 4.5 * error + 1e-12, "{i}: {} and {}, ± {error}", mean[i], other[i]);
+        }
+        let (spread, less) = (spread.iter().sum::<f64>(), less.iter().sum::<f64>());
+        assert!(less < 0.8 * spread, "order {alpha}: variance {less} beside {spread}");
+    }
+}
+
 /// Both likelihoods, by differences in one parameter after another.
 #[test]
 fn every_gradient_agrees_with_differences() {

@@ -76,6 +76,17 @@ pub trait FromNoise<const D: usize>: Reparameterized<D> {
     fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D>;
 }
 
+/// Copies of a batch of distributions.
+pub trait Batch {
+    /// The same numbers, at which gradients stop.
+    #[must_use]
+    fn detached(&self) -> Self;
+
+    /// `count` ≥ 1 copies, one after the other along the first axis: `[n, ..]` gives `[count·n, ..]`.
+    #[must_use]
+    fn repeated(&self, count: usize) -> Self;
+}
+
 /// Kullback–Leibler divergences in closed form.
 #[diagnostic::on_unimplemented(
     message = "there is no closed form of KL({Self} ‖ {Q})",

@@ -82,10 +82,15 @@ macro_rules! family {
                 self.$parameter.clone()
             })+
 
-            /// The same, for which gradients stop.
-            #[allow(dead_code, reason = "a family without rsample does not need it")]
-            pub(crate) fn detached(&self) -> Self {
+        }
+
+        impl<const D: usize> crate::Batch for $name<D> {
+            fn detached(&self) -> Self {
                 Self { $($parameter: self.$parameter.clone().without_autodiff()),+ }
+            }
+
+            fn repeated(&self, count: usize) -> Self {
+                Self { $($parameter: self.$parameter.clone().repeat_dim(0, count.max(1))),+ }
             }
         }
     };

@@ -49,8 +49,8 @@ pub use discrete::{
     negative_binomial::NegativeBinomial, poisson::Poisson,
 };
 pub use distribution::{
-    Cdf, Distribution, Entropy, Estimate, FromNoise, KlDivergence, Moments, Quantile, Reparameterized, kl_divergence,
-    kl_monte_carlo, sum_per_example,
+    Batch, Cdf, Distribution, Entropy, Estimate, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    kl_divergence, kl_monte_carlo, sum_per_example,
 };
 pub use error::DistError;
 pub use independent::Independent;

@@ -2,7 +2,7 @@
 
 use burn::{module::Module, tensor::Tensor};
 
-use crate::{Distribution, FromNoise};
+use crate::{Batch, Distribution, FromNoise, Normal};
 
 /// A model of p(y | x).
 ///
@@ -65,7 +65,7 @@ pub trait ConditionalModel: Module {
 /// ```
 pub trait LatentVariableModel: Module {
     /// The family of q(z | x).
-    type Posterior: FromNoise<2>;
+    type Posterior: FromNoise<2> + Batch;
     /// The family of p(x | z).
     type Likelihood: Distribution<2, Value = Tensor<2>>;
 
@@ -74,6 +74,11 @@ pub trait LatentVariableModel: Module {
 
     /// p(x | z) for z `[n, d_z]`, over `[n, d_x]`.
     fn likelihood(&self, z: Tensor<2>) -> Self::Likelihood;
+
+    /// ln p(z) of each row, `[n]`, in nats: that of N(0, I) unless the model says otherwise.
+    fn log_prior(&self, z: Tensor<2>) -> Tensor<1> {
+        Normal::standard(z.shape(), &z.device()).log_prob_per_example(z)
+    }
 
     /// KL(q(z | x) ‖ p(z)) in closed form, of each example, `[n]`, in nats.
     fn kl_to_prior(&self, posterior: &Self::Posterior) -> Tensor<1>;

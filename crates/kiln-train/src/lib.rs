@@ -1,6 +1,6 @@
 //! Training: what is minimised, the loop that minimises it, and what it leaves behind.
 //!
-//! - [`objective`]: maximum likelihood (with an ℓ2 penalty: MAP) and the ELBO, in nats an example.
+//! - [`objective`]: maximum likelihood (with an ℓ2 penalty: MAP), the ELBO and bounds by importance weights, in nats an example.
 //! - [`config`]: how long, and in what steps.
 //! - [`trainer`]: the minibatch loop, over any Burn module, any objective, any dataset.
 //! - [`lr_find()`](lr_find::lr_find): the learning-rate range test.
@@ -31,6 +31,6 @@ pub use evaluate::{evaluate, full_gradient};
 pub use lr_find::{LrFindConfig, LrFindError, LrPoint, LrRange, lr_find};
 pub use metrics::Metrics;
 pub use mle::{FitMle, MleError};
-pub use objective::{Elbo, Loss, MaximumLikelihood, Objective};
+pub use objective::{Elbo, ImportanceGradient, Iwae, Loss, MaximumLikelihood, Objective};
 pub use observer::{EpochReport, MetricsLog, Observer, StepReport};
 pub use trainer::{Loaded, Outcome, Status, Trainer};

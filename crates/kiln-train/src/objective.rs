@@ -1,11 +1,15 @@
 //! Objectives: what a model is trained to make small, in nats an example.
 
+mod importance;
+
 use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
 use kiln_dist::{ConditionalModel, Distribution, FromNoise, LatentVariableModel, Reparameterized};
 use kiln_tensor::Stream;
+
+pub use self::importance::{ImportanceGradient, Iwae};
 
 /// A loss over one minibatch, and the terms that it is made of.
 #[derive(Clone, Debug)]

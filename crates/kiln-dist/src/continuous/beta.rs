@@ -8,7 +8,7 @@ use kiln_tensor::{
 
 use super::gamma::standard_gamma;
 use crate::{
-    Cdf, Distribution, Entropy, KlDivergence, Moments, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, KlDivergence, Moments, Reparameterized,
     family::{family, on_support, x_ln_y, x_ln1p_y},
 };
 

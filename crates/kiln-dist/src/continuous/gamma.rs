@@ -8,7 +8,7 @@ use kiln_tensor::{
 use rand_distr::Distribution as _;
 
 use crate::{
-    Cdf, Distribution, Entropy, Exponential, KlDivergence, Moments, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, Exponential, KlDivergence, Moments, Reparameterized,
     distribution::host as numbers,
     family::{family, on_support},
 };

@@ -7,7 +7,7 @@ use kiln_tensor::{Stream, special::ln_gamma};
 
 use super::EULER;
 use crate::{
-    Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
     distribution::by_inversion, family::family,
 };
 

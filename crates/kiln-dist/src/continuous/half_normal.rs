@@ -9,7 +9,7 @@ use kiln_tensor::{
 };
 
 use crate::{
-    Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
     distribution::noise_like,
     family::{family, on_support},
 };

@@ -7,7 +7,7 @@ use kiln_tensor::{
 };
 
 use crate::{
-    Cdf, Distribution, Entropy, Gamma, KlDivergence, Moments, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, Gamma, KlDivergence, Moments, Reparameterized,
     family::{family, on_support},
     kl_divergence,
 };

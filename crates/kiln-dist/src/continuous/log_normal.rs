@@ -8,7 +8,7 @@ use kiln_tensor::{
 
 use super::LN_SQRT_2PI;
 use crate::{
-    Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Normal, Quantile, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Normal, Quantile, Reparameterized,
     distribution::noise_like,
     family::{family, on_support},
     kl_divergence,

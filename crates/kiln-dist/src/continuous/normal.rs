@@ -10,7 +10,7 @@ use kiln_tensor::{
 
 use super::LN_SQRT_2PI;
 use crate::{
-    Cdf, DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    Batch, Cdf, DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
     distribution::{as_rank, noise_like, once, rows, sum_per_example},
     error::check_values,
     family::broadcast,
@@ -153,8 +153,22 @@ impl<const D: usize> Distribution<D> for Normal<D> {
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl<const D: usize> Batch for Normal<D> {
+    fn detached(&self) -> Self {
         let plain = |tensor: &Tensor<D>| tensor.clone().without_autodiff();
-        Self::from((plain(&self.loc), self.given.map(plain))).rsample(stream)
+        Self::from((plain(&self.loc), self.given.map(plain)))
+    }
+
+    fn repeated(&self, count: usize) -> Self {
+        if count <= 1 {
+            return self.clone();
+        }
+        let repeat = |tensor: &Tensor<D>| tensor.clone().repeat_dim(0, count);
+        Self::from((repeat(&self.loc), self.given.map(repeat)))
     }
 }
 
@@ -213,11 +227,7 @@ impl<const D: usize> Reparameterized<D> for Normal<D> {
     }
 
     fn rsample_many(&self, count: usize, stream: &mut Stream) -> Tensor<D> {
-        if count <= 1 {
-            return self.rsample(stream);
-        }
-        let repeat = |tensor: &Tensor<D>| tensor.clone().repeat_dim(0, count);
-        Self::from((repeat(&self.loc), self.given.map(repeat))).rsample(stream)
+        self.repeated(count).rsample(stream)
     }
 }
 

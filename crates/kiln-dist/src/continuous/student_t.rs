@@ -7,7 +7,7 @@ use kiln_tensor::{
 };
 
 use super::gamma::standard_gamma;
-use crate::{Cdf, Distribution, Entropy, Moments, Reparameterized, distribution::noise_like, family::family};
+use crate::{Batch, Cdf, Distribution, Entropy, Moments, Reparameterized, distribution::noise_like, family::family};
 
 family! {
     /// StudentT(df, loc, scale): of μ + σ·n/√(g/ν) for n from N(0, 1) and g from χ² with ν degrees of freedom.

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use kiln_tensor::Stream;
 
 use crate::{
-    Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
     distribution::by_inversion,
     family::{family, on_support},
 };

@@ -8,7 +8,7 @@ use kiln_tensor::{
 
 use super::EULER;
 use crate::{
-    Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
     distribution::by_inversion,
     family::{family, on_support},
 };

@@ -5,7 +5,7 @@ use kiln_tensor::Stream;
 
 use super::triangular::{cholesky, columns, diagonal, solve_lower, vectors};
 use crate::{
-    DistError, Distribution, Entropy, Moments, Reparameterized,
+    Batch, DistError, Distribution, Entropy, Moments, Reparameterized,
     continuous::LN_SQRT_2PI,
     distribution::noise_like,
     error::check_values,
@@ -92,12 +92,26 @@ impl Distribution<2> for LowRankMultivariateNormal {
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<2> {
-        let plain = Self {
+        self.detached().rsample(stream)
+    }
+}
+
+impl Batch for LowRankMultivariateNormal {
+    fn detached(&self) -> Self {
+        Self {
             loc: self.loc.clone().without_autodiff(),
             factor: self.factor.clone().without_autodiff(),
             diagonal: self.diagonal.clone().without_autodiff(),
-        };
-        plain.rsample(stream)
+        }
+    }
+
+    fn repeated(&self, count: usize) -> Self {
+        let count = count.max(1);
+        Self {
+            loc: self.loc.clone().repeat_dim(0, count),
+            factor: self.factor.clone().repeat_dim(0, count),
+            diagonal: self.diagonal.clone().repeat_dim(0, count),
+        }
     }
 }
 

@@ -5,8 +5,8 @@ use kiln_tensor::Stream;
 
 use super::triangular::{cholesky, columns, diagonal, solve_lower, vectors};
 use crate::{
-    DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Reparameterized, continuous::LN_SQRT_2PI,
-    distribution::noise_like, error::check_values, family::FINITE,
+    Batch, DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Reparameterized,
+    continuous::LN_SQRT_2PI, distribution::noise_like, error::check_values, family::FINITE,
 };
 
 /// N(loc, L·Lᵀ): a batch of n normal distributions of vectors of k numbers. Values are `[n, k]`, their log-probabilities `[n, 1]`.
@@ -105,8 +105,19 @@ impl Distribution<2> for MultivariateNormal {
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<2> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl Batch for MultivariateNormal {
+    fn detached(&self) -> Self {
         let (loc, scale_tril) = (self.loc.clone().without_autodiff(), self.scale_tril.clone().without_autodiff());
-        Self { loc, scale_tril }.rsample(stream)
+        Self { loc, scale_tril }
+    }
+
+    fn repeated(&self, count: usize) -> Self {
+        let (loc, scale_tril) = (self.loc.clone(), self.scale_tril.clone());
+        Self { loc: loc.repeat_dim(0, count.max(1)), scale_tril: scale_tril.repeat_dim(0, count.max(1)) }
     }
 }
 
