@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kiln::{
     burn::tensor::FloatDType,
     data::Binarize,
-    models::{Covariance, Likelihood, Separation},
+    models::{Covariance, HiddenActivation, Likelihood, Separation},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -90,14 +90,48 @@ impl Default for TabularData {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct VaeModel {
-    pub(crate) hidden_dim: usize,
+    pub(crate) hidden_dim: Sizes,
     pub(crate) latent_dim: usize,
+    pub(crate) activation: HiddenActivation,
     pub(crate) likelihood: Likelihood,
+}
+
+/// A number for one layer, or a list of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub(crate) struct Sizes(pub(crate) Vec<usize>);
+
+/// [`Sizes`] in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    One(usize),
+    Many(Vec<usize>),
+}
+
+impl From<Written> for Sizes {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::One(size) => Self(vec![size]),
+            Written::Many(sizes) => Self(sizes),
+        }
+    }
+}
+
+impl From<Sizes> for Written {
+    fn from(Sizes(sizes): Sizes) -> Self {
+        if let [size] = sizes[..] { Self::One(size) } else { Self::Many(sizes) }
+    }
 }
 
 impl Default for VaeModel {
     fn default() -> Self {
-        Self { hidden_dim: 400, latent_dim: 20, likelihood: Likelihood::Bernoulli }
+        Self {
+            hidden_dim: Sizes(vec![400]),
+            latent_dim: 20,
+            activation: HiddenActivation::Relu,
+            likelihood: Likelihood::Bernoulli,
+        }
     }
 }
 
@@ -149,7 +183,12 @@ pub(crate) enum ClassWeight {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum ObjectiveName {
+    /// The evidence lower bound.
     Elbo,
+    /// The importance-weighted bound of k samples.
+    Iwae,
+    /// The same with the doubly reparameterised gradient.
+    Dreg,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -160,13 +199,23 @@ pub(crate) struct VaeTrain {
     pub(crate) beta: f64,
     /// Absent: found from the batch size.
     pub(crate) particles: Option<usize>,
+    /// Importance samples of iwae and dreg. Absent: 5.
+    pub(crate) k: Option<usize>,
     pub(crate) log_every: u64,
     pub(crate) keep: usize,
 }
 
 impl Default for VaeTrain {
     fn default() -> Self {
-        Self { epochs: 20, objective: ObjectiveName::Elbo, beta: 1.0, particles: None, log_every: 100, keep: 2 }
+        Self {
+            epochs: 20,
+            objective: ObjectiveName::Elbo,
+            beta: 1.0,
+            particles: None,
+            k: None,
+            log_every: 100,
+            keep: 2,
+        }
     }
 }
 
@@ -350,12 +399,12 @@ mod tests {
             }
             flags
         };
-        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --binarize fixed --hidden-dim 1 --latent-dim 1",
+        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --binarize fixed --hidden-dim 1,2 --latent-dim 1",
             "--likelihood gaussian --epochs 1 --batch-size 1 --optimizer nesterov --lr 1 --momentum 0.5 --schedule linear",
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
             "--clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
             "--objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1",
-            "--no-fused"]
+            "--no-fused --activation tanh --k 3"]
             .iter()
             .flat_map(|line| line.split(' ').map(str::to_owned))
             .collect();

@@ -165,6 +165,12 @@ pub(crate) struct EvalFlags {
     /// Other data than the run's test split: a dataset, a folder or a CSV file with the target column
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) data: Option<String>,
+    /// Of a VAE: importance samples an image for its negative log-likelihood; 0 for none [default: 5000]
+    #[arg(long, value_name = "N")]
+    pub(crate) samples: Option<usize>,
+    /// Of a VAE: test images that are looked at so closely [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) images: Option<usize>,
     #[command(flatten)]
     pub(crate) machine: MachineFlags,
 }

@@ -66,8 +66,8 @@ fn run(flags: Flags) -> Result<Exit> {
         Command::Train(Train::Vae(flags)) => vae::train(*flags, console),
         Command::Train(Train::Logistic(flags)) => logistic::train(*flags, console),
         Command::Eval(flags) => match RunDir::open(&flags.run)? {
-            (dir, Config::Vae(settings)) => vae::eval(&dir, settings, flags.data, &flags.machine, console),
-            (dir, Config::Logistic(settings)) => logistic::eval(&dir, settings, flags.data, &flags.machine, console),
+            (dir, Config::Vae(settings)) => vae::eval(&dir, settings, flags, console),
+            (dir, Config::Logistic(settings)) => logistic::eval(&dir, settings, flags, console),
         },
         Command::Resume(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Vae(settings)) => vae::resume(&dir, settings, &flags, console),

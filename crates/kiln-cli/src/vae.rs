@@ -3,19 +3,23 @@
 use std::path::{Path, PathBuf};
 
 use kiln::{
+    burn::tensor::Tensor,
     data::{Binarized, Dataset, HoldOut, Locate, load_images},
     models::{Vae, VaeConfig},
     optim::ScheduleSpec,
     tensor::Stream,
-    train::{self, Elbo, Metrics, Status, TrainConfig, Trainer, evaluate},
+    train::{
+        self, Elbo, ImportanceGradient, Iwae, Loss, Marginal, Metrics, Objective, Status, TrainConfig, Trainer,
+        evaluate, marginal_likelihood,
+    },
 };
 use serde::Serialize;
 
 use crate::{
-    config::{Config, Dtype, VaeSettings, require},
+    config::{Config, Dtype, ObjectiveName, VaeSettings, require},
     console::{self, Console},
     failure::{Exit, Failure, Result},
-    flags::{LrFindVaeFlags, MachineFlags, ReconstructFlags, ResumeFlags, SampleFlags, VaeFlags},
+    flags::{EvalFlags, LrFindVaeFlags, MachineFlags, ReconstructFlags, ResumeFlags, SampleFlags, VaeFlags},
     lr_find::Search,
     machine::Machine,
     method::LrSchedule,
@@ -37,6 +41,25 @@ struct VaeResult {
     /// In nats an example; absent without test data.
     test: Option<Metrics>,
     binarize: kiln::data::Binarize,
+}
+
+/// Importance samples when `--k` does not say it.
+const DEFAULT_K: usize = 5;
+
+/// What is maximised.
+#[derive(Clone, Copy, Debug)]
+enum VaeObjective {
+    Elbo(Elbo),
+    Iwae(Iwae),
+}
+
+impl<B: Into<Tensor<2>>> Objective<Vae, B> for VaeObjective {
+    fn loss(&self, model: &Vae, batch: B, stream: &mut Stream) -> Loss {
+        match self {
+            Self::Elbo(objective) => objective.loss(model, batch, stream),
+            Self::Iwae(objective) => objective.loss(model, batch, stream),
+        }
+    }
 }
 
 /// A VAE with its data on a machine.
@@ -126,22 +149,36 @@ pub(crate) fn resume(dir: &RunDir, mut settings: VaeSettings, flags: &ResumeFlag
 }
 
 /// `kiln eval` of a VAE.
-pub(crate) fn eval(
-    dir: &RunDir,
-    mut settings: VaeSettings,
-    data: Option<String>,
-    flags: &MachineFlags,
-    console: Console,
-) -> Result<Exit> {
-    settings.data.name = data.unwrap_or(settings.data.name);
-    let job = Job::reopen(settings, flags, console)?;
+pub(crate) fn eval(dir: &RunDir, mut settings: VaeSettings, flags: EvalFlags, console: Console) -> Result<Exit> {
+    let (samples, images) = (flags.samples.unwrap_or(5000), flags.images.unwrap_or(1000));
+    require(images >= 1, "images", "at least 1", images)?;
+    settings.data.name = flags.data.unwrap_or(settings.data.name);
+    let job = Job::reopen(settings, &flags.machine, console)?;
     let model = dir.load_model(job.model()?)?;
-    let seed = job.settings.run.seed;
-    let test = evaluate(&model, &job.objective(), &job.test, EVALUATION_BATCH, seed, &job.machine.device)
+    let (seed, device, binarize) = (job.settings.run.seed, &job.machine.device, job.settings.data.binarize);
+    let test = evaluate(&model, &job.objective(), &job.test, EVALUATION_BATCH, seed, device)
         .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
-    let result = serde_json::json!({ "data": job.data, "n": job.test.len(), "test": test, "binarize": job.settings.data.binarize });
-    console.result(&result, || format!("{} test images: {}", job.test.len(), console::metrics(&test)));
+    let marginal = (samples > 0)
+        .then(|| marginal_likelihood(&model, &job.test, (images, samples), &[1, 5, 50], seed, device))
+        .transpose()?;
+    let result = serde_json::json!({
+        "data": job.data, "n": job.test.len(), "test": test, "marginal": marginal, "binarize": binarize
+    });
+    console.result(&result, || {
+        let drawn = serde_json::to_value(binarize).ok().and_then(|b| b.as_str().map(str::to_owned)).unwrap_or_default();
+        let head = format!("{} test images, binarize {drawn}: {}", job.test.len(), console::metrics(&test));
+        marginal.as_ref().map_or_else(|| head.clone(), |marginal| format!("{head}\n{}", closely(marginal)))
+    });
     Ok(Exit::Done)
+}
+
+fn closely(marginal: &Marginal) -> String {
+    let Marginal { examples, samples, nll, standard_error, bounds, active_units, latent_dim } = marginal;
+    let bounds: Vec<String> = bounds.iter().map(|b| format!("k={} {:.3}", b.k, b.bound)).collect();
+    format!(
+        "{examples} of them  NLL {nll:.3} ± {standard_error:.3} nats ({samples} samples)\nbounds  {}\nactive  {active_units} of {latent_dim} units",
+        bounds.join("  ")
+    )
 }
 
 /// `kiln sample`.
@@ -183,6 +220,15 @@ fn check(settings: &VaeSettings) -> Result<()> {
     require(train.keep >= 1, "keep", "at least 1", train.keep)?;
     require(train.beta >= 0.0 && train.beta.is_finite(), "beta", "finite and not negative", train.beta)?;
     require(train.particles != Some(0), "particles", "at least 1", 0)?;
+    require(train.k != Some(0), "k", "at least 1", 0)?;
+    let weighted = train.objective != ObjectiveName::Elbo;
+    let not_one = train.beta.to_bits() != 1f64.to_bits();
+    if weighted && (train.particles.is_some() || not_one) {
+        return Err(Failure::usage("--particles and --beta are for --objective elbo; iwae and dreg have --k"));
+    }
+    if !weighted && train.k.is_some() {
+        return Err(Failure::usage("--k is for --objective iwae and dreg; elbo has --particles"));
+    }
     settings.method.check()
 }
 
@@ -219,7 +265,11 @@ impl Job {
         let recipe = (method.batch_size.is_none() && method.batch_schedule.is_none()).then(|| Recipe::of(n));
         let recipe = recipe.unwrap_or(Recipe::LARGE);
         method.batch_size.get_or_insert(recipe.batch_size);
-        train.particles.get_or_insert(recipe.particles);
+        if train.objective == ObjectiveName::Elbo {
+            train.particles.get_or_insert(recipe.particles);
+        } else {
+            train.k.get_or_insert(DEFAULT_K);
+        }
         if method.lr.is_none() && method.schedule.is_none() {
             method.lr = Some(recipe.lr);
             method.schedule = recipe.schedule(n, method.accumulate.unwrap_or(1)).map(LrSchedule::Function);
@@ -236,15 +286,23 @@ impl Job {
         Ok(TrainConfig { seed: run.seed, log_every: train.log_every, ..config })
     }
 
-    fn objective(&self) -> Elbo {
+    fn objective(&self) -> VaeObjective {
         let train = &self.settings.train;
-        Elbo::new().beta(train.beta).particles(train.particles.unwrap_or(1))
+        let importance = Iwae::new(train.k.unwrap_or(DEFAULT_K));
+        match train.objective {
+            ObjectiveName::Elbo => {
+                VaeObjective::Elbo(Elbo::new().beta(train.beta).particles(train.particles.unwrap_or(1)))
+            }
+            ObjectiveName::Iwae => VaeObjective::Iwae(importance),
+            ObjectiveName::Dreg => VaeObjective::Iwae(importance.gradient(ImportanceGradient::DoublyReparameterized)),
+        }
     }
 
     fn model(&self) -> Result<Vae> {
         let model = &self.settings.model;
         let config = VaeConfig::new(self.train.images().dims())
-            .hidden_dim(model.hidden_dim)
+            .hidden_dims(model.hidden_dim.0.clone())
+            .activation(model.activation)
             .latent_dim(model.latent_dim)
             .likelihood(model.likelihood)
             .data_mean(self.train.images().mean());
@@ -342,7 +400,7 @@ fn loss_panel(metrics: &Path) -> Result<Panel> {
         Curve { name: name.to_owned(), points }
     };
     Ok(Panel {
-        title: "−ELBO".into(),
+        title: "−bound".into(),
         x: Axis::linear("epoch"),
         y: Axis::linear("nats an example"),
         curves: vec![curve("train", "train-epoch"), curve("test", "test")],

@@ -14,4 +14,4 @@ pub use regression::{
     Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
     RegressionLoss, Separation, SeparationMismatch, Sides, SoftmaxRegression, curvature_bound,
 };
-pub use vae::{Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError};
+pub use vae::{HiddenActivation, Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError};

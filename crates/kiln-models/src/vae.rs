@@ -38,7 +38,18 @@ impl Likelihood {
     }
 }
 
-/// Settings of a [`Vae`] whose encoder and decoder have one hidden layer each.
+/// What the hidden units compute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HiddenActivation {
+    /// max(x, 0). The default.
+    #[default]
+    Relu,
+    /// tanh x, as in the importance-weighted autoencoders' recipe (Burda, Grosse and Salakhutdinov, 2015).
+    Tanh,
+}
+
+/// Settings of a [`Vae`]: the sizes of its layers, what they compute, and the likelihood.
 ///
 /// ```
 /// use burn::tensor::Device;
@@ -50,8 +61,9 @@ impl Likelihood {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VaeConfig {
     data_dim: usize,
-    hidden_dim: usize,
+    hidden_dims: Vec<usize>,
     latent_dim: usize,
+    activation: HiddenActivation,
     likelihood: Likelihood,
     data_mean: Option<Vec<f64>>,
 }
@@ -76,12 +88,29 @@ pub enum VaeConfigError {
 impl VaeConfig {
     /// A model of `data_dim` pixels, with 400 hidden units, 20 latent dimensions and a Bernoulli likelihood.
     pub fn new(data_dim: usize) -> Self {
-        Self { data_dim, hidden_dim: 400, latent_dim: 20, likelihood: Likelihood::default(), data_mean: None }
+        Self {
+            data_dim,
+            hidden_dims: vec![400],
+            latent_dim: 20,
+            activation: HiddenActivation::default(),
+            likelihood: Likelihood::default(),
+            data_mean: None,
+        }
     }
 
-    /// Units in the hidden layer of the encoder and in that of the decoder, at least 1. Default 400.
+    /// Units in the one hidden layer of the encoder and in that of the decoder, at least 1. Default 400.
     pub fn hidden_dim(self, hidden_dim: usize) -> Self {
-        Self { hidden_dim, ..self }
+        self.hidden_dims(vec![hidden_dim])
+    }
+
+    /// Units in each hidden layer of the encoder, one layer or more; the decoder has them in the other order. Default: one of 400.
+    pub fn hidden_dims(self, hidden_dims: Vec<usize>) -> Self {
+        Self { hidden_dims, ..self }
+    }
+
+    /// What the hidden units compute. Default relu.
+    pub fn activation(self, activation: HiddenActivation) -> Self {
+        Self { activation, ..self }
     }
 
     /// Dimensions of z, at least 1. Default 20.
@@ -106,8 +135,10 @@ impl VaeConfig {
     /// # Errors
     /// [`VaeConfigError`] when a size is 0, or the mean image has another size.
     pub fn init(&self, seed: u64, device: &Device) -> Result<Vae, VaeConfigError> {
-        let sizes = [(self.data_dim, "data_dim"), (self.hidden_dim, "hidden_dim"), (self.latent_dim, "latent_dim")];
-        if let Some((_, name)) = sizes.into_iter().find(|(size, _)| *size == 0) {
+        let sizes = [(self.data_dim, "data_dim"), (self.latent_dim, "latent_dim")];
+        let hidden = self.hidden_dims.iter().map(|size| (*size, "hidden_dim"));
+        let layers = (self.hidden_dims.len(), "hidden layers");
+        if let Some((_, name)) = sizes.into_iter().chain(hidden).chain([layers]).find(|(size, _)| *size == 0) {
             return Err(VaeConfigError::Size(name));
         }
         if let Some(mean) = self.data_mean.as_ref().filter(|mean| mean.len() != self.data_dim) {
@@ -115,11 +146,19 @@ impl VaeConfig {
         }
         let mut stream = Stream::new(seed, "init", 0, 0);
         let mut linear = |d_in, d_out| init::linear(d_in, d_out, &mut stream, device);
+        let mut layers = |sizes: &[usize]| sizes.windows(2).map(|pair| linear(pair[0], pair[1])).collect::<Vec<_>>();
+        let inwards: Vec<usize> = std::iter::once(self.data_dim).chain(self.hidden_dims.iter().copied()).collect();
+        let last = inwards[inwards.len() - 1];
+        let outwards: Vec<usize> = std::iter::once(self.latent_dim).chain(inwards.iter().rev().copied()).collect();
+        let encoder = layers(&inwards);
+        let mut head = || layers(&[last, self.latent_dim]).remove(0);
+        let (latent_loc, latent_log_variance) = (head(), head());
         let mut vae = Vae {
-            encoder: vec![linear(self.data_dim, self.hidden_dim)],
-            latent_loc: linear(self.hidden_dim, self.latent_dim),
-            latent_log_variance: linear(self.hidden_dim, self.latent_dim),
-            decoder: vec![linear(self.latent_dim, self.hidden_dim), linear(self.hidden_dim, self.data_dim)],
+            encoder,
+            latent_loc,
+            latent_log_variance,
+            decoder: layers(&outwards),
+            tanh: self.activation == HiddenActivation::Tanh,
             log_scale: match self.likelihood {
                 Likelihood::Bernoulli => None,
                 Likelihood::Gaussian => Some(Param::from_tensor(Tensor::zeros([1], device))),
@@ -135,15 +174,17 @@ impl VaeConfig {
 
 /// p(x, z) = N(z; 0, I)·p(x | z), with q(z | x) = N(μ(x), diag σ²(x)).
 ///
-/// Encoder: x → relu(x·W + b) → μ and ln σ². Decoder: z → relu(z·W + b) → the logits, or the means, of x.
-/// Parameters: `encoder.0.*`, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*`, `decoder.1.*`, and `log_scale`
-/// `[1]` for a Gaussian likelihood.
+/// Encoder: x → relu(x·W + b), or tanh, for each hidden layer → μ and ln σ². Decoder: z → likewise → the logits, or the means, of x.
+/// Parameters: `encoder.0.*` …, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*` …, and `log_scale` `[1]` for a Gaussian
+/// likelihood.
 #[derive(Module, Debug)]
 pub struct Vae {
     encoder: Vec<Linear>,
     latent_loc: Linear,
     latent_log_variance: Linear,
     decoder: Vec<Linear>,
+    /// Whether hidden units are tanh.
+    tanh: bool,
     log_scale: Option<Param<Tensor<1>>>,
 }
 
@@ -164,6 +205,11 @@ impl Vae {
         self.likelihood(stream.normal([n, self.latent_dim()], &device)).mean()
     }
 
+    fn hidden(&self, layers: &[Linear], input: Tensor<2>) -> Tensor<2> {
+        let activation = if self.tanh { Activation::Tanh } else { Activation::Relu };
+        layers.iter().fold(input, |h, layer| dense(layer, h, activation))
+    }
+
     /// The mean of p(x | z) at the posterior's mean z = μ(x), `[n, data_dim]`.
     pub fn reconstruct(&self, x: Tensor<2>) -> Tensor<2> {
         self.likelihood(self.posterior(x).mean()).mean()
@@ -175,15 +221,15 @@ impl LatentVariableModel for Vae {
     type Likelihood = PixelDistribution;
 
     fn posterior(&self, x: Tensor<2>) -> Normal<2> {
-        let hidden = hidden(&self.encoder, x);
+        let hidden = self.hidden(&self.encoder, x);
         let loc = dense(&self.latent_loc, hidden.clone(), Activation::Identity);
         let log_variance = dense(&self.latent_log_variance, hidden, Activation::Identity);
         Normal::from_log_variance(loc, log_variance).expect("both heads have the shape [n, latent_dim]")
     }
 
     fn likelihood(&self, z: Tensor<2>) -> PixelDistribution {
-        let (last, before) = self.decoder.split_last().expect("VaeConfig::init makes two layers");
-        let output = dense(last, hidden(before, z), Activation::Identity);
+        let (last, before) = self.decoder.split_last().expect("VaeConfig::init makes two layers or more");
+        let output = dense(last, self.hidden(before, z), Activation::Identity);
         match &self.log_scale {
             None => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
             Some(log_scale) => {
@@ -197,10 +243,6 @@ impl LatentVariableModel for Vae {
     fn kl_to_prior(&self, posterior: &Normal<2>) -> Tensor<1> {
         posterior.kl_to_standard_per_example()
     }
-}
-
-fn hidden(layers: &[Linear], input: Tensor<2>) -> Tensor<2> {
-    layers.iter().fold(input, |h, layer| dense(layer, h, Activation::Relu))
 }
 
 /// p(x | z) of a [`Vae`], one distribution a pixel.

@@ -6,6 +6,7 @@
 //! - [`lr_find()`](lr_find::lr_find): the learning-rate range test.
 //! - [`checkpoint`]: everything that a run needs to go on, written atomically.
 //! - [`observer`]: what watches a run; [`MetricsLog`] writes `metrics.jsonl`.
+//! - [`marginal`]: how likely data are under a model with a latent variable, by importance sampling.
 //! - [`mle`]: families of distributions fitted to data.
 //! - [`evaluate()`](evaluate::evaluate): an objective averaged over a dataset.
 //!
@@ -16,6 +17,7 @@ pub mod config;
 pub mod error;
 pub mod evaluate;
 pub mod lr_find;
+pub mod marginal;
 pub mod metrics;
 pub mod mle;
 pub mod objective;
@@ -29,6 +31,7 @@ pub use config::TrainConfig;
 pub use error::TrainError;
 pub use evaluate::{evaluate, full_gradient};
 pub use lr_find::{LrFindConfig, LrFindError, LrPoint, LrRange, lr_find};
+pub use marginal::{Bound, Marginal, marginal_likelihood};
 pub use metrics::Metrics;
 pub use mle::{FitMle, MleError};
 pub use objective::{Elbo, ImportanceGradient, Iwae, Loss, MaximumLikelihood, Objective};

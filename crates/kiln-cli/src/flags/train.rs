@@ -122,9 +122,12 @@ pub(crate) struct TabularDataFlags {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Model")]
 pub(crate) struct VaeModelFlags {
-    /// Units in each hidden layer [default: 400]
-    #[arg(long, value_name = "N")]
-    pub(crate) hidden_dim: Option<usize>,
+    /// Units in each hidden layer of the encoder, such as 200,200; the decoder has them in the other order [default: 400]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub(crate) hidden_dim: Option<Vec<usize>>,
+    /// What hidden units compute [default: relu]
+    #[arg(long, value_name = "NAME", value_parser = ["relu", "tanh"])]
+    pub(crate) activation: Option<String>,
     /// Dimensions of the latent z [default: 20]
     #[arg(long, value_name = "N")]
     pub(crate) latent_dim: Option<usize>,
@@ -232,13 +235,17 @@ pub(crate) struct VaeTrainFlags {
     /// Passes over the training data [default: 20]
     #[arg(long, value_name = "N")]
     pub(crate) epochs: Option<u64>,
-    /// What is maximised [default: elbo]
-    #[arg(long, value_name = "NAME", value_parser = ["elbo"])]
+    /// What is maximised: the ELBO, the importance-weighted bound (iwae), or that by the doubly reparameterised gradient (dreg)
+    /// [default: elbo]
+    #[arg(long, value_name = "NAME", value_parser = ["elbo", "iwae", "dreg"])]
     pub(crate) objective: Option<String>,
     /// Weight of the KL term [default: 1]
     #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
     pub(crate) beta: Option<f64>,
-    /// Samples of z an image and step [default: 1; with the default batch size, as many as make 128 of a batch]
+    /// Importance samples an image, for iwae and dreg [default: 5]
+    #[arg(long, value_name = "K")]
+    pub(crate) k: Option<usize>,
+    /// Samples of z an image and step, for elbo [default: 1; with the default batch size, as many as make 128 of a batch]
     #[arg(long, value_name = "N")]
     pub(crate) particles: Option<usize>,
     /// Steps between lines of the log [default: 100]

@@ -20,19 +20,17 @@ use crate::{
     config::LogisticSettings,
     console::Console,
     failure::{Exit, Failure, Result},
-    flags::{MachineFlags, PredictFlags},
+    flags::{EvalFlags, MachineFlags, PredictFlags},
     machine::Machine,
     rundir::{RunDir, write_whole},
 };
 
 /// `kiln eval` of a regression.
-pub(crate) fn eval(
-    dir: &RunDir,
-    settings: LogisticSettings,
-    data: Option<String>,
-    flags: &MachineFlags,
-    console: Console,
-) -> Result<Exit> {
+pub(crate) fn eval(dir: &RunDir, settings: LogisticSettings, flags: EvalFlags, console: Console) -> Result<Exit> {
+    if flags.samples.is_some() || flags.images.is_some() {
+        return Err(Failure::usage("--samples and --images are for a VAE"));
+    }
+    let (data, flags) = (flags.data, &flags.machine);
     let other = data.is_some();
     let mut settings = settings;
     if let Some(name) = data {

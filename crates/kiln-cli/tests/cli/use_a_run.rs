@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::common::{Place, SMALL, write_idx};
+use crate::common::{Place, SMALL, number, write_idx};
 
 /// `kiln eval` must give the numbers that `result.json` has, to the last digit.
 #[track_caller]
@@ -110,4 +110,45 @@ fn a_picture_that_cannot_be_written_is_not_a_panic() {
     assert!(matches!(done.code, Some(1 | 2)), "{done:?}");
     assert!(done.stderr.starts_with("kiln: cannot write absent/s.png"), "{}", done.stderr);
     assert_eq!(done.stderr.lines().count(), 1);
+}
+
+/// The importance-weighted objectives, two hidden layers of tanh, and what eval says beside the ELBO.
+#[test]
+fn a_vae_of_two_layers_is_trained_by_importance_weights_and_looked_at_closely() {
+    let place = Place::new();
+    let train = "train vae --binarize dynamic --hidden-dim 24,16 --activation tanh --latent-dim 4 --batch-size 64 --epochs 2 --seed 3";
+    for objective in ["iwae", "dreg"] {
+        place.ok(&format!("{train} --objective {objective} --k 3 --out {objective}"));
+        let test = &place.json(&format!("{objective}/result.json"))["test"];
+        assert!(
+            number(&test["iwae"]) > number(&test["elbo"]),
+            "the bound of three samples is above that of one: {test}"
+        );
+        assert_eq!(place.toml(&format!("{objective}/config.toml"))["train"]["k"].as_integer(), Some(3));
+    }
+    let config = place.toml("iwae/config.toml");
+    let sizes: Vec<i64> =
+        config["model"]["hidden-dim"].as_array().unwrap().iter().filter_map(|s| s.as_integer()).collect();
+    assert_eq!(sizes, [24, 16]);
+    let done = place.ok("eval iwae --samples 200 --images 50 --json");
+    let result: serde_json::Value = serde_json::from_str(&done.stdout).unwrap();
+    let marginal = &result["marginal"];
+    assert_eq!((&marginal["examples"], &marginal["samples"]), (&50.into(), &200.into()));
+    let bounds: Vec<f64> = marginal["bounds"].as_array().unwrap().iter().map(|b| number(&b["bound"])).collect();
+    assert!(bounds.len() == 3 && bounds.is_sorted() && -number(&marginal["nll"]) >= bounds[2], "{marginal}");
+    assert!(number(&marginal["standard_error"]) > 0.0 && marginal["latent_dim"] == 4);
+    assert_eq!(result["binarize"], "dynamic");
+    let text = place.ok("eval iwae --samples 60 --images 20").stdout;
+    for part in ["binarize dynamic", "NLL", "k=50", "of 4 units"] {
+        assert!(text.contains(part), "{text}");
+    }
+    let done = place.ok("eval iwae --samples 0 --json");
+    assert!(serde_json::from_str::<serde_json::Value>(&done.stdout).unwrap()["marginal"].is_null());
+    place.ok("sample iwae -n 4");
+    place.refused_to_start("train vae --objective iwae --particles 2", &["--particles", "--k"]);
+    place.refused_to_start("train vae --k 2", &["--k", "iwae"]);
+    place.refused_to_start("train vae --objective dreg --k 0", &["--k"]);
+    place.refused_to_start("train vae --hidden-dim 8,0", &["hidden_dim"]);
+    place.ok("train logistic --l2 0.1 --standardize --out regression");
+    place.refused("eval regression --samples 5", &["--samples", "VAE"]);
 }

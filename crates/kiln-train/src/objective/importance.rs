@@ -45,7 +45,7 @@ impl Iwae {
     }
 
     /// ln wₖ of z `[k·n, d_z]`, `[k, n]`.
-    fn log_weights<M: LatentVariableModel>(
+    pub(crate) fn log_weights<M: LatentVariableModel>(
         model: &M,
         x: &Tensor<2>,
         posterior: &M::Posterior,

@@ -1,0 +1,139 @@
+//! How likely data are under a model with a latent variable, by importance sampling.
+
+use burn::tensor::{Device, Tensor};
+use kiln_data::Dataset;
+use kiln_dist::{Batch, LatentVariableModel, Moments, Reparameterized};
+use kiln_tensor::{Stream, fused::in_pool};
+use serde::Serialize;
+
+use crate::{TrainError, objective::Iwae};
+
+/// What importance samples say of held-out examples, in nats an example.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Marginal {
+    /// Examples.
+    pub examples: usize,
+    /// Importance samples of each.
+    pub samples: usize,
+    /// −ln p(x), estimated from below by the bound of all samples (Burda, Grosse and Salakhutdinov, 2015, section 5).
+    pub nll: f64,
+    /// The standard error of the mean over the examples.
+    pub standard_error: f64,
+    /// The bounds of fewer samples, each the mean over as many groups as there are: k = 1 is the ELBO.
+    pub bounds: Vec<Bound>,
+    /// Dimensions of z whose posterior mean varies by more than 0.01 over the examples (the same, appendix C).
+    pub active_units: usize,
+    /// Dimensions of z.
+    pub latent_dim: usize,
+}
+
+/// The bound of k importance samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Bound {
+    /// Samples.
+    pub k: usize,
+    /// The bound.
+    pub bound: f64,
+}
+
+/// Examples whose posterior is computed at once, and draws of them that are decoded at once.
+const ROWS: usize = 50;
+const DECODED: usize = 5000;
+
+/// Looks at the first `examples` of `data` with `samples` ≥ 1 draws of z for each, from the key `seed`; `ks` are the bounds wanted, those
+/// up to `samples`.
+///
+/// # Errors
+/// [`TrainError::Empty`] when there are no examples.
+pub fn marginal_likelihood<M, D>(
+    model: &M,
+    data: &D,
+    (examples, samples): (usize, usize),
+    ks: &[usize],
+    seed: u64,
+    device: &Device,
+) -> Result<Marginal, TrainError>
+where
+    M: LatentVariableModel<Posterior: Moments<2>>,
+    D: Dataset,
+    D::Batch: Into<Tensor<2>>,
+{
+    let (examples, samples) = (examples.min(data.len()), samples.max(1));
+    if examples == 0 {
+        return Err(TrainError::Empty);
+    }
+    let model = model.valid();
+    let device = device.clone().without_autodiff();
+    let (log_weights, means) = in_pool(move || {
+        let (mut log_weights, mut means) = (Vec::with_capacity(examples), Vec::new());
+        for (block, first) in (0..examples).step_by(ROWS).enumerate() {
+            let rows: Vec<usize> = (first..examples.min(first + ROWS)).collect();
+            let n = rows.len();
+            let x: Tensor<2> = data.batch(&rows, &device).into();
+            let posterior = model.posterior(x.clone());
+            let mean = posterior.mean();
+            let latent_dim = mean.dims()[1];
+            means.extend(host(mean).chunks_exact(latent_dim).map(<[f64]>::to_vec));
+            // One column of log-weights for each example.
+            let mut columns = vec![Vec::with_capacity(samples); n];
+            let at_once = (DECODED / n).max(1);
+            for (part, start) in (0..samples).step_by(at_once).enumerate() {
+                let k = at_once.min(samples - start);
+                let posterior = posterior.repeated(k);
+                let z = posterior.rsample(&mut Stream::new(seed, "marginal", block as u64, part as u64));
+                for row in host(Iwae::log_weights(&model, &x, &posterior, z)).chunks_exact(n) {
+                    columns.iter_mut().zip(row).for_each(|(column, w)| column.push(*w));
+                }
+            }
+            log_weights.extend(columns);
+        }
+        (log_weights, means)
+    });
+    let bound = |k: usize| {
+        // Groups of k draws, as many as there are.
+        let of_example = |w: &Vec<f64>| mean(w.chunks_exact(k).map(log_mean_exp));
+        log_weights.iter().map(of_example).collect::<Vec<f64>>()
+    };
+    let nll: Vec<f64> = bound(samples).into_iter().map(|b| -b).collect();
+    let average = mean(nll.iter().copied());
+    #[allow(clippy::cast_precision_loss, reason = "a number of examples")]
+    let n = examples as f64;
+    let spread = nll.iter().map(|x| (x - average).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    let latent_dim = means.first().map_or(0, Vec::len);
+    let active = |dimension: usize| {
+        let centre = mean(means.iter().map(|m| m[dimension]));
+        mean(means.iter().map(|m| (m[dimension] - centre).powi(2))) > 0.01
+    };
+    Ok(Marginal {
+        examples,
+        samples,
+        nll: average,
+        standard_error: (spread / n).sqrt(),
+        bounds: ks
+            .iter()
+            .filter(|k| (1..=samples).contains(*k))
+            .map(|&k| Bound { k, bound: mean(bound(k).into_iter()) })
+            .collect(),
+        active_units: (0..latent_dim).filter(|&d| active(d)).count(),
+        latent_dim,
+    })
+}
+
+fn host(tensor: Tensor<2>) -> Vec<f64> {
+    tensor.into_data().try_into_vec_as().expect("floats")
+}
+
+fn mean(numbers: impl ExactSizeIterator<Item = f64>) -> f64 {
+    #[allow(clippy::cast_precision_loss, reason = "a length")]
+    let n = numbers.len() as f64;
+    numbers.sum::<f64>() / n
+}
+
+/// ln (1/k) Σ e^w.
+fn log_mean_exp(w: &[f64]) -> f64 {
+    let largest = w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if !largest.is_finite() {
+        return largest;
+    }
+    largest + mean(w.iter().map(|w| (w - largest).exp())).ln()
+}
