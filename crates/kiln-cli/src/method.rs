@@ -59,6 +59,9 @@ pub(crate) struct MethodSettings {
     pub(crate) momentum_schedule: Option<ScheduleSpec>,
     pub(crate) dampening: Option<f64>,
     pub(crate) weight_decay: Option<f64>,
+    pub(crate) beta1: Option<f64>,
+    pub(crate) beta2: Option<f64>,
+    pub(crate) epsilon: Option<f64>,
     pub(crate) batch_size: Option<usize>,
     pub(crate) batch_schedule: Option<ScheduleSpec>,
     pub(crate) accumulate: Option<u64>,
@@ -116,6 +119,11 @@ impl MethodSettings {
         refuse(self.momentum_schedule.is_some(), "momentum-schedule", &[Momentum, Nesterov])?;
         refuse(self.dampening.is_some(), "dampening", &[TorchSgd])?;
         refuse(self.weight_decay.is_some(), "weight-decay", &[TorchSgd, TorchNesterov, AdamW])?;
+        for (given, flag) in [(self.beta1, "beta1"), (self.beta2, "beta2"), (self.epsilon, "epsilon")] {
+            refuse(given.is_some(), flag, &[Adam, AdamW])?;
+        }
+        let (beta1, beta2) = (self.beta1.unwrap_or(0.9), self.beta2.unwrap_or(0.999));
+        let epsilon = self.epsilon.unwrap_or(1e-8);
 
         let momentum = self.momentum.unwrap_or(0.9);
         let schedule = match &self.momentum_schedule {
@@ -132,11 +140,15 @@ impl MethodSettings {
             // PyTorch's default is no momentum.
             TorchSgd => self.averaged(torch.with_momentum(self.momentum.unwrap_or(0.0)).build()?),
             TorchNesterov => self.averaged(torch.with_momentum(momentum).with_nesterov(true).build()?),
-            Adam => self.averaged(AdamConfig::new().build()?),
+            Adam => {
+                let adam = AdamConfig::new().with_beta_1(beta1).with_beta_2(beta2).with_epsilon(epsilon);
+                self.averaged(adam.build()?)
+            }
             AdamW => {
                 let decay = self.weight_decay.unwrap_or(1e-4);
                 require(decay >= 0.0 && decay.is_finite(), "weight-decay", "finite and not negative", decay)?;
-                self.averaged(AdamWConfig::new().with_weight_decay(decay).build()?)
+                let adam = AdamWConfig::new().with_beta_1(beta1).with_beta_2(beta2).with_epsilon(epsilon);
+                self.averaged(adam.with_weight_decay(decay).build()?)
             }
         };
         self.transformed(optimizer)

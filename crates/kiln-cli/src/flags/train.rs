@@ -206,6 +206,15 @@ pub(crate) struct MethodFlags {
     /// adamw 1e-4]
     #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
+    /// What adam and adamw keep of the mean gradient from step to step, in [0, 1) [default: 0.9]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
+    pub(crate) beta1: Option<f64>,
+    /// What they keep of the mean squared gradient [default: 0.999]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
+    pub(crate) beta2: Option<f64>,
+    /// What they add to its root, above 0 [default: 1e-8]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub(crate) epsilon: Option<f64>,
     /// Examples a gradient [default: 128, for less than 23000 images fewer, down to 4; for logistic with nesterov all of
     /// them, else 32]
     #[arg(long, value_name = "N")]

@@ -148,3 +148,17 @@ fn pytorch_s_form_is_the_classical_one_without_momentum() {
     assert_eq!(place.weights("a"), place.weights("b"));
     assert_ne!(place.weights("b"), place.weights("c"));
 }
+
+#[test]
+fn adams_own_settings_are_adams_alone() {
+    let place = Place::new();
+    place.refused_to_start("train vae --optimizer sgd --beta1 0.9", &["--beta1", "adam"]);
+    place.refused_to_start("train vae --beta1 1", &["beta_1", "[0, 1)"]);
+    place.refused_to_start("train vae --epsilon 0", &["epsilon"]);
+    let train = "train vae --hidden-dim 4 --latent-dim 2 --epochs 1";
+    place.ok(&format!("{train} --out usual"));
+    place.ok(&format!("{train} --beta1 0.9 --beta2 0.999 --epsilon 1e-8 --out same"));
+    place.ok(&format!("{train} --beta1 0.99 --epsilon 1e-4 --out other"));
+    assert_eq!(place.weights("usual"), place.weights("same"));
+    assert_ne!(place.weights("usual"), place.weights("other"));
+}
