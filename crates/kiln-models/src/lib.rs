@@ -7,9 +7,11 @@
 //!
 //! What a loss is, and how it is minimised, is not decided here: see `kiln-train`.
 
+mod mixture;
 mod regression;
 mod vae;
 
+pub use mixture::{CovarianceType, Degenerate, GaussianMixture, GmmConfig, GmmError, GmmFit};
 pub use regression::{
     Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
     RegressionLoss, Separation, SeparationMismatch, Sides, SoftmaxRegression, curvature_bound,

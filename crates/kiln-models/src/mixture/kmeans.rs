@@ -1,0 +1,65 @@
+//! Where components start: k-means, from k-means++ (Arthur and Vassilvitskii, 2007).
+
+use kiln_tensor::Stream;
+
+/// The cluster of each row of `rows` `[n, d]`.
+pub(super) fn k_means(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<usize> {
+    const SWEEPS: usize = 100;
+    let n = rows.len() / d;
+    let row = |i: usize| &rows[i * d..(i + 1) * d];
+    let mut centres = seeds(rows, d, k, stream);
+    let mut labels = vec![usize::MAX; n];
+    for _ in 0..SWEEPS {
+        let nearest = |i: usize| {
+            let distance = |c: &usize| squared_distance(row(i), &centres[c * d..(c + 1) * d]);
+            (0..k).min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(0)
+        };
+        let next: Vec<usize> = (0..n).map(nearest).collect();
+        if next == labels {
+            break;
+        }
+        labels = next;
+        let mut counts = vec![0.0; k];
+        let mut sums = vec![0.0; k * d];
+        for (i, &label) in labels.iter().enumerate() {
+            counts[label] += 1.0;
+            sums[label * d..(label + 1) * d].iter_mut().zip(row(i)).for_each(|(sum, x)| *sum += x);
+        }
+        // A cluster that lost its last row stays where it was.
+        for c in (0..k).filter(|&c| counts[c] > 0.0) {
+            (0..d).for_each(|j| centres[c * d + j] = sums[c * d + j] / counts[c]);
+        }
+    }
+    labels
+}
+
+/// Rows as centres, each chosen as likely as it is far from those before.
+fn seeds(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<f64> {
+    let n = rows.len() / d;
+    let row = |i: usize| &rows[i * d..(i + 1) * d];
+    #[allow(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "an index of the rows"
+    )]
+    let first = ((stream.next_f64() * n as f64) as usize).min(n - 1);
+    let mut centres = row(first).to_vec();
+    let mut nearest: Vec<f64> = (0..n).map(|i| squared_distance(row(i), row(first))).collect();
+    while centres.len() < k * d {
+        let mut left = stream.next_f64() * nearest.iter().sum::<f64>();
+        let chosen = nearest.iter().position(|distance| {
+            left -= distance;
+            left < 0.0
+        });
+        // Where all rows are centres already, any will do.
+        let chosen = chosen.unwrap_or(centres.len() / d % n);
+        centres.extend_from_slice(row(chosen));
+        nearest.iter_mut().enumerate().for_each(|(i, d)| *d = d.min(squared_distance(row(i), row(chosen))));
+    }
+    centres
+}
+
+fn squared_distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum()
+}
