@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use kiln::{
     burn::tensor::FloatDType,
     data::Binarize,
-    models::{Covariance, HiddenActivation, Likelihood, Separation},
+    models::{Covariance, CovarianceType, HiddenActivation, Likelihood, Separation},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
@@ -23,6 +23,7 @@ use crate::{
 pub(crate) enum Config {
     Vae(VaeSettings),
     Logistic(LogisticSettings),
+    Gmm(GmmSettings),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -44,6 +45,30 @@ pub(crate) struct LogisticSettings {
     pub(crate) method: MethodSettings,
     pub(crate) train: LogisticTrain,
     pub(crate) run: RunSettings,
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct GmmSettings {
+    pub(crate) data: TabularData,
+    pub(crate) model: GmmModel,
+    pub(crate) run: RunSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct GmmModel {
+    pub(crate) components: usize,
+    pub(crate) covariance: CovarianceType,
+    pub(crate) reg_covar: f64,
+    pub(crate) tol: f64,
+    pub(crate) max_iter: usize,
+}
+
+impl Default for GmmModel {
+    fn default() -> Self {
+        Self { components: 2, covariance: CovarianceType::Full, reg_covar: 1e-6, tol: 1e-6, max_iter: 1000 }
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -290,6 +315,7 @@ impl Config {
         match self {
             Self::Vae(_) => "vae",
             Self::Logistic(_) => "logistic",
+            Self::Gmm(_) => "gmm",
         }
     }
 }
@@ -373,7 +399,11 @@ mod tests {
     fn settings_come_back_from_their_file() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("config.toml");
-        for config in [Config::Vae(VaeSettings::default()), Config::Logistic(LogisticSettings::default())] {
+        for config in [
+            Config::Vae(VaeSettings::default()),
+            Config::Logistic(LogisticSettings::default()),
+            Config::Gmm(GmmSettings::default()),
+        ] {
             std::fs::write(&path, config.to_toml()).unwrap();
             assert_eq!(Config::read(&path).unwrap(), config);
         }
@@ -414,5 +444,6 @@ mod tests {
             assert!(all.contains(&format!("--{flag}")), "the flag --{flag} is not in this test");
         }
         keys("logistic", toml::Table::try_from(Config::Logistic(LogisticSettings::default())).unwrap());
+        keys("gmm", toml::Table::try_from(Config::Gmm(GmmSettings::default())).unwrap());
     }
 }

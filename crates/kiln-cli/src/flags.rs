@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
-pub(crate) use self::train::{LogisticConfigFlags, LogisticFlags, VaeConfigFlags, VaeFlags};
+pub(crate) use self::train::{GmmFlags, LogisticConfigFlags, LogisticFlags, VaeConfigFlags, VaeFlags};
 use crate::{rates, solver::SolverName};
 
 /// Maximum likelihood, variational inference and optimisation on Burn.
@@ -26,7 +26,7 @@ pub(crate) enum Command {
     Train(Train),
     /// Evaluate a run on its test data, or on other data
     Eval(EvalFlags),
-    /// Predict the classes of a CSV file with a logistic run
+    /// Predict the classes of a CSV file with a logistic run, or its rows' components with a gmm run
     Predict(PredictFlags),
     /// Draw images from a VAE
     Sample(SampleFlags),
@@ -57,6 +57,8 @@ pub(crate) enum Train {
     Vae(Box<VaeFlags>),
     /// Logistic (two classes) or softmax regression, by maximum likelihood
     Logistic(Box<LogisticFlags>),
+    /// Mixture of Gaussians, by expectation and maximisation
+    Gmm(Box<GmmFlags>),
 }
 
 #[derive(Debug, Subcommand)]

@@ -3,7 +3,6 @@
 mod apply;
 mod fit;
 mod regression;
-mod tables;
 
 use kiln::{
     burn::tensor::{Int, Tensor},
@@ -15,10 +14,7 @@ use kiln::{
 use serde::Serialize;
 
 pub(crate) use self::apply::{eval, predict, verify};
-use self::{
-    regression::{Regression, coefficient_table, with_model},
-    tables::load,
-};
+use self::regression::{Regression, coefficient_table, with_model};
 use crate::{
     config::{ClassWeight, Config, Dtype, LogisticModel, LogisticSettings, layered, require},
     console::Console,
@@ -31,6 +27,7 @@ use crate::{
     rundir::RunDir,
     session::{self, Start},
     solver::{self, SolverName, SolverSettings, default_solver},
+    tables::{Loaded, Purpose, load},
 };
 
 /// The encoder of the training data, with which `eval` and `predict` read other data.
@@ -249,14 +246,14 @@ fn check(settings: &LogisticSettings) -> Result<()> {
 impl Job {
     /// Reads and divides the data, and fits the encoder to the training part unless `encoder` is a saved one.
     fn new(settings: LogisticSettings, machine: Machine, encoder: Option<Encoder>, console: Console) -> Result<Self> {
-        let loaded = load(&settings, encoder, console)?;
+        let loaded = load(&settings.data, settings.run.seed, Purpose::Classes, encoder, console)?;
         let data = DataRecord {
             name: settings.data.name.clone(),
             sha256: loaded.sha256.clone(),
             n_train: loaded.train.len(),
             n_test: loaded.test.len(),
         };
-        let tables::Loaded { encoder, train, test, weights, .. } = loaded;
+        let Loaded { encoder, train, test, weights, .. } = loaded;
         Ok(Self { settings, machine, encoder, train, weights, test, data })
     }
 

@@ -7,6 +7,7 @@ mod config;
 mod console;
 mod failure;
 mod flags;
+mod gmm;
 mod interrupt;
 mod list;
 mod logistic;
@@ -22,6 +23,7 @@ mod session;
 mod snapshots;
 mod solve;
 mod solver;
+mod tables;
 mod vae;
 
 use std::{io::Write, path::Path, process::ExitCode};
@@ -65,17 +67,21 @@ fn run(flags: Flags) -> Result<Exit> {
     match flags.command {
         Command::Train(Train::Vae(flags)) => vae::train(*flags, console),
         Command::Train(Train::Logistic(flags)) => logistic::train(*flags, console),
+        Command::Train(Train::Gmm(flags)) => gmm::train(*flags, console),
         Command::Eval(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Vae(settings)) => vae::eval(&dir, settings, flags, console),
             (dir, Config::Logistic(settings)) => logistic::eval(&dir, settings, flags, console),
+            (dir, Config::Gmm(settings)) => gmm::eval(&dir, settings, flags, console),
         },
         Command::Resume(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Vae(settings)) => vae::resume(&dir, settings, &flags, console),
             (dir, Config::Logistic(settings)) => logistic::resume(&dir, settings, &flags, console),
+            (_, other) => Err(wrong_model("resume", "vae or logistic", &other, &flags.run)),
         },
         Command::Predict(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Logistic(settings)) => logistic::predict(&dir, settings, flags, console),
-            (_, other) => Err(wrong_model("predict", "logistic", &other, &flags.run)),
+            (dir, Config::Gmm(settings)) => gmm::predict(&dir, settings, flags, console),
+            (_, other) => Err(wrong_model("predict", "logistic or gmm", &other, &flags.run)),
         },
         Command::Sample(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Vae(settings)) => vae::sample(&dir, settings, flags, console),

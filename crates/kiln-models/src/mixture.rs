@@ -103,7 +103,7 @@ impl GaussianMixture {
             return Err(GmmError::Start { components, columns });
         }
         let sum: f64 = weights.iter().sum();
-        if weights.iter().any(|w| !(*w >= 0.0)) || (sum - 1.0).abs() > 1e-6 {
+        if weights.iter().any(|w| w.is_nan() || *w < 0.0) || (sum - 1.0).abs() > 1e-6 {
             return Err(GmmError::Setting { name: "weights", expected: "not negative, with the sum 1" });
         }
         let all: Vec<f64> = covariances.into_data().try_into_vec_as().expect("floats");

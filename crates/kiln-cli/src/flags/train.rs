@@ -28,6 +28,68 @@ pub(crate) struct LogisticFlags {
     pub(crate) config: LogisticConfigFlags,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct GmmFlags {
+    #[command(flatten)]
+    pub(crate) place: PlaceFlags,
+    #[command(flatten)]
+    pub(crate) config: GmmConfigFlags,
+}
+
+#[derive(Args, Debug, Serialize)]
+pub(crate) struct GmmConfigFlags {
+    #[command(flatten)]
+    pub(crate) data: RowsFlags,
+    #[command(flatten)]
+    pub(crate) model: GmmModelFlags,
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Data")]
+pub(crate) struct RowsFlags {
+    /// breast-cancer, digits, mnist, fashion-mnist, a folder with four IDX files, or a CSV file with a header [default:
+    /// breast-cancer]
+    #[arg(long = "data", value_name = "NAME|FILE")]
+    #[serde(rename = "data")]
+    pub(crate) name: Option<String>,
+    /// Folder that holds the dataset's files [default: $KILN_DATA_DIR, then the cache, then a download]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Column to leave out, such as the class of each row [default: none]
+    #[arg(long, value_name = "COLUMN")]
+    pub(crate) target: Option<String>,
+    /// Fraction of the rows to hold out; 0 fits all [default: 0.2]
+    #[arg(long, value_name = "F")]
+    pub(crate) test_fraction: Option<f64>,
+    /// Give each numeric column mean 0 and standard deviation 1 over the training rows
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(crate) standardize: Option<bool>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Model")]
+pub(crate) struct GmmModelFlags {
+    /// Components of the mixture [default: 2]
+    #[arg(long, value_name = "K")]
+    pub(crate) components: Option<usize>,
+    /// What the components' covariances are like [default: full]
+    #[arg(long, value_name = "TYPE", value_parser = ["full", "tied", "diag", "spherical"])]
+    pub(crate) covariance: Option<String>,
+    /// Added along the diagonals of the covariances [default: 1e-6]
+    #[arg(long, value_name = "R", allow_negative_numbers = true)]
+    pub(crate) reg_covar: Option<f64>,
+    /// Converged when a sweep gains less, in nats a row [default: 1e-6]
+    #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
+    pub(crate) tol: Option<f64>,
+    /// Sweeps at the most [default: 1000]
+    #[arg(long, value_name = "N")]
+    pub(crate) max_iter: Option<usize>,
+}
+
 /// Where a run's settings come from and where it goes: not settings themselves.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Run directory")]

@@ -13,7 +13,7 @@ use kiln::{
 use super::{
     ENCODER, Job,
     fit::{CERTIFICATE, Certificate},
-    regression::{Regression, prediction_table, with_model},
+    regression::{Regression, with_model},
     score_line,
 };
 use crate::{
@@ -23,6 +23,7 @@ use crate::{
     flags::{EvalFlags, MachineFlags, PredictFlags},
     machine::Machine,
     rundir::{RunDir, write_whole},
+    tables::prediction_table,
 };
 
 /// `kiln eval` of a regression.

@@ -6,6 +6,7 @@ mod common;
 
 mod bad_input;
 mod checkpoints;
+mod gmm;
 mod help;
 mod laboratory;
 mod logistic;
