@@ -77,3 +77,7 @@ struct SolversGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/maximum-likelihood.md")]
 struct MaximumLikelihoodGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/variational-inference.md")]
+struct VariationalInferenceGuide;

@@ -6,6 +6,7 @@
 //! - [`lr_find()`](lr_find::lr_find): the learning-rate range test.
 //! - [`checkpoint`]: everything that a run needs to go on, written atomically.
 //! - [`observer`]: what watches a run; [`MetricsLog`] writes `metrics.jsonl`.
+//! - [`vi`]: black-box variational inference, and Laplace's approximation.
 //! - [`marginal`]: how likely data are under a model with a latent variable, by importance sampling.
 //! - [`mle`]: families of distributions fitted to data.
 //! - [`evaluate()`](evaluate::evaluate): an objective averaged over a dataset.
@@ -23,6 +24,7 @@ pub mod mle;
 pub mod objective;
 pub mod observer;
 pub mod trainer;
+pub mod vi;
 
 mod run;
 

@@ -1,0 +1,149 @@
+//! Families that approximate a posterior.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Tensor},
+};
+use kiln_dist::{Batch, Distribution, Entropy, Independent, Moments, MultivariateNormal, Normal, Reparameterized};
+use kiln_tensor::Stream;
+
+/// A distribution q of vectors z, whose parameters are trained.
+pub trait Guide: Module {
+    /// How many numbers z has.
+    fn dims(&self) -> usize;
+
+    /// `particles` draws through which gradients flow, `[s, d]`.
+    fn rsample(&self, particles: usize, stream: &mut Stream) -> Tensor<2>;
+
+    /// ln q of each row of z `[s, d]`, `[s]`, in nats.
+    fn log_prob(&self, z: Tensor<2>) -> Tensor<1>;
+
+    /// −E ln q, `[1]`, in nats.
+    fn entropy(&self) -> Tensor<1>;
+
+    /// E z, `[d]`.
+    fn mean(&self) -> Tensor<1>;
+
+    /// The standard deviation of each number, `[d]`.
+    fn stddev(&self) -> Tensor<1>;
+}
+
+/// Independent normal numbers: the mean-field family. It fits each number's precision given the others, so that where they are
+/// correlated it is too narrow.
+#[derive(Module, Debug)]
+pub struct MeanField {
+    loc: Param<Tensor<1>>,
+    log_scale: Param<Tensor<1>>,
+}
+
+impl MeanField {
+    /// N(0, 0.1²) in each of `dims` ≥ 1 numbers, as Pyro's guides start.
+    pub fn new(dims: usize, device: &Device) -> Self {
+        let device = device.clone().autodiff();
+        Self {
+            loc: Param::from_tensor(Tensor::zeros([dims], &device)),
+            log_scale: Param::from_tensor(Tensor::full([dims], 0.1f64.ln(), &device)),
+        }
+    }
+
+    /// From a mean and standard deviations, each `[d]`.
+    pub fn from_parts(loc: Tensor<1>, scale: Tensor<1>) -> Self {
+        let own = |tensor: Tensor<1>| Param::from_tensor(tensor.without_autodiff().autodiff());
+        Self { loc: own(loc), log_scale: own(scale.log()) }
+    }
+
+    fn one(&self) -> Independent<Normal<2>> {
+        let row = |p: &Param<Tensor<1>>| p.val().unsqueeze::<2>();
+        Independent::new(Normal::from_log_scale(row(&self.loc), row(&self.log_scale)).expect("the shapes are one"))
+    }
+}
+
+impl Guide for MeanField {
+    fn dims(&self) -> usize {
+        self.loc.dims()[0]
+    }
+
+    fn rsample(&self, particles: usize, stream: &mut Stream) -> Tensor<2> {
+        self.one().base().rsample_many(particles, stream)
+    }
+
+    fn log_prob(&self, z: Tensor<2>) -> Tensor<1> {
+        self.one().log_prob(z).squeeze_dim(1)
+    }
+
+    fn entropy(&self) -> Tensor<1> {
+        self.one().entropy().squeeze_dim(1)
+    }
+
+    fn mean(&self) -> Tensor<1> {
+        self.loc.val()
+    }
+
+    fn stddev(&self) -> Tensor<1> {
+        self.log_scale.val().exp()
+    }
+}
+
+/// A normal vector with any covariance L·Lᵀ. Below the diagonal of the parameter `factor` stands L's, on it the logarithms of L's; what
+/// is above counts for nothing.
+#[derive(Module, Debug)]
+pub struct FullRank {
+    loc: Param<Tensor<1>>,
+    factor: Param<Tensor<2>>,
+}
+
+impl FullRank {
+    /// N(0, 0.1²·I) of `dims` ≥ 1 numbers.
+    pub fn new(dims: usize, device: &Device) -> Self {
+        let device = device.clone().autodiff();
+        Self {
+            loc: Param::from_tensor(Tensor::zeros([dims], &device)),
+            factor: Param::from_tensor(Tensor::eye(dims, &device) * 0.1f64.ln()),
+        }
+    }
+
+    /// L, `[d, d]`.
+    pub fn scale_tril(&self) -> Tensor<2> {
+        let factor = self.factor.val();
+        let eye = Tensor::<2>::eye(self.loc.dims()[0], &factor.device().without_autodiff()).cast(factor.dtype());
+        let diagonal = (factor.clone() * eye.clone()).sum_dim(1).exp();
+        factor.tril(-1) + eye * diagonal
+    }
+
+    /// L·Lᵀ, `[d, d]`.
+    pub fn covariance(&self) -> Tensor<2> {
+        let factor = self.scale_tril();
+        factor.clone().matmul(factor.transpose())
+    }
+
+    fn one(&self) -> MultivariateNormal {
+        MultivariateNormal::new(self.loc.val().unsqueeze(), self.scale_tril().unsqueeze()).expect("the shapes fit")
+    }
+}
+
+impl Guide for FullRank {
+    fn dims(&self) -> usize {
+        self.loc.dims()[0]
+    }
+
+    fn rsample(&self, particles: usize, stream: &mut Stream) -> Tensor<2> {
+        self.one().repeated(particles).rsample(stream)
+    }
+
+    fn log_prob(&self, z: Tensor<2>) -> Tensor<1> {
+        let [particles, _] = z.dims();
+        self.one().repeated(particles).log_prob(z).squeeze_dim(1)
+    }
+
+    fn entropy(&self) -> Tensor<1> {
+        self.one().entropy().squeeze_dim(1)
+    }
+
+    fn mean(&self) -> Tensor<1> {
+        self.loc.val()
+    }
+
+    fn stddev(&self) -> Tensor<1> {
+        self.one().variance().sqrt().squeeze_dim(0)
+    }
+}
