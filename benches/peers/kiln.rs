@@ -5,7 +5,7 @@ mod protocol;
 use kiln::{
     burn::{optim::GradientsParams, tensor::TensorData},
     data::{HoldOut, ImageSplits, Labelled, Locate, load_images},
-    models::RegressionLoss,
+    models::{HiddenActivation, RegressionLoss},
     optim::solver::{Stop, lbfgs, minimize},
     prelude::*,
 };
@@ -23,6 +23,7 @@ fn main() {
     kiln::tensor::fused::set_enabled(!arguments.has("no-fused"));
     kiln::tensor::fused::in_pool(|| match work {
         "vae-step" => vae_step(&arguments),
+        "iwae-step" => iwae_step(&arguments),
         "vae-epoch" => vae_epoch(&arguments),
         "softmax-epoch" => softmax_epoch(&arguments),
         "logistic-fit" => logistic_fit(&arguments),
@@ -85,6 +86,24 @@ fn vae_step(arguments: &Arguments) {
     serve(50, || {
         let model = held.take().expect("it is put back below");
         let loss = Elbo::new().loss(&model, x.clone(), &mut Stream::new(0, "noise", 0, step));
+        let gradients = GradientsParams::from_grads(loss.value.backward(), &model);
+        held = Some(optimizer.step(1e-4, model, gradients).expect("every parameter has a gradient"));
+        step += 1;
+    });
+}
+
+/// A step of the recipe of Burda, Grosse and Salakhutdinov (2016): 784-200-200-50, tanh, a bound of `--k` samples.
+fn iwae_step(arguments: &Arguments) {
+    let device = Device::flex().autodiff();
+    let x = pixels(arguments.number("batch", 20), 784, &device).greater_elem(0.5).float();
+    let config = VaeConfig::new(784).hidden_dims(vec![200, 200]).activation(HiddenActivation::Tanh).latent_dim(50);
+    let objective = Iwae::new(arguments.number("k", 1));
+    let mut optimizer = optimizer(arguments);
+    let mut held = Some(config.init(0, &device).expect("no size is zero"));
+    let mut step = 0;
+    serve(10, || {
+        let model = held.take().expect("it is put back below");
+        let loss = objective.loss(&model, x.clone(), &mut Stream::new(0, "noise", 0, step));
         let gradients = GradientsParams::from_grads(loss.value.backward(), &model);
         held = Some(optimizer.step(1e-4, model, gradients).expect("every parameter has a gradient"));
         step += 1;

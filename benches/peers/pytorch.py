@@ -2,6 +2,7 @@
 
 import argparse
 import gzip
+import math
 import pathlib
 import sys
 
@@ -57,6 +58,43 @@ def vae_step(arguments):
         optimizer.step()
 
     serve(50, work)
+
+
+class Iwae(nn.Module):
+    """784-200-200-50 with tanh, as Burda, Grosse and Salakhutdinov (2016) have it."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(nn.Linear(784, 200), nn.Tanh(), nn.Linear(200, 200), nn.Tanh())
+        self.loc = nn.Linear(200, 50)
+        self.log_variance = nn.Linear(200, 50)
+        self.decoder = nn.Sequential(
+            nn.Linear(50, 200), nn.Tanh(), nn.Linear(200, 200), nn.Tanh(), nn.Linear(200, 784)
+        )
+
+    def bound(self, x, k):
+        h = self.encoder(x)
+        loc, log_variance = self.loc(h), self.log_variance(h)
+        eps = torch.randn(k, *loc.shape)
+        z = loc + torch.exp(0.5 * log_variance) * eps
+        logits = self.decoder(z)
+        log_likelihood = -F.binary_cross_entropy_with_logits(logits, x.expand_as(logits), reduction="none").sum(-1)
+        log_prior_over_posterior = 0.5 * (eps.pow(2) + log_variance - z.pow(2)).sum(-1)
+        return -torch.logsumexp(log_likelihood + log_prior_over_posterior, dim=0).mean() + math.log(k)
+
+
+def iwae_step(arguments):
+    model = Iwae()
+    optimizer = optimizer_of(arguments.optimizer, model.parameters(), arguments.fused)
+    x = (torch.rand(arguments.batch, 784) > 0.5).float()
+    bound = torch.compile(Iwae.bound) if arguments.compile else Iwae.bound
+
+    def work():
+        optimizer.zero_grad()
+        bound(model, x, arguments.k).backward()
+        optimizer.step()
+
+    serve(10, work)
 
 
 def read(folder, stem):
@@ -126,6 +164,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--work", required=True)
     parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--k", type=int, default=1, help="samples in the bound")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--optimizer", default="adam")
     parser.add_argument("--compile", action="store_true")
@@ -136,4 +175,5 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     torch.manual_seed(0)
     torch.set_num_threads(arguments.threads)
-    {"vae-step": vae_step, "vae-epoch": vae_epoch, "softmax-epoch": softmax_epoch}[arguments.work](arguments)
+    works = {"vae-step": vae_step, "iwae-step": iwae_step, "vae-epoch": vae_epoch, "softmax-epoch": softmax_epoch}
+    works[arguments.work](arguments)

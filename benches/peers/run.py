@@ -57,6 +57,15 @@ def steps(optimizer, batch):
 
 ROWS = [
     *[steps(optimizer, batch) for optimizer in ("adam", "sgd", "nesterov") for batch in (20, 128, 512)],
+    *[
+        Row(
+            f"IWAE step, 784-200-200-50, batch 20, k={k}",
+            "iwae-step",
+            ["kiln", "torch", "torch-fused", "torch-compile", "kiln-unfused"],
+            ["--batch", "20", "--k", str(k)],
+        )
+        for k in (1, 50)
+    ],
     Row(
         "VAE epoch on MNIST, from files to test ELBO",
         "vae-epoch",
