@@ -3,10 +3,14 @@
 //! - [`LogisticRegression`]: p(y = 1 | x), a Bernoulli.
 //! - [`SoftmaxRegression`]: p(y = k | x), a Categorical.
 //! - [`RegressionLoss`]: the loss of either over all data, with its derivatives, for solvers.
+//! - [`GaussianMixture`]: by expectation and maximisation.
+//! - [`cavi`]: conjugate models by coordinate ascent; [`bayes`]: log-densities for black-box inference.
 //! - [`Vae`]: p(x, z) with an amortised posterior q(z | x).
 //!
 //! What a loss is, and how it is minimised, is not decided here: see `kiln-train`.
 
+pub mod bayes;
+pub mod cavi;
 mod mixture;
 mod regression;
 mod vae;

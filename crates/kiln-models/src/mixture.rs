@@ -3,13 +3,14 @@
 mod covariance;
 mod em;
 mod kmeans;
+mod moments;
 
 use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::{Stream, special::log_sum_exp};
 use serde::{Deserialize, Serialize};
 
-use self::covariance::Precision;
 pub use self::em::{Degenerate, GmmConfig, GmmFit};
+pub(crate) use self::{covariance::Precision, kmeans::nearest_shares, moments::Moments};
 
 /// What the components' covariances have in common.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

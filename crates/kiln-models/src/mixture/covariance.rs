@@ -7,7 +7,7 @@ use kiln_tensor::linalg::Symmetric;
 
 /// Σ⁻¹ on the device, and what else its density needs.
 #[derive(Clone, Debug)]
-pub(super) struct Precision {
+pub(crate) struct Precision {
     /// Σ⁻¹, `[d, d]`.
     inverse: Tensor<2>,
     /// −½·ln det Σ − d·ln √(2π).
@@ -17,7 +17,7 @@ pub(super) struct Precision {
 
 impl Precision {
     /// None where the covariance is not positive definite.
-    pub(super) fn of(covariance: &[f64], like: &Tensor<2>) -> Option<Self> {
+    pub(crate) fn of(covariance: &[f64], like: &Tensor<2>) -> Option<Self> {
         let d = like.dims()[1];
         let covariance = Symmetric::from_fn(d, |i, j| covariance[i * d + j]);
         let factor = covariance.cholesky()?;
@@ -33,18 +33,18 @@ impl Precision {
     }
 
     /// ln N of x − μ, `[n, d]`, as `[n, 1]`.
-    pub(super) fn log_density(&self, apart: Tensor<2>) -> Tensor<2> {
+    pub(crate) fn log_density(&self, apart: Tensor<2>) -> Tensor<2> {
         let distance = (apart.clone().matmul(self.inverse.clone()) * apart).sum_dim(1);
         distance * -0.5 + self.constant
     }
 
     /// The smallest eigenvalue of Σ.
-    pub(super) fn smallest(&self) -> f64 {
+    pub(crate) fn smallest(&self) -> f64 {
         self.covariance.eigen().map_or(f64::NAN, |eigen| eigen.values[0])
     }
 
     /// Cholesky's L of Σ, row by row.
-    pub(super) fn root(&self, d: usize) -> Vec<f64> {
+    pub(crate) fn root(&self, d: usize) -> Vec<f64> {
         let mut root = vec![0.0; d * d];
         for i in 0..d {
             for j in 0..=i {

@@ -1,10 +1,10 @@
 //! Expectation and maximisation (Dempster, Laird and Rubin, 1977).
 
-use burn::tensor::{DType, Tensor, TensorData};
-use kiln_tensor::{Stream, special::log_sum_exp};
+use burn::tensor::{DType, Tensor};
+use kiln_tensor::special::log_sum_exp;
 use serde::Serialize;
 
-use super::{CovarianceType, GaussianMixture, GmmError, kmeans::k_means};
+use super::{CovarianceType, GaussianMixture, GmmError, kmeans::nearest_shares, moments::Moments};
 
 /// How a [`GaussianMixture`] is fitted.
 ///
@@ -144,18 +144,15 @@ impl GmmConfig {
         let mut mixture = match &self.start {
             Some(start) => start.clone(),
             None => {
-                let labels = k_means(&numbers, d, self.components, &mut Stream::new(self.seed, "k-means", 0, 0));
-                let one = |i: usize| f64::from(u8::from(labels[i / self.components] == i % self.components));
-                let shares: Vec<f64> = (0..n * self.components).map(one).collect();
-                let shares = TensorData::new(shares, [n, self.components]);
-                self.maximise(&x, Tensor::from_data(shares, (&x.device(), x.dtype())))?
+                let shares = nearest_shares(&x, self.components, self.seed);
+                self.maximise(&x, &shares)?
             }
         };
         let mut expected = expect(&mixture, &x);
         let mut history = vec![expected.0];
         let mut converged = false;
         while !converged && history.len() <= self.max_iter {
-            mixture = self.maximise(&x, expected.1)?;
+            mixture = self.maximise(&x, &expected.1)?;
             expected = expect(&mixture, &x);
             let (before, after) = (history[history.len() - 1], expected.0);
             // The diagonals' addition moves the maximum, by as much as it is.
@@ -182,29 +179,18 @@ impl GmmConfig {
     }
 
     /// The most likely mixture when row i belongs to component k by the part `shares[i, k]`.
-    fn maximise(&self, x: &Tensor<2>, shares: Tensor<2>) -> Result<GaussianMixture, GmmError> {
-        let [n, d] = x.dims();
-        let k = self.components;
-        // Ten roundings, so that a component without rows does not divide by zero.
-        let counts = shares.clone().sum_dim(0).transpose() + 10.0 * f64::EPSILON;
-        let means = shares.clone().transpose().matmul(x.clone()) / counts.clone();
-        let of_component: Vec<f64> = counts.into_data().try_into_vec_as().expect("floats");
-        let total: f64 = of_component.iter().sum();
-        let scatter = |component: usize| -> Vec<f64> {
-            let apart = x.clone() - means.clone().slice(component..=component);
-            let weighted = apart.clone() * shares.clone().slice([0..n, component..component + 1]);
-            let scatter = weighted.transpose().matmul(apart);
-            scatter.into_data().try_into_vec_as().expect("floats")
-        };
-        let mut scatters: Vec<Vec<f64>> = (0..k).map(scatter).collect();
+    fn maximise(&self, x: &Tensor<2>, shares: &Tensor<2>) -> Result<GaussianMixture, GmmError> {
+        let d = x.dims()[1];
+        let Moments { counts, means, mut scatters } = Moments::of(x, shares);
+        let total: f64 = counts.iter().sum();
         let diagonal = |i: usize| i / d == i % d;
         match self.covariance {
             CovarianceType::Tied => {
                 let sum: Vec<f64> = (0..d * d).map(|i| scatters.iter().map(|s| s[i]).sum::<f64>() / total).collect();
-                scatters = vec![sum; k];
+                scatters = vec![sum; self.components];
             }
             other => {
-                for (scatter, count) in scatters.iter_mut().zip(&of_component) {
+                for (scatter, count) in scatters.iter_mut().zip(&counts) {
                     scatter.iter_mut().for_each(|entry| *entry /= count);
                     #[allow(clippy::cast_precision_loss, reason = "a number of columns")]
                     let mean = (0..d).map(|i| scatter[i * d + i]).sum::<f64>() / d as f64;
@@ -227,7 +213,7 @@ impl GmmConfig {
         for scatter in &mut scatters {
             (0..d).for_each(|i| scatter[i * d + i] += self.reg_covar);
         }
-        let weights = of_component.iter().map(|count| count / total).collect();
+        let weights = counts.iter().map(|count| count / total).collect();
         GaussianMixture::of(weights, means, scatters)
     }
 

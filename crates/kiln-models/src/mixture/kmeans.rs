@@ -1,9 +1,19 @@
 //! Where components start: k-means, from k-means++ (Arthur and Vassilvitskii, 2007).
 
+use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::Stream;
 
+/// One where a row's nearest centre is the component's, of `x` `[n, d]`, else zero, `[n, k]`.
+pub(crate) fn nearest_shares(x: &Tensor<2>, k: usize, seed: u64) -> Tensor<2> {
+    let [n, d] = x.dims();
+    let numbers: Vec<f64> = x.to_data().try_into_vec_as().expect("floats");
+    let labels = k_means(&numbers, d, k, &mut Stream::new(seed, "k-means", 0, 0));
+    let shares: Vec<f64> = (0..n * k).map(|i| f64::from(u8::from(labels[i / k] == i % k))).collect();
+    Tensor::from_data(TensorData::new(shares, [n, k]), (&x.device(), x.dtype()))
+}
+
 /// The cluster of each row of `rows` `[n, d]`.
-pub(super) fn k_means(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<usize> {
+fn k_means(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<usize> {
     const SWEEPS: usize = 100;
     let n = rows.len() / d;
     let row = |i: usize| &rows[i * d..(i + 1) * d];

@@ -1,0 +1,41 @@
+//! Eight schools.
+
+use std::f64::consts::PI;
+
+use burn::tensor::Tensor;
+
+/// Eight schools' effects of coaching (Rubin, 1981; Gelman et al., Bayesian Data Analysis, 2013, section 5.5): yⱼ ~ N(μ + τ·ηⱼ, σⱼ²), ηⱼ ~ N(0, 1),
+/// μ ~ N(0, 5²), τ half-Cauchy with the scale 5. z is (μ, ln τ, η₁, …, η₈).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct EightSchools;
+
+impl EightSchools {
+    /// The effects seen.
+    pub const Y: [f64; 8] = [28.0, 8.0, -3.0, 7.0, -1.0, 1.0, 18.0, 12.0];
+    /// Their standard errors.
+    pub const SIGMA: [f64; 8] = [15.0, 10.0, 16.0, 11.0, 9.0, 11.0, 10.0, 18.0];
+
+    /// 10.
+    pub fn dims(&self) -> usize {
+        10
+    }
+
+    /// ln p(y, z) of each row of z `[s, 10]`, `[s]`, in nats.
+    pub fn log_joint(&self, z: Tensor<2>) -> Tensor<1> {
+        let [s, _] = z.dims();
+        let column = |at: usize| z.clone().slice([0..s, at..at + 1]);
+        let (mu, log_tau, eta) = (column(0), column(1), z.clone().slice([0..s, 2..10]));
+        let tau = log_tau.clone().exp();
+        let like = (&z.device(), z.dtype());
+        let y = Tensor::<2>::from_data([Self::Y], like);
+        let weights = Tensor::<2>::from_data([Self::SIGMA.map(f64::recip)], like);
+        let effects = mu.clone() + tau.clone() * eta.clone();
+        let ln_sigma: f64 = Self::SIGMA.iter().map(|s| s.ln()).sum();
+        let of_data = ((effects - y) * weights).square().sum_dim(1) * -0.5 - (ln_sigma + 4.0 * (2.0 * PI).ln());
+        let of_eta = eta.square().sum_dim(1) * -0.5 - 4.0 * (2.0 * PI).ln();
+        let of_mu = mu.square() * -0.02 - (5f64.ln() + 0.5 * (2.0 * PI).ln());
+        // 2/(5π·(1 + τ²/25)), and the Jacobian τ of the logarithm.
+        let of_tau = log_tau - ((tau * 0.2).square() + 1.0).log() + (2.0 / (5.0 * PI)).ln();
+        (of_data + of_eta + of_mu + of_tau).squeeze_dim(1)
+    }
+}
