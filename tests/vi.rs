@@ -1,14 +1,16 @@
 //! Black-box variational inference on models whose posteriors and evidence are known.
 
 use kiln::{
+    data::{BREAST_CANCER_TARGET, Encoder, breast_cancer},
     dist::{Bijector, Constraint, Gamma, Poisson},
+    models::bayes::BayesianLogistic,
     prelude::*,
     tensor::{linalg::Symmetric, params::named, special::host::ln_gamma},
     train::vi::{
         Estimator, FullRank, Guide, LogJoint, LogJointOf, MeanField, Svi, SviStatus, ViError, gradient, laplace,
     },
 };
-use kiln_testkit::{assert_close, f64_device, tensor, values};
+use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
 
 /// Linear regression with known noise and a standard normal prior: its posterior is normal.
 struct Regression {
@@ -223,6 +225,39 @@ fn a_constrained_variable_goes_through_its_bijector() {
     let svi = Svi { estimator: Estimator::LeaveOneOut, particles: 32, steps: 2000, lr: 0.05, ..Svi::default() };
     let fit = svi.fit(&model, MeanField::new(1, &f64_device())).unwrap();
     assert!(evidence - fit.elbo < 0.05, "{} beside {evidence}", fit.elbo);
+}
+
+/// Breast cancer with N(0, 1) coefficients, beside a hundred thousand draws of NUTS.
+#[test]
+fn bayesian_logistic_regression_is_as_nuts_has_it() {
+    let table = breast_cancer();
+    let all: Vec<usize> = (0..table.len()).collect();
+    let data = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &all, true).unwrap().encode(&table).unwrap();
+    let device = f64_device();
+    let x = tensor::<2>(data.inputs(), [data.len(), data.features()], &device);
+    let positive: Vec<bool> = data.targets().iter().map(|class| *class == 1).collect();
+    let posterior = BayesianLogistic::new(&x, &positive, 1.0).unwrap();
+    let model = LogJointOf::new(posterior.dims(), |z| posterior.log_joint(z));
+    let nuts = reference("nuts");
+    let (mean, sd) = (numbers(&nuts["mean"]), numbers(&nuts["sd"]));
+    let start = tensor::<1>(&[0.0; 31], [31], &device);
+    let mode = laplace(&model, start, &Stop::default()).unwrap().posterior;
+    let (loc, factor) = (mode.loc().squeeze_dim::<1>(0), mode.scale_tril().squeeze_dim::<2>(0));
+    let svi = Svi { estimator: Estimator::StickingTheLanding, particles: 16, steps: 3000, lr: 0.01, ..Svi::default() };
+    let fit = svi.fit(&model, FullRank::from_parts(loc, factor)).unwrap();
+    let (got, spread) = (values(fit.guide.mean()), values(fit.guide.stddev()));
+    let worst = |f: &dyn Fn(usize) -> f64| (0..sd.len()).map(f).fold(0.0, f64::max);
+    let of_means = worst(&|i| (got[i] - mean[i]).abs() / sd[i]);
+    let of_deviations = worst(&|i| (spread[i] / sd[i] - 1.0).abs());
+    println!(
+        "full rank: means within {of_means:.3} deviations, deviations within {of_deviations:.3}, bound {:.3}",
+        fit.elbo
+    );
+    assert!(of_means < 0.15 && of_deviations < 0.1);
+    let narrow = svi.fit(&model, MeanField::new(posterior.dims(), &device)).unwrap();
+    let ratio = values(narrow.guide.stddev()).iter().zip(&sd).map(|(a, b)| a / b).sum::<f64>() / sd.len() as f64;
+    println!("mean field: deviations {ratio:.2} of NUTS's in the mean, bound {:.3}", narrow.elbo);
+    assert!(ratio < 0.8 && narrow.elbo < fit.elbo);
 }
 
 #[test]

@@ -102,6 +102,17 @@ impl FullRank {
         }
     }
 
+    /// From a mean `[d]` and an L `[d, d]` with a positive diagonal. Where columns of data follow one another, start at
+    /// [`laplace`](super::laplace)'s: from afar Adam needs long to turn a covariance round.
+    pub fn from_parts(loc: Tensor<1>, scale_tril: Tensor<2>) -> Self {
+        let (loc, scale_tril) = (loc.without_autodiff(), scale_tril.without_autodiff());
+        let eye = Tensor::<2>::eye(loc.dims()[0], &loc.device()).cast(loc.dtype());
+        // Above the diagonal there is nothing whose logarithm is wanted, nor beside it.
+        let diagonal = (scale_tril.clone() * eye.clone()).sum_dim(1).log();
+        let factor = scale_tril.tril(-1) + eye * diagonal;
+        Self { loc: Param::from_tensor(loc.autodiff()), factor: Param::from_tensor(factor.autodiff()) }
+    }
+
     /// L, `[d, d]`.
     pub fn scale_tril(&self) -> Tensor<2> {
         let factor = self.factor.val();
