@@ -19,13 +19,15 @@ use crate::{
 /// section 10.2). With a small α₀ components that are not needed lose their rows.
 ///
 /// ```
-/// use burn::tensor::{Device, Tensor};
+/// use burn::tensor::{Device, Tensor, TensorData};
 /// use kiln_models::cavi::{BayesianMixture, Sweeps, ascend};
 ///
-/// let rows = [[0.0], [0.2], [0.1], [-0.1], [5.0], [5.3], [4.9], [5.1]];
-/// let x = Tensor::<2>::from_data(rows, &Device::default());
-/// let fit = ascend(&BayesianMixture::new(x, 3)?.concentration(0.01)?, &Sweeps { tol: 1e-5, ..Sweeps::default() })?;
-/// let kept = fit.posterior.counts().iter().filter(|count| **count > 0.5).count();
+/// // Two clumps of fifty, and a component too many.
+/// let rows: Vec<f32> = (0..100).map(|i| (i % 2 * 8) as f32 + (i / 2) as f32 / 50.0).collect();
+/// let x = Tensor::<2>::from_data(TensorData::new(rows, [100, 1]), &Device::default());
+/// let model = BayesianMixture::new(x, 3)?.concentration(1e-3)?;
+/// let fit = ascend(&model, &Sweeps { tol: 1e-6, ..Sweeps::default() })?;
+/// let kept = fit.posterior.counts().iter().filter(|count| **count >= 1.0).count();
 /// assert_eq!(kept, 2);
 /// # Ok::<(), kiln_models::cavi::CaviError>(())
 /// ```
