@@ -7,7 +7,8 @@ use kiln::{
     prelude::*,
     tensor::{linalg::Symmetric, params::named, special::host::ln_gamma},
     train::vi::{
-        Estimator, FullRank, Guide, LogJoint, LogJointOf, MeanField, Svi, SviStatus, ViError, gradient, laplace,
+        Estimator, FullRank, Guide, LogJoint, LogJointOf, MeanField, Svi, SviStatus, ViError, gradient_moments,
+        laplace, psis,
     },
 };
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
@@ -148,31 +149,14 @@ fn every_estimator_has_the_exact_gradient_as_its_mean() {
     let mut exact: Vec<f64> = precision.multiply(&loc).iter().zip(&pull).map(|(a, b)| a - b).collect();
     exact.extend((0..3).map(|i| precision.at(i, i) * scale[i] * scale[i] - 1.0));
     assert_eq!(named(&guide).iter().map(|p| p.name.as_str()).collect::<Vec<_>>(), ["loc", "log_scale"]);
-    let (batches, particles) = (100u64, 1000usize);
     let mut total_variances = Vec::new();
     for estimator in
         [Estimator::Reparameterized, Estimator::StickingTheLanding, Estimator::LeaveOneOut, Estimator::ScoreFunction]
     {
-        let mut draws = Vec::new();
-        for batch in 0..batches {
-            let mut stream = Stream::new(21, "laboratory", 0, batch);
-            let (_, gradients) = gradient(&model, &guide, estimator, particles, &mut stream);
-            draws.push(gradients_of(&guide, &gradients));
-        }
-        let n = batches as f64;
-        let mut total = 0.0;
-        for i in 0..6 {
-            let mean = draws.iter().map(|g| g[i]).sum::<f64>() / n;
-            let variance = draws.iter().map(|g| (g[i] - mean).powi(2)).sum::<f64>() / (n - 1.0);
-            total += variance;
-            let error = (variance / n).sqrt();
-            assert!(
-                (mean - exact[i]).abs() <= 4.0 * error,
-                "{estimator:?} {i}: {mean} ± {error}, exactly {}",
-                exact[i]
-            );
-        }
-        total_variances.push(total);
+        let moments = gradient_moments(&model, &guide, estimator, 1000, 100, 21);
+        let bias = moments.worst_bias(&exact);
+        assert!(bias <= 4.0, "{estimator:?}: {bias} standard errors off: {moments:?}, exactly {exact:?}");
+        total_variances.push(moments.variance);
     }
     let [pathwise, sticking, leave_one_out, score] = total_variances[..] else { unreachable!("four estimators") };
     println!(
@@ -181,17 +165,20 @@ fn every_estimator_has_the_exact_gradient_as_its_mean() {
     assert!(sticking < pathwise && pathwise < 0.5 * leave_one_out && leave_one_out < 0.1 * score);
 }
 
-fn gradients_of(guide: &MeanField, gradients: &kiln::burn::optim::GradientsParams) -> Vec<f64> {
-    use kiln::burn::module::{ModuleVisitor, Param};
-    struct Reader<'a>(&'a kiln::burn::optim::GradientsParams, Vec<f64>);
-    impl ModuleVisitor for Reader<'_> {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.1.extend(values(self.0.get::<D>(param.id).expect("every parameter has a gradient")));
-        }
+/// Of weights with a known tail, against ArviZ.
+#[test]
+fn smoothed_weights_are_arviz_s() {
+    for row in reference("psis").as_array().unwrap() {
+        let found = psis(&numbers(&row["log_ratios"]));
+        let khat = row["khat"].as_f64().unwrap();
+        assert_close(&[found.khat], &[khat], 1e-10, 1e-12, "k̂");
+        assert_close(&found.log_weights, &numbers(&row["log_weights"]), 1e-10, 1e-10, "weights");
+        let sum: f64 = found.log_weights.iter().map(|w| w.exp()).sum();
+        assert_close(&[sum], &[1.0], 1e-12, 0.0, "their sum");
     }
-    let mut reader = Reader(gradients, Vec::new());
-    guide.visit(&mut reader);
-    reader.1
+    // The guide that is the posterior has weights that do not differ.
+    assert!(psis(&[0.3; 100]).khat.is_infinite() && psis(&[1.0, 2.0]).khat.is_infinite());
+    assert_close(&[psis(&[0.3; 100]).effective_sample_size()], &[100.0], 1e-12, 0.0, "as many as drawn");
 }
 
 /// Counts with a gamma prior on their rate, which is positive: the evidence is known, and the guide is a log-normal distribution.

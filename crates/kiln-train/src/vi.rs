@@ -23,14 +23,18 @@
 //! ```
 
 mod guide;
+mod laboratory;
 mod laplace;
+mod psis;
 mod svi;
 
 use burn::tensor::Tensor;
 
 pub use self::{
     guide::{FullRank, Guide, MeanField},
+    laboratory::{GradientMoments, gradient_moments},
     laplace::{Laplace, laplace},
+    psis::{Psis, psis},
     svi::{Estimator, Svi, SviFit, SviStatus, ViError, gradient},
 };
 

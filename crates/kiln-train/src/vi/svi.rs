@@ -214,8 +214,21 @@ pub fn gradient<G: Guide>(
     particles: usize,
     stream: &mut Stream,
 ) -> (f64, GradientsParams) {
+    let (bound, loss) = bound_and_loss(model, guide, estimator, particles, stream);
+    let bound: Vec<f64> = bound.into_data().try_into_vec_as().expect("floats");
+    (bound[0], GradientsParams::from_grads(loss.backward(), guide))
+}
+
+/// An estimate of the bound, without gradients, and what has the estimator's gradient of −bound as its own.
+pub(super) fn bound_and_loss<G: Guide>(
+    model: &impl LogJoint,
+    guide: &G,
+    estimator: Estimator,
+    particles: usize,
+    stream: &mut Stream,
+) -> (Tensor<1>, Tensor<1>) {
     let fixed = |tensor: &Tensor<1>| tensor.clone().without_autodiff();
-    let (bound, loss) = match estimator {
+    match estimator {
         Estimator::Reparameterized => {
             let z = guide.rsample(particles, stream);
             let bound = model.log_joint(z).mean() + guide.entropy();
@@ -241,7 +254,5 @@ pub fn gradient<G: Guide>(
             };
             (gain.mean(), -(advantage * log_q).mean())
         }
-    };
-    let bound: Vec<f64> = bound.into_data().try_into_vec_as().expect("floats");
-    (bound[0], GradientsParams::from_grads(loss.backward(), guide))
+    }
 }
