@@ -3,7 +3,7 @@
 use kiln::{
     data::{BREAST_CANCER_TARGET, Encoder, breast_cancer},
     dist::{Bijector, Constraint, Gamma, Poisson},
-    models::bayes::BayesianLogistic,
+    models::bayes::{BayesianLogistic, EightSchools},
     prelude::*,
     tensor::{linalg::Symmetric, params::named, special::host::ln_gamma},
     train::vi::{
@@ -163,6 +163,33 @@ fn every_estimator_has_the_exact_gradient_as_its_mean() {
         "variances: pathwise {pathwise:.2e}, sticking {sticking:.2e}, leave one out {leave_one_out:.2e}, score {score:.2e}"
     );
     assert!(sticking < pathwise && pathwise < 0.5 * leave_one_out && leave_one_out < 0.1 * score);
+}
+
+#[test]
+fn built_in_log_joints_are_scipys() {
+    let json = reference("bayes");
+    let device = f64_device();
+    let rows = |value: &serde_json::Value, d: usize| {
+        let numbers = numbers(value);
+        tensor::<2>(&numbers, [numbers.len() / d, d], &device)
+    };
+    let schools = EightSchools.log_joint(rows(&json["schools"]["z"], 10));
+    assert_close(&values(schools), &numbers(&json["schools"]["log_joint"]), 1e-12, 0.0, "eight schools");
+    let quantities =
+        values(EightSchools.quantities(tensor(&[1.0, 2f64.ln(), 0.5, 0., 0., 0., 0., 0., 0., -1.0], [1, 10], &device)));
+    assert_close(&quantities, &[1.0, 2.0, 2.0, 1.0, 1.0, 1.0, 1.0, 1.0, 1.0, -1.0], 1e-12, 0.0, "μ, τ and θ");
+    let json = &json["logistic"];
+    let positive: Vec<bool> = numbers(&json["y"]).iter().map(|y| *y > 0.5).collect();
+    let model = BayesianLogistic::new(&rows(&json["x"], 2), &positive, json["scale"].as_f64().unwrap()).unwrap();
+    assert_close(
+        &values(model.log_joint(rows(&json["z"], 3))),
+        &numbers(&json["log_joint"]),
+        1e-12,
+        0.0,
+        "logistic regression",
+    );
+    assert!(BayesianLogistic::new(&rows(&json["x"], 2), &positive[1..], 1.0).is_none());
+    assert!(BayesianLogistic::new(&rows(&json["x"], 2), &positive, 0.0).is_none());
 }
 
 /// Of weights with a known tail, against ArviZ.

@@ -1,12 +1,16 @@
 //! The command line as it is typed. What a flag means, and what holds without it, is in [`crate::config`].
 
 mod train;
+mod vi;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
-pub(crate) use self::train::{GmmFlags, LogisticConfigFlags, LogisticFlags, VaeConfigFlags, VaeFlags};
+pub(crate) use self::{
+    train::{GmmFlags, LogisticConfigFlags, LogisticFlags, VaeConfigFlags, VaeFlags},
+    vi::{GuideName, ModelName, ViFlags},
+};
 use crate::{rates, solver::SolverName};
 
 /// Maximum likelihood, variational inference and optimisation on Burn.
@@ -47,6 +51,8 @@ pub(crate) enum Command {
     Verify(VerifyFlags),
     /// Minimise a classic test problem
     Solve(SolveFlags),
+    /// Infer a posterior by a guide that is fitted to it
+    Vi(Box<ViFlags>),
     /// Measure the convergence that the theory promises
     Rates(RatesFlags),
 }

@@ -25,6 +25,7 @@ mod solve;
 mod solver;
 mod tables;
 mod vae;
+mod vi;
 
 use std::{io::Write, path::Path, process::ExitCode};
 
@@ -101,6 +102,7 @@ fn run(flags: Flags) -> Result<Exit> {
             (_, other) => Err(wrong_model("verify", "logistic", &other, &flags.run)),
         },
         Command::Solve(flags) => solve::solve(flags, console),
+        Command::Vi(flags) => vi::vi(*flags, console),
         Command::Rates(flags) => rates::rates(flags, console),
     }
 }

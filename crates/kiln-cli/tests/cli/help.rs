@@ -17,6 +17,7 @@ fn every_command_explains_itself_and_its_defaults() {
         "lr-find vae",
         "lr-find logistic",
         "rates",
+        "vi",
         "eval",
         "predict",
         "sample",

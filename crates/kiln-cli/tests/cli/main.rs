@@ -18,3 +18,4 @@ mod run_folder;
 mod solver;
 mod train;
 mod use_a_run;
+mod vi;

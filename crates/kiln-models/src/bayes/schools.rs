@@ -20,11 +20,22 @@ impl EightSchools {
         10
     }
 
+    /// μ, ln τ and η.
+    fn parts(z: &Tensor<2>) -> [Tensor<2>; 3] {
+        let [s, _] = z.dims();
+        [0..1, 1..2, 2..10].map(|columns| z.clone().slice([0..s, columns]))
+    }
+
+    /// μ, τ and the schools' effects θⱼ = μ + τ·ηⱼ of each row of z `[s, 10]`, `[s, 10]`.
+    pub fn quantities(&self, z: Tensor<2>) -> Tensor<2> {
+        let [mu, log_tau, eta] = Self::parts(&z);
+        let tau = log_tau.exp();
+        Tensor::cat(vec![mu.clone(), tau.clone(), tau * eta + mu], 1)
+    }
+
     /// ln p(y, z) of each row of z `[s, 10]`, `[s]`, in nats.
     pub fn log_joint(&self, z: Tensor<2>) -> Tensor<1> {
-        let [s, _] = z.dims();
-        let column = |at: usize| z.clone().slice([0..s, at..at + 1]);
-        let (mu, log_tau, eta) = (column(0), column(1), z.clone().slice([0..s, 2..10]));
+        let [mu, log_tau, eta] = Self::parts(&z);
         let tau = log_tau.clone().exp();
         let like = (&z.device(), z.dtype());
         let y = Tensor::<2>::from_data([Self::Y], like);

@@ -1,0 +1,97 @@
+//! The models that `kiln vi` has.
+
+use kiln::{
+    burn::tensor::{Tensor, TensorData},
+    data::Dataset,
+    models::bayes::{BayesianLogistic, EightSchools},
+    train::vi::LogJoint,
+};
+
+use crate::{
+    config::TabularData,
+    console::Console,
+    failure::{Failure, Result},
+    flags::{ModelName, ViFlags},
+    machine::Machine,
+    tables::{Loaded, Purpose, load},
+};
+
+#[derive(Clone, Debug)]
+pub(crate) enum Model {
+    Logistic { names: Vec<String>, posterior: Box<BayesianLogistic> },
+    EightSchools(EightSchools),
+}
+
+impl Model {
+    pub(crate) fn load(name: ModelName, flags: &ViFlags, machine: &Machine, console: Console) -> Result<Self> {
+        match name {
+            ModelName::Logistic => Self::logistic(flags, machine, console),
+            ModelName::EightSchools if flags.target.is_some() => {
+                Err(Failure::usage("eight-schools has its data with it: leave --target away"))
+            }
+            ModelName::EightSchools => Ok(Self::EightSchools(EightSchools)),
+        }
+    }
+
+    fn logistic(flags: &ViFlags, machine: &Machine, console: Console) -> Result<Self> {
+        let data = TabularData {
+            name: flags.data.clone(),
+            target: flags.target.clone(),
+            test_fraction: 0.0,
+            standardize: !flags.raw,
+            ..TabularData::default()
+        };
+        let Loaded { encoder, train, .. } = load(&data, flags.seed, Purpose::Classes, None, console)?;
+        if train.class_names().len() != 2 {
+            let classes = train.class_names().len();
+            return Err(Failure::usage(format!("{} has {classes} classes; `kiln vi logistic` needs two", flags.data)));
+        }
+        let x = TensorData::new(train.inputs().to_vec(), [train.len(), train.features()]);
+        let positive: Vec<bool> = train.targets().iter().map(|class| *class == 1).collect();
+        let posterior = BayesianLogistic::new(&Tensor::from_data(x, &machine.device), &positive, flags.prior_scale)
+            .ok_or_else(|| Failure::usage("--prior-scale must be positive and finite"))?;
+        let names = encoder.feature_names().into_iter().chain(["(intercept)".to_owned()]).collect();
+        Ok(Self::Logistic { names, posterior: Box::new(posterior) })
+    }
+
+    pub(crate) fn title(&self) -> &'static str {
+        match self {
+            Self::Logistic { .. } => "logistic",
+            Self::EightSchools(_) => "eight-schools",
+        }
+    }
+
+    pub(crate) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Logistic { names, .. } => names.clone(),
+            Self::EightSchools(_) => {
+                let schools = ('A'..='H').map(|school| format!("theta_{school}"));
+                ["mu", "tau"].map(str::to_owned).into_iter().chain(schools).collect()
+            }
+        }
+    }
+
+    /// What the names name, of z `[s, d]`, `[s, names]`.
+    pub(crate) fn quantities(&self, z: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Logistic { .. } => z,
+            Self::EightSchools(schools) => schools.quantities(z),
+        }
+    }
+}
+
+impl LogJoint for Model {
+    fn dims(&self) -> usize {
+        match self {
+            Self::Logistic { posterior, .. } => posterior.dims(),
+            Self::EightSchools(schools) => schools.dims(),
+        }
+    }
+
+    fn log_joint(&self, z: Tensor<2>) -> Tensor<1> {
+        match self {
+            Self::Logistic { posterior, .. } => posterior.log_joint(z),
+            Self::EightSchools(schools) => schools.log_joint(z),
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! `kiln vi`: posteriors, and the estimator laboratory.
+
+use kiln_testkit::{numbers, reference};
+use serde_json::Value;
+
+use crate::common::{Place, number};
+
+#[test]
+fn logistic_regression_comes_to_nuts_s_posterior() {
+    let place = Place::new();
+    place.ok("vi logistic --steps 2000 --draws 2000 --out run");
+    let posterior = place.json("run/posterior.json");
+    let nuts = reference("nuts");
+    let parameters = posterior["parameters"].as_array().unwrap();
+    let (mean, sd) = (numbers(&nuts["mean"]), numbers(&nuts["sd"]));
+    assert_eq!(parameters.len(), 31);
+    assert_eq!((&parameters[0]["name"], &parameters[30]["name"]), (&"mean_radius".into(), &"(intercept)".into()));
+    for (i, parameter) in parameters.iter().enumerate() {
+        // Means of 2000 draws have an error of 0.022 deviations, deviations one of 1.6%; four times that, and the guide's own 0.03 and 5%.
+        assert!((number(&parameter["mean"]) - mean[i]).abs() < 0.12 * sd[i], "{parameter} beside {}", mean[i]);
+        assert!((number(&parameter["sd"]) / sd[i] - 1.0).abs() < 0.12, "{parameter} beside {}", sd[i]);
+        assert!(number(&parameter["q2_5"]) < number(&parameter["median"]), "{parameter}");
+    }
+    assert!(number(&posterior["psis_khat"]) < 0.9);
+    let diagnostics = place.json("run/diagnostics.json");
+    assert_eq!(diagnostics["elbo_trace"].as_array().unwrap().len(), 2000);
+    assert_eq!(diagnostics["gradient"]["repeats"], 200);
+    let draws = place.text("run/draws.csv");
+    assert_eq!(draws.lines().count(), 2001);
+    assert!(draws.starts_with("mean_radius,mean_texture,"));
+}
+
+#[test]
+fn eight_schools_by_each_guide() {
+    let place = Place::new();
+    let bound = |guide: &str| -> f64 {
+        let done = place.ok(&format!("vi eight-schools --guide {guide} --steps 1500 --lr 0.03 --json"));
+        let json: Value = serde_json::from_str(&done.stdout).unwrap();
+        let mu = &json["parameters"][0];
+        assert_eq!(mu["name"], "mu");
+        assert!(guide == "laplace" || (number(&mu["mean"]) - 4.4).abs() < 0.5, "{mu}");
+        number(&json["elbo"])
+    };
+    // The richer family has the higher bound; the curvature at the mode is a poor guide where τ is near 0.
+    let (full, mean_field, laplace) = (bound("full-rank"), bound("mean-field"), bound("laplace"));
+    assert!(full > mean_field - 0.05 && mean_field > laplace, "{full} {mean_field} {laplace}");
+    let text = place.ok("vi eight-schools --steps 300").stdout;
+    assert!(text.contains("theta_H") && text.contains("k̂ is"), "{text}");
+    assert!(place.snapshot(".").is_empty(), "nothing is written without --out");
+}
+
+#[test]
+fn estimators_are_compared_with_the_exact_gradient() {
+    let place = Place::new();
+    let done = place.ok("vi --compare-estimators --draws 20000 --out lab");
+    assert!(done.stdout.starts_with("PROBLEM"), "{}", done.stdout);
+    let findings = place.json("lab/estimators.json")["findings"].as_array().unwrap().clone();
+    assert_eq!(findings.len(), 2 * 4 * 3);
+    for finding in &findings {
+        assert!(number(&finding["worst_bias"]) < 4.0, "{finding}");
+        let (low, high) = (number(&finding["variance_95"][0]), number(&finding["variance_95"][1]));
+        assert!(low < number(&finding["variance"]) && number(&finding["variance"]) < high);
+    }
+    let variance = |problem: &str, estimator: &str| {
+        let own =
+            findings.iter().find(|f| f["problem"] == problem && f["estimator"] == estimator && f["particles"] == 10);
+        number(&own.unwrap()["variance"])
+    };
+    for problem in ["normal", "log-rate"] {
+        let of = ["sticking-the-landing", "reparameterized", "leave-one-out", "score-function"];
+        assert!(of.map(|estimator| variance(problem, estimator)).is_sorted(), "{problem}");
+    }
+    assert_eq!(place.picture_size("lab/estimators.png"), (1600, 480));
+}
+
+#[test]
+fn what_cannot_be_inferred_is_refused() {
+    let place = Place::new();
+    place.refused("vi", &["<MODEL>"]);
+    place.refused("vi logistic --data digits", &["10 classes"]);
+    place.refused("vi eight-schools --target y", &["--target"]);
+    place.refused("vi eight-schools --particles 1 --estimator leave-one-out", &["particles", "leave-one-out"]);
+    place.refused("vi logistic --prior-scale 0", &["--prior-scale", "positive"]);
+    place.refused("vi logistic --draws 5", &["--draws", "100"]);
+    let failed = place.exits(4, "vi logistic --guide mean-field --lr 1e6 --steps 50 --out run");
+    assert!(failed.stderr.contains("smaller --lr"), "{}", failed.stderr);
+    assert!(!place.exists("run"), "nothing half-written");
+}
