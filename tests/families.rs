@@ -1,7 +1,7 @@
 //! Every family of distributions against PyTorch, SciPy and mpmath in float64, and against the laws of probability.
 
 use kiln::{
-    burn::tensor::DType,
+    burn::tensor::{DType, TensorData},
     dist::{
         Beta, Binomial, Cauchy, Dirichlet, Exponential, Gamma, Geometric, Gumbel, HalfNormal, InverseGamma, Laplace,
         LogNormal, LowRankMultivariateNormal, MultivariateNormal, NegativeBinomial, Poisson, StudentT, Uniform,
@@ -84,13 +84,27 @@ fn vector(numbers: &[f64]) -> Tensor<1> {
     tensor(numbers, [numbers.len()], &f64_device())
 }
 
-/// A row's parameter, as often as there are values, in a float type.
+/// Where numbers are, and in which float type.
+#[derive(Clone, Debug)]
+struct Place(Device, DType);
+
+impl Place {
+    fn f64() -> Self {
+        Self(f64_device(), DType::F64)
+    }
+
+    fn vector(&self, numbers: &[f64]) -> Tensor<1> {
+        Tensor::from_data(TensorData::new(numbers.to_vec(), [numbers.len()]), (&self.0, self.1))
+    }
+}
+
+/// A row's parameter, as often as there are values.
 #[derive(Clone, Copy)]
-struct Parameters<'a>(&'a Value, usize, DType);
+struct Parameters<'a>(&'a Value, usize, &'a Place);
 
 impl Parameters<'_> {
     fn get(&self, name: &str) -> Tensor<1> {
-        vector(&vec![self.0[name].as_f64().unwrap_or_else(|| panic!("no {name} in {}", self.0)); self.1]).cast(self.2)
+        self.2.vector(&vec![self.0[name].as_f64().unwrap_or_else(|| panic!("no {name} in {}", self.0)); self.1])
     }
 }
 
@@ -131,18 +145,19 @@ fn rows() -> Vec<Value> {
     all.filter(|row| row["family"] != "Bernoulli").collect()
 }
 
-fn check_rows(dtype: DType, rtol: f64, atol: f64) {
+fn check_rows(place: &Place, rtol: f64, atol: f64) {
+    let dtype = place.1;
     for row in rows() {
         let name = row["family"].as_str().unwrap();
-        let what = |quantity: &str| format!("{quantity} of {row} in {dtype:?}");
+        let what = |quantity: &str| format!("{quantity} of {row} on {place:?}");
         let x = numbers(&row["x"]);
-        let d = family(name, Parameters(&row["params"], x.len(), dtype));
-        let at = vector(&x).cast(dtype);
+        let d = family(name, Parameters(&row["params"], x.len(), place));
+        let at = place.vector(&x);
         assert_close(&values(d.log_prob(at.clone())), &numbers(&row["log_prob"]), rtol, atol, &what("log_prob"));
         if !row["cdf"].is_null() {
             assert_close(&values(d.cdf(at)), &numbers(&row["cdf"]), rtol, atol, &what("cdf"));
         }
-        let d = family(name, Parameters(&row["params"], 1, dtype));
+        let d = family(name, Parameters(&row["params"], 1, place));
         for (quantity, got) in [("mean", d.mean()), ("variance", d.variance()), ("entropy", d.entropy())] {
             assert_eq!(got.dtype(), dtype);
             let got = values(got)[0];
@@ -157,17 +172,31 @@ fn check_rows(dtype: DType, rtol: f64, atol: f64) {
 
 #[test]
 fn every_row_of_the_references() {
-    check_rows(DType::F64, RTOL, ATOL);
+    check_rows(&Place::f64(), RTOL, ATOL);
 }
 
 /// Parameters and values are rounded to 6e-8, and large terms cancel: of Poisson(1234.5) numbers of the order of 1e4.
 #[test]
 fn every_row_of_the_references_in_f32() {
-    check_rows(DType::F32, 2e-4, 1e-3);
+    check_rows(&Place(f64_device(), DType::F32), 2e-4, 1e-3);
+}
+
+/// The same table in f32 where wgpu finds an adapter; with `KILN_EXPECT_ADAPTER` set, not to find one is a failure.
+#[cfg(feature = "wgpu")]
+#[test]
+fn every_row_of_the_references_on_a_gpu() {
+    use kiln::tensor::device::{Backend, available};
+    let Some(info) = available().into_iter().find(|info| info.backend == Backend::Wgpu) else {
+        assert!(std::env::var_os("KILN_EXPECT_ADAPTER").is_none(), "wgpu finds no adapter on this machine");
+        return eprintln!("skipped: wgpu finds no adapter on this machine");
+    };
+    eprintln!("on {} ({})", info.name, info.description);
+    check_rows(&Place(info.device(), DType::F32), 2e-4, 1e-3);
 }
 
 fn divergence(row: &Value) -> Tensor<1> {
-    let (p, q) = (Parameters(&row["p_params"], 1, DType::F64), Parameters(&row["q_params"], 1, DType::F64));
+    let place = Place::f64();
+    let (p, q) = (Parameters(&row["p_params"], 1, &place), Parameters(&row["q_params"], 1, &place));
     macro_rules! kl {
         ($f:ident($($a:literal),+), $g:ident($($b:literal),+)) => {
             kl_divergence(&make!($f, p, $($a),+), &make!($g, q, $($b),+))
@@ -323,7 +352,7 @@ fn densities_are_the_derivatives_of_distribution_functions() {
     for (name, params) in examples() {
         if is_discrete(name) {
             let x: Vec<f64> = (0..40).map(f64::from).collect();
-            let d = family(name, Parameters(&params, x.len(), DType::F64));
+            let d = family(name, Parameters(&params, x.len(), &Place::f64()));
             let (p, cdf) = (values(d.log_prob(vector(&x)).exp()), values(d.cdf(vector(&x))));
             let mut sum = 0.0;
             for (p, cdf) in p.iter().zip(&cdf) {
@@ -339,10 +368,10 @@ fn densities_are_the_derivatives_of_distribution_functions() {
         let half = (high - low) / pieces as f64 / 2.0;
         let points = |i: usize| NODES.map(|(node, weight)| (low + half * (2.0 * i as f64 + 1.0 + node), weight * half));
         let (x, weights): (Vec<f64>, Vec<f64>) = (0..pieces).flat_map(points).unzip();
-        let d = family(name, Parameters(&params, x.len(), DType::F64));
+        let d = family(name, Parameters(&params, x.len(), &Place::f64()));
         let densities = values(d.log_prob(vector(&x)).exp());
         let integral: f64 = densities.iter().zip(&weights).map(|(p, w)| p * w).sum();
-        let ends = family(name, Parameters(&params, 2, DType::F64));
+        let ends = family(name, Parameters(&params, 2, &Place::f64()));
         let cdf = values(ends.cdf(vector(&[low, high])));
         assert_close(&[integral], &[cdf[1] - cdf[0]], 1e-9, 0.0, &format!("{name} {params}"));
         let far = values(ends.cdf(vector(&[-1e12, 1e12])));
@@ -350,13 +379,13 @@ fn densities_are_the_derivatives_of_distribution_functions() {
     }
 }
 
-/// 100,000 draws of each: the mean and the variance within five standard errors, and Kolmogorov and Smirnov's distance from the
+/// A million draws of each: the mean and the variance within five standard errors, and Kolmogorov and Smirnov's distance from the
 /// distribution function below its 0.1% point, 1.95/√n, which for counts is on the safe side.
 #[test]
 fn draws_follow_the_distribution() {
-    let n = 100_000usize;
+    let n = 1_000_000usize;
     for (index, (name, params)) in examples().into_iter().enumerate() {
-        let d = family(name, Parameters(&params, n, DType::F64));
+        let d = family(name, Parameters(&params, n, &Place::f64()));
         let mut x = values(d.sample(&mut Stream::new(7, "draws", index as u64, 0)));
         let (mean, variance) = (values(d.mean())[0], values(d.variance())[0]);
         if name != "Cauchy" {
