@@ -324,10 +324,20 @@ impl Config {
 ///
 /// `kind` is the model that the command line names; a file of another kind is refused.
 pub(crate) fn layered<S: DeserializeOwned>(kind: &str, file: Option<&Path>, flags: &impl Serialize) -> Result<S> {
-    let mut settings = match file {
+    let settings = match file {
         Some(path) => read_table(path)?,
         None => toml::Table::new(),
     };
+    over(settings, file.unwrap_or_else(|| Path::new("the command line")), kind, flags)
+}
+
+/// As [`layered`], with a recipe of the program's in place of the file.
+pub(crate) fn from_recipe<S: DeserializeOwned>(kind: &str, recipe: &str, flags: &impl Serialize) -> Result<S> {
+    over(recipe.parse().map_err(Failure::internal)?, Path::new("the command line"), kind, flags)
+}
+
+/// Flags over settings that came from `path`.
+fn over<S: DeserializeOwned>(mut settings: toml::Table, path: &Path, kind: &str, flags: &impl Serialize) -> Result<S> {
     if let Some(other) = settings.remove("kind")
         && other.as_str() != Some(kind)
     {
@@ -342,7 +352,6 @@ pub(crate) fn layered<S: DeserializeOwned>(kind: &str, file: Option<&Path>, flag
             .ok_or_else(|| Failure::usage(format!("'{table}' must be a table in the --config file")))?;
         below.extend(values);
     }
-    let path = file.unwrap_or_else(|| Path::new("the command line"));
     settings.try_into().map_err(|e| bad_settings(path, &e))
 }
 

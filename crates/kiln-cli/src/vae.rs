@@ -102,9 +102,15 @@ impl Recipe {
 const SMALL_DATA_LR: f64 = 4e-3;
 const SMALL_DATA_EPOCHS: u64 = 8;
 
+/// What `--recipe iwae` stands for.
+const IWAE: &str = include_str!("recipes/iwae.toml");
+
 /// `kiln train vae`.
 pub(crate) fn train(flags: VaeFlags, console: Console) -> Result<Exit> {
-    let settings = crate::config::layered("vae", flags.place.config.as_deref(), &flags.config)?;
+    let settings = match &flags.recipe {
+        Some(_) => crate::config::from_recipe("vae", IWAE, &flags.config)?,
+        None => crate::config::layered("vae", flags.place.config.as_deref(), &flags.config)?,
+    };
     check(&settings)?;
     let name = format!("vae-{}", crate::file_stem(&settings.data.name));
     let dir = RunDir::plan(flags.place.out, &name, flags.place.force)?;

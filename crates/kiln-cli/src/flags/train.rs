@@ -16,6 +16,9 @@ use crate::{
 pub(crate) struct VaeFlags {
     #[command(flatten)]
     pub(crate) place: PlaceFlags,
+    /// Settings from the literature, under the flags: iwae, of Burda, Grosse and Salakhutdinov (2016), with 3280 epochs of MNIST [default: none]
+    #[arg(long, value_name = "NAME", value_parser = ["iwae"], conflicts_with = "config")]
+    pub(crate) recipe: Option<String>,
     #[command(flatten)]
     pub(crate) config: VaeConfigFlags,
 }

@@ -210,3 +210,18 @@ fn the_loss_curve_is_the_same_without_the_fused_kernels() {
         assert!(i > 0 || fused != plain, "{line}");
     }
 }
+
+/// Of Burda, Grosse and Salakhutdinov; flags win over it.
+#[test]
+fn a_recipe_sets_what_it_says_and_flags_win() {
+    let place = Place::new();
+    place.ok("train vae --recipe iwae --data digits --epochs 1 --batch-size 200 --objective iwae --k 2 --out run");
+    let config = place.toml("run/config.toml");
+    assert_eq!(config["model"]["hidden-dim"].as_array().unwrap().len(), 2);
+    assert_eq!(config["model"]["latent-dim"].as_integer(), Some(50));
+    assert_eq!(config["method"]["beta1"].as_float(), Some(0.99));
+    assert_eq!((config["method"]["batch-size"].as_integer(), config["train"]["k"].as_integer()), (Some(200), Some(2)));
+    assert!(config["method"]["schedule"].as_str().unwrap().contains("3279000"));
+    place.refused_to_start("train vae --recipe vae", &["--recipe", "iwae"]);
+    place.refused_to_start("train vae --recipe iwae --config x.toml", &["--config"]);
+}
