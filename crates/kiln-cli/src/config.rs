@@ -429,7 +429,7 @@ mod tests {
                 .unwrap()
                 .get_arguments()
                 .filter_map(|a| a.get_long().map(str::to_owned))
-                .filter(|a| !["out", "force", "config", "help", "json", "quiet"].contains(&a.as_str()))
+                .filter(|a| !["out", "force", "config", "recipe", "help", "json", "quiet"].contains(&a.as_str()))
                 .collect();
             for (_, table) in keys.iter().filter(|(key, _)| *key != "kind") {
                 for key in table.as_table().unwrap().keys() {

@@ -12,7 +12,9 @@
 //! | [`erf`], [`erfc`], [`normal_cdf`] | all | 1e-15 relative; in the left tail ε·x² |
 //! | [`normal_log_cdf`] | all | 1e-15 relative to max(1, x²/2) |
 //! | [`erfinv`], [`normal_icdf`] | (−1, 1), (0, 1) | 2e-15 relative |
-//! | [`ln_gamma`], [`ln_beta`] | x > 0 | 1e-15 relative to max(1, value) |
+//! | [`ln_gamma`] | x > 0 | 4e-15 relative, also at its zeros |
+//! | [`ln_beta`] | x > 0 | 1e-15 relative to max(1, value) |
+//! | [`ln_poisson`], [`ln_gamma_entropy`] | a ≥ 0, a > 0 | 4e-15 relative to max(1, value) |
 //! | [`digamma`] | x > 0 | 2e-15 relative to max(1, value) |
 //!
 //! The incomplete functions are computed on the host, entry by entry, with their first derivatives in all arguments; they read back
@@ -34,7 +36,7 @@ use burn::tensor::Tensor;
 pub use self::{
     elementwise::{beta_i, gamma_p, gamma_q, with_partials},
     erf::{erf, erfc, erfinv, normal_cdf, normal_icdf, normal_log_cdf},
-    gamma::{digamma, ln_beta, ln_gamma},
+    gamma::{digamma, ln_beta, ln_gamma, ln_gamma_entropy, ln_poisson},
     logs::{expm1, log_add_exp, log_sum_exp, log1mexp, sigmoid, softplus},
 };
 

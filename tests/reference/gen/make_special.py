@@ -28,7 +28,7 @@ def icdf(p):
 
 symmetric = [0.0, 1e-12, 1e-3, 0.1, 0.3, 0.49, 0.51, 0.7, 1.0, 1.7, 2.5, 4.0]
 symmetric = sorted(symmetric + [-x for x in symmetric[1:]])
-positive = [1e-8, 1e-3, 0.1, 0.5, 0.9, 1.0, 1.1, 1.5, 2.0, 2.5, 3.9, 4.1, 7.9, 8.0, 8.1, 20.0, 123.4, 1e4, 1e8]
+positive = [1e-8, 1e-3, 0.1, 0.5, 0.9, 0.999, 1.0, 1.0000001, 1.1, 1.4999, 1.5, 1.999, 2.0, 2.0001, 2.4, 2.5, 3.9, 4.1, 7.9, 8.0, 8.1, 20.0, 123.4, 1e4, 1e8]
 out = dict(
     mpmath=mp.__version__,
     erf=table(mp.erf, symmetric),
@@ -37,6 +37,7 @@ out = dict(
     normal_cdf=table(mp.ncdf, symmetric + [-10.0, -20.0, -37.0]),
     normal_log_cdf=table(lambda x: mp.log(mp.ncdf(x)) if x < 5 else mp.log1p(-mp.ncdf(-x)), symmetric + [-10.0, -40.0, -1e3, -1e5, 8.0]),
     normal_icdf=table(icdf, [1e-300, 1e-100, 1e-20, 1e-10, 1e-3, 0.07, 0.08, 0.3, 0.5, 0.6, 0.92, 0.93, 0.999]),
+    ln_gamma_entropy=table(lambda a: mp.loggamma(a) - a * mp.digamma(a) + a, positive),
     expm1=table(mp.expm1, symmetric + [-30.0, 20.0, 700.0]),
     log1mexp=table(lambda x: mp.log(-mp.expm1(x)) if x > -1 else mp.log1p(-mp.exp(x)), [-1e-15, -1e-5, -0.1, -0.5, -0.69, -0.7, -1.0, -5.0, -30.0, -100.0]),
     softplus=table(lambda x: mp.log1p(mp.exp(x)), symmetric + [-50.0, 50.0, -700.0, 700.0]),
@@ -45,6 +46,9 @@ out = dict(
     digamma=table(mp.digamma, positive),
 )
 pairs = [(a, b) for a in (0.05, 0.5, 1.0, 3.3, 20.0, 500.0) for b in (0.05, 0.7, 1.0, 4.4, 60.0)]
+rates = [(0.0, 0.3), (0.2, 0.1), (1.0, 30.0), (3.9, 3.8), (4.1, 4.0), (8.0, 8.0), (9.0, 7.3), (20.0, 3.0), (60.0, 61.0), (1234.0, 1234.5), (1400.0, 1234.5), (1e6, 1.001e6), (1e8, 1e8)]
+poisson = lambda a, y: a * mp.log(y) - y - mp.loggamma(a + 1)
+out["ln_poisson"] = dict(a=[a for a, _ in rates], y=[y for _, y in rates], value=[float(poisson(mp.mpf(a), mp.mpf(y))) for a, y in rates])
 out["ln_beta"] = dict(a=[a for a, _ in pairs], b=[b for _, b in pairs], y=[float(mp.log(mp.beta(a, b))) for a, b in pairs])
 
 

@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor};
 use kiln_tensor::{
     Stream,
-    special::{beta_i, digamma, ln_beta},
+    special::{beta_i, digamma, ln_beta, ln_gamma_entropy},
 };
 
 use super::gamma::standard_gamma;
@@ -66,8 +66,9 @@ impl<const D: usize> Entropy<D> for Beta<D> {
     fn entropy(&self) -> Tensor<D> {
         let (a, b) = self.parameters();
         let n = a.clone() + b.clone();
-        ln_beta(a.clone(), b.clone()) - (a.clone() - 1.0) * digamma(a) - (b.clone() - 1.0) * digamma(b)
-            + (n.clone() - 2.0) * digamma(n)
+        // With a + b = n the parameters themselves cancel on paper.
+        let gammas = ln_gamma_entropy(a.clone()) + ln_gamma_entropy(b.clone()) - ln_gamma_entropy(n.clone());
+        gammas + digamma(a) + digamma(b) - digamma(n) * 2.0
     }
 }
 

@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor};
 use kiln_tensor::{
     Stream,
-    special::{digamma, gamma_p, host, ln_gamma, with_partials},
+    special::{digamma, gamma_p, host, ln_gamma, ln_gamma_entropy, ln_poisson, with_partials},
 };
 use rand_distr::Distribution as _;
 
@@ -30,7 +30,7 @@ impl<const D: usize> Distribution<D> for Gamma<D> {
         let inside = value.clone().greater_scalar(0.0);
         on_support(value, inside, 1.0, f64::NEG_INFINITY, |x| {
             let (a, b) = (self.concentration.clone(), self.rate.clone());
-            a.clone() * b.clone().log() + (a.clone() - 1.0) * x.clone().log() - b * x - ln_gamma(a)
+            ln_poisson(a.clone(), b * x.clone()) + a.log() - x.log()
         })
     }
 
@@ -58,9 +58,9 @@ impl<const D: usize> Entropy<D> for Gamma<D> {
     }
 }
 
-/// α + ln Γ(α) + (1 − α)·ψ(α).
+/// α + ln Γ(α) − α·ψ(α) + ψ(α).
 fn standard_entropy<const D: usize>(a: Tensor<D>) -> Tensor<D> {
-    a.clone() + ln_gamma(a.clone()) + (-a.clone() + 1.0) * digamma(a)
+    ln_gamma_entropy(a.clone()) + digamma(a)
 }
 
 impl<const D: usize> Cdf<D> for Gamma<D> {

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use kiln_tensor::{
     Stream,
-    special::{gamma_q, host::ln_gamma as ln_gamma_of, ln_gamma, with_partials},
+    special::{gamma_q, host::ln_gamma as ln_gamma_of, ln_poisson, with_partials},
 };
 use rand_distr::Distribution as _;
 
@@ -27,9 +27,7 @@ impl<const D: usize> Distribution<D> for Poisson<D> {
 
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let inside = is_count(&value);
-        on_support(value, inside, 0.0, f64::NEG_INFINITY, |x| {
-            x_ln_y(x.clone(), self.rate.clone()) - self.rate.clone() - ln_gamma(x + 1.0)
-        })
+        on_support(value, inside, 0.0, f64::NEG_INFINITY, |x| ln_poisson(x, self.rate.clone()))
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {

@@ -29,8 +29,55 @@ fn shifted<const D: usize>(x: &Tensor<D>, n: u32) -> (Tensor<D>, Tensor<D>, Tens
     (x.clone().mask_where(small.clone(), x.clone() + n), low, small)
 }
 
+/// (−1)ᵏ·(ζ(k) − 1)/k from k = 2 on.
+const NEAR_TWO: [f64; 26] = [
+    0.322_467_033_424_113_22,
+    -0.067_352_301_053_198_1,
+    0.020_580_808_427_784_547,
+    -0.007_385_551_028_673_985,
+    0.002_890_510_330_741_523_3,
+    -0.001_192_753_911_703_260_9,
+    0.000_509_669_524_743_042_4,
+    -0.000_223_154_758_453_579_4,
+    9.945_751_278_180_853e-5,
+    -4.492_623_673_813_314e-5,
+    2.050_721_277_567_069e-5,
+    -9.439_488_275_268_396e-6,
+    4.374_866_789_907_488e-6,
+    -2.039_215_753_801_366_2e-6,
+    9.551_412_130_407_42e-7,
+    -4.492_469_198_764_566e-7,
+    2.120_718_480_555_466_6e-7,
+    -1.004_322_482_396_81e-7,
+    4.769_810_169_363_98e-8,
+    -2.271_109_460_894_316_5e-8,
+    1.083_865_921_489_695_4e-8,
+    -5.183_475_041_970_047e-9,
+    2.483_674_543_802_478_3e-9,
+    -1.192_140_140_586_091_2e-9,
+    5.731_367_241_678_862e-10,
+    -2.759_522_885_124_233e-10,
+];
+/// 1 − γ.
+const ONE_LESS_EULER: f64 = 0.422_784_335_098_467_1;
+
+/// ln Γ(x) for x in [½, 7/2], where it has its zeros 1 and 2, without loss there: Taylor's series about 2 (Abramowitz and Stegun, 6.1.33), below
+/// 3/2 less ln x, and above 5/2 with ln(x − 1).
+fn ln_gamma_near_two<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
+    let x = x.clone().clamp(0.5, 3.5);
+    let (below, above) = (x.clone().lower_scalar(1.5), x.clone().greater_scalar(2.5));
+    let from_two =
+        (x.clone() - 2.0).mask_where(below.clone(), x.clone() - 1.0).mask_where(above.clone(), x.clone() - 3.0);
+    let terms = if x.dtype() == DType::F64 { NEAR_TWO.len() } else { 12 };
+    let series = super::polynomial(&from_two, &NEAR_TWO[..terms]) * from_two.clone() + ONE_LESS_EULER;
+    let value = series * from_two;
+    let lower = value.clone() - (x.clone() - 1.0).log1p();
+    let upper = value.clone() + (x.clamp_min(1.5) - 1.0).log();
+    value.mask_where(below, lower).mask_where(above, upper)
+}
+
 /// ln Γ(x) for x > 0: Stirling's series from 8 on (in f32 from 4), to which smaller x are taken by
-/// ln Γ(x) = ln Γ(x + n) − ln(x·(x + 1)⋯(x + n − 1)). Not a number for negative x.
+/// ln Γ(x) = ln Γ(x + n) − ln(x·(x + 1)⋯(x + n − 1)), but between ½ and 7/2, where its zeros are, Taylor's. Not a number for negative x.
 pub fn ln_gamma<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let (from, terms) = asymptotic(x.dtype());
     let (z, low, small) = shifted(&x, from);
@@ -41,6 +88,8 @@ pub fn ln_gamma<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let series = stirling(&z, terms);
     let value = (z.clone() - 0.5) * z.clone().log() - z + (0.5 * (2.0 * PI).ln()) + series;
     let value = value.clone().mask_where(small, value - product.log());
+    let near = x.clone().greater_scalar(0.5).bool_and(x.clone().lower_scalar(3.5));
+    let value = value.mask_where(near, ln_gamma_near_two(&x));
     value.mask_fill(x.lower_scalar(0.0), f64::NAN)
 }
 
@@ -83,6 +132,52 @@ pub fn ln_beta<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     ln_gamma(p) + of_small.mask_where(large, of_large)
 }
 
+/// a·ln y − y − ln Γ(a + 1) for a ≥ 0 and y ≥ 0, ln P(X = a) of a Poisson distribution with the mean y: for large a by its distance from the
+/// peak, so that numbers of the order of a do not cancel (Loader, Fast and accurate computation of binomial probabilities, 2000). Shapes broadcast.
+pub fn ln_poisson<const D: usize>(a: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
+    let (from, terms) = asymptotic(a.dtype());
+    let from = f64::from(from);
+    let (a, y) = (a.clone() + y.zeros_like(), y + a.zeros_like());
+    let small = a.clone().lower_scalar(from);
+    // Each branch with stand-ins where the other is taken, so that its derivatives are numbers.
+    let (low, mean) = (a.clone().clamp_max(from), y.clone().mask_fill(small.clone().bool_not(), 1.0));
+    let nothing = low.clone().equal_scalar(0.0);
+    let of_small = low.clone() * mean.clone().mask_fill(nothing, 1.0).log() - mean - ln_gamma(low + 1.0);
+    let (a, y) = (a.clamp_min(from), y.mask_fill(small.clone(), from));
+    let peak = (a.clone() * (2.0 * PI)).log() * 0.5 + stirling(&a, terms);
+    (-peak - deviance(a, y)).mask_where(small, of_small)
+}
+
+/// a·ln(a/y) + y − a ≥ 0.
+fn deviance<const D: usize>(a: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
+    const NEAR: f64 = 0.1;
+    let apart = a.clone() - y.clone();
+    let v = apart.clone() / (a.clone() + y.clone());
+    let near = v.clone().abs().lower_scalar(NEAR);
+    // ln(a/y) = 2·artanh v = 2·(v + v³/3 + …), of which v/2·(a + y) = ½(a − y) is taken out.
+    let v = v.clamp(-NEAR, NEAR);
+    let odd: Vec<f64> = (1u32..10).map(|k| f64::from(2 * k + 1).recip()).collect();
+    let cubes = super::polynomial(&v.clone().square(), &odd) * v.clone().square() * v.clone();
+    let of_near = apart.clone() * v + a.clone() * cubes * 2.0;
+    let of_far = a.clone() * (a / y).log() - apart;
+    of_far.mask_where(near, of_near)
+}
+
+/// ln Γ(a) − a·ψ(a) + a for a > 0, whose terms of the order of a cancel on paper: of it entropies are made.
+pub fn ln_gamma_entropy<const D: usize>(a: Tensor<D>) -> Tensor<D> {
+    let (from, terms) = asymptotic(a.dtype());
+    let from = f64::from(from);
+    let small = a.clone().lower_scalar(from);
+    let low = a.clone().clamp_max(from);
+    let of_small = ln_gamma(low.clone()) - low.clone() * digamma(low.clone()) + low;
+    let high = a.clamp_min(from);
+    // ln Γ(a) has Σ cₖ·a^{1 − 2k}, and −a·ψ(a) Σ (2k − 1)·cₖ·a^{1 − 2k}.
+    let coefficients: Vec<f64> = (1u32..).zip(&STIRLING[..terms]).map(|(k, c)| c * f64::from(2 * k)).collect();
+    let inverse = high.clone().recip();
+    let series = super::polynomial(&inverse.clone().square(), &coefficients) * inverse;
+    (-high.log() * 0.5 + (0.5 + 0.5 * (2.0 * PI).ln()) + series).mask_where(small, of_small)
+}
+
 #[cfg(test)]
 mod tests {
     use kiln_testkit::check_gradient;
@@ -94,6 +189,9 @@ mod tests {
         let at = [0.05, 0.5, 1.0, 1.5, 2.0, 5.0, 7.999, 8.0, 8.001, 30.0, 1e3];
         check_gradient(|x| ln_gamma(x).sum(), &at, 1e-7, "ln Γ");
         check_gradient(|x| digamma(x).sum(), &at[1..], 1e-7, "ψ");
+        check_gradient(|x| ln_gamma_entropy(x).sum(), &at[1..], 1e-7, "ln Γ(a) − a·ψ(a) + a");
+        check_gradient(|x| ln_poisson(x.clone(), x * 1.1 + 0.3).sum(), &at, 1e-7, "near the peak");
+        check_gradient(|x| ln_poisson(x.clone(), x.square() + 0.3).sum(), &at[..9], 1e-7, "far from it");
         check_gradient(|x| ln_beta(x.clone(), x * 0.5 + 1.0).sum(), &at, 1e-7, "ln B");
     }
 }
