@@ -1,6 +1,6 @@
 //! Logarithms and exponentials without cancellation and overflow.
 
-use burn::tensor::Tensor;
+use burn::tensor::{DType, Tensor};
 
 use super::magnitude;
 
@@ -25,10 +25,18 @@ pub fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
 
 /// e^x − 1, exact near zero.
 pub fn expm1<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    // e^x − 1 = 2t/(1 − t) with t = tanh(x/2); of what is not near zero, only a bounded stand-in goes this way.
+    // Near zero the power series, of what is not near a bounded stand-in. (By tanh(x/2) too it would be exact, but for GPUs, whose tanh is not.)
     let near = x.clone().abs().lower_scalar(0.5);
-    let t = (x.clone().clamp(-1.0, 1.0) * 0.5).tanh();
-    let small = t.clone() * 2.0 / (-t + 1.0);
+    let inside = x.clone().clamp(-0.5, 0.5);
+    let mut factorial = 1.0;
+    let terms = if x.dtype() == DType::F64 { 15u32 } else { 8 };
+    let coefficients: Vec<f64> = (1..=terms)
+        .map(|k| {
+            factorial *= f64::from(k);
+            1.0 / factorial
+        })
+        .collect();
+    let small = super::polynomial(&inside, &coefficients) * inside;
     (x.exp() - 1.0).mask_where(near, small)
 }
 
