@@ -16,7 +16,7 @@ use crate::{
     failure::{Exit, Failure, Result},
     flags::{EvalFlags, GmmFlags, MachineFlags, PredictFlags},
     machine::Machine,
-    record::{DataRecord, RunRecord},
+    record::{DataRecord, MetricsLine, RunRecord},
     rundir::{RunDir, write_whole},
     tables::{Loaded, Purpose, load},
 };
@@ -47,16 +47,6 @@ struct Score {
     n: usize,
     /// The mean log-likelihood of a row, in nats.
     log_likelihood: f64,
-}
-
-/// A line of `metrics.jsonl`.
-#[derive(Serialize)]
-struct Line {
-    step: usize,
-    epoch: usize,
-    split: &'static str,
-    /// The mean negative log-likelihood.
-    loss: f64,
 }
 
 impl From<GmmError> for Failure {
@@ -96,7 +86,7 @@ pub(crate) fn train(flags: GmmFlags, console: Console) -> Result<Exit> {
     dir.write(MODEL, &to_bytes(&fit.mixture)?)?;
     dir.write("components.csv", &component_table(&fit.mixture, &encoder)?)?;
     let line = |(step, mean): (usize, &f64)| {
-        let line = Line { step, epoch: step, split: "train", loss: -mean };
+        let line = MetricsLine { step, epoch: step, split: "train", loss: -mean, grad_norm: None };
         serde_json::to_string(&line).expect("numbers") + "\n"
     };
     let log: String = fit.history.iter().enumerate().map(line).collect();

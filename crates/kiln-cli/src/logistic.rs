@@ -2,19 +2,23 @@
 
 mod apply;
 mod fit;
+mod log;
 mod regression;
+mod report;
 
 use kiln::{
     burn::tensor::{Int, Tensor},
     data::{Dataset, Encoder, Examples, Resident, Supervised},
     dist::Distribution,
-    models::{Covariance, Inference, LogisticRegression, SoftmaxRegression, curvature_bound},
+    models::{Covariance, LogisticRegression, SoftmaxRegression, curvature_bound},
     train::{self, MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
 };
-use serde::Serialize;
 
 pub(crate) use self::apply::{eval, predict, verify};
-use self::regression::{Regression, coefficient_table, with_model};
+use self::{
+    regression::{Regression, coefficient_table, with_model},
+    report::{LogisticResult, Scores, text},
+};
 use crate::{
     config::{ClassWeight, Config, Dtype, LogisticModel, LogisticSettings, layered, require},
     console::Console,
@@ -26,7 +30,7 @@ use crate::{
     record::{DataRecord, RunRecord, Summary, exit_of},
     rundir::RunDir,
     session::{self, Start},
-    solver::{self, SolverName, SolverSettings, default_solver},
+    solver::{self, SolverSettings, default_solver},
     tables::{Loaded, Purpose, load},
 };
 
@@ -35,50 +39,6 @@ const ENCODER: &str = "encoder.json";
 /// Epochs between evaluations and checkpoints of a full-batch run, whose epochs are single steps.
 const FULL_BATCH_INTERVAL: u64 = 1000;
 const EVALUATION_BATCH: usize = 4096;
-
-/// `result.json`. The first four are SciPy's names.
-#[derive(Debug, Serialize)]
-struct LogisticResult {
-    #[serde(flatten)]
-    summary: Summary,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    solver: Option<SolverName>,
-    /// The objective over all training rows at the final parameters: mean NLL + l2/2·‖w‖² + l1·‖w‖₁.
-    fun: f64,
-    /// The largest absolute entry of its gradient; by a solver in the columns' scaled units, within bounds of the projected gradient, with
-    /// an l1 penalty of the least subgradient.
-    grad_norm: f64,
-    /// Steps.
-    nit: u64,
-    /// Evaluations of the objective, each with its gradient.
-    nfev: u64,
-    /// Gradients, and Hessians or products with one, that a solver took.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    njev: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nhev: Option<u64>,
-    test: Option<Scores>,
-    /// Of a maximum likelihood fit by a solver.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    inference: Option<Inference>,
-    /// Weights that an l1 penalty left other than zero.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    selected: Option<Selected>,
-}
-
-#[derive(Clone, Copy, Debug, Serialize)]
-struct Selected {
-    nonzero: usize,
-    of: usize,
-}
-
-#[derive(Clone, Debug, Serialize)]
-struct Scores {
-    n: usize,
-    accuracy: f64,
-    /// Mean negative log-likelihood, in nats.
-    nll: f64,
-}
 
 /// A regression with its data on a machine.
 struct Job {
@@ -416,27 +376,4 @@ impl Job {
             .sum();
         Ok(Some(Scores { n: test.len(), accuracy: right as f64 / test.len() as f64, nll }))
     }
-}
-
-fn score_line(scores: &Scores) -> String {
-    format!("test   accuracy {:.4}  nll {:.6}  ({} rows)", scores.accuracy, scores.nll, scores.n)
-}
-
-fn text(dir: &RunDir, result: &LogisticResult) -> String {
-    let Summary { status, steps, wall_s, .. } = &result.summary;
-    let test = result.test.as_ref().map_or_else(String::new, |scores| format!("{}\n", score_line(scores)));
-    // What a solver's message says beyond its status; how a run failed is said on standard error.
-    let remark = match result.summary.message.split_once("; ") {
-        Some((_, rest)) if result.solver.is_some() && *status == "converged" => format!("\n       {rest}"),
-        _ => String::new(),
-    };
-    let selected = result.selected.map_or_else(String::new, |Selected { nonzero, of }| {
-        format!("\n       {nonzero} of {of} weights are not zero")
-    });
-    format!(
-        "{status}: {steps} steps in {wall_s:.1} s\ntrain  objective {:.9}  largest gradient entry {:.1e}{selected}{remark}\n{test}run    {}",
-        result.fun,
-        result.grad_norm,
-        dir.path().display()
-    )
 }

@@ -94,6 +94,19 @@ pub(crate) fn exit_of(status: &Status) -> Exit {
     }
 }
 
+/// A line of `metrics.jsonl` of what is fitted to all rows at once.
+#[derive(Serialize)]
+pub(crate) struct MetricsLine {
+    /// Steps, or sweeps.
+    pub(crate) step: usize,
+    /// Passes over the data: evaluations.
+    pub(crate) epoch: usize,
+    pub(crate) split: &'static str,
+    pub(crate) loss: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) grad_norm: Option<f64>,
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

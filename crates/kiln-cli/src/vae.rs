@@ -1,32 +1,31 @@
 //! Training and using a VAE.
 
-use std::path::{Path, PathBuf};
+mod apply;
+mod pictures;
+mod size_defaults;
 
 use kiln::{
     burn::tensor::Tensor,
     data::{Binarized, Dataset, HoldOut, Locate, load_images},
     models::{Vae, VaeConfig},
-    optim::ScheduleSpec,
     tensor::Stream,
-    train::{
-        self, Elbo, ImportanceGradient, Iwae, Loss, Marginal, Metrics, Objective, Status, TrainConfig, Trainer,
-        evaluate, marginal_likelihood,
-    },
+    train::{self, Elbo, ImportanceGradient, Iwae, Loss, Metrics, Objective, Status, TrainConfig, Trainer},
 };
 use serde::Serialize;
 
+pub(crate) use self::apply::{eval, reconstruct, sample};
+use self::{pictures::loss_panel, size_defaults::SizeDefaults};
 use crate::{
     config::{Config, Dtype, ObjectiveName, VaeSettings, require},
     console::{self, Console},
     failure::{Exit, Failure, Result},
-    flags::{EvalFlags, LrFindVaeFlags, MachineFlags, ReconstructFlags, ResumeFlags, SampleFlags, VaeFlags},
+    flags::{LrFindVaeFlags, MachineFlags, ResumeFlags, VaeFlags},
     lr_find::Search,
     machine::Machine,
     method::LrSchedule,
-    picture,
-    plot::{self, Axis, Curve, Legend, Panel},
+    plot,
     record::{DataRecord, RunRecord, Summary, exit_of},
-    rundir::{RunDir, write_whole},
+    rundir::RunDir,
     session::{self, Start},
 };
 
@@ -70,37 +69,6 @@ struct Job {
     test: Binarized,
     data: DataRecord,
 }
-
-/// What is done for a data set of some size when nothing else is asked for.
-struct Recipe {
-    batch_size: usize,
-    particles: usize,
-    lr: f64,
-}
-
-impl Recipe {
-    const LARGE: Self = Self { batch_size: 128, particles: 1, lr: 1e-3 };
-
-    /// Small data gets small batches, the largest power of two from 4 to 128 that leaves at least 180 steps to an epoch:
-    /// it would otherwise see too few steps to learn from in the usual number of epochs. The noise of so few examples is
-    /// made up for by particles, and by steps that decay to a hundredth over the first epochs.
-    fn of(n: usize) -> Self {
-        let batch_size = 1 << (n / 180).clamp(4, 128).ilog2();
-        let lr = if batch_size < 128 { SMALL_DATA_LR } else { Self::LARGE.lr };
-        Self { batch_size, particles: 128 / batch_size, lr }
-    }
-
-    fn schedule(&self, n: usize, accumulate: u64) -> Option<ScheduleSpec> {
-        let steps = SMALL_DATA_EPOCHS * (n.div_ceil(self.batch_size) as u64).div_ceil(accumulate);
-        (self.batch_size < Self::LARGE.batch_size)
-            .then(|| format!("linear:steps={steps}").parse().expect("it is a schedule"))
-    }
-}
-
-/// ε₀ on small data, and the epochs over which it decays. Not tied to the length of the run: two halves of a run, one
-/// resumed after the other, take the steps of the whole.
-const SMALL_DATA_LR: f64 = 4e-3;
-const SMALL_DATA_EPOCHS: u64 = 8;
 
 /// What `--recipe iwae` stands for.
 const IWAE: &str = include_str!("recipes/iwae.toml");
@@ -154,71 +122,6 @@ pub(crate) fn resume(dir: &RunDir, mut settings: VaeSettings, flags: &ResumeFlag
     job.run(dir, console, start)
 }
 
-/// `kiln eval` of a VAE.
-pub(crate) fn eval(dir: &RunDir, mut settings: VaeSettings, flags: EvalFlags, console: Console) -> Result<Exit> {
-    let (samples, images) = (flags.samples.unwrap_or(5000), flags.images.unwrap_or(1000));
-    require(images >= 1, "images", "at least 1", images)?;
-    settings.data.name = flags.data.unwrap_or(settings.data.name);
-    let job = Job::reopen(settings, &flags.machine, console)?;
-    let model = dir.load_model(job.model()?)?;
-    let (seed, device, binarize) = (job.settings.run.seed, &job.machine.device, job.settings.data.binarize);
-    let test = evaluate(&model, &job.objective(), &job.test, EVALUATION_BATCH, seed, device)
-        .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
-    let marginal = (samples > 0)
-        .then(|| marginal_likelihood(&model, &job.test, (images, samples), &[1, 5, 50], seed, device))
-        .transpose()?;
-    let result = serde_json::json!({
-        "data": job.data, "n": job.test.len(), "test": test, "marginal": marginal, "binarize": binarize
-    });
-    console.result(&result, || {
-        let drawn = serde_json::to_value(binarize).ok().and_then(|b| b.as_str().map(str::to_owned)).unwrap_or_default();
-        let head = format!("{} test images, binarize {drawn}: {}", job.test.len(), console::metrics(&test));
-        marginal.as_ref().map_or_else(|| head.clone(), |marginal| format!("{head}\n{}", closely(marginal)))
-    });
-    Ok(Exit::Done)
-}
-
-fn closely(marginal: &Marginal) -> String {
-    let Marginal { examples, samples, nll, standard_error, bounds, active_units, latent_dim } = marginal;
-    let bounds: Vec<String> = bounds.iter().map(|b| format!("k={} {:.3}", b.k, b.bound)).collect();
-    format!(
-        "{examples} of them  NLL {nll:.3} ± {standard_error:.3} nats ({samples} samples)\nbounds  {}\nactive  {active_units} of {latent_dim} units",
-        bounds.join("  ")
-    )
-}
-
-/// `kiln sample`.
-pub(crate) fn sample(dir: &RunDir, settings: VaeSettings, flags: SampleFlags, console: Console) -> Result<Exit> {
-    require((1..=10_000).contains(&flags.count), "n", "from 1 to 10000", flags.count)?;
-    let job = Job::reopen(settings, &flags.machine, console)?;
-    let model = dir.load_model(job.model()?)?;
-    let png = job.samples(&model, flags.count, flags.seed);
-    write_picture(flags.output.unwrap_or_else(|| dir.file("samples.png")), &png, flags.count, console)
-}
-
-/// `kiln reconstruct`.
-pub(crate) fn reconstruct(
-    dir: &RunDir,
-    settings: VaeSettings,
-    flags: ReconstructFlags,
-    console: Console,
-) -> Result<Exit> {
-    let job = Job::reopen(settings, &flags.machine, console)?;
-    require((1..=1000).contains(&flags.count), "n", "from 1 to 1000", flags.count)?;
-    let model = dir.load_model(job.model()?)?;
-    let count = flags.count.min(job.shown().len());
-    let png = job.reconstructions(&model, count);
-    write_picture(flags.output.unwrap_or_else(|| dir.file("reconstructions.png")), &png, count, console)
-}
-
-fn write_picture(path: PathBuf, png: &[u8], count: usize, console: Console) -> Result<Exit> {
-    write_whole(&path, png)?;
-    console.result(&serde_json::json!({ "images": count, "output": path }), || {
-        format!("{count} images in {}", path.display())
-    });
-    Ok(Exit::Done)
-}
-
 fn check(settings: &VaeSettings) -> Result<()> {
     let train = &settings.train;
     require(train.epochs >= 1, "epochs", "at least 1", train.epochs)?;
@@ -268,19 +171,19 @@ impl Job {
         let VaeSettings { method, train, run, .. } = &mut self.settings;
         run.dtype = Some(self.machine.dtype);
         method.optimizer = Some(method.name());
-        let recipe = (method.batch_size.is_none() && method.batch_schedule.is_none()).then(|| Recipe::of(n));
-        let recipe = recipe.unwrap_or(Recipe::LARGE);
-        method.batch_size.get_or_insert(recipe.batch_size);
+        let usual = (method.batch_size.is_none() && method.batch_schedule.is_none()).then(|| SizeDefaults::of(n));
+        let usual = usual.unwrap_or(SizeDefaults::LARGE);
+        method.batch_size.get_or_insert(usual.batch_size);
         if train.objective == ObjectiveName::Elbo {
-            train.particles.get_or_insert(recipe.particles);
+            train.particles.get_or_insert(usual.particles);
         } else {
             train.k.get_or_insert(DEFAULT_K);
         }
         if method.lr.is_none() && method.schedule.is_none() {
-            method.lr = Some(recipe.lr);
-            method.schedule = recipe.schedule(n, method.accumulate.unwrap_or(1)).map(LrSchedule::Function);
+            method.lr = Some(usual.lr);
+            method.schedule = usual.schedule(n, method.accumulate.unwrap_or(1)).map(LrSchedule::Function);
         }
-        method.lr.get_or_insert(Recipe::LARGE.lr);
+        method.lr.get_or_insert(SizeDefaults::LARGE.lr);
         let total = self.train_config()?.steps(n, self.settings.method.accumulate.unwrap_or(1));
         self.settings.method.settle_horizons(total);
         Ok(())
@@ -356,75 +259,5 @@ impl Job {
             console::metrics(train),
             dir.path().display()
         )
-    }
-
-    /// A square of means of p(x | z), z from the prior.
-    fn samples(&self, model: &Vae, count: usize, seed: u64) -> Vec<u8> {
-        let means = model.sample_means(count, &mut Stream::new(seed, "sample", 0, 0));
-        self.grid(crate::to_vec(means), (count as f64).sqrt().ceil() as usize)
-    }
-
-    /// Test images, and below each its reconstruction; training images when there is no test set.
-    fn reconstructions(&self, model: &Vae, count: usize) -> Vec<u8> {
-        let data = self.shown();
-        let rows: Vec<usize> = (0..count.min(data.len())).collect();
-        let device = self.machine.device.clone();
-        let (mut pixels, mut reconstructed) = (Vec::new(), Vec::new());
-        let x = data.batch(&rows, &device);
-        reconstructed.extend(crate::to_vec(model.reconstruct(x.clone())));
-        pixels.extend(crate::to_vec(x));
-        let (columns, dims) = (rows.len().clamp(1, 16), self.train.images().dims());
-        let mut both = Vec::new();
-        for (above, below) in pixels.chunks(columns * dims).zip(reconstructed.chunks(columns * dims)) {
-            // A last line that is not full is filled up, so that what is below stays below.
-            for line in [above, below] {
-                both.extend_from_slice(line);
-                both.resize(both.len().next_multiple_of(columns * dims), 0.0);
-            }
-        }
-        self.grid(both, columns)
-    }
-
-    fn shown(&self) -> &Binarized {
-        if self.test.is_empty() { &self.train } else { &self.test }
-    }
-
-    fn grid(&self, pixels: Vec<f64>, columns: usize) -> Vec<u8> {
-        let images = self.train.images();
-        picture::grid(&pixels, images.height(), images.width(), columns)
-    }
-}
-
-/// The epochs' averages in `metrics.jsonl`: the curve of `train-epoch`, and that of `test`.
-fn loss_panel(metrics: &Path) -> Result<Panel> {
-    let text = std::fs::read_to_string(metrics)
-        .map_err(|e| Failure::usage(format!("cannot read {}: {e}", metrics.display())))?;
-    let records: Vec<serde_json::Value> = text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-    let curve = |name: &str, split: &str| {
-        let records = records.iter().filter(|r| r["split"] == split);
-        let points = records.filter_map(|r| Some((r["epoch"].as_f64()?, r["loss"].as_f64()?))).collect();
-        Curve { name: name.to_owned(), points }
-    };
-    Ok(Panel {
-        title: "−bound".into(),
-        x: Axis::linear("epoch"),
-        y: Axis::linear("nats an example"),
-        curves: vec![curve("train", "train-epoch"), curve("test", "test")],
-        legend: Legend::UpperRight,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn small_data_gets_small_batches_with_many_particles_and_decaying_steps() {
-        let recipes = [0, 500, 1437, 3000, 23_040, 60_000].map(Recipe::of);
-        assert_eq!(recipes.each_ref().map(|r| r.batch_size), [4, 4, 4, 16, 128, 128]);
-        assert!(recipes.iter().all(|r| r.batch_size * r.particles == 128));
-        let schedule = |n| Recipe::of(n).schedule(n, 1).map(|spec| spec.to_string());
-        assert_eq!(schedule(1438), Some("linear:last=0.01,steps=2880".into()));
-        assert_eq!(schedule(60_000), None);
     }
 }

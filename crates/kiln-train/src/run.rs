@@ -1,20 +1,22 @@
 //! One run of the minibatch loop: steps, ends of epochs, and the end.
 
-use std::{
-    sync::atomic::Ordering,
-    time::{Duration, Instant},
-};
+mod clock;
+mod evaluated;
+
+use std::{sync::atomic::Ordering, time::Instant};
 
 use burn::{module::Module, optim::GradientsParams, tensor::Device};
 use kiln_data::{DataError, Dataset, Order};
 use kiln_optim::{ReduceOnPlateau, StepError};
 use kiln_tensor::{Stream, params};
 
+use self::{
+    clock::{Clock, Rate},
+    evaluated::Evaluated,
+};
 use crate::{
-    EpochReport, Metrics, Objective, Outcome, Status, StepReport, TrainError, Trainer,
-    checkpoint::Progress,
-    evaluate::{evaluate, read_back},
-    metrics::RunningMean,
+    EpochReport, Metrics, Objective, Outcome, Status, StepReport, TrainError, Trainer, checkpoint::Progress,
+    evaluate::evaluate, metrics::RunningMean,
 };
 
 /// Evaluation keeps no graph, so that it can take larger batches than training does.
@@ -322,108 +324,5 @@ where
 
     fn is_interrupted(&self) -> bool {
         self.trainer.interrupt.load(Ordering::SeqCst)
-    }
-}
-
-/// The loss of a minibatch and its gradient, read back in one transfer.
-struct Evaluated {
-    loss: f64,
-    terms: Vec<(&'static str, f64)>,
-    norm: f64,
-    largest: f64,
-    gradients: GradientsParams,
-}
-
-impl Evaluated {
-    fn new<M, O, B>(model: &M, objective: &O, batch: B, noise: &mut Stream) -> Result<Self, TrainError>
-    where
-        M: Module,
-        O: Objective<M, B>,
-    {
-        let loss = objective.loss(model, batch, noise);
-        if !loss.value.is_autodiff() || !loss.value.is_tracked() {
-            return Err(StepError::NothingToUpdate.into());
-        }
-        let gradients = GradientsParams::from_grads(loss.value.backward(), model);
-        let summary = params::gradient_summary(model, &gradients);
-        let (Some(squared_norm), Some(largest)) = (summary.squared_norm, summary.max_abs) else {
-            return Err(StepError::NothingToUpdate.into());
-        };
-        let names: Vec<&'static str> = loss.terms.iter().map(|(name, _)| *name).collect();
-        let values = read_back(loss, [squared_norm, largest]);
-        let (summary, terms) = (&values[1 + names.len()..], &values[1..]);
-        Ok(Self {
-            loss: values[0],
-            terms: names.into_iter().zip(terms.iter().copied()).collect(),
-            norm: summary[0].sqrt(),
-            largest: summary[1],
-            gradients,
-        })
-    }
-
-    /// What is not finite, if anything is.
-    fn not_finite<M: Module>(&self, model: &M) -> Option<String> {
-        if !self.loss.is_finite() {
-            let terms: Vec<&str> = self.terms.iter().filter(|(_, v)| !v.is_finite()).map(|(name, _)| *name).collect();
-            let terms = if terms.is_empty() { String::new() } else { format!(" (its terms: {})", terms.join(", ")) };
-            return Some(format!("the loss{terms}"));
-        }
-        // A maximum can hide a NaN on some backends; a sum of squares cannot. It can overflow where no entry does.
-        if self.norm.is_finite() {
-            return None;
-        }
-        params::first_non_finite_gradient(model, &self.gradients).map(|name| format!("the gradient of {name}"))
-    }
-
-    fn metrics(&self) -> Metrics {
-        Metrics {
-            loss: self.loss,
-            terms: self.terms.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
-        }
-    }
-}
-
-/// The rates are of training only: evaluation and saving are left out.
-struct Clock {
-    started: Instant,
-    /// Seconds of earlier processes.
-    before: f64,
-    interval: Rate,
-    epoch: Rate,
-    total: Rate,
-}
-
-impl Clock {
-    fn starting_at(before: f64) -> Self {
-        let [interval, epoch, total] = [Rate::default(), Rate::default(), Rate::default()];
-        Self { started: Instant::now(), before, interval, epoch, total }
-    }
-
-    fn here(&self) -> f64 {
-        self.started.elapsed().as_secs_f64()
-    }
-
-    fn in_all(&self) -> f64 {
-        self.before + self.here()
-    }
-
-    fn add(&mut self, examples: usize, time: Duration) {
-        for rate in [&mut self.interval, &mut self.epoch, &mut self.total] {
-            rate.examples += examples;
-            rate.time += time;
-        }
-    }
-}
-
-#[derive(Default)]
-struct Rate {
-    examples: usize,
-    time: Duration,
-}
-
-impl Rate {
-    /// Examples a second; 0 when nothing was done.
-    fn rate(&self) -> f64 {
-        if self.examples == 0 { 0.0 } else { self.examples as f64 / self.time.as_secs_f64() }
     }
 }

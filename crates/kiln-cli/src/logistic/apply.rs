@@ -14,7 +14,7 @@ use super::{
     ENCODER, Job,
     fit::{CERTIFICATE, Certificate},
     regression::{Regression, with_model},
-    score_line,
+    report::score_line,
 };
 use crate::{
     config::LogisticSettings,

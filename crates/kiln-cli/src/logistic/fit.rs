@@ -1,12 +1,6 @@
 //! A regression by a solver, over all training rows at each step, and what its maximum says of the coefficients.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    ops::ControlFlow,
-    path::PathBuf,
-    sync::atomic::Ordering,
-};
+use std::{ops::ControlFlow, sync::atomic::Ordering};
 
 use kiln::{
     burn::tensor::{Tensor, TensorData},
@@ -21,9 +15,10 @@ use kiln::{
 use serde::{Deserialize, Serialize};
 
 use super::{
-    EVALUATION_BATCH, Job, LogisticResult, Resident, Selected,
+    EVALUATION_BATCH, Job, Resident,
+    log::Log,
     regression::{Regression, coefficient_table},
-    text,
+    report::{LogisticResult, Selected, text},
 };
 use crate::{
     config::{ClassWeight, Config, Dtype, LogisticModel},
@@ -35,46 +30,6 @@ use crate::{
     snapshots::Snapshots,
     solver::{SolverName, Start, Task, default_max_iter, default_solver, ending},
 };
-
-/// `metrics.jsonl`, a line a step.
-struct Log {
-    path: PathBuf,
-    file: BufWriter<File>,
-}
-
-impl Log {
-    /// A new file, with the steps that a snapshot has behind it.
-    fn start(dir: &RunDir, from: Option<&Snapshot>) -> Result<Self> {
-        let path = dir.file("metrics.jsonl");
-        let file = BufWriter::new(File::create(&path).map_err(|e| Failure::write(&path, e))?);
-        let mut log = Self { path, file };
-        let history = from.map(Snapshot::history).transpose()?.unwrap_or_default();
-        history.iter().skip(1).try_for_each(|iteration| log.write(iteration))?;
-        Ok(log)
-    }
-
-    fn write(&mut self, iteration: &Iteration) -> Result<()> {
-        let Iteration { iteration: step, value, grad_norm, values, .. } = *iteration;
-        let line = Line { step, epoch: values, split: "train", loss: value, grad_norm };
-        let line = serde_json::to_string(&line).expect("numbers");
-        writeln!(self.file, "{line}").map_err(|e| Failure::write(&self.path, e))
-    }
-
-    fn flush(&mut self) -> Result<()> {
-        self.file.flush().map_err(|e| Failure::write(&self.path, e))
-    }
-}
-
-/// A line of `metrics.jsonl`.
-#[derive(Serialize)]
-struct Line {
-    step: usize,
-    /// Passes over the data: evaluations.
-    epoch: usize,
-    split: &'static str,
-    loss: f64,
-    grad_norm: f64,
-}
 
 /// `certificate.json`: what shows that the fit has no solution, for `kiln verify`.
 #[derive(Debug, Serialize, Deserialize)]
