@@ -290,3 +290,80 @@ fn parameters_broadcast_and_are_checked() {
     let normal = MultivariateNormal::from_covariance(Tensor::zeros([1, 2], (&device, DType::F64)), flat).unwrap();
     assert!(normal.validated().is_err(), "a covariance that is not positive definite");
 }
+
+/// A batch of one serves many rows, as every other family's parameters do.
+#[test]
+fn one_normal_vector_serves_all_rows() {
+    let device = f64_device();
+    let rows = [0.3, -1.0, 2.0, 0.5, -0.7, 1.1];
+    let (x, loc) = (tensor::<2>(&rows, [3, 2], &device), tensor::<2>(&[0.1, 0.2], [1, 2], &device));
+    let covariance = tensor::<3>(&[2.0, 0.5, 0.5, 1.0], [1, 2, 2], &device);
+    let one = MultivariateNormal::from_covariance(loc.clone(), covariance.clone()).unwrap();
+    let each = one.repeated(3);
+    assert_close(&values(one.log_prob(x.clone())), &values(each.log_prob(x.clone())), 1e-15, 0.0, "full");
+    let apart = MultivariateNormal::from_covariance(x.clone(), covariance).unwrap();
+    assert_close(&values(apart.kl_divergence(&one)), &values(apart.kl_divergence(&each)), 1e-15, 0.0, "to one");
+    assert_close(&values(one.kl_divergence(&apart)), &values(each.kl_divergence(&apart)), 1e-15, 0.0, "from one");
+    let factor = tensor::<3>(&[0.5, -0.3], [1, 2, 1], &device);
+    let one = LowRankMultivariateNormal::new(loc.clone(), factor, tensor(&[0.4, 0.9], [1, 2], &device)).unwrap();
+    assert_close(&values(one.log_prob(x.clone())), &values(one.repeated(3).log_prob(x)), 1e-15, 0.0, "low rank");
+    // Not square, and without factors.
+    let wide = tensor::<3>(&[1.0; 6], [1, 2, 3], &device);
+    assert!(MultivariateNormal::from_covariance(loc.clone(), wide).is_err());
+    let none = Tensor::<3>::zeros([1, 2, 0], (&device, DType::F64));
+    assert!(LowRankMultivariateNormal::new(loc.clone(), none, loc).is_err());
+}
+
+/// To ask for a gradient does not change a value.
+#[test]
+fn tracked_parameters_have_the_same_values_at_the_edges() {
+    let tracked = |x: f64| vector(&[x]).autodiff().require_grad();
+    assert_eq!(values(Poisson::new(tracked(0.0)).unwrap().entropy()), [0.0]);
+    let gamma = Gamma::new(tracked(2.0), tracked(1.5)).unwrap();
+    assert_eq!(values(gamma.cdf(vector(&[f64::INFINITY]).autodiff())), [1.0]);
+}
+
+/// The distribution function has the density as its derivative at the median too, and keeps its digits beside it.
+#[test]
+fn distribution_functions_at_the_median() {
+    let slope = |cdf: &dyn Fn(Tensor<1>) -> Tensor<1>| {
+        let x = vector(&[0.0]).autodiff().require_grad();
+        values(x.grad(&cdf(x.clone()).backward()).unwrap())[0]
+    };
+    let (zero, one) = (vector(&[0.0]), vector(&[1.0]));
+    let laplace = Laplace::new(zero.clone(), one.clone()).unwrap();
+    assert_close(&[slope(&|x| laplace.cdf(x))], &[0.5], 1e-15, 0.0, "Laplace");
+    let t = StudentT::new(vector(&[3.0]), zero, one).unwrap();
+    // 2/(π·√3), and x times it.
+    let density = 2.0 / (std::f64::consts::PI * 3f64.sqrt());
+    assert_close(&[slope(&|x| t.cdf(x))], &[density], 1e-14, 0.0, "Student's t");
+    assert_close(&[values(t.cdf(vector(&[1e-7])))[0] - 0.5], &[1e-7 * density], 1e-8, 0.0, "beside it");
+}
+
+/// E ln x = ψ(a) − ψ(a + b): of draws most of which are smaller than f32's numbers.
+#[test]
+fn sparse_draws_are_not_ties() {
+    let n = 20_000usize;
+    let shape = Tensor::<1>::full([n], 0.01, (&f64_device(), DType::F32));
+    let beta = Beta::new(shape.clone(), shape).unwrap();
+    let draws = values(beta.sample(&mut Stream::new(3, "sparse", 0, 0)));
+    let ties = draws.iter().filter(|x| (**x - 0.5).abs() < 1e-6).count();
+    assert!(ties < 5, "{ties} of {n}");
+    // Half of them are near 1: a binomial number with a deviation of 0.0035.
+    let above = draws.iter().filter(|x| **x > 0.5).count() as f64 / n as f64;
+    assert!((above - 0.5).abs() < 4.0 * 0.5 / (n as f64).sqrt(), "{above}");
+}
+
+/// In f32 at large shapes, where terms of their order cancel, against f64.
+#[test]
+fn entropies_of_large_shapes_in_f32() {
+    let at = |shape: f64, dtype: DType| vector(&[shape]).cast(dtype);
+    let both = |entropy: &dyn Fn(DType) -> Tensor<1>, what: &str| {
+        assert_close(&values(entropy(DType::F32)), &values(entropy(DType::F64)), 1e-6, 1e-6, what);
+    };
+    both(&|t| Gamma::new(at(1e4, t), at(2.0, t)).unwrap().entropy(), "Gamma");
+    both(&|t| InverseGamma::new(at(1e4, t), at(2.0, t)).unwrap().entropy(), "InverseGamma");
+    both(&|t| Beta::new(at(3e3, t), at(1e4, t)).unwrap().entropy(), "Beta");
+    both(&|t| Dirichlet::new(vector(&[1e3, 3e3, 7e3]).cast(t)).entropy(), "Dirichlet");
+    both(&|t| Geometric::new(at(1e-6, t)).unwrap().entropy(), "Geometric");
+}

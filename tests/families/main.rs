@@ -6,9 +6,9 @@ mod references;
 use kiln::{
     burn::tensor::{DType, TensorData},
     dist::{
-        Beta, Binomial, Cauchy, Dirichlet, Exponential, Gamma, Geometric, Gumbel, HalfNormal, InverseGamma, Laplace,
-        LogNormal, LowRankMultivariateNormal, MultivariateNormal, NegativeBinomial, Poisson, StudentT, Uniform,
-        Weibull, kl_monte_carlo,
+        Batch, Beta, Binomial, Cauchy, Dirichlet, Exponential, Gamma, Geometric, Gumbel, HalfNormal, InverseGamma,
+        KlDivergence, Laplace, LogNormal, LowRankMultivariateNormal, MultivariateNormal, NegativeBinomial, Poisson,
+        StudentT, Uniform, Weibull, kl_monte_carlo,
     },
     prelude::*,
 };

@@ -81,18 +81,18 @@ impl<P: Distribution<D, Value = Tensor<D>>, const D: usize> Distribution<D> for 
 
 impl<P: Moments<D, Value = Tensor<D>>, const D: usize> Moments<D> for Mixture<P, D> {
     fn mean(&self) -> Tensor<D> {
-        (self.weights.probs() * self.components.mean()).sum_dim(D - 1)
+        self.weights.expectation(self.components.mean())
     }
 
     /// The mean of the components' variances, and the variance of their means.
     fn variance(&self) -> Tensor<D> {
         let apart = self.components.mean() - self.mean();
-        (self.weights.probs() * (self.components.variance() + apart.square())).sum_dim(D - 1)
+        self.weights.expectation(self.components.variance() + apart.square())
     }
 }
 
 impl<P: Cdf<D>, const D: usize> Cdf<D> for Mixture<P, D> {
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
-        (self.weights.probs() * self.components.cdf(self.spread(value))).sum_dim(D - 1)
+        self.weights.expectation(self.components.cdf(self.spread(value)))
     }
 }

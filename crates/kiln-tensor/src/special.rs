@@ -37,7 +37,7 @@ pub use self::{
     elementwise::{beta_i, gamma_p, gamma_q, with_partials},
     erf::{erf, erfc, erfinv, normal_cdf, normal_icdf, normal_log_cdf},
     gamma::{digamma, ln_beta, ln_gamma, ln_gamma_entropy, ln_poisson},
-    logs::{expm1, log_add_exp, log_sum_exp, log1mexp, sigmoid, softplus},
+    logs::{expm1, log_sum_exp, log1mexp, sigmoid, softplus},
 };
 
 /// |x|, with the derivative 1 at x = 0 instead of Burn's 0.

@@ -3,10 +3,10 @@
 use burn::tensor::{DType, Tensor};
 use kiln_tensor::{
     Stream,
-    special::{beta_i, digamma, ln_beta, ln_gamma_entropy},
+    special::{beta_i, digamma, ln_beta, ln_gamma_entropy, sigmoid},
 };
 
-use super::gamma::standard_gamma;
+use super::gamma::ln_standard_gamma;
 use crate::{
     Batch, Cdf, Distribution, Entropy, KlDivergence, Moments, Reparameterized,
     family::{family, on_support, x_ln_y, x_ln1p_y},
@@ -81,13 +81,13 @@ impl<const D: usize> Cdf<D> for Beta<D> {
 }
 
 impl<const D: usize> Reparameterized<D> for Beta<D> {
-    /// x/(x + y) of two gamma draws, with their implicit derivatives. A draw is inside (0, 1), also after rounding.
+    /// x/(x + y) of two gamma draws by their logarithms, with their implicit derivatives. A draw is inside (0, 1), also after rounding.
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
         let (a, b) = self.parameters();
-        let (x, y) = (standard_gamma(&a, stream), standard_gamma(&b, stream));
+        let (ln_x, ln_y) = (ln_standard_gamma(&a, stream), ln_standard_gamma(&b, stream));
         let below_one =
             if a.dtype() == DType::F64 { 1.0 - f64::EPSILON / 2.0 } else { 1.0 - f64::from(f32::EPSILON) / 2.0 };
-        (x.clone() / (x + y)).clamp(f64::from(f32::MIN_POSITIVE), below_one)
+        sigmoid(ln_x - ln_y).clamp(f64::from(f32::MIN_POSITIVE), below_one)
     }
 }
 

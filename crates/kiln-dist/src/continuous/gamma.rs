@@ -9,7 +9,7 @@ use rand_distr::Distribution as _;
 
 use crate::{
     Batch, Cdf, Distribution, Entropy, Exponential, KlDivergence, Moments, Reparameterized,
-    distribution::host as numbers,
+    distribution::{host as numbers, open},
     family::{family, on_support},
 };
 
@@ -77,25 +77,52 @@ impl<const D: usize> Reparameterized<D> for Gamma<D> {
     }
 }
 
+/// The logarithms of draws from Gamma(α, 1), on the host: for small α draws are smaller than any number.
+fn ln_draws<const D: usize>(concentration: &Tensor<D>, stream: &mut Stream) -> Vec<f64> {
+    let draw = |a: f64| {
+        // x·u^{1/α} with x from Gamma(α + 1) (Marsaglia and Tsang, 2000, section 6).
+        let (shape, ln_rest) = if a < 1.0 { (a + 1.0, open(stream.next_f64()).ln() / a) } else { (a, 0.0) };
+        match rand_distr::Gamma::new(shape, 1.0) {
+            Ok(gamma) if a > 0.0 => gamma.sample(stream.rng()).ln() + ln_rest,
+            _ => f64::NAN,
+        }
+    };
+    numbers(concentration).into_iter().map(draw).collect()
+}
+
 /// Draws from Gamma(α, 1), with dx/dα = −(∂P(α, x)/∂α)/(∂P(α, x)/∂x) (Figurnov, Mohamed and Mnih, 2018). Draws that would round to zero
 /// are the smallest positive number.
 pub(crate) fn standard_gamma<const D: usize>(concentration: &Tensor<D>, stream: &mut Stream) -> Tensor<D> {
     let smallest = if concentration.dtype() == DType::F64 { f64::MIN_POSITIVE } else { f64::from(f32::MIN_POSITIVE) };
-    let draw = |a: f64| match rand_distr::Gamma::new(a, 1.0) {
-        Ok(gamma) => gamma.sample(stream.rng()).max(smallest),
-        Err(_) => f64::NAN,
-    };
-    let draws: Vec<f64> = numbers(concentration).into_iter().map(draw).collect();
+    let draws = ln_draws(concentration, stream).into_iter().map(|ln_x| ln_x.exp().max(smallest)).collect();
     let draws = crate::distribution::noise_like(draws, concentration);
     if !concentration.is_tracked() {
         return draws;
     }
-    with_partials([concentration.clone(), draws], |[a, x]| {
-        let (_, [in_a, in_x]) = host::gamma_p(a, x);
-        let implicit = -in_a / in_x;
-        // In the far tails both are lost; the derivative of the quantile a·… is of the size of x/a there.
-        (x, [if implicit.is_finite() { implicit } else { x / a }, 0.0])
-    })
+    with_partials([concentration.clone(), draws], |[a, x]| (x, [x * ln_implicit(a, x.ln()), 0.0]))
+}
+
+/// The logarithms of such draws, none of which rounds to −∞, with their derivatives.
+pub(crate) fn ln_standard_gamma<const D: usize>(concentration: &Tensor<D>, stream: &mut Stream) -> Tensor<D> {
+    let draws = crate::distribution::noise_like(ln_draws(concentration, stream), concentration);
+    if !concentration.is_tracked() {
+        return draws;
+    }
+    with_partials([concentration.clone(), draws], |[a, ln_x]| (ln_x, [ln_implicit(a, ln_x), 0.0]))
+}
+
+/// d ln x/dα of a draw.
+fn ln_implicit(a: f64, ln_x: f64) -> f64 {
+    // Where x is that small P is x^α/Γ(α + 1).
+    const SMALL: f64 = -60.0;
+    if ln_x < SMALL {
+        return (host::digamma(a + 1.0) - ln_x) / a;
+    }
+    let x = ln_x.exp();
+    let (_, [in_a, in_x]) = host::gamma_p(a, x);
+    let implicit = -in_a / in_x / x;
+    // In the far tails both are lost; the derivative of the quantile a·… is of the size of x/a there.
+    if implicit.is_finite() { implicit } else { a.recip() }
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Gamma<D> {

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use kiln_tensor::{
     Stream,
-    special::{digamma, gamma_q, ln_gamma},
+    special::{digamma, gamma_q, ln_gamma_entropy, ln_poisson},
 };
 
 use crate::{
@@ -37,7 +37,7 @@ impl<const D: usize> Distribution<D> for InverseGamma<D> {
         let inside = value.clone().greater_scalar(0.0);
         on_support(value, inside, 1.0, f64::NEG_INFINITY, |x| {
             let (a, b) = (self.concentration.clone(), self.scale.clone());
-            a.clone() * b.clone().log() - ln_gamma(a.clone()) - (a + 1.0) * x.clone().log() - b / x
+            ln_poisson(a.clone(), b / x.clone()) + a.log() - x.log()
         })
     }
 
@@ -66,7 +66,7 @@ impl<const D: usize> Entropy<D> for InverseGamma<D> {
     /// α + ln β + ln Γ(α) − (1 + α)·ψ(α).
     fn entropy(&self) -> Tensor<D> {
         let a = self.concentration.clone();
-        a.clone() + self.scale.clone().log() + ln_gamma(a.clone()) - (a.clone() + 1.0) * digamma(a)
+        ln_gamma_entropy(a.clone()) - digamma(a) + self.scale.clone().log()
     }
 }
 

@@ -53,8 +53,9 @@ impl<const D: usize> Entropy<D> for Laplace<D> {
 impl<const D: usize> Cdf<D> for Laplace<D> {
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
         let z = (value - self.loc.clone()) / self.scale.clone();
-        let tail = (-z.clone().abs()).exp() * 0.5;
-        let upper = z.greater_scalar(0.0);
+        // The derivative at 0 is that of one side, not Burn's 0 for |z|.
+        let upper = z.clone().greater_equal_scalar(0.0);
+        let tail = z.clone().mask_where(upper.clone(), -z).exp() * 0.5;
         tail.clone().mask_where(upper, -tail + 1.0)
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use kiln_tensor::{
     Stream,
-    special::{beta_i, digamma, ln_beta},
+    special::{digamma, host, ln_beta, with_partials},
 };
 
 use super::gamma::standard_gamma;
@@ -72,13 +72,23 @@ impl<const D: usize> Entropy<D> for StudentT<D> {
 }
 
 impl<const D: usize> Cdf<D> for StudentT<D> {
-    /// ½·I(ν/2, ½) at ν/(ν + z²) in the left tail, and 1 less that in the right one.
+    /// In the tails ½·I(ν/2, ½) at ν/(ν + z²); in the middle, where that rounds to 1, ½ and half of I(½, ν/2) at z²/(ν + z²).
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
-        let (z, df) = (self.z(value), self.df.clone());
-        let at = df.clone() / (df.clone() + z.clone().square());
-        let half = at.full_like(0.5);
-        let tail = beta_i(df * 0.5, half, at) * 0.5;
-        tail.clone().mask_where(z.greater_scalar(0.0), -tail + 1.0)
+        with_partials([self.df.clone(), self.z(value)], |[df, z]| {
+            let (square, sign) = (z * z, z.signum());
+            let (half, sum) = (0.5 * df, df + square);
+            let ln_density = -0.5 * (df + 1.0) * (square / df).ln_1p() - 0.5 * df.ln() - host::ln_beta(0.5, half);
+            let density = ln_density.exp();
+            // z/√ν moves with ν, and the exponents do.
+            let by_scale = if z.is_finite() { -0.5 * z / df * density } else { 0.0 };
+            if square < df {
+                let (middle, [_, in_half, _]) = host::beta_i(0.5, half, square / sum);
+                return (0.5 + 0.5 * sign * middle, [0.25 * sign * in_half + by_scale, density]);
+            }
+            let (both, [in_half, _, _]) = host::beta_i(half, 0.5, df / sum);
+            let cdf = if z < 0.0 { 0.5 * both } else { 1.0 - 0.5 * both };
+            (cdf, [-0.25 * sign * in_half + by_scale, density])
+        })
     }
 }
 

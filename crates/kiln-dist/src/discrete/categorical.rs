@@ -69,7 +69,7 @@ impl<const D: usize> Categorical<D> {
     }
 
     /// Σ_k p_k·x_k, `[.., 1]`, where a class of probability 0 adds 0 even if x_k is infinite.
-    fn expectation(&self, x: Tensor<D>) -> Tensor<D> {
+    pub(crate) fn expectation(&self, x: Tensor<D>) -> Tensor<D> {
         let probs = self.probs();
         let impossible = probs.clone().equal_scalar(0.0);
         // Filled before the product: 0·∞ would be NaN in the value and in the gradient.

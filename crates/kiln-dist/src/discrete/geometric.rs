@@ -6,7 +6,7 @@ use kiln_tensor::{Stream, special::expm1};
 use crate::{
     Cdf, Distribution, Entropy, KlDivergence, Moments,
     distribution::{host, noise_like, open},
-    family::{family, on_support, x_ln_y},
+    family::{family, on_support},
 };
 
 family! {
@@ -59,7 +59,7 @@ impl<const D: usize> Moments<D> for Geometric<D> {
 impl<const D: usize> Entropy<D> for Geometric<D> {
     /// −ln p − ln(1 − p)·(1 − p)/p.
     fn entropy(&self) -> Tensor<D> {
-        -self.probs.clone().log() - x_ln_y(self.mean(), -self.probs.clone() + 1.0)
+        -self.probs.clone().log() - self.mean() * self.ln_failure()
     }
 }
 

@@ -7,7 +7,10 @@ use kiln_tensor::{
 };
 use rand_distr::Distribution as _;
 
-use super::{geometric::is_count, poisson::sum_around_the_mode};
+use super::{
+    geometric::is_count,
+    poisson::{self, sum_around_the_mode},
+};
 use crate::{
     Cdf, Distribution, Entropy, KlDivergence, Moments,
     distribution::{host as numbers, noise_like},
@@ -44,8 +47,7 @@ impl<const D: usize> Distribution<D> for NegativeBinomial<D> {
                 Ok(gamma) => gamma.sample(stream.rng()),
                 Err(_) => return f64::NAN,
             };
-            // A rate that rounds to zero gives none.
-            rand_distr::Poisson::new(rate).map_or(0.0, |poisson| poisson.sample(stream.rng()))
+            poisson::draw(rate, stream)
         };
         let draws = numbers(&self.total_count).into_iter().zip(numbers(&self.logits)).map(draw).collect();
         noise_like(draws, &self.logits)

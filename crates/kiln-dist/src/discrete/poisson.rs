@@ -31,12 +31,17 @@ impl<const D: usize> Distribution<D> for Poisson<D> {
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {
-        let draw = |rate: f64| match rand_distr::Poisson::new(rate) {
-            Ok(poisson) => poisson.sample(stream.rng()),
-            Err(_) if rate <= 0.0 => 0.0,
-            Err(_) => f64::NAN,
-        };
-        noise_like(host(&self.rate).into_iter().map(draw).collect(), &self.rate)
+        let draws = host(&self.rate).into_iter().map(|rate| draw(rate, stream)).collect();
+        noise_like(draws, &self.rate)
+    }
+}
+
+/// A draw on the host; not a number for rates from about 1.8e19 on, which `rand_distr` does not draw.
+pub(super) fn draw(rate: f64, stream: &mut Stream) -> f64 {
+    match rand_distr::Poisson::new(rate) {
+        Ok(poisson) => poisson.sample(stream.rng()),
+        Err(_) if rate == 0.0 => 0.0,
+        Err(_) => f64::NAN,
     }
 }
 
@@ -54,6 +59,10 @@ impl<const D: usize> Entropy<D> for Poisson<D> {
     /// −Σ p·ln p, term by term on the host, with its derivative −ln λ + E ln(1 + X).
     fn entropy(&self) -> Tensor<D> {
         with_partials([self.rate.clone()], |[rate]| {
+            if rate <= 0.0 {
+                // Certain; its entropy rises from there as −λ·ln λ.
+                return (0.0, [f64::INFINITY]);
+            }
             let (mut entropy, mut in_rate) = (0.0, -rate.ln());
             let whole = sum_around_the_mode(rate, |x| {
                 let ln_p = x * rate.ln() - rate - ln_gamma_of(x + 1.0);
@@ -61,7 +70,6 @@ impl<const D: usize> Entropy<D> for Poisson<D> {
                 in_rate += ln_p.exp() * x.ln_1p();
                 ln_p
             });
-            let entropy = if rate > 0.0 { entropy } else { 0.0 };
             (if whole { entropy } else { f64::NAN }, [in_rate])
         })
     }

@@ -3,12 +3,12 @@
 use burn::tensor::Tensor;
 use kiln_tensor::{
     Stream,
-    special::{digamma, ln_gamma},
+    special::{digamma, ln_gamma, ln_gamma_entropy, log_sum_exp},
 };
 
 use crate::{
     DistError, Distribution, Entropy, KlDivergence, Moments, Reparameterized,
-    continuous::gamma::standard_gamma,
+    continuous::gamma::ln_standard_gamma,
     error::check_values,
     family::{POSITIVE, on_support, x_ln_y},
 };
@@ -97,17 +97,18 @@ impl<const D: usize> Moments<D> for Dirichlet<D> {
 impl<const D: usize> Entropy<D> for Dirichlet<D> {
     /// ln B(α) + (Σ α − k)·ψ(Σ α) − Σ (αᵢ − 1)·ψ(αᵢ), `[.., 1]`.
     fn entropy(&self) -> Tensor<D> {
-        let total = self.total();
-        let own = (self.concentration.clone() - 1.0) * digamma(self.concentration.clone());
-        self.ln_beta() + (total.clone() - self.classes()) * digamma(total) - own.sum_dim(D - 1)
+        // The concentrations themselves cancel on paper.
+        let (own, total) = (self.concentration.clone(), self.total());
+        let each = ln_gamma_entropy(own.clone()) + digamma(own);
+        each.sum_dim(D - 1) - ln_gamma_entropy(total.clone()) - digamma(total) * self.classes()
     }
 }
 
 impl<const D: usize> Reparameterized<D> for Dirichlet<D> {
-    /// Gamma draws by their sum, with their implicit derivatives.
+    /// Gamma draws by their sum, by logarithms, with their implicit derivatives.
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
-        let gammas = standard_gamma(&self.concentration, stream);
-        gammas.clone() / gammas.sum_dim(D - 1)
+        let ln_gammas = ln_standard_gamma(&self.concentration, stream);
+        (ln_gammas.clone() - log_sum_exp(ln_gammas, D - 1)).exp()
     }
 }
 

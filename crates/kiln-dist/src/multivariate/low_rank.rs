@@ -28,7 +28,7 @@ impl LowRankMultivariateNormal {
     /// [`DistError::Shape`].
     pub fn new(loc: Tensor<2>, factor: Tensor<3>, diagonal: Tensor<2>) -> Result<Self, DistError> {
         crate::error::same_shape(("loc", &loc), ("diagonal", &diagonal))?;
-        if factor.dims()[..2] != loc.dims() {
+        if factor.dims()[..2] != loc.dims() || factor.dims()[2] == 0 {
             let (first_shape, second_shape) = (loc.dims().to_vec(), factor.dims().to_vec());
             return Err(DistError::Shape { first: "loc", first_shape, second: "factor", second_shape });
         }

@@ -23,7 +23,9 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct MultivariateNormal {
+    /// `[n, k]`.
     loc: Tensor<2>,
+    /// `[n, k, k]`, or one for all, `[1, k, k]`.
     scale_tril: Tensor<3>,
 }
 
@@ -36,7 +38,7 @@ impl MultivariateNormal {
     pub fn new(loc: Tensor<2>, scale_tril: Tensor<3>) -> Result<Self, DistError> {
         let ([n, k], [m, rows, width]) = (loc.dims(), scale_tril.dims());
         let batch = n.max(m);
-        if rows != k || width != k || (n != batch && n != 1) || (m != batch && m != 1) {
+        if k == 0 || rows != k || width != k || (n != batch && n != 1) || (m != batch && m != 1) {
             return Err(DistError::Shape {
                 first: "loc",
                 first_shape: vec![n, k],
@@ -44,8 +46,7 @@ impl MultivariateNormal {
                 second_shape: vec![m, rows, width],
             });
         }
-        let (loc, scale_tril) = (loc.expand([batch, k]), scale_tril.tril(0).expand([batch, k, k]));
-        Ok(Self { loc, scale_tril })
+        Ok(Self { loc: loc.expand([batch, k]), scale_tril: scale_tril.tril(0) })
     }
 
     /// From the mean `[n, k]` and the covariance `[n, k, k]`, symmetric and positive definite: where it is not, the distribution is not
@@ -54,8 +55,9 @@ impl MultivariateNormal {
     /// # Errors
     /// [`DistError::Shape`].
     pub fn from_covariance(loc: Tensor<2>, covariance: Tensor<3>) -> Result<Self, DistError> {
-        let scale_tril = cholesky(&covariance);
-        Self::new(loc, scale_tril)
+        // Of the right shapes, before it is looked at. What is above the diagonal is not needed.
+        let Self { loc, scale_tril } = Self::new(loc, covariance)?;
+        Ok(Self { loc, scale_tril: cholesky(&scale_tril) })
     }
 
     /// Checks the values, which waits for the device.
@@ -76,17 +78,27 @@ impl MultivariateNormal {
 
     /// L, `[n, k, k]`.
     pub fn scale_tril(&self) -> Tensor<3> {
-        self.scale_tril.clone()
+        let [n, k] = self.loc.dims();
+        self.scale_tril.clone().expand([n, k, k])
     }
 
     /// L·Lᵀ, `[n, k, k]`.
     pub fn covariance(&self) -> Tensor<3> {
-        self.scale_tril.clone().matmul(self.scale_tril.clone().transpose())
+        self.scale_tril().matmul(self.scale_tril().transpose())
     }
 
-    /// ln det L, `[n, 1]`.
+    /// ln det L, `[n, 1]` or `[1, 1]`.
     fn half_log_det(&self) -> Tensor<2> {
         diagonal(&self.scale_tril).log().sum_dim(1)
+    }
+
+    /// L⁻¹·x of each row, `[n, k]`.
+    fn whitened(&self, x: Tensor<2>) -> Tensor<2> {
+        if self.scale_tril.dims()[0] == 1 {
+            // One system with all rows as its right sides.
+            return solve_lower(&self.scale_tril, &x.transpose().unsqueeze()).squeeze_dim::<2>(0).transpose();
+        }
+        vectors(solve_lower(&self.scale_tril, &columns(x)))
     }
 
     #[allow(clippy::cast_precision_loss, reason = "a number of dimensions")]
@@ -100,7 +112,7 @@ impl Distribution<2> for MultivariateNormal {
 
     /// −½·‖L⁻¹(x − μ)‖² − ln det L − k·ln √(2π).
     fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
-        let z = vectors(solve_lower(&self.scale_tril, &columns(value - self.loc.clone())));
+        let z = self.whitened(value - self.loc.clone());
         z.square().sum_dim(1) * -0.5 - self.half_log_det() - self.dimensions() * LN_SQRT_2PI
     }
 
@@ -116,8 +128,11 @@ impl Batch for MultivariateNormal {
     }
 
     fn repeated(&self, count: usize) -> Self {
-        let (loc, scale_tril) = (self.loc.clone(), self.scale_tril.clone());
-        Self { loc: loc.repeat_dim(0, count.max(1)), scale_tril: scale_tril.repeat_dim(0, count.max(1)) }
+        let scale_tril = match self.scale_tril.dims()[0] {
+            1 => self.scale_tril.clone(),
+            _ => self.scale_tril.clone().repeat_dim(0, count.max(1)),
+        };
+        Self { loc: self.loc.clone().repeat_dim(0, count.max(1)), scale_tril }
     }
 }
 
@@ -128,14 +143,15 @@ impl Moments<2> for MultivariateNormal {
 
     /// The diagonal of the covariance.
     fn variance(&self) -> Tensor<2> {
-        vectors(self.scale_tril.clone().square().sum_dim(2))
+        vectors(self.scale_tril.clone().square().sum_dim(2)).expand(self.loc.dims())
     }
 }
 
 impl Entropy<2> for MultivariateNormal {
     /// k·(½ + ln √(2π)) + ln det L.
     fn entropy(&self) -> Tensor<2> {
-        self.half_log_det() + self.dimensions() * (0.5 + LN_SQRT_2PI)
+        let [n, _] = self.loc.dims();
+        (self.half_log_det() + self.dimensions() * (0.5 + LN_SQRT_2PI)).expand([n, 1])
     }
 }
 
@@ -148,6 +164,9 @@ impl Reparameterized<2> for MultivariateNormal {
 impl FromNoise<2> for MultivariateNormal {
     /// μ + L·noise, with noise from N(0, I).
     fn rsample_from_noise(&self, noise: Tensor<2>) -> Tensor<2> {
+        if self.scale_tril.dims()[0] == 1 {
+            return self.loc.clone() + noise.matmul(self.scale_tril.clone().squeeze_dim::<2>(0).transpose());
+        }
         self.loc.clone() + vectors(self.scale_tril.clone().matmul(columns(noise)))
     }
 }
@@ -156,8 +175,7 @@ impl KlDivergence<2, Self> for MultivariateNormal {
     /// ½·(‖L_q⁻¹·L_p‖² + ‖L_q⁻¹(μ_p − μ_q)‖² − k) + ln det L_q − ln det L_p.
     fn kl_divergence(&self, q: &Self) -> Tensor<2> {
         let spread = solve_lower(&q.scale_tril, &self.scale_tril).square().sum_dim(2).sum_dim(1).squeeze_dim(2);
-        let apart = solve_lower(&q.scale_tril, &columns(self.loc.clone() - q.loc.clone()));
-        let apart = vectors(apart).square().sum_dim(1);
+        let apart = q.whitened(self.loc.clone() - q.loc.clone()).square().sum_dim(1);
         (spread + apart - self.dimensions()) * 0.5 + q.half_log_det() - self.half_log_det()
     }
 }

@@ -30,9 +30,11 @@ pub(super) fn cholesky(a: &Tensor<3>) -> Tensor<3> {
     factor.expect("a matrix has a column")
 }
 
-/// X with L·X = B, row by row, for L `[n, k, k]` lower triangular and B `[n, k, m]`.
+/// X with L·X = B, row by row, for L `[n, k, k]` lower triangular and B `[n, k, m]`; either n may be 1.
 pub(super) fn solve_lower(l: &Tensor<3>, b: &Tensor<3>) -> Tensor<3> {
-    let [n, k, _] = l.dims();
+    let [_, k, m] = b.dims();
+    let n = l.dims()[0].max(b.dims()[0]);
+    let (l, b) = (l.clone().expand([n, k, k]), b.clone().expand([n, k, m]));
     let mut solved: Option<Tensor<3>> = None;
     for j in 0..k {
         let row = b.clone().slice([0..n, j..j + 1]);

@@ -40,9 +40,14 @@ pub fn with_partials<const D: usize, const N: usize>(
     let tensor = |numbers: Vec<f64>| Tensor::<D>::from_data(TensorData::new(numbers, shape), like);
     let value = tensor(entries.iter().map(|(value, _)| *value).collect());
     inputs.into_iter().enumerate().filter(|(_, input)| input.is_tracked()).fold(value, |value, (n, input)| {
-        let partial = tensor(entries.iter().map(|(_, partials)| partials[n]).collect());
+        // Where either is infinite the product would not be the zero that it stands for.
+        let known = |(partial, input): (f64, f64)| if input.is_finite() && partial.is_finite() { partial } else { 0.0 };
+        let partials = entries.iter().map(|(_, partials)| partials[n]).zip(numbers[n].iter().copied());
+        let partial = tensor(partials.map(known).collect());
+        let fixed = input.clone().without_autodiff();
+        let endless = fixed.clone().is_finite().bool_not();
         // Zero, with the derivative.
-        value + (input.clone() - input.without_autodiff()) * partial
+        value + (input.mask_fill(endless.clone(), 0.0) - fixed.mask_fill(endless, 0.0)) * partial
     })
 }
 

@@ -156,19 +156,15 @@ pub fn digamma(x: f64) -> f64 {
         z += 1.0;
     }
     let square = (z * z).recip();
-    let series = (0u32..).zip(STIRLING).rev_sum(square, |(k, c)| c * f64::from(2 * k + 1));
+    let odd = STIRLING.iter().zip([1.0, 3.0, 5.0, 7.0, 9.0, 11.0, 13.0, 15.0]).rev();
+    let series = odd.fold(0.0, |sum, (c, k)| sum * square + c * k);
     z.ln() - 0.5 / z - series * square - sum
 }
 
-/// Horner's rule for coefficients made on the way.
-trait RevSum: Iterator + Sized {
-    fn rev_sum(self, x: f64, coefficient: impl Fn(Self::Item) -> f64) -> f64 {
-        let coefficients: Vec<f64> = self.map(coefficient).collect();
-        coefficients.iter().rev().fold(0.0, |sum, c| sum * x + c)
-    }
+/// ln B(a, b) for a, b > 0.
+pub fn ln_beta(a: f64, b: f64) -> f64 {
+    ln_beta_of(a, b)
 }
-
-impl<I: Iterator> RevSum for I {}
 
 /// ln Γ(z) − (z − ½)·ln z + z − ln √(2π), for z of [`LARGE`] and more.
 fn stirling<T: Number>(z: T) -> T {
@@ -203,14 +199,17 @@ fn gamma_power<T: Number>(a: T, x: T) -> T {
 /// xᵃ·yᵇ/B(a, b), x and y having the sum 1.
 fn beta_power<T: Number>(a: T, b: T, x: T, y: T) -> T {
     if a.value() < LARGE || b.value() < LARGE {
-        let (smaller, larger) = if a.value() < b.value() { (a, b) } else { (b, a) };
-        let ln_beta = smaller.ln_gamma() + ln_gamma_quotient(larger, smaller);
-        return (a * x.ln() + b * y.ln() - ln_beta).exp();
+        return (a * x.ln() + b * y.ln() - ln_beta_of(a, b)).exp();
     }
     let n = a + b;
     let scale = (a * b / (n * T::from(2.0 * std::f64::consts::PI))).sqrt();
     let away = deviance(n * x, a) + deviance(n * y, b);
     scale * (stirling(n) - stirling(a) - stirling(b) - away).exp()
+}
+
+fn ln_beta_of<T: Number>(a: T, b: T) -> T {
+    let (smaller, larger) = if a.value() < b.value() { (a, b) } else { (b, a) };
+    smaller.ln_gamma() + ln_gamma_quotient(larger, smaller)
 }
 
 /// ln Γ(b) − ln Γ(a + b), a being the smaller.
