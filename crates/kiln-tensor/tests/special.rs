@@ -8,7 +8,7 @@ use kiln_tensor::special::{
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
 use serde_json::Value;
 
-/// Where a relative error makes no sense, values below the second number count as that number.
+/// Name, function, and the tolerances: relative, plus absolute where the function has a zero that its argument does not.
 type Case = (&'static str, fn(Tensor<1>) -> Tensor<1>, f64, f64);
 
 const CASES: [Case; 13] = [

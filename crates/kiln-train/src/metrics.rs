@@ -40,6 +40,10 @@ impl RunningMean {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.examples == 0.0
+    }
+
     pub(crate) fn mean(&self) -> Metrics {
         let mean = |sum: f64| sum / self.examples;
         Metrics {

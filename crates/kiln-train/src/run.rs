@@ -109,6 +109,10 @@ where
         if self.test.is_none() && !matches!(status, Status::Diverged { .. }) {
             self.test = self.evaluate(&model)?;
         }
+        // Where it converged is known at once; where it stopped within an epoch, what came so far counts.
+        if status != Status::Converged && !self.at.running.is_empty() {
+            self.train = self.at.running.mean();
+        }
         Ok(Outcome {
             model,
             status,
@@ -176,7 +180,6 @@ where
             for mean in [&mut self.at.running, &mut self.of_step] {
                 mean.add(rows.len(), evaluated.loss, evaluated.terms.iter().copied());
             }
-            self.train = self.at.running.mean();
         }
         self.at.batch += 1;
         self.at.row += rows.len();

@@ -6,9 +6,9 @@ use burn::tensor::Tensor;
 use kiln_tensor::{
     derivative::{EvaluationError, Hessian, Objective},
     linalg::Symmetric,
+    special::host::gamma_q,
 };
 use serde::{Deserialize, Serialize};
-use statrs::function::{erf::erfc, gamma::checked_gamma_ur};
 
 use super::loss::{RegressionLoss, Scaling};
 
@@ -136,7 +136,7 @@ impl RegressionLoss {
             let (estimate, standard_error) = (x[place] - reference, variance.at(i, i).sqrt());
             let z = estimate / standard_error;
             let half = NORMAL_975 * standard_error;
-            let p = erfc(z.abs() * std::f64::consts::FRAC_1_SQRT_2);
+            let p = gamma_q(0.5, 0.5 * z * z).0;
             Coefficient { estimate, standard_error, z, p, interval: [estimate - half, estimate + half] }
         });
         let coefficients: Vec<Coefficient> = coefficients.collect();
@@ -158,11 +158,7 @@ impl RegressionLoss {
             aic: 2.0 * parameters - 2.0 * log_likelihood,
             bic: parameters * self.total.ln() - 2.0 * log_likelihood,
             lr,
-            lr_p: if df_model == 0 {
-                1.0
-            } else {
-                checked_gamma_ur(degrees / 2.0, lr.max(0.0) / 2.0).unwrap_or(f64::NAN)
-            },
+            lr_p: if df_model == 0 { 1.0 } else { gamma_q(degrees / 2.0, lr.max(0.0) / 2.0).0 },
         })
     }
     /// T·V·Tᵀ, the covariance of the model's parameters from that of the vector's, which T turns into them class by class.

@@ -5,6 +5,7 @@ use kiln_tensor::{
     derivative::{EvaluationError, Hessian, HessianProduct, Objective},
     fused,
     linalg::Symmetric,
+    special::sigmoid,
 };
 
 /// Data that no regression can be fitted to.
@@ -286,11 +287,6 @@ impl RegressionLoss {
             None => loss,
         }
     }
-}
-
-/// By the hyperbolic tangent: right to the rounding of 1 in any float type on any backend.
-fn sigmoid(logits: Tensor<2>) -> Tensor<2> {
-    (logits * 0.5).tanh() * 0.5 + 0.5
 }
 
 impl Objective for RegressionLoss {

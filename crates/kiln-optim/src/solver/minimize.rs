@@ -149,8 +149,8 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             x,
         };
         let (now, _) = solver.start(&Counted::new(problem, Evaluations::default()), at.x.clone())?;
-        is_the_same(&at, &now)?;
         let history = snapshot.history()?;
+        is_the_same(&at, &now, history.first())?;
         let counts = Evaluations {
             values: snapshot.count("evaluations.values")?,
             gradients: snapshot.count("evaluations.gradients")?,
@@ -322,14 +322,16 @@ impl Best {
     }
 }
 
-/// Refuses a point at which the function is not what it was. Half of the digits must agree: a device may add in another order.
-fn is_the_same(then: &Point, now: &Point) -> Result<(), SnapshotError> {
+/// Refuses a point at which the function is not what it was. Half of the digits must agree, of numbers of the size that they had at the start:
+/// near a minimum they are sums that cancel, and a device may add in another order.
+fn is_the_same(then: &Point, now: &Point, start: Option<&Iteration>) -> Result<(), SnapshotError> {
+    let (first_value, first_norm) = start.map_or((0.0, 0.0), |first| (first.value.abs(), first.grad_norm));
     let tolerance = rounding(&then.x).sqrt();
     let apart = |a: &Tensor<1>, b: &Tensor<1>| (a.clone() - b.clone()).abs().max();
     let [moved, turned] = read([apart(&then.x, &now.x), apart(&then.gradient, &now.gradient)]);
-    let values = (then.value - now.value).abs() <= tolerance * then.value.abs().max(now.value.abs());
+    let values = (then.value - now.value).abs() <= tolerance * then.value.abs().max(now.value.abs()).max(first_value);
     // What is not finite was the end of the run, and is so again.
-    let same = moved == 0.0 && values && turned <= tolerance * then.gradient_max.max(now.gradient_max);
+    let same = moved == 0.0 && values && turned <= tolerance * then.gradient_max.max(now.gradient_max).max(first_norm);
     if same || !(then.is_finite() || now.is_finite()) {
         return Ok(());
     }
