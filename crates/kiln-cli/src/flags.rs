@@ -9,7 +9,7 @@ use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
 pub(crate) use self::{
     train::{GmmFlags, LogisticConfigFlags, LogisticFlags, VaeConfigFlags, VaeFlags},
-    vi::{GuideName, ModelName, ViFlags},
+    vi::{GuideName, ModelName, StepSize, ViFlags},
 };
 use crate::{rates, solver::SolverName};
 

@@ -80,9 +80,7 @@ impl RunDir {
     }
 
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
-        let mut text = serde_json::to_vec_pretty(value).expect("reports have string keys only");
-        text.push(b'\n');
-        self.write(name, &text)
+        write_json(&self.file(name), value)
     }
 
     pub(crate) fn read_json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
@@ -119,6 +117,13 @@ impl RunDir {
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         write_whole(&self.file(name), bytes)
     }
+}
+
+/// As [`write_whole`], in lines.
+pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let mut text = serde_json::to_vec_pretty(value).expect("reports have string keys only");
+    text.push(b'\n');
+    write_whole(path, &text)
 }
 
 /// Writes a file whole or not at all: beside its place, flushed, renamed.

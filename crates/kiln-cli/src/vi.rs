@@ -10,8 +10,8 @@ use kiln::{
     optim::solver::Stop,
     tensor::Stream,
     train::vi::{
-        FullRank, GradientMoments, Guide, LogJoint, MeanField, Svi, SviFit, SviStatus, ViError, gradient_moments,
-        laplace, psis,
+        Delta, Estimator, FullRank, GradientMoments, Guide, Importance, Laplace, LogJoint, LowRank, MeanField, Psis,
+        SampleAverage, Svi, SviStatus, ViError, gradient_moments, laplace,
     },
 };
 use serde::Serialize;
@@ -21,10 +21,10 @@ use crate::{
     config::{Dtype, RunSettings, require},
     console::Console,
     failure::{Exit, Failure, Result},
-    flags::{GuideName, ViFlags},
+    flags::{GuideName, StepSize, ViFlags},
     list::table,
     machine::Machine,
-    rundir::write_whole,
+    rundir::{write_json, write_whole},
 };
 
 /// `posterior.json`, and what `--json` prints.
@@ -34,9 +34,11 @@ struct Posterior {
     guide: GuideName,
     status: &'static str,
     message: String,
-    /// The evidence lower bound, in nats, and its standard error.
-    elbo: f64,
-    elbo_standard_error: f64,
+    /// The evidence lower bound, in nats, and its standard error; none of a single point.
+    elbo: Option<f64>,
+    elbo_standard_error: Option<f64>,
+    /// ln p(data, z) at a single point, in nats.
+    log_joint: Option<f64>,
     /// Laplace's approximation of ln p(data), where the mode was looked for.
     laplace_log_evidence: Option<f64>,
     /// None where the weights are too alike, or too few, to have a tail.
@@ -50,6 +52,13 @@ struct Posterior {
 struct Parameter {
     name: String,
     mean: f64,
+    #[serde(flatten)]
+    spread: Option<Spread>,
+}
+
+/// What draws tell beside their mean.
+#[derive(Serialize)]
+struct Spread {
     sd: f64,
     /// Quantiles of the draws.
     q2_5: f64,
@@ -60,24 +69,28 @@ struct Parameter {
 /// `diagnostics.json`.
 #[derive(Serialize)]
 struct Diagnostics {
-    /// The bound as each step saw it.
+    /// The bound as each step of Adam, or of L-BFGS, saw it.
     elbo_trace: Vec<f64>,
+    /// Adam's step size at the start, given or chosen.
+    lr: Option<f64>,
     psis_khat: Option<f64>,
     /// Of the draws, weighted to be the posterior's.
-    effective_sample_size: f64,
+    effective_sample_size: Option<f64>,
     draws: usize,
-    /// Of the estimator's gradient where the fit ended; none for Laplace's approximation.
+    /// Of the estimator's gradient where the fit ended; none without Adam.
     gradient: Option<GradientMoments>,
 }
 
 /// What a fit leaves.
 struct Fitted {
-    elbo: (f64, f64),
-    /// Each `[s]`: draws `[s, d]`, and ln p − ln q of each.
-    z: Tensor<2>,
-    log_ratios: Vec<f64>,
+    importance: Importance,
+    has_density: bool,
     trace: Vec<f64>,
-    status: SviStatus,
+    lr: Option<f64>,
+    status: &'static str,
+    exit: Exit,
+    /// What there is to say of a solver that did not converge.
+    trouble: Option<String>,
     gradient: Option<GradientMoments>,
 }
 
@@ -93,132 +106,175 @@ pub(crate) fn vi(flags: ViFlags, console: Console) -> Result<Exit> {
     let Some(name) = flags.model else {
         return laboratory::compare(&flags, &machine, console);
     };
+    flags.inference.refuse_unused()?;
     let draws = flags.draws.unwrap_or(4000);
     require(draws >= 100, "draws", "at least 100", draws)?;
-    require(
-        flags.prior_scale > 0.0 && flags.prior_scale.is_finite(),
-        "prior-scale",
-        "positive and finite",
-        flags.prior_scale,
-    )?;
     let model = Model::load(name, &flags, &machine, console)?;
-    let svi = Svi {
-        estimator: flags.estimator.estimator(),
-        particles: flags.particles,
-        steps: flags.steps,
-        lr: flags.lr,
-        tol_rel: flags.tol_rel,
-        evaluation: draws,
-        seed: flags.seed,
-    };
     let started = Instant::now();
-    let (fitted, evidence) = fit(&model, flags.guide, &svi, &machine, console)?;
+    let (fitted, laplace_log_evidence) = fit(&model, &flags, draws, &machine, console)?;
     let wall_s = started.elapsed().as_secs_f64();
-    if fitted.status == SviStatus::Diverged {
-        let message = format!("the bound is not finite after {} steps: give a smaller --lr", fitted.trace.len());
-        return Err(Failure { message, exit: Exit::Diverged });
-    }
-    let smoothed = psis(&fitted.log_ratios);
-    let psis_khat = smoothed.khat.is_finite().then_some(smoothed.khat);
-    let quantities = crate::to_vec(model.quantities(fitted.z));
+    let smoothed = fitted.has_density.then(|| fitted.importance.psis());
+    let psis_khat = smoothed.as_ref().map(|psis| psis.khat).filter(|khat| khat.is_finite());
+    let quantities = crate::to_vec(model.quantities(fitted.importance.draws.clone()));
     let names = model.names();
-    let (status, message) = ending(fitted.status, psis_khat);
+    let bound = fitted.importance.elbo();
     let posterior = Posterior {
         model: model.title(),
-        guide: flags.guide,
-        status,
-        message,
-        elbo: fitted.elbo.0,
-        elbo_standard_error: fitted.elbo.1,
-        laplace_log_evidence: evidence,
+        guide: flags.inference.guide(),
+        status: fitted.status,
+        message: fitted.trouble.unwrap_or_else(|| nearness(smoothed.as_ref())),
+        elbo: fitted.has_density.then_some(bound),
+        elbo_standard_error: fitted.has_density.then(|| fitted.importance.standard_error()),
+        log_joint: (!fitted.has_density).then_some(bound),
+        laplace_log_evidence,
         psis_khat,
         nit: fitted.trace.len(),
         wall_s,
-        parameters: parameters(&names, &quantities),
+        parameters: parameters(&names, &quantities, fitted.has_density),
     };
     if let Some(out) = &flags.out {
         make(out)?;
         let diagnostics = Diagnostics {
             elbo_trace: fitted.trace,
+            lr: fitted.lr,
             psis_khat,
-            effective_sample_size: smoothed.effective_sample_size(),
+            effective_sample_size: smoothed.as_ref().map(Psis::effective_sample_size),
             draws,
             gradient: fitted.gradient,
         };
         write_json(&out.join("posterior.json"), &posterior)?;
         write_json(&out.join("diagnostics.json"), &diagnostics)?;
-        write_draws(&out.join("draws.csv"), &names, &quantities)?;
+        if fitted.has_density {
+            write_draws(&out.join("draws.csv"), &names, &quantities)?;
+        }
     }
     console.result(&posterior, || text(&posterior));
-    Ok(Exit::Done)
+    Ok(fitted.exit)
 }
 
+/// The fit, and Laplace's ln p(data) where the mode was looked for.
 fn fit(
     model: &Model,
-    guide: GuideName,
-    svi: &Svi,
+    flags: &ViFlags,
+    draws: usize,
     machine: &Machine,
     console: Console,
 ) -> Result<(Fitted, Option<f64>)> {
-    let d = model.dims();
-    if guide == GuideName::MeanField {
-        let fit = svi.fit(model, MeanField::new(d, &machine.device))?;
-        return Ok((fitted(model, fit, svi, true), None));
+    let (d, device) = (model.dims(), &machine.device);
+    let guide = flags.inference.guide();
+    let rank = flags.inference.rank.unwrap_or(3);
+    require((1..=d).contains(&rank), "rank", &format!("from 1 to {d}"), rank)?;
+    match guide {
+        GuideName::MeanField => return Ok((raise(model, MeanField::new(d, device), flags, draws)?, None)),
+        GuideName::Delta => return Ok((raise(model, Delta::new(d, device), flags, draws)?, None)),
+        GuideName::LowRank => {
+            let from = LowRank::new(d, rank, device, &mut Stream::new(flags.seed, "low-rank", 0, 0));
+            return Ok((raise(model, from, flags, draws)?, None));
+        }
+        GuideName::FullRank | GuideName::Laplace => {}
     }
-    let start = Tensor::from_data(TensorData::new(vec![0.0; d], [d]), &machine.device);
+    let start = Tensor::from_data(TensorData::new(vec![0.0; d], [d]), device);
     let gtol = if machine.dtype == Dtype::F64 { 1e-8 } else { 1e-3 };
-    let mode = laplace(model, start, &Stop { gtol, ..Stop::default() });
-    let (from, evidence) = match mode {
-        Ok(mode) => {
-            let (loc, factor) = (mode.posterior.loc().squeeze_dim(0), mode.posterior.scale_tril().squeeze_dim(0));
-            (FullRank::from_parts(loc, factor), Some(mode.log_evidence))
+    let (from, evidence) = match laplace(model, start, &Stop { gtol, ..Stop::default() }) {
+        Ok(Laplace { posterior, log_evidence, .. }) => {
+            let (loc, factor) = (posterior.loc().squeeze_dim(0), posterior.scale_tril().squeeze_dim(0));
+            (FullRank::from_parts(loc, factor), Some(log_evidence))
         }
         Err(error) if guide == GuideName::Laplace => {
             return Err(Failure { message: error.to_string(), exit: Exit::NotConverged });
         }
         Err(error) => {
             console.note(format_args!("from N(0, 0.1²) on: {error}"));
-            (FullRank::new(d, &machine.device), None)
+            (FullRank::new(d, device), None)
         }
     };
     if guide == GuideName::Laplace {
-        let fit = SviFit { guide: from, elbo: 0.0, standard_error: 0.0, trace: vec![], status: SviStatus::Completed };
-        return Ok((fitted(model, fit, svi, false), evidence));
+        let importance = Importance::new(model, &from, draws, &mut Stream::new(flags.seed, "draws", 0, 0));
+        let fitted = Fitted {
+            importance,
+            has_density: true,
+            trace: vec![],
+            lr: None,
+            status: "completed",
+            exit: Exit::Done,
+            trouble: None,
+            gradient: None,
+        };
+        return Ok((fitted, evidence));
     }
-    let fit = svi.fit(model, from)?;
-    Ok((fitted(model, fit, svi, true), evidence))
+    Ok((raise(model, from, flags, draws)?, evidence))
 }
 
-fn fitted<G: Guide>(model: &Model, fit: SviFit<G>, svi: &Svi, trained: bool) -> Fitted {
-    let guide = fit.guide.valid();
-    let z = guide.rsample(svi.evaluation, &mut Stream::new(svi.seed, "draws", 0, 0));
-    let log_ratios = crate::to_vec(model.log_joint(z.clone()) - guide.log_prob(z.clone()));
-    let n = log_ratios.len() as f64;
-    let mean = log_ratios.iter().sum::<f64>() / n;
-    let variance = log_ratios.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    let gradient = trained.then(|| gradient_moments(model, &fit.guide, svi.estimator, svi.particles, 200, svi.seed));
-    Fitted { elbo: (mean, (variance / n).sqrt()), z, log_ratios, trace: fit.trace, status: fit.status, gradient }
-}
-
-fn ending(status: SviStatus, khat: Option<f64>) -> (&'static str, String) {
-    let status = match status {
-        SviStatus::Converged => "converged",
-        _ => "completed",
+/// Raises the bound from `guide` on, by Adam or over fixed draws.
+fn raise<G: Guide>(model: &Model, guide: G, flags: &ViFlags, draws: usize) -> Result<Fitted> {
+    let has_density = guide.has_density();
+    let asked = &flags.inference;
+    if let Some(fixed) = asked.fixed_draws {
+        let average = SampleAverage { draws: fixed, evaluation: draws, seed: flags.seed, ..SampleAverage::default() };
+        let fit = average.fit(model, guide)?;
+        let success = fit.outcome.success;
+        return Ok(Fitted {
+            importance: fit.importance,
+            has_density,
+            trace: fit.outcome.history.iter().map(|iteration| -iteration.value).collect(),
+            lr: None,
+            status: if success { "converged" } else { "not-converged" },
+            exit: if success { Exit::Done } else { Exit::NotConverged },
+            trouble: (!success).then_some(fit.outcome.message),
+            gradient: None,
+        });
+    }
+    let svi = Svi {
+        estimator: asked.estimator.unwrap_or(Estimator::StickingTheLanding),
+        particles: asked.particles.unwrap_or(16),
+        steps: asked.steps.unwrap_or(3000),
+        lr: asked.lr.map_or(Some(0.01), |StepSize(lr)| lr),
+        tol_rel: asked.tol_rel.unwrap_or(0.0),
+        evaluation: draws,
+        seed: flags.seed,
     };
-    let message = match khat {
-        Some(khat) if khat > 0.7 => format!(
+    let fit = svi.fit(model, guide)?;
+    if fit.status == SviStatus::Diverged {
+        let message = format!("the bound is not finite after {} steps: give a smaller --lr", fit.trace.len());
+        return Err(Failure { message, exit: Exit::Diverged });
+    }
+    // Two hundred gradients more, which only the file tells of.
+    let moments = || gradient_moments(model, &fit.guide, svi.estimator, svi.particles, 200, svi.seed);
+    let gradient = flags.out.is_some().then(moments).transpose()?;
+    Ok(Fitted {
+        importance: fit.importance,
+        has_density,
+        trace: fit.trace,
+        lr: Some(fit.lr),
+        status: if fit.status == SviStatus::Converged { "converged" } else { "completed" },
+        exit: Exit::Done,
+        trouble: None,
+        gradient,
+    })
+}
+
+/// How near the guide is to its posterior, as its draws' weights tell.
+fn nearness(psis: Option<&Psis>) -> String {
+    let Some(psis) = psis else {
+        return "a mode, without a spread".to_owned();
+    };
+    let share = psis.effective_sample_size() / psis.log_weights.len() as f64;
+    match psis.khat {
+        khat if !khat.is_finite() && share > 0.99 => {
+            "the weights of the draws are alike: the guide is all but the posterior".to_owned()
+        }
+        khat if !khat.is_finite() => {
+            "few of the draws weigh anything beside the others: the guide is far from the posterior".to_owned()
+        }
+        khat if khat > 0.7 => format!(
             "k̂ is {khat:.2}, above 0.7: the posterior has mass where this guide seldom draws; its means may do, its tails do not"
         ),
-        Some(khat) => {
-            format!("k̂ is {khat:.2}, at most 0.7: near enough for its draws to be weighted into the posterior's")
-        }
-        None => "the weights of the draws have no tail: the guide is all but the posterior".to_owned(),
-    };
-    (status, message)
+        khat => format!("k̂ is {khat:.2}, at most 0.7: near enough for its draws to be weighted into the posterior's"),
+    }
 }
 
 /// Of draws `[s, q]`, row by row.
-fn parameters(names: &[String], draws: &[f64]) -> Vec<Parameter> {
+fn parameters(names: &[String], draws: &[f64], spread: bool) -> Vec<Parameter> {
     let (columns, rows) = (names.len(), draws.len() / names.len());
     let n = rows as f64;
     let column = |(j, name): (usize, &String)| {
@@ -228,7 +284,7 @@ fn parameters(names: &[String], draws: &[f64]) -> Vec<Parameter> {
         let sd = (values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0)).sqrt();
         let quantile = |p: f64| values[((p * (n - 1.0)).round() as usize).min(rows - 1)];
         let [q2_5, median, q97_5] = [0.025, 0.5, 0.975].map(quantile);
-        Parameter { name: name.clone(), mean, sd, q2_5, median, q97_5 }
+        Parameter { name: name.clone(), mean, spread: spread.then_some(Spread { sd, q2_5, median, q97_5 }) }
     };
     names.iter().enumerate().map(column).collect()
 }
@@ -236,12 +292,6 @@ fn parameters(names: &[String], draws: &[f64]) -> Vec<Parameter> {
 /// Makes the folder of --out, once there is something to write.
 fn make(out: &Path) -> Result<()> {
     std::fs::create_dir_all(out).map_err(|e| Failure::usage(format!("cannot use {} as --out: {e}", out.display())))
-}
-
-fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut text = serde_json::to_vec_pretty(value).expect("reports have string keys only");
-    text.push(b'\n');
-    write_whole(path, &text)
 }
 
 fn write_draws(path: &Path, names: &[String], draws: &[f64]) -> Result<()> {
@@ -254,15 +304,20 @@ fn write_draws(path: &Path, names: &[String], draws: &[f64]) -> Result<()> {
 }
 
 fn text(posterior: &Posterior) -> String {
-    let Posterior { model, status, message, elbo, elbo_standard_error, nit, wall_s, .. } = posterior;
+    let Posterior { model, status, message, nit, wall_s, .. } = posterior;
+    let number = |x: f64| format!("{x:.4}");
     let rows = posterior.parameters.iter().map(|p| {
-        let number = |x: f64| format!("{x:.4}");
-        [p.name.clone(), number(p.mean), number(p.sd), number(p.q2_5), number(p.median), number(p.q97_5)]
+        let spread = p.spread.as_ref().map_or_else(Vec::new, |s| vec![s.sd, s.q2_5, s.median, s.q97_5]);
+        let cell = |i: usize| spread.get(i).copied().map_or_else(String::new, number);
+        [p.name.clone(), number(p.mean), cell(0), cell(1), cell(2), cell(3)]
     });
     let parameters = table(["PARAMETER", "MEAN", "SD", "2.5%", "MEDIAN", "97.5%"], rows.collect());
     let evidence =
         posterior.laplace_log_evidence.map_or_else(String::new, |e| format!("  (ln p(data) by Laplace {e:.4})"));
-    format!(
-        "{model}: {status}, {nit} steps in {wall_s:.1} s\nelbo   {elbo:.4} ± {elbo_standard_error:.4} nats{evidence}\n{message}\n\n{parameters}"
-    )
+    let bound = match (posterior.elbo, posterior.elbo_standard_error, posterior.log_joint) {
+        (Some(elbo), Some(error), _) => format!("elbo   {elbo:.4} ± {error:.4} nats{evidence}"),
+        (_, _, Some(log_joint)) => format!("ln p(data, z)   {log_joint:.4} nats"),
+        _ => unreachable!("a density has a bound, a point has none"),
+    };
+    format!("{model}: {status}, {nit} steps in {wall_s:.1} s\n{bound}\n{message}\n\n{parameters}")
 }

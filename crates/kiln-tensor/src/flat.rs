@@ -19,6 +19,7 @@
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
+    optim::GradientsParams,
     tensor::{Gradients, Tensor},
 };
 
@@ -181,6 +182,34 @@ impl Layout {
         let mut reader = Reader { trainable: self.trainable.iter(), gradients, parts: Vec::new() };
         module.visit(&mut reader);
         Tensor::cat(reader.parts, 0)
+    }
+
+    /// A vector as gradients of the trainable parameters of `module`, for a Burn optimiser.
+    ///
+    /// # Errors
+    /// When the vector is longer or shorter than the layout.
+    pub fn gradients_of<M: Module>(&self, module: &M, vector: &Tensor<1>) -> Result<GradientsParams, LengthError> {
+        struct Writer<'a> {
+            trainable: std::slice::Iter<'a, bool>,
+            vector: Tensor<1>,
+            start: usize,
+            gradients: GradientsParams,
+        }
+        impl ModuleVisitor for Writer<'_> {
+            fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+                if next(&mut self.trainable) {
+                    let shape = param.val().shape();
+                    let start = self.start;
+                    self.start += shape.num_elements();
+                    self.gradients.register::<D>(param.id, self.vector.clone().slice(start..self.start).reshape(shape));
+                }
+            }
+        }
+        self.check(vector)?;
+        let (trainable, vector) = (self.trainable.iter(), vector.clone().without_autodiff());
+        let mut writer = Writer { trainable, vector, start: 0, gradients: GradientsParams::new() };
+        module.visit(&mut writer);
+        Ok(writer.gradients)
     }
 
     /// Of one item for each float parameter that a visit meets, those of the trainable ones.

@@ -17,25 +17,35 @@
 //! });
 //! let fit = Svi { steps: 1500, ..Svi::default() }.fit(&model, MeanField::new(1, &device))?;
 //! assert!((fit.guide.mean().into_scalar::<f32>() - 1.0).abs() < 0.05);
-//! assert!((fit.elbo - (-1.0 - 0.5 * (4.0 * std::f64::consts::PI).ln())).abs() < 0.01);
+//! assert!((fit.importance.elbo() - (-1.0 - 0.5 * (4.0 * std::f64::consts::PI).ln())).abs() < 0.01);
 //! # Ok(())
 //! # }
 //! ```
 
+mod average;
+mod error;
+mod estimator;
 mod guide;
+mod importance;
 mod laboratory;
 mod laplace;
 mod psis;
+mod sites;
 mod svi;
 
 use burn::tensor::Tensor;
 
 pub use self::{
-    guide::{FullRank, Guide, MeanField},
+    average::{SampleAverage, SampleAverageFit},
+    error::ViError,
+    estimator::{Estimator, gradient},
+    guide::{Delta, FullRank, Guide, LowRank, MeanField},
+    importance::Importance,
     laboratory::{GradientMoments, gradient_moments},
     laplace::{Laplace, laplace},
     psis::{Psis, psis},
-    svi::{Estimator, Svi, SviFit, SviStatus, ViError, gradient},
+    sites::Sites,
+    svi::{Svi, SviFit, SviStatus},
 };
 
 /// ln p(data, z) of a model with a latent vector of real numbers.
@@ -45,6 +55,28 @@ pub trait LogJoint: Sync {
 
     /// ln p(data, z) of each row of z `[s, d]`, `[s]`, in nats. Data are brought to `z.device()`.
     fn log_joint(&self, z: Tensor<2>) -> Tensor<1>;
+
+    /// ln p(data, z) as a sum, for [`Estimator::RaoBlackwellized`]. The default is one term with all numbers in it.
+    fn factors(&self, z: Tensor<2>) -> Factors {
+        Factors::one(self.log_joint(z), self.dims())
+    }
+}
+
+/// ln p(data, z) as a sum of terms, each of some of the numbers of z only.
+#[derive(Clone, Debug)]
+pub struct Factors {
+    /// The terms `[s, f]` of each row of z `[s, d]`, in nats.
+    pub terms: Tensor<2>,
+    /// 1 where the term has the number in it, else 0, `[f, d]`.
+    pub involved: Tensor<2>,
+}
+
+impl Factors {
+    /// One term, ln p(data, z) `[s]` itself, with all of `dims` numbers in it.
+    pub fn one(log_joint: Tensor<1>, dims: usize) -> Self {
+        let involved = Tensor::ones([1, dims], (&log_joint.device().without_autodiff(), log_joint.dtype()));
+        Self { terms: log_joint.unsqueeze_dim(1), involved }
+    }
 }
 
 /// A closure as a [`LogJoint`].

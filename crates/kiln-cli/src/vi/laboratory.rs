@@ -2,11 +2,11 @@
 
 use kiln::{
     burn::tensor::{Tensor, TensorData},
-    train::vi::{Estimator, LogJoint, MeanField, gradient_moments},
+    train::vi::{Estimator, Factors, LogJoint, MeanField, gradient_moments},
 };
 use serde::Serialize;
 
-use super::{make, write_json};
+use super::make;
 use crate::{
     config::require,
     console::Console,
@@ -15,15 +15,8 @@ use crate::{
     list::table,
     machine::Machine,
     plot::{self, Axis, Curve, Legend, Panel},
-    rundir::write_whole,
+    rundir::{write_json, write_whole},
 };
-
-const ESTIMATORS: [(Estimator, &str); 4] = [
-    (Estimator::StickingTheLanding, "sticking-the-landing"),
-    (Estimator::Reparameterized, "reparameterized"),
-    (Estimator::LeaveOneOut, "leave-one-out"),
-    (Estimator::ScoreFunction, "score-function"),
-];
 
 const PARTICLES: [usize; 3] = [10, 100, 1000];
 
@@ -105,6 +98,25 @@ impl LogJoint for Known {
             Self::LogRate { a, b } => (z.clone() * *a - z.exp() * *b).squeeze_dim(1),
         }
     }
+
+    /// Of the normal vector a term for each pair of numbers, and one for each number.
+    fn factors(&self, z: Tensor<2>) -> Factors {
+        let Self::Normal { precision, pull } = self else {
+            return Factors::one(self.log_joint(z), self.dims());
+        };
+        let (d, [s, _], like) = (pull.len(), z.dims(), (&z.device(), z.dtype()));
+        let column = |i: usize| z.clone().slice([0..s, i..i + 1]);
+        let (mut terms, mut involved) = (Vec::new(), Vec::new());
+        for i in 0..d {
+            for j in 0..=i {
+                let (product, own) = (column(i) * column(j), precision[i * d + j]);
+                terms.push(if i == j { product * (-0.5 * own) + column(i) * pull[i] } else { product * -own });
+                involved.extend((0..d).map(|k| f64::from(u8::from(k == i || k == j))));
+            }
+        }
+        let involved = Tensor::from_data(TensorData::new(involved, [terms.len(), d]), like);
+        Factors { terms: Tensor::cat(terms, 1), involved }
+    }
 }
 
 /// One line of `estimators.json`.
@@ -133,15 +145,15 @@ pub(crate) fn compare(flags: &ViFlags, machine: &Machine, console: Console) -> R
         let vector = |v: &[f64]| Tensor::from_data(TensorData::new(v.to_vec(), [d]), &machine.device);
         let guide = MeanField::from_parts(vector(&bench.loc), vector(&bench.scale));
         let exact = bench.exact();
-        for (estimator, name) in ESTIMATORS {
-            console.note(format_args!("{}: {name}", bench.name));
+        for estimator in Estimator::ALL.into_iter().filter(|estimator| estimator.is_of_elbo()) {
+            console.note(format_args!("{}: {}", bench.name, estimator.name()));
             for particles in PARTICLES {
                 let gradients = (draws / particles).max(2) as u64;
-                let moments = gradient_moments(&bench.posterior, &guide, estimator, particles, gradients, flags.seed);
+                let moments = gradient_moments(&bench.posterior, &guide, estimator, particles, gradients, flags.seed)?;
                 let half = 1.96 * moments.variance_standard_error;
                 findings.push(Finding {
                     problem: bench.name,
-                    estimator: name,
+                    estimator: estimator.name(),
                     particles,
                     gradients: moments.repeats,
                     worst_bias: moments.worst_bias(&exact),
@@ -187,15 +199,15 @@ fn report(findings: &[Finding]) -> String {
 
 fn panels(findings: &[Finding]) -> [Panel; 2] {
     ["normal", "log-rate"].map(|problem| {
-        let curve = |(_, name): (Estimator, &str)| {
-            let own = findings.iter().filter(|f| f.problem == problem && f.estimator == name);
-            Curve { name: name.to_owned(), points: own.map(|f| (f.particles as f64, f.variance)).collect() }
+        let curve = |estimator: Estimator| {
+            let own = findings.iter().filter(|f| f.problem == problem && f.estimator == estimator.name());
+            Curve { name: estimator.name().to_owned(), points: own.map(|f| (f.particles as f64, f.variance)).collect() }
         };
         Panel {
             title: format!("Variance of a gradient, {problem}"),
             x: Axis::logarithmic("particles"),
             y: Axis::logarithmic("summed variance"),
-            curves: ESTIMATORS.map(curve).to_vec(),
+            curves: Estimator::ALL.into_iter().filter(|estimator| estimator.is_of_elbo()).map(curve).collect(),
             legend: Legend::UpperRight,
         }
     })

@@ -4,11 +4,11 @@ use kiln::{
     burn::tensor::{Tensor, TensorData},
     data::Dataset,
     models::bayes::{BayesianLogistic, EightSchools},
-    train::vi::LogJoint,
+    train::vi::{Factors, LogJoint},
 };
 
 use crate::{
-    config::TabularData,
+    config::{TabularData, require},
     console::Console,
     failure::{Failure, Result},
     flags::{ModelName, ViFlags},
@@ -26,30 +26,34 @@ impl Model {
     pub(crate) fn load(name: ModelName, flags: &ViFlags, machine: &Machine, console: Console) -> Result<Self> {
         match name {
             ModelName::Logistic => Self::logistic(flags, machine, console),
-            ModelName::EightSchools if flags.target.is_some() => {
-                Err(Failure::usage("eight-schools has its data with it: leave --target away"))
+            ModelName::EightSchools => {
+                flags.logistic.refuse("eight-schools")?;
+                Ok(Self::EightSchools(EightSchools))
             }
-            ModelName::EightSchools => Ok(Self::EightSchools(EightSchools)),
         }
     }
 
     fn logistic(flags: &ViFlags, machine: &Machine, console: Console) -> Result<Self> {
+        let asked = &flags.logistic;
+        let prior_scale = asked.prior_scale.unwrap_or(1.0);
+        require(prior_scale > 0.0 && prior_scale.is_finite(), "prior-scale", "positive and finite", prior_scale)?;
+        let name = asked.data.clone().unwrap_or_else(|| "breast-cancer".to_owned());
         let data = TabularData {
-            name: flags.data.clone(),
-            target: flags.target.clone(),
+            name: name.clone(),
+            target: asked.target.clone(),
             test_fraction: 0.0,
-            standardize: !flags.raw,
+            standardize: !asked.raw,
             ..TabularData::default()
         };
         let Loaded { encoder, train, .. } = load(&data, flags.seed, Purpose::Classes, None, console)?;
         if train.class_names().len() != 2 {
             let classes = train.class_names().len();
-            return Err(Failure::usage(format!("{} has {classes} classes; `kiln vi logistic` needs two", flags.data)));
+            return Err(Failure::usage(format!("{name} has {classes} classes; `kiln vi logistic` needs two")));
         }
         let x = TensorData::new(train.inputs().to_vec(), [train.len(), train.features()]);
         let positive: Vec<bool> = train.targets().iter().map(|class| *class == 1).collect();
-        let posterior = BayesianLogistic::new(&Tensor::from_data(x, &machine.device), &positive, flags.prior_scale)
-            .ok_or_else(|| Failure::usage("--prior-scale must be positive and finite"))?;
+        let posterior = BayesianLogistic::new(&Tensor::from_data(x, &machine.device), &positive, prior_scale)
+            .expect("a class for every row, and a positive scale");
         let names = encoder.feature_names().into_iter().chain(["(intercept)".to_owned()]).collect();
         Ok(Self::Logistic { names, posterior: Box::new(posterior) })
     }
@@ -92,6 +96,16 @@ impl LogJoint for Model {
         match self {
             Self::Logistic { posterior, .. } => posterior.log_joint(z),
             Self::EightSchools(schools) => schools.log_joint(z),
+        }
+    }
+
+    fn factors(&self, z: Tensor<2>) -> Factors {
+        match self {
+            Self::Logistic { .. } => Factors::one(self.log_joint(z), self.dims()),
+            Self::EightSchools(schools) => {
+                let (terms, involved) = schools.factors(z);
+                Factors { terms, involved }
+            }
         }
     }
 }

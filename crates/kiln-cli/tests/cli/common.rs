@@ -133,6 +133,11 @@ impl Place {
         }
     }
 
+    /// What a run that ends well prints, which is JSON.
+    pub(crate) fn json_of(&self, line: &str) -> Value {
+        serde_json::from_str(&self.ok(line).stdout).unwrap()
+    }
+
     /// Runs a command that must succeed.
     #[track_caller]
     pub(crate) fn ok(&self, line: &str) -> Done {

@@ -1,7 +1,6 @@
 //! `kiln vi`: posteriors, and the estimator laboratory.
 
 use kiln_testkit::{numbers, reference};
-use serde_json::Value;
 
 use crate::common::{Place, number};
 
@@ -34,8 +33,8 @@ fn logistic_regression_comes_to_nuts_s_posterior() {
 fn eight_schools_by_each_guide() {
     let place = Place::new();
     let bound = |guide: &str| -> f64 {
-        let done = place.ok(&format!("vi eight-schools --guide {guide} --steps 1500 --lr 0.03 --json"));
-        let json: Value = serde_json::from_str(&done.stdout).unwrap();
+        let steps = if guide == "laplace" { "" } else { "--steps 1500 --lr 0.03" };
+        let json = place.json_of(&format!("vi eight-schools --guide {guide} {steps} --json"));
         let mu = &json["parameters"][0];
         assert_eq!(mu["name"], "mu");
         assert!(guide == "laplace" || (number(&mu["mean"]) - 4.4).abs() < 0.5, "{mu}");
@@ -44,6 +43,19 @@ fn eight_schools_by_each_guide() {
     // The richer family has the higher bound; the curvature at the mode is a poor guide where τ is near 0.
     let (full, mean_field, laplace) = (bound("full-rank"), bound("mean-field"), bound("laplace"));
     assert!(full > mean_field - 0.05 && mean_field > laplace, "{full} {mean_field} {laplace}");
+    let low_rank = bound("low-rank");
+    assert!(low_rank > mean_field - 0.05 && low_rank < full + 0.05, "{low_rank}");
+    let fixed = place.json_of("vi eight-schools --guide mean-field --fixed-draws 200 --json");
+    assert_eq!(fixed["status"], "converged");
+    assert!((number(&fixed["elbo"]) - mean_field).abs() < 0.15, "{fixed}");
+    let mode = place.json_of("vi eight-schools --guide delta --fixed-draws 1 --json");
+    assert!(mode["elbo"].is_null() && mode["parameters"][0].get("sd").is_none(), "{mode}");
+    assert!(number(&mode["log_joint"]) > number(&mode["parameters"][0]["mean"]) - 100.0, "{mode}");
+    // Without a baseline the score function's noise leaves it far behind; it ends all the same.
+    let by_score = "vi eight-schools --guide mean-field --estimator rao-blackwellized --steps 200 --lr 0.03 --json";
+    assert_eq!(place.json_of(by_score)["status"], "completed");
+    let auto = place.json_of("vi eight-schools --guide mean-field --lr auto --json");
+    assert!((number(&auto["elbo"]) - mean_field).abs() < 0.15, "{auto}");
     let text = place.ok("vi eight-schools --steps 300").stdout;
     assert!(text.contains("theta_H") && text.contains("k̂ is"), "{text}");
     assert!(place.snapshot(".").is_empty(), "nothing is written without --out");
@@ -55,7 +67,7 @@ fn estimators_are_compared_with_the_exact_gradient() {
     let done = place.ok("vi --compare-estimators --draws 20000 --out lab");
     assert!(done.stdout.starts_with("PROBLEM"), "{}", done.stdout);
     let findings = place.json("lab/estimators.json")["findings"].as_array().unwrap().clone();
-    assert_eq!(findings.len(), 2 * 4 * 3);
+    assert_eq!(findings.len(), 2 * 6 * 3);
     for finding in &findings {
         assert!(number(&finding["worst_bias"]) < 4.0, "{finding}");
         let (low, high) = (number(&finding["variance_95"][0]), number(&finding["variance_95"][1]));
@@ -69,6 +81,7 @@ fn estimators_are_compared_with_the_exact_gradient() {
     for problem in ["normal", "log-rate"] {
         let of = ["sticking-the-landing", "reparameterized", "leave-one-out", "score-function"];
         assert!(of.map(|estimator| variance(problem, estimator)).is_sorted(), "{problem}");
+        assert!(variance(problem, "control-variate") < 0.2 * variance(problem, "score-function"), "{problem}");
     }
     assert_eq!(place.picture_size("lab/estimators.png"), (1600, 480));
 }
@@ -79,9 +92,21 @@ fn what_cannot_be_inferred_is_refused() {
     place.refused("vi", &["<MODEL>"]);
     place.refused("vi logistic --data digits", &["10 classes"]);
     place.refused("vi eight-schools --target y", &["--target"]);
-    place.refused("vi eight-schools --particles 1 --estimator leave-one-out", &["particles", "leave-one-out"]);
+    place.refused("vi eight-schools --prior-scale 2", &["--prior-scale"]);
+    place.refused("vi eight-schools --guide laplace --steps 10", &["--steps"]);
+    place.refused("vi eight-schools --fixed-draws 50 --lr 0.1", &["--lr", "L-BFGS"]);
+    place.refused("vi eight-schools --fixed-draws 5", &["11", "not 5"]);
+    place.refused("vi eight-schools --rank 2", &["--rank", "low-rank"]);
+    place.refused("vi eight-schools --guide low-rank --rank 11", &["--rank", "from 1 to 10"]);
+    place.refused("vi eight-schools --estimator rao-blackwellized", &["rao-blackwellized"]);
+    place.refused("vi eight-schools --lr big", &["--lr", "auto"]);
+    place.refused("vi --compare-estimators --steps 10", &["--steps", "--compare-estimators"]);
+    place.refused("vi eight-schools --particles 1 --estimator leave-one-out", &["particles", "2 for a baseline"]);
     place.refused("vi logistic --prior-scale 0", &["--prior-scale", "positive"]);
     place.refused("vi logistic --draws 5", &["--draws", "100"]);
+    // A guide far away has no tail of weights either, and that is not said to be near.
+    let far = place.ok("vi logistic --raw --guide mean-field --steps 1 --draws 200").stdout;
+    assert!(far.contains("far from the posterior") || far.contains("above 0.7"), "{far}");
     let failed = place.exits(4, "vi logistic --guide mean-field --lr 1e6 --steps 50 --out run");
     assert!(failed.stderr.contains("smaller --lr"), "{}", failed.stderr);
     assert!(!place.exists("run"), "nothing half-written");

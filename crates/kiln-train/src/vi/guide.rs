@@ -1,11 +1,14 @@
 //! Families that approximate a posterior.
 
-use burn::{
-    module::{Module, Param},
-    tensor::{Device, Tensor},
-};
-use kiln_dist::{Batch, Distribution, Entropy, Independent, Moments, MultivariateNormal, Normal, Reparameterized};
-use kiln_tensor::Stream;
+mod delta;
+mod full_rank;
+mod low_rank;
+mod mean_field;
+
+use burn::{module::Module, tensor::Tensor};
+use kiln_tensor::{Stream, flat::Layout};
+
+pub use self::{delta::Delta, full_rank::FullRank, low_rank::LowRank, mean_field::MeanField};
 
 /// A distribution q of vectors z, whose parameters are trained.
 pub trait Guide: Module {
@@ -26,135 +29,28 @@ pub trait Guide: Module {
 
     /// The standard deviation of each number, `[d]`.
     fn stddev(&self) -> Tensor<1>;
-}
 
-/// Independent normal numbers: the mean-field family. It fits each number's precision given the others, so that where they are
-/// correlated it is too narrow.
-#[derive(Module, Debug)]
-pub struct MeanField {
-    loc: Param<Tensor<1>>,
-    log_scale: Param<Tensor<1>>,
-}
-
-impl MeanField {
-    /// N(0, 0.1²) in each of `dims` ≥ 1 numbers, as Pyro's guides start.
-    pub fn new(dims: usize, device: &Device) -> Self {
-        let device = device.clone().autodiff();
-        Self {
-            loc: Param::from_tensor(Tensor::zeros([dims], &device)),
-            log_scale: Param::from_tensor(Tensor::full([dims], 0.1f64.ln(), &device)),
-        }
+    /// ln q of each number of the rows of z `[s, d]`, `[s, d]`, where the numbers are independent; None where they are not. The default is None.
+    fn log_prob_each(&self, _z: Tensor<2>) -> Option<Tensor<2>> {
+        None
     }
 
-    /// From a mean and standard deviations, each `[d]`.
-    pub fn from_parts(loc: Tensor<1>, scale: Tensor<1>) -> Self {
-        let own = |tensor: Tensor<1>| Param::from_tensor(tensor.without_autodiff().autodiff());
-        Self { loc: own(loc), log_scale: own(scale.log()) }
+    /// ∇ ln q of each row of z `[s, d]` in the trainable parameters, in their [`Layout`]'s order, `[s, p]`. The default takes a backward pass
+    /// for each row.
+    fn scores(&self, z: Tensor<2>) -> Tensor<2> {
+        let layout = Layout::of(self);
+        let row = |row: Tensor<2>| layout.gradients(self, &self.log_prob(row).backward());
+        let [s, _] = z.dims();
+        Tensor::stack(z.chunk(s, 0).into_iter().map(row).collect(), 0)
     }
 
-    fn one(&self) -> Independent<Normal<2>> {
-        let row = |p: &Param<Tensor<1>>| p.val().unsqueeze::<2>();
-        Independent::new(Normal::from_log_scale(row(&self.loc), row(&self.log_scale)).expect("the shapes are one"))
-    }
-}
-
-impl Guide for MeanField {
-    fn dims(&self) -> usize {
-        self.loc.dims()[0]
+    /// Whether q has a density; a single point has none. The default is yes.
+    fn has_density(&self) -> bool {
+        true
     }
 
-    fn rsample(&self, particles: usize, stream: &mut Stream) -> Tensor<2> {
-        self.one().base().rsample_many(particles, stream)
-    }
-
-    fn log_prob(&self, z: Tensor<2>) -> Tensor<1> {
-        self.one().log_prob(z).squeeze_dim(1)
-    }
-
-    fn entropy(&self) -> Tensor<1> {
-        self.one().entropy().squeeze_dim(1)
-    }
-
-    fn mean(&self) -> Tensor<1> {
-        self.loc.val()
-    }
-
-    fn stddev(&self) -> Tensor<1> {
-        self.log_scale.val().exp()
-    }
-}
-
-/// A normal vector with any covariance L·Lᵀ. Below the diagonal of the parameter `factor` stands L's, on it the logarithms of L's; what
-/// is above counts for nothing.
-#[derive(Module, Debug)]
-pub struct FullRank {
-    loc: Param<Tensor<1>>,
-    factor: Param<Tensor<2>>,
-}
-
-impl FullRank {
-    /// N(0, 0.1²·I) of `dims` ≥ 1 numbers.
-    pub fn new(dims: usize, device: &Device) -> Self {
-        let device = device.clone().autodiff();
-        Self {
-            loc: Param::from_tensor(Tensor::zeros([dims], &device)),
-            factor: Param::from_tensor(Tensor::eye(dims, &device) * 0.1f64.ln()),
-        }
-    }
-
-    /// From a mean `[d]` and an L `[d, d]` with a positive diagonal. Where columns of data follow one another, start at
-    /// [`laplace`](super::laplace)'s: from afar Adam needs long to turn a covariance round.
-    pub fn from_parts(loc: Tensor<1>, scale_tril: Tensor<2>) -> Self {
-        let (loc, scale_tril) = (loc.without_autodiff(), scale_tril.without_autodiff());
-        let eye = Tensor::<2>::eye(loc.dims()[0], &loc.device()).cast(loc.dtype());
-        // Above the diagonal there is nothing whose logarithm is wanted, nor beside it.
-        let diagonal = (scale_tril.clone() * eye.clone()).sum_dim(1).log();
-        let factor = scale_tril.tril(-1) + eye * diagonal;
-        Self { loc: Param::from_tensor(loc.autodiff()), factor: Param::from_tensor(factor.autodiff()) }
-    }
-
-    /// L, `[d, d]`.
-    pub fn scale_tril(&self) -> Tensor<2> {
-        let factor = self.factor.val();
-        let eye = Tensor::<2>::eye(self.loc.dims()[0], &factor.device().without_autodiff()).cast(factor.dtype());
-        let diagonal = (factor.clone() * eye.clone()).sum_dim(1).exp();
-        factor.tril(-1) + eye * diagonal
-    }
-
-    /// L·Lᵀ, `[d, d]`.
-    pub fn covariance(&self) -> Tensor<2> {
-        let factor = self.scale_tril();
-        factor.clone().matmul(factor.transpose())
-    }
-
-    fn one(&self) -> MultivariateNormal {
-        MultivariateNormal::new(self.loc.val().unsqueeze(), self.scale_tril().unsqueeze()).expect("the shapes fit")
-    }
-}
-
-impl Guide for FullRank {
-    fn dims(&self) -> usize {
-        self.loc.dims()[0]
-    }
-
-    fn rsample(&self, particles: usize, stream: &mut Stream) -> Tensor<2> {
-        self.one().repeated(particles).rsample(stream)
-    }
-
-    fn log_prob(&self, z: Tensor<2>) -> Tensor<1> {
-        let [particles, _] = z.dims();
-        self.one().repeated(particles).log_prob(z).squeeze_dim(1)
-    }
-
-    fn entropy(&self) -> Tensor<1> {
-        self.one().entropy().squeeze_dim(1)
-    }
-
-    fn mean(&self) -> Tensor<1> {
-        self.loc.val()
-    }
-
-    fn stddev(&self) -> Tensor<1> {
-        self.one().variance().sqrt().squeeze_dim(0)
+    /// How many fixed draws the [average over them](super::SampleAverage) needs to have a maximum. The default is 1.
+    fn least_fixed_draws(&self) -> usize {
+        1
     }
 }

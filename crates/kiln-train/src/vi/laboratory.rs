@@ -3,7 +3,7 @@
 use kiln_tensor::{Stream, flat::Layout, fused::in_pool};
 use serde::Serialize;
 
-use super::{Estimator, Guide, LogJoint, svi::bound_and_loss};
+use super::{Estimator, Guide, LogJoint, ViError, estimator::estimate};
 
 /// The first two moments of an estimator's gradients of −bound, in the order of the guide's parameters.
 #[derive(Clone, Debug, Serialize)]
@@ -33,6 +33,9 @@ impl GradientMoments {
 }
 
 /// Moments of `repeats` ≥ 2 gradients of `particles` draws each, at `guide`.
+///
+/// # Errors
+/// [`ViError::Setting`] where the estimator cannot be had of such a guide, or of so few draws.
 pub fn gradient_moments<G: Guide>(
     model: &impl LogJoint,
     guide: &G,
@@ -40,16 +43,15 @@ pub fn gradient_moments<G: Guide>(
     particles: usize,
     repeats: u64,
     seed: u64,
-) -> GradientMoments {
-    let layout = Layout::of(guide);
-    let p = layout.len();
+) -> Result<GradientMoments, ViError> {
+    estimator.check(guide, particles)?;
+    let p = Layout::of(guide).len();
     let guide = guide.clone();
     let draws: Vec<Vec<f64>> = in_pool(move || {
         (0..repeats.max(2))
             .map(|repeat| {
                 let mut stream = Stream::new(seed, "gradient-moments", 0, repeat);
-                let (_, loss) = bound_and_loss(model, &guide, estimator, particles, &mut stream);
-                let gradient = layout.gradients(&guide, &loss.backward());
+                let (_, gradient) = estimate(model, &guide, estimator, particles, &mut stream);
                 gradient.into_data().try_into_vec_as().expect("floats")
             })
             .collect()
@@ -63,11 +65,11 @@ pub fn gradient_moments<G: Guide>(
     let distances: Vec<f64> = draws.iter().map(|g| (0..p).map(|i| square(i, g)).sum()).collect();
     let variance = distances.iter().sum::<f64>() / (n - 1.0);
     let spread = distances.iter().map(|d| (d - variance).powi(2)).sum::<f64>() / (n - 1.0);
-    GradientMoments {
+    Ok(GradientMoments {
         standard_error: each.iter().map(|v| (v / n).sqrt()).collect(),
         mean,
         variance,
         variance_standard_error: (spread / n).sqrt(),
         repeats: repeats.max(2),
-    }
+    })
 }

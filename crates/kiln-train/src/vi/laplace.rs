@@ -1,13 +1,11 @@
 //! Laplace's approximation.
 
-use burn::{
-    module::Param,
-    tensor::{Tensor, TensorData},
-};
+use burn::tensor::{Tensor, TensorData};
 use kiln_dist::MultivariateNormal;
-use kiln_optim::solver::{Outcome, Stop, minimize, newton};
+use kiln_optim::solver::{Outcome, Status, Stop, minimize, newton};
 use kiln_tensor::{
     derivative::{Function, Hessian, HvpMethod},
+    device::rounding_unit,
     linalg::Symmetric,
 };
 
@@ -29,20 +27,23 @@ pub struct Laplace {
 /// rule).
 ///
 /// # Errors
-/// [`ViError::Solver`]; [`ViError::NotAPeak`] where the Hessian is not positive definite.
+/// [`ViError::Dims`]; [`ViError::Solver`]; [`ViError::NoMode`] where the solver does not arrive; [`ViError::NotAPeak`] where the Hessian is not positive definite.
 pub fn laplace(model: &impl LogJoint, start: Tensor<1>, stop: &Stop) -> Result<Laplace, ViError> {
     let start = start.without_autodiff();
     let [d] = start.dims();
     if d != model.dims() {
         return Err(ViError::Dims { expected: model.dims(), got: d });
     }
-    let loss = Function::new(&Param::from_tensor(start.clone()), (), |z: &Param<Tensor<1>>, ()| {
-        -model.log_joint(z.val().unsqueeze())
-    })
-    .with_hvp_method(HvpMethod::Auto);
+    let loss = Function::of_vector(start.clone(), |z: Tensor<1>| -model.log_joint(z.unsqueeze()))
+        .with_hvp_method(HvpMethod::Auto);
     let outcome = minimize(&loss, start.clone(), &newton(), stop)?;
-    let hessian: Symmetric =
-        Hessian::hessian(&loss, &outcome.x).map_err(kiln_optim::solver::SolverError::Evaluation)?;
+    // Where rounding stopped the search before `gtol`, half of the digits will do: a step of Newton's would move the mode by as little.
+    let enough = rounding_unit(start.dtype()).sqrt() * (1.0 + outcome.value.abs());
+    let rounded = matches!(outcome.status, Status::LineSearchFailed | Status::Stalled) && outcome.grad_norm <= enough;
+    if !(outcome.success || rounded) {
+        return Err(ViError::NoMode { message: outcome.message });
+    }
+    let hessian: Symmetric = Hessian::hessian(&loss, &outcome.x)?;
     let factor = hessian.cholesky().ok_or(ViError::NotAPeak)?;
     let covariance = factor.inverse();
     let entries: Vec<f64> = (0..d * d).map(|i| covariance.at(i / d, i % d)).collect();

@@ -1,0 +1,86 @@
+//! A normal vector whose covariance has few directions of its own.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Tensor},
+};
+use kiln_dist::{Batch, Distribution, Entropy, LowRankMultivariateNormal, Moments, Reparameterized};
+use kiln_tensor::Stream;
+
+use super::Guide;
+
+/// A normal vector with the covariance W·Wᵀ + diag(s²), W being `[d, r]` (Ong, Nott and Smith, 2018): between the mean field and the full rank, with
+/// d·(r + 2) parameters.
+#[derive(Module, Debug)]
+pub struct LowRank {
+    loc: Param<Tensor<1>>,
+    factor: Param<Tensor<2>>,
+    log_scale: Param<Tensor<1>>,
+}
+
+impl LowRank {
+    /// Of `dims` ≥ 1 numbers and `rank` ≥ 1 directions: near N(0, 0.1²·I), the entries of W drawn from N(0, 0.01²) so that directions differ.
+    pub fn new(dims: usize, rank: usize, device: &Device, stream: &mut Stream) -> Self {
+        let rank = rank.clamp(1, dims.max(1));
+        let device = device.clone().autodiff();
+        let entries: Vec<f64> = stream.normal_vec(dims * rank).iter().map(|x| 0.01 * x).collect();
+        let factor = burn::tensor::TensorData::new(entries, [dims, rank]);
+        Self {
+            loc: Param::from_tensor(Tensor::zeros([dims], &device)),
+            factor: Param::from_tensor(Tensor::from_data(factor, &device)),
+            log_scale: Param::from_tensor(Tensor::full([dims], 0.1f64.ln(), &device)),
+        }
+    }
+
+    /// From a mean `[d]`, W `[d, r]` and the deviations beside it, `[d]`, which are positive.
+    pub fn from_parts(loc: Tensor<1>, factor: Tensor<2>, scale: Tensor<1>) -> Self {
+        Self {
+            loc: Param::from_tensor(loc.without_autodiff().autodiff()),
+            factor: Param::from_tensor(factor.without_autodiff().autodiff()),
+            log_scale: Param::from_tensor(scale.without_autodiff().log().autodiff()),
+        }
+    }
+
+    /// W·Wᵀ + diag(s²), `[d, d]`.
+    pub fn covariance(&self) -> Tensor<2> {
+        self.one().covariance().squeeze_dim(0)
+    }
+
+    fn one(&self) -> LowRankMultivariateNormal {
+        let variance = (self.log_scale.val() * 2.0).exp();
+        LowRankMultivariateNormal::new(self.loc.val().unsqueeze(), self.factor.val().unsqueeze(), variance.unsqueeze())
+            .expect("the shapes fit")
+    }
+}
+
+impl Guide for LowRank {
+    fn dims(&self) -> usize {
+        self.loc.dims()[0]
+    }
+
+    fn rsample(&self, particles: usize, stream: &mut Stream) -> Tensor<2> {
+        self.one().repeated(particles).rsample(stream)
+    }
+
+    fn log_prob(&self, z: Tensor<2>) -> Tensor<1> {
+        let [particles, _] = z.dims();
+        self.one().repeated(particles).log_prob(z).squeeze_dim(1)
+    }
+
+    fn entropy(&self) -> Tensor<1> {
+        self.one().entropy().squeeze_dim(1)
+    }
+
+    fn mean(&self) -> Tensor<1> {
+        self.loc.val()
+    }
+
+    fn stddev(&self) -> Tensor<1> {
+        self.one().variance().sqrt().squeeze_dim(0)
+    }
+
+    /// Two more than there are directions.
+    fn least_fixed_draws(&self) -> usize {
+        self.factor.dims()[1] + 2
+    }
+}
