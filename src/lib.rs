@@ -5,10 +5,10 @@
 //! | module | what |
 //! |---|---|
 //! | [`tensor`] | devices by name, keyed random streams, parameters by name and as a vector, exact second derivatives |
-//! | [`dist`] | Normal, Bernoulli, Categorical: `log_prob`, `sample`, `entropy`, `kl_divergence` |
+//! | [`dist`] | twenty-two families: `log_prob`, `sample`, `cdf`, `entropy`, KL; bijectors, mixtures |
 //! | [`optim`] | SGD, momentum, true Nesterov, PyTorch's SGD, Adam; averages, clipping; schedules; Newton, BFGS, conjugate gradients |
-//! | [`train`] | objectives (likelihood, ELBO), the minibatch trainer, checkpoints |
-//! | [`models`] | logistic and softmax regression with standard errors, the VAE |
+//! | [`train`] | objectives (likelihood, ELBO, IWAE), the minibatch trainer, checkpoints; `FitMle`; black-box variational inference |
+//! | [`models`] | logistic and softmax regression with standard errors, the VAE, Gaussian mixtures, coordinate ascent |
 //! | [`data`] | digits, breast cancer, MNIST, CSV; splits and standardisation |
 //!
 //! # Features
