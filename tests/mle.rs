@@ -2,8 +2,8 @@
 
 use kiln::{
     dist::{
-        Beta, Cauchy, Exponential, Gamma, Geometric, Gumbel, HalfNormal, InverseGamma, Laplace, LogNormal,
-        MultivariateNormal, NegativeBinomial, Poisson, StudentT, Uniform, Weibull,
+        Beta, Binomial, Categorical, Cauchy, Dirichlet, Exponential, Gamma, Geometric, Gumbel, HalfNormal,
+        InverseGamma, Laplace, LogNormal, MultivariateNormal, NegativeBinomial, Poisson, StudentT, Uniform, Weibull,
     },
     optim::solver::bfgs,
     prelude::*,
@@ -147,6 +147,40 @@ fn maximum_likelihood_is_minimum_divergence_and_minimum_cross_entropy() {
     let closed = values(Poisson::fit_mle(vector(&counts)).unwrap().rate())[0];
     assert_close(&[likelihood, cross, kl], &[closed; 3], 1e-9, 0.0, "the three minima");
     assert_close(&[nll, divergence + entropy], &[cross_entropy; 2], 1e-12, 0.0, "the three values");
+}
+
+#[test]
+fn vectors_and_classes_are_fitted_too() {
+    let json = &reference("mle")["dirichlet"];
+    let rows = numbers(&json["data"]);
+    let dirichlet = Dirichlet::fit_mle(tensor(&rows, [rows.len() / 3, 3], &f64_device())).unwrap();
+    assert_close(&values(dirichlet.concentration()), &numbers(&json["estimate"]), 1e-8, 0.0, "Dirichlet");
+    let binomial = Binomial::fit_mle((vector(&[3.0, 0.0, 5.0, 4.0]), 6)).unwrap();
+    assert_close(&values(binomial.probs()), &[0.5], 1e-12, 0.0, "12 of 24 trials");
+    let classes = Tensor::<1, Int>::from_data([0, 2, 2, 1, 2], &f64_device());
+    let categorical = Categorical::fit_mle((classes, 4)).unwrap();
+    assert_close(&values(categorical.probs()), &[0.2, 0.2, 0.6, 0.0], 1e-12, 1e-15, "shares");
+}
+
+#[test]
+fn draws_at_the_edge_of_a_family() {
+    let rate = values(Exponential::fit_mle(vector(&[0.0, 1.0, 2.0])).unwrap().rate());
+    assert_close(&rate, &[1.0], 1e-14, 0.0, "an exponential draw may be 0");
+    assert!(HalfNormal::fit_mle(vector(&[0.0, 2.0])).is_ok());
+    assert!(matches!(HalfNormal::fit_mle(vector(&[0.0])), Err(MleError::NoMaximum { family: "HalfNormal", .. })));
+    // Evenly spread draws: tails lighter than a normal distribution's.
+    let even: Vec<f64> = (0..100).map(|i| f64::from(i) * 0.01).collect();
+    assert!(matches!(StudentT::fit_mle(vector(&even)), Err(MleError::NoMaximum { family: "StudentT", .. })));
+    let lost = tensor::<2>(&[1.0, 2.0, f64::NAN, 4.0, 3.0, 1.0], [3, 2], &f64_device());
+    assert!(matches!(MultivariateNormal::fit_mle(lost), Err(MleError::Support { .. })));
+    assert!(matches!(Binomial::fit_mle((vector(&[2.0, 2.0]), 2)), Err(MleError::NoMaximum { .. })));
+    assert!(matches!(Binomial::fit_mle((vector(&[3.0]), 2)), Err(MleError::Support { .. })));
+    let wide = tensor::<2>(&[0.5, 0.6, 0.4, 0.6], [2, 2], &f64_device());
+    assert!(matches!(Dirichlet::fit_mle(wide), Err(MleError::Support { .. })));
+    let same = tensor::<2>(&[0.4, 0.6, 0.4, 0.6], [2, 2], &f64_device());
+    assert!(matches!(Dirichlet::fit_mle(same), Err(MleError::NoMaximum { .. })));
+    let class = Tensor::<1, Int>::from_data([4], &f64_device());
+    assert!(matches!(Categorical::fit_mle((class, 4)), Err(MleError::Support { .. })));
 }
 
 #[test]

@@ -4,14 +4,15 @@ use std::f64::consts::PI;
 
 use burn::{
     module::Param,
-    tensor::{DType, Tensor, TensorData},
+    tensor::{DType, Int, Tensor, TensorData},
 };
 use kiln_dist::{
-    Bernoulli, Beta, Cauchy, DistError, Distribution, Exponential, Gamma, Geometric, Gumbel, HalfNormal, InverseGamma,
-    Laplace, LogNormal, MultivariateNormal, NegativeBinomial, Normal, Poisson, StudentT, Uniform, Weibull,
+    Bernoulli, Beta, Binomial, Categorical, Cauchy, Dirichlet, DistError, Distribution, Exponential, Gamma, Geometric,
+    Gumbel, HalfNormal, InverseGamma, Laplace, LogNormal, MultivariateNormal, NegativeBinomial, Normal, Poisson,
+    StudentT, Uniform, Weibull,
 };
 use kiln_optim::solver::{SolverError, Stop, minimize, newton};
-use kiln_tensor::derivative::{Function, HvpMethod};
+use kiln_tensor::derivative::{Function, HvpMethod, Inputs};
 
 /// Why data have no most likely distribution of a family.
 #[derive(Debug, thiserror::Error)]
@@ -68,7 +69,7 @@ pub enum MleError {
 /// # Ok::<(), kiln_train::MleError>(())
 /// ```
 pub trait FitMle: Sized {
-    /// The draws: `[n]` numbers, or `[n, k]` vectors.
+    /// The draws: `[n]` numbers, or `[n, k]` vectors; with them what is known beforehand.
     type Data;
 
     /// The most likely distribution, with parameters `[1]`, or `[1, k]` for vectors.
@@ -109,6 +110,10 @@ impl Draws {
 
     fn positive(family: &'static str, tensor: Tensor<1>) -> Result<Self, MleError> {
         Self::new(family, tensor, "positive", |x| x > 0.0)
+    }
+
+    fn not_negative(family: &'static str, tensor: Tensor<1>) -> Result<Self, MleError> {
+        Self::new(family, tensor, "0 or more", |x| x >= 0.0)
     }
 
     fn counts(family: &'static str, tensor: Tensor<1>) -> Result<Self, MleError> {
@@ -155,6 +160,10 @@ impl Draws {
         Err(self.none("all draws are equal"))
     }
 
+    fn has_more_than_zeros(&self) -> Result<(), MleError> {
+        if self.mean() > 0.0 { Ok(()) } else { Err(self.none("all draws are 0")) }
+    }
+
     fn none(&self, reason: &'static str) -> MleError {
         MleError::NoMaximum { family: self.family, reason }
     }
@@ -175,16 +184,25 @@ impl Draws {
         let loss = Function::new(&parameter, self.tensor.clone(), |theta: &Param<Tensor<1>>, data: Tensor<1>| {
             let family = family(Theta(theta.val())).expect("every parameter is one number");
             -family.log_prob(data).mean()
-        })
-        .with_hvp_method(HvpMethod::Auto);
-        let (gtol, enough) = if start.dtype() == DType::F64 { (1e-11, 1e-7) } else { (1e-6, 1e-3) };
-        let outcome = minimize(&loss, start, &newton(), &Stop { gtol, max_iter: 500, ..Stop::default() })?;
-        // The last digits may be lost in rounding.
-        if !outcome.success && (outcome.grad_norm.is_nan() || outcome.grad_norm > enough) {
-            return Err(MleError::NotConverged { family: self.family, message: outcome.message });
-        }
-        Ok(family(Theta(outcome.x))?)
+        });
+        Ok(family(Theta(most_likely(self.family, loss)?))?)
     }
+}
+
+/// The minimum of a mean negative log-likelihood, from the function's own parameters on.
+fn most_likely<I: Inputs>(
+    family: &'static str,
+    loss: Function<'_, Param<Tensor<1>>, I, 1>,
+) -> Result<Tensor<1>, MleError> {
+    let loss = loss.with_hvp_method(HvpMethod::Auto);
+    let start = loss.parameters();
+    let (gtol, enough) = if start.dtype() == DType::F64 { (1e-11, 1e-7) } else { (1e-6, 1e-3) };
+    let outcome = minimize(&loss, start, &newton(), &Stop { gtol, max_iter: 500, ..Stop::default() })?;
+    // The last digits may be lost in rounding.
+    if !outcome.success && (outcome.grad_norm.is_nan() || outcome.grad_norm > enough) {
+        return Err(MleError::NotConverged { family, message: outcome.message });
+    }
+    Ok(outcome.x)
 }
 
 /// The free numbers of a family.
@@ -235,9 +253,15 @@ fit!(Laplace, d: real,
     Ok(Self::new(d.parameter(median), d.parameter(d.mean_of(|x| (x - median).abs())))?)
 });
 
-fit!(Exponential, d: positive, { Ok(Self::new(d.parameter(d.mean().recip()))?) });
+fit!(Exponential, d: not_negative, {
+    d.has_more_than_zeros()?;
+    Ok(Self::new(d.parameter(d.mean().recip()))?)
+});
 
-fit!(HalfNormal, d: positive, { Ok(Self::new(d.parameter(d.mean_of(|x| x * x).sqrt()))?) });
+fit!(HalfNormal, d: not_negative, {
+    d.has_more_than_zeros()?;
+    Ok(Self::new(d.parameter(d.mean_of(|x| x * x).sqrt()))?)
+});
 
 fit!(Uniform, d: real,
 /// The smallest and the largest draw.
@@ -276,7 +300,12 @@ fit!(InverseGamma, d: positive,
 /// By the gamma distribution of the reciprocals.
 {
     d.varies()?;
-    let of_reciprocals = Gamma::fit_mle(d.tensor.clone().recip())?;
+    let own = |error| match error {
+        MleError::NotConverged { message, .. } => MleError::NotConverged { family: "InverseGamma", message },
+        MleError::Support { .. } => d.none("some draw is so small that its reciprocal is no number"),
+        other => other,
+    };
+    let of_reciprocals = Gamma::fit_mle(d.tensor.clone().recip()).map_err(own)?;
     Ok(Self::new(of_reciprocals.concentration(), of_reciprocals.rate())?)
 });
 
@@ -316,13 +345,25 @@ fit!(Cauchy, d: real,
 });
 
 fit!(StudentT, d: real,
-/// From five degrees of freedom, the median and the quartiles.
+/// From five degrees of freedom, the median and the quartiles: the likelihood can have several maxima, and this is the one near them.
+/// Draws whose tails are no heavier than a normal distribution's have none: the likelihood grows with the degrees of freedom.
 {
     d.varies()?;
     let half = (d.quantile(0.75) - d.quantile(0.25)) / 2.0;
     let half = if half > 0.0 { half } else { d.moments_of(|x| x).1.sqrt() };
     let start = [5f64.ln(), d.quantile(0.5), (half / 0.73).ln()];
-    d.solve(&start, |t| Self::new(t.positive(0), t.real(1), t.positive(2)))
+    let fitted = d.solve(&start, |t| Self::new(t.positive(0), t.real(1), t.positive(2)));
+    // At the normal limit the log-likelihood's slope in 1/df is (kurtosis − 3)/4: up to 3 the limit is a maximum of its own.
+    let (mean, square) = d.moments_of(|x| x);
+    let is_light = d.mean_of(|x| ((x - mean).powi(2) / square).powi(2)) <= 3.0;
+    let at_the_limit = match &fitted {
+        Ok(fitted) => fitted.df().into_scalar::<f64>() > 1e5,
+        Err(_) => is_light,
+    };
+    if at_the_limit {
+        return Err(d.none("the draws' tails are no heavier than a normal distribution's, which is its limit"));
+    }
+    fitted
 });
 
 fit!(NegativeBinomial, d: counts, {
@@ -344,6 +385,7 @@ impl FitMle for MultivariateNormal {
         if n == 0 {
             return Err(MleError::Empty);
         }
+        Draws::real("MultivariateNormal", data.clone().flatten(0, 1))?;
         let mean = data.clone().mean_dim(0);
         let apart = data - mean.clone();
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
@@ -353,5 +395,76 @@ impl FitMle for MultivariateNormal {
             family: "MultivariateNormal",
             reason: "the rows lie in a subspace: there are too few of them, or columns depend on one another",
         })
+    }
+}
+
+impl FitMle for Categorical<1> {
+    /// Classes, and how many there are.
+    type Data = (Tensor<1, Int>, usize);
+
+    /// The classes' shares: −∞ for the logarithm of one that is not among the draws.
+    fn fit_mle((data, classes): (Tensor<1, Int>, usize)) -> Result<Self, MleError> {
+        let like = data.device().without_autodiff();
+        let d = Draws::new("Categorical", data.float(), "a class below their number", |x| {
+            #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
+            let classes = classes as f64;
+            x >= 0.0 && x < classes
+        })?;
+        #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
+        let share = |class: usize| d.mean_of(|x| f64::from(u8::from((x - class as f64).abs() < 0.5))).ln();
+        let logits: Vec<f64> = (0..classes).map(share).collect();
+        Ok(Self::from_logits(Tensor::from_data(TensorData::new(logits, [classes]), &like)))
+    }
+}
+
+impl FitMle for Binomial<1> {
+    /// Successes, and the number of trials of each draw.
+    type Data = (Tensor<1>, u32);
+
+    /// The share of successes.
+    fn fit_mle((data, trials): (Tensor<1>, u32)) -> Result<Self, MleError> {
+        let n = f64::from(trials);
+        let d = Draws::new("Binomial", data, "a whole number from 0 to that of the trials", |x| {
+            x >= 0.0 && x <= n && x.fract() == 0.0
+        })?;
+        let share = d.mean() / n;
+        if !(share > 0.0 && share < 1.0) {
+            return Err(d.none("all trials, or none, succeeded, of which the probability 1 or 0 is the limit"));
+        }
+        Ok(Self::new(d.parameter(n), d.parameter((share / (1.0 - share)).ln()))?)
+    }
+}
+
+impl FitMle for Dirichlet<2> {
+    type Data = Tensor<2>;
+
+    /// From the moments (Minka, Estimating a Dirichlet distribution, 2000).
+    fn fit_mle(data: Tensor<2>) -> Result<Self, MleError> {
+        let data = data.without_autodiff();
+        let [n, k] = data.dims();
+        if n == 0 || k == 0 {
+            return Err(MleError::Empty);
+        }
+        let d = Draws::new("Dirichlet", data.clone().flatten(0, 1), "inside (0, 1)", |x| x > 0.0 && x < 1.0)?;
+        let off = |row: &[f64]| (row.iter().sum::<f64>() - 1.0).abs();
+        if let Some(row) = d.numbers.chunks_exact(k).find(|row| off(row) > 1e-4) {
+            let value = row.iter().sum();
+            return Err(MleError::Support { family: "Dirichlet", value, support: "1, the sum of a row" });
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+        let moment =
+            |j: usize, power: i32| d.numbers.iter().skip(j).step_by(k).map(|x| x.powi(power)).sum::<f64>() / n as f64;
+        let (mean, square) = (moment(0, 1), moment(0, 2) - moment(0, 1).powi(2));
+        if square <= 0.0 {
+            d.varies()?;
+            return Err(d.none("all rows are equal"));
+        }
+        let size = (mean * (1.0 - mean) / square - 1.0).max(0.1);
+        let start: Vec<f64> = (0..k).map(|j| (moment(j, 1) * size).ln()).collect();
+        let start = Tensor::<1>::from_data(TensorData::new(start, [k]), (&data.device(), data.dtype()));
+        let loss = Function::new(&Param::from_tensor(start), data, |theta: &Param<Tensor<1>>, data: Tensor<2>| {
+            -Self::new(theta.val().exp().unsqueeze()).log_prob(data).mean()
+        });
+        Ok(Self::new(most_likely("Dirichlet", loss)?.exp().unsqueeze()))
     }
 }
