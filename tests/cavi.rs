@@ -157,7 +157,11 @@ fn a_falling_bound_is_an_error() {
             *q
         }
     }
+    let data = tensor::<2>(&[0.0, 1.0, 5.0, 6.0], [4, 1], &f64_device());
+    let shares = tensor::<2>(&[0.5, 0.4, 1.0, 0.0, 0.5, 0.5, 0.0, 1.0], [4, 2], &f64_device());
+    let refused = BayesianMixture::new(data, 2).and_then(|model| model.start_from(shares)).map(|_| ());
+    assert_eq!(refused, Err(CaviError::Data("a row of responsibilities")));
     let fell = ascend(&Down, &Sweeps::default()).map(|fit| fit.elbo);
-    assert_eq!(fell, Err(CaviError::Decreased { sweep: 1, before: -1.0, after: -2.0 }));
+    assert_eq!(fell, Err(CaviError::Decreased { sweep: 2, before: -1.0, after: -2.0 }));
     assert!(matches!(ascend(&Down, &Sweeps { max: 0, ..Sweeps::default() }), Err(CaviError::Setting { .. })));
 }

@@ -83,6 +83,38 @@ fn draws_follow_the_mixture_and_a_fit_to_them_comes_back() {
     assert!(fit.log_likelihood >= truth && fit.log_likelihood < truth + 0.01, "{} beside {truth}", fit.log_likelihood);
 }
 
+/// Two correlated clouds: full covariances are the more likely start, and the diagonal ones asked for cannot keep up.
+#[test]
+fn a_start_may_be_of_another_kind() {
+    let mut stream = Stream::new(3, "clouds", 0, 0);
+    let base = stream.normal_vec(400);
+    let rows: Vec<f64> = (0..200)
+        .flat_map(|i| {
+            let (a, b) = (base[2 * i], base[2 * i] * 0.95 + 0.3 * base[2 * i + 1]);
+            let shift = if i % 2 == 0 { 0.0 } else { 6.0 };
+            [a + shift, b - shift]
+        })
+        .collect();
+    let full = GmmConfig::new(2).fit(matrix(&rows, 2)).unwrap();
+    let diagonal = GmmConfig::new(2).covariance(CovarianceType::Diag).start(full.mixture);
+    let fit = diagonal.fit(matrix(&rows, 2)).unwrap();
+    assert!(fit.converged && fit.history[1] < fit.history[0], "{:?}", fit.history);
+    assert!(fit.history[1..].windows(2).all(|two| two[1] > two[0] - 1e-8), "{:?}", fit.history);
+    // To the last bit: a sweep that gains nothing at all ends it.
+    let exact = GmmConfig::new(1).tol(0.0).fit(matrix(&rows, 2)).unwrap();
+    assert!(exact.converged && exact.iterations < 10, "{}", exact.iterations);
+}
+
+/// An addition as large as the data's own spread costs likelihood, and is no fault of the sweeps.
+#[test]
+fn a_large_addition_is_no_error() {
+    let rows: Vec<f64> = (0..40).map(|i| f64::from(i % 8) * 0.01 + f64::from(i % 2) * 3.0).collect();
+    for reg_covar in [1e-4, 0.1, 10.0] {
+        let fit = GmmConfig::new(2).reg_covar(reg_covar).fit(matrix(&rows, 1)).unwrap();
+        assert!(fit.converged && fit.log_likelihood.is_finite(), "{reg_covar}");
+    }
+}
+
 #[test]
 fn what_collapses_is_said() {
     // Five copies of one row far from a line of others.

@@ -56,10 +56,18 @@ pub enum CaviError {
     /// A matrix that should be positive definite.
     #[error("{0} is not positive definite")]
     Singular(String),
+    /// A bound that is infinite, or none: data or settings are too extreme for the numbers' range.
+    #[error("after sweep {sweep} the evidence lower bound is {bound}")]
+    NotFinite {
+        /// The sweep, from 1.
+        sweep: usize,
+        /// The bound.
+        bound: f64,
+    },
     /// A sweep that lowered the bound by more than rounding does: the model's formulas are wrong.
     #[error("sweep {sweep} lowered the evidence lower bound from {before} to {after}")]
     Decreased {
-        /// The sweep.
+        /// The sweep, from 1.
         sweep: usize,
         /// The bound before it.
         before: f64,
@@ -73,7 +81,7 @@ pub trait CoordinateAscent {
     /// q.
     type Posterior: Clone;
 
-    /// Where the sweeps begin.
+    /// Where the sweeps begin. Only what the first sweep makes of it need have a bound.
     ///
     /// # Errors
     /// [`CaviError`].
@@ -138,12 +146,14 @@ pub fn ascend<M: CoordinateAscent>(model: &M, sweeps: &Sweeps) -> Result<CaviFit
     let mut converged = false;
     while !converged && history.len() < sweeps.max {
         posterior = model.sweep(&posterior)?;
-        let after = model.elbo(&posterior);
+        let (sweep, after) = (history.len() + 1, model.elbo(&posterior));
+        if !after.is_finite() {
+            return Err(CaviError::NotFinite { sweep, bound: after });
+        }
         if let Some(&before) = history.last() {
             let size = before.abs().max(1.0);
-            // A bound that is not finite has not risen either.
-            if after.is_nan() || after < before - model.rounding() * size {
-                return Err(CaviError::Decreased { sweep: history.len(), before, after });
+            if after < before - model.rounding() * size {
+                return Err(CaviError::Decreased { sweep, before, after });
             }
             converged = after - before <= sweeps.tol * size;
         }

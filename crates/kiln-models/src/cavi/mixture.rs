@@ -177,14 +177,20 @@ impl BayesianMixture {
     /// Starts from these responsibilities `[n, k]`, whose rows have the sum 1, in place of k-means.
     ///
     /// # Errors
-    /// [`CaviError::Shape`].
+    /// [`CaviError::Shape`], [`CaviError::Data`].
     pub fn start_from(self, shares: Tensor<2>) -> Result<Self, CaviError> {
         let wanted = [self.x.dims()[0], self.components];
         if shares.dims() != wanted {
             let what = format!("the responsibilities must be {wanted:?}: {:?} came", shares.dims());
             return Err(CaviError::Shape { what });
         }
-        Ok(Self { start: Some(shares.without_autodiff()), ..self })
+        let shares = shares.without_autodiff();
+        let numbers: Vec<f64> = shares.to_data().try_into_vec_as().expect("floats");
+        let is_one = |row: &[f64]| row.iter().all(|x| *x >= 0.0) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-4;
+        if !numbers.chunks_exact(self.components).all(is_one) {
+            return Err(CaviError::Data("a row of responsibilities"));
+        }
+        Ok(Self { start: Some(shares), ..self })
     }
 
     /// Decides where k-means starts. Default 0.

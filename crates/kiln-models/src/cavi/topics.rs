@@ -100,14 +100,19 @@ impl TopicModel {
     /// Starts from this λ, `[topics, words]`, all positive, in place of draws from Gamma(100, 100).
     ///
     /// # Errors
-    /// [`CaviError::Shape`].
+    /// [`CaviError::Shape`], [`CaviError::Data`].
     pub fn start_from(self, lambda: Tensor<2>) -> Result<Self, CaviError> {
         let wanted = [self.topics, self.counts.dims()[1]];
         if lambda.dims() != wanted {
             let what = format!("λ must be {wanted:?}: {:?} came", lambda.dims());
             return Err(CaviError::Shape { what });
         }
-        Ok(Self { start: Some(lambda.without_autodiff()), ..self })
+        let lambda = lambda.without_autodiff();
+        let numbers: Vec<f64> = lambda.to_data().try_into_vec_as().expect("floats");
+        if !numbers.iter().all(|x| x.is_finite() && *x > 0.0) {
+            return Err(CaviError::Data("λ"));
+        }
+        Ok(Self { start: Some(lambda), ..self })
     }
 
     /// Decides where λ starts. Default 0.

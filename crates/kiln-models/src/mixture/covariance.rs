@@ -12,6 +12,7 @@ pub(crate) struct Precision {
     inverse: Tensor<2>,
     /// −½·ln det Σ − d·ln √(2π).
     constant: f64,
+    trace: f64,
     covariance: Symmetric,
 }
 
@@ -26,16 +27,22 @@ impl Precision {
             return None;
         }
         let entries: Vec<f64> = (0..d * d).map(|i| inverse.at(i / d, i % d)).collect();
-        let inverse = Tensor::from_data(TensorData::new(entries, [d, d]), (&like.device(), like.dtype()));
         #[allow(clippy::cast_precision_loss, reason = "a number of columns")]
         let constant = -0.5 * (log_det + d as f64 * (2.0 * PI).ln());
-        Some(Self { inverse, constant, covariance })
+        let trace = (0..d).map(|i| entries[i * (d + 1)]).sum();
+        let inverse = Tensor::from_data(TensorData::new(entries, [d, d]), (&like.device(), like.dtype()));
+        Some(Self { inverse, constant, trace, covariance })
     }
 
     /// ln N of x − μ, `[n, d]`, as `[n, 1]`.
     pub(crate) fn log_density(&self, apart: Tensor<2>) -> Tensor<2> {
         let distance = (apart.clone().matmul(self.inverse.clone()) * apart).sum_dim(1);
         distance * -0.5 + self.constant
+    }
+
+    /// tr Σ⁻¹.
+    pub(crate) fn trace(&self) -> f64 {
+        self.trace
     }
 
     /// The smallest eigenvalue of Σ.

@@ -19,13 +19,16 @@ impl Moments {
         // Ten roundings, so that a component without rows does not divide by zero.
         let counts = shares.clone().sum_dim(0).transpose() + 10.0 * f64::EPSILON;
         let means = shares.clone().transpose().matmul(x.clone()) / counts.clone();
-        let scatter = |component: usize| -> Vec<f64> {
+        let scatter = |component: usize| {
             let apart = x.clone() - means.clone().slice(component..=component);
             let weighted = apart.clone() * shares.clone().slice([0..n, component..component + 1]);
-            let scatter = weighted.transpose().matmul(apart);
-            scatter.into_data().try_into_vec_as().expect("floats")
+            weighted.transpose().matmul(apart)
         };
-        let scatters = (0..k).map(scatter).collect();
+        let d = x.dims()[1];
+        // Read once for all components.
+        let scatters = Tensor::cat((0..k).map(scatter).collect(), 0).into_data().try_into_vec_as().expect("floats");
+        let scatters: Vec<f64> = scatters;
+        let scatters = scatters.chunks_exact(d * d).map(<[f64]>::to_vec).collect();
         Self { counts: counts.into_data().try_into_vec_as().expect("floats"), means, scatters }
     }
 }
