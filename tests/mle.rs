@@ -7,7 +7,7 @@ use kiln::{
     },
     optim::solver::bfgs,
     prelude::*,
-    tensor::derivative::Function,
+    tensor::{derivative::Function, special::host::digamma},
     train::{FitMle, MleError},
 };
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
@@ -155,6 +155,12 @@ fn vectors_and_classes_are_fitted_too() {
     let rows = numbers(&json["data"]);
     let dirichlet = Dirichlet::fit_mle(tensor(&rows, [rows.len() / 3, 3], &f64_device())).unwrap();
     assert_close(&values(dirichlet.concentration()), &numbers(&json["estimate"]), 1e-8, 0.0, "Dirichlet");
+    // A first column that does not vary. At the maximum ψ(aⱼ) − ψ(Σa) is the mean of ln xⱼ.
+    let rows = [0.2, 0.3, 0.5, 0.2, 0.55, 0.25, 0.2, 0.4, 0.4];
+    let a = values(Dirichlet::fit_mle(tensor(&rows, [3, 3], &f64_device())).unwrap().concentration());
+    let slope: Vec<f64> = a.iter().map(|a_j| digamma(*a_j) - digamma(a.iter().sum())).collect();
+    let mean: Vec<f64> = (0..3).map(|j| (0..3).map(|i| rows[3 * i + j].ln()).sum::<f64>() / 3.0).collect();
+    assert_close(&slope, &mean, 1e-10, 0.0, "Dirichlet's likelihood has no slope");
     let binomial = Binomial::fit_mle((vector(&[3.0, 0.0, 5.0, 4.0]), 6)).unwrap();
     assert_close(&values(binomial.probs()), &[0.5], 1e-12, 0.0, "12 of 24 trials");
     let classes = Tensor::<1, Int>::from_data([0, 2, 2, 1, 2], &f64_device());

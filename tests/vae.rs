@@ -147,6 +147,8 @@ fn the_importance_weighted_bound_and_its_gradients_match_pytorch() {
         -values(loss.value)[0]
     };
     assert!(bound(-1.0) > bound(0.0) && bound(0.0) > bound(0.5) && bound(0.5) > bound(0.999));
+    // The slope in α is half the variance of ln w, some units.
+    assert_close(&[bound(1.0)], &[bound(1.0 - 1e-6)], 1e-6, 0.0, "α = 1 is the limit");
     assert_close(&[bound(1e-9)], &numbers(&json["iwae"]), 1e-7, 0.0, "α → 0");
 }
 

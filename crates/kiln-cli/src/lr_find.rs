@@ -8,7 +8,7 @@ use crate::{
     flags::SweepFlags,
     method::MethodSettings,
     plot::{self, Axis, Curve, Legend, Panel},
-    rundir::write_whole,
+    rundir::{write_json, write_whole},
 };
 
 /// A sweep that is about to be made.
@@ -48,9 +48,7 @@ impl Search {
         if let Some(out) = &self.flags.out {
             std::fs::create_dir_all(out)
                 .map_err(|e| Failure::usage(format!("cannot use {} as --out: {e}", out.display())))?;
-            let mut text = serde_json::to_vec_pretty(range).expect("a sweep has string keys only");
-            text.push(b'\n');
-            write_whole(&out.join("lr-find.json"), &text)?;
+            write_json(&out.join("lr-find.json"), range)?;
             if let Some(png) = plot::png(&[panel(range)]) {
                 write_whole(&out.join("lr-find.png"), &png)?;
             }

@@ -11,7 +11,7 @@ use crate::{
     list::table,
     machine::Machine,
     plot::{self, Axis, Curve, Legend, Panel},
-    rundir::write_whole,
+    rundir::{write_json, write_whole},
 };
 
 pub(crate) use self::experiments::NAMES;
@@ -42,9 +42,7 @@ pub(crate) fn rates(flags: RatesFlags, console: Console) -> Result<Exit> {
     }
     let json = serde_json::json!({ "seed": flags.seed, "tolerance": TOLERANCE, "findings": findings });
     if let Some(out) = &flags.out {
-        let mut text = serde_json::to_vec_pretty(&json).expect("findings have string keys only");
-        text.push(b'\n');
-        write_whole(&out.join("rates.json"), &text)?;
+        write_json(&out.join("rates.json"), &json)?;
         if let Some(png) = plot::png(&panels(&findings)) {
             write_whole(&out.join("rates.png"), &png)?;
         }

@@ -1,27 +1,20 @@
 //! `kiln vi`: variational inference on built-in models, and the estimator laboratory.
 
+mod fit;
 mod laboratory;
 mod model;
 
 use std::{path::Path, time::Instant};
 
-use kiln::{
-    burn::tensor::{Tensor, TensorData},
-    optim::solver::Stop,
-    tensor::Stream,
-    train::vi::{
-        Delta, Estimator, FullRank, GradientMoments, Guide, Importance, Laplace, LogJoint, LowRank, MeanField, Psis,
-        SampleAverage, Svi, SviStatus, ViError, gradient_moments, laplace,
-    },
-};
+use kiln::train::vi::{GradientMoments, Psis, ViError};
 use serde::Serialize;
 
-use self::model::Model;
+use self::{fit::fit, model::Model};
 use crate::{
     config::{Dtype, RunSettings, require},
     console::Console,
     failure::{Exit, Failure, Result},
-    flags::{GuideName, StepSize, ViFlags},
+    flags::{GuideName, ViFlags},
     list::table,
     machine::Machine,
     rundir::{write_json, write_whole},
@@ -81,19 +74,6 @@ struct Diagnostics {
     gradient: Option<GradientMoments>,
 }
 
-/// What a fit leaves.
-struct Fitted {
-    importance: Importance,
-    has_density: bool,
-    trace: Vec<f64>,
-    lr: Option<f64>,
-    status: &'static str,
-    exit: Exit,
-    /// What there is to say of a solver that did not converge.
-    trouble: Option<String>,
-    gradient: Option<GradientMoments>,
-}
-
 impl From<ViError> for Failure {
     fn from(error: ViError) -> Self {
         Self::usage(error)
@@ -150,107 +130,6 @@ pub(crate) fn vi(flags: ViFlags, console: Console) -> Result<Exit> {
     }
     console.result(&posterior, || text(&posterior));
     Ok(fitted.exit)
-}
-
-/// The fit, and Laplace's ln p(data) where the mode was looked for.
-fn fit(
-    model: &Model,
-    flags: &ViFlags,
-    draws: usize,
-    machine: &Machine,
-    console: Console,
-) -> Result<(Fitted, Option<f64>)> {
-    let (d, device) = (model.dims(), &machine.device);
-    let guide = flags.inference.guide();
-    let rank = flags.inference.rank.unwrap_or(3);
-    require((1..=d).contains(&rank), "rank", &format!("from 1 to {d}"), rank)?;
-    match guide {
-        GuideName::MeanField => return Ok((raise(model, MeanField::new(d, device), flags, draws)?, None)),
-        GuideName::Delta => return Ok((raise(model, Delta::new(d, device), flags, draws)?, None)),
-        GuideName::LowRank => {
-            let from = LowRank::new(d, rank, device, &mut Stream::new(flags.seed, "low-rank", 0, 0));
-            return Ok((raise(model, from, flags, draws)?, None));
-        }
-        GuideName::FullRank | GuideName::Laplace => {}
-    }
-    let start = Tensor::from_data(TensorData::new(vec![0.0; d], [d]), device);
-    let gtol = if machine.dtype == Dtype::F64 { 1e-8 } else { 1e-3 };
-    let (from, evidence) = match laplace(model, start, &Stop { gtol, ..Stop::default() }) {
-        Ok(Laplace { posterior, log_evidence, .. }) => {
-            let (loc, factor) = (posterior.loc().squeeze_dim(0), posterior.scale_tril().squeeze_dim(0));
-            (FullRank::from_parts(loc, factor), Some(log_evidence))
-        }
-        Err(error) if guide == GuideName::Laplace => {
-            return Err(Failure { message: error.to_string(), exit: Exit::NotConverged });
-        }
-        Err(error) => {
-            console.note(format_args!("from N(0, 0.1²) on: {error}"));
-            (FullRank::new(d, device), None)
-        }
-    };
-    if guide == GuideName::Laplace {
-        let importance = Importance::new(model, &from, draws, &mut Stream::new(flags.seed, "draws", 0, 0));
-        let fitted = Fitted {
-            importance,
-            has_density: true,
-            trace: vec![],
-            lr: None,
-            status: "completed",
-            exit: Exit::Done,
-            trouble: None,
-            gradient: None,
-        };
-        return Ok((fitted, evidence));
-    }
-    Ok((raise(model, from, flags, draws)?, evidence))
-}
-
-/// Raises the bound from `guide` on, by Adam or over fixed draws.
-fn raise<G: Guide>(model: &Model, guide: G, flags: &ViFlags, draws: usize) -> Result<Fitted> {
-    let has_density = guide.has_density();
-    let asked = &flags.inference;
-    if let Some(fixed) = asked.fixed_draws {
-        let average = SampleAverage { draws: fixed, evaluation: draws, seed: flags.seed, ..SampleAverage::default() };
-        let fit = average.fit(model, guide)?;
-        let success = fit.outcome.success;
-        return Ok(Fitted {
-            importance: fit.importance,
-            has_density,
-            trace: fit.outcome.history.iter().map(|iteration| -iteration.value).collect(),
-            lr: None,
-            status: if success { "converged" } else { "not-converged" },
-            exit: if success { Exit::Done } else { Exit::NotConverged },
-            trouble: (!success).then_some(fit.outcome.message),
-            gradient: None,
-        });
-    }
-    let svi = Svi {
-        estimator: asked.estimator.unwrap_or(Estimator::StickingTheLanding),
-        particles: asked.particles.unwrap_or(16),
-        steps: asked.steps.unwrap_or(3000),
-        lr: asked.lr.map_or(Some(0.01), |StepSize(lr)| lr),
-        tol_rel: asked.tol_rel.unwrap_or(0.0),
-        evaluation: draws,
-        seed: flags.seed,
-    };
-    let fit = svi.fit(model, guide)?;
-    if fit.status == SviStatus::Diverged {
-        let message = format!("the bound is not finite after {} steps: give a smaller --lr", fit.trace.len());
-        return Err(Failure { message, exit: Exit::Diverged });
-    }
-    // Two hundred gradients more, which only the file tells of.
-    let moments = || gradient_moments(model, &fit.guide, svi.estimator, svi.particles, 200, svi.seed);
-    let gradient = flags.out.is_some().then(moments).transpose()?;
-    Ok(Fitted {
-        importance: fit.importance,
-        has_density,
-        trace: fit.trace,
-        lr: Some(fit.lr),
-        status: if fit.status == SviStatus::Converged { "converged" } else { "completed" },
-        exit: Exit::Done,
-        trouble: None,
-        gradient,
-    })
 }
 
 /// How near the guide is to its posterior, as its draws' weights tell.

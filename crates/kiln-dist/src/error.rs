@@ -34,18 +34,6 @@ pub enum DistError {
     },
 }
 
-pub(crate) fn same_shape<const D: usize>(
-    (first, a): (&'static str, &Tensor<D>),
-    (second, b): (&'static str, &Tensor<D>),
-) -> Result<(), DistError> {
-    let (first_shape, second_shape) = (a.dims().to_vec(), b.dims().to_vec());
-    if first_shape == second_shape {
-        Ok(())
-    } else {
-        Err(DistError::Shape { first, first_shape, second, second_shape })
-    }
-}
-
 /// Reads the parameter back only when something in it is outside the range.
 pub(crate) fn check_values<const D: usize>(
     name: &'static str,

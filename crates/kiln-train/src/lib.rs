@@ -27,6 +27,7 @@ pub mod trainer;
 pub mod vi;
 
 mod run;
+mod weighting;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
 pub use config::TrainConfig;

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use kiln_data::Dataset;
 use kiln_dist::{Batch, LatentVariableModel, Moments, Reparameterized};
-use kiln_tensor::{Stream, fused::in_pool};
+use kiln_tensor::{Stream, fused::in_pool, special::host::log_sum_exp};
 use serde::Serialize;
 
 use crate::{TrainError, objective::Iwae};
@@ -131,9 +131,7 @@ fn mean(numbers: impl ExactSizeIterator<Item = f64>) -> f64 {
 
 /// ln (1/k) Σ e^w.
 fn log_mean_exp(w: &[f64]) -> f64 {
-    let largest = w.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    if !largest.is_finite() {
-        return largest;
-    }
-    largest + mean(w.iter().map(|w| (w - largest).exp())).ln()
+    #[allow(clippy::cast_precision_loss, reason = "a length")]
+    let ln_k = (w.len() as f64).ln();
+    log_sum_exp(w) - ln_k
 }

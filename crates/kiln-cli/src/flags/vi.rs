@@ -135,7 +135,7 @@ pub(crate) struct InferenceFlags {
     /// First step size, which falls to a hundredth along half a cosine; auto tries several [default: 0.01]
     #[arg(long, value_name = "LR|auto", allow_negative_numbers = true)]
     pub(crate) lr: Option<StepSize>,
-    /// Converged when the mean bound of a hundred steps changes by less than this part; 0 never [default: 0]
+    /// Converged when the median of the bound's last relative changes, from a hundred steps' mean to the next, is less; 0 never [default: 0]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) tol_rel: Option<f64>,
     /// In place of Adam: fix this many draws, and climb the average over them by L-BFGS

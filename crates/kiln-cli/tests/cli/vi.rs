@@ -50,7 +50,11 @@ fn eight_schools_by_each_guide() {
     assert!((number(&fixed["elbo"]) - mean_field).abs() < 0.15, "{fixed}");
     let mode = place.json_of("vi eight-schools --guide delta --fixed-draws 1 --json");
     assert!(mode["elbo"].is_null() && mode["parameters"][0].get("sd").is_none(), "{mode}");
-    assert!(number(&mode["log_joint"]) > number(&mode["parameters"][0]["mean"]) - 100.0, "{mode}");
+    // SciPy's BFGS; in f32 the last digits of a sum of forty are lost.
+    let scipy = &reference("bayes")["schools"];
+    assert!((number(&mode["log_joint"]) - number(&scipy["mode_log_joint"])).abs() < 1e-4, "{mode}");
+    let mu = &mode["parameters"][0]["mean"];
+    assert!((number(mu) - number(&scipy["mode"][0])).abs() < 1e-2, "{mu}");
     // Without a baseline the score function's noise leaves it far behind; it ends all the same.
     let by_score = "vi eight-schools --guide mean-field --estimator rao-blackwellized --steps 200 --lr 0.03 --json";
     assert_eq!(place.json_of(by_score)["status"], "completed");

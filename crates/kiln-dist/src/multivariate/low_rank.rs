@@ -1,6 +1,6 @@
 //! The multivariate normal distribution with a covariance of low rank beside its diagonal.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::Stream;
 
 use super::triangular::{cholesky, columns, diagonal, solve_lower, vectors};
@@ -16,23 +16,32 @@ use crate::{
 /// Values are `[n, k]`, their log-probabilities `[n, 1]`.
 #[derive(Clone, Debug)]
 pub struct LowRankMultivariateNormal {
+    /// `[n, k]`.
     loc: Tensor<2>,
+    /// `[n, k, r]`, or one for all, `[1, k, r]`.
     factor: Tensor<3>,
+    /// `[n, k]`, or one for all, `[1, k]`, as the factor.
     diagonal: Tensor<2>,
 }
 
 impl LowRankMultivariateNormal {
-    /// From the mean `[n, k]`, the factors W `[n, k, r]` and the diagonal d `[n, k]`, which is positive.
+    /// From the mean `[n, k]`, the factors W `[n, k, r]` and the diagonal d `[n, k]`, which is positive. n is 1 where one serves all: one mean,
+    /// or one covariance.
     ///
     /// # Errors
     /// [`DistError::Shape`].
     pub fn new(loc: Tensor<2>, factor: Tensor<3>, diagonal: Tensor<2>) -> Result<Self, DistError> {
-        crate::error::same_shape(("loc", &loc), ("diagonal", &diagonal))?;
-        if factor.dims()[..2] != loc.dims() || factor.dims()[2] == 0 {
+        let ([n, k], [m, rows, r]) = (loc.dims(), factor.dims());
+        let batch = n.max(m);
+        if diagonal.dims() != [m, rows] {
+            let (first_shape, second_shape) = (factor.dims().to_vec(), diagonal.dims().to_vec());
+            return Err(DistError::Shape { first: "factor", first_shape, second: "diagonal", second_shape });
+        }
+        if r == 0 || rows != k || (n != batch && n != 1) || (m != batch && m != 1) {
             let (first_shape, second_shape) = (loc.dims().to_vec(), factor.dims().to_vec());
             return Err(DistError::Shape { first: "loc", first_shape, second: "factor", second_shape });
         }
-        Ok(Self { loc, factor, diagonal })
+        Ok(Self { loc: loc.expand([batch, k]), factor, diagonal })
     }
 
     /// Checks the values, which waits for the device.
@@ -55,20 +64,23 @@ impl LowRankMultivariateNormal {
     pub fn covariance(&self) -> Tensor<3> {
         let [n, k] = self.loc.dims();
         let eye = Tensor::<2>::eye(k, &self.loc.device()).cast(self.loc.dtype());
-        let diagonal = columns(self.diagonal.clone()) * eye.unsqueeze::<3>().expand([n, k, k]);
-        self.factor.clone().matmul(self.factor.clone().transpose()) + diagonal
+        let diagonal = columns(self.diagonal.clone()) * eye.unsqueeze::<3>();
+        (self.factor.clone().matmul(self.factor.clone().transpose()) + diagonal).expand([n, k, k])
+    }
+
+    fn is_one_for_all(&self) -> bool {
+        self.factor.dims()[0] == 1
     }
 
     /// D^{−½}·W, and Cholesky's factor of I + Wᵀ·D⁻¹·W, the capacitance.
     fn capacitance(&self) -> (Tensor<3>, Tensor<3>) {
         let scaled = self.factor.clone() / columns(self.diagonal.clone().sqrt());
-        let [n, _, r] = scaled.dims();
-        let eye = Tensor::<2>::eye(r, &self.loc.device()).cast(self.loc.dtype());
-        let capacitance = scaled.clone().transpose().matmul(scaled.clone()) + eye.unsqueeze::<3>().expand([n, r, r]);
+        let eye = Tensor::<2>::eye(scaled.dims()[2], &self.loc.device()).cast(self.loc.dtype());
+        let capacitance = scaled.clone().transpose().matmul(scaled.clone()) + eye.unsqueeze::<3>();
         (scaled, cholesky(&capacitance))
     }
 
-    /// ½·ln det of the covariance, `[n, 1]` (the matrix determinant lemma).
+    /// ½·ln det of the covariance, `[n, 1]` or `[1, 1]` (the matrix determinant lemma).
     fn half_log_det(&self, capacitance: &Tensor<3>) -> Tensor<2> {
         self.diagonal.clone().log().sum_dim(1) * 0.5 + diagonal(capacitance).log().sum_dim(1)
     }
@@ -86,8 +98,14 @@ impl Distribution<2> for LowRankMultivariateNormal {
     fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
         let (scaled, capacitance) = self.capacitance();
         let z = (value - self.loc.clone()) / self.diagonal.clone().sqrt();
-        let explained = solve_lower(&capacitance, &scaled.transpose().matmul(columns(z.clone())));
-        let distance = z.square().sum_dim(1) - vectors(explained).square().sum_dim(1);
+        let explained = if self.is_one_for_all() {
+            // One system with all rows as its right sides.
+            let sides = scaled.squeeze_dim::<2>(0).transpose().matmul(z.clone().transpose());
+            solve_lower(&capacitance, &sides.unsqueeze()).squeeze_dim::<2>(0).transpose()
+        } else {
+            vectors(solve_lower(&capacitance, &scaled.transpose().matmul(columns(z.clone()))))
+        };
+        let distance = z.square().sum_dim(1) - explained.square().sum_dim(1);
         distance * -0.5 - self.half_log_det(&capacitance) - self.dimensions() * LN_SQRT_2PI
     }
 
@@ -107,10 +125,11 @@ impl Batch for LowRankMultivariateNormal {
 
     fn repeated(&self, count: usize) -> Self {
         let count = count.max(1);
+        let of_covariance = if self.is_one_for_all() { 1 } else { count };
         Self {
             loc: self.loc.clone().repeat_dim(0, count),
-            factor: self.factor.clone().repeat_dim(0, count),
-            diagonal: self.diagonal.clone().repeat_dim(0, count),
+            factor: self.factor.clone().repeat_dim(0, of_covariance),
+            diagonal: self.diagonal.clone().repeat_dim(0, of_covariance),
         }
     }
 }
@@ -122,24 +141,30 @@ impl Moments<2> for LowRankMultivariateNormal {
 
     /// The diagonal of the covariance.
     fn variance(&self) -> Tensor<2> {
-        vectors(self.factor.clone().square().sum_dim(2)) + self.diagonal.clone()
+        (vectors(self.factor.clone().square().sum_dim(2)) + self.diagonal.clone()).expand(self.loc.dims())
     }
 }
 
 impl Entropy<2> for LowRankMultivariateNormal {
     fn entropy(&self) -> Tensor<2> {
         let (_, capacitance) = self.capacitance();
-        self.half_log_det(&capacitance) + self.dimensions() * (0.5 + LN_SQRT_2PI)
+        let [n, _] = self.loc.dims();
+        (self.half_log_det(&capacitance) + self.dimensions() * (0.5 + LN_SQRT_2PI)).expand([n, 1])
     }
 }
 
 impl Reparameterized<2> for LowRankMultivariateNormal {
     /// μ + W·ε + √d·η with ε and η from N(0, I).
     fn rsample(&self, stream: &mut Stream) -> Tensor<2> {
-        let [n, _, r] = self.factor.dims();
-        let common = noise_like(stream.normal_vec(n * r), &self.factor.clone().slice([0..n, 0..1]));
-        let own = noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc);
-        let common = vectors(self.factor.clone().matmul(common.transpose()));
+        let ([n, k], r) = (self.loc.dims(), self.factor.dims()[2]);
+        let like = (&self.loc.device().without_autodiff(), self.loc.dtype());
+        let common = Tensor::<2>::from_data(TensorData::new(stream.normal_vec(n * r), [n, r]), like);
+        let own = noise_like(stream.normal_vec(n * k), &self.loc);
+        let common = if self.is_one_for_all() {
+            common.matmul(self.factor.clone().squeeze_dim::<2>(0).transpose())
+        } else {
+            vectors(self.factor.clone().matmul(columns(common)))
+        };
         self.loc.clone() + common + self.diagonal.clone().sqrt() * own
     }
 }

@@ -35,13 +35,18 @@ impl EightSchools {
 
     /// ln p(y, z) of each row of z `[s, 10]`, `[s]`, in nats.
     pub fn log_joint(&self, z: Tensor<2>) -> Tensor<1> {
-        self.factors(z).0.sum_dim(1).squeeze_dim(1)
+        Self::terms(&z).sum_dim(1).squeeze_dim(1)
     }
 
     /// ln p(y, z) as a sum: of each row of z `[s, 10]` the terms `[s, 18]` of μ, τ, the ηⱼ and the yⱼ; and 1 where a term has a number in
     /// it, else 0, `[18, 10]`.
     pub fn factors(&self, z: Tensor<2>) -> (Tensor<2>, Tensor<2>) {
-        let [mu, log_tau, eta] = Self::parts(&z);
+        let involved = Tensor::from_data(Self::involved(), (&z.device(), z.dtype()));
+        (Self::terms(&z), involved)
+    }
+
+    fn terms(z: &Tensor<2>) -> Tensor<2> {
+        let [mu, log_tau, eta] = Self::parts(z);
         let tau = log_tau.clone().exp();
         let like = (&z.device(), z.dtype());
         let y = Tensor::<2>::from_data([Self::Y], like);
@@ -53,8 +58,7 @@ impl EightSchools {
         let of_mu = mu.square() * -0.02 - (5f64.ln() + 0.5 * (2.0 * PI).ln());
         // 2/(5π·(1 + τ²/25)), and the Jacobian τ of the logarithm.
         let of_tau = log_tau - ((tau * 0.2).square() + 1.0).log() + (2.0 / (5.0 * PI)).ln();
-        let involved = Tensor::from_data(Self::involved(), like);
-        (Tensor::cat(vec![of_mu, of_tau, of_eta, of_data], 1), involved)
+        Tensor::cat(vec![of_mu, of_tau, of_eta, of_data], 1)
     }
 
     /// μ and τ are in their own terms and in all of the data's; ηⱼ is in its own and in that of yⱼ.

@@ -166,6 +166,12 @@ pub fn ln_beta(a: f64, b: f64) -> f64 {
     ln_beta_of(a, b)
 }
 
+/// ln Σ e^x, −∞ of no numbers.
+pub fn log_sum_exp(x: &[f64]) -> f64 {
+    let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if largest.is_finite() { largest + x.iter().map(|x| (x - largest).exp()).sum::<f64>().ln() } else { largest }
+}
+
 /// ln Γ(z) − (z − ½)·ln z + z − ln √(2π), for z of [`LARGE`] and more.
 fn stirling<T: Number>(z: T) -> T {
     let square = T::from(1.0) / (z * z);

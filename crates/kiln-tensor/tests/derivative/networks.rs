@@ -54,6 +54,14 @@ fn a_convolutional_network_agrees_with_differences() {
     let loss = Function::new(&net, (images, targets), |net: &Cnn, (x, y)| net.loss(x, y));
     let v = normals(w.dims()[0], &device);
     agree("cnn", &loss, &w, &v, 1e-13);
+    // A vector as the gradients of an optimiser, and back: what the embedding of the layout puts in, its reading takes out.
+    let layout = Layout::of(&net);
+    let gradients = layout.gradients_of(&net, &v).unwrap();
+    let expected = &values(v)[layout.slots()[0].range()];
+    let first = gradients.get::<4>(net.first.weight.id).expect("the first parameter's");
+    assert_eq!((first.dims(), &values(first)[..]), (net.first.weight.dims(), expected));
+    assert_eq!(gradients.len(), layout.slots().len());
+    assert!(layout.gradients_of(&net, &normals(3, &device)).is_err(), "too short");
 }
 
 #[derive(Module, Debug)]

@@ -2,9 +2,10 @@
 
 use burn::tensor::Tensor;
 use kiln_dist::{Batch, Distribution, FromNoise, LatentVariableModel, Reparameterized};
-use kiln_tensor::{Stream, special::log_sum_exp};
+use kiln_tensor::Stream;
 
 use super::{Loss, Objective};
+use crate::weighting;
 
 /// How the encoder's gradient is estimated.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -39,7 +40,7 @@ impl Iwae {
         Self { gradient, ..self }
     }
 
-    /// Rényi's order α < 1; towards 1 it is the ELBO. Default 0: the importance-weighted bound.
+    /// Rényi's order α ≤ 1, with 1 the ELBO. Default 0: the importance-weighted bound.
     pub fn alpha(self, alpha: f64) -> Self {
         Self { alpha, ..self }
     }
@@ -58,17 +59,6 @@ impl Iwae {
         (of_model - posterior.log_prob_per_example(z)).reshape([k, n])
     }
 
-    /// (1/(1 − α))·ln (1/k) Σ wₖ^{1 − α}, `[1, n]`.
-    fn bound(&self, log_weights: &Tensor<2>) -> Tensor<2> {
-        #[allow(clippy::cast_precision_loss, reason = "a number of samples")]
-        let ln_k = (log_weights.dims()[0] as f64).ln();
-        let power = 1.0 - self.alpha;
-        if self.alpha == 0.0 {
-            return log_sum_exp(log_weights.clone(), 0) - ln_k;
-        }
-        (log_sum_exp(log_weights.clone() * power, 0) - ln_k) / power
-    }
-
     fn assemble<M: LatentVariableModel>(
         &self,
         model: &M,
@@ -76,35 +66,19 @@ impl Iwae {
         posterior: &M::Posterior,
         z: Tensor<2>,
     ) -> Loss {
-        let (log_weights, value) = match self.gradient {
-            ImportanceGradient::Plain => {
-                let log_weights = Self::log_weights(model, x, posterior, z);
-                let value = -self.bound(&log_weights).mean();
-                (log_weights, value)
-            }
+        let log_weights = match self.gradient {
+            ImportanceGradient::Plain => Self::log_weights(model, x, posterior, z),
             ImportanceGradient::DoublyReparameterized => {
-                // Of ln q only the path through z is kept. What each sample weighs is known from a pass without gradients: into the
-                // samples gradients flow with w̃ once more.
+                // Of ln q only the path through z is kept. What each sample weighs is known from a pass without gradients.
                 let posterior = posterior.detached();
-                let fixed = z.clone().without_autodiff();
-                let shares = self.shares(&Self::log_weights(&model.valid(), x, &posterior, fixed.clone()));
-                // For an order α the weight is α + (1 − α)·w̃ (Daudel, Douc and Roueff, 2023).
-                let per_row = shares.reshape([z.dims()[0], 1]) * (1.0 - self.alpha) + self.alpha;
-                let z = fixed.clone() + (z - fixed) * per_row;
-                let log_weights = Self::log_weights(model, x, &posterior, z);
-                let value = -self.bound(&log_weights).mean();
-                (log_weights, value)
+                let weights = Self::log_weights(&model.valid(), x, &posterior, z.clone().without_autodiff());
+                Self::log_weights(model, x, &posterior, weighting::reweight_paths(z, weights, self.alpha))
             }
         };
+        let value = -weighting::bound(log_weights.clone(), self.alpha).mean();
         let elbo = log_weights.without_autodiff().mean();
         let iwae = -value.clone().without_autodiff();
         Loss { value, terms: vec![("iwae", iwae), ("elbo", elbo)] }
-    }
-
-    /// w̃ₖ, the samples' weights in the bound, which sum to 1 over k, `[k, n]`.
-    fn shares(&self, log_weights: &Tensor<2>) -> Tensor<2> {
-        let scaled = log_weights.clone() * (1.0 - self.alpha);
-        (scaled.clone() - log_sum_exp(scaled, 0)).exp()
     }
 
     /// The loss with the posterior's noise given, `[k·n, d_z]`, the examples' first samples first.

@@ -3,7 +3,7 @@
 use kiln_optim::solver::{Outcome, Stop, lbfgs, minimize};
 use kiln_tensor::{Stream, derivative::Function};
 
-use super::{Guide, Importance, LogJoint, ViError, estimator::fixed_draws_bound};
+use super::{Guide, Importance, LogJoint, ViError, estimator::pathwise_bound};
 
 /// Sample-average approximation: the draws' noise is fixed, the bound becomes a smooth function of the guide's parameters, and L-BFGS climbs
 /// it to the top, without a step size, and with a test of convergence (Giordano, Ingram and Broderick, 2024; Burroni, Domke and
@@ -69,7 +69,7 @@ impl SampleAverage {
             return Err(ViError::Setting { name: "evaluation", expected: "at least 2" });
         }
         let loss = Function::new(&guide, (), |guide: &G, ()| {
-            -fixed_draws_bound(model, guide, self.draws, &mut Stream::new(self.seed, "fixed-draws", 0, 0))
+            -pathwise_bound(model, guide, self.draws, &mut Stream::new(self.seed, "fixed-draws", 0, 0))
         });
         let outcome = minimize(&loss, loss.parameters(), &lbfgs(), &self.stop)?;
         let guide = loss.layout().unflatten(guide, &outcome.x).expect("the solver keeps the length");

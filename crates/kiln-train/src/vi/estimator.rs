@@ -1,10 +1,11 @@
 //! Stochastic gradients of the evidence lower bound.
 
 use burn::{optim::GradientsParams, tensor::Tensor};
-use kiln_tensor::{Stream, flat::Layout, special::log_sum_exp};
+use kiln_tensor::{Stream, flat::Layout};
 use serde::{Deserialize, Serialize};
 
 use super::{Guide, LogJoint, ViError};
+use crate::weighting;
 
 /// How the gradient of the bound is estimated. The first six have the exact gradient of E_q [ln p − ln q] as their mean; they differ in variance,
 /// and in what they ask of model and guide. The last two are of the importance-weighted bound.
@@ -104,25 +105,52 @@ pub fn gradient<G: Guide>(
     stream: &mut Stream,
 ) -> Result<(f64, GradientsParams), ViError> {
     estimator.check(guide, particles)?;
-    let (bound, gradient) = estimate(model, guide, estimator, particles, stream);
-    let gradients = Layout::of(guide).gradients_of(guide, &gradient).expect("it has the guide's own layout");
-    // Only now, that the device knows all of its work.
-    let bound: Vec<f64> = bound.into_data().try_into_vec_as().expect("floats");
-    Ok((bound[0], gradients))
+    Ok(checked_gradient(model, guide, estimator, particles, stream))
 }
 
-/// An estimate `[1]` of the bound, and `[p]` of the gradient of −bound in the guide's parameters, in their [`Layout`]'s order.
+/// As [`gradient`], of an estimator that the guide was found to have.
+pub(super) fn checked_gradient<G: Guide>(
+    model: &impl LogJoint,
+    guide: &G,
+    estimator: Estimator,
+    particles: usize,
+    stream: &mut Stream,
+) -> (f64, GradientsParams) {
+    let (bound, descent) = estimate(model, guide, estimator, particles, stream);
+    let gradients = match descent {
+        Descent::Loss(loss) => GradientsParams::from_grads(loss.backward(), guide),
+        Descent::Vector(vector) => {
+            Layout::of(guide).gradients_of(guide, &vector).expect("it has the guide's own layout")
+        }
+    };
+    // Only now, that the device knows all of its work.
+    let bound: Vec<f64> = bound.into_data().try_into_vec_as().expect("floats");
+    (bound[0], gradients)
+}
+
+/// The gradient of −bound in the guide's parameters.
+pub(super) enum Descent {
+    /// Of this loss `[1]`, by a backward pass.
+    Loss(Tensor<1>),
+    /// Its numbers `[p]`, in the order of the parameters' [`Layout`].
+    Vector(Tensor<1>),
+}
+
+/// An estimate `[1]` of the bound, and of the gradient of −bound.
 pub(super) fn estimate<G: Guide>(
     model: &impl LogJoint,
     guide: &G,
     estimator: Estimator,
     particles: usize,
     stream: &mut Stream,
-) -> (Tensor<1>, Tensor<1>) {
+) -> (Tensor<1>, Descent) {
     let (bound, loss) = match estimator {
-        Estimator::ControlVariate => return control_variate(model, guide, particles, stream),
+        Estimator::ControlVariate => {
+            let (bound, gradient) = control_variate(model, guide, particles, stream);
+            return (bound, Descent::Vector(gradient));
+        }
         Estimator::Reparameterized => {
-            let bound = fixed_draws_bound(model, guide, particles, stream);
+            let bound = pathwise_bound(model, guide, particles, stream);
             (fixed(&bound), -bound)
         }
         Estimator::StickingTheLanding => {
@@ -159,23 +187,21 @@ pub(super) fn estimate<G: Guide>(
             (fixed(&bound), -bound)
         }
         Estimator::DoublyReparameterized => {
-            // Of ln q only the path through z is kept. What each draw weighs is known from a pass without gradients: into the draws
-            // gradients flow with its share once more.
-            let (valid, z) = (guide.valid(), guide.rsample(particles, stream));
+            // Of ln q only the path through z is kept. What each draw weighs is known from a pass without gradients.
+            let z = guide.rsample(particles, stream);
             let still = z.clone().without_autodiff();
-            let log_weights = model.log_joint(still.clone()) - valid.log_prob(still.clone());
-            let shares = (log_weights.clone() - log_sum_exp(log_weights, 0)).exp().unsqueeze_dim::<2>(1);
-            let z = still.clone() + (z - still) * shares;
+            let log_weights = model.log_joint(still.clone()) - guide.valid().log_prob(still);
+            let z = weighting::reweight_paths(z, log_weights.unsqueeze_dim(1), 0.0);
             let log_q = guide.clone().no_grad().log_prob(z.clone());
             let bound = weighted_bound(model.log_joint(z) - log_q);
             (fixed(&bound), -bound)
         }
     };
-    (bound, Layout::of(guide).gradients(guide, &loss.backward()))
+    (bound, Descent::Loss(loss))
 }
 
 /// E ln p by the stream's draws, through which gradients flow, with the guide's entropy in closed form, `[1]`.
-pub(super) fn fixed_draws_bound<G: Guide>(
+pub(super) fn pathwise_bound<G: Guide>(
     model: &impl LogJoint,
     guide: &G,
     particles: usize,
@@ -190,9 +216,7 @@ fn fixed(tensor: &Tensor<1>) -> Tensor<1> {
 
 /// ln (1/k) Σ w of ln w `[k]`, `[1]`.
 fn weighted_bound(log_weights: Tensor<1>) -> Tensor<1> {
-    #[allow(clippy::cast_precision_loss, reason = "a number of draws")]
-    let ln_k = (log_weights.dims()[0] as f64).ln();
-    log_sum_exp(log_weights, 0) - ln_k
+    weighting::bound(log_weights.unsqueeze_dim(1), 0.0).squeeze_dim(1)
 }
 
 /// Draws z `[s, d]` through which no gradients flow.

@@ -1,7 +1,7 @@
 //! What a guide's draws weigh as draws of the posterior.
 
 use burn::tensor::Tensor;
-use kiln_tensor::Stream;
+use kiln_tensor::{Stream, special::host::log_sum_exp};
 
 use super::{Guide, LogJoint, Psis, psis};
 
@@ -39,8 +39,7 @@ impl Importance {
     /// ln p(data) by importance sampling, the logarithm of the mean weight, in nats: the importance-weighted bound with as many samples as there
     /// are draws. To be trusted as far as [`psis`](Self::psis) says.
     pub fn log_evidence(&self) -> f64 {
-        let largest = self.log_ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        largest + (self.log_ratios.iter().map(|r| (r - largest).exp()).sum::<f64>() / self.count()).ln()
+        log_sum_exp(&self.log_ratios) - self.count().ln()
     }
 
     /// The weights with their tail smoothed, and its shape.

@@ -3,7 +3,10 @@
 use kiln_tensor::{Stream, flat::Layout, fused::in_pool};
 use serde::Serialize;
 
-use super::{Estimator, Guide, LogJoint, ViError, estimator::estimate};
+use super::{
+    Estimator, Guide, LogJoint, ViError,
+    estimator::{Descent, estimate},
+};
 
 /// The first two moments of an estimator's gradients of −bound, in the order of the guide's parameters.
 #[derive(Clone, Debug, Serialize)]
@@ -45,13 +48,17 @@ pub fn gradient_moments<G: Guide>(
     seed: u64,
 ) -> Result<GradientMoments, ViError> {
     estimator.check(guide, particles)?;
-    let p = Layout::of(guide).len();
+    let layout = Layout::of(guide);
+    let p = layout.len();
     let guide = guide.clone();
     let draws: Vec<Vec<f64>> = in_pool(move || {
         (0..repeats.max(2))
             .map(|repeat| {
                 let mut stream = Stream::new(seed, "gradient-moments", 0, repeat);
-                let (_, gradient) = estimate(model, &guide, estimator, particles, &mut stream);
+                let gradient = match estimate(model, &guide, estimator, particles, &mut stream).1 {
+                    Descent::Loss(loss) => layout.gradients(&guide, &loss.backward()),
+                    Descent::Vector(vector) => vector,
+                };
                 gradient.into_data().try_into_vec_as().expect("floats")
             })
             .collect()

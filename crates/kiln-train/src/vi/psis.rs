@@ -1,5 +1,7 @@
 //! Pareto-smoothed importance sampling: whether a guide is near enough to its posterior.
 
+use kiln_tensor::special::host::log_sum_exp;
+
 /// Importance weights whose tail is smoothed, and the tail's shape.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Psis {
@@ -54,8 +56,7 @@ pub fn psis(log_ratios: &[f64]) -> Psis {
             }
         }
     }
-    let top = weights.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let all = top + weights.iter().map(|w| (w - top).exp()).sum::<f64>().ln();
+    let all = log_sum_exp(&weights);
     Psis { khat, log_weights: weights.iter().map(|w| w - all).collect() }
 }
 

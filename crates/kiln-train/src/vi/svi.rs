@@ -4,7 +4,7 @@ use kiln_optim::{AdamConfig, FirstOrder};
 use kiln_tensor::{Stream, fused::in_pool};
 use serde::Serialize;
 
-use super::{Estimator, Guide, Importance, LogJoint, ViError, gradient};
+use super::{Estimator, Guide, Importance, LogJoint, ViError, estimator::checked_gradient};
 
 /// Stochastic variational inference by Adam, with steps that decay.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -118,7 +118,7 @@ impl Svi {
         let mut status = SviStatus::Completed;
         for step in 0..self.steps {
             let mut stream = Stream::new(self.seed, "svi", 0, step);
-            let (bound, gradients) = gradient(model, &guide, self.estimator, self.particles, &mut stream)?;
+            let (bound, gradients) = checked_gradient(model, &guide, self.estimator, self.particles, &mut stream);
             if !bound.is_finite() {
                 status = SviStatus::Diverged;
                 guide = last;
@@ -151,7 +151,7 @@ impl Svi {
             let (mut tried, mut optimizer) = (guide.clone(), adam());
             for step in 0..TRIAL_STEPS.min(self.steps) {
                 let mut stream = Stream::new(self.seed, "svi", 0, step);
-                let (bound, gradients) = gradient(model, &tried, self.estimator, self.particles, &mut stream)?;
+                let (bound, gradients) = checked_gradient(model, &tried, self.estimator, self.particles, &mut stream);
                 if !bound.is_finite() {
                     break;
                 }

@@ -67,8 +67,7 @@ impl Guide for FullRank {
     }
 
     fn log_prob(&self, z: Tensor<2>) -> Tensor<1> {
-        let [particles, _] = z.dims();
-        self.one().repeated(particles).log_prob(z).squeeze_dim(1)
+        self.one().log_prob(z).squeeze_dim(1)
     }
 
     fn entropy(&self) -> Tensor<1> {

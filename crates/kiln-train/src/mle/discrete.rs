@@ -1,0 +1,74 @@
+//! Families of counts and classes.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use kiln_dist::{Bernoulli, Binomial, Categorical, Geometric, NegativeBinomial, Poisson};
+
+use super::{
+    FitMle, MleError,
+    draws::{Draws, fit},
+};
+
+impl FitMle for Bernoulli<1> {
+    type Data = Tensor<1>;
+
+    fn fit_mle(data: Tensor<1>) -> Result<Self, MleError> {
+        let d = Draws::new("Bernoulli", data, "0 or 1", |x| x == 0.0 || (x - 1.0).abs() == 0.0)?;
+        d.varies()?;
+        Ok(Self::from_probs(d.parameter(d.mean())))
+    }
+}
+
+impl FitMle for Categorical<1> {
+    /// Classes, and how many there are.
+    type Data = (Tensor<1, Int>, usize);
+
+    /// The classes' shares: −∞ for the logarithm of one that is not among the draws.
+    fn fit_mle((data, classes): (Tensor<1, Int>, usize)) -> Result<Self, MleError> {
+        let like = data.device().without_autodiff();
+        let d = Draws::new("Categorical", data.float(), "a class below their number", |x| {
+            #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
+            let classes = classes as f64;
+            x >= 0.0 && x < classes
+        })?;
+        #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
+        let share = |class: usize| d.mean_of(|x| f64::from(u8::from((x - class as f64).abs() < 0.5))).ln();
+        let logits: Vec<f64> = (0..classes).map(share).collect();
+        Ok(Self::from_logits(Tensor::from_data(TensorData::new(logits, [classes]), &like)))
+    }
+}
+
+impl FitMle for Binomial<1> {
+    /// Successes, and the number of trials of each draw.
+    type Data = (Tensor<1>, u32);
+
+    /// The share of successes.
+    fn fit_mle((data, trials): (Tensor<1>, u32)) -> Result<Self, MleError> {
+        let n = f64::from(trials);
+        let d = Draws::new("Binomial", data, "a whole number from 0 to that of the trials", |x| {
+            x >= 0.0 && x <= n && x.fract() == 0.0
+        })?;
+        let share = d.mean() / n;
+        if !(share > 0.0 && share < 1.0) {
+            return Err(d.none("all trials, or none, succeeded, of which the probability 1 or 0 is the limit"));
+        }
+        Ok(Self::new(d.parameter(n), d.parameter((share / (1.0 - share)).ln()))?)
+    }
+}
+
+fit!(Poisson, d: counts, { Ok(Self::new(d.parameter(d.mean()))?) });
+
+fit!(Geometric, d: counts, {
+    if d.mean() <= 0.0 {
+        return Err(d.none("all draws are 0, of which the probability 1 is the limit"));
+    }
+    Ok(Self::new(d.parameter((1.0 + d.mean()).recip()))?)
+});
+
+fit!(NegativeBinomial, d: counts, {
+    let (mean, square) = d.moments_of(|x| x);
+    if square <= mean {
+        return Err(d.none("the draws spread no more than a Poisson distribution's, which is its limit"));
+    }
+    let count = mean * mean / (square - mean);
+    d.solve(&[count.ln(), (mean / count).ln()], |t| Self::new(t.positive(0), t.real(1)))
+});
