@@ -41,8 +41,12 @@ impl LatentVariableModel for Line {
         Normal::new(z.clone() * self.slope.val().reshape([1, 1]), z.full_like(self.noise)).unwrap()
     }
 
-    fn kl_to_prior(&self, posterior: &Normal<2>) -> Tensor<1> {
-        posterior.kl_to_standard_per_example()
+    fn encode(&self, x: Tensor<2>) -> Tensor<2> {
+        x * (1.3 / self.variance())
+    }
+
+    fn kl_to_prior(&self, posterior: &Normal<2>) -> Option<Tensor<1>> {
+        Some(posterior.kl_to_standard_per_example())
     }
 }
 

@@ -58,8 +58,12 @@ pub trait ConditionalModel: Module {
 ///         Bernoulli::from_logits(self.decoder.forward(z))
 ///     }
 ///
-///     fn kl_to_prior(&self, posterior: &Normal<2>) -> Tensor<1> {
-///         posterior.kl_to_standard_per_example()
+///     fn encode(&self, x: Tensor<2>) -> Tensor<2> {
+///         self.loc.forward(x)
+///     }
+///
+///     fn kl_to_prior(&self, posterior: &Normal<2>) -> Option<Tensor<1>> {
+///         Some(posterior.kl_to_standard_per_example())
 ///     }
 /// }
 /// ```
@@ -75,11 +79,16 @@ pub trait LatentVariableModel: Module {
     /// p(x | z) for z `[n, d_z]`, over `[n, d_x]`.
     fn likelihood(&self, z: Tensor<2>) -> Self::Likelihood;
 
+    /// The z that stands for x, `[n, d_z]`: the posterior's mean, or what comes next to it.
+    fn encode(&self, x: Tensor<2>) -> Tensor<2>;
+
     /// ln p(z) of each row, `[n]`, in nats: that of N(0, I) unless the model says otherwise.
     fn log_prior(&self, z: Tensor<2>) -> Tensor<1> {
         sum_per_example(z.square() * -0.5 - LN_SQRT_2PI)
     }
 
-    /// KL(q(z | x) ‖ p(z)) in closed form, of each example, `[n]`, in nats.
-    fn kl_to_prior(&self, posterior: &Self::Posterior) -> Tensor<1>;
+    /// KL(q(z | x) ‖ p(z)) in closed form, of each example, `[n]`, in nats; None, the default, where there is none.
+    fn kl_to_prior(&self, _posterior: &Self::Posterior) -> Option<Tensor<1>> {
+        None
+    }
 }

@@ -20,4 +20,6 @@ pub use regression::{
     Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
     RegressionLoss, Separation, SeparationMismatch, Sides, SoftmaxRegression, curvature_bound,
 };
-pub use vae::{HiddenActivation, Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError};
+pub use vae::{
+    GreyLevels, HiddenActivation, LatentPosterior, Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError,
+};

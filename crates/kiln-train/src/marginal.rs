@@ -2,7 +2,7 @@
 
 use burn::tensor::{Device, Tensor};
 use kiln_data::Dataset;
-use kiln_dist::{Batch, LatentVariableModel, Moments, Reparameterized};
+use kiln_dist::{Batch, LatentVariableModel, Reparameterized};
 use kiln_tensor::{Stream, fused::in_pool, special::host::log_sum_exp};
 use serde::Serialize;
 
@@ -21,7 +21,7 @@ pub struct Marginal {
     pub standard_error: f64,
     /// The bounds of fewer samples, each the mean over as many groups as there are: k = 1 is the ELBO.
     pub bounds: Vec<Bound>,
-    /// Dimensions of z whose posterior mean varies by more than 0.01 over the examples (the same, appendix C).
+    /// Dimensions of z whose [`encode`](LatentVariableModel::encode)d value, the posterior's mean, varies by more than 0.01 over the examples (the same, appendix C).
     pub active_units: usize,
     /// Dimensions of z.
     pub latent_dim: usize,
@@ -54,7 +54,7 @@ pub fn marginal_likelihood<M, D>(
     device: &Device,
 ) -> Result<Marginal, TrainError>
 where
-    M: LatentVariableModel<Posterior: Moments<2>>,
+    M: LatentVariableModel,
     D: Dataset,
     D::Batch: Into<Tensor<2>>,
 {
@@ -71,7 +71,7 @@ where
             let n = rows.len();
             let x: Tensor<2> = data.batch(&rows, &device).into();
             let posterior = model.posterior(x.clone());
-            let mean = posterior.mean();
+            let mean = model.encode(x.clone());
             let latent_dim = mean.dims()[1];
             means.extend(host(mean).chunks_exact(latent_dim).map(<[f64]>::to_vec));
             // One column of log-weights for each example.

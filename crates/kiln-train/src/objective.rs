@@ -6,7 +6,7 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
-use kiln_dist::{ConditionalModel, Distribution, FromNoise, LatentVariableModel, Reparameterized};
+use kiln_dist::{Batch, ConditionalModel, Distribution, FromNoise, LatentVariableModel, Reparameterized};
 use kiln_tensor::Stream;
 
 pub use self::importance::{ImportanceGradient, Iwae};
@@ -84,7 +84,7 @@ where
 /// The negative evidence lower bound, −(1/n) Σᵢ [E_q log p(xᵢ | z) − β·KL(q(z | xᵢ) ‖ p(z))].
 ///
 /// Reparameterised samples z estimate the expectation, one an example unless [`particles`](Self::particles) asks for
-/// more, and the KL is in closed form (Kingma and Welling, 2014, eq. 10). β = 1 is the ELBO; other values give the β-VAE
+/// more, and the KL is in closed form (Kingma and Welling, 2014, eq. 10), or estimated by the same samples where the model has none. β = 1 is the ELBO; other values give the β-VAE
 /// (Higgins et al., 2017). Reports `reconstruction` (−E log p), `kl`, and `elbo`, the bound itself at β = 1.
 #[derive(Clone, Copy, Debug)]
 pub struct Elbo {
@@ -119,8 +119,11 @@ impl Elbo {
     fn assemble<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, posterior: M::Posterior, z: Tensor<2>) -> Loss {
         let particles = z.dims()[0] / x.dims()[0].max(1);
         let x = if particles > 1 { x.repeat_dim(0, particles) } else { x };
-        let log_likelihood = model.likelihood(z).log_prob_per_example(x).mean();
-        let kl = model.kl_to_prior(&posterior).mean();
+        let kl = model.kl_to_prior(&posterior).unwrap_or_else(|| {
+            let posterior = if particles > 1 { posterior.repeated(particles) } else { posterior };
+            posterior.log_prob_per_example(z.clone()) - model.log_prior(z.clone())
+        });
+        let (kl, log_likelihood) = (kl.mean(), model.likelihood(z).log_prob_per_example(x).mean());
         // What is only reported has no place in the graph.
         let [of_likelihood, of_kl] = [&log_likelihood, &kl].map(|term| term.clone().without_autodiff());
         let terms =

@@ -1,0 +1,110 @@
+//! Convolutions between images and the first and last dense layers.
+
+use burn::{
+    module::{Module, Param},
+    nn::{
+        PaddingConfig2d,
+        conv::{Conv2d, ConvTranspose2d},
+    },
+    tensor::{Device, Tensor, activation::relu},
+};
+use kiln_tensor::{Stream, init};
+
+/// Kernels of 4 pixels that move by 2: each halves, or doubles, a side. A multiple of the step, so that no pixel has more kernels over it
+/// than its neighbour (Odena, Dumoulin and Olah, 2016).
+const KERNEL: usize = 4;
+
+/// The heights and widths of an image, and of what each of `layers` convolutions makes of it. None where one would leave nothing.
+pub(super) fn sides(size: [usize; 2], layers: usize) -> Option<Vec<[usize; 2]>> {
+    let mut all = vec![size];
+    for _ in 0..layers {
+        let next = all[all.len() - 1].map(|side| side / 2);
+        if next.contains(&0) {
+            return None;
+        }
+        all.push(next);
+    }
+    Some(all)
+}
+
+fn activated(x: Tensor<4>, tanh: bool) -> Tensor<4> {
+    if tanh { x.tanh() } else { relu(x) }
+}
+
+/// Images `[n, height·width]` → convolutions → `[n, channels·height'·width']`.
+#[derive(Module, Debug)]
+pub(super) struct ImageEncoder {
+    convolutions: Vec<Conv2d>,
+    size: [usize; 2],
+    tanh: bool,
+}
+
+impl ImageEncoder {
+    pub(super) fn new(size: [usize; 2], channels: &[usize], tanh: bool, stream: &mut Stream, device: &Device) -> Self {
+        let all: Vec<usize> = std::iter::once(1).chain(channels.iter().copied()).collect();
+        let one = |pair: &[usize]| Conv2d {
+            padding: PaddingConfig2d::Explicit(1, 1, 1, 1),
+            stride: [2, 2],
+            ..init::conv2d([pair[0], pair[1]], [KERNEL; 2], stream, device)
+        };
+        Self { convolutions: all.windows(2).map(one).collect(), size, tanh }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
+        let [n, _] = x.dims();
+        let images = x.reshape([n, 1, self.size[0], self.size[1]]);
+        self.convolutions.iter().fold(images, |x, layer| activated(layer.forward(x), self.tanh)).flatten(1, 3)
+    }
+
+    /// Pixels of an image.
+    pub(super) fn pixels(&self) -> usize {
+        self.size[0] * self.size[1]
+    }
+}
+
+/// `[n, channels·height'·width']` → transposed convolutions → for each pixel in turn its outputs, `[n, height·width·outputs]`, with a bias
+/// of each.
+#[derive(Module, Debug)]
+pub(super) struct ImageDecoder {
+    convolutions: Vec<ConvTranspose2d>,
+    pub(super) bias: Param<Tensor<1>>,
+    from: [usize; 3],
+    tanh: bool,
+}
+
+impl ImageDecoder {
+    /// `sides` as from [`sides`], and the encoder's `channels`, both from the image on.
+    pub(super) fn new(
+        sides: &[[usize; 2]],
+        channels: &[usize],
+        outputs: usize,
+        tanh: bool,
+        stream: &mut Stream,
+        device: &Device,
+    ) -> Self {
+        let all: Vec<usize> = std::iter::once(outputs).chain(channels.iter().copied()).collect();
+        let one = |i: usize| {
+            let mut layer = init::conv_transpose2d([all[i + 1], all[i]], [KERNEL; 2], stream, device);
+            (layer.stride, layer.padding) = ([2, 2], [1, 1]);
+            // A side that was odd lost a pixel on the way in.
+            layer.padding_out = [0, 1].map(|axis| sides[i][axis] - 2 * sides[i + 1][axis]);
+            if i == 0 {
+                layer.bias = None;
+            }
+            layer
+        };
+        let convolutions = (0..channels.len()).rev().map(one).collect();
+        let [height, width] = sides[sides.len() - 1];
+        let bias = Param::from_tensor(Tensor::zeros([sides[0][0] * sides[0][1] * outputs], device));
+        Self { convolutions, bias, from: [channels[channels.len() - 1], height, width], tanh }
+    }
+
+    pub(super) fn forward(&self, h: Tensor<2>) -> Tensor<2> {
+        let [n, _] = h.dims();
+        let [channels, height, width] = self.from;
+        let (last, before) = self.convolutions.split_last().expect("there is a convolution");
+        let h = h.reshape([n, channels, height, width]);
+        let images = last.forward(before.iter().fold(h, |x, layer| activated(layer.forward(x), self.tanh)));
+        images.permute([0, 2, 3, 1]).flatten::<2>(1, 3) + self.bias.val().unsqueeze()
+    }
+}

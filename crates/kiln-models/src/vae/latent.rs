@@ -1,0 +1,195 @@
+//! Latent vectors in one layer, or in several above one another.
+
+use burn::{
+    module::Module,
+    nn::Linear,
+    tensor::{Device, Tensor},
+};
+use kiln_dist::{Batch, Distribution, FromNoise, Normal, Reparameterized};
+use kiln_tensor::{
+    Stream,
+    fused::{Activation, dense},
+    init,
+};
+
+/// A network that gives independent normal numbers: x → hidden layers → μ and ln σ².
+#[derive(Module, Debug)]
+pub(super) struct GaussianNet {
+    hidden: Vec<Linear>,
+    loc: Linear,
+    log_variance: Linear,
+    tanh: bool,
+}
+
+impl GaussianNet {
+    /// `sizes` are those of the input and of the hidden layers.
+    pub(super) fn new(sizes: &[usize], outputs: usize, tanh: bool, stream: &mut Stream, device: &Device) -> Self {
+        let hidden = sizes.windows(2).map(|pair| init::linear(pair[0], pair[1], stream, device)).collect();
+        let mut head = || init::linear(sizes[sizes.len() - 1], outputs, stream, device);
+        Self { hidden, loc: head(), log_variance: head(), tanh }
+    }
+
+    pub(super) fn forward(&self, x: Tensor<2>) -> Normal<2> {
+        let activation = if self.tanh { Activation::Tanh } else { Activation::Relu };
+        let h = self.hidden.iter().fold(x, |h, layer| dense(layer, h, activation));
+        let loc = dense(&self.loc, h.clone(), Activation::Identity);
+        let log_variance = dense(&self.log_variance, h, Activation::Identity);
+        Normal::from_log_variance(loc, log_variance).expect("both heads have one shape")
+    }
+
+    fn outputs(&self) -> usize {
+        self.loc.weight.dims()[1]
+    }
+}
+
+/// A stochastic layer above another: q(above | below) and p(below | above).
+#[derive(Module, Debug)]
+pub(super) struct StochasticLayer {
+    up: GaussianNet,
+    down: GaussianNet,
+}
+
+impl StochasticLayer {
+    /// Of `dims` numbers above `below`, with `hidden` units between, in the other order on the way down.
+    pub(super) fn new(
+        (below, dims): (usize, usize),
+        hidden: &[usize],
+        tanh: bool,
+        stream: &mut Stream,
+        device: &Device,
+    ) -> Self {
+        let upwards: Vec<usize> = std::iter::once(below).chain(hidden.iter().copied()).collect();
+        let downwards: Vec<usize> = std::iter::once(dims).chain(hidden.iter().rev().copied()).collect();
+        let up = GaussianNet::new(&upwards, dims, tanh, stream, device);
+        Self { up, down: GaussianNet::new(&downwards, below, tanh, stream, device) }
+    }
+
+    pub(super) fn dims(&self) -> usize {
+        self.up.outputs()
+    }
+
+    /// p(below | above).
+    pub(super) fn prior_below(&self, above: Tensor<2>) -> Normal<2> {
+        self.down.forward(above)
+    }
+
+    /// The mean of q(above | below).
+    pub(super) fn mean_above(&self, below: Tensor<2>) -> Tensor<2> {
+        self.up.forward(below).loc()
+    }
+}
+
+/// q(z | x) of a [`Vae`](super::Vae): independent normal numbers; and where there are layers above, in each of them independent normal
+/// numbers given the layer below. The values `[n, d]` have the layers beside one another, that next to x first.
+#[derive(Clone, Debug)]
+pub struct LatentPosterior {
+    first: Normal<2>,
+    above: Vec<GaussianNet>,
+}
+
+impl LatentPosterior {
+    pub(super) fn new(first: Normal<2>, above: &[StochasticLayer]) -> Self {
+        Self { first, above: above.iter().map(|layer| layer.up.clone()).collect() }
+    }
+
+    /// q of the layer next to x.
+    pub fn first(&self) -> &Normal<2> {
+        &self.first
+    }
+
+    /// Whether there is one layer only.
+    pub fn is_one_layer(&self) -> bool {
+        self.above.is_empty()
+    }
+
+    /// Layer by layer, what `draw` makes of its distribution.
+    fn draw(&self, mut draw: impl FnMut(&Normal<2>) -> Tensor<2>) -> Tensor<2> {
+        let first = draw(&self.first);
+        if self.is_one_layer() {
+            return first;
+        }
+        let mut layers = vec![first];
+        for net in &self.above {
+            let next = draw(&net.forward(layers[layers.len() - 1].clone()));
+            layers.push(next);
+        }
+        Tensor::cat(layers, 1)
+    }
+
+    /// Layer by layer, the distribution given `value`, and the layer's part of it.
+    fn layers(&self, value: Tensor<2>) -> Vec<(Normal<2>, Tensor<2>)> {
+        let widths = std::iter::once(self.first.loc().dims()[1]).chain(self.above.iter().map(GaussianNet::outputs));
+        let parts = split(value, widths);
+        let given = self.above.iter().zip(&parts).map(|(net, below)| net.forward(below.clone()));
+        std::iter::once(self.first.clone()).chain(given).collect::<Vec<_>>().into_iter().zip(parts).collect()
+    }
+}
+
+/// The columns of `[n, d]` in parts of these widths.
+pub(super) fn split(value: Tensor<2>, widths: impl Iterator<Item = usize>) -> Vec<Tensor<2>> {
+    let n = value.dims()[0];
+    let mut start = 0;
+    let part = |width: usize| {
+        let columns = start..start + width;
+        start += width;
+        value.clone().slice([0..n, columns])
+    };
+    widths.map(part).collect()
+}
+
+impl Distribution<2> for LatentPosterior {
+    type Value = Tensor<2>;
+
+    fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
+        if self.is_one_layer() {
+            return self.first.log_prob(value);
+        }
+        Tensor::cat(self.layers(value).into_iter().map(|(q, z)| q.log_prob(z)).collect(), 1)
+    }
+
+    fn log_prob_per_example(&self, value: Tensor<2>) -> Tensor<1> {
+        if self.is_one_layer() {
+            return self.first.log_prob_per_example(value);
+        }
+        let each = self.layers(value).into_iter().map(|(q, z)| q.log_prob_per_example(z));
+        each.reduce(|sum, layer| sum + layer).expect("there is a first layer")
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<2> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl Reparameterized<2> for LatentPosterior {
+    fn rsample(&self, stream: &mut Stream) -> Tensor<2> {
+        self.draw(|q| q.rsample(stream))
+    }
+
+    fn rsample_many(&self, count: usize, stream: &mut Stream) -> Tensor<2> {
+        if self.is_one_layer() {
+            return self.first.rsample_many(count, stream);
+        }
+        self.repeated(count).rsample(stream)
+    }
+}
+
+impl FromNoise<2> for LatentPosterior {
+    fn rsample_from_noise(&self, noise: Tensor<2>) -> Tensor<2> {
+        if self.is_one_layer() {
+            return self.first.rsample_from_noise(noise);
+        }
+        let widths = std::iter::once(self.first.loc().dims()[1]).chain(self.above.iter().map(GaussianNet::outputs));
+        let mut parts = split(noise, widths).into_iter();
+        self.draw(|q| q.rsample_from_noise(parts.next().expect("as many parts as layers")))
+    }
+}
+
+impl Batch for LatentPosterior {
+    fn detached(&self) -> Self {
+        Self { first: self.first.detached(), above: self.above.iter().map(Module::valid).collect() }
+    }
+
+    fn repeated(&self, count: usize) -> Self {
+        Self { first: self.first.repeated(count), above: self.above.clone() }
+    }
+}
