@@ -2,15 +2,17 @@
 //!
 //! Defaults, then the file of `--config`, then flags: each layer overrides the one before, key by key.
 
+mod vae;
+
 use std::path::{Path, PathBuf};
 
 use kiln::{
     burn::tensor::FloatDType,
-    data::Binarize,
-    models::{Covariance, CovarianceType, HiddenActivation, Likelihood, Separation},
+    models::{Covariance, CovarianceType, Separation},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
+pub(crate) use self::vae::{ObjectiveName, VaeSettings};
 use crate::{
     failure::{Failure, Result},
     method::MethodSettings,
@@ -24,16 +26,6 @@ pub(crate) enum Config {
     Vae(VaeSettings),
     Logistic(LogisticSettings),
     Gmm(GmmSettings),
-}
-
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct VaeSettings {
-    pub(crate) data: ImageData,
-    pub(crate) model: VaeModel,
-    pub(crate) method: MethodSettings,
-    pub(crate) train: VaeTrain,
-    pub(crate) run: RunSettings,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -73,22 +65,6 @@ impl Default for GmmModel {
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct ImageData {
-    #[serde(rename = "data")]
-    pub(crate) name: String,
-    pub(crate) data_dir: Option<PathBuf>,
-    pub(crate) test_fraction: f64,
-    pub(crate) binarize: Binarize,
-}
-
-impl Default for ImageData {
-    fn default() -> Self {
-        Self { name: "digits".into(), data_dir: None, test_fraction: 0.2, binarize: Binarize::None }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct TabularData {
     #[serde(rename = "data")]
     pub(crate) name: String,
@@ -108,54 +84,6 @@ impl Default for TabularData {
             sample_weight: None,
             test_fraction: 0.2,
             standardize: false,
-        }
-    }
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct VaeModel {
-    pub(crate) hidden_dim: Sizes,
-    pub(crate) latent_dim: usize,
-    pub(crate) activation: HiddenActivation,
-    pub(crate) likelihood: Likelihood,
-}
-
-/// A number for one layer, or a list of them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(from = "Written", into = "Written")]
-pub(crate) struct Sizes(pub(crate) Vec<usize>);
-
-/// [`Sizes`] in a file.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-enum Written {
-    One(usize),
-    Many(Vec<usize>),
-}
-
-impl From<Written> for Sizes {
-    fn from(written: Written) -> Self {
-        match written {
-            Written::One(size) => Self(vec![size]),
-            Written::Many(sizes) => Self(sizes),
-        }
-    }
-}
-
-impl From<Sizes> for Written {
-    fn from(Sizes(sizes): Sizes) -> Self {
-        if let [size] = sizes[..] { Self::One(size) } else { Self::Many(sizes) }
-    }
-}
-
-impl Default for VaeModel {
-    fn default() -> Self {
-        Self {
-            hidden_dim: Sizes(vec![400]),
-            latent_dim: 20,
-            activation: HiddenActivation::Relu,
-            likelihood: Likelihood::Bernoulli,
         }
     }
 }
@@ -203,45 +131,6 @@ pub(crate) enum ClassWeight {
     None,
     /// So that each class counts as much as any other: n / (classes · its rows).
     Balanced,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum ObjectiveName {
-    /// The evidence lower bound.
-    Elbo,
-    /// The importance-weighted bound of k samples.
-    Iwae,
-    /// The same with the doubly reparameterised gradient.
-    Dreg,
-}
-
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub(crate) struct VaeTrain {
-    pub(crate) epochs: u64,
-    pub(crate) objective: ObjectiveName,
-    pub(crate) beta: f64,
-    /// Absent: found from the batch size.
-    pub(crate) particles: Option<usize>,
-    /// Importance samples of iwae and dreg. Absent: 5.
-    pub(crate) k: Option<usize>,
-    pub(crate) log_every: u64,
-    pub(crate) keep: usize,
-}
-
-impl Default for VaeTrain {
-    fn default() -> Self {
-        Self {
-            epochs: 20,
-            objective: ObjectiveName::Elbo,
-            beta: 1.0,
-            particles: None,
-            k: None,
-            log_every: 100,
-            keep: 2,
-        }
-    }
 }
 
 /// Absent numbers are found from the data, and written to `config.toml` as they were found.
@@ -443,7 +332,7 @@ mod tests {
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
             "--beta1 0.8 --beta2 0.9 --epsilon 1 --clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
             "--objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1",
-            "--no-fused --activation tanh --k 3"]
+            "--no-fused --activation tanh --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8"]
             .iter()
             .flat_map(|line| line.split(' ').map(str::to_owned))
             .collect();

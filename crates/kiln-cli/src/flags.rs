@@ -1,5 +1,6 @@
 //! The command line as it is typed. What a flag means, and what holds without it, is in [`crate::config`].
 
+mod latent;
 mod train;
 mod vi;
 
@@ -8,6 +9,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
 pub(crate) use self::{
+    latent::{InterpolateFlags, Latent, MapFlags, TraverseFlags},
     train::{GmmFlags, LogisticConfigFlags, LogisticFlags, VaeConfigFlags, VaeFlags},
     vi::{GuideName, ModelName, StepSize, ViFlags},
 };
@@ -36,6 +38,9 @@ pub(crate) enum Command {
     Sample(SampleFlags),
     /// Encode and decode test images with a VAE
     Reconstruct(ReconstructFlags),
+    /// Look at the latent space of a VAE
+    #[command(subcommand)]
+    Latent(Latent),
     /// Go on with a run from its newest checkpoint
     Resume(ResumeFlags),
     /// List the devices of this build on this machine

@@ -7,7 +7,7 @@ use crate::{
     failure::{Exit, Failure, Result},
     flags::SweepFlags,
     method::MethodSettings,
-    plot::{self, Axis, Curve, Legend, Panel},
+    plot::{self, Axis, Curve, Legend, Marks, Panel},
     rundir::{write_json, write_whole},
 };
 
@@ -91,5 +91,6 @@ fn panel(range: &LrRange) -> Panel {
         y: Axis::linear("loss"),
         curves,
         legend: Legend::LowerLeft,
+        marks: Marks::Lines,
     }
 }

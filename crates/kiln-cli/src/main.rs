@@ -92,6 +92,10 @@ fn run(flags: Flags) -> Result<Exit> {
             (dir, Config::Vae(settings)) => vae::reconstruct(&dir, settings, flags, console),
             (_, other) => Err(wrong_model("reconstruct", "vae", &other, &flags.run)),
         },
+        Command::Latent(latent) => match RunDir::open(latent.run())? {
+            (dir, Config::Vae(settings)) => vae::latent(&dir, settings, latent, console),
+            (_, other) => Err(wrong_model("latent", "vae", &other, latent.run())),
+        },
         Command::Devices => list::devices(console),
         Command::Datasets(flags) => list::datasets(flags, console),
         Command::Schedules => list::schedules(console),

@@ -16,6 +16,14 @@ pub(crate) struct Panel {
     pub(crate) y: Axis,
     pub(crate) curves: Vec<Curve>,
     pub(crate) legend: Legend,
+    pub(crate) marks: Marks,
+}
+
+/// How a curve is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Marks {
+    Lines,
+    Points,
 }
 
 /// A corner without curves.
@@ -63,8 +71,14 @@ impl Axis {
     }
 }
 
-/// Pixels of a panel.
+/// Pixels of a panel of lines, and of one of points.
 const SIZE: (u32, u32) = (800, 480);
+const SQUARE: (u32, u32) = (800, 720);
+
+fn size(panels: &[Panel]) -> (u32, u32) {
+    let one = if panels.iter().any(|panel| panel.marks == Marks::Points) { SQUARE } else { SIZE };
+    (one.0 * panels.len() as u32, one.1)
+}
 
 /// Panels side by side, as the text of an SVG file; nothing when none has a point to show.
 pub(crate) fn svg(panels: &[Panel]) -> Option<String> {
@@ -72,8 +86,7 @@ pub(crate) fn svg(panels: &[Panel]) -> Option<String> {
         return None;
     }
     let mut text = String::new();
-    let size = (SIZE.0 * panels.len() as u32, SIZE.1);
-    let drawn = draw_all(&SVGBackend::with_string(&mut text, size).into_drawing_area(), panels);
+    let drawn = draw_all(&SVGBackend::with_string(&mut text, size(panels)).into_drawing_area(), panels);
     drawn.expect("drawing to memory does not fail");
     Some(text)
 }
@@ -83,7 +96,7 @@ pub(crate) fn png(panels: &[Panel]) -> Option<Vec<u8>> {
     if !panels.iter().any(Panel::has_points) {
         return None;
     }
-    let (width, height) = (SIZE.0 * panels.len() as u32, SIZE.1);
+    let (width, height) = size(panels);
     let mut pixels = vec![0; (width * height * 3) as usize];
     let drawn = draw_all(&BitMapBackend::with_buffer(&mut pixels, (width, height)).into_drawing_area(), panels);
     drawn.expect("drawing to memory does not fail");
@@ -149,9 +162,17 @@ impl Panel {
             .draw()?;
         for (i, curve) in self.curves.iter().enumerate() {
             let colour = COLOURS[i % COLOURS.len()];
-            let line = chart.draw_series(LineSeries::new(self.placed(curve), colour.stroke_width(2)))?;
-            line.label(&curve.name)
-                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            let points = self.placed(curve);
+            match self.marks {
+                Marks::Lines => chart
+                    .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
+                    .label(&curve.name)
+                    .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))),
+                Marks::Points => chart
+                    .draw_series(points.into_iter().map(|point| Circle::new(point, 2, colour.filled())))?
+                    .label(&curve.name)
+                    .legend(move |(x, y)| Circle::new((x + 9, y), 4, colour.filled())),
+            };
         }
         if self.curves.len() > 1 {
             chart
@@ -196,6 +217,7 @@ mod tests {
             y: axis("y"),
             curves: vec![curve("a", points), curve("b", vec![])],
             legend: Legend::UpperRight,
+            marks: Marks::Lines,
         }
     }
 

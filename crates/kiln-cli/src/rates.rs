@@ -10,7 +10,7 @@ use crate::{
     flags::RatesFlags,
     list::table,
     machine::Machine,
-    plot::{self, Axis, Curve, Legend, Panel},
+    plot::{self, Axis, Curve, Legend, Marks, Panel},
     rundir::{write_json, write_whole},
 };
 
@@ -87,6 +87,7 @@ fn panels(findings: &[Finding]) -> [Panel; 2] {
             y: Axis::logarithmic("J(θ) − min J"),
             curves: curves(&|measure| measure == Measure::Rate),
             legend: Legend::UpperRight,
+            marks: Marks::Lines,
         },
         Panel {
             title: "Powers of the step, and a floor".into(),
@@ -94,6 +95,7 @@ fn panels(findings: &[Finding]) -> [Panel; 2] {
             y: Axis::logarithmic("J(θ) − min J"),
             curves: curves(&|measure| measure != Measure::Rate),
             legend: Legend::LowerLeft,
+            marks: Marks::Lines,
         },
     ]
 }

@@ -1,19 +1,23 @@
 //! Training and using a VAE.
 
 mod apply;
+mod latent;
 mod pictures;
 mod size_defaults;
 
 use kiln::{
     burn::tensor::Tensor,
     data::{Binarized, Dataset, HoldOut, Locate, load_images},
-    models::{Vae, VaeConfig},
+    models::Vae,
     tensor::Stream,
     train::{self, Elbo, ImportanceGradient, Iwae, Loss, Metrics, Objective, Status, TrainConfig, Trainer},
 };
 use serde::Serialize;
 
-pub(crate) use self::apply::{eval, reconstruct, sample};
+pub(crate) use self::{
+    apply::{eval, reconstruct, sample},
+    latent::latent,
+};
 use self::{pictures::loss_panel, size_defaults::SizeDefaults};
 use crate::{
     config::{Config, Dtype, ObjectiveName, VaeSettings, require},
@@ -138,6 +142,7 @@ fn check(settings: &VaeSettings) -> Result<()> {
     if !weighted && train.k.is_some() {
         return Err(Failure::usage("--k is for --objective iwae and dreg; elbo has --particles"));
     }
+    settings.model.check()?;
     settings.method.check()
 }
 
@@ -165,13 +170,21 @@ impl Job {
         Self::new(settings, machine, console)
     }
 
+    /// The same, with its model.
+    fn opened(dir: &RunDir, settings: VaeSettings, flags: &MachineFlags, console: Console) -> Result<(Self, Vae)> {
+        let job = Self::reopen(settings, flags, console)?;
+        let model = dir.load_model(job.model()?)?;
+        Ok((job, model))
+    }
+
     /// Fills in the settings that depend on the data, so that `config.toml` states them.
     fn settle(&mut self) -> Result<()> {
         let n = self.train.len();
+        let deep = self.settings.model.is_deep_relu();
         let VaeSettings { method, train, run, .. } = &mut self.settings;
         run.dtype = Some(self.machine.dtype);
         method.optimizer = Some(method.name());
-        let usual = (method.batch_size.is_none() && method.batch_schedule.is_none()).then(|| SizeDefaults::of(n));
+        let usual = (method.batch_size.is_none() && method.batch_schedule.is_none()).then(|| SizeDefaults::of(n, deep));
         let usual = usual.unwrap_or(SizeDefaults::LARGE);
         method.batch_size.get_or_insert(usual.batch_size);
         if train.objective == ObjectiveName::Elbo {
@@ -208,13 +221,8 @@ impl Job {
     }
 
     fn model(&self) -> Result<Vae> {
-        let model = &self.settings.model;
-        let config = VaeConfig::new(self.train.images().dims())
-            .hidden_dims(model.hidden_dim.0.clone())
-            .activation(model.activation)
-            .latent_dim(model.latent_dim)
-            .likelihood(model.likelihood)
-            .data_mean(self.train.images().mean());
+        let images = self.train.images();
+        let config = self.settings.model.config([images.height(), images.width()]).data_mean(images.mean());
         Ok(config.init(self.settings.run.seed, &self.machine.device.clone().autodiff())?)
     }
 

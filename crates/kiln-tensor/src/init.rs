@@ -18,38 +18,55 @@ use crate::Stream;
 ///
 /// This is the initialisation of PyTorch's and Burn's `Linear` (LeCun et al., *Efficient BackProp*, 1998).
 pub fn linear(d_in: usize, d_out: usize, stream: &mut Stream, device: &Device) -> Linear {
-    let weight = uniform([d_in, d_out], d_in, stream, device);
-    Linear { weight, bias: Some(uniform([d_out], d_in, stream, device)) }
+    let bound = 1.0 / (d_in.max(1) as f64).sqrt();
+    let weight = uniform([d_in, d_out], bound, stream, device);
+    Linear { weight, bias: Some(uniform([d_out], bound, stream, device)) }
 }
 
-/// A convolution of `[d_in, d_out]` channels with a kernel of `[height, width]`, its weights and biases from U(−1/√f, 1/√f) with
-/// f = d_in·height·width, the numbers that each output is made of. Steps of one, no padding: other ones are its fields.
-pub fn conv2d(channels: [usize; 2], kernel: [usize; 2], stream: &mut Stream, device: &Device) -> Conv2d {
+/// A linear layer whose biases are zero and whose weights are from U(−b, b) with b = gain·√(3/d_in): an output has gain² times the
+/// variance of the inputs. Where a relu follows, a gain of √2 keeps signals as large as they are from layer to layer (He et al., 2015);
+/// where none does, 1.
+pub fn scaled_linear(d_in: usize, d_out: usize, gain: f64, stream: &mut Stream, device: &Device) -> Linear {
+    let weight = uniform([d_in, d_out], gain * (3.0 / d_in.max(1) as f64).sqrt(), stream, device);
+    Linear { weight, bias: Some(Param::from_tensor(Tensor::zeros([d_out], device))) }
+}
+
+/// A convolution of `[d_in, d_out]` channels with a kernel of `[height, width]` and steps of `stride`, without padding, which is a field of
+/// it. Weights and biases are as in [`scaled_linear`], with d_in·height·width for the numbers that each output is made of.
+pub fn conv2d(
+    channels: [usize; 2],
+    kernel: [usize; 2],
+    stride: [usize; 2],
+    gain: f64,
+    stream: &mut Stream,
+    device: &Device,
+) -> Conv2d {
     let ([d_in, d_out], [height, width]) = (channels, kernel);
-    let fan_in = d_in * height * width;
-    let weight = uniform([d_out, d_in, height, width], fan_in, stream, device);
-    let bias = Some(uniform([d_out], fan_in, stream, device));
+    let bound = gain * (3.0 / (d_in * height * width).max(1) as f64).sqrt();
+    let weight = uniform([d_out, d_in, height, width], bound, stream, device);
+    let bias = Some(Param::from_tensor(Tensor::zeros([d_out], device)));
     // What the configuration would draw is never drawn: parameters are made when they are asked for.
-    Conv2d { weight, bias, ..Conv2dConfig::new(channels, kernel).init(device) }
+    Conv2d { weight, bias, ..Conv2dConfig::new(channels, kernel).with_stride(stride).init(device) }
 }
 
-/// A transposed convolution likewise, with f = d_out·height·width, as in PyTorch.
+/// A transposed convolution likewise, with d_in·height·width/(the stride's product).
 pub fn conv_transpose2d(
     channels: [usize; 2],
     kernel: [usize; 2],
+    stride: [usize; 2],
+    gain: f64,
     stream: &mut Stream,
     device: &Device,
 ) -> ConvTranspose2d {
     let ([d_in, d_out], [height, width]) = (channels, kernel);
-    let fan_in = d_out * height * width;
-    let weight = uniform([d_in, d_out, height, width], fan_in, stream, device);
-    let bias = Some(uniform([d_out], fan_in, stream, device));
-    ConvTranspose2d { weight, bias, ..ConvTranspose2dConfig::new(channels, kernel).init(device) }
+    let fan_in = (d_in * height * width) as f64 / (stride[0] * stride[1]).max(1) as f64;
+    let weight = uniform([d_in, d_out, height, width], gain * (3.0 / fan_in.max(1.0)).sqrt(), stream, device);
+    let bias = Some(Param::from_tensor(Tensor::zeros([d_out], device)));
+    ConvTranspose2d { weight, bias, ..ConvTranspose2dConfig::new(channels, kernel).with_stride(stride).init(device) }
 }
 
-/// From U(−1/√fan_in, 1/√fan_in).
-fn uniform<const D: usize>(shape: [usize; D], fan_in: usize, stream: &mut Stream, device: &Device) -> Param<Tensor<D>> {
-    let bound = 1.0 / (fan_in.max(1) as f64).sqrt();
+/// From U(−bound, bound).
+fn uniform<const D: usize>(shape: [usize; D], bound: f64, stream: &mut Stream, device: &Device) -> Param<Tensor<D>> {
     let drawn: Vec<f64> = stream.uniform_vec(shape.iter().product());
     let drawn = drawn.into_iter().map(|u| bound * (2.0 * u - 1.0)).collect();
     Param::from_data(TensorData::new::<f64, _>(drawn, shape), device)
@@ -75,5 +92,21 @@ mod tests {
         assert_eq!(a, b);
         assert_ne!(a, c);
         assert!(a.iter().all(|w| w.abs() <= 0.25) && a.iter().any(|w| w.abs() > 0.2));
+    }
+
+    /// With noise for an image, the outputs of a convolution, and of one transposed, have its variance times gain².
+    #[test]
+    fn convolutions_keep_a_signal_s_variance() {
+        let (device, mut stream) = (Device::default(), Stream::new(0, "init", 0, 0));
+        let spread = |x: Tensor<4>| {
+            // Away from the edges, where some inputs are missing.
+            let x: Vec<f64> = x.slice([0..4, 0..32, 4..12, 4..12]).try_into_vec_as().unwrap();
+            x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64
+        };
+        let x: Tensor<4> = stream.normal([4, 16, 40, 40], &device);
+        let halved = conv2d([16, 32], [4, 4], [2, 2], 2f64.sqrt(), &mut stream, &device).forward(x.clone());
+        let doubled = conv_transpose2d([16, 32], [4, 4], [2, 2], 1.0, &mut stream, &device).forward(x);
+        // Of 8192 outputs, which have neighbours' inputs in common, and of 32 kernels.
+        assert!((spread(halved) / 2.0 - 1.0).abs() < 0.15 && (spread(doubled) - 1.0).abs() < 0.15);
     }
 }

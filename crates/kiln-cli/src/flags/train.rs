@@ -193,12 +193,22 @@ pub(crate) struct VaeModelFlags {
     /// What hidden units compute [default: relu]
     #[arg(long, value_name = "NAME", value_parser = ["relu", "tanh"])]
     pub(crate) activation: Option<String>,
-    /// Dimensions of the latent z [default: 20]
-    #[arg(long, value_name = "N")]
-    pub(crate) latent_dim: Option<usize>,
+    /// Dimensions of the latent z; of each stochastic layer from the images on, such as 100,50 [default: 20]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub(crate) latent_dim: Option<Vec<usize>>,
+    /// Units in each hidden layer between two stochastic layers, on the way up [default: 100,100]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub(crate) upper_hidden_dim: Option<Vec<usize>>,
+    /// Channels of convolutions before the encoder's hidden layers, such as 32,64, each of which halves the images' sides; the
+    /// decoder has them in the other order [default: none]
+    #[arg(long, value_name = "N,…", value_delimiter = ',')]
+    pub(crate) channels: Option<Vec<usize>>,
     /// What p(x | z) is [default: bernoulli]
-    #[arg(long, value_name = "NAME", value_parser = ["bernoulli", "gaussian"])]
+    #[arg(long, value_name = "NAME", value_parser = ["bernoulli", "gaussian", "categorical"])]
     pub(crate) likelihood: Option<String>,
+    /// Grey levels of a categorical likelihood, from 2 to 256 [default: 16]
+    #[arg(long, value_name = "N")]
+    pub(crate) levels: Option<usize>,
 }
 
 #[derive(Args, Debug, Serialize)]

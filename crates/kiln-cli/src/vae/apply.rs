@@ -21,8 +21,7 @@ pub(crate) fn eval(dir: &RunDir, mut settings: VaeSettings, flags: EvalFlags, co
     let (samples, images) = (flags.samples.unwrap_or(5000), flags.images.unwrap_or(1000));
     require(images >= 1, "images", "at least 1", images)?;
     settings.data.name = flags.data.unwrap_or(settings.data.name);
-    let job = Job::reopen(settings, &flags.machine, console)?;
-    let model = dir.load_model(job.model()?)?;
+    let (job, model) = Job::opened(dir, settings, &flags.machine, console)?;
     let (seed, device, binarize) = (job.settings.run.seed, &job.machine.device, job.settings.data.binarize);
     let test = evaluate(&model, &job.objective(), &job.test, EVALUATION_BATCH, seed, device)
         .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
@@ -52,8 +51,7 @@ fn closely(marginal: &Marginal) -> String {
 /// `kiln sample`.
 pub(crate) fn sample(dir: &RunDir, settings: VaeSettings, flags: SampleFlags, console: Console) -> Result<Exit> {
     require((1..=10_000).contains(&flags.count), "n", "from 1 to 10000", flags.count)?;
-    let job = Job::reopen(settings, &flags.machine, console)?;
-    let model = dir.load_model(job.model()?)?;
+    let (job, model) = Job::opened(dir, settings, &flags.machine, console)?;
     let png = job.samples(&model, flags.count, flags.seed);
     write_picture(flags.output.unwrap_or_else(|| dir.file("samples.png")), &png, flags.count, console)
 }

@@ -12,7 +12,7 @@ use super::Job;
 use crate::{
     failure::{Failure, Result},
     picture,
-    plot::{Axis, Curve, Legend, Panel},
+    plot::{Axis, Curve, Legend, Marks, Panel},
 };
 
 impl Job {
@@ -47,7 +47,7 @@ impl Job {
         if self.test.is_empty() { &self.train } else { &self.test }
     }
 
-    fn grid(&self, pixels: Vec<f64>, columns: usize) -> Vec<u8> {
+    pub(super) fn grid(&self, pixels: Vec<f64>, columns: usize) -> Vec<u8> {
         let images = self.train.images();
         picture::grid(&pixels, images.height(), images.width(), columns)
     }
@@ -69,5 +69,6 @@ pub(super) fn loss_panel(metrics: &Path) -> Result<Panel> {
         y: Axis::linear("nats an example"),
         curves: vec![curve("train", "train-epoch"), curve("test", "test")],
         legend: Legend::UpperRight,
+        marks: Marks::Lines,
     })
 }

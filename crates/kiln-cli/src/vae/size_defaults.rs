@@ -19,10 +19,11 @@ impl SizeDefaults {
 
     /// Small data gets small batches, the largest power of two from 4 to 128 that leaves at least 180 steps to an epoch:
     /// it would otherwise see too few steps to learn from in the usual number of epochs. The noise of so few examples is
-    /// made up for by particles, and by steps that decay to a hundredth over the first epochs.
-    pub(super) fn of(n: usize) -> Self {
+    /// made up for by particles, and by steps that decay to a hundredth over the first epochs. Several layers of relu one above another give z
+    /// up under such large steps, and get the usual ones.
+    pub(super) fn of(n: usize, deep_relu: bool) -> Self {
         let batch_size = 1 << (n / 180).clamp(4, 128).ilog2();
-        let lr = if batch_size < 128 { SMALL_DATA_LR } else { Self::LARGE.lr };
+        let lr = if batch_size < 128 && !deep_relu { SMALL_DATA_LR } else { Self::LARGE.lr };
         Self { batch_size, particles: 128 / batch_size, lr }
     }
 
@@ -39,11 +40,12 @@ mod tests {
 
     #[test]
     fn small_data_gets_small_batches_with_many_particles_and_decaying_steps() {
-        let recipes = [0, 500, 1437, 3000, 23_040, 60_000].map(SizeDefaults::of);
+        let recipes = [0, 500, 1437, 3000, 23_040, 60_000].map(|n| SizeDefaults::of(n, false));
         assert_eq!(recipes.each_ref().map(|r| r.batch_size), [4, 4, 4, 16, 128, 128]);
         assert!(recipes.iter().all(|r| r.batch_size * r.particles == 128));
-        let schedule = |n| SizeDefaults::of(n).schedule(n, 1).map(|spec| spec.to_string());
+        let schedule = |n| SizeDefaults::of(n, false).schedule(n, 1).map(|spec| spec.to_string());
         assert_eq!(schedule(1438), Some("linear:last=0.01,steps=2880".into()));
         assert_eq!(schedule(60_000), None);
+        assert!(SizeDefaults::of(500, true).lr < SizeDefaults::of(500, false).lr);
     }
 }

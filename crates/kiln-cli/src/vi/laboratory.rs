@@ -14,7 +14,7 @@ use crate::{
     flags::ViFlags,
     list::table,
     machine::Machine,
-    plot::{self, Axis, Curve, Legend, Panel},
+    plot::{self, Axis, Curve, Legend, Marks, Panel},
     rundir::{write_json, write_whole},
 };
 
@@ -209,6 +209,7 @@ fn panels(findings: &[Finding]) -> [Panel; 2] {
             y: Axis::logarithmic("summed variance"),
             curves: Estimator::ALL.into_iter().filter(|estimator| estimator.is_of_elbo()).map(curve).collect(),
             legend: Legend::UpperRight,
+            marks: Marks::Lines,
         }
     })
 }

@@ -18,4 +18,5 @@ mod run_folder;
 mod solver;
 mod train;
 mod use_a_run;
+mod vae_layers;
 mod vi;

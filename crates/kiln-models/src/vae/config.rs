@@ -1,5 +1,7 @@
 //! Settings of a variational autoencoder.
 
+use std::f64::consts::SQRT_2;
+
 use burn::{
     module::Param,
     tensor::{Device, Tensor, TensorData},
@@ -10,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     Likelihood, Vae,
     images::{ImageDecoder, ImageEncoder, sides},
-    latent::StochasticLayer,
+    latent::{self, StochasticLayer},
 };
 
 /// What the hidden units compute.
@@ -60,7 +62,7 @@ pub enum VaeConfigError {
     #[error("{0} must be at least 1, got 0")]
     Size(&'static str),
     /// Images of another size than the pixels, or too small to be halved so often.
-    #[error("images of {height}×{width} pixels do not have {data_dim} pixels, or cannot be halved {layers} times")]
+    #[error("images of {height}×{width} pixels cannot be halved {layers} times, or are not those of {data_dim} pixels")]
     Images {
         /// Pixels down.
         height: usize,
@@ -163,16 +165,20 @@ impl VaeConfig {
             _ => [self.data_dim, self.data_dim * outputs],
         };
         let mut stream = Stream::new(seed, "init", 0, 0);
-        let mut linear = |d_in, d_out| init::linear(d_in, d_out, &mut stream, device);
-        let mut layers = |sizes: &[usize]| sizes.windows(2).map(|pair| linear(pair[0], pair[1])).collect::<Vec<_>>();
+        // The weights that suit one hidden layer of relu make a signal smaller, and through several too small to learn from.
+        let gain = (!tanh && (sides.is_some() || self.hidden_dims.len() > 1)).then_some(SQRT_2);
         let inwards: Vec<usize> = std::iter::once(seen).chain(self.hidden_dims.iter().copied()).collect();
         let (first, last) = (self.latent_dims[0], inwards[inwards.len() - 1]);
         let backwards = self.hidden_dims.iter().rev().copied();
         let outwards: Vec<usize> = std::iter::once(first).chain(backwards).chain([given]).collect();
-        let encoder = layers(&inwards);
-        let mut head = || layers(&[last, first]).remove(0);
+        let encoder = latent::layers(&inwards, gain, &mut stream, device);
+        let mut head = || init::linear(last, first, &mut stream, device);
         let (latent_loc, latent_log_variance) = (head(), head());
-        let decoder = layers(&outwards);
+        // Where no convolutions follow, the last layer gives the outputs.
+        let (hidden, output) =
+            if sides.is_some() { (&outwards[..], None) } else { (&outwards[..outwards.len() - 1], Some(given)) };
+        let mut decoder = latent::layers(hidden, gain, &mut stream, device);
+        decoder.extend(output.map(|outputs| init::linear(hidden[hidden.len() - 1], outputs, &mut stream, device)));
         let pairs = self.latent_dims.windows(2);
         let mut layer_above = |pair: &[usize]| {
             StochasticLayer::new((pair[0], pair[1]), &self.upper_hidden_dims, tanh, &mut stream, device)
@@ -282,7 +288,7 @@ mod tests {
         assert_close(&[at], &[0.7], 1e-12, 0.0, "the mean of the grey levels");
         let message = |config: VaeConfig| config.init(0, &device).unwrap_err().to_string();
         assert!(message(config.clone().convolutions([5, 7], vec![2, 2, 2])).contains("cannot be halved 3 times"));
-        assert!(message(config.clone().convolutions([4, 7], vec![2])).contains("do not have 35 pixels"));
+        assert!(message(config.clone().convolutions([4, 7], vec![2])).contains("those of 35 pixels"));
         assert!(message(config.likelihood(Likelihood::Categorical(1))).contains("2 levels or more"));
     }
 }

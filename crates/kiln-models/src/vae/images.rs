@@ -31,6 +31,10 @@ fn activated(x: Tensor<4>, tanh: bool) -> Tensor<4> {
     if tanh { x.tanh() } else { relu(x) }
 }
 
+fn gain(tanh: bool) -> f64 {
+    if tanh { 1.0 } else { std::f64::consts::SQRT_2 }
+}
+
 /// Images `[n, height·width]` → convolutions → `[n, channels·height'·width']`.
 #[derive(Module, Debug)]
 pub(super) struct ImageEncoder {
@@ -44,8 +48,7 @@ impl ImageEncoder {
         let all: Vec<usize> = std::iter::once(1).chain(channels.iter().copied()).collect();
         let one = |pair: &[usize]| Conv2d {
             padding: PaddingConfig2d::Explicit(1, 1, 1, 1),
-            stride: [2, 2],
-            ..init::conv2d([pair[0], pair[1]], [KERNEL; 2], stream, device)
+            ..init::conv2d([pair[0], pair[1]], [KERNEL; 2], [2, 2], gain(tanh), stream, device)
         };
         Self { convolutions: all.windows(2).map(one).collect(), size, tanh }
     }
@@ -84,8 +87,10 @@ impl ImageDecoder {
     ) -> Self {
         let all: Vec<usize> = std::iter::once(outputs).chain(channels.iter().copied()).collect();
         let one = |i: usize| {
-            let mut layer = init::conv_transpose2d([all[i + 1], all[i]], [KERNEL; 2], stream, device);
-            (layer.stride, layer.padding) = ([2, 2], [1, 1]);
+            // Nothing follows the last one.
+            let gain = if i == 0 { 1.0 } else { gain(tanh) };
+            let mut layer = init::conv_transpose2d([all[i + 1], all[i]], [KERNEL; 2], [2, 2], gain, stream, device);
+            layer.padding = [1, 1];
             // A side that was odd lost a pixel on the way in.
             layer.padding_out = [0, 1].map(|axis| sides[i][axis] - 2 * sides[i + 1][axis]);
             if i == 0 {

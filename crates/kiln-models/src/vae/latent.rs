@@ -1,5 +1,7 @@
 //! Latent vectors in one layer, or in several above one another.
 
+use std::f64::consts::SQRT_2;
+
 use burn::{
     module::Module,
     nn::Linear,
@@ -11,6 +13,15 @@ use kiln_tensor::{
     fused::{Activation, dense},
     init,
 };
+
+/// Dense layers from each of `sizes` to the next; with a gain their weights keep a signal's variance times its square.
+pub(super) fn layers(sizes: &[usize], gain: Option<f64>, stream: &mut Stream, device: &Device) -> Vec<Linear> {
+    let mut layer = |pair: &[usize]| match gain {
+        Some(gain) => init::scaled_linear(pair[0], pair[1], gain, stream, device),
+        None => init::linear(pair[0], pair[1], stream, device),
+    };
+    sizes.windows(2).map(&mut layer).collect()
+}
 
 /// A network that gives independent normal numbers: x → hidden layers → μ and ln σ².
 #[derive(Module, Debug)]
@@ -24,7 +35,7 @@ pub(super) struct GaussianNet {
 impl GaussianNet {
     /// `sizes` are those of the input and of the hidden layers.
     pub(super) fn new(sizes: &[usize], outputs: usize, tanh: bool, stream: &mut Stream, device: &Device) -> Self {
-        let hidden = sizes.windows(2).map(|pair| init::linear(pair[0], pair[1], stream, device)).collect();
+        let hidden = layers(sizes, (!tanh).then_some(SQRT_2), stream, device);
         let mut head = || init::linear(sizes[sizes.len() - 1], outputs, stream, device);
         Self { hidden, loc: head(), log_variance: head(), tanh }
     }
