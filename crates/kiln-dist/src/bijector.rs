@@ -4,6 +4,7 @@ mod chain;
 mod constraint;
 mod elementwise;
 mod stick_breaking;
+mod triangular;
 
 use burn::tensor::Tensor;
 
@@ -12,6 +13,7 @@ pub use self::{
     constraint::Constraint,
     elementwise::{Affine, Exp, Identity, Sigmoid, Softplus},
     stick_breaking::StickBreaking,
+    triangular::{CorrelationCholesky, LowerCholesky},
 };
 
 /// A smooth one-to-one map, entry by entry or of the vectors along the last axis.

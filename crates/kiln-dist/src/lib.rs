@@ -13,9 +13,9 @@
 //! | [`Entropy`] | all; of [`Poisson`], [`Binomial`] and [`NegativeBinomial`] term by term |
 //! | [`Cdf`] | all of one dimension but [`Bernoulli`] and [`Categorical`] |
 //! | [`Quantile`] | [`Normal`], [`LogNormal`], [`HalfNormal`], [`Laplace`], [`Cauchy`], [`Gumbel`], [`Exponential`], [`Uniform`], [`Weibull`] |
-//! | [`Reparameterized`]: `rsample` | all that are continuous; [`Gamma`], [`InverseGamma`], [`Beta`], [`StudentT`] and [`Dirichlet`] by implicit derivatives |
+//! | [`Reparameterized`]: `rsample` | all that are continuous; [`Gamma`], [`InverseGamma`], [`Beta`], [`StudentT`], [`Dirichlet`] and [`LkjCholesky`] by implicit derivatives |
 //! | [`FromNoise`] | those with a quantile, and [`MultivariateNormal`] |
-//! | [`KlDivergence`] | each family with itself, but [`StudentT`] and [`LowRankMultivariateNormal`]; [`Exponential`] with [`Gamma`]; all real ones with [`Normal`] |
+//! | [`KlDivergence`] | each family with itself, but [`StudentT`], [`LowRankMultivariateNormal`] and [`LkjCholesky`]; [`Exponential`] with [`Gamma`]; all real ones with [`Normal`] |
 //!
 //! Of distributions others are made: [`Transformed`] by a [`Bijector`], [`Independent`] numbers as a vector, a [`Mixture`]. A [`Constraint`] says
 //! where a value may be, and is the map that leads there.
@@ -38,7 +38,10 @@ mod model;
 mod multivariate;
 mod transformed;
 
-pub use bijector::{Affine, Bijector, Chain, Constraint, Exp, Identity, Sigmoid, Softplus, StickBreaking};
+pub use bijector::{
+    Affine, Bijector, Chain, Constraint, CorrelationCholesky, Exp, Identity, LowerCholesky, Sigmoid, Softplus,
+    StickBreaking,
+};
 pub use continuous::{
     beta::Beta, cauchy::Cauchy, exponential::Exponential, gamma::Gamma, gumbel::Gumbel, half_normal::HalfNormal,
     inverse_gamma::InverseGamma, laplace::Laplace, log_normal::LogNormal, normal::Normal, student_t::StudentT,
@@ -56,5 +59,7 @@ pub use error::DistError;
 pub use independent::Independent;
 pub use mixture::Mixture;
 pub use model::{ConditionalModel, LatentVariableModel};
-pub use multivariate::{dirichlet::Dirichlet, low_rank::LowRankMultivariateNormal, normal::MultivariateNormal};
+pub use multivariate::{
+    dirichlet::Dirichlet, lkj::LkjCholesky, low_rank::LowRankMultivariateNormal, normal::MultivariateNormal,
+};
 pub use transformed::Transformed;

@@ -32,10 +32,14 @@ impl<P, B> Transformed<P, B> {
 impl<const D: usize, P: Distribution<D, Value = Tensor<D>>, B: Bijector<D>> Distribution<D> for Transformed<P, B> {
     type Value = Tensor<D>;
 
-    /// ln p(x) − ln |det ∂f/∂x| at x = f⁻¹(value).
+    /// ln p(x) − ln |det ∂f/∂x| at x = f⁻¹(value); −∞ where there is no such x, and there without a gradient.
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
+        let unknown = value.clone().is_nan();
         let x = self.bijector.inverse(value);
-        sum_of_logs(self.base.log_prob(x.clone()), -self.bijector.log_abs_det_jacobian(x))
+        let log_prob = sum_of_logs(self.base.log_prob(x.clone()), -self.bijector.log_abs_det_jacobian(x));
+        let unknown = if unknown.dims() == log_prob.dims() { unknown } else { unknown.any_dim(D - 1) };
+        let outside = log_prob.clone().is_nan().bool_and(unknown.bool_not());
+        log_prob.mask_fill(outside, f64::NEG_INFINITY)
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {

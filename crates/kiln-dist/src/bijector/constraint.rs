@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use kiln_tensor::special::{sigmoid, softplus};
 
-use super::{Bijector, Exp, Identity, Sigmoid, StickBreaking};
+use super::{Bijector, CorrelationCholesky, Exp, Identity, LowerCholesky, Sigmoid, StickBreaking};
 
 /// A set of numbers, or of vectors along the last axis. As a [`Bijector`] it is the map from all real numbers, or vectors, onto it: what
 /// other libraries call `biject_to`.
@@ -25,12 +25,22 @@ pub enum Constraint {
     },
     /// Vectors of positive numbers with the sum 1, by breaking a stick: from one number less.
     Simplex,
+    /// Lower triangular k×k matrices with a positive diagonal, as k² numbers: the Cholesky factors of covariances, by [`LowerCholesky`].
+    LowerCholesky,
+    /// The Cholesky factors of k×k correlation matrices, as k² numbers, by [`CorrelationCholesky`].
+    CorrelationCholesky,
 }
 
 impl Constraint {
-    /// How many free numbers a vector of `n` has.
+    /// How many free numbers a vector of `n` has, which is a square for matrices.
     pub fn free(self, n: usize) -> usize {
-        if self == Self::Simplex { n.saturating_sub(1) } else { n }
+        let rows = n.isqrt();
+        match self {
+            Self::Simplex => n.saturating_sub(1),
+            Self::LowerCholesky => rows * (rows + 1) / 2,
+            Self::CorrelationCholesky => rows * rows.saturating_sub(1) / 2,
+            _ => n,
+        }
     }
 }
 
@@ -42,6 +52,8 @@ impl<const D: usize> Bijector<D> for Constraint {
             Self::UnitInterval => Sigmoid.forward(x),
             Self::Interval { low, high } => sigmoid(x) * (high - low) + low,
             Self::Simplex => StickBreaking.forward(x),
+            Self::LowerCholesky => LowerCholesky.forward(x),
+            Self::CorrelationCholesky => CorrelationCholesky.forward(x),
         }
     }
 
@@ -52,6 +64,8 @@ impl<const D: usize> Bijector<D> for Constraint {
             Self::UnitInterval => Sigmoid.inverse(y),
             Self::Interval { low, high } => (y.clone() - low).log() - (-y + high).log(),
             Self::Simplex => StickBreaking.inverse(y),
+            Self::LowerCholesky => LowerCholesky.inverse(y),
+            Self::CorrelationCholesky => CorrelationCholesky.inverse(y),
         }
     }
 
@@ -62,6 +76,8 @@ impl<const D: usize> Bijector<D> for Constraint {
             Self::UnitInterval => Sigmoid.log_abs_det_jacobian(x),
             Self::Interval { low, high } => -softplus(x.clone()) - softplus(-x) + (high - low).ln(),
             Self::Simplex => StickBreaking.log_abs_det_jacobian(x),
+            Self::LowerCholesky => LowerCholesky.log_abs_det_jacobian(x),
+            Self::CorrelationCholesky => CorrelationCholesky.log_abs_det_jacobian(x),
         }
     }
 }

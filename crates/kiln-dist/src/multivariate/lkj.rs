@@ -1,0 +1,147 @@
+//! The distribution of Lewandowski, Kurowicka and Joe over correlations.
+
+use burn::tensor::{Tensor, TensorData};
+use kiln_tensor::{Stream, special::ln_gamma};
+
+use crate::{
+    Batch, Beta, DistError, Distribution, Reparameterized,
+    error::check_values,
+    family::{POSITIVE, on_support},
+};
+
+/// The Cholesky factors L of k×k correlation matrices, whose density in L·Lᵀ is proportional to det(L·Lᵀ)^{η − 1}: uniform over correlations with
+/// η = 1, near the identity for large η (Lewandowski, Kurowicka and Joe, 2009). Values are `[n, k·k]`, row after row, as
+/// [`CorrelationCholesky`](crate::CorrelationCholesky) makes them; their log-probabilities `[n, 1]`, of densities in the entries below the
+/// diagonal.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Distribution, LkjCholesky};
+///
+/// let device = Device::default();
+/// let d = LkjCholesky::new(2, Tensor::from_data([[1.0]], &device))?;
+/// // Of two numbers the correlation is uniform in (−1, 1), with density ½.
+/// let independent = Tensor::<2>::from_data([[1.0, 0.0, 0.0, 1.0]], &device);
+/// assert!((d.log_prob(independent).into_scalar::<f32>() + 2f32.ln()).abs() < 1e-6);
+/// # Ok::<(), kiln_dist::DistError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct LkjCholesky {
+    dims: usize,
+    concentration: Tensor<2>,
+}
+
+impl LkjCholesky {
+    /// Of matrices with `dims` ≥ 1 rows, from η `[n, 1]`, each above 0.
+    ///
+    /// # Errors
+    /// [`DistError::Shape`].
+    pub fn new(dims: usize, concentration: Tensor<2>) -> Result<Self, DistError> {
+        if dims == 0 || concentration.dims()[1] != 1 {
+            let (first_shape, second_shape) = (concentration.dims().to_vec(), vec![dims, dims]);
+            return Err(DistError::Shape { first: "concentration", first_shape, second: "matrix", second_shape });
+        }
+        Ok(Self { dims, concentration })
+    }
+
+    /// Checks the values, which waits for the device.
+    ///
+    /// # Errors
+    /// [`DistError::Value`].
+    pub fn validated(self) -> Result<Self, DistError> {
+        check_values("concentration", POSITIVE.words, &self.concentration, |x| POSITIVE.holds(x))?;
+        Ok(self)
+    }
+
+    /// η, `[n, 1]`.
+    pub fn concentration(&self) -> Tensor<2> {
+        self.concentration.clone()
+    }
+
+    /// Rows of a matrix.
+    pub fn dims(&self) -> usize {
+        self.dims
+    }
+
+    /// ln of the density's constant, `[n, 1]` (the same, theorem 5, in L's entries).
+    #[allow(clippy::cast_precision_loss, reason = "numbers of rows")]
+    fn log_normalizer(&self) -> Tensor<2> {
+        let rest = (self.dims - 1) as f64;
+        let of_row = |i: usize| {
+            let i = i as f64;
+            ln_gamma(self.concentration.clone() + 0.5 * (rest - i)) + 0.5 * i * std::f64::consts::PI.ln()
+        };
+        let last = ln_gamma(self.concentration.clone() + 0.5 * rest) * rest;
+        (1..self.dims).map(of_row).fold(-last, |sum, row| sum + row)
+    }
+
+    fn row(&self, entries: Vec<f64>) -> Tensor<2> {
+        let like = (&self.concentration.device().without_autodiff(), self.concentration.dtype());
+        let width = entries.len();
+        Tensor::from_data(TensorData::new(entries, [1, width]), like)
+    }
+}
+
+impl Distribution<2> for LkjCholesky {
+    type Value = Tensor<2>;
+
+    /// −∞ where a row's length is off 1 by more than 1e-3, where the diagonal is not positive, or where there is something above it.
+    #[allow(clippy::cast_precision_loss, reason = "numbers of rows")]
+    fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
+        let (k, [n, width]) = (self.dims, value.dims());
+        assert_eq!(width, k * k, "a value has the entries of a matrix");
+        let rows: Tensor<3> = value.clone().reshape([n, k, k]);
+        let off = (rows.clone().square().sum_dim(2).squeeze_dim::<2>(2) - 1.0).abs().max_dim(1);
+        let above = rows.triu(1).abs().sum_dim(2).sum_dim(1).squeeze_dim::<2>(2);
+        let diagonal = Tensor::cat((0..k).map(|i| value.clone().narrow(1, i * k + i, 1)).collect(), 1);
+        let inside = off.lower_scalar(1e-3).bool_and(above.lower_equal_scalar(0.0));
+        let inside = inside.bool_and(diagonal.clone().min_dim(1).greater_scalar(0.0));
+        // The diagonal's powers: what η gives, and the Jacobian of L·Lᵀ in L.
+        let jacobian = self.row((1..=k).map(|i| (k - i) as f64 - 2.0).collect());
+        let power = self.concentration.clone() * 2.0 + jacobian;
+        // The first entry is 1, whatever the power.
+        let first = self.row((0..k).map(|i| f64::from(u8::from(i > 0))).collect());
+        let per_entry = inside.clone().expand([n, k]);
+        let log_prob = on_support(diagonal, per_entry, 1.0, 0.0, |x| x.log() * power * first).sum_dim(1);
+        (log_prob - self.log_normalizer()).mask_fill(inside.bool_not(), f64::NEG_INFINITY)
+    }
+
+    fn sample(&self, stream: &mut Stream) -> Tensor<2> {
+        self.detached().rsample(stream)
+    }
+}
+
+impl Batch for LkjCholesky {
+    fn detached(&self) -> Self {
+        Self { concentration: self.concentration.clone().without_autodiff(), ..*self }
+    }
+
+    fn repeated(&self, count: usize) -> Self {
+        Self { concentration: self.concentration.clone().repeat_dim(0, count.max(1)), ..*self }
+    }
+}
+
+impl Reparameterized<2> for LkjCholesky {
+    /// Row by row, by the onion: a direction at random, and a beta distribution's draw for the squared length of what is beside the
+    /// diagonal (the same, section 3.2).
+    #[allow(clippy::cast_precision_loss, reason = "numbers of rows")]
+    fn rsample(&self, stream: &mut Stream) -> Tensor<2> {
+        let (k, [n, _]) = (self.dims, self.concentration.dims());
+        let like = (&self.concentration.device().without_autodiff(), self.concentration.dtype());
+        let zeros = |width: usize| Tensor::<2>::zeros([n, width], like);
+        let mut rows = vec![zeros(1) + 1.0, zeros(k - 1)];
+        for i in 1..k {
+            let beside = self.concentration.clone() + 0.5 * (k - 1 - i) as f64;
+            let of_length =
+                Beta::new(beside.full_like(0.5 * i as f64).without_autodiff(), beside).expect("shapes are one");
+            let squared = of_length.rsample(stream);
+            let noise = Tensor::<2>::from_data(TensorData::new(stream.normal_vec(n * i), [n, i]), like);
+            let direction = noise.clone() / noise.square().sum_dim(1).sqrt();
+            rows.push(direction * squared.clone().sqrt());
+            rows.push((-squared + 1.0).sqrt());
+            rows.push(zeros(k - 1 - i));
+        }
+        rows.retain(|part| part.dims()[1] > 0);
+        Tensor::cat(rows, 1)
+    }
+}
