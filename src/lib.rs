@@ -5,7 +5,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`tensor`] | devices by name, keyed random streams, parameters by name and as a vector, exact second derivatives |
-//! | [`dist`] | twenty-two families: `log_prob`, `sample`, `cdf`, `entropy`, KL; bijectors, mixtures |
+//! | [`dist`] | twenty-three families: `log_prob`, `sample`, `cdf`, `entropy`, KL; bijectors, mixtures |
 //! | [`optim`] | SGD, momentum, true Nesterov, PyTorch's SGD, Adam; averages, clipping; schedules; Newton, BFGS, conjugate gradients |
 //! | [`train`] | objectives (likelihood, ELBO, IWAE), the minibatch trainer, checkpoints; `FitMle`; black-box variational inference |
 //! | [`models`] | logistic and softmax regression with standard errors, the VAE, Gaussian mixtures, coordinate ascent |

@@ -9,8 +9,8 @@
 //! | | families |
 //! |---|---|
 //! | [`Distribution`]: `log_prob`, `sample` | all |
-//! | [`Moments`]: `mean`, `variance`, `stddev` | all; not a number or infinite where there are none |
-//! | [`Entropy`] | all; of [`Poisson`], [`Binomial`] and [`NegativeBinomial`] term by term |
+//! | [`Moments`]: `mean`, `variance`, `stddev` | all but [`LkjCholesky`]; not a number or infinite where there are none |
+//! | [`Entropy`] | all but [`LkjCholesky`]; of [`Poisson`], [`Binomial`] and [`NegativeBinomial`] term by term |
 //! | [`Cdf`] | all of one dimension but [`Bernoulli`] and [`Categorical`] |
 //! | [`Quantile`] | [`Normal`], [`LogNormal`], [`HalfNormal`], [`Laplace`], [`Cauchy`], [`Gumbel`], [`Exponential`], [`Uniform`], [`Weibull`] |
 //! | [`Reparameterized`]: `rsample` | all that are continuous; [`Gamma`], [`InverseGamma`], [`Beta`], [`StudentT`], [`Dirichlet`] and [`LkjCholesky`] by implicit derivatives |
