@@ -69,6 +69,18 @@ fn a_covariance_s_factor_is_made_of_its_entries() {
     assert_close(&values(factor.clone()), &expected, 1e-15, 1e-15, "L");
     assert_close(&values(Constraint::LowerCholesky.inverse(factor)), &values(x), 1e-14, 1e-15, "and back");
     assert_eq!((Constraint::LowerCholesky.free(9), Constraint::CorrelationCholesky.free(9)), (6, 3));
+    // One row: its factor is 1, with no number free, for any rank.
+    let none = Tensor::<1>::zeros([0], &f64_device());
+    assert_eq!(values(CorrelationCholesky.forward(none.clone())), [1.0]);
+    assert_eq!(CorrelationCholesky.inverse(Tensor::<3>::ones([2, 1, 1], &f64_device())).dims(), [2, 1, 0]);
+    assert_eq!(values(CorrelationCholesky.log_abs_det_jacobian(none)), [0.0]);
+    let one = LkjCholesky::new(1, row(&[0.7])).unwrap();
+    let draw = one.sample(&mut Stream::new(0, "lkj", 0, 0));
+    assert_eq!((values(draw.clone()), values(one.log_prob(draw))), (vec![1.0], vec![0.0]));
+    // The way back has derivatives at the identity, 1 for each entry.
+    let identity = row(&[1.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0]).autodiff().require_grad();
+    let slope = values(identity.grad(&CorrelationCholesky.inverse(identity.clone()).sum().backward()).unwrap());
+    assert_close(&[slope[3], slope[6], slope[7]], &[1.0; 3], 1e-14, 0.0, "∂x/∂L");
     // A million draws of a posterior cannot leave the factors: rows have length 1 far out too.
     let far = CorrelationCholesky.forward(row(&[30.0, -25.0, 0.1, 8.0, -40.0, 3.0]));
     let lengths = values(far.reshape([4, 4]).square().sum_dim(1));
@@ -193,6 +205,12 @@ fn transformed_distributions_match_pytorch() {
     assert_close(&values(by_hand.log_prob(x.clone())), &values(own.log_prob(x)), 1e-13, 1e-15, "log-normal");
     let outside = values(by_hand.log_prob(row(&[-1.0, 0.0, f64::NAN])));
     assert!(outside[0] == f64::NEG_INFINITY && outside[1] == f64::NEG_INFINITY && outside[2].is_nan(), "{outside:?}");
+    // One value outside leaves the others' gradients alone.
+    let loc = row(&[0.3]).autodiff().require_grad();
+    let around = Transformed::new(Normal::new(loc.clone(), row(&[0.7]).autodiff()).unwrap(), Exp);
+    let log_prob = around.log_prob(row(&[-1.0, 0.0, 1.0]).autodiff());
+    let slope = values(loc.grad(&log_prob.narrow(1, 2, 1).backward()).unwrap());
+    assert_close(&slope, &[-0.3 / 0.49], 1e-13, 0.0, "∂ ln p/∂μ at 1");
     let noise = row(&[1.2]);
     assert_close(
         &values(by_hand.rsample_from_noise(noise.clone())),

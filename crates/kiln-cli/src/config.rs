@@ -254,9 +254,10 @@ fn bad_settings(path: &Path, error: &toml::de::Error) -> Failure {
     Failure::usage(format!("bad settings in {}: {}", path.display(), error.to_string().trim().replace('\n', " ")))
 }
 
-/// Refuses a number that no run can use, by the name of its flag.
+/// Refuses a number that no run can use, by the name of its flag, with its dash where that is one.
 pub(crate) fn require(holds: bool, flag: &str, expected: &str, got: impl std::fmt::Display) -> Result<()> {
-    if holds { Ok(()) } else { Err(Failure::usage(format!("--{flag} must be {expected}, got {got}"))) }
+    let dashes = if flag.starts_with('-') { "" } else { "--" };
+    if holds { Ok(()) } else { Err(Failure::usage(format!("{dashes}{flag} must be {expected}, got {got}"))) }
 }
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! Line charts, as PNG and as SVG.
+//! Charts of lines and of points, as PNG and as SVG.
 
 use std::sync::Once;
 
@@ -40,7 +40,7 @@ pub(crate) struct Axis {
     pub(crate) logarithmic: bool,
 }
 
-/// A named line through points.
+/// Points with a name, and in lines' charts a line through them.
 #[derive(Clone, Debug)]
 pub(crate) struct Curve {
     pub(crate) name: String,
@@ -163,6 +163,9 @@ impl Panel {
         for (i, curve) in self.curves.iter().enumerate() {
             let colour = COLOURS[i % COLOURS.len()];
             let points = self.placed(curve);
+            if points.is_empty() {
+                continue;
+            }
             match self.marks {
                 Marks::Lines => chart
                     .draw_series(LineSeries::new(points, colour.stroke_width(2)))?

@@ -33,7 +33,7 @@ use crate::{
     session::{self, Start},
 };
 
-/// Test examples an evaluation batch: nothing but memory depends on it, and the noise, which is drawn a batch.
+/// Test examples an evaluation batch where there is one number a pixel: nothing but memory depends on it, and the noise, which is drawn a batch.
 const EVALUATION_BATCH: usize = 1000;
 
 /// `result.json`.
@@ -180,7 +180,8 @@ impl Job {
     /// Fills in the settings that depend on the data, so that `config.toml` states them.
     fn settle(&mut self) -> Result<()> {
         let n = self.train.len();
-        let deep = self.settings.model.is_deep_relu();
+        let images = self.train.images();
+        let deep = self.settings.model.config([images.height(), images.width()]).is_deep_relu();
         let VaeSettings { method, train, run, .. } = &mut self.settings;
         run.dtype = Some(self.machine.dtype);
         method.optimizer = Some(method.name());
@@ -205,7 +206,13 @@ impl Job {
     fn train_config(&self) -> Result<TrainConfig> {
         let VaeSettings { method, train, run, .. } = &self.settings;
         let config = method.train_config(self.train.len(), train.epochs)?;
-        Ok(TrainConfig { seed: run.seed, log_every: train.log_every, ..config })
+        let evaluation_batch = self.evaluation_batch();
+        Ok(TrainConfig { seed: run.seed, log_every: train.log_every, evaluation_batch, ..config })
+    }
+
+    /// [`EVALUATION_BATCH`], and fewer where a pixel has a number for each of its levels.
+    fn evaluation_batch(&self) -> usize {
+        (EVALUATION_BATCH / self.settings.model.outputs_per_pixel()).max(1)
     }
 
     fn objective(&self) -> VaeObjective {

@@ -87,6 +87,11 @@ pub trait LatentVariableModel: Module {
         sum_per_example(z.square() * -0.5 - LN_SQRT_2PI)
     }
 
+    /// Numbers that p(x | z) has for each entry of x, 1 unless the model says otherwise: what works in blocks takes blocks so much smaller.
+    fn outputs_per_entry(&self) -> usize {
+        1
+    }
+
     /// KL(q(z | x) ‖ p(z)) in closed form, of each example, `[n]`, in nats; None, the default, where there is none.
     fn kl_to_prior(&self, _posterior: &Self::Posterior) -> Option<Tensor<1>> {
         None

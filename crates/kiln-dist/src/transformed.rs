@@ -1,6 +1,6 @@
 //! What a map makes of a distribution.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Bool, Tensor};
 use kiln_tensor::Stream;
 
 use crate::{Bijector, Distribution, FromNoise, Reparameterized, bijector::sum_of_logs};
@@ -32,14 +32,21 @@ impl<P, B> Transformed<P, B> {
 impl<const D: usize, P: Distribution<D, Value = Tensor<D>>, B: Bijector<D>> Distribution<D> for Transformed<P, B> {
     type Value = Tensor<D>;
 
-    /// ln p(x) − ln |det ∂f/∂x| at x = f⁻¹(value); −∞ where there is no such x, and there without a gradient.
+    /// ln p(x) − ln |det ∂f/∂x| at x = f⁻¹(value); −∞, without a gradient, where that is not finite. What f⁻¹ does not look at, such as the sum
+    /// of numbers on a simplex, is not looked at here.
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let unknown = value.clone().is_nan();
         let x = self.bijector.inverse(value);
+        // Zero in their place, so that their derivatives are numbers too.
+        let outside = x.clone().is_finite().bool_not();
+        let x = x.mask_fill(outside.clone(), 0.0);
         let log_prob = sum_of_logs(self.base.log_prob(x.clone()), -self.bijector.log_abs_det_jacobian(x));
-        let unknown = if unknown.dims() == log_prob.dims() { unknown } else { unknown.any_dim(D - 1) };
-        let outside = log_prob.clone().is_nan().bool_and(unknown.bool_not());
-        log_prob.mask_fill(outside, f64::NEG_INFINITY)
+        let to_log_prob = |mask: Tensor<D, Bool>| {
+            let mask = if log_prob.dims()[D - 1] == 1 { mask.any_dim(D - 1) } else { mask };
+            mask.expand(log_prob.dims())
+        };
+        let (outside, unknown) = (to_log_prob(outside), to_log_prob(unknown));
+        log_prob.mask_fill(outside, f64::NEG_INFINITY).mask_fill(unknown, f64::NAN)
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {

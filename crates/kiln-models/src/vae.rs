@@ -164,6 +164,11 @@ impl LatentVariableModel for Vae {
         })
     }
 
+    /// The grey levels of a categorical likelihood.
+    fn outputs_per_entry(&self) -> usize {
+        self.levels.unwrap_or(1)
+    }
+
     /// None with several stochastic layers.
     fn kl_to_prior(&self, posterior: &LatentPosterior) -> Option<Tensor<1>> {
         posterior.is_one_layer().then(|| posterior.first().kl_to_standard_per_example())

@@ -25,6 +25,9 @@ pub struct TrainConfig {
     pub log_every: u64,
     /// Epochs between evaluations and reports of an epoch, at least 1; the last one is always evaluated. Default 1.
     pub evaluate_every: u64,
+    /// Examples that an evaluation takes at once, at least 1: nothing but memory depends on it, and the noise, which is drawn a batch. Default
+    /// 1000, more than a gradient's, since an evaluation keeps no graph.
+    pub evaluation_batch: usize,
     /// Epochs between checkpoints, at least 1; one is always made at the end. Default 1.
     pub checkpoint_every: u64,
 }
@@ -41,6 +44,7 @@ impl Default for TrainConfig {
             gtol: None,
             log_every: 100,
             evaluate_every: 1,
+            evaluation_batch: 1000,
             checkpoint_every: 1,
         }
     }

@@ -36,7 +36,7 @@ pub struct Bound {
     pub bound: f64,
 }
 
-/// Examples whose posterior is computed at once, and draws of them that are decoded at once.
+/// Examples whose posterior is computed at once, and draws of them that are decoded at once where there is one number a pixel.
 const ROWS: usize = 50;
 const DECODED: usize = 5000;
 
@@ -76,7 +76,7 @@ where
             means.extend(host(mean).chunks_exact(latent_dim).map(<[f64]>::to_vec));
             // One column of log-weights for each example.
             let mut columns = vec![Vec::with_capacity(samples); n];
-            let at_once = (DECODED / n).max(1);
+            let at_once = (DECODED / n / model.outputs_per_entry()).max(1);
             for (part, start) in (0..samples).step_by(at_once).enumerate() {
                 let k = at_once.min(samples - start);
                 let posterior = posterior.repeated(k);

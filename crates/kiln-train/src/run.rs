@@ -19,9 +19,6 @@ use crate::{
     evaluate::evaluate, metrics::RunningMean,
 };
 
-/// Evaluation keeps no graph, so that it can take larger batches than training does.
-const EVALUATION_BATCH: usize = 1000;
-
 /// What a run trains and evaluates on.
 pub(crate) struct Data<'t, D> {
     pub(crate) train: &'t D,
@@ -304,8 +301,7 @@ where
     fn evaluate(&self, model: &M) -> Result<Option<Metrics>, TrainError> {
         let Some(test) = self.data.test else { return Ok(None) };
         let config = &self.trainer.config;
-        let batch_size = config.batch_size.max(EVALUATION_BATCH);
-        evaluate(model, self.objective, test, batch_size, config.seed, self.data.device).map(Some)
+        evaluate(model, self.objective, test, config.evaluation_batch.max(1), config.seed, self.data.device).map(Some)
     }
 
     /// Saves a checkpoint, unless a parameter is not finite: the inner error.

@@ -80,10 +80,12 @@ impl VaeModel {
         require((2..=256).contains(&levels), "levels", "from 2 to 256", levels)
     }
 
-    /// Whether a signal passes several layers of relu.
-    pub(crate) fn is_deep_relu(&self) -> bool {
-        let layers = self.hidden_dim.0.len() + self.channels.as_ref().map_or(0, |channels| channels.0.len());
-        self.activation == HiddenActivation::Relu && (layers > 1 || self.latent_dim.0.len() > 1)
+    /// Numbers that p(x | z) has for each pixel.
+    pub(crate) fn outputs_per_pixel(&self) -> usize {
+        match self.likelihood {
+            LikelihoodName::Bernoulli | LikelihoodName::Gaussian => 1,
+            LikelihoodName::Categorical => self.levels.unwrap_or(Self::LEVELS),
+        }
     }
 
     /// Of images of `[height, width]` pixels.

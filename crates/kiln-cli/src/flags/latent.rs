@@ -36,7 +36,7 @@ pub(crate) struct TraverseFlags {
     /// How far to go to either side of the mean over the test images, in standard deviations
     #[arg(long, value_name = "R", default_value_t = 3.0, allow_negative_numbers = true)]
     pub(crate) range: f64,
-    /// Images along the way, at least 2
+    /// Images along the way, from 2 to 100
     #[arg(short = 'n', value_name = "N", default_value_t = 11)]
     pub(crate) count: usize,
     /// Test image to start from, counted from 0 [default: the mean z of the test images]

@@ -7,7 +7,7 @@ use kiln::{
     train::{Marginal, evaluate, marginal_likelihood},
 };
 
-use super::{EVALUATION_BATCH, Job};
+use super::Job;
 use crate::{
     config::{VaeSettings, require},
     console::{self, Console},
@@ -23,7 +23,7 @@ pub(crate) fn eval(dir: &RunDir, mut settings: VaeSettings, flags: EvalFlags, co
     settings.data.name = flags.data.unwrap_or(settings.data.name);
     let (job, model) = Job::opened(dir, settings, &flags.machine, console)?;
     let (seed, device, binarize) = (job.settings.run.seed, &job.machine.device, job.settings.data.binarize);
-    let test = evaluate(&model, &job.objective(), &job.test, EVALUATION_BATCH, seed, device)
+    let test = evaluate(&model, &job.objective(), &job.test, job.evaluation_batch(), seed, device)
         .map_err(|_| Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"))?;
     let marginal = (samples > 0)
         .then(|| marginal_likelihood(&model, &job.test, (images, samples), &[1, 5, 50], seed, device))
@@ -50,7 +50,7 @@ fn closely(marginal: &Marginal) -> String {
 
 /// `kiln sample`.
 pub(crate) fn sample(dir: &RunDir, settings: VaeSettings, flags: SampleFlags, console: Console) -> Result<Exit> {
-    require((1..=10_000).contains(&flags.count), "n", "from 1 to 10000", flags.count)?;
+    require((1..=10_000).contains(&flags.count), "-n", "from 1 to 10000", flags.count)?;
     let (job, model) = Job::opened(dir, settings, &flags.machine, console)?;
     let png = job.samples(&model, flags.count, flags.seed);
     write_picture(flags.output.unwrap_or_else(|| dir.file("samples.png")), &png, flags.count, console)
@@ -64,7 +64,7 @@ pub(crate) fn reconstruct(
     console: Console,
 ) -> Result<Exit> {
     let job = Job::reopen(settings, &flags.machine, console)?;
-    require((1..=1000).contains(&flags.count), "n", "from 1 to 1000", flags.count)?;
+    require((1..=1000).contains(&flags.count), "-n", "from 1 to 1000", flags.count)?;
     let model = dir.load_model(job.model()?)?;
     let count = flags.count.min(job.shown().len());
     let png = job.reconstructions(&model, count);

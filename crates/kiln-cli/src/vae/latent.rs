@@ -46,25 +46,29 @@ struct Traversal {
 fn traverse(dir: &RunDir, settings: VaeSettings, flags: TraverseFlags, console: Console) -> Result<Exit> {
     let TraverseFlags { range, count, dims: rows, .. } = flags;
     require(range > 0.0 && range.is_finite(), "range", "positive", range)?;
-    require((2..=100).contains(&count), "n", "from 2 to 100", count)?;
+    require((2..=100).contains(&count), "-n", "from 2 to 100", count)?;
     require(rows != Some(0), "dims", "at least 1", 0)?;
     let (job, model) = Job::opened(dir, settings, &flags.machine, console)?;
     let codes = Codes::of(&job, &model, LOOKED_AT);
-    if let Some(image) = flags.image {
-        require(image < codes.len(), "image", &format!("below {}", codes.len()), image)?;
-    }
+    let start = match flags.image {
+        Some(image) => {
+            let images = job.shown().len();
+            require(image < images, "image", &format!("below {images}"), image)?;
+            Some(Codes::of_rows(&job, &model, &[image]).z)
+        }
+        None => None,
+    };
     let (mean, sd) = codes.moments();
     // Of several stochastic layers that next to the images decides what they show.
     let mut dims: Vec<usize> = (0..model.latent_dims()[0]).collect();
     dims.sort_by(|&a, &b| sd[b].total_cmp(&sd[a]));
     dims.truncate(rows.unwrap_or(10));
-    let start = flags.image.map_or(&mean[..], |image| codes.row(image));
+    let start = start.as_ref().unwrap_or(&mean);
     let row = |&dim: &usize| {
-        let at = move |i: usize| mean_of_range(i, count) * range;
         let (mean, sd) = (mean[dim], sd[dim]);
         (0..count).flat_map(move |i| {
-            let mut z = start.to_vec();
-            z[dim] = mean + at(i) * sd;
+            let mut z = start.clone();
+            z[dim] = mean + range * sd * (2.0 * i as f64 / (count - 1) as f64 - 1.0);
             z
         })
     };
@@ -84,19 +88,14 @@ fn traverse(dir: &RunDir, settings: VaeSettings, flags: TraverseFlags, console: 
     Ok(Exit::Done)
 }
 
-/// From −1 to 1.
-fn mean_of_range(i: usize, count: usize) -> f64 {
-    2.0 * i as f64 / (count - 1) as f64 - 1.0
-}
-
 fn interpolate(dir: &RunDir, settings: VaeSettings, flags: InterpolateFlags, console: Console) -> Result<Exit> {
     let InterpolateFlags { pairs, count, .. } = flags;
     require((1..=100).contains(&pairs), "pairs", "from 1 to 100", pairs)?;
-    require((2..=100).contains(&count), "n", "from 2 to 100", count)?;
+    require((2..=100).contains(&count), "-n", "from 2 to 100", count)?;
     let (job, model) = Job::opened(dir, settings, &flags.machine, console)?;
+    let most = job.shown().len() / 2;
+    require(pairs <= most, "pairs", &format!("at most {most}, as there are images"), pairs)?;
     let codes = Codes::of(&job, &model, 2 * pairs);
-    let pairs = codes.len() / 2;
-    require(pairs >= 1, "pairs", "of images that there are", pairs)?;
     let line = |pair: usize| {
         let (from, to) = (codes.row(2 * pair), codes.row(2 * pair + 1));
         (0..count).flat_map(move |i| {
@@ -123,7 +122,7 @@ fn interpolate(dir: &RunDir, settings: VaeSettings, flags: InterpolateFlags, con
 }
 
 fn map(dir: &RunDir, settings: VaeSettings, flags: MapFlags, console: Console) -> Result<Exit> {
-    require(flags.count >= 2, "n", "at least 2", flags.count)?;
+    require(flags.count >= 2, "-n", "at least 2", flags.count)?;
     let (job, model) = Job::opened(dir, settings, &flags.machine, console)?;
     let codes = Codes::of(&job, &model, flags.count);
     let Plane { points, labels: [x, y], share } = codes.plane()?;
@@ -132,7 +131,8 @@ fn map(dir: &RunDir, settings: VaeSettings, flags: MapFlags, console: Console) -
         let mine = points.iter().zip(images.labels()).filter(|(_, label)| usize::from(**label) == class);
         Curve { name: class.to_string(), points: mine.map(|(point, _)| *point).collect() }
     };
-    let classes = (0..images.classes()).map(of_class).filter(|curve| !curve.points.is_empty());
+    // A class keeps its colour where others are missing.
+    let classes = (0..images.classes()).map(of_class);
     let panel = Panel {
         title: format!("z of {} images", codes.len()),
         x: Axis::linear(&x),
@@ -167,8 +167,11 @@ struct Plane {
 impl Codes {
     /// Of the first `count` test images, or of as many as there are.
     fn of(job: &Job, model: &Vae, count: usize) -> Self {
+        Self::of_rows(job, model, &(0..count.min(job.shown().len())).collect::<Vec<_>>())
+    }
+
+    fn of_rows(job: &Job, model: &Vae, rows: &[usize]) -> Self {
         let (data, device) = (job.shown(), &job.machine.device);
-        let rows: Vec<usize> = (0..count.min(data.len())).collect();
         let batch = |rows: &[usize]| crate::to_vec(model.encode(data.batch(rows, device)));
         Self { z: rows.chunks(EVALUATION_BATCH).flat_map(batch).collect(), dims: model.latent_dim() }
     }
@@ -221,12 +224,12 @@ impl Codes {
 
 impl Job {
     /// The means of p(x | z) of rows of z, row by row.
-    fn decoded(&self, model: &Vae, z: Vec<f64>) -> Vec<f64> {
+    pub(super) fn decoded(&self, model: &Vae, z: Vec<f64>) -> Vec<f64> {
         let dims = model.latent_dim();
         let decode = |z: &[f64]| {
             let z = TensorData::new(z.to_vec(), [z.len() / dims, dims]);
             crate::to_vec(model.likelihood(Tensor::from_data(z, &self.machine.device)).mean())
         };
-        z.chunks(EVALUATION_BATCH * dims).flat_map(decode).collect()
+        z.chunks(self.evaluation_batch() * dims).flat_map(decode).collect()
     }
 }

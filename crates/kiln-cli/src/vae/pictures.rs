@@ -18,8 +18,8 @@ use crate::{
 impl Job {
     /// A square of means of p(x | z), z from the prior.
     pub(super) fn samples(&self, model: &Vae, count: usize, seed: u64) -> Vec<u8> {
-        let means = model.sample_means(count, &mut Stream::new(seed, "sample", 0, 0));
-        self.grid(crate::to_vec(means), (count as f64).sqrt().ceil() as usize)
+        let z = crate::to_vec(model.sample_prior(count, &mut Stream::new(seed, "sample", 0, 0)));
+        self.grid(self.decoded(model, z), (count as f64).sqrt().ceil() as usize)
     }
 
     /// Test images, and below each its reconstruction; training images when there is no test set.

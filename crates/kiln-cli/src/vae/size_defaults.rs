@@ -29,8 +29,7 @@ impl SizeDefaults {
 
     pub(super) fn schedule(&self, n: usize, accumulate: u64) -> Option<ScheduleSpec> {
         let steps = SMALL_DATA_EPOCHS * (n.div_ceil(self.batch_size) as u64).div_ceil(accumulate);
-        (self.batch_size < Self::LARGE.batch_size)
-            .then(|| format!("linear:steps={steps}").parse().expect("it is a schedule"))
+        (self.lr > Self::LARGE.lr).then(|| format!("linear:steps={steps}").parse().expect("it is a schedule"))
     }
 }
 
@@ -46,6 +45,7 @@ mod tests {
         let schedule = |n| SizeDefaults::of(n, false).schedule(n, 1).map(|spec| spec.to_string());
         assert_eq!(schedule(1438), Some("linear:last=0.01,steps=2880".into()));
         assert_eq!(schedule(60_000), None);
-        assert!(SizeDefaults::of(500, true).lr < SizeDefaults::of(500, false).lr);
+        let deep = SizeDefaults::of(500, true);
+        assert!(deep.lr < SizeDefaults::of(500, false).lr && deep.schedule(500, 1).is_none());
     }
 }

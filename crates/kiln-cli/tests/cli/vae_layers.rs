@@ -40,6 +40,8 @@ fn grey_levels_are_learned() {
     let (bound, uniform) = (elbo(&place, "grey"), -64.0 * 17f64.ln());
     assert!(bound > 0.65 * uniform, "{bound} beside {uniform}");
     assert_eq!(place.toml("grey/config.toml")["model"]["levels"].as_integer(), Some(17));
+    let evaluated = &place.json_of("eval grey --samples 100 --images 20 --json")["test"];
+    assert_eq!(evaluated, &place.json("grey/result.json")["test"], "to the last digit");
     let size = place.picture_size("grey/samples.png");
     assert!(size.0 > 100 && size.1 > 100, "{size:?}");
 }
@@ -62,7 +64,8 @@ fn the_latent_space_is_shown() {
     assert_eq!(place.picture_size("map.png"), (800, 720));
     place.refused("latent traverse run --range 0", &["--range"]);
     place.refused("latent traverse run --image 5000", &["--image", "below 359"]);
-    place.refused("latent interpolate run -n 1", &["--n", "from 2"]);
+    place.refused("latent interpolate run --pairs 100 -n 101", &["from 2 to 100"]);
+    place.refused("latent interpolate run -n 1", &[" -n must be", "from 2"]);
     place.ok("train vae --latent-dim 1 --hidden-dim 8 --epochs 1 --out line");
     place.refused("latent map line", &["one dimension"]);
     place.ok("train logistic --l2 0.1 --out other");

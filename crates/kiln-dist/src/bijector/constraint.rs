@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use kiln_tensor::special::{sigmoid, softplus};
 
-use super::{Bijector, CorrelationCholesky, Exp, Identity, LowerCholesky, Sigmoid, StickBreaking};
+use super::{Bijector, CorrelationCholesky, Exp, Identity, LowerCholesky, Sigmoid, StickBreaking, triangular::rows_of};
 
 /// A set of numbers, or of vectors along the last axis. As a [`Bijector`] it is the map from all real numbers, or vectors, onto it: what
 /// other libraries call `biject_to`.
@@ -32,14 +32,16 @@ pub enum Constraint {
 }
 
 impl Constraint {
-    /// How many free numbers a vector of `n` has, which is a square for matrices.
+    /// How many free numbers a vector of `n` has.
+    ///
+    /// # Panics
+    /// When `n` is no square, for matrices.
     pub fn free(self, n: usize) -> usize {
-        let rows = n.isqrt();
         match self {
             Self::Simplex => n.saturating_sub(1),
-            Self::LowerCholesky => rows * (rows + 1) / 2,
-            Self::CorrelationCholesky => rows * rows.saturating_sub(1) / 2,
-            _ => n,
+            Self::LowerCholesky => rows_of(n) * (rows_of(n) + 1) / 2,
+            Self::CorrelationCholesky => rows_of(n) * rows_of(n).saturating_sub(1) / 2,
+            Self::Real | Self::Positive | Self::UnitInterval | Self::Interval { .. } => n,
         }
     }
 }

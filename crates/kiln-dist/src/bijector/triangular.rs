@@ -35,7 +35,7 @@ fn rows_with_diagonal(entries: usize) -> usize {
 }
 
 /// The number of rows of a matrix of `entries`.
-fn rows_of(entries: usize) -> usize {
+pub(super) fn rows_of(entries: usize) -> usize {
     let rows = entries.isqrt();
     assert_eq!(rows * rows, entries, "a square matrix has 1, 4, 9, … entries");
     rows
@@ -45,6 +45,10 @@ fn rows_of(entries: usize) -> usize {
 fn along<const D: usize>(x: Tensor<D>, to: usize, entry: impl Fn(usize, usize) -> f64) -> Tensor<D> {
     let mut shape = x.dims();
     let from = shape[D - 1];
+    if from == 0 || to == 0 {
+        shape[D - 1] = to;
+        return Tensor::zeros(shape, (&x.device(), x.dtype()));
+    }
     let entries: Vec<f64> = (0..from * to).map(|i| entry(i / to, i % to)).collect();
     let matrix =
         Tensor::<2>::from_data(TensorData::new(entries, [from, to]), (&x.device().without_autodiff(), x.dtype()));
@@ -135,8 +139,12 @@ impl<const D: usize> Bijector<D> for CorrelationCholesky {
             one_where(e / k == row && e % k > column)
         });
         let sinh = entry / after.sqrt();
-        let size = sinh.clone().abs();
-        sinh.sign() * (size.clone() + (size.square() + 1.0).sqrt()).log()
+        // The inverse of its size, by ln(1 + t) for the small ones' sake; of a derivative that is 1 at zero.
+        let negative = sinh.clone().lower_scalar(0.0);
+        let size = sinh.clone().mask_where(negative.clone(), -sinh);
+        let square = size.clone().square();
+        let x = (size + square.clone() / ((square + 1.0).sqrt() + 1.0)).log1p();
+        x.clone().mask_where(negative, -x)
     }
 
     /// Σ (½·ln of what is left before each entry + ln(1 − tanh² x)), `[.., 1]`, for the entries below the diagonal.

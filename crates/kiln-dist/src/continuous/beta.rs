@@ -3,7 +3,7 @@
 use burn::tensor::{DType, Tensor};
 use kiln_tensor::{
     Stream,
-    special::{beta_i, digamma, ln_beta, ln_gamma_entropy, sigmoid},
+    special::{beta_i, digamma, ln_beta, ln_gamma_entropy, ln_poisson, sigmoid},
 };
 
 use super::gamma::ln_standard_gamma;
@@ -28,6 +28,18 @@ impl<const D: usize> Beta<D> {
     }
 }
 
+/// a + b from which the density is computed by its distance from the peak.
+const LARGE: f64 = 16.0;
+
+/// The density as those of Poisson distributions, p(a; nx)·p(b; n(1 − x))/p(n; n)·ab/(n·x(1 − x)) with n = a + b, whose logarithms are of the
+/// order of the result for 0 < x < 1 (Loader, 2000).
+fn by_poisson<const D: usize>(a: Tensor<D>, b: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
+    let (n, rest) = (a.clone() + b.clone(), -x.clone() + 1.0);
+    let of_a = ln_poisson(a.clone(), n.clone() * x.clone());
+    let of_b = ln_poisson(b.clone(), n.clone() * rest.clone());
+    of_a + of_b - ln_poisson(n.clone(), n.clone()) + (a / n / x).log() + (b / rest).log()
+}
+
 impl<const D: usize> Distribution<D> for Beta<D> {
     type Value = Tensor<D>;
 
@@ -36,8 +48,13 @@ impl<const D: usize> Distribution<D> for Beta<D> {
         let (a, b) = self.parameters();
         let inside = value.clone().greater_equal_scalar(0.0).bool_and(value.clone().lower_equal_scalar(1.0));
         on_support(value, inside, 0.5, f64::NEG_INFINITY, |x| {
-            let powers = x_ln_y(a.clone() - 1.0, x.clone()) + x_ln1p_y(b.clone() - 1.0, -x);
-            powers - ln_beta(a, b)
+            let powers = x_ln_y(a.clone() - 1.0, x.clone()) + x_ln1p_y(b.clone() - 1.0, -x.clone());
+            let direct = powers - ln_beta(a.clone(), b.clone());
+            // Where a + b is large, its terms are as large and cancel.
+            let between = x.clone().greater_scalar(0.0).bool_and(x.clone().lower_scalar(1.0));
+            let large = (a.clone() + b.clone()).greater_scalar(LARGE).bool_and(between.expand(direct.shape()));
+            let x = (x + a.zeros_like()).mask_fill(large.clone().bool_not(), 0.5);
+            direct.mask_where(large, by_poisson(a, b, x))
         })
     }
 

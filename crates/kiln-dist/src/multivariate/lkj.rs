@@ -129,8 +129,10 @@ impl Reparameterized<2> for LkjCholesky {
         let (k, [n, _]) = (self.dims, self.concentration.dims());
         let like = (&self.concentration.device().without_autodiff(), self.concentration.dtype());
         let zeros = |width: usize| Tensor::<2>::zeros([n, width], like);
-        let mut rows = vec![zeros(1) + 1.0, zeros(k - 1)];
+        let mut rows = vec![zeros(1) + 1.0];
         for i in 1..k {
+            // What is above the diagonal in the row before.
+            rows.push(zeros(k - i));
             let beside = self.concentration.clone() + 0.5 * (k - 1 - i) as f64;
             let of_length =
                 Beta::new(beside.full_like(0.5 * i as f64).without_autodiff(), beside).expect("shapes are one");
@@ -139,9 +141,7 @@ impl Reparameterized<2> for LkjCholesky {
             let direction = noise.clone() / noise.square().sum_dim(1).sqrt();
             rows.push(direction * squared.clone().sqrt());
             rows.push((-squared + 1.0).sqrt());
-            rows.push(zeros(k - 1 - i));
         }
-        rows.retain(|part| part.dims()[1] > 0);
         Tensor::cat(rows, 1)
     }
 }

@@ -166,7 +166,7 @@ impl VaeConfig {
         };
         let mut stream = Stream::new(seed, "init", 0, 0);
         // The weights that suit one hidden layer of relu make a signal smaller, and through several too small to learn from.
-        let gain = (!tanh && (sides.is_some() || self.hidden_dims.len() > 1)).then_some(SQRT_2);
+        let gain = self.is_deep_relu().then_some(SQRT_2);
         let inwards: Vec<usize> = std::iter::once(seen).chain(self.hidden_dims.iter().copied()).collect();
         let (first, last) = (self.latent_dims[0], inwards[inwards.len() - 1]);
         let backwards = self.hidden_dims.iter().rev().copied();
@@ -212,6 +212,13 @@ impl VaeConfig {
             }
         }
         Ok(vae)
+    }
+
+    /// Whether the units are relu, and more than one layer of them is passed on the way to z or back. Weights are larger at the start then (He et
+    /// al., 2015), and large steps are dangerous.
+    pub fn is_deep_relu(&self) -> bool {
+        let deep = self.hidden_dims.len() > 1 || self.convolutions.is_some() || self.latent_dims.len() > 1;
+        deep && self.activation == HiddenActivation::Relu
     }
 
     /// The sides of the images, from the image on, where there are convolutions.

@@ -77,12 +77,22 @@ pub enum PixelDistribution {
 pub struct GreyLevels(Categorical<3>);
 
 impl GreyLevels {
-    /// By logits `[n, d, levels]` with two levels or more.
+    /// By logits `[n, d, levels]`.
+    ///
+    /// # Panics
+    /// With fewer than two levels.
     pub fn from_logits(logits: Tensor<3>) -> Self {
+        assert!(logits.dims()[2] >= 2, "two grey levels or more");
         Self(Categorical::from_logits(logits))
     }
 
-    fn levels(&self) -> usize {
+    /// The probability of each level, `[n, d, levels]`.
+    pub fn probs(&self) -> Tensor<3> {
+        self.0.probs()
+    }
+
+    /// How many levels there are.
+    pub fn levels(&self) -> usize {
         self.0.log_probs().dims()[2]
     }
 
