@@ -22,8 +22,10 @@ fn every_row_of_the_references_on_a_gpu() {
         return eprintln!("skipped: wgpu finds no adapter on this machine");
     };
     eprintln!("on {} ({})", info.name, info.description);
-    // A GPU's logarithm and power are not exact to the last place.
-    check_rows(&Place(info.device(), DType::F32), 2e-4, 1e-3);
+    // Absolutely below 0.1: a driver's arctangent is off by 2e-5 in the tail of a Cauchy distribution. A card's logarithm and power are not
+    // exact to the last place.
+    let (rtol, atol) = if info.kind == "cpu" { (1e-5, 1e-6) } else { (2e-4, 1e-3) };
+    check_rows(&Place(info.device(), DType::F32), rtol, atol);
 }
 
 fn divergence(row: &Value) -> Tensor<1> {
