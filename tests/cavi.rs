@@ -41,7 +41,7 @@ fn a_normal_sample_s_mean_field_is_the_best_one_and_its_posterior_has_the_eviden
     assert_close(&[fit.elbo], &[number(&json["elbo"])], 1e-10, 0.0, "the bound");
     assert_close(&[model.log_evidence()], &[number(&json["evidence"])], 1e-12, 0.0, "ln p(x)");
     assert!(fit.elbo < model.log_evidence());
-    // With the posterior's own precisions the bound would be ln p(x): p(x)·p(μ, τ | x) = p(x, μ, τ) at any point.
+    // The exact posterior counts the prior's observations and the twelve.
     let exact = model.posterior();
     assert_close(&[exact.kappa, exact.shape], &[kappa + 12.0, shape + 6.0], 1e-15, 0.0, "counts");
     for bad in [NormalGamma { loc, kappa: 0.0, shape, rate }, NormalGamma { loc, kappa, shape, rate: f64::NAN }] {

@@ -187,7 +187,7 @@ fn check_rows(place: &Place, rtol: f64, atol: f64) {
     }
 }
 
-/// Five parameters of each family that has two or fewer, for laws that need no reference.
+/// Parameters of the families, for laws that need no reference.
 fn examples() -> Vec<(&'static str, Value)> {
     vec![
         ("LogNormal", json!({"loc": 0.3, "scale": 0.5})),
