@@ -6,7 +6,7 @@ mod regression;
 
 use kiln::{
     data::{BREAST_CANCER_TARGET, Encoder, breast_cancer},
-    dist::{Bijector, Constraint, Gamma, Normal, Poisson, StudentT},
+    dist::{Bijector, Constraint, Gamma, LkjCholesky, MultivariateNormal, Normal, Poisson, StudentT},
     models::bayes::{BayesianLogistic, EightSchools},
     prelude::*,
     tensor::special::host::ln_gamma,
@@ -159,6 +159,48 @@ fn fits_end_and_settings_are_checked() {
     assert!(matches!(refused(Svi { steps: 0, ..Svi::default() }), ViError::Setting { name: "steps", .. }));
     let wrong = Svi::default().fit(&model, MeanField::new(2, &f64_device())).map(|fit| fit.importance.elbo());
     assert!(matches!(wrong, Err(ViError::Dims { expected: 3, got: 2 })));
+}
+
+/// The correlation of pairs of standard normal numbers, with a uniform prior: its evidence is an integral in one dimension.
+#[test]
+fn a_correlation_goes_through_its_cholesky_factor() {
+    let pairs = [(0.4, 0.9), (-1.3, -0.2), (1.8, 1.1), (-0.6, -1.0), (0.2, -0.5), (1.1, 1.6), (-0.9, -1.4), (0.3, 0.1)];
+    let numbers: Vec<f64> = pairs.iter().flat_map(|(x, y)| [*x, *y]).collect();
+    let sites = Sites::new().with("factor", Constraint::CorrelationCholesky, 4);
+    assert_eq!(sites.dims(), 1);
+    let model = LogJointOf::new(1, |z: Tensor<2>| {
+        let [s, _] = z.dims();
+        let ([factor], jacobian) = sites.constrain(z);
+        let prior = LkjCholesky::new(2, factor.clone().narrow(1, 0, 1).ones_like()).unwrap().log_prob(factor.clone());
+        // Each draw's factor for each of the pairs.
+        let n = pairs.len();
+        let of_pairs = factor.repeat_dim(0, n).reshape([n * s, 2, 2]);
+        let y = tensor::<2>(&numbers, [n, 2], &f64_device()).to_device(&of_pairs.device());
+        let y = y.reshape([n, 1, 2]).repeat_dim(1, s).reshape([n * s, 2]);
+        let zeros = y.zeros_like();
+        let likelihood = MultivariateNormal::new(zeros, of_pairs).unwrap().log_prob(y);
+        prior.squeeze_dim::<1>(1) + likelihood.reshape([n, s]).sum_dim(0).squeeze_dim(0) + jacobian
+    });
+    let likelihood = |r: f64| -> f64 {
+        let left = 1.0 - r * r;
+        let one = |(x, y): &(f64, f64)| {
+            -0.5 * (x * x - 2.0 * r * x * y + y * y) / left - 0.5 * left.ln() - (2.0 * std::f64::consts::PI).ln()
+        };
+        pairs.iter().map(one).sum::<f64>().exp()
+    };
+    // The midpoint rule on a smooth function that is zero at both ends.
+    let grid = (0..20_000).map(|i| (f64::from(i) + 0.5) / 10_000.0 - 1.0);
+    let (mass, moment) = grid.fold((0.0, 0.0), |(m, f), r| (m + likelihood(r), f + r * likelihood(r)));
+    let evidence = (0.5 * mass / 10_000.0).ln();
+    let svi = Svi { estimator: Estimator::StickingTheLanding, steps: 1500, evaluation: 4000, ..Svi::default() };
+    let fit = svi.fit(&model, MeanField::new(1, &f64_device())).unwrap();
+    assert!(evidence - fit.importance.elbo() < 0.05 && fit.importance.elbo() < evidence + 0.01, "beside {evidence}");
+    // 4000 draws of weights that hardly differ.
+    assert_close(&[fit.importance.log_evidence()], &[evidence], 0.0, 0.02, "ln p(y)");
+    let ([factor], _) = sites.constrain(fit.importance.draws.clone());
+    let weights = fit.importance.psis().log_weights;
+    let r = values(factor.narrow(1, 2, 1)).iter().zip(weights).map(|(r, w)| r * w.exp()).sum::<f64>();
+    assert_close(&[r], &[moment / mass], 0.0, 0.02, "the correlation's mean");
 }
 
 /// Eight schools said by its variables, beside SciPy's densities.

@@ -48,7 +48,7 @@ impl Sites {
         self
     }
 
-    /// How many numbers z has. A vector on the simplex takes one less than it has.
+    /// How many numbers z has. A vector on the simplex takes one less than it has, a factor with k² numbers those below its diagonal, or from it on.
     pub fn dims(&self) -> usize {
         self.sites.iter().map(|site| site.constraint.free(site.len)).sum()
     }
