@@ -2,8 +2,9 @@
 
 use kiln::{
     dist::{
-        Beta, Binomial, Categorical, Cauchy, Dirichlet, Exponential, Gamma, Geometric, Gumbel, HalfNormal,
-        InverseGamma, Laplace, LogNormal, MultivariateNormal, NegativeBinomial, Poisson, StudentT, Uniform, Weibull,
+        Batch, Beta, Binomial, Categorical, Cauchy, Dirichlet, Exponential, Gamma, Geometric, Gumbel, HalfNormal,
+        InverseGamma, Laplace, LkjCholesky, LogNormal, LowRankMultivariateNormal, MultivariateNormal, NegativeBinomial,
+        Poisson, StudentT, Uniform, Weibull,
     },
     optim::solver::bfgs,
     prelude::*,
@@ -166,6 +167,36 @@ fn vectors_and_classes_are_fitted_too() {
     let classes = Tensor::<1, Int>::from_data([0, 2, 2, 1, 2], &f64_device());
     let categorical = Categorical::fit_mle((classes, 4)).unwrap();
     assert_close(&values(categorical.probs()), &[0.2, 0.2, 0.6, 0.0], 1e-12, 1e-15, "shares");
+}
+
+#[test]
+fn covariances_of_low_rank_are_scikit_learn_s_factors() {
+    let json = &reference("mle")["factors"];
+    let rows = tensor::<2>(&numbers(&json["data"]), [200, 6], &f64_device());
+    let fitted = LowRankMultivariateNormal::fit_mle((rows.clone(), 2)).unwrap();
+    let score = values(fitted.repeated(200).log_prob(rows.clone()).mean());
+    // At a maximum the likelihood has all of its digits, and the parameters half of them; scikit-learn's EM stops a little before.
+    assert_close(&score, &numbers(&json["score"]), 1e-9, 0.0, "mean log-likelihood");
+    assert_close(&values(fitted.covariance()), &numbers(&json["covariance"]), 1e-5, 1e-6, "covariance");
+    for rank in [0, 6] {
+        assert!(matches!(LowRankMultivariateNormal::fit_mle((rows.clone(), rank)), Err(MleError::NoMaximum { .. })));
+    }
+}
+
+#[test]
+fn correlations_have_a_concentration() {
+    let truth = tensor::<2>(&[1.7], [1, 1], &f64_device());
+    let draws = LkjCholesky::new(3, truth).unwrap().repeated(400).sample(&mut Stream::new(3, "lkj", 0, 0));
+    let eta = values(LkjCholesky::fit_mle(draws.clone()).unwrap().concentration())[0];
+    // The slope of the mean log-density is zero: 2·Σ mean ln Lᵢᵢ = ψ(η + ½) + ψ(η) − 2·ψ(η + 1).
+    let all = values(draws);
+    let log = |entry: usize| all.iter().skip(entry).step_by(9).map(|l| l.ln()).sum::<f64>() / 400.0;
+    let expected = digamma(eta + 0.5) + digamma(eta) - 2.0 * digamma(eta + 1.0);
+    assert_close(&[2.0 * (log(4) + log(8))], &[expected], 1e-9, 0.0, "no slope");
+    let none = tensor::<2>(&[1.0, 0.0, 0.0, 1.0], [1, 4], &f64_device());
+    assert!(matches!(LkjCholesky::fit_mle(none), Err(MleError::NoMaximum { .. })));
+    let outside = tensor::<2>(&[1.0, 0.0, 0.9, 0.9], [1, 4], &f64_device());
+    assert!(matches!(LkjCholesky::fit_mle(outside), Err(MleError::Support { .. })));
 }
 
 #[test]

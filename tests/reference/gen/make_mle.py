@@ -1,6 +1,6 @@
 """Maximum likelihood estimates of families of distributions, by mpmath in 30 digits.
 
-Run: python make_mle.py [OUT_DIR]    Needs: pip install scipy mpmath
+Run: python make_mle.py [OUT_DIR]    Needs: pip install scipy mpmath scikit-learn
 The score equations are solved from SciPy's estimate, or from moments.
 """
 import json
@@ -45,4 +45,11 @@ draws = rng.dirichlet([1.4, 0.6, 3.0], 80)
 logs = [mp.fsum(ln(mp.mpf(float(x))) for x in draws[:, j]) / len(draws) for j in range(3)]
 score = lambda *a: [mp.digamma(mp.fsum(a)) - mp.digamma(a[j]) + logs[j] for j in range(3)]
 dirichlet = dict(data=draws.ravel().tolist(), estimate=[float(a) for a in mp.findroot(score, (1.4, 0.6, 3.0), tol=1e-30, maxsteps=60)])
-(OUT / "mle.json").write_text(json.dumps(dict(mpmath=mp.__version__, rows=rows, dirichlet=dirichlet), separators=(",", ":")))
+# Factor analysis by scikit-learn, whose EM is run to the end.
+from sklearn.decomposition import FactorAnalysis
+
+rng = np.random.default_rng(23)
+rows_of_factors = np.round(rng.normal(size=(200, 2)) @ rng.normal(size=(2, 6)) + rng.normal(size=(200, 6)) * [0.9, 0.8, 1.1, 0.7, 1.0, 0.8] + 1, 4)
+found = FactorAnalysis(2, tol=1e-14, max_iter=200000, svd_method="lapack").fit(rows_of_factors)
+factors = dict(data=rows_of_factors.ravel().tolist(), covariance=found.get_covariance().ravel().tolist(), score=float(found.score(rows_of_factors)))
+(OUT / "mle.json").write_text(json.dumps(dict(mpmath=mp.__version__, rows=rows, dirichlet=dirichlet, factors=factors), separators=(",", ":")))

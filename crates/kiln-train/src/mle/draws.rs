@@ -5,7 +5,7 @@ use burn::{
     tensor::{DType, Tensor, TensorData},
 };
 use kiln_dist::{DistError, Distribution};
-use kiln_optim::solver::{Stop, minimize, newton};
+use kiln_optim::solver::{Outcome, Stop, minimize, newton};
 use kiln_tensor::derivative::{Function, HvpMethod, Inputs};
 
 use super::MleError;
@@ -127,9 +127,20 @@ pub(super) fn most_likely<I: Inputs>(
 ) -> Result<Tensor<1>, MleError> {
     let loss = loss.with_hvp_method(HvpMethod::Auto);
     let start = loss.parameters();
-    let (gtol, enough) = if start.dtype() == DType::F64 { (1e-11, 1e-7) } else { (1e-6, 1e-3) };
-    let outcome = minimize(&loss, start, &newton(), &Stop { gtol, max_iter: 500, ..Stop::default() })?;
+    let stop = stop(&start);
+    reached(family, minimize(&loss, start, &newton(), &stop)?)
+}
+
+/// When a fit that starts here has converged.
+pub(super) fn stop(start: &Tensor<1>) -> Stop {
+    let gtol = if start.dtype() == DType::F64 { 1e-11 } else { 1e-6 };
+    Stop { gtol, max_iter: 500, ..Stop::default() }
+}
+
+/// Where a solver ended, if that is a minimum.
+pub(super) fn reached(family: &'static str, outcome: Outcome) -> Result<Tensor<1>, MleError> {
     // The last digits may be lost in rounding.
+    let enough = if outcome.x.dtype() == DType::F64 { 1e-7 } else { 1e-3 };
     if !outcome.success && (outcome.grad_norm.is_nan() || outcome.grad_norm > enough) {
         return Err(MleError::NotConverged { family, message: outcome.message });
     }

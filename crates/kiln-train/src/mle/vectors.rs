@@ -4,12 +4,13 @@ use burn::{
     module::Param,
     tensor::{Tensor, TensorData},
 };
-use kiln_dist::{Dirichlet, Distribution, MultivariateNormal};
-use kiln_tensor::derivative::Function;
+use kiln_dist::{Dirichlet, Distribution, LkjCholesky, LowRankMultivariateNormal, MultivariateNormal};
+use kiln_optim::solver::{lbfgs, minimize};
+use kiln_tensor::{derivative::Function, linalg::Symmetric};
 
 use super::{
     FitMle, MleError,
-    draws::{Draws, most_likely},
+    draws::{Draws, most_likely, reached, stop},
 };
 
 impl FitMle for MultivariateNormal {
@@ -69,5 +70,91 @@ impl FitMle for Dirichlet<2> {
             -Self::new(theta.val().exp().unsqueeze()).log_prob(data).mean()
         });
         Ok(Self::new(most_likely("Dirichlet", loss)?.exp().unsqueeze()))
+    }
+}
+
+impl FitMle for LowRankMultivariateNormal {
+    /// The rows, and how many factors the covariance has beside its diagonal.
+    type Data = (Tensor<2>, usize);
+
+    /// Factor analysis: L-BFGS from the principal components (Tipping and Bishop, 1999). Factors are found but for a rotation, which the
+    /// distribution does not depend on.
+    fn fit_mle((data, rank): (Tensor<2>, usize)) -> Result<Self, MleError> {
+        const FAMILY: &str = "LowRankMultivariateNormal";
+        /// Of a number's variance, what is beside the factors at the least: where it is less, the numbers of the covariance cancel.
+        const LEAST: f64 = 1e-6;
+        let data = data.without_autodiff();
+        let [n, k] = data.dims();
+        if n == 0 || k == 0 {
+            return Err(MleError::Empty);
+        }
+        let none = |reason| MleError::NoMaximum { family: FAMILY, reason };
+        if rank == 0 || rank >= k {
+            return Err(none("there must be a factor, and fewer of them than numbers"));
+        }
+        let d = Draws::real(FAMILY, data.clone().flatten(0, 1))?;
+        let mean = data.clone().mean_dim(0);
+        let centre: Vec<f64> = (0..k).map(|j| d.numbers.iter().skip(j).step_by(k).sum::<f64>()).collect();
+        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+        let n = n as f64;
+        let product = |i: usize, j: usize| {
+            d.numbers.chunks_exact(k).map(|row| (row[i] - centre[i] / n) * (row[j] - centre[j] / n)).sum::<f64>() / n
+        };
+        let covariance = Symmetric::from_fn(k, product);
+        let eigen = covariance.eigen().filter(|eigen| eigen.values[0] > 1e-12 * eigen.values[k - 1]);
+        let eigen = eigen.ok_or_else(|| none("the rows lie in a subspace"))?;
+        #[allow(clippy::cast_precision_loss, reason = "a number of dimensions")]
+        let rest = eigen.values[..k - rank].iter().sum::<f64>() / (k - rank) as f64;
+        let factors: Vec<Vec<f64>> = (k - rank..k)
+            .map(|i| eigen.vector(i).iter().map(|v| v * (eigen.values[i] - rest).max(0.1 * rest).sqrt()).collect())
+            .collect();
+        let explained = |i: usize| factors.iter().map(|f| f[i] * f[i]).sum::<f64>();
+        let beside = |i: usize| (1.0 - explained(i) / covariance.at(i, i)).max(0.1).ln();
+        let start = (0..k).flat_map(|i| factors.iter().map(move |f| f[i])).chain((0..k).map(beside)).collect();
+        let start =
+            Tensor::<1>::from_data(TensorData::new::<f64, _>(start, [k * rank + k]), (&data.device(), data.dtype()));
+        let scale: Vec<f64> = (0..k).map(|i| covariance.at(i, i)).collect();
+        let scale = Tensor::<1>::from_data(TensorData::new(scale, [k]), (&data.device(), data.dtype()));
+        let family = move |theta: Tensor<1>, mean: Tensor<2>| {
+            let factor = theta.clone().narrow(0, 0, k * rank).reshape([1, k, rank]);
+            let diagonal = (theta.narrow(0, k * rank, k).exp() + LEAST) * scale.clone().to_device(&mean.device());
+            Self::new(mean, factor, diagonal.unsqueeze())
+        };
+        let parameter = Param::from_tensor(start);
+        let loss = Function::new(&parameter, (data, mean.clone()), |theta: &Param<Tensor<1>>, (data, mean)| {
+            -family(theta.val(), mean).expect("the shapes fit").log_prob(data).mean()
+        });
+        let outcome = minimize(&loss, loss.parameters(), &lbfgs(), &stop(&loss.parameters()))?;
+        let theta = reached(FAMILY, outcome)?;
+        if theta.clone().narrow(0, k * rank, k).min().into_scalar::<f64>() < LEAST.ln() {
+            return Err(none("the factors explain a number whole, of which a diagonal of 0 is the limit"));
+        }
+        Ok(family(theta, mean)?)
+    }
+}
+
+impl FitMle for LkjCholesky {
+    /// Cholesky factors of k×k correlation matrices, `[n, k·k]`.
+    type Data = Tensor<2>;
+
+    fn fit_mle(data: Tensor<2>) -> Result<Self, MleError> {
+        let data = data.without_autodiff();
+        let [n, width] = data.dims();
+        let k = width.isqrt();
+        if n == 0 || k * k != width || k == 0 {
+            return Err(MleError::Empty);
+        }
+        let family = move |eta: Tensor<1>| Self::new(k, eta.exp().unsqueeze());
+        let start = Tensor::<1>::zeros([1], (&data.device(), data.dtype()));
+        let support = family(start.clone())?.log_prob(data.clone());
+        Draws::new("LkjCholesky", support.flatten(0, 1), "the factor of a correlation matrix", |_| true)?;
+        if k == 1 || data.clone().reshape([n, k, k]).tril(-1).abs().max().into_scalar::<f64>() == 0.0 {
+            let reason = "there are no correlations, of which infinite concentration is the limit";
+            return Err(MleError::NoMaximum { family: "LkjCholesky", reason });
+        }
+        let loss = Function::new(&Param::from_tensor(start), data, |eta: &Param<Tensor<1>>, data: Tensor<2>| {
+            -family(eta.val()).expect("the shapes fit").log_prob(data).mean()
+        });
+        Ok(family(most_likely("LkjCholesky", loss)?)?)
     }
 }
