@@ -195,6 +195,8 @@ fn correlations_have_a_concentration() {
     assert_close(&[2.0 * (log(4) + log(8))], &[expected], 1e-9, 0.0, "no slope");
     let none = tensor::<2>(&[1.0, 0.0, 0.0, 1.0], [1, 4], &f64_device());
     assert!(matches!(LkjCholesky::fit_mle(none), Err(MleError::NoMaximum { .. })));
+    let ragged = tensor::<2>(&[1.0, 0.0, 0.6], [1, 3], &f64_device());
+    assert!(matches!(LkjCholesky::fit_mle(ragged), Err(MleError::Parameters(_))));
     let outside = tensor::<2>(&[1.0, 0.0, 0.9, 0.9], [1, 4], &f64_device());
     assert!(matches!(LkjCholesky::fit_mle(outside), Err(MleError::Support { .. })));
 }

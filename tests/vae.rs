@@ -281,6 +281,12 @@ fn two_stochastic_layers_are_pytorch_s() {
     let first = noise.clone().slice([0..5, 0..5]);
     let loss = Elbo::new().loss_at_noise(&model, x.clone(), first);
     assert_bound(&model, loss.value, &json["elbo"], "the ELBO by a sample");
+    // By several samples: the mean of the logarithms of the weights of the same ones.
+    let stream = || Stream::new(4, "test", 0, 0);
+    let several = Objective::loss(&Elbo::new().particles(3), &model, x.clone(), &mut stream());
+    let weighted = Objective::loss(&Iwae::new(3), &model, x.clone(), &mut stream());
+    let elbo = weighted.terms.into_iter().find(|(name, _)| *name == "elbo").unwrap().1;
+    assert_close(&values(-several.value), &values(elbo), 1e-12, 0.0, "the ELBO by three samples");
     // Doubly reparameterised the value is the same; so are the decoder's and the prior's gradients, which have no such estimate.
     let doubly = Iwae::new(3).gradient(ImportanceGradient::DoublyReparameterized);
     let loss = doubly.loss_at_noise(&model, x.clone(), noise.clone()).value;

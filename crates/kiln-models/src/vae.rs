@@ -25,7 +25,7 @@ pub use self::{
 };
 use self::{
     images::{ImageDecoder, ImageEncoder},
-    latent::{StochasticLayer, split},
+    latent::{StochasticLayer, normal, split, through},
 };
 
 /// p(x, z) = N(z; 0, I)·p(x | z), with q(z | x) = N(μ(x), diag σ²(x)).
@@ -93,10 +93,6 @@ impl Vae {
         self.likelihood(self.encode(x)).mean()
     }
 
-    fn activation(&self) -> Activation {
-        if self.tanh { Activation::Tanh } else { Activation::Relu }
-    }
-
     /// z, layer by layer.
     fn split(&self, z: Tensor<2>) -> Vec<Tensor<2>> {
         if self.above.is_empty() { vec![z] } else { split(z, self.latent_dims().into_iter()) }
@@ -112,21 +108,19 @@ impl LatentVariableModel for Vae {
             Some(images) => images.forward(x),
             None => x,
         };
-        let hidden = self.encoder.iter().fold(x, |h, layer| dense(layer, h, self.activation()));
-        let loc = dense(&self.latent_loc, hidden.clone(), Activation::Identity);
-        let log_variance = dense(&self.latent_log_variance, hidden, Activation::Identity);
-        let first = Normal::from_log_variance(loc, log_variance).expect("both heads have the shape [n, latent_dim]");
-        LatentPosterior::new(first, &self.above)
+        let hidden = through(&self.encoder, x, self.tanh);
+        LatentPosterior::new(normal(hidden, &self.latent_loc, &self.latent_log_variance), &self.above)
     }
 
     fn likelihood(&self, z: Tensor<2>) -> PixelDistribution {
         let n = z.dims()[0];
         let z = self.split(z).swap_remove(0);
-        let (last, before) = self.decoder.split_last().expect("VaeConfig::init makes two layers or more");
-        let hidden = before.iter().fold(z, |h, layer| dense(layer, h, self.activation()));
         let output = match &self.image_decoder {
-            None => dense(last, hidden, Activation::Identity),
-            Some(images) => images.forward(dense(last, hidden, self.activation())),
+            None => {
+                let (last, before) = self.decoder.split_last().expect("VaeConfig::init makes two layers or more");
+                dense(last, through(before, z, self.tanh), Activation::Identity)
+            }
+            Some(images) => images.forward(through(&self.decoder, z, self.tanh)),
         };
         if let Some(levels) = self.levels {
             return PixelDistribution::Categorical(GreyLevels::from_logits(output.reshape([

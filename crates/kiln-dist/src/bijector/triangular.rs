@@ -29,7 +29,7 @@ pub struct CorrelationCholesky;
 
 /// The number of rows of a matrix with `entries` on and below its diagonal.
 fn rows_with_diagonal(entries: usize) -> usize {
-    let rows = (0..).find(|k| k * (k + 1) / 2 >= entries).unwrap_or(0);
+    let rows = ((8 * entries + 1).isqrt() - 1) / 2;
     assert_eq!(rows * (rows + 1) / 2, entries, "a triangle has 1, 3, 6, 10, … entries");
     rows
 }
@@ -63,7 +63,7 @@ fn one_where(holds: bool) -> f64 {
 
 /// Row and column of the entry `index`, of those on and below the diagonal, row after row.
 fn place(index: usize) -> (usize, usize) {
-    let row = (0..).find(|i| (i + 1) * (i + 2) / 2 > index).unwrap_or(0);
+    let row = ((8 * index + 1).isqrt() - 1) / 2;
     (row, index - row * (row + 1) / 2)
 }
 

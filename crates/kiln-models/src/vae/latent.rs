@@ -23,6 +23,19 @@ pub(super) fn layers(sizes: &[usize], gain: Option<f64>, stream: &mut Stream, de
     sizes.windows(2).map(&mut layer).collect()
 }
 
+/// Hidden layers, one after the other.
+pub(super) fn through(layers: &[Linear], x: Tensor<2>, tanh: bool) -> Tensor<2> {
+    let activation = if tanh { Activation::Tanh } else { Activation::Relu };
+    layers.iter().fold(x, |h, layer| dense(layer, h, activation))
+}
+
+/// Independent normal numbers, whose μ and ln σ² are linear in `h`.
+pub(super) fn normal(h: Tensor<2>, loc: &Linear, log_variance: &Linear) -> Normal<2> {
+    let loc = dense(loc, h.clone(), Activation::Identity);
+    let log_variance = dense(log_variance, h, Activation::Identity);
+    Normal::from_log_variance(loc, log_variance).expect("both heads have one shape")
+}
+
 /// A network that gives independent normal numbers: x → hidden layers → μ and ln σ².
 #[derive(Module, Debug)]
 pub(super) struct GaussianNet {
@@ -41,11 +54,7 @@ impl GaussianNet {
     }
 
     pub(super) fn forward(&self, x: Tensor<2>) -> Normal<2> {
-        let activation = if self.tanh { Activation::Tanh } else { Activation::Relu };
-        let h = self.hidden.iter().fold(x, |h, layer| dense(layer, h, activation));
-        let loc = dense(&self.loc, h.clone(), Activation::Identity);
-        let log_variance = dense(&self.log_variance, h, Activation::Identity);
-        Normal::from_log_variance(loc, log_variance).expect("both heads have one shape")
+        normal(through(&self.hidden, x, self.tanh), &self.loc, &self.log_variance)
     }
 
     fn outputs(&self) -> usize {

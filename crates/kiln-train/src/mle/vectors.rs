@@ -4,7 +4,7 @@ use burn::{
     module::Param,
     tensor::{Tensor, TensorData},
 };
-use kiln_dist::{Dirichlet, Distribution, LkjCholesky, LowRankMultivariateNormal, MultivariateNormal};
+use kiln_dist::{Dirichlet, DistError, Distribution, LkjCholesky, LowRankMultivariateNormal, MultivariateNormal};
 use kiln_optim::solver::{lbfgs, minimize};
 use kiln_tensor::{derivative::Function, linalg::Symmetric};
 
@@ -141,8 +141,12 @@ impl FitMle for LkjCholesky {
         let data = data.without_autodiff();
         let [n, width] = data.dims();
         let k = width.isqrt();
-        if n == 0 || k * k != width || k == 0 {
+        if n == 0 || k == 0 {
             return Err(MleError::Empty);
+        }
+        if k * k != width {
+            let (first_shape, second_shape) = (vec![n, width], vec![k, k]);
+            return Err(DistError::Shape { first: "data", first_shape, second: "matrix", second_shape }.into());
         }
         let family = move |eta: Tensor<1>| Self::new(k, eta.exp().unsqueeze());
         let start = Tensor::<1>::zeros([1], (&data.device(), data.dtype()));
