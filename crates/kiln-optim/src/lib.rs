@@ -5,9 +5,11 @@
 //! - [`schedule`]: step size, momentum or batch size as a plain function of the step.
 //! - [`plateau`]: the step size as a loss decides.
 //! - [`solver`]: deterministic minimisation: searches, descents and curvatures, one loop.
+//! - [`constrained`]: minimisation under equalities, inequalities and bounds; multipliers and certificates.
 //! - [`problems`]: the classic functions that solvers are tried on.
 //! - [`rate`]: rates of convergence, measured from a curve of errors.
 
+pub mod constrained;
 pub mod first_order;
 pub mod plateau;
 pub mod problems;

@@ -1,12 +1,18 @@
 //! The classic functions that solvers are tried on, each from its usual start.
 //!
-//! Numbers are those of Moré, Garbow and Hillstrom, Testing Unconstrained Optimization Software (1981).
+//! Numbers of those without constraints are those of Moré, Garbow and Hillstrom, Testing Unconstrained Optimization Software (1981).
+
+mod constrained;
+mod hock_schittkowski;
+mod variable;
 
 use burn::{
     module::Param,
     tensor::{Device, Int, Tensor, TensorData},
 };
 use kiln_tensor::derivative::Function;
+
+pub use self::constrained::{ConstrainedProblem, constrained};
 
 /// A function to minimise.
 #[derive(Clone, Debug)]

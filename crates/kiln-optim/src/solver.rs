@@ -49,6 +49,7 @@ mod snapshot;
 mod stop;
 mod trust_region;
 
+pub(crate) use self::search::{at_least_one, within};
 pub use self::{
     descent::{Bfgs, CgFormula, Descent, Heading, Lbfgs, Memory, Newton, NewtonCg, NonlinearCg, Steepest},
     line::{Line, LineSearch, Trial},

@@ -1,7 +1,7 @@
-//! Dense linear algebra for small symmetric systems, on the host and in f64, by the `faer` crate.
+//! Dense linear algebra for small matrices, on the host and in f64, by the `faer` crate.
 //!
-//! A Newton step, a covariance from a Hessian: what has at most some thousands of rows. Larger systems are solved by
-//! products, with conjugate gradients.
+//! A Newton step, a covariance from a Hessian, the rank of the constraints that hold a point: what has at most some thousands of
+//! rows. Larger systems are solved by products, with conjugate gradients.
 //!
 //! ```
 //! use kiln_tensor::linalg::Symmetric;
@@ -12,11 +12,15 @@
 //! assert!(x.iter().all(|x| (x - 1.0).abs() < 1e-15));
 //! ```
 
+mod matrix;
+
 use burn::tensor::{DType, Tensor};
 use faer::{
     Mat, Side,
     linalg::solvers::{DenseSolveCore, Lblt, Llt, Solve},
 };
+
+pub use self::matrix::{Matrix, Svd};
 
 /// A symmetric matrix of n rows.
 #[derive(Clone, Debug)]
@@ -65,6 +69,16 @@ impl Symmetric {
     /// Its product with a vector.
     pub fn multiply(&self, vector: &[f64]) -> Vec<f64> {
         entries(&(&self.0 * column(vector)))
+    }
+
+    /// Bᵀ·A·B.
+    ///
+    /// # Panics
+    /// When B has another number of rows.
+    #[must_use]
+    pub fn restricted(&self, basis: &Matrix) -> Self {
+        let product = basis.0.transpose() * &self.0 * &basis.0;
+        Self::from_fn(product.nrows(), |i, j| 0.5 * (product[(i, j)] + product[(j, i)]))
     }
 
     /// L·Lᵀ, where the matrix is positive definite.

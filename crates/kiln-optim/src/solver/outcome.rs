@@ -12,6 +12,8 @@ use super::problem::Evaluations;
 pub enum Status {
     /// No entry of the gradient is larger than `gtol`; within bounds, or with an l1 penalty, of what must become small in its place.
     GradientSmall,
+    /// Under constraints: all four residuals of the conditions of Karush, Kuhn and Tucker are within `tol`.
+    ResidualsSmall,
     /// The last step was shorter than `xtol` allows.
     StepSmall,
     /// The last step changed the value by less than `ftol` allows.
@@ -27,20 +29,24 @@ pub enum Status {
     NotFinite,
     /// The value fell below `lower_bound`: the function seems to have no minimum.
     Unbounded,
+    /// The constraints cannot be met near here: the point violates them least, in the sum of squares.
+    Infeasible,
     /// The callback said so.
     Stopped,
 }
 
 impl Status {
-    /// Whether this is a minimum as far as first derivatives tell: the gradient, the step or the change of the value is small.
+    /// Whether this is a minimum as far as first derivatives tell: the gradient, the residuals, the step or the change of the value are
+    /// small.
     pub fn is_success(self) -> bool {
-        matches!(self, Self::GradientSmall | Self::StepSmall | Self::ValueFlat)
+        matches!(self, Self::GradientSmall | Self::ResidualsSmall | Self::StepSmall | Self::ValueFlat)
     }
 
     /// A sentence.
     pub fn message(self) -> &'static str {
         match self {
             Self::GradientSmall => "converged: every entry of the gradient is within gtol",
+            Self::ResidualsSmall => "converged: all four residuals of the Karush-Kuhn-Tucker conditions are within tol",
             Self::StepSmall => "converged: the step is within xtol",
             Self::ValueFlat => "converged: the value changes by no more than ftol",
             Self::Budget => "stopped: the iterations or evaluations allowed are used up",
@@ -52,6 +58,10 @@ impl Status {
             }
             Self::NotFinite => "stopped: the value or the gradient is not finite at the start",
             Self::Unbounded => "stopped: the value fell below lower_bound, so there seems to be no minimum",
+            Self::Infeasible => {
+                "stopped: the constraints cannot be met near here, and this is the point that violates them least; \
+                 another start may find one that meets them, unless they contradict one another"
+            }
             Self::Stopped => "stopped by the callback",
         }
     }

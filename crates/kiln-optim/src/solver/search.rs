@@ -26,11 +26,11 @@ pub trait Search {
     fn search<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError>;
 }
 
-pub(super) fn at_least_one(name: &'static str, value: usize) -> Result<(), SolverError> {
+pub(crate) fn at_least_one(name: &'static str, value: usize) -> Result<(), SolverError> {
     if value > 0 { Ok(()) } else { Err(SolverError::Option { name, expected: "at least 1", got: 0.0 }) }
 }
 
-pub(super) fn within(
+pub(crate) fn within(
     name: &'static str,
     value: f64,
     low: f64,

@@ -1,0 +1,351 @@
+//! The augmented Lagrangian.
+
+mod inner;
+
+use std::ops::ControlFlow;
+
+use burn::{module::Module, tensor::Tensor};
+use kiln_tensor::{
+    derivative::{EvaluationError, Function, Hessian, HessianProduct, Inputs, Objective},
+    linalg::Symmetric,
+};
+
+pub use self::inner::{Free, Inner, WithinBounds};
+use super::{
+    ConstrainedSolver, Problem, Solution, Stop,
+    feasibility::{self, Start},
+    kkt::{Multipliers, residuals, scale},
+    problem::{Host, Parts, on_host},
+    progress::{Known, Progress, finish},
+};
+use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, within};
+
+/// The method of multipliers of Powell, Hestenes and Rockafellar, with the safeguards of Birgin and Martínez (2014): a sequence of
+/// problems without constraints, or within bounds alone, each for an inner solver (Nocedal and Wright, 2006, ch. 17).
+///
+/// An inner problem is to minimise
+///
+/// > L_ρ(x) = f(x) + ρ/2·Σ (h(x) + λ/ρ)² + ρ/2·Σ max(0, g(x) + μ/ρ)²,
+///
+/// after which λ ← λ + ρ·h(x) and μ ← max(0, μ + ρ·g(x)); the penalty ρ grows tenfold where a violation did not halve. Nothing but the
+/// inner solver's own matrices is larger than a few vectors, so it trains modules.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::{constrained::{AugmentedLagrangian, Problem, Stop, minimize}, solver::newton};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let start = Tensor::<1>::from_data([3.0, 1.0], &Device::default());
+/// let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum())
+///     .equality("line", |x: Tensor<1>| x.sum() - 1.0);
+/// let solution = minimize(&problem, start, &AugmentedLagrangian::new(newton()), &Stop::default())?;
+/// assert!(solution.outcome.success);
+/// assert!((solution.multipliers.equality[0] + 1.0).abs() < 1e-3);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct AugmentedLagrangian<S = WithinBounds> {
+    /// What solves the inner problems. Default: L-BFGS within the problem's bounds.
+    pub inner: S,
+    /// The first penalty, above 0. Default: from the sizes of f and the violations at the start (Birgin and Martínez, eq. 12.1).
+    pub penalty: Option<f64>,
+    /// By which factor the penalty grows, above 1. Default 10.
+    pub growth: f64,
+    /// Which part of a violation may be left without it, in (0, 1). Default ½.
+    pub decrease: f64,
+}
+
+impl Default for AugmentedLagrangian {
+    fn default() -> Self {
+        Self { inner: WithinBounds, penalty: None, growth: 10.0, decrease: 0.5 }
+    }
+}
+
+impl<S> AugmentedLagrangian<Free<S>> {
+    /// With a solver of one's choice, for which bounds are constraints like others.
+    pub fn new(solver: S) -> Self {
+        Self { inner: Free(solver), penalty: None, growth: 10.0, decrease: 0.5 }
+    }
+}
+
+/// λ/ρ, μ/ρ and ρ, on the device.
+type Weights = (Tensor<1>, Tensor<1>, Tensor<1>);
+
+/// L_ρ as a function for a solver. Bounds that the solver does not keep are part of it, each with its multiplier.
+pub struct Augmented<'a, M, I> {
+    function: Function<'a, M, (I, Weights), 1>,
+    bounds: Option<BoundPenalty>,
+}
+
+/// ρ/2·Σ max(0, lower − x + ν₋/ρ)² + ρ/2·Σ max(0, x − upper + ν₊/ρ)².
+struct BoundPenalty {
+    /// lower + ν₋/ρ; −∞ where there is no bound.
+    lower: Tensor<1>,
+    /// upper − ν₊/ρ; ∞ where there is none.
+    upper: Tensor<1>,
+    penalty: f64,
+}
+
+impl BoundPenalty {
+    /// How far x is beyond, with the sign of the way back to it.
+    fn beyond(&self, x: &Tensor<1>) -> Tensor<1> {
+        let (below, above) = (x.clone() - self.lower.clone(), x.clone() - self.upper.clone());
+        below.clamp_max(0.0) + above.clamp_min(0.0)
+    }
+
+    /// 1 where x is beyond.
+    fn outside(&self, x: &Tensor<1>) -> Tensor<1> {
+        let beyond = self.beyond(x);
+        beyond.zeros_like().mask_fill(beyond.not_equal_scalar(0.0), self.penalty)
+    }
+}
+
+impl<M: Module, I: Inputs> Objective for Augmented<'_, M, I> {
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        let (value, gradient) = Function::value_and_grad(&self.function, x)?;
+        Ok(match &self.bounds {
+            None => (value, gradient),
+            Some(bounds) => {
+                let beyond = bounds.beyond(x);
+                let cost = beyond.clone().square().sum() * (0.5 * bounds.penalty);
+                (value + cost, gradient + beyond * bounds.penalty)
+            }
+        })
+    }
+}
+
+impl<M: Module, I: Inputs> HessianProduct for Augmented<'_, M, I> {
+    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        let product = Function::hvp(&self.function, x, v)?;
+        Ok(match &self.bounds {
+            None => product,
+            Some(bounds) => product + bounds.outside(x) * v.clone(),
+        })
+    }
+}
+
+impl<M: Module, I: Inputs> Hessian for Augmented<'_, M, I> {
+    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        let hessian = Symmetric::from_tensor(Function::hessian(&self.function, x)?);
+        Ok(match &self.bounds {
+            None => hessian,
+            Some(bounds) => {
+                let outside = on_host(bounds.outside(x));
+                Symmetric::from_fn(hessian.rows(), |i, j| hessian.at(i, j) + if i == j { outside[i] } else { 0.0 })
+            }
+        })
+    }
+}
+
+impl<M, I, S> ConstrainedSolver<M, I> for AugmentedLagrangian<S>
+where
+    M: Module,
+    I: Inputs,
+    S: for<'x> Inner<Augmented<'x, M, I>>,
+{
+    fn solve(
+        &self,
+        problem: &Problem<'_, M, I>,
+        start: Tensor<1>,
+        stop: &Stop,
+        callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
+    ) -> Result<Solution, SolverError> {
+        let above_zero = |name, value| within(name, value, 0.0, f64::INFINITY, "above 0");
+        above_zero("penalty", self.penalty.unwrap_or(1.0))?;
+        within("growth", self.growth, 1.0, f64::INFINITY, "above 1")?;
+        within("decrease", self.decrease, 0.0, 1.0, "in (0, 1)")?;
+        stop.validate()?;
+        problem.fits(&start)?;
+        let (host, tol) = (Host::new(problem, &start), stop.tolerance(start.dtype()));
+        let progress = Progress::new(callback);
+        match feasibility::start(&host, &on_host(start.clone()), tol)? {
+            Start::At(at) => Run::new(self, &host, at, tol).run(stop, progress),
+            Start::NotFinite(at) => {
+                let none = Multipliers::zeros(&at.values, at.x.len());
+                Ok(finish(&host, &at, none, Status::NotFinite, progress, 0))
+            }
+        }
+    }
+}
+
+/// The largest penalty: beyond it L_ρ is lost in rounding.
+const LARGEST: f64 = 1e12;
+/// Inner problems allowed that bring no residual lower than before.
+const PATIENCE: usize = 12;
+/// A least violation above this is one, whatever the tolerance.
+const INFEASIBLE: f64 = 1e-7;
+
+/// A run under way.
+struct Run<'r, 'p, 'a, M, I, S> {
+    method: &'r AugmentedLagrangian<S>,
+    host: &'r Host<'p, 'a, M, I>,
+    tol: f64,
+    at: Known,
+    multipliers: Multipliers,
+    penalty: f64,
+}
+
+impl<'r, 'p, 'a, M, I, S> Run<'r, 'p, 'a, M, I, S>
+where
+    M: Module + 'a,
+    I: Inputs + 'a,
+    S: Inner<Augmented<'a, M, I>>,
+{
+    fn new(method: &'r AugmentedLagrangian<S>, host: &'r Host<'p, 'a, M, I>, at: Known, tol: f64) -> Self {
+        let squares: f64 = (at.values.equality.iter().map(|h| h * h))
+            .chain(at.values.inequality.iter().map(|g| g.max(0.0).powi(2)))
+            .sum();
+        let usual = 10.0 * at.values.objective.abs().max(1.0) / (0.5 * squares).max(1.0);
+        let penalty = method.penalty.unwrap_or(usual.clamp(1e-6, 1e6));
+        let multipliers = Multipliers::zeros(&at.values, at.x.len());
+        Self { method, host, tol, at, multipliers, penalty }
+    }
+
+    fn run(mut self, stop: &Stop, mut progress: Progress<'_>) -> Result<Solution, SolverError> {
+        let problem = self.host.problem;
+        let size = scale(&self.at.slopes.gradient);
+        let (mut gtol, mut iterations, mut length, mut before) = (1e-2_f64.max(self.tol) * size, 0, 0.0, f64::INFINITY);
+        let (mut best, mut idle, mut unbounded) = (f64::INFINITY, 0, 0);
+        let status = loop {
+            let Known { x, values, slopes } = &self.at;
+            let residuals = residuals(x, (problem.lower(), problem.upper()), values, slopes, &self.multipliers);
+            let (value, evaluations) = (values.objective, self.host.counts().values);
+            let grad_norm = residuals.largest();
+            let entry = Iteration { iteration: iterations, value, grad_norm, step: length, values: evaluations };
+            let stopped = progress.record(entry).is_break();
+            let scale = scale(&slopes.gradient);
+            let scaled = residuals.scaled(scale).largest();
+            if scaled <= self.tol {
+                break Status::ResidualsSmall;
+            }
+            if stopped {
+                break Status::Stopped;
+            }
+            if iterations >= stop.max_iter {
+                break Status::Budget;
+            }
+            idle = if scaled < best { 0 } else { idle + 1 };
+            best = best.min(scaled);
+            if idle > PATIENCE || (self.penalty > LARGEST && residuals.primal > self.tol) {
+                break match self.least_infeasible()? {
+                    true => Status::Infeasible,
+                    false => Status::Stalled,
+                };
+            }
+            let inner = solver::Stop {
+                gtol,
+                max_iter: stop.max_iter - iterations,
+                lower_bound: stop.lower_bound,
+                ..solver::Stop::default()
+            };
+            let start = self.host.tensor(&self.at.x);
+            let outcome = self.method.inner.minimize(&self.augmented()?, start, &self.bounds()?, &inner)?;
+            self.host.add(Evaluations { hessians: outcome.evaluations.hessians, ..outcome.evaluations });
+            iterations += outcome.iterations.max(1);
+            let next = Known::at(self.host, on_host(outcome.x))?;
+            if outcome.status == Status::Unbounded || !next.is_finite() {
+                unbounded += 1;
+                if unbounded > 5 {
+                    if next.is_finite() {
+                        self.at = next;
+                    }
+                    break Status::Unbounded;
+                }
+                self.penalty *= 100.0;
+                continue;
+            }
+            length = next.x.iter().zip(&self.at.x).map(|(new, old)| (new - old).powi(2)).sum::<f64>().sqrt();
+            self.at = next;
+            let violation = self.update();
+            if violation > self.method.decrease * before && violation > self.tol {
+                self.penalty *= self.method.growth;
+            }
+            before = violation;
+            gtol = (0.1 * gtol).max(0.1 * self.tol * scale);
+        };
+        Ok(finish(self.host, &self.at, self.multipliers, status, progress, iterations))
+    }
+
+    fn bounds(&self) -> Result<Bounds, SolverError> {
+        let problem = self.host.problem;
+        Bounds::new(self.host.tensor(problem.lower()), self.host.tensor(problem.upper()))
+    }
+
+    fn augmented(&self) -> Result<Augmented<'a, M, I>, SolverError> {
+        let (host, problem, rho) = (self.host, self.host.problem, self.penalty);
+        // A constraint that is not there has one weight, of nothing.
+        let shift = |values: &[f64]| {
+            let shifts: Vec<f64> = values.iter().map(|value| value / rho).collect();
+            host.tensor(if shifts.is_empty() { &[0.0] } else { &shifts })
+        };
+        let Multipliers { equality, inequality, lower, upper } = &self.multipliers;
+        let weights: Weights = (shift(equality), shift(inequality), host.tensor(&[rho]));
+        let function =
+            problem.compose(weights, |Parts { objective, equality, inequality }, (lambda, mu, rho): Weights| {
+                let equality = equality.map(|h| h + lambda);
+                let inequality = inequality.map(|g| (g + mu).clamp_min(0.0));
+                let squares = equality.into_iter().chain(inequality).map(|c| c.square().sum()).reduce(|a, b| a + b);
+                match squares {
+                    Some(squares) => objective() + squares * rho * 0.5,
+                    None => objective(),
+                }
+            });
+        let bounds = (!S::KEEPS_BOUNDS && problem.has_bounds()).then(|| {
+            let moved = |bounds: &[f64], multipliers: &[f64], sign: f64| -> Vec<f64> {
+                bounds.iter().zip(multipliers).map(|(bound, multiplier)| bound + sign * multiplier / rho).collect()
+            };
+            BoundPenalty {
+                lower: host.tensor(&moved(problem.lower(), lower, 1.0)),
+                upper: host.tensor(&moved(problem.upper(), upper, -1.0)),
+                penalty: rho,
+            }
+        });
+        Ok(Augmented { function, bounds })
+    }
+
+    /// The multipliers of the point that the inner solver has found. Gives how far the constraints and their multipliers are from
+    /// complementarity: max |h| and max |max(g, −μ/ρ)|.
+    fn update(&mut self) -> f64 {
+        let (rho, problem) = (self.penalty, self.host.problem);
+        let Known { x, values, slopes } = &self.at;
+        let mut violation = values.equality.iter().fold(0.0, |largest: f64, h| largest.max(h.abs()));
+        let mut raise = |multiplier: &mut f64, constraint: f64| {
+            violation = violation.max(constraint.max(-*multiplier / rho).abs());
+            *multiplier = (*multiplier + rho * constraint).max(0.0);
+        };
+        let Multipliers { equality, inequality, lower, upper } = &mut self.multipliers;
+        equality.iter_mut().zip(&values.equality).for_each(|(lambda, h)| *lambda += rho * h);
+        inequality.iter_mut().zip(&values.inequality).for_each(|(mu, g)| raise(mu, *g));
+        if S::KEEPS_BOUNDS {
+            // At a bound, what the gradient of the others pulls with.
+            let pull = slopes.lagrangian(equality, inequality);
+            for (j, pull) in pull.into_iter().enumerate() {
+                lower[j] = if x[j] <= problem.lower()[j] { pull.max(0.0) } else { 0.0 };
+                upper[j] = if x[j] >= problem.upper()[j] { (-pull).max(0.0) } else { 0.0 };
+            }
+        } else {
+            for (j, x) in x.iter().enumerate() {
+                let (low, high) = (problem.lower()[j], problem.upper()[j]);
+                if low.is_finite() {
+                    raise(&mut lower[j], low - x);
+                }
+                if high.is_finite() {
+                    raise(&mut upper[j], x - high);
+                }
+            }
+        }
+        violation
+    }
+
+    /// Goes to the point that violates the constraints least, if it violates them.
+    fn least_infeasible(&mut self) -> Result<bool, SolverError> {
+        let x = self.host.problem.within_bounds(&self.at.x);
+        let least = Known::at(self.host, feasibility::least_infeasible(self.host, &x, self.tol)?)?;
+        let infeasible = least.values.violation() > self.tol.max(INFEASIBLE);
+        if infeasible {
+            (self.multipliers, self.at) = (Multipliers::zeros(&least.values, x.len()), least);
+        }
+        Ok(infeasible)
+    }
+}

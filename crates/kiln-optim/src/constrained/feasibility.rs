@@ -1,0 +1,80 @@
+//! Where to start, and which point violates the constraints least.
+
+use burn::{module::Module, tensor::Tensor};
+use kiln_tensor::derivative::Inputs;
+
+use super::{
+    problem::{Host, Parts, on_host},
+    progress::Known,
+};
+use crate::solver::{Bounds, Evaluations, SolverError, Stop, lbfgs_b, minimize};
+
+/// How far from a bound a start is moved, for a function that is not defined there: a part of the bound's size, and of the width.
+const INSIDE: f64 = 1e-2;
+
+/// The point near `x` with the smallest sum of squared violations, within the bounds.
+pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
+    host: &Host<'_, 'a, M, I>,
+    x: &[f64],
+    tol: f64,
+) -> Result<Vec<f64>, SolverError> {
+    let problem = host.problem;
+    let squares = |equality: Option<Tensor<1>>, inequality: Option<Tensor<1>>| {
+        let inequality = inequality.map(|g| g.clamp_min(0.0));
+        equality.into_iter().chain(inequality).map(|violated| violated.square().sum() * 0.5).reduce(|a, b| a + b)
+    };
+    let violation = problem.compose((), move |Parts { equality, inequality, objective }, ()| {
+        squares(equality, inequality).unwrap_or_else(|| objective().zeros_like())
+    });
+    let bounds = Bounds::new(host.tensor(problem.lower()), host.tensor(problem.upper()))?;
+    // The gradient is the violation times its Jacobian.
+    let stop = Stop { gtol: 1e-3 * tol, max_iter: 500, ..Stop::default() };
+    let outcome = minimize(&violation, host.tensor(x), &lbfgs_b(bounds), &stop)?;
+    let Evaluations { values, gradients, .. } = outcome.evaluations;
+    host.add(Evaluations { values, gradients, hessians: 0 });
+    Ok(on_host(outcome.x))
+}
+
+/// A start at which all is finite, or the best that was found in its place.
+pub(super) enum Start {
+    At(Known),
+    NotFinite(Known),
+}
+
+/// `x` within its bounds; where a function is not finite there, a little inside of the bounds, and then the same of the point that violates
+/// the constraints least.
+pub(super) fn start<'a, M: Module + 'a, I: Inputs + 'a>(
+    host: &Host<'_, 'a, M, I>,
+    x: &[f64],
+    tol: f64,
+) -> Result<Start, SolverError> {
+    let first = Known::at(host, host.problem.within_bounds(x))?;
+    if first.is_finite() {
+        return Ok(Start::At(first));
+    }
+    let inside = Known::at(host, pushed_inside(host, &first.x))?;
+    if inside.is_finite() {
+        return Ok(Start::At(inside));
+    }
+    let least = Known::at(host, least_infeasible(host, &inside.x, tol)?)?;
+    if least.is_finite() {
+        return Ok(Start::At(least));
+    }
+    let inside = Known::at(host, pushed_inside(host, &least.x))?;
+    if inside.is_finite() {
+        return Ok(Start::At(inside));
+    }
+    Ok(Start::NotFinite(least))
+}
+
+fn pushed_inside<'a, M: Module + 'a, I: Inputs + 'a>(host: &Host<'_, 'a, M, I>, x: &[f64]) -> Vec<f64> {
+    let bounds = host.problem.lower().iter().zip(host.problem.upper());
+    let push = |(&x, (&low, &high)): (&f64, (&f64, &f64))| {
+        let room = |bound: f64| INSIDE * bound.abs().max(1.0).min(high - low);
+        let (low, high) = (low + room(low), high - room(high));
+        // A bound that is not there is still infinite, or not a number.
+        let x = if low.is_finite() { x.max(low) } else { x };
+        if high.is_finite() { x.min(high) } else { x }
+    };
+    x.iter().zip(bounds).map(push).collect()
+}

@@ -1,0 +1,112 @@
+//! The conditions of Karush, Kuhn and Tucker.
+
+use serde::{Deserialize, Serialize};
+
+use super::problem::{Slopes, Values};
+
+/// Lagrange multipliers, by the sign convention of the [module](super): those of inequalities and bounds are at least 0.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Multipliers {
+    /// λ, one for each entry of h.
+    pub equality: Vec<f64>,
+    /// μ, one for each entry of g.
+    pub inequality: Vec<f64>,
+    /// ν₋, one for each unknown; 0 where there is no bound.
+    pub lower: Vec<f64>,
+    /// ν₊ likewise.
+    pub upper: Vec<f64>,
+}
+
+impl Multipliers {
+    /// All of them 0, for a problem with such values and `n` unknowns.
+    pub(super) fn zeros(values: &Values, n: usize) -> Self {
+        Self {
+            equality: vec![0.0; values.equality.len()],
+            inequality: vec![0.0; values.inequality.len()],
+            lower: vec![0.0; n],
+            upper: vec![0.0; n],
+        }
+    }
+
+    /// The largest absolute value.
+    pub fn largest(&self) -> f64 {
+        let Self { equality, inequality, lower, upper } = self;
+        [equality, inequality, lower, upper].into_iter().flatten().fold(0.0, |largest, value| value.abs().max(largest))
+    }
+}
+
+/// How far a point and its multipliers are from the conditions of Karush, Kuhn and Tucker (Nocedal and Wright, 2006, theorem 12.1), each
+/// as the largest absolute value.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Residuals {
+    /// max |∇L|, in units of f for a unit of x.
+    pub stationarity: f64,
+    /// The largest violation of h = 0, g ≤ 0 and the bounds.
+    pub primal: f64,
+    /// The most negative multiplier of an inequality or a bound, with its sign changed; 0 where all are at least 0.
+    pub dual: f64,
+    /// The largest product of a multiplier and its constraint, in units of f.
+    pub complementarity: f64,
+}
+
+impl Residuals {
+    /// The largest of the four.
+    pub fn largest(&self) -> f64 {
+        let Self { stationarity, primal, dual, complementarity } = *self;
+        // A residual that is not a number is the largest.
+        [stationarity, primal, dual, complementarity].into_iter().fold(0.0, |a: f64, b| if b <= a { a } else { b })
+    }
+
+    /// The four with those in units of f divided by `scale`.
+    pub(super) fn scaled(&self, scale: f64) -> Self {
+        let Self { stationarity, primal, dual, complementarity } = *self;
+        Self {
+            stationarity: stationarity / scale,
+            primal,
+            dual: dual / scale,
+            complementarity: complementarity / scale,
+        }
+    }
+}
+
+/// max(1, max |∇f|): what residuals in units of f are held against.
+pub(super) fn scale(gradient: &[f64]) -> f64 {
+    gradient.iter().fold(1.0, |largest, entry| entry.abs().max(largest))
+}
+
+/// ∇L, all constraints included.
+pub(super) fn lagrangian_gradient(slopes: &Slopes, multipliers: &Multipliers) -> Vec<f64> {
+    let Multipliers { equality, inequality, lower, upper } = multipliers;
+    let inner = slopes.lagrangian(equality, inequality);
+    inner.iter().zip(lower.iter().zip(upper)).map(|(inner, (lower, upper))| inner - lower + upper).collect()
+}
+
+pub(super) fn residuals(
+    x: &[f64],
+    (lower, upper): (&[f64], &[f64]),
+    values: &Values,
+    slopes: &Slopes,
+    multipliers: &Multipliers,
+) -> Residuals {
+    let stationarity = lagrangian_gradient(slopes, multipliers);
+    let below = x.iter().zip(lower).map(|(x, low)| low - x);
+    let above = x.iter().zip(upper).map(|(x, high)| x - high);
+    // A bound that is not there has no multiplier: 0·∞.
+    let product =
+        |(multiplier, constraint): (&f64, f64)| if *multiplier == 0.0 { 0.0 } else { multiplier * constraint };
+    let products = (multipliers.inequality.iter().zip(values.inequality.iter().copied()).map(product))
+        .chain(multipliers.lower.iter().zip(below.clone()).map(product))
+        .chain(multipliers.upper.iter().zip(above.clone()).map(product));
+    let signed = [&multipliers.inequality, &multipliers.lower, &multipliers.upper].into_iter().flatten();
+    Residuals {
+        stationarity: largest(stationarity.into_iter().map(f64::abs)),
+        primal: largest([values.violation()].into_iter().chain(below).chain(above)),
+        dual: largest(signed.map(|multiplier| -multiplier)),
+        complementarity: largest(products.map(f64::abs)),
+    }
+}
+
+/// The largest of the values and 0; not a number where one is not.
+fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |a, b| if b <= a { a } else { b })
+}

@@ -1,0 +1,458 @@
+//! What is minimised, and what must hold.
+
+use std::{cell::Cell, sync::Arc};
+
+use burn::{
+    module::{Module, Param},
+    tensor::{DType, Tensor, TensorData},
+};
+use kiln_tensor::{
+    derivative::{EvaluationError, Function, Inputs},
+    flat::Layout,
+    linalg::{Matrix, Symmetric},
+};
+
+use super::kkt::Multipliers;
+use crate::solver::{Evaluations, SolverError};
+
+type Forward<'a, M, I> = Arc<dyn Fn(&M, I) -> Tensor<1> + Send + Sync + 'a>;
+
+/// What is wrong with a problem, or with what it is given.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ProblemError {
+    /// Bounds that leave no number, or are none.
+    #[error("the bounds of x[{index}] must be numbers, lower ≤ upper, not {lower} and {upper}")]
+    Bounds {
+        /// Of which unknown.
+        index: usize,
+        /// Its lower bound.
+        lower: f64,
+        /// Its upper bound.
+        upper: f64,
+    },
+    /// A vector of the wrong length.
+    #[error("{name} must have {expected} entries, not {got}")]
+    Length {
+        /// Which.
+        name: &'static str,
+        /// How many there are in the problem.
+        expected: usize,
+        /// How many came.
+        got: usize,
+    },
+}
+
+/// Minimise f(x) subject to h(x) = 0, g(x) ≤ 0 and bounds on x, the trainable parameters of a module as one vector, or a vector itself.
+/// See the [module](super).
+///
+/// What the functions may do is said at [`kiln_tensor::derivative`]. They are given the module, and the same data.
+///
+/// ```
+/// use burn::{nn::{Linear, LinearConfig}, tensor::{Device, Tensor}};
+/// use kiln_optim::constrained::Problem;
+///
+/// let device = Device::default();
+/// let layer = LinearConfig::new(3, 1).init(&device);
+/// let (x, y) = (Tensor::<2>::ones([8, 3], &device), Tensor::<2>::ones([8, 1], &device));
+/// // Least squares with weights of a bounded norm.
+/// let problem = Problem::new(&layer, (x, y), |layer: &Linear, (x, y)| (layer.forward(x) - y).square().mean())
+///     .module_inequality("norm", |layer, _| layer.weight.val().square().sum() - 1.0);
+/// assert_eq!(problem.unknowns(), 4);
+/// ```
+pub struct Problem<'a, M, I> {
+    module: M,
+    inputs: I,
+    n: usize,
+    objective: Forward<'a, M, I>,
+    equalities: Vec<Constraint<'a, M, I>>,
+    inequalities: Vec<Constraint<'a, M, I>>,
+    /// −∞ and ∞ where there is none.
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+    convex: bool,
+    functions: Functions<'a, M, I>,
+}
+
+struct Constraint<'a, M, I> {
+    name: String,
+    forward: Forward<'a, M, I>,
+}
+
+impl<M, I> Clone for Constraint<'_, M, I> {
+    fn clone(&self) -> Self {
+        Self { name: self.name.clone(), forward: self.forward.clone() }
+    }
+}
+
+/// The same, differentiated.
+struct Functions<'a, M, I> {
+    objective: Function<'a, M, I, 1>,
+    equality: Option<Function<'a, M, I, 1>>,
+    inequality: Option<Function<'a, M, I, 1>>,
+    /// Σ·f + λᵀ·h + μᵀ·g for the weights of its inputs.
+    lagrangian: Function<'a, M, (I, Tensor<1>, Tensor<1>, Tensor<1>), 1>,
+}
+
+impl<'a> Problem<'a, Param<Tensor<1>>, ()> {
+    /// Minimise `objective` of a vector as long as `start`.
+    pub fn of_vector(start: Tensor<1>, objective: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'a) -> Self {
+        let objective = move |x: &Param<Tensor<1>>, ()| objective(x.val());
+        Self::new(&Param::from_tensor(start.without_autodiff()), (), objective)
+    }
+
+    /// With h(x) = 0 for each entry of `h`, a vector of any length.
+    #[must_use]
+    pub fn equality(self, name: &str, h: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'a) -> Self {
+        self.module_equality(name, move |x, ()| h(x.val()))
+    }
+
+    /// With g(x) ≤ 0 for each entry of `g`, a vector of any length.
+    #[must_use]
+    pub fn inequality(self, name: &str, g: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'a) -> Self {
+        self.module_inequality(name, move |x, ()| g(x.val()))
+    }
+}
+
+impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
+    /// Minimise `objective` of the trainable parameters of `module`, given `inputs`.
+    pub fn new(module: &M, inputs: I, objective: impl Fn(&M, I) -> Tensor<1> + Send + Sync + 'a) -> Self {
+        let objective: Forward<'a, M, I> = Arc::new(objective);
+        let functions = Functions::new(module, &inputs, &objective, &[], &[]);
+        let n = functions.objective.layout().len();
+        Self {
+            module: module.clone(),
+            inputs,
+            n,
+            objective,
+            equalities: Vec::new(),
+            inequalities: Vec::new(),
+            lower: vec![f64::NEG_INFINITY; n],
+            upper: vec![f64::INFINITY; n],
+            convex: false,
+            functions,
+        }
+    }
+
+    /// With h = 0 for each entry of `h` of the module and the data, a vector of any length.
+    #[must_use]
+    pub fn module_equality(mut self, name: &str, h: impl Fn(&M, I) -> Tensor<1> + Send + Sync + 'a) -> Self {
+        self.equalities.push(Constraint { name: name.to_owned(), forward: Arc::new(h) });
+        self.rebuilt()
+    }
+
+    /// With g ≤ 0 for each entry of `g` of the module and the data, a vector of any length.
+    #[must_use]
+    pub fn module_inequality(mut self, name: &str, g: impl Fn(&M, I) -> Tensor<1> + Send + Sync + 'a) -> Self {
+        self.inequalities.push(Constraint { name: name.to_owned(), forward: Arc::new(g) });
+        self.rebuilt()
+    }
+
+    fn rebuilt(mut self) -> Self {
+        self.functions =
+            Functions::new(&self.module, &self.inputs, &self.objective, &self.equalities, &self.inequalities);
+        self
+    }
+
+    /// With lower ≤ x ≤ upper, `n` numbers each, infinite where there is no bound.
+    ///
+    /// # Errors
+    /// When they are not of that length, or leave no number.
+    pub fn bounded(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Result<Self, ProblemError> {
+        for (name, side) in [("lower", &lower), ("upper", &upper)] {
+            if side.len() != self.n {
+                return Err(ProblemError::Length { name, expected: self.n, got: side.len() });
+            }
+        }
+        for (index, (&lower, &upper)) in lower.iter().zip(&upper).enumerate() {
+            let leaves = lower <= upper && lower < f64::INFINITY && upper > f64::NEG_INFINITY;
+            if !leaves {
+                return Err(ProblemError::Bounds { index, lower, upper });
+            }
+        }
+        (self.lower, self.upper) = (lower, upper);
+        Ok(self)
+    }
+
+    /// Says that f and g are convex and h is affine, which makes a point that fulfils the conditions a global minimum. Kiln takes the
+    /// word for it; a [`Certificate`](super::Certificate) then has the duality gap.
+    #[must_use]
+    pub fn convex(mut self) -> Self {
+        self.convex = true;
+        self
+    }
+
+    /// How many numbers x has.
+    pub fn unknowns(&self) -> usize {
+        self.n
+    }
+
+    /// Whether it was said to be [`convex`](Self::convex).
+    pub fn is_convex(&self) -> bool {
+        self.convex
+    }
+
+    /// The lower bounds, −∞ where there is none.
+    pub fn lower(&self) -> &[f64] {
+        &self.lower
+    }
+
+    /// The upper bounds, ∞ where there is none.
+    pub fn upper(&self) -> &[f64] {
+        &self.upper
+    }
+
+    /// The names of the equalities, one for each entry, as in `flow[2]`, at a point where they can be evaluated.
+    pub fn equality_names(&self) -> Vec<String> {
+        self.names(&self.equalities)
+    }
+
+    /// The same of the inequalities.
+    pub fn inequality_names(&self) -> Vec<String> {
+        self.names(&self.inequalities)
+    }
+
+    fn names(&self, constraints: &[Constraint<'a, M, I>]) -> Vec<String> {
+        let names = constraints.iter().flat_map(|Constraint { name, forward }| {
+            let [entries] = forward(&self.module.valid(), self.inputs.clone()).dims();
+            (0..entries).map(move |i| if entries == 1 { name.clone() } else { format!("{name}[{i}]") })
+        });
+        names.collect()
+    }
+
+    /// The objective alone.
+    pub fn objective(&self) -> &Function<'a, M, I, 1> {
+        &self.functions.objective
+    }
+
+    /// The parameters of the module that the problem was made with, `[n]`.
+    pub fn parameters(&self) -> Tensor<1> {
+        self.functions.objective.parameters()
+    }
+
+    /// A function that is made of f, h and g, each of which is none where the problem has none, and of other data.
+    pub(super) fn compose<J: Inputs + 'a>(
+        &self,
+        data: J,
+        combine: impl Fn(Parts<'_>, J) -> Tensor<1> + Send + Sync + 'a,
+    ) -> Function<'a, M, (I, J), 1> {
+        let (objective, equalities, inequalities) =
+            (self.objective.clone(), self.equalities.clone(), self.inequalities.clone());
+        Function::new(&self.module, (self.inputs.clone(), data), move |module, (inputs, data): (I, J)| {
+            let objective = || objective(module, inputs.clone());
+            let equality = stacked(&equalities, module, &inputs);
+            let inequality = stacked(&inequalities, module, &inputs);
+            combine(Parts { objective: &objective, equality, inequality }, data)
+        })
+    }
+
+    /// Refuses a vector that is no x.
+    pub(super) fn fits(&self, x: &Tensor<1>) -> Result<(), SolverError> {
+        let [got] = x.dims();
+        #[allow(clippy::cast_precision_loss, reason = "a length, for a message")]
+        let (option, got_number) = ("start", got as f64);
+        if got == self.n {
+            return Ok(());
+        }
+        Err(SolverError::Option { name: option, expected: "as long as the problem's vector", got: got_number })
+    }
+
+    /// x brought within the bounds.
+    pub(super) fn within_bounds(&self, x: &[f64]) -> Vec<f64> {
+        x.iter().zip(self.lower.iter().zip(&self.upper)).map(|(x, (low, high))| x.max(*low).min(*high)).collect()
+    }
+
+    pub(super) fn has_bounds(&self) -> bool {
+        self.lower.iter().chain(&self.upper).any(|bound| bound.is_finite())
+    }
+}
+
+/// f, h and g of one module and its data.
+pub(super) struct Parts<'p> {
+    pub(super) objective: &'p dyn Fn() -> Tensor<1>,
+    pub(super) equality: Option<Tensor<1>>,
+    pub(super) inequality: Option<Tensor<1>>,
+}
+
+fn stacked<M, I: Clone>(constraints: &[Constraint<'_, M, I>], module: &M, inputs: &I) -> Option<Tensor<1>> {
+    let values: Vec<_> = constraints.iter().map(|constraint| (constraint.forward)(module, inputs.clone())).collect();
+    (!values.is_empty()).then(|| Tensor::cat(values, 0))
+}
+
+impl<'a, M: Module + 'a, I: Inputs + 'a> Functions<'a, M, I> {
+    fn new(
+        module: &M,
+        inputs: &I,
+        objective: &Forward<'a, M, I>,
+        equalities: &[Constraint<'a, M, I>],
+        inequalities: &[Constraint<'a, M, I>],
+    ) -> Self {
+        let vector = |constraints: &[Constraint<'a, M, I>]| {
+            let constraints = constraints.to_vec();
+            (!constraints.is_empty()).then(|| {
+                Function::new(module, inputs.clone(), move |module, inputs| {
+                    stacked(&constraints, module, &inputs).expect("there are some")
+                })
+            })
+        };
+        let (f, h, g, layout) = (objective.clone(), equalities.to_vec(), inequalities.to_vec(), Layout::of(module));
+        // A weight of nothing, where there are no such constraints.
+        let none = || layout.flatten(module).slice(0..1);
+        let lagrangian = Function::new(
+            module,
+            (inputs.clone(), none(), none(), none()),
+            move |module, (inputs, weight, equality, inequality): (I, Tensor<1>, Tensor<1>, Tensor<1>)| {
+                let mut value = f(module, inputs.clone()) * weight;
+                for (constraints, multipliers) in [(&h, equality), (&g, inequality)] {
+                    if let Some(entries) = stacked(constraints, module, &inputs) {
+                        value = value + (entries * multipliers).sum();
+                    }
+                }
+                value
+            },
+        );
+        let f = objective.clone();
+        Self {
+            objective: Function::new(module, inputs.clone(), move |module, inputs| f(module, inputs)),
+            equality: vector(equalities),
+            inequality: vector(inequalities),
+            lagrangian,
+        }
+    }
+}
+
+/// The numbers of a point, on the host.
+#[derive(Clone, Debug)]
+pub(super) struct Values {
+    pub(super) objective: f64,
+    pub(super) equality: Vec<f64>,
+    pub(super) inequality: Vec<f64>,
+}
+
+impl Values {
+    pub(super) fn is_finite(&self) -> bool {
+        self.objective.is_finite() && self.equality.iter().chain(&self.inequality).all(|value| value.is_finite())
+    }
+
+    /// The largest violation of h = 0 and g ≤ 0.
+    pub(super) fn violation(&self) -> f64 {
+        let equality = self.equality.iter().map(|h| h.abs());
+        equality.chain(self.inequality.iter().copied()).fold(0.0, f64::max)
+    }
+
+    /// The sum of all violations of h = 0 and g ≤ 0.
+    pub(super) fn total_violation(&self) -> f64 {
+        self.equality.iter().map(|h| h.abs()).sum::<f64>() + self.inequality.iter().map(|g| g.max(0.0)).sum::<f64>()
+    }
+}
+
+/// The first derivatives of a point, on the host.
+#[derive(Clone, Debug)]
+pub(super) struct Slopes {
+    pub(super) gradient: Vec<f64>,
+    pub(super) equality: Matrix,
+    pub(super) inequality: Matrix,
+}
+
+impl Slopes {
+    pub(super) fn is_finite(&self) -> bool {
+        self.gradient.iter().all(|x| x.is_finite()) && self.equality.is_finite() && self.inequality.is_finite()
+    }
+
+    /// Of a step d: ∇fᵀ·d, and h and g made linear.
+    pub(super) fn linear(&self, d: &[f64], values: &Values) -> Values {
+        let after = |matrix: &Matrix, values: &[f64]| -> Vec<f64> {
+            matrix.multiply(d).iter().zip(values).map(|(change, value)| value + change).collect()
+        };
+        Values {
+            objective: self.gradient.iter().zip(d).map(|(g, d)| g * d).sum(),
+            equality: after(&self.equality, &values.equality),
+            inequality: after(&self.inequality, &values.inequality),
+        }
+    }
+
+    /// ∇L of f, h and g: the bounds are left out.
+    pub(super) fn lagrangian(&self, equality: &[f64], inequality: &[f64]) -> Vec<f64> {
+        let (h, g) = (self.equality.transpose_multiply(equality), self.inequality.transpose_multiply(inequality));
+        self.gradient.iter().zip(h.iter().zip(&g)).map(|(f, (h, g))| f + h + g).collect()
+    }
+}
+
+/// A problem on the host, with counts.
+pub(super) struct Host<'p, 'a, M, I> {
+    pub(super) problem: &'p Problem<'a, M, I>,
+    like: Tensor<1>,
+    counts: Cell<Evaluations>,
+}
+
+impl<'p, 'a, M: Module + 'a, I: Inputs + 'a> Host<'p, 'a, M, I> {
+    /// Of vectors on the device, and of the type, of `like`.
+    pub(super) fn new(problem: &'p Problem<'a, M, I>, like: &Tensor<1>) -> Self {
+        Self { problem, like: like.clone().without_autodiff(), counts: Cell::default() }
+    }
+
+    pub(super) fn counts(&self) -> Evaluations {
+        self.counts.get()
+    }
+
+    pub(super) fn add(&self, more: Evaluations) {
+        let now = self.counts.get();
+        self.counts.set(Evaluations {
+            values: now.values + more.values,
+            gradients: now.gradients + more.gradients,
+            hessians: now.hessians + more.hessians,
+        });
+    }
+
+    pub(super) fn tensor(&self, x: &[f64]) -> Tensor<1> {
+        Tensor::from_data(TensorData::new(x.to_vec(), [x.len()]), (&self.like.device(), self.like.dtype()))
+    }
+
+    pub(super) fn values(&self, x: &[f64]) -> Result<Values, EvaluationError> {
+        self.add(Evaluations { values: 1, ..Evaluations::default() });
+        let x = self.tensor(x);
+        let Functions { objective, equality, inequality, .. } = &self.problem.functions;
+        let numbers = |function: &Option<Function<'a, M, I, 1>>| match function {
+            Some(function) => Ok::<_, EvaluationError>(on_host(function.value(&x)?)),
+            None => Ok(Vec::new()),
+        };
+        let objective = on_host(objective.value(&x)?)[0];
+        Ok(Values { objective, equality: numbers(equality)?, inequality: numbers(inequality)? })
+    }
+
+    pub(super) fn slopes(&self, x: &[f64]) -> Result<Slopes, EvaluationError> {
+        self.add(Evaluations { gradients: 1, ..Evaluations::default() });
+        let (n, x) = (x.len(), self.tensor(x));
+        let Functions { objective, equality, inequality, .. } = &self.problem.functions;
+        let rows = |function: &Option<Function<'a, M, I, 1>>| match function {
+            Some(function) => Ok::<_, EvaluationError>(Matrix::from_tensor(function.jacobian(&x)?)),
+            None => Ok(Matrix::from_fn(0, n, |_, _| 0.0)),
+        };
+        let gradient = on_host(objective.value_and_grad(&x)?.1);
+        Ok(Slopes { gradient, equality: rows(equality)?, inequality: rows(inequality)? })
+    }
+
+    /// The Hessian of the Lagrangian with the objective times `weight`.
+    pub(super) fn hessian(
+        &self,
+        x: &[f64],
+        weight: f64,
+        multipliers: &Multipliers,
+    ) -> Result<Symmetric, EvaluationError> {
+        self.add(Evaluations { hessians: 1, ..Evaluations::default() });
+        // A constraint that is not there has one multiplier, of nothing.
+        let weights = |values: &[f64]| self.tensor(if values.is_empty() { &[0.0] } else { values });
+        let lagrangian = self.problem.functions.lagrangian.clone().with_inputs((
+            self.problem.inputs.clone(),
+            self.tensor(&[weight]),
+            weights(&multipliers.equality),
+            weights(&multipliers.inequality),
+        ));
+        Ok(Symmetric::from_tensor(lagrangian.hessian(&self.tensor(x))?))
+    }
+}
+
+/// A vector's numbers, in f64.
+pub(super) fn on_host(vector: Tensor<1>) -> Vec<f64> {
+    vector.without_autodiff().cast(DType::F64).into_data().try_into_vec_as().expect("just cast")
+}

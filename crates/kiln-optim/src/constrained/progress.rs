@@ -1,0 +1,77 @@
+//! What has happened so far, and what it ends with.
+
+use std::ops::ControlFlow;
+
+use burn::module::Module;
+use kiln_tensor::derivative::Inputs;
+
+use super::{
+    Solution,
+    kkt::{Multipliers, lagrangian_gradient, residuals},
+    problem::{Host, Slopes, Values},
+};
+use crate::solver::{Iteration, Outcome, SolverError, Status};
+
+/// The history, and who is told of it.
+pub(super) struct Progress<'c> {
+    history: Vec<Iteration>,
+    callback: &'c mut dyn FnMut(&Iteration) -> ControlFlow<()>,
+}
+
+impl<'c> Progress<'c> {
+    pub(super) fn new(callback: &'c mut dyn FnMut(&Iteration) -> ControlFlow<()>) -> Self {
+        Self { history: Vec::new(), callback }
+    }
+
+    /// Writes an iteration down; a break is the callback's.
+    pub(super) fn record(&mut self, iteration: Iteration) -> ControlFlow<()> {
+        self.history.push(iteration);
+        (self.callback)(&iteration)
+    }
+}
+
+/// A point with all that is known of it.
+#[derive(Clone, Debug)]
+pub(super) struct Known {
+    pub(super) x: Vec<f64>,
+    pub(super) values: Values,
+    pub(super) slopes: Slopes,
+}
+
+impl Known {
+    pub(super) fn at<'a, M: Module + 'a, I: Inputs + 'a>(
+        host: &Host<'_, 'a, M, I>,
+        x: Vec<f64>,
+    ) -> Result<Self, SolverError> {
+        Ok(Self { values: host.values(&x)?, slopes: host.slopes(&x)?, x })
+    }
+
+    pub(super) fn is_finite(&self) -> bool {
+        self.values.is_finite() && self.slopes.is_finite()
+    }
+}
+
+pub(super) fn finish<'a, M: Module + 'a, I: Inputs + 'a>(
+    host: &Host<'_, 'a, M, I>,
+    at: &Known,
+    multipliers: Multipliers,
+    status: Status,
+    progress: Progress<'_>,
+    iterations: usize,
+) -> Solution {
+    let problem = host.problem;
+    let residuals = residuals(&at.x, (problem.lower(), problem.upper()), &at.values, &at.slopes, &multipliers);
+    let outcome = Outcome {
+        x: host.tensor(&at.x),
+        gradient: host.tensor(&lagrangian_gradient(&at.slopes, &multipliers)),
+        value: at.values.objective,
+        grad_norm: residuals.largest(),
+        status,
+        success: status.is_success(),
+        message: status.message().to_owned(),
+        iterations,
+        evaluations: host.counts(),
+        history: progress.history,
+    };
+    Solution { outcome, multipliers, residuals }
+}

@@ -1,0 +1,141 @@
+//! Certificates hold, and what is changed in one is found out.
+
+use burn::tensor::{Tensor, TensorData};
+use kiln_optim::{
+    constrained::{Certificate, CertificateError, Multipliers, Problem, Stop, minimize},
+    problems::constrained,
+    solver::{self, newton},
+};
+
+use super::{SQP, named, on_device, solve};
+
+fn certified(name: &str) -> Certificate {
+    let problem = named(name);
+    let solution = solve(&problem, &SQP, &Stop::default());
+    Certificate::of(&on_device(&problem), &solution.outcome.x, &solution.multipliers).unwrap()
+}
+
+fn check(name: &str, certificate: &Certificate) -> Result<(), CertificateError> {
+    certificate.verify(&on_device(&named(name)))
+}
+
+#[test]
+fn every_solution_is_certified_from_its_file() {
+    for problem in constrained() {
+        let solution = solve(&problem, &SQP, &Stop::default());
+        if !solution.outcome.success {
+            continue;
+        }
+        let certificate = Certificate::of(&on_device(&problem), &solution.outcome.x, &solution.multipliers).unwrap();
+        let file = serde_json::to_string(&certificate).unwrap();
+        let read: Certificate = serde_json::from_str(&file).unwrap();
+        assert_eq!(read, certificate, "{}", problem.name);
+        check(problem.name, &read).unwrap_or_else(|error| panic!("{}: {error}", problem.name));
+    }
+}
+
+#[test]
+fn what_is_wrong_is_rejected() {
+    for name in ["circle", "halfplane-quadratic", "categorical-mle", "hs71", "hs43", "hs35", "hs76", "hs100", "hs113"] {
+        let right = certified(name);
+        check(name, &right).unwrap();
+        let refused = |what: &str, wrong: &Certificate| {
+            assert!(check(name, wrong).is_err(), "{name}: {what}");
+            // Nor is it believed with numbers that are computed anew.
+            let problem = on_device(&named(name));
+            let x = Tensor::from_data(TensorData::new(wrong.x.clone(), [wrong.x.len()]), &super::f64_device());
+            let anew = Certificate::with_tolerance(&problem, &x, &wrong.multipliers, wrong.tol);
+            assert!(anew.is_err() || anew.is_ok_and(|anew| anew.verify(&problem).is_err()), "{name}: {what}, anew");
+        };
+        for j in 0..right.x.len() {
+            for step in [1e-3, -1e-3] {
+                let mut moved = right.clone();
+                moved.x[j] += step;
+                refused(&format!("x[{j}] moved by {step}"), &moved);
+            }
+        }
+        let multipliers = |change: &dyn Fn(&mut Multipliers)| {
+            let mut wrong = right.clone();
+            change(&mut wrong.multipliers);
+            wrong
+        };
+        let any = right.multipliers.equality.iter().chain(&right.multipliers.inequality).any(|m| m.abs() > 1e-3);
+        assert!(any, "{name} has a multiplier");
+        refused(
+            "wrong signs",
+            &multipliers(&|m| m.inequality.iter_mut().chain(&mut m.equality).for_each(|m| *m = -*m)),
+        );
+        refused(
+            "a multiplier left out",
+            &multipliers(&|m| {
+                let left_out = m.equality.pop().or_else(|| m.inequality.pop());
+                assert!(left_out.is_some());
+            }),
+        );
+        refused(
+            "multipliers of nought",
+            &multipliers(&|m| m.inequality.iter_mut().chain(&mut m.equality).for_each(|m| *m = 0.0)),
+        );
+        let mut infeasible = right.clone();
+        infeasible.x.iter_mut().for_each(|x| *x += 2.0);
+        refused("an infeasible x", &infeasible);
+        // Numbers that are made up.
+        let edits: [fn(&mut Certificate); 6] = [
+            |c| c.fun += 1e-6,
+            |c| c.residuals.stationarity += 1e-6,
+            |c| c.active_rank += 1,
+            |c| c.active.clear(),
+            |c| c.second_order = None,
+            |c| c.tol = 1.0,
+        ];
+        for (i, edit) in edits.iter().enumerate() {
+            let mut wrong = right.clone();
+            edit(&mut wrong);
+            // Where none is active there is none to clear.
+            assert!(wrong == right || check(name, &wrong).is_err(), "{name}: number {i} made up");
+        }
+    }
+}
+
+#[test]
+fn independence_and_curvature_are_told() {
+    // Three constraints with one gradient.
+    let redundant = certified("redundant");
+    assert_eq!((redundant.active_count, redundant.active_rank), (3, 1));
+    assert_eq!(redundant.duality_gap.map(|gap| gap.abs() < 1e-9), Some(true));
+    // A corner: nothing is left to move along.
+    let corner = certified("hs44").second_order.unwrap();
+    assert_eq!((corner.dimension, corner.smallest_eigenvalue, corner.sufficient), (0, None, true));
+    // x + y on a circle of radius √2: the Hessian of L is 2λ·I = I.
+    let circle = certified("circle").second_order.unwrap();
+    assert_eq!(circle.dimension, 1);
+    assert!((circle.smallest_eigenvalue.unwrap() - 1.0).abs() < 1e-8 && circle.sufficient);
+    // (x − y)²: flat along a line of minima.
+    let start = Tensor::<1>::from_data([1.0, 3.0], &super::f64_device());
+    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| (x.clone().slice(0..1) - x.slice(1..2)).square());
+    let solution = minimize(&problem, start, &SQP, &Stop::default()).unwrap();
+    let certificate = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap();
+    certificate.verify(&problem).unwrap();
+    let flat = certificate.second_order.unwrap();
+    assert!(flat.smallest_eigenvalue.unwrap().abs() < 1e-12 && !flat.sufficient, "{flat:?}");
+}
+
+#[test]
+fn a_function_without_constraints_has_one_too() {
+    let device = super::f64_device();
+    let start = Tensor::<1>::from_data([-1.2, 1.0], &device);
+    let valley = |x: Tensor<1>| {
+        let (x, y) = (x.clone().slice(0..1), x.slice(1..2));
+        (y - x.clone().square()).square() * 100.0 + (x - 1.0).square()
+    };
+    let problem = Problem::of_vector(start.clone(), valley);
+    let stop = solver::Stop { gtol: 1e-10, ..solver::Stop::default() };
+    let outcome = solver::minimize(problem.objective(), start, &newton(), &stop).unwrap();
+    let none = Multipliers { lower: vec![0.0; 2], upper: vec![0.0; 2], ..Multipliers::default() };
+    let certificate = Certificate::of(&problem, &outcome.x, &none).unwrap();
+    certificate.verify(&problem).unwrap();
+    // The Hessian [[802, −400], [−400, 200]] has the eigenvalues 501 ± √(301² + 400²).
+    let smallest = 501.0 - (301f64.powi(2) + 400f64.powi(2)).sqrt();
+    let found = certificate.second_order.unwrap().smallest_eigenvalue.unwrap();
+    assert!((found - smallest).abs() < 1e-6, "{found}, not {smallest}");
+}

@@ -1,0 +1,142 @@
+//! What else can happen: each has a status and a message.
+
+use std::ops::ControlFlow;
+
+use burn::tensor::Tensor;
+use kiln_optim::{
+    constrained::{AugmentedLagrangian, ConstrainedSolver, Problem, ProblemError, Sqp, Stop, minimize},
+    solver::{SolverError, Status},
+};
+use kiln_testkit::{assert_close, values};
+
+use super::{SQP, by_all_solvers, f64_device, named, solve};
+
+#[test]
+fn constraints_that_contradict_one_another() {
+    for (solver, solution) in by_all_solvers(&named("infeasible"), &Stop::default()) {
+        let outcome = &solution.outcome;
+        assert_eq!(outcome.status, Status::Infeasible, "{solver}");
+        assert!(!outcome.success && outcome.message.contains("violates them least"), "{solver}");
+        // On the diagonal by symmetry: (t, t) with the smallest (2t² − 1)² + (4 − 2t)², whose derivative Newton's method brings to 0.
+        let mut t = 1.0f64;
+        for _ in 0..50 {
+            let slope = 8.0 * t * (2.0 * t * t - 1.0) - 4.0 * (4.0 - 2.0 * t);
+            t -= slope / (48.0 * t * t);
+        }
+        assert_close(&values(outcome.x.clone()), &[t, t], 0.0, 1e-6, solver);
+        assert_close(&[solution.residuals.primal], &[(2.0 * t * t - 1.0).max(4.0 - 2.0 * t)], 0.0, 1e-6, solver);
+    }
+}
+
+#[test]
+fn equations_without_a_solution() {
+    let device = f64_device();
+    let start = Tensor::<1>::from_data([1.0, 1.0], &device);
+    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.sum())
+        .equality("nothing", |x: Tensor<1>| x.square().sum() + 1.0);
+    for solution in [
+        minimize(&problem, start.clone(), &SQP, &Stop::default()).unwrap(),
+        minimize(&problem, start.clone(), &AugmentedLagrangian::default(), &Stop::default()).unwrap(),
+    ] {
+        assert_eq!(solution.outcome.status, Status::Infeasible);
+        assert_close(&values(solution.outcome.x), &[0.0, 0.0], 0.0, 1e-5, "the least violation");
+    }
+}
+
+#[test]
+fn no_minimum() {
+    for (solver, solution) in by_all_solvers(&named("unbounded"), &Stop::default()) {
+        let outcome = &solution.outcome;
+        if solver.ends_with("Newton-CG") || solver.ends_with("trust region") {
+            // Without curvature their steps are of a bounded length.
+            assert_eq!(outcome.status, Status::Budget);
+            continue;
+        }
+        assert_eq!(outcome.status, Status::Unbounded, "{solver}");
+        assert!(outcome.message.contains("no minimum"), "{solver}");
+        assert!(outcome.value < -1e6, "{solver}: {}", outcome.value);
+    }
+}
+
+#[test]
+fn constraints_said_three_times() {
+    for (solver, solution) in by_all_solvers(&named("redundant"), &Stop::default()) {
+        assert_eq!(solution.outcome.status, Status::ResidualsSmall, "{solver}");
+        assert_close(&values(solution.outcome.x), &[1.0 / 3.0; 3], 0.0, 1e-8, solver);
+        // ∇f = 2/3 in each, whichever multipliers share it.
+        let [first, second] = solution.multipliers.equality[..] else { panic!("two equalities") };
+        let sum = first + 2.0 * second - solution.multipliers.inequality[0];
+        assert_close(&[sum], &[-2.0 / 3.0], 0.0, 1e-8, solver);
+    }
+}
+
+#[test]
+fn a_start_outside_of_the_domain() {
+    // The constraints lead into the domain of the logarithm.
+    for (solver, solution) in by_all_solvers(&named("outside-domain"), &Stop::default()) {
+        assert_eq!(solution.outcome.status, Status::ResidualsSmall, "{solver}");
+        assert_close(&values(solution.outcome.x), &[2.0, 2.0], 0.0, 1e-6, solver);
+    }
+    // Nothing does: the least infeasible point, and a message.
+    let device = f64_device();
+    let start = Tensor::<1>::from_data([-3.0, 5.0], &device);
+    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.slice(0..1).log())
+        .equality("circle", |x: Tensor<1>| (x + 2.0).square().sum() - 1.0);
+    for solution in [
+        minimize(&problem, start.clone(), &SQP, &Stop::default()).unwrap(),
+        minimize(&problem, start.clone(), &AugmentedLagrangian::default(), &Stop::default()).unwrap(),
+    ] {
+        assert_eq!(solution.outcome.status, Status::NotFinite);
+        assert!(solution.outcome.message.contains("not finite"));
+        assert!(solution.residuals.primal < 1e-8, "the circle is reached: {:?}", solution.residuals);
+    }
+    // A bound is where the logarithm ends: the start is moved inside.
+    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.clone().sum() - x.log().sum())
+        .bounded(vec![0.0; 2], vec![f64::INFINITY; 2])
+        .unwrap();
+    let solution = minimize(&problem, start, &SQP, &Stop::default()).unwrap();
+    assert_close(&values(solution.outcome.x), &[1.0, 1.0], 0.0, 1e-8, "x − ln x");
+}
+
+#[test]
+fn budgets_and_callbacks() {
+    let problem = named("hs100");
+    for max_iter in [0, 3] {
+        let outcome = solve(&problem, &SQP, &Stop { max_iter, ..Stop::default() }).outcome;
+        assert_eq!((outcome.status, outcome.iterations), (Status::Budget, max_iter));
+        assert_eq!(outcome.history.len(), max_iter + 1);
+    }
+    let device = f64_device();
+    let mut told = 0;
+    let stopped = SQP
+        .solve(&problem.problem(&device), problem.start(&device), &Stop::default(), &mut |iteration| {
+            told += 1;
+            if iteration.iteration == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
+        .unwrap();
+    assert_eq!((stopped.outcome.status, told), (Status::Stopped, 3));
+}
+
+#[test]
+fn what_is_out_of_range_is_refused() {
+    let (device, problem) = (f64_device(), named("circle"));
+    let on_device = problem.problem(&device);
+    let refused = |result: Result<_, SolverError>, option: &str| match result {
+        Err(SolverError::Option { name, .. }) => assert_eq!(name, option),
+        other => panic!("{option}: {:?}", other.map(|_: kiln_optim::constrained::Solution| ())),
+    };
+    let start = || problem.start(&device);
+    refused(minimize(&on_device, start(), &Sqp { c1: 0.5, ..SQP }, &Stop::default()), "c1");
+    refused(minimize(&on_device, start(), &Sqp { max_trials: 0, ..SQP }, &Stop::default()), "max_trials");
+    refused(minimize(&on_device, start(), &SQP, &Stop { tol: Some(f64::NAN), ..Stop::default() }), "tol");
+    refused(minimize(&on_device, Tensor::zeros([3], &device), &SQP, &Stop::default()), "start");
+    let wrong = AugmentedLagrangian { growth: 1.0, ..AugmentedLagrangian::default() };
+    refused(minimize(&on_device, start(), &wrong, &Stop::default()), "growth");
+    let wrong = AugmentedLagrangian { penalty: Some(0.0), ..AugmentedLagrangian::default() };
+    refused(minimize(&on_device, start(), &wrong, &Stop::default()), "penalty");
+    let bounded = |lower: Vec<f64>, upper: Vec<f64>| problem.problem(&device).bounded(lower, upper).err();
+    let expected = ProblemError::Bounds { index: 1, lower: 2.0, upper: 1.0 };
+    assert_eq!(bounded(vec![0.0, 2.0], vec![1.0, 1.0]), Some(expected));
+    let expected = ProblemError::Length { name: "upper", expected: 2, got: 1 };
+    assert_eq!(bounded(vec![0.0, 2.0], vec![1.0]), Some(expected));
+}

@@ -1,0 +1,70 @@
+//! The collection of Hock and Schittkowski, beside SciPy's SLSQP.
+
+use std::collections::HashMap;
+
+use kiln_optim::{constrained::Stop, problems::constrained, solver::Status};
+use kiln_testkit::{numbers, reference};
+use serde_json::Value;
+
+use super::{EXACT, SQP, solve};
+
+/// Problems with more than one minimum, where the usual start leads SLSQP, and these solvers, to another than the published one.
+const OTHER_MINIMA: [&str; 3] = ["hs16", "hs20", "hs33"];
+
+fn published() -> HashMap<String, Value> {
+    let rows = reference("hock_schittkowski")["problems"].as_array().unwrap().clone();
+    rows.into_iter().map(|row| (row["problem"].as_str().unwrap().to_owned(), row)).collect()
+}
+
+#[test]
+fn the_published_minima_are_found() {
+    let rows = published();
+    for (solver, method, others) in
+        [("BFGS", &SQP, OTHER_MINIMA.to_vec()), ("exact Hessian", &EXACT, [&OTHER_MINIMA[..], &["hs2"]].concat())]
+    {
+        let mut found = 0;
+        for problem in constrained().iter().filter(|problem| problem.name.starts_with("hs")) {
+            let what = format!("{} by the {solver}", problem.name);
+            let solution = solve(problem, method, &Stop { max_iter: 300, ..Stop::default() });
+            let outcome = &solution.outcome;
+            assert_eq!(outcome.status, Status::ResidualsSmall, "{what}: {:?}", solution.residuals);
+            let row = &rows[problem.name];
+            assert_eq!(numbers(&row["x0"]), problem.start, "{what}: start");
+            let minimum = problem.minimum.unwrap();
+            assert!((numbers(&row["minimum"])[0] - minimum).abs() <= 1e-12 * minimum.abs(), "{what}");
+            let error = (outcome.value - minimum).abs() / minimum.abs().max(1.0);
+            if others.contains(&problem.name) {
+                // Where SLSQP ends too.
+                let other = numbers(&row["tight"]["fun"])[0];
+                assert!((outcome.value - other).abs() <= 1e-6 * other.abs().max(1.0), "{what}: {}", outcome.value);
+            } else {
+                assert!(error <= 1e-6, "{what}: {} for {minimum}", outcome.value);
+                found += 1;
+            }
+        }
+        assert!(found >= 60, "{found} by the {solver}");
+    }
+}
+
+/// SLSQP with ftol=1e-12, which is what it takes to compare: its usual tolerance leaves residuals of up to 1e-3. It does not come to an end
+/// on nine of the problems even so; Kiln does on all.
+#[test]
+fn in_fewer_iterations_and_evaluations_than_slsqp() {
+    let rows = published();
+    let (mut ours, mut theirs) = ([0, 0], [0, 0]);
+    for problem in constrained().iter().filter(|problem| problem.name.starts_with("hs")) {
+        let tight = &rows[problem.name]["tight"];
+        if tight["success"] != Value::Bool(true) {
+            continue;
+        }
+        let outcome = solve(problem, &SQP, &Stop { max_iter: 300, ..Stop::default() }).outcome;
+        let count = |name: &str| usize::try_from(tight[name].as_u64().unwrap()).unwrap();
+        for (sum, more) in ours.iter_mut().zip([outcome.iterations, outcome.evaluations.values]) {
+            *sum += more;
+        }
+        for (sum, more) in theirs.iter_mut().zip([count("nit"), count("nfev")]) {
+            *sum += more;
+        }
+    }
+    assert!(ours[0] <= theirs[0] && ours[1] <= theirs[1], "iterations and evaluations {ours:?}, SLSQP's {theirs:?}");
+}
