@@ -13,7 +13,11 @@ pub(crate) use self::{
     train::{GmmFlags, LogisticConfigFlags, LogisticFlags, VaeConfigFlags, VaeFlags},
     vi::{GuideName, ModelName, StepSize, ViFlags},
 };
-use crate::{rates, solver::SolverName};
+use crate::{
+    rates,
+    solve::{HessianName, MethodName},
+    solver::SolverName,
+};
 
 /// Maximum likelihood, variational inference and optimisation on Burn.
 #[derive(Debug, Parser)]
@@ -52,9 +56,9 @@ pub(crate) enum Command {
     /// Find a step size: train with steps that grow, and look where the loss falls
     #[command(subcommand)]
     LrFind(LrFind),
-    /// Check a run's certificate against its data
+    /// Check a certificate: every number again, from the problem or the run's data, without a solver
     Verify(VerifyFlags),
-    /// Minimise a classic test problem
+    /// Minimise a classic test problem, with or without constraints
     Solve(SolveFlags),
     /// Infer a posterior by a guide that is fitted to it
     Vi(Box<ViFlags>),
@@ -128,18 +132,37 @@ pub(crate) struct OutputFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct VerifyFlags {
-    /// The run's directory
-    pub(crate) run: PathBuf,
+    /// A certificate's file, or the directory of the run that it is in
+    pub(crate) path: PathBuf,
     #[command(flatten)]
     pub(crate) machine: MachineFlags,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct SolveFlags {
-    /// rosenbrock, rosenbrock-50, beale, powell-singular, wood, helical-valley, trigonometric-10, broyden-tridiagonal-30
-    pub(crate) problem: String,
-    /// newton, newton-cg, trust-ncg, l-bfgs, l-bfgs-b, owl-qn, bfgs, nonlinear-cg, gd [default: l-bfgs; with --lower or --upper
-    /// l-bfgs-b; with --l1 owl-qn]
+    /// A problem of `kiln solve --list`, such as rosenbrock, or hs71 with constraints
+    #[arg(required_unless_present = "list")]
+    pub(crate) problem: Option<String>,
+    /// List the problems, and solve none
+    #[arg(long, conflicts_with = "problem")]
+    pub(crate) list: bool,
+    /// List those with constraints alone
+    #[arg(long, visible_alias = "constraint", requires = "list")]
+    pub(crate) constrained: bool,
+    /// With constraints: sqp, augmented-lagrangian [default: sqp]
+    #[arg(long, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) method: Option<MethodName>,
+    /// Of sqp: bfgs, exact [default: bfgs]
+    #[arg(long, value_name = "MODEL", hide_possible_values = true)]
+    pub(crate) hessian: Option<HessianName>,
+    /// With constraints: converged when the residuals of all four conditions are within this [default: 1e-9 in f64, 3e-4 in f32]
+    #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
+    pub(crate) tol: Option<f64>,
+    /// Write what shows that the point is a solution, for `kiln verify`
+    #[arg(long, value_name = "FILE")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Without constraints, or inside of augmented-lagrangian: newton, newton-cg, trust-ncg, l-bfgs, l-bfgs-b, owl-qn, bfgs, nonlinear-cg, gd [default: l-bfgs; with --lower or --upper
+    /// l-bfgs-b; with --l1 owl-qn; inside of augmented-lagrangian l-bfgs-b]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) solver: Option<SolverName>,
     /// Lower bounds, one for each unknown or one for all, such as 0,-inf
@@ -157,7 +180,7 @@ pub(crate) struct SolveFlags {
     /// Converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 5e-4 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) gtol: Option<f64>,
-    /// Steps at the most [default: 10000; for gd 100000]
+    /// Steps at the most [default: 10000; for gd 100000; with constraints 1000]
     #[arg(long, value_name = "N")]
     pub(crate) max_iter: Option<usize>,
     /// Write each step as a line of JSON

@@ -25,6 +25,7 @@ mod solve;
 mod solver;
 mod tables;
 mod vae;
+mod verify;
 mod vi;
 
 use std::{io::Write, path::Path, process::ExitCode};
@@ -101,10 +102,7 @@ fn run(flags: Flags) -> Result<Exit> {
         Command::Schedules => list::schedules(console),
         Command::LrFind(LrFind::Vae(flags)) => vae::lr_find(*flags, console),
         Command::LrFind(LrFind::Logistic(flags)) => logistic::lr_find(*flags, console),
-        Command::Verify(flags) => match RunDir::open(&flags.run)? {
-            (dir, Config::Logistic(settings)) => logistic::verify(&dir, settings, &flags.machine, console),
-            (_, other) => Err(wrong_model("verify", "logistic", &other, &flags.run)),
-        },
+        Command::Verify(flags) => verify::verify(&flags, console),
         Command::Solve(flags) => solve::solve(flags, console),
         Command::Vi(flags) => vi::vi(*flags, console),
         Command::Rates(flags) => rates::rates(flags, console),

@@ -1,10 +1,16 @@
 //! `kiln solve`: a classic problem by a solver.
 
-use std::ops::ControlFlow;
+mod constrained;
+
+use std::{ops::ControlFlow, path::Path};
 
 use kiln::{
-    burn::tensor::{Tensor, TensorData},
+    burn::{
+        module::Param,
+        tensor::{Tensor, TensorData},
+    },
     optim::{
+        constrained::{Bounded, Certifiable, Certificate, Split},
         problems::{self, Problem},
         solver::{Bounds, L1, Outcome, Stop},
     },
@@ -12,15 +18,18 @@ use kiln::{
 };
 use serde::Serialize;
 
+pub(crate) use self::constrained::{HessianName, MethodName};
 use crate::{
     config::{Dtype, RunSettings, require},
     console::Console,
     failure::{Exit, Failure, Result},
     flags::SolveFlags,
     interrupt,
+    list::table,
     machine::Machine,
     rundir::write_whole,
     solver::{SolverName, Start, Task, check, default_max_iter, default_solver, ending},
+    verify::ProblemCertificate,
 };
 
 /// The JSON of `kiln solve`, with SciPy's names.
@@ -36,18 +45,35 @@ struct SolveResult<'a> {
 }
 
 pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
+    if flags.list {
+        return Ok(list(flags.constrained, console));
+    }
+    let wanted = flags.problem.clone().unwrap_or_default();
+    if let Some(problem) = problems::constrained().iter().find(|problem| problem.name == wanted) {
+        return constrained::solve(problem, &flags, &machine(&flags)?, console);
+    }
     let all = problems::all();
-    let problem = all.iter().find(|problem| problem.name == flags.problem).ok_or_else(|| {
+    let problem = all.iter().find(|problem| problem.name == wanted).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|problem| problem.name).collect();
-        Failure::usage(format!("no problem is called '{}'; there are {}", flags.problem, names.join(", ")))
+        let names = names.join(", ");
+        Failure::usage(format!(
+            "no problem is called '{wanted}'; there are {names}, and those with constraints of `kiln solve --list --constrained`"
+        ))
     })?;
+    for (given, flag) in
+        [(flags.method.is_some(), "method"), (flags.hessian.is_some(), "hessian"), (flags.tol.is_some(), "tol")]
+    {
+        if given {
+            return Err(Failure::usage(format!("--{flag} is for problems with constraints, which {wanted} has not")));
+        }
+    }
     check(flags.max_iter, flags.gtol)?;
     let l1 = flags.l1.unwrap_or(0.0);
     require(l1 >= 0.0 && l1.is_finite(), "l1", "finite and not negative", l1)?;
-    let dtype = flags.dtype.as_deref().map(|name| if name == "f32" { Dtype::F32 } else { Dtype::F64 });
-    let run = RunSettings { device: flags.device.clone(), dtype, ..RunSettings::default() };
-    let machine = Machine::start(&run, Dtype::F64)?;
-    let start = starting_point(problem, flags.x0.as_deref(), &machine)?;
+    let machine = machine(&flags)?;
+    // A chain of any length; the other functions are of as many unknowns as they are.
+    let chain = problem.name.starts_with("rosenbrock");
+    let start = start(problem.name, &problem.start, chain, flags.x0.as_deref(), &machine)?;
     let function = Function::of_vector(start.clone(), |x| problem.value(x));
     let gtol = flags.gtol.unwrap_or(if machine.dtype == Dtype::F64 { 1e-8 } else { 5e-4 });
     let (penalised, bounded) = (l1 > 0.0, flags.lower.is_some() || flags.upper.is_some());
@@ -57,8 +83,9 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     let stop = Stop { gtol, max_iter, ..Stop::default() };
     let side = |name, given: &Option<Vec<f64>>, none| each(name, given.as_deref(), none, &start);
     let (lower, upper) = (side("lower", &flags.lower, f64::NEG_INFINITY)?, side("upper", &flags.upper, f64::INFINITY)?);
-    let bounds =
-        Bounds::new(lower, upper).map_err(|_| Failure::usage("--lower must be at most --upper, number by number"))?;
+    let bounds = Bounds::new(lower.clone(), upper.clone())
+        .map_err(|_| Failure::usage("--lower must be at most --upper, number by number"))?;
+    let sides = (crate::to_vec(lower.clone()), crate::to_vec(upper.clone()));
     let task =
         Task { problem: &function, l1: L1::new(start.zeros_like() + l1)?, start: Start::At(start), stop, bounds };
     let interrupted = interrupt::flag();
@@ -70,9 +97,12 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
         }
     })?;
     if let Some(path) = &flags.history {
-        let lines = outcome.history.iter().map(|iteration| serde_json::to_string(iteration).expect("numbers"));
-        let text: String = lines.map(|line| line + "\n").collect();
-        write_whole(path, text.as_bytes())?;
+        write_history(path, &outcome)?;
+    }
+    if let (Some(path), true) = (&flags.certificate, outcome.success) {
+        let file = certified(problem, &function, &outcome, l1, sides, gtol)?;
+        let json = serde_json::to_string_pretty(&file).map_err(Failure::internal)?;
+        write_whole(path, (json + "\n").as_bytes())?;
     }
     let x = crate::to_vec(outcome.x.clone());
     let (status, exit) = ending(outcome.status);
@@ -86,16 +116,100 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     }
 }
 
-fn starting_point(problem: &Problem, x0: Option<&[f64]>, machine: &Machine) -> Result<Tensor<1>> {
-    let Some(x0) = x0 else { return Ok(problem.start(&machine.device)) };
-    let n = problem.start.len();
-    // A chain of any length; the other functions are of as many unknowns as they are.
-    let any = problem.name.starts_with("rosenbrock");
-    let fits = if any { x0.len() >= 2 } else { x0.len() == n };
+fn machine(flags: &SolveFlags) -> Result<Machine> {
+    let dtype = flags.dtype.as_deref().map(|name| if name == "f32" { Dtype::F32 } else { Dtype::F64 });
+    let run = RunSettings { device: flags.device.clone(), dtype, ..RunSettings::default() };
+    Machine::start(&run, Dtype::F64)
+}
+
+/// The usual start, or the flag's; `any` for a function of any number of unknowns.
+fn start(name: &str, usual: &[f64], any: bool, x0: Option<&[f64]>, machine: &Machine) -> Result<Tensor<1>> {
+    let x = x0.unwrap_or(usual);
+    let n = usual.len();
+    let fits = if any { x.len() >= 2 } else { x.len() == n };
     let expected =
         if any { "2 numbers or more, divided by commas".to_owned() } else { format!("{n} numbers, divided by commas") };
-    require(fits, "x0", &expected, x0.len())?;
-    Ok(Tensor::from_data(TensorData::new(x0.to_vec(), [x0.len()]), &machine.device))
+    require(fits, "x0", &expected, x.len())?;
+    require(x.iter().all(|x| x.is_finite()), "x0", "finite numbers", name)?;
+    Ok(Tensor::from_data(TensorData::new(x.to_vec(), [x.len()]), &machine.device))
+}
+
+fn write_history(path: &Path, outcome: &Outcome) -> Result<()> {
+    let lines = outcome.history.iter().map(|iteration| serde_json::to_string(iteration).expect("numbers"));
+    let text: String = lines.map(|line| line + "\n").collect();
+    write_whole(path, text.as_bytes())
+}
+
+/// The certificate of a minimum without constraints but bounds, or with a penalty.
+fn certified(
+    problem: &Problem,
+    function: &Function<'_, Param<Tensor<1>>, (), 1>,
+    outcome: &Outcome,
+    l1: f64,
+    (lower, upper): (Vec<f64>, Vec<f64>),
+    gtol: f64,
+) -> Result<ProblemCertificate> {
+    let failed = |error: &dyn std::fmt::Display| Failure::internal(format!("no certificate: {error}"));
+    if l1 > 0.0 {
+        let split = Split::new(function, outcome.x.zeros_like() + l1);
+        let (x, n) = (Split::<()>::parts(outcome.x.clone()), outcome.x.dims()[0]);
+        let bounded = Bounded::new(&split, vec![0.0; 2 * n], vec![f64::INFINITY; 2 * n]);
+        let multipliers = bounded.bound_multipliers(&x, gtol).map_err(|e| failed(&e))?;
+        let certificate = Certificate::with_tolerance(&bounded, &x, &multipliers, gtol).map_err(|e| failed(&e))?;
+        return Ok(ProblemCertificate { l1: Some(l1), ..ProblemCertificate::new(problem.name, certificate) });
+    }
+    let finite = |bounds: &[f64]| {
+        let some = bounds.iter().any(|bound| bound.is_finite());
+        some.then(|| bounds.iter().map(|bound| bound.is_finite().then_some(*bound)).collect())
+    };
+    let sides = (finite(&lower), finite(&upper));
+    let bounded = Bounded::new(function, lower, upper);
+    let multipliers = bounded.bound_multipliers(&outcome.x, gtol).map_err(|e| failed(&e))?;
+    let certificate = Certificate::with_tolerance(&bounded, &outcome.x, &multipliers, gtol).map_err(|e| failed(&e))?;
+    Ok(ProblemCertificate { lower: sides.0, upper: sides.1, ..ProblemCertificate::new(problem.name, certificate) })
+}
+
+/// `kiln solve --list`.
+fn list(constrained: bool, console: Console) -> Exit {
+    let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value}"));
+    let free = problems::all().into_iter().filter(|_| !constrained).map(|problem| {
+        [
+            problem.name.to_owned(),
+            problem.start.len().to_string(),
+            String::new(),
+            number(problem.minimum),
+            problem.about.to_owned(),
+        ]
+    });
+    let with = problems::constrained().into_iter().map(|problem| {
+        let of = problem.constraints();
+        [
+            problem.name.to_owned(),
+            problem.start.len().to_string(),
+            of,
+            number(problem.minimum),
+            problem.about.to_owned(),
+        ]
+    });
+    let rows: Vec<[String; 5]> = free.chain(with).collect();
+    let json: Vec<_> = rows
+        .iter()
+        .map(|[name, unknowns, constraints, minimum, about]| {
+            serde_json::json!({
+                "name": name, "unknowns": unknowns.parse::<usize>().ok(), "constraints": constraints,
+                "minimum": minimum.parse::<f64>().ok(), "about": about,
+            })
+        })
+        .collect();
+    console.result(&json, || table(["PROBLEM", "UNKNOWNS", "CONSTRAINTS", "MINIMUM", "WHAT"], rows));
+    Exit::Done
+}
+
+/// The first numbers.
+fn shown(x: &[f64]) -> String {
+    let first: Vec<String> = x.iter().take(8).map(|x| format!("{x:.9}")).collect();
+    let rest = if x.len() > first.len() { format!(", … {} in all", x.len()) } else { String::new() };
+    first.join(", ") + &rest
 }
 
 /// A bound for each unknown.
@@ -113,12 +227,10 @@ fn each(name: &str, given: Option<&[f64]>, none: f64, like: &Tensor<1>) -> Resul
 
 fn text(name: &str, status: &str, result: &SolveResult<'_>) -> String {
     let SolveResult { outcome, x, .. } = result;
-    let shown: Vec<String> = x.iter().take(8).map(|x| format!("{x:.9}")).collect();
-    let rest = if x.len() > shown.len() { format!(", … {} in all", x.len()) } else { String::new() };
     let minimum = result.minimum.map_or_else(String::new, |minimum| format!("  (the minimum is {minimum})"));
     format!(
         "{} by {}: {status}\n{}\nvalue          {:.12e}{minimum}\ngradient       {:.3e}, its largest entry\niterations     {}\n\
-         evaluations    {} values, {} gradients, {} Hessians or products\nx              {}{rest}",
+         evaluations    {} values, {} gradients, {} Hessians or products\nx              {}",
         name,
         result.solver.text(),
         outcome.message,
@@ -128,6 +240,6 @@ fn text(name: &str, status: &str, result: &SolveResult<'_>) -> String {
         outcome.evaluations.values,
         outcome.evaluations.gradients,
         outcome.evaluations.hessians,
-        shown.join(", ")
+        shown(x)
     )
 }

@@ -145,6 +145,7 @@ pub(crate) fn ending(status: Status) -> (&'static str, Exit) {
         _ if status.is_success() => ("converged", Exit::Done),
         Status::NotFinite => ("diverged", Exit::Diverged),
         Status::Unbounded => ("unbounded", Exit::NotConverged),
+        Status::Infeasible => ("infeasible", Exit::NotConverged),
         Status::Stopped => ("interrupted", Exit::Interrupted),
         _ => ("not-converged", Exit::NotConverged),
     }

@@ -35,17 +35,19 @@
 //!
 //! let certificate = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers)?;
 //! assert!(certificate.residuals.largest() < 1e-3 && certificate.duality_gap.unwrap().abs() < 1e-3);
-//! certificate.verify(&problem)?; // every number again, from the problem alone
+//! certificate.verify(&problem, &Device::default())?; // every number again, from the problem alone
 //! # Ok(())
 //! # }
 //! ```
 
 mod augmented;
 mod certificate;
+mod evaluated;
 mod feasibility;
 mod kkt;
 mod problem;
 mod progress;
+mod split;
 mod sqp;
 mod stop;
 
@@ -58,8 +60,10 @@ use serde::Serialize;
 pub use self::{
     augmented::{Augmented, AugmentedLagrangian, Free, Inner, WithinBounds},
     certificate::{Certificate, CertificateError, SecondOrder, Side},
+    evaluated::{Bounded, Certifiable, Evaluated, Slopes, Values},
     kkt::{Multipliers, Residuals},
     problem::{Problem, ProblemError},
+    split::Split,
     sqp::{LagrangianHessian, Sqp},
     stop::Stop,
 };

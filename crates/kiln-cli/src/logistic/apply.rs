@@ -12,7 +12,7 @@ use kiln::{
 
 use super::{
     ENCODER, Job,
-    fit::{CERTIFICATE, Certificate},
+    fit::{FitCertificate, SeparationCertificate},
     regression::{Regression, with_model},
     report::score_line,
 };
@@ -24,6 +24,7 @@ use crate::{
     machine::Machine,
     rundir::{RunDir, write_whole},
     tables::prediction_table,
+    verify::{CERTIFICATE, Kind, say},
 };
 
 /// `kiln eval` of a regression.
@@ -78,7 +79,16 @@ pub(crate) fn verify(dir: &RunDir, settings: LogisticSettings, flags: &MachineFl
         let run = dir.path().display();
         return Err(Failure::usage(format!("{run} has no {CERTIFICATE}: there is nothing to verify")));
     }
-    let Certificate { separation, .. } = dir.read_json(CERTIFICATE)?;
+    let Kind { kind } = dir.read_json(CERTIFICATE)?;
+    if kind == FitCertificate::KIND {
+        let FitCertificate { certificate, .. } = dir.read_json(CERTIFICATE)?;
+        let job = Job::reopen(dir, settings, flags, console)?;
+        let checked = with_model!(job.classes(), M => {
+            job.verify_fit(&certificate, &dir.load_model(job.model::<M>())?)?
+        });
+        return say(&dir.path().display().to_string(), &certificate, checked, console);
+    }
+    let SeparationCertificate { separation, .. } = dir.read_json(CERTIFICATE)?;
     let job = Job::reopen(dir, settings, flags, console)?;
     let train = &job.train;
     let columns = job.columns();

@@ -7,8 +7,11 @@ use kiln::{
     data::{Dataset, Supervised},
     dist::Distribution,
     models::{Inference, InferenceTable, RegressionLoss, Separation},
-    optim::solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
-    tensor::flat::Layout,
+    optim::{
+        constrained::{Bounded, Certifiable, Certificate, CertificateError, Split},
+        solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
+    },
+    tensor::{device::rounding_unit, flat::Layout},
     train::{MaximumLikelihood, Metrics, evaluate},
 };
 
@@ -29,11 +32,25 @@ use crate::{
     rundir::RunDir,
     snapshots::Snapshots,
     solver::{SolverName, Start, Task, default_max_iter, default_solver, ending},
+    verify::CERTIFICATE,
 };
+
+/// `certificate.json` of a fit that converged: what shows that it is a minimum, for `kiln verify`. The point is in the units of
+/// [`RegressionLoss::rescaled`], in which the solver works; with an l1 penalty it is what [`Split`] makes of it.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FitCertificate {
+    kind: String,
+    #[serde(flatten)]
+    pub(super) certificate: Certificate,
+}
+
+impl FitCertificate {
+    pub(super) const KIND: &'static str = "fit";
+}
 
 /// `certificate.json`: what shows that the fit has no solution, for `kiln verify`.
 #[derive(Debug, Serialize, Deserialize)]
-pub(super) struct Certificate {
+pub(super) struct SeparationCertificate {
     kind: String,
     /// In the order of the weights, which are in the units of `coef`.
     features: Vec<String>,
@@ -43,7 +60,6 @@ pub(super) struct Certificate {
     pub(super) separation: Separation,
 }
 
-pub(super) const CERTIFICATE: &str = "certificate.json";
 const SUMMARY: &str = "summary.txt";
 /// Parameters beyond which the Hessian is not made, nor a separation looked for.
 const LARGEST_HESSIAN: usize = 1000;
@@ -173,6 +189,10 @@ impl Job {
         let layout = Layout::of(&model);
         let model = layout.unflatten(model, &loss.parameters(&outcome.x)).expect("the loss has its parameters").valid();
         let mut ending = self.ending(&loss, &outcome, dir)?;
+        if ending.exit == Exit::Done && self.is_small() {
+            let (kind, certificate) = (FitCertificate::KIND.to_owned(), self.certificate(&loss, &outcome.x)?);
+            dir.write_json(CERTIFICATE, &FitCertificate { kind, certificate })?;
+        }
         let inference = self.inference(&loss, &outcome, &mut ending);
         let result = self.result(name, &outcome, &model, (ending, wall_s), inference)?;
         if result.exit != Exit::Diverged {
@@ -198,6 +218,52 @@ impl Job {
             }
             exit => Ok(exit),
         }
+    }
+
+    /// What shows that x is a minimum.
+    fn certificate(&self, loss: &RegressionLoss, x: &Tensor<1>) -> Result<Certificate> {
+        let tol = self.settings.train.gtol.expect("settled");
+        let failed = |error: &dyn std::fmt::Display| Failure::internal(format!("no certificate: {error}"));
+        let x = if self.settings.model.l1 > 0.0 { Split::<()>::parts(x.clone()) } else { x.clone() };
+        self.as_problem(loss, |problem| {
+            let multipliers = problem.bound_multipliers(&x, tol).map_err(|e| failed(&e))?;
+            Certificate::with_tolerance(problem, &x, &multipliers, tol).map_err(|e| failed(&e))
+        })
+    }
+
+    /// Checks a certificate against the data: that its point is a minimum, and the model's.
+    pub(super) fn verify_fit<M: Regression>(
+        &self,
+        certificate: &Certificate,
+        model: &M,
+    ) -> Result<std::result::Result<(), CertificateError>> {
+        let (loss, device) = (self.loss()?, &self.machine.device);
+        if let Err(error) = self.as_problem(&loss, |problem| certificate.verify(problem, device)) {
+            return Ok(Err(error));
+        }
+        let x = Tensor::<1>::from_data(TensorData::new(certificate.x.clone(), [certificate.x.len()]), device);
+        let x = if self.settings.model.l1 > 0.0 { Split::<()>::joined(&x) } else { x };
+        let numbers = |vector: Tensor<1>| crate::to_vec(vector);
+        // The model's file holds what was computed from this point, in the type of its numbers.
+        let rounding = 1e2 * rounding_unit(x.dtype());
+        let (own, certified) = (numbers(Layout::of(model).flatten(model)), numbers(loss.parameters(&x)));
+        let size = own.iter().fold(1.0, |size: f64, w| size.max(w.abs()));
+        let other = own.iter().zip(&certified).find(|(own, certified)| (*own - *certified).abs() > rounding * size);
+        Ok(other.map_or(Ok(()), |(own, certified)| {
+            let what = "a parameter of the run's model".to_owned();
+            Err(CertificateError::Differs { what, claimed: certified.to_string(), found: own.to_string() })
+        }))
+    }
+
+    /// The loss with its bounds, or its penalty.
+    fn as_problem<T>(&self, loss: &RegressionLoss, then: impl FnOnce(&dyn Certifiable) -> T) -> T {
+        let LogisticModel { lower, upper, l1, .. } = self.settings.model;
+        if l1 > 0.0 {
+            let (split, n) = (Split::new(loss, loss.l1_weights(l1)), 2 * loss.start().dims()[0]);
+            return then(&Bounded::new(&split, vec![0.0; n], vec![f64::INFINITY; n]).convex());
+        }
+        let (lower, upper) = loss.bounds(lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY));
+        then(&Bounded::new(loss, crate::to_vec(lower), crate::to_vec(upper)).convex())
     }
 
     /// How the fit ended: as the solver says, or because the classes can be separated, of which the proof is written.
@@ -233,7 +299,7 @@ impl Job {
         }
         let message = separated(separation.as_ref(), self.train.len());
         if let Some(separation) = separation {
-            let certificate = Certificate {
+            let certificate = SeparationCertificate {
                 kind: "separation".into(),
                 features: self.encoder.feature_names(),
                 classes: self.encoder.class_names().to_vec(),

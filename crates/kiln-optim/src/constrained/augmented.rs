@@ -13,10 +13,11 @@ use kiln_tensor::{
 pub use self::inner::{Free, Inner, WithinBounds};
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
+    evaluated::Evaluated,
     feasibility::{self, Start},
     kkt::{Multipliers, residuals, scale},
     problem::{Host, Parts, on_host},
-    progress::{Known, Progress, finish},
+    progress::{Progress, finish},
 };
 use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, within};
 
@@ -181,7 +182,7 @@ struct Run<'r, 'p, 'a, M, I, S> {
     method: &'r AugmentedLagrangian<S>,
     host: &'r Host<'p, 'a, M, I>,
     tol: f64,
-    at: Known,
+    at: Evaluated,
     multipliers: Multipliers,
     penalty: f64,
 }
@@ -192,7 +193,7 @@ where
     I: Inputs + 'a,
     S: Inner<Augmented<'a, M, I>>,
 {
-    fn new(method: &'r AugmentedLagrangian<S>, host: &'r Host<'p, 'a, M, I>, at: Known, tol: f64) -> Self {
+    fn new(method: &'r AugmentedLagrangian<S>, host: &'r Host<'p, 'a, M, I>, at: Evaluated, tol: f64) -> Self {
         let squares: f64 = (at.values.equality.iter().map(|h| h * h))
             .chain(at.values.inequality.iter().map(|g| g.max(0.0).powi(2)))
             .sum();
@@ -208,7 +209,7 @@ where
         let (mut gtol, mut iterations, mut length, mut before) = (1e-2_f64.max(self.tol) * size, 0, 0.0, f64::INFINITY);
         let (mut best, mut idle, mut unbounded) = (f64::INFINITY, 0, 0);
         let status = loop {
-            let Known { x, values, slopes } = &self.at;
+            let Evaluated { x, values, slopes } = &self.at;
             let residuals = residuals(x, (problem.lower(), problem.upper()), values, slopes, &self.multipliers);
             let (value, evaluations) = (values.objective, self.host.counts().values);
             let grad_norm = residuals.largest();
@@ -243,7 +244,7 @@ where
             let outcome = self.method.inner.minimize(&self.augmented()?, start, &self.bounds()?, &inner)?;
             self.host.add(Evaluations { hessians: outcome.evaluations.hessians, ..outcome.evaluations });
             iterations += outcome.iterations.max(1);
-            let next = Known::at(self.host, on_host(outcome.x))?;
+            let next = Evaluated::at(self.host, on_host(outcome.x))?;
             if outcome.status == Status::Unbounded || !next.is_finite() {
                 unbounded += 1;
                 if unbounded > 5 {
@@ -308,7 +309,7 @@ where
     /// complementarity: max |h| and max |max(g, −μ/ρ)|.
     fn update(&mut self) -> f64 {
         let (rho, problem) = (self.penalty, self.host.problem);
-        let Known { x, values, slopes } = &self.at;
+        let Evaluated { x, values, slopes } = &self.at;
         let mut violation = values.equality.iter().fold(0.0, |largest: f64, h| largest.max(h.abs()));
         let mut raise = |multiplier: &mut f64, constraint: f64| {
             violation = violation.max(constraint.max(-*multiplier / rho).abs());
@@ -341,7 +342,7 @@ where
     /// Goes to the point that violates the constraints least, if it violates them.
     fn least_infeasible(&mut self) -> Result<bool, SolverError> {
         let x = self.host.problem.within_bounds(&self.at.x);
-        let least = Known::at(self.host, feasibility::least_infeasible(self.host, &x, self.tol)?)?;
+        let least = Evaluated::at(self.host, feasibility::least_infeasible(self.host, &x, self.tol)?)?;
         let infeasible = least.values.violation() > self.tol.max(INFEASIBLE);
         if infeasible {
             (self.multipliers, self.at) = (Multipliers::zeros(&least.values, x.len()), least);

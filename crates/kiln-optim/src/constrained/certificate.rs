@@ -1,17 +1,16 @@
 //! What shows that a point is a solution, for anyone to check.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use kiln_tensor::{
-    derivative::{EvaluationError, Inputs},
+    derivative::EvaluationError,
+    device::rounding_unit,
     linalg::{Matrix, Symmetric},
 };
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Problem,
+    evaluated::{Certifiable, Evaluated},
     kkt::{Multipliers, Residuals, residuals, scale},
-    problem::{Host, on_host},
-    progress::Known,
 };
 
 /// Unknowns up to which the Hessian is looked at: it has as many rows.
@@ -55,6 +54,8 @@ pub struct Certificate {
     pub scale: f64,
     /// What the residuals must be within, as a [`Stop`](super::Stop) has it.
     pub tol: f64,
+    /// The rounding unit of the numbers that it was computed with.
+    pub rounding: f64,
     /// The inequalities and bounds that hold as equations, within `tol`.
     pub active: Vec<Side>,
     /// How many constraints hold as equations, equalities included.
@@ -122,8 +123,8 @@ impl Certificate {
     ///
     /// # Errors
     /// When they do not fit the problem, or it cannot be evaluated. Whether the residuals are small is for [`verify`](Self::verify) to say.
-    pub fn of<'a, M: Module + 'a, I: Inputs + 'a>(
-        problem: &Problem<'a, M, I>,
+    pub fn of(
+        problem: &(impl Certifiable + ?Sized),
         x: &Tensor<1>,
         multipliers: &Multipliers,
     ) -> Result<Self, CertificateError> {
@@ -134,8 +135,8 @@ impl Certificate {
     ///
     /// # Errors
     /// As [`of`](Self::of).
-    pub fn with_tolerance<'a, M: Module + 'a, I: Inputs + 'a>(
-        problem: &Problem<'a, M, I>,
+    pub fn with_tolerance(
+        problem: &(impl Certifiable + ?Sized),
         x: &Tensor<1>,
         multipliers: &Multipliers,
         tol: f64,
@@ -145,9 +146,7 @@ impl Certificate {
         };
         let n = problem.unknowns();
         length("numbers in x", n, x.dims()[0])?;
-        let host = Host::new(problem, x);
-        let x = on_host(x.clone());
-        let at = Known { values: host.values(&x)?, slopes: host.slopes(&x)?, x };
+        let at = problem.evaluate(x)?;
         let Multipliers { equality, inequality, lower, upper } = multipliers;
         length("multipliers of equalities", at.values.equality.len(), equality.len())?;
         length("multipliers of inequalities", at.values.inequality.len(), inequality.len())?;
@@ -159,7 +158,7 @@ impl Certificate {
         let active = Held::active(problem, &at, tol, multipliers);
         let second_order = if n <= DENSE {
             let strongly: Vec<&Held> = active.iter().filter(|held| held.strongly(tol * scale)).collect();
-            Some(second_order(&host.hessian(&at.x, 1.0, multipliers)?, &strongly))
+            Some(second_order(&problem.lagrangian_hessian(x, multipliers)?, &strongly))
         } else {
             None
         };
@@ -170,6 +169,7 @@ impl Certificate {
             residuals,
             scale,
             tol,
+            rounding: rounding_unit(x.dtype()),
             active_count: active.len(),
             active_rank: rows(&active.iter().collect::<Vec<_>>(), n).svd().map_or(0, |svd| svd.rank(RANK)),
             active: active.into_iter().filter_map(|held| held.side).collect(),
@@ -200,30 +200,24 @@ impl Certificate {
         })
     }
 
-    /// Computes every number again from the problem, in f64 where the problem's device has it, and holds it against the certificate's.
+    /// Computes every number again from the problem, on `device` in its float type, and holds it against the certificate's. f64 is the type to
+    /// check in, whatever the point was found in.
     ///
     /// # Errors
     /// What does not hold.
-    pub fn verify<'a, M: Module + 'a, I: Inputs + 'a>(
-        &self,
-        problem: &Problem<'a, M, I>,
-    ) -> Result<(), CertificateError> {
+    pub fn verify(&self, problem: &(impl Certifiable + ?Sized), device: &Device) -> Result<(), CertificateError> {
+        let x = Tensor::<1>::from_data(TensorData::new(self.x.clone(), [self.x.len()]), device);
         let allowed = Self::LARGEST_TOLERANCE;
         let believed = self.tol >= 0.0 && self.tol <= allowed;
         if !believed {
             return Err(CertificateError::Tolerance { tol: self.tol, allowed });
         }
-        let like = problem.parameters();
-        let x = Tensor::from_data(
-            burn::tensor::TensorData::new(self.x.clone(), [self.x.len()]),
-            (&like.device(), like.dtype()),
-        );
         let found = Self::with_tolerance(problem, &x, &self.multipliers, self.tol)?;
         if let Some(error) = found.condition_that_fails() {
             return Err(error);
         }
         // Sums in another order, on another machine.
-        let rounding = 1e4 * kiln_tensor::device::rounding_unit(like.dtype());
+        let rounding = 1e4 * found.rounding.max(self.rounding.min(f64::from(f32::EPSILON)));
         let curvature = self.second_order.and_then(|second| second.smallest_eigenvalue).unwrap_or(0.0).abs();
         let number = |what: &str, claimed: f64, found: f64, size: f64| {
             if (claimed - found).abs() <= rounding * size {
@@ -282,13 +276,8 @@ struct Held {
 }
 
 impl Held {
-    fn active<'a, M: Module + 'a, I: Inputs + 'a>(
-        problem: &Problem<'a, M, I>,
-        at: &Known,
-        tol: f64,
-        multipliers: &Multipliers,
-    ) -> Vec<Self> {
-        let Known { x, values, slopes } = at;
+    fn active(problem: &(impl Certifiable + ?Sized), at: &Evaluated, tol: f64, multipliers: &Multipliers) -> Vec<Self> {
+        let Evaluated { x, values, slopes } = at;
         let n = x.len();
         let mut held: Vec<Self> =
             (0..values.equality.len()).map(|i| Self { side: None, row: slopes.equality.row(i) }).collect();
@@ -341,8 +330,8 @@ fn second_order(hessian: &Symmetric, strongly: &[&Held]) -> SecondOrder {
 }
 
 /// f − L = −(λᵀ·h + μᵀ·g + ν₋ᵀ·(lower − x) + ν₊ᵀ·(x − upper)).
-fn duality_gap(at: &Known, (lower, upper): (&[f64], &[f64]), multipliers: &Multipliers) -> f64 {
-    let Known { x, values, .. } = at;
+fn duality_gap(at: &Evaluated, (lower, upper): (&[f64], &[f64]), multipliers: &Multipliers) -> f64 {
+    let Evaluated { x, values, .. } = at;
     let product = |multiplier: f64, constraint: f64| if multiplier == 0.0 { 0.0 } else { multiplier * constraint };
     let sum = |multipliers: &[f64], constraints: &mut dyn Iterator<Item = f64>| -> f64 {
         multipliers.iter().zip(constraints).map(|(multiplier, constraint)| product(*multiplier, constraint)).sum()
@@ -351,5 +340,5 @@ fn duality_gap(at: &Known, (lower, upper): (&[f64], &[f64]), multipliers: &Multi
         + sum(&multipliers.inequality, &mut values.inequality.iter().copied())
         + sum(&multipliers.lower, &mut lower.iter().zip(x).map(|(low, x)| low - x))
         + sum(&multipliers.upper, &mut upper.iter().zip(x).map(|(high, x)| x - high));
-    -inner
+    0.0 - inner
 }

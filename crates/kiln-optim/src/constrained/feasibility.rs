@@ -4,8 +4,8 @@ use burn::{module::Module, tensor::Tensor};
 use kiln_tensor::derivative::Inputs;
 
 use super::{
+    evaluated::Evaluated,
     problem::{Host, Parts, on_host},
-    progress::Known,
 };
 use crate::solver::{Bounds, Evaluations, SolverError, Stop, lbfgs_b, minimize};
 
@@ -37,8 +37,8 @@ pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
 
 /// A start at which all is finite, or the best that was found in its place.
 pub(super) enum Start {
-    At(Known),
-    NotFinite(Known),
+    At(Evaluated),
+    NotFinite(Evaluated),
 }
 
 /// `x` within its bounds; where a function is not finite there, a little inside of the bounds, and then the same of the point that violates
@@ -48,19 +48,19 @@ pub(super) fn start<'a, M: Module + 'a, I: Inputs + 'a>(
     x: &[f64],
     tol: f64,
 ) -> Result<Start, SolverError> {
-    let first = Known::at(host, host.problem.within_bounds(x))?;
+    let first = Evaluated::at(host, host.problem.within_bounds(x))?;
     if first.is_finite() {
         return Ok(Start::At(first));
     }
-    let inside = Known::at(host, pushed_inside(host, &first.x))?;
+    let inside = Evaluated::at(host, pushed_inside(host, &first.x))?;
     if inside.is_finite() {
         return Ok(Start::At(inside));
     }
-    let least = Known::at(host, least_infeasible(host, &inside.x, tol)?)?;
+    let least = Evaluated::at(host, least_infeasible(host, &inside.x, tol)?)?;
     if least.is_finite() {
         return Ok(Start::At(least));
     }
-    let inside = Known::at(host, pushed_inside(host, &least.x))?;
+    let inside = Evaluated::at(host, pushed_inside(host, &least.x))?;
     if inside.is_finite() {
         return Ok(Start::At(inside));
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::problem::{Slopes, Values};
+use super::evaluated::{Slopes, Values};
 
 /// Lagrange multipliers, by the sign convention of the [module](super): those of inequalities and bounds are at least 0.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

@@ -12,7 +12,10 @@ use kiln_tensor::{
     linalg::{Matrix, Symmetric},
 };
 
-use super::kkt::Multipliers;
+use super::{
+    evaluated::{Slopes, Values},
+    kkt::Multipliers,
+};
 use crate::solver::{Evaluations, SolverError};
 
 type Forward<'a, M, I> = Arc<dyn Fn(&M, I) -> Tensor<1> + Send + Sync + 'a>;
@@ -318,63 +321,6 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Functions<'a, M, I> {
             inequality: vector(inequalities),
             lagrangian,
         }
-    }
-}
-
-/// The numbers of a point, on the host.
-#[derive(Clone, Debug)]
-pub(super) struct Values {
-    pub(super) objective: f64,
-    pub(super) equality: Vec<f64>,
-    pub(super) inequality: Vec<f64>,
-}
-
-impl Values {
-    pub(super) fn is_finite(&self) -> bool {
-        self.objective.is_finite() && self.equality.iter().chain(&self.inequality).all(|value| value.is_finite())
-    }
-
-    /// The largest violation of h = 0 and g ≤ 0.
-    pub(super) fn violation(&self) -> f64 {
-        let equality = self.equality.iter().map(|h| h.abs());
-        equality.chain(self.inequality.iter().copied()).fold(0.0, f64::max)
-    }
-
-    /// The sum of all violations of h = 0 and g ≤ 0.
-    pub(super) fn total_violation(&self) -> f64 {
-        self.equality.iter().map(|h| h.abs()).sum::<f64>() + self.inequality.iter().map(|g| g.max(0.0)).sum::<f64>()
-    }
-}
-
-/// The first derivatives of a point, on the host.
-#[derive(Clone, Debug)]
-pub(super) struct Slopes {
-    pub(super) gradient: Vec<f64>,
-    pub(super) equality: Matrix,
-    pub(super) inequality: Matrix,
-}
-
-impl Slopes {
-    pub(super) fn is_finite(&self) -> bool {
-        self.gradient.iter().all(|x| x.is_finite()) && self.equality.is_finite() && self.inequality.is_finite()
-    }
-
-    /// Of a step d: ∇fᵀ·d, and h and g made linear.
-    pub(super) fn linear(&self, d: &[f64], values: &Values) -> Values {
-        let after = |matrix: &Matrix, values: &[f64]| -> Vec<f64> {
-            matrix.multiply(d).iter().zip(values).map(|(change, value)| value + change).collect()
-        };
-        Values {
-            objective: self.gradient.iter().zip(d).map(|(g, d)| g * d).sum(),
-            equality: after(&self.equality, &values.equality),
-            inequality: after(&self.inequality, &values.inequality),
-        }
-    }
-
-    /// ∇L of f, h and g: the bounds are left out.
-    pub(super) fn lagrangian(&self, equality: &[f64], inequality: &[f64]) -> Vec<f64> {
-        let (h, g) = (self.equality.transpose_multiply(equality), self.inequality.transpose_multiply(inequality));
-        self.gradient.iter().zip(h.iter().zip(&g)).map(|(f, (h, g))| f + h + g).collect()
     }
 }
 

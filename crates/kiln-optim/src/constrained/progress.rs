@@ -7,10 +7,11 @@ use kiln_tensor::derivative::Inputs;
 
 use super::{
     Solution,
+    evaluated::Evaluated,
     kkt::{Multipliers, lagrangian_gradient, residuals},
-    problem::{Host, Slopes, Values},
+    problem::Host,
 };
-use crate::solver::{Iteration, Outcome, SolverError, Status};
+use crate::solver::{Iteration, Outcome, Status};
 
 /// The history, and who is told of it.
 pub(super) struct Progress<'c> {
@@ -30,30 +31,9 @@ impl<'c> Progress<'c> {
     }
 }
 
-/// A point with all that is known of it.
-#[derive(Clone, Debug)]
-pub(super) struct Known {
-    pub(super) x: Vec<f64>,
-    pub(super) values: Values,
-    pub(super) slopes: Slopes,
-}
-
-impl Known {
-    pub(super) fn at<'a, M: Module + 'a, I: Inputs + 'a>(
-        host: &Host<'_, 'a, M, I>,
-        x: Vec<f64>,
-    ) -> Result<Self, SolverError> {
-        Ok(Self { values: host.values(&x)?, slopes: host.slopes(&x)?, x })
-    }
-
-    pub(super) fn is_finite(&self) -> bool {
-        self.values.is_finite() && self.slopes.is_finite()
-    }
-}
-
 pub(super) fn finish<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
-    at: &Known,
+    at: &Evaluated,
     multipliers: Multipliers,
     status: Status,
     progress: Progress<'_>,

@@ -19,10 +19,11 @@ use self::{
 };
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
+    evaluated::{Evaluated, Slopes, Values},
     feasibility::{self, Start},
     kkt::{Multipliers, lagrangian_gradient, residuals, scale},
-    problem::{Host, Slopes, Values, on_host},
-    progress::{Known, Progress, finish},
+    problem::{Host, on_host},
+    progress::{Progress, finish},
 };
 use crate::solver::{Iteration, SolverError, Status, at_least_one, within};
 
@@ -91,7 +92,7 @@ struct Run<'r, 'p, 'a, M, I> {
     host: &'r Host<'p, 'a, M, I>,
     tol: f64,
     rounding: f64,
-    at: Known,
+    at: Evaluated,
     multipliers: Multipliers,
     merit: Merit,
     /// The quadratic model that BFGS has learnt.
@@ -135,7 +136,7 @@ impl Merit {
 }
 
 impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
-    fn new(sqp: &'r Sqp, host: &'r Host<'p, 'a, M, I>, at: Known, tol: f64, rounding: f64) -> Self {
+    fn new(sqp: &'r Sqp, host: &'r Host<'p, 'a, M, I>, at: Evaluated, tol: f64, rounding: f64) -> Self {
         let multipliers = Multipliers::zeros(&at.values, at.x.len());
         let merit = Merit { equality: multipliers.equality.clone(), inequality: multipliers.inequality.clone() };
         let model = identity(at.x.len());
@@ -163,7 +164,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             if let Ok(step) = &step {
                 self.multipliers = step.multipliers.clone();
             }
-            let Known { x, values, slopes } = &self.at;
+            let Evaluated { x, values, slopes } = &self.at;
             let residuals = residuals(x, (problem.lower(), problem.upper()), values, slopes, &self.multipliers);
             let (value, evaluations) = (values.objective, self.host.counts().values);
             let grad_norm = residuals.largest();
@@ -371,7 +372,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             self.fresh = false;
         }
         (self.shift, self.shifts) = (if self.shifts == 0 { 0.0 } else { 0.1 * self.shift }, 0);
-        self.at = Known { x, values, slopes };
+        self.at = Evaluated { x, values, slopes };
         Ok(s.iter().map(|s| s * s).sum::<f64>().sqrt())
     }
 
@@ -397,7 +398,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         }
         self.restorations += 1;
         let x = feasibility::least_infeasible(self.host, &self.at.x, self.tol)?;
-        let least = Known::at(self.host, x)?;
+        let least = Evaluated::at(self.host, x)?;
         let infeasible = least.values.violation() > self.tol.max(INFEASIBLE);
         if !infeasible && !least.is_finite() {
             return Ok(Some(Status::LineSearchFailed));

@@ -46,6 +46,19 @@ impl ConstrainedProblem {
         Tensor::from_data(TensorData::new(self.start.clone(), [self.start.len()]), device)
     }
 
+    /// The names of its constraints, and whether it has bounds, in a few words.
+    pub fn constraints(&self) -> String {
+        let named = |kind: &str, all: &[(&'static str, OnTensor)]| -> Vec<String> {
+            all.iter().map(|(name, _)| format!("{name} {kind}")).collect()
+        };
+        let mut all = named("= 0", &self.equalities);
+        all.extend(named("≤ 0", &self.inequalities));
+        if self.lower.iter().chain(&self.upper).any(|bound| bound.is_finite()) {
+            all.push("bounds".to_owned());
+        }
+        all.join(", ")
+    }
+
     /// The problem with its derivatives.
     pub fn problem(&self, device: &Device) -> Problem<'static, Param<Tensor<1>>, ()> {
         let objective = self.objective.clone();

@@ -16,7 +16,7 @@ fn certified(name: &str) -> Certificate {
 }
 
 fn check(name: &str, certificate: &Certificate) -> Result<(), CertificateError> {
-    certificate.verify(&on_device(&named(name)))
+    certificate.verify(&on_device(&named(name)), &super::f64_device())
 }
 
 #[test]
@@ -45,7 +45,10 @@ fn what_is_wrong_is_rejected() {
             let problem = on_device(&named(name));
             let x = Tensor::from_data(TensorData::new(wrong.x.clone(), [wrong.x.len()]), &super::f64_device());
             let anew = Certificate::with_tolerance(&problem, &x, &wrong.multipliers, wrong.tol);
-            assert!(anew.is_err() || anew.is_ok_and(|anew| anew.verify(&problem).is_err()), "{name}: {what}, anew");
+            assert!(
+                anew.is_err() || anew.is_ok_and(|anew| anew.verify(&problem, &super::f64_device()).is_err()),
+                "{name}: {what}, anew"
+            );
         };
         for j in 0..right.x.len() {
             for step in [1e-3, -1e-3] {
@@ -115,7 +118,7 @@ fn independence_and_curvature_are_told() {
     let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| (x.clone().slice(0..1) - x.slice(1..2)).square());
     let solution = minimize(&problem, start, &SQP, &Stop::default()).unwrap();
     let certificate = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap();
-    certificate.verify(&problem).unwrap();
+    certificate.verify(&problem, &super::f64_device()).unwrap();
     let flat = certificate.second_order.unwrap();
     assert!(flat.smallest_eigenvalue.unwrap().abs() < 1e-12 && !flat.sufficient, "{flat:?}");
 }
@@ -133,7 +136,7 @@ fn a_function_without_constraints_has_one_too() {
     let outcome = solver::minimize(problem.objective(), start, &newton(), &stop).unwrap();
     let none = Multipliers { lower: vec![0.0; 2], upper: vec![0.0; 2], ..Multipliers::default() };
     let certificate = Certificate::of(&problem, &outcome.x, &none).unwrap();
-    certificate.verify(&problem).unwrap();
+    certificate.verify(&problem, &super::f64_device()).unwrap();
     // The Hessian [[802, −400], [−400, 200]] has the eigenvalues 501 ± √(301² + 400²).
     let smallest = 501.0 - (301f64.powi(2) + 400f64.powi(2)).sqrt();
     let found = certificate.second_order.unwrap().smallest_eigenvalue.unwrap();

@@ -43,7 +43,7 @@ fn a_bound_on_the_norm_is_a_ridge_penalty() {
         assert_close(&values(solution.outcome.x.clone()), &expected, 0.0, 1e-7, "the penalised weights");
         assert_close(&solution.multipliers.inequality, &[price], 0.0, 1e-7, "the multiplier");
         let certificate = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap();
-        certificate.verify(&problem).unwrap();
+        certificate.verify(&problem, &super::f64_device()).unwrap();
         assert_eq!(certificate.active[0].constraint, "norm");
     }
 }

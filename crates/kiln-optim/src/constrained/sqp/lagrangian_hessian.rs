@@ -3,7 +3,7 @@
 use kiln_tensor::linalg::Symmetric;
 
 use super::{
-    super::{kkt::Multipliers, progress::Known},
+    super::{evaluated::Evaluated, kkt::Multipliers},
     quadratic::Step,
 };
 
@@ -41,8 +41,8 @@ pub(super) struct Active {
 
 impl Active {
     /// Equalities, and what has a multiplier larger than the room that is left to it.
-    pub(super) fn new(at: &Known, multipliers: &Multipliers, (lower, upper): (&[f64], &[f64])) -> Self {
-        let Known { x, values, slopes } = at;
+    pub(super) fn new(at: &Evaluated, multipliers: &Multipliers, (lower, upper): (&[f64], &[f64])) -> Self {
+        let Evaluated { x, values, slopes } = at;
         let held = (0..values.inequality.len()).filter(|&i| multipliers.inequality[i] > -values.inequality[i]);
         let bound = |j: &usize| multipliers.lower[*j] > x[*j] - lower[*j] || multipliers.upper[*j] > upper[*j] - x[*j];
         Self {

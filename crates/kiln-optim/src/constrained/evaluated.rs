@@ -1,0 +1,253 @@
+//! What a problem is at one point.
+
+use kiln_tensor::{
+    derivative::{EvaluationError, Hessian},
+    linalg::{Matrix, Symmetric},
+};
+
+use burn::{module::Module, tensor::Tensor};
+use kiln_tensor::derivative::Inputs;
+
+use super::{
+    Multipliers, Problem,
+    problem::{Host, on_host},
+};
+use crate::solver::SolverError;
+
+/// The numbers of a point, on the host.
+#[derive(Clone, Debug)]
+pub struct Values {
+    /// f.
+    pub objective: f64,
+    /// h.
+    pub equality: Vec<f64>,
+    /// g.
+    pub inequality: Vec<f64>,
+}
+
+impl Values {
+    /// Whether all are numbers.
+    pub fn is_finite(&self) -> bool {
+        self.objective.is_finite() && self.equality.iter().chain(&self.inequality).all(|value| value.is_finite())
+    }
+
+    /// The largest violation of h = 0 and g ≤ 0.
+    pub fn violation(&self) -> f64 {
+        let equality = self.equality.iter().map(|h| h.abs());
+        equality.chain(self.inequality.iter().copied()).fold(0.0, f64::max)
+    }
+
+    /// The sum of all violations of h = 0 and g ≤ 0.
+    pub fn total_violation(&self) -> f64 {
+        self.equality.iter().map(|h| h.abs()).sum::<f64>() + self.inequality.iter().map(|g| g.max(0.0)).sum::<f64>()
+    }
+}
+
+/// The first derivatives of a point, on the host.
+#[derive(Clone, Debug)]
+pub struct Slopes {
+    /// ∇f, `[n]`.
+    pub gradient: Vec<f64>,
+    /// The Jacobian of h, one row for each entry.
+    pub equality: Matrix,
+    /// The Jacobian of g.
+    pub inequality: Matrix,
+}
+
+impl Slopes {
+    /// Whether all are numbers.
+    pub fn is_finite(&self) -> bool {
+        self.gradient.iter().all(|x| x.is_finite()) && self.equality.is_finite() && self.inequality.is_finite()
+    }
+
+    /// Of a step d: ∇fᵀ·d, and h and g made linear.
+    pub(super) fn linear(&self, d: &[f64], values: &Values) -> Values {
+        let after = |matrix: &Matrix, values: &[f64]| -> Vec<f64> {
+            matrix.multiply(d).iter().zip(values).map(|(change, value)| value + change).collect()
+        };
+        Values {
+            objective: self.gradient.iter().zip(d).map(|(g, d)| g * d).sum(),
+            equality: after(&self.equality, &values.equality),
+            inequality: after(&self.inequality, &values.inequality),
+        }
+    }
+
+    /// ∇L of f, h and g: the bounds are left out.
+    pub(super) fn lagrangian(&self, equality: &[f64], inequality: &[f64]) -> Vec<f64> {
+        let (h, g) = (self.equality.transpose_multiply(equality), self.inequality.transpose_multiply(inequality));
+        self.gradient.iter().zip(h.iter().zip(&g)).map(|(f, (h, g))| f + h + g).collect()
+    }
+}
+
+/// A point with its numbers and first derivatives.
+#[derive(Clone, Debug)]
+pub struct Evaluated {
+    /// The point, `[n]`.
+    pub x: Vec<f64>,
+    /// f, h and g there.
+    pub values: Values,
+    /// Their first derivatives.
+    pub slopes: Slopes,
+}
+
+impl Evaluated {
+    pub(super) fn at<'a, M: Module + 'a, I: Inputs + 'a>(
+        host: &Host<'_, 'a, M, I>,
+        x: Vec<f64>,
+    ) -> Result<Self, SolverError> {
+        Ok(Self { values: host.values(&x)?, slopes: host.slopes(&x)?, x })
+    }
+
+    /// Whether all are numbers.
+    pub fn is_finite(&self) -> bool {
+        self.values.is_finite() && self.slopes.is_finite()
+    }
+}
+
+/// What a [`Certificate`](super::Certificate) is computed from: functions and bounds, but no solver.
+pub trait Certifiable {
+    /// How many numbers x has.
+    fn unknowns(&self) -> usize;
+
+    /// The lower bounds, −∞ where there is none.
+    fn lower(&self) -> &[f64];
+
+    /// The upper bounds, ∞ where there is none.
+    fn upper(&self) -> &[f64];
+
+    /// Whether f and g are convex, and h is affine.
+    fn is_convex(&self) -> bool;
+
+    /// A name for each entry of g.
+    fn inequality_names(&self) -> Vec<String>;
+
+    /// f, h, g and their first derivatives at x `[n]`.
+    ///
+    /// # Errors
+    /// When they cannot be evaluated.
+    fn evaluate(&self, x: &Tensor<1>) -> Result<Evaluated, EvaluationError>;
+
+    /// The Hessian of the Lagrangian.
+    ///
+    /// # Errors
+    /// When it cannot be evaluated.
+    fn lagrangian_hessian(&self, x: &Tensor<1>, multipliers: &Multipliers) -> Result<Symmetric, EvaluationError>;
+
+    /// The multipliers of the bounds at a point, where there are no other constraints: the gradient, where the point is within `tol` of a
+    /// bound towards which it pulls.
+    ///
+    /// # Errors
+    /// When f cannot be evaluated.
+    fn bound_multipliers(&self, x: &Tensor<1>, tol: f64) -> Result<Multipliers, EvaluationError> {
+        let Evaluated { x, slopes, .. } = self.evaluate(x)?;
+        let held = |room: f64, pull: f64| if room <= tol { pull.max(0.0) } else { 0.0 };
+        let each = |side: &dyn Fn(usize) -> f64| (0..x.len()).map(side).collect();
+        Ok(Multipliers {
+            lower: each(&|j| held(x[j] - self.lower()[j], slopes.gradient[j])),
+            upper: each(&|j| held(self.upper()[j] - x[j], -slopes.gradient[j])),
+            ..Multipliers::default()
+        })
+    }
+}
+
+impl<'a, M: Module + 'a, I: Inputs + 'a> Certifiable for Problem<'a, M, I> {
+    fn unknowns(&self) -> usize {
+        Problem::unknowns(self)
+    }
+    fn lower(&self) -> &[f64] {
+        Problem::lower(self)
+    }
+    fn upper(&self) -> &[f64] {
+        Problem::upper(self)
+    }
+    fn is_convex(&self) -> bool {
+        Problem::is_convex(self)
+    }
+    fn inequality_names(&self) -> Vec<String> {
+        Problem::inequality_names(self)
+    }
+    fn evaluate(&self, x: &Tensor<1>) -> Result<Evaluated, EvaluationError> {
+        let host = Host::new(self, x);
+        let x = on_host(x.clone());
+        Ok(Evaluated { values: host.values(&x)?, slopes: host.slopes(&x)?, x })
+    }
+    fn lagrangian_hessian(&self, x: &Tensor<1>, multipliers: &Multipliers) -> Result<Symmetric, EvaluationError> {
+        Host::new(self, x).hessian(&on_host(x.clone()), 1.0, multipliers)
+    }
+}
+
+/// An objective with its derivatives, such as a loss in closed form, within bounds: what a solver without constraints has minimised,
+/// for a certificate.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::{constrained::{Bounded, Certifiable, Certificate}, solver::{Stop, minimize, newton}};
+/// use kiln_tensor::derivative::Function;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let start = Tensor::<1>::from_data([3.0, -1.0], &Device::default());
+/// let bowl = Function::of_vector(start.clone(), |x: Tensor<1>| x.square().sum());
+/// let outcome = minimize(&bowl, start, &newton(), &Stop::default())?;
+/// let problem = Bounded::free(&bowl, 2).convex();
+/// let certificate = Certificate::of(&problem, &outcome.x, &problem.bound_multipliers(&outcome.x, 1e-5)?)?;
+/// assert!(certificate.holds());
+/// assert!((certificate.second_order.unwrap().smallest_eigenvalue.unwrap() - 2.0).abs() < 1e-5);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Bounded<'f, P> {
+    objective: &'f P,
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+    convex: bool,
+}
+
+impl<'f, P: Hessian> Bounded<'f, P> {
+    /// Of `n` unknowns without bounds.
+    pub fn free(objective: &'f P, n: usize) -> Self {
+        Self::new(objective, vec![f64::NEG_INFINITY; n], vec![f64::INFINITY; n])
+    }
+
+    /// Within bounds of one length, infinite where there is none.
+    pub fn new(objective: &'f P, lower: Vec<f64>, upper: Vec<f64>) -> Self {
+        Self { objective, lower, upper, convex: false }
+    }
+
+    /// Says that the objective is convex.
+    #[must_use]
+    pub fn convex(mut self) -> Self {
+        self.convex = true;
+        self
+    }
+}
+
+impl<P: Hessian> Certifiable for Bounded<'_, P> {
+    fn unknowns(&self) -> usize {
+        self.lower.len()
+    }
+    fn lower(&self) -> &[f64] {
+        &self.lower
+    }
+    fn upper(&self) -> &[f64] {
+        &self.upper
+    }
+    fn is_convex(&self) -> bool {
+        self.convex
+    }
+    fn inequality_names(&self) -> Vec<String> {
+        Vec::new()
+    }
+    fn evaluate(&self, x: &Tensor<1>) -> Result<Evaluated, EvaluationError> {
+        let (value, gradient) = self.objective.value_and_grad(x)?;
+        let none = || Matrix::from_fn(0, self.lower.len(), |_, _| 0.0);
+        Ok(Evaluated {
+            x: on_host(x.clone()),
+            values: Values { objective: on_host(value)[0], equality: Vec::new(), inequality: Vec::new() },
+            slopes: Slopes { gradient: on_host(gradient), equality: none(), inequality: none() },
+        })
+    }
+    fn lagrangian_hessian(&self, x: &Tensor<1>, _: &Multipliers) -> Result<Symmetric, EvaluationError> {
+        self.objective.hessian(x)
+    }
+}

@@ -1,0 +1,73 @@
+//! An l1 penalty as a smooth function.
+
+use burn::tensor::Tensor;
+use kiln_tensor::{
+    derivative::{EvaluationError, Hessian, Objective},
+    linalg::Symmetric,
+};
+
+/// f(u − v) + Σ λ·(u + v) for u, v ≥ 0, whose minimum is that of f(x) + Σ λ·|x| at x = u − v: a problem with bounds alone, which can have a
+/// certificate. The vector is u and then v, `[2n]`.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::{constrained::{Bounded, Certifiable, Certificate, Split}, solver::{L1, Stop, minimize, owlqn}};
+/// use kiln_tensor::derivative::Function;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let device = Device::default();
+/// let start = Tensor::<1>::from_data([3.0, 0.5], &device);
+/// let f = Function::of_vector(start.clone(), |x: Tensor<1>| (x - 1.0).square().sum() * 0.5);
+/// let lambda = Tensor::<1>::from_data([0.25, 1.5], &device);
+/// let outcome = minimize(&f, start, &owlqn(L1::new(lambda.clone())?), &Stop::default())?;
+///
+/// let split = Split::new(&f, lambda);
+/// let problem = Bounded::new(&split, vec![0.0; 4], vec![f64::INFINITY; 4]);
+/// let x = Split::<()>::parts(outcome.x);                    // (0.75, 0, 0, 0)
+/// let certificate = Certificate::of(&problem, &x, &problem.bound_multipliers(&x, 1e-5)?)?;
+/// assert!(certificate.holds());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Split<'f, P> {
+    objective: &'f P,
+    lambda: Tensor<1>,
+}
+
+impl<'f, P> Split<'f, P> {
+    /// With λ `[n]`, each at least 0.
+    pub fn new(objective: &'f P, lambda: Tensor<1>) -> Self {
+        Self { objective, lambda: lambda.without_autodiff() }
+    }
+
+    /// The vector at which u − v is x, one of the two being 0 in each place.
+    pub fn parts(x: Tensor<1>) -> Tensor<1> {
+        Tensor::cat(vec![x.clone().clamp_min(0.0), x.neg().clamp_min(0.0)], 0)
+    }
+
+    /// u − v.
+    pub fn joined(parts: &Tensor<1>) -> Tensor<1> {
+        let n = parts.dims()[0] / 2;
+        parts.clone().narrow(0, 0, n) - parts.clone().narrow(0, n, n)
+    }
+}
+
+impl<P: Objective> Objective for Split<'_, P> {
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        let n = x.dims()[0] / 2;
+        let (value, gradient) = self.objective.value_and_grad(&Self::joined(x))?;
+        let (lambda, sums) = (self.lambda.clone(), x.clone().narrow(0, 0, n) + x.clone().narrow(0, n, n));
+        let slopes = Tensor::cat(vec![gradient.clone() + lambda.clone(), lambda.clone() - gradient], 0);
+        Ok((value + (sums * lambda).sum(), slopes))
+    }
+}
+
+impl<P: Hessian> Hessian for Split<'_, P> {
+    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        let hessian = self.objective.hessian(&Self::joined(x))?;
+        let n = hessian.rows();
+        let sign = |i: usize, j: usize| if (i < n) == (j < n) { 1.0 } else { -1.0 };
+        Ok(Symmetric::from_fn(2 * n, |i, j| sign(i, j) * hessian.at(i % n, j % n)))
+    }
+}
