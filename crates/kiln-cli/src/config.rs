@@ -2,6 +2,7 @@
 //!
 //! Defaults, then the file of `--config`, then flags: each layer overrides the one before, key by key.
 
+mod svm;
 mod vae;
 
 use std::path::{Path, PathBuf};
@@ -12,7 +13,10 @@ use kiln::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-pub(crate) use self::vae::{ObjectiveName, VaeSettings};
+pub(crate) use self::{
+    svm::{Gamma, GammaRule, KernelName, SvmModel, SvmSettings},
+    vae::{ObjectiveName, VaeSettings},
+};
 use crate::{
     failure::{Failure, Result},
     method::MethodSettings,
@@ -26,6 +30,7 @@ pub(crate) enum Config {
     Vae(VaeSettings),
     Logistic(LogisticSettings),
     Gmm(GmmSettings),
+    Svm(SvmSettings),
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -205,6 +210,7 @@ impl Config {
             Self::Vae(_) => "vae",
             Self::Logistic(_) => "logistic",
             Self::Gmm(_) => "gmm",
+            Self::Svm(_) => "svm",
         }
     }
 }
@@ -213,11 +219,25 @@ impl Config {
 ///
 /// `kind` is the model that the command line names; a file of another kind is refused.
 pub(crate) fn layered<S: DeserializeOwned>(kind: &str, file: Option<&Path>, flags: &impl Serialize) -> Result<S> {
-    let settings = match file {
-        Some(path) => read_table(path)?,
-        None => toml::Table::new(),
-    };
-    over(settings, file.unwrap_or_else(|| Path::new("the command line")), kind, flags)
+    layered_on(toml::Table::new(), kind, file, flags)
+}
+
+/// As [`layered`], with settings below the file that are others than those of every model.
+pub(crate) fn layered_on<S: DeserializeOwned>(
+    mut base: toml::Table,
+    kind: &str,
+    file: Option<&Path>,
+    flags: &impl Serialize,
+) -> Result<S> {
+    if let Some(path) = file {
+        for (key, value) in read_table(path)? {
+            match (base.get_mut(&key), value) {
+                (Some(toml::Value::Table(below)), toml::Value::Table(above)) => below.extend(above),
+                (_, value) => drop(base.insert(key, value)),
+            }
+        }
+    }
+    over(base, file.unwrap_or_else(|| Path::new("the command line")), kind, flags)
 }
 
 /// As [`layered`], with a recipe of the program's in place of the file.
@@ -302,6 +322,7 @@ mod tests {
             Config::Vae(VaeSettings::default()),
             Config::Logistic(LogisticSettings::default()),
             Config::Gmm(GmmSettings::default()),
+            Config::Svm(SvmSettings::default()),
         ] {
             std::fs::write(&path, config.to_toml()).unwrap();
             assert_eq!(Config::read(&path).unwrap(), config);
@@ -344,5 +365,6 @@ mod tests {
         }
         keys("logistic", toml::Table::try_from(Config::Logistic(LogisticSettings::default())).unwrap());
         keys("gmm", toml::Table::try_from(Config::Gmm(GmmSettings::default())).unwrap());
+        keys("svm", toml::Table::try_from(Config::Svm(SvmSettings::default())).unwrap());
     }
 }

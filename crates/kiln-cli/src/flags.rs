@@ -1,6 +1,7 @@
 //! The command line as it is typed. What a flag means, and what holds without it, is in [`crate::config`].
 
 mod latent;
+mod svm;
 mod train;
 mod vi;
 
@@ -10,6 +11,7 @@ use clap::{Args, Parser, Subcommand, builder::PossibleValuesParser};
 
 pub(crate) use self::{
     latent::{InterpolateFlags, Latent, MapFlags, TraverseFlags},
+    svm::SvmFlags,
     train::{GmmFlags, LogisticConfigFlags, LogisticFlags, VaeConfigFlags, VaeFlags},
     vi::{GuideName, ModelName, StepSize, ViFlags},
 };
@@ -36,7 +38,7 @@ pub(crate) enum Command {
     Train(Train),
     /// Evaluate a run on its test data, or on other data
     Eval(EvalFlags),
-    /// Predict the classes of a CSV file with a logistic run, or its rows' components with a gmm run
+    /// Predict the classes of a CSV file with a logistic or svm run, or its rows' components with a gmm run
     Predict(PredictFlags),
     /// Draw images from a VAE
     Sample(SampleFlags),
@@ -74,6 +76,8 @@ pub(crate) enum Train {
     Logistic(Box<LogisticFlags>),
     /// Mixture of Gaussians, by expectation and maximisation
     Gmm(Box<GmmFlags>),
+    /// Support vector machine of two classes, by its dual
+    Svm(Box<SvmFlags>),
 }
 
 #[derive(Debug, Subcommand)]

@@ -23,6 +23,7 @@ mod session;
 mod snapshots;
 mod solve;
 mod solver;
+mod svm;
 mod tables;
 mod vae;
 mod verify;
@@ -70,10 +71,12 @@ fn run(flags: Flags) -> Result<Exit> {
         Command::Train(Train::Vae(flags)) => vae::train(*flags, console),
         Command::Train(Train::Logistic(flags)) => logistic::train(*flags, console),
         Command::Train(Train::Gmm(flags)) => gmm::train(*flags, console),
+        Command::Train(Train::Svm(flags)) => svm::train(*flags, console),
         Command::Eval(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Vae(settings)) => vae::eval(&dir, settings, flags, console),
             (dir, Config::Logistic(settings)) => logistic::eval(&dir, settings, flags, console),
             (dir, Config::Gmm(settings)) => gmm::eval(&dir, settings, flags, console),
+            (dir, Config::Svm(settings)) => svm::eval(&dir, settings, flags, console),
         },
         Command::Resume(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Vae(settings)) => vae::resume(&dir, settings, &flags, console),
@@ -83,7 +86,8 @@ fn run(flags: Flags) -> Result<Exit> {
         Command::Predict(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Logistic(settings)) => logistic::predict(&dir, settings, flags, console),
             (dir, Config::Gmm(settings)) => gmm::predict(&dir, settings, flags, console),
-            (_, other) => Err(wrong_model("predict", "logistic or gmm", &other, &flags.run)),
+            (dir, Config::Svm(settings)) => svm::predict(&dir, settings, flags, console),
+            (_, other) => Err(wrong_model("predict", "logistic, gmm or svm", &other, &flags.run)),
         },
         Command::Sample(flags) => match RunDir::open(&flags.run)? {
             (dir, Config::Vae(settings)) => vae::sample(&dir, settings, flags, console),

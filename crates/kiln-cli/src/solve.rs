@@ -154,7 +154,7 @@ fn certified(
         let split = Split::new(function, outcome.x.zeros_like() + l1);
         let (x, n) = (Split::<()>::parts(outcome.x.clone()), outcome.x.dims()[0]);
         let bounded = Bounded::new(&split, vec![0.0; 2 * n], vec![f64::INFINITY; 2 * n]);
-        let multipliers = bounded.bound_multipliers(&x, gtol).map_err(|e| failed(&e))?;
+        let multipliers = bounded.bound_multipliers(&x, &[], &[], gtol).map_err(|e| failed(&e))?;
         let certificate = Certificate::with_tolerance(&bounded, &x, &multipliers, gtol).map_err(|e| failed(&e))?;
         return Ok(ProblemCertificate { l1: Some(l1), ..ProblemCertificate::new(problem.name, certificate) });
     }
@@ -164,7 +164,7 @@ fn certified(
     };
     let sides = (finite(&lower), finite(&upper));
     let bounded = Bounded::new(function, lower, upper);
-    let multipliers = bounded.bound_multipliers(&outcome.x, gtol).map_err(|e| failed(&e))?;
+    let multipliers = bounded.bound_multipliers(&outcome.x, &[], &[], gtol).map_err(|e| failed(&e))?;
     let certificate = Certificate::with_tolerance(&bounded, &outcome.x, &multipliers, gtol).map_err(|e| failed(&e))?;
     Ok(ProblemCertificate { lower: sides.0, upper: sides.1, ..ProblemCertificate::new(problem.name, certificate) })
 }

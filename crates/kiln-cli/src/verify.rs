@@ -20,6 +20,7 @@ use crate::{
     logistic,
     machine::Machine,
     rundir::RunDir,
+    svm,
 };
 
 /// The name of a run's certificate.
@@ -124,7 +125,8 @@ pub(crate) fn verify(flags: &VerifyFlags, console: Console) -> Result<Exit> {
 fn of_run(run: &Path, flags: &MachineFlags, console: Console) -> Result<Exit> {
     match RunDir::open(run)? {
         (dir, Config::Logistic(settings)) => logistic::verify(&dir, settings, flags, console),
-        (_, other) => Err(crate::wrong_model("verify", "logistic", &other, run)),
+        (dir, Config::Svm(settings)) => svm::verify(&dir, settings, flags, console),
+        (_, other) => Err(crate::wrong_model("verify", "logistic or svm", &other, run)),
     }
 }
 

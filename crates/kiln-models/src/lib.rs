@@ -4,6 +4,7 @@
 //! - [`SoftmaxRegression`]: p(y = k | x), a Categorical.
 //! - [`RegressionLoss`]: the loss of either over all data, with its derivatives, for solvers.
 //! - [`GaussianMixture`]: by expectation and maximisation.
+//! - [`SvmConfig`]: a support vector machine, by its dual.
 //! - [`cavi`]: conjugate models by coordinate ascent; [`bayes`]: log-densities for black-box inference.
 //! - [`Vae`]: p(x, z) with an amortised posterior q(z | x).
 //!
@@ -13,6 +14,7 @@ pub mod bayes;
 pub mod cavi;
 mod mixture;
 mod regression;
+mod svm;
 mod vae;
 
 pub use mixture::{CovarianceType, Degenerate, GaussianMixture, GmmConfig, GmmError, GmmFit};
@@ -20,6 +22,7 @@ pub use regression::{
     Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
     RegressionLoss, Separation, SeparationMismatch, Sides, SoftmaxRegression, curvature_bound,
 };
+pub use svm::{Kernel, SupportVectorMachine, SvmConfig, SvmError, SvmFit};
 pub use vae::{
     GreyLevels, HiddenActivation, LatentPosterior, Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError,
 };

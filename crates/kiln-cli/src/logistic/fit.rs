@@ -226,7 +226,7 @@ impl Job {
         let failed = |error: &dyn std::fmt::Display| Failure::internal(format!("no certificate: {error}"));
         let x = if self.settings.model.l1 > 0.0 { Split::<()>::parts(x.clone()) } else { x.clone() };
         self.as_problem(loss, |problem| {
-            let multipliers = problem.bound_multipliers(&x, tol).map_err(|e| failed(&e))?;
+            let multipliers = problem.bound_multipliers(&x, &[], &[], tol).map_err(|e| failed(&e))?;
             Certificate::with_tolerance(problem, &x, &multipliers, tol).map_err(|e| failed(&e))
         })
     }

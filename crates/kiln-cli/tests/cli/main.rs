@@ -6,6 +6,7 @@ mod common;
 
 mod bad_input;
 mod checkpoints;
+mod constrained;
 mod gmm;
 mod help;
 mod laboratory;
@@ -16,6 +17,7 @@ mod predict;
 mod resume;
 mod run_folder;
 mod solver;
+mod svm;
 mod train;
 mod use_a_run;
 mod vae_layers;

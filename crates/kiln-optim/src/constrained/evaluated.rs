@@ -133,19 +133,27 @@ pub trait Certifiable {
     /// When it cannot be evaluated.
     fn lagrangian_hessian(&self, x: &Tensor<1>, multipliers: &Multipliers) -> Result<Symmetric, EvaluationError>;
 
-    /// The multipliers of the bounds at a point, where there are no other constraints: the gradient, where the point is within `tol` of a
-    /// bound towards which it pulls.
+    /// The multipliers of the bounds at a point, given those of the other constraints, of which there may be none: what is left of the
+    /// Lagrangian's gradient, where the point is within `tol` of a bound towards which it pulls.
     ///
     /// # Errors
-    /// When f cannot be evaluated.
-    fn bound_multipliers(&self, x: &Tensor<1>, tol: f64) -> Result<Multipliers, EvaluationError> {
+    /// When the functions cannot be evaluated.
+    fn bound_multipliers(
+        &self,
+        x: &Tensor<1>,
+        equality: &[f64],
+        inequality: &[f64],
+        tol: f64,
+    ) -> Result<Multipliers, EvaluationError> {
         let Evaluated { x, slopes, .. } = self.evaluate(x)?;
+        let gradient = slopes.lagrangian(equality, inequality);
         let held = |room: f64, pull: f64| if room <= tol { pull.max(0.0) } else { 0.0 };
         let each = |side: &dyn Fn(usize) -> f64| (0..x.len()).map(side).collect();
         Ok(Multipliers {
-            lower: each(&|j| held(x[j] - self.lower()[j], slopes.gradient[j])),
-            upper: each(&|j| held(self.upper()[j] - x[j], -slopes.gradient[j])),
-            ..Multipliers::default()
+            equality: equality.to_vec(),
+            inequality: inequality.to_vec(),
+            lower: each(&|j| held(x[j] - self.lower()[j], gradient[j])),
+            upper: each(&|j| held(self.upper()[j] - x[j], -gradient[j])),
         })
     }
 }
@@ -189,7 +197,7 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Certifiable for Problem<'a, M, I> {
 /// let bowl = Function::of_vector(start.clone(), |x: Tensor<1>| x.square().sum());
 /// let outcome = minimize(&bowl, start, &newton(), &Stop::default())?;
 /// let problem = Bounded::free(&bowl, 2).convex();
-/// let certificate = Certificate::of(&problem, &outcome.x, &problem.bound_multipliers(&outcome.x, 1e-5)?)?;
+/// let certificate = Certificate::of(&problem, &outcome.x, &problem.bound_multipliers(&outcome.x, &[], &[], 1e-5)?)?;
 /// assert!(certificate.holds());
 /// assert!((certificate.second_order.unwrap().smallest_eigenvalue.unwrap() - 2.0).abs() < 1e-5);
 /// # Ok(())

@@ -24,7 +24,7 @@ use kiln_tensor::{
 /// let split = Split::new(&f, lambda);
 /// let problem = Bounded::new(&split, vec![0.0; 4], vec![f64::INFINITY; 4]);
 /// let x = Split::<()>::parts(outcome.x);                    // (0.75, 0, 0, 0)
-/// let certificate = Certificate::of(&problem, &x, &problem.bound_multipliers(&x, 1e-5)?)?;
+/// let certificate = Certificate::of(&problem, &x, &problem.bound_multipliers(&x, &[], &[], 1e-5)?)?;
 /// assert!(certificate.holds());
 /// # Ok(())
 /// # }

@@ -1,0 +1,104 @@
+//! Support vector machines in f64 beside scikit-learn's, and their certificates.
+
+use kiln::{
+    burn::tensor::{Tensor, TensorData},
+    data::{BREAST_CANCER_TARGET, Dataset, Encoder, breast_cancer},
+    models::{Kernel, SvmConfig, SvmError, SvmFit},
+};
+use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
+use serde_json::Value;
+
+/// The columns with mean 0 and standard deviation 1, and the classes.
+fn standardised() -> (Tensor<2>, Vec<usize>) {
+    let device = f64_device();
+    let table = breast_cancer();
+    let rows: Vec<usize> = (0..table.len()).collect();
+    let encoder = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &rows, true).unwrap();
+    let data = encoder.encode(&table).unwrap();
+    let inputs = tensor(data.inputs(), [data.len(), data.features()], &device);
+    (inputs, data.targets().to_vec())
+}
+
+fn config(row: &Value) -> SvmConfig {
+    let kernel = match row["gamma"].as_f64() {
+        Some(gamma) => Kernel::Rbf { gamma },
+        None => Kernel::Linear,
+    };
+    SvmConfig::new(kernel).c(row["c"].as_f64().unwrap()).tol(1e-8)
+}
+
+#[test]
+fn the_machines_are_scikit_learns() {
+    let (x, targets) = standardised();
+    for row in reference("svm")["rows"].as_array().unwrap() {
+        let SvmFit { machine, support, primal, dual, kkt_residual, at_bound, converged, .. } =
+            config(row).fit(&x, &targets).unwrap();
+        let what = format!("{} with C = {}", row["kernel"], row["c"]);
+        assert!(converged && kkt_residual <= 1e-6, "{what}: {kkt_residual:e}");
+        // LIBSVM's matrix is rounded to f32, 6e-8, and its optimum with it.
+        assert_close(&[dual], &numbers(&row["dual"]), 1e-6, 0.0, &format!("{what}: dual"));
+        assert_close(&[primal], &[dual], 1e-7, 0.0, &format!("{what}: no gap"));
+        assert!(primal >= dual - 1e-9, "{what}: weak duality");
+        // scikit-learn has them class by class.
+        let mut theirs: Vec<usize> = numbers(&row["support"]).iter().map(|&i| i as usize).collect();
+        theirs.sort_unstable();
+        assert_eq!(support, theirs, "{what}: support vectors");
+        assert_eq!(at_bound as u64, row["at_bound"].as_u64().unwrap(), "{what}: at C");
+        // α of a matrix that is off by 6e-8 are off by up to 1e-4 where it is nearly singular, as breast cancer's linear one is.
+        assert_close(&[machine.intercept()], &numbers(&row["intercept"]), 0.0, 2e-5, &format!("{what}: intercept"));
+        let decision = values(machine.decision(&x).slice(0..10));
+        assert_close(&decision, &numbers(&row["decision"]), 1e-5, 1e-5, &format!("{what}: decisions"));
+        if !row["coef"].is_null() {
+            let weights = values(machine.weights().unwrap());
+            assert_close(&weights, &numbers(&row["coef"]), 0.0, 2e-5, &format!("{what}: weights"));
+        }
+    }
+}
+
+/// A cache of two rows changes nothing.
+#[test]
+fn memory_is_bounded() {
+    let (x, targets) = standardised();
+    let config = SvmConfig::new(Kernel::Rbf { gamma: 1.0 / 30.0 });
+    let (all, two) = (config.fit(&x, &targets).unwrap(), config.cache_mb(1e-6).fit(&x, &targets).unwrap());
+    assert_eq!((all.alpha, all.iterations), (two.alpha, two.iterations));
+}
+
+#[test]
+fn four_points_by_hand() {
+    // On a line at −2, −1, 1, 2: the margin is 1 on either side, held by the inner two with α = ½.
+    let x = tensor(&[-2.0, -1.0, 1.0, 2.0], [4, 1], &f64_device());
+    let fit = SvmConfig::new(Kernel::Linear).c(10.0).fit(&x, &[0, 0, 1, 1]).unwrap();
+    assert_close(&fit.alpha, &[0.0, 0.5, 0.5, 0.0], 0.0, 1e-12, "α");
+    assert_close(&[fit.machine.intercept(), fit.primal, fit.dual], &[0.0, 0.5, 0.5], 0.0, 1e-12, "b and ½·w²");
+    // C below ½ leaves a soft margin: all are at it but none free.
+    let soft = SvmConfig::new(Kernel::Linear).c(0.1).fit(&x, &[0, 0, 1, 1]).unwrap();
+    assert!(soft.at_bound > 0 && soft.kkt_residual < 1e-6);
+    assert_close(&[soft.primal], &[soft.dual], 1e-6, 0.0, "no gap");
+    // Two rows that are the same, of two classes.
+    let same = tensor(&[1.0, 1.0], [2, 1], &f64_device());
+    let fit = SvmConfig::new(Kernel::Linear).fit(&same, &[0, 1]).unwrap();
+    assert_close(&fit.alpha, &[1.0, 1.0], 0.0, 1e-12, "both at C");
+}
+
+#[test]
+fn what_cannot_be_fitted_is_refused() {
+    let x = tensor(&[0.0, 1.0, 2.0], [3, 1], &f64_device());
+    let linear = SvmConfig::new(Kernel::Linear);
+    let option = |error: Result<SvmFit, SvmError>| match error {
+        Err(SvmError::Option { name, .. }) => name,
+        other => panic!("{:?}", other.map(|_| ())),
+    };
+    assert_eq!(option(linear.c(0.0).fit(&x, &[0, 1, 1])), "c");
+    assert_eq!(option(linear.tol(f64::NAN).fit(&x, &[0, 1, 1])), "tol");
+    assert_eq!(option(linear.max_iter(0).fit(&x, &[0, 1, 1])), "max_iter");
+    assert_eq!(option(SvmConfig::new(Kernel::Rbf { gamma: -1.0 }).fit(&x, &[0, 1, 1])), "gamma");
+    assert!(matches!(linear.fit(&x, &[0, 1]), Err(SvmError::Length { rows: 3, targets: 2 })));
+    assert!(linear.fit(&x, &[1, 1, 1]).unwrap_err().to_string().contains("one class"));
+    assert!(linear.fit(&x, &[0, 1, 2]).unwrap_err().to_string().contains("class 2"));
+    let holed = Tensor::<2>::from_data(TensorData::new(vec![0.0, f64::NAN, 1.0], [3, 1]), &f64_device());
+    assert!(matches!(linear.fit(&holed, &[0, 1, 1]), Err(SvmError::NotFinite { row: 1 })));
+    let short = linear.max_iter(1).tol(1e-12);
+    let (x, targets) = standardised();
+    assert!(!short.fit(&x, &targets).unwrap().converged);
+}
