@@ -47,6 +47,7 @@ mod feasibility;
 mod kkt;
 mod problem;
 mod progress;
+mod quadratic;
 mod split;
 mod sqp;
 mod stop;

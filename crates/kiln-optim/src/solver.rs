@@ -12,6 +12,7 @@
 //! | [`LineSearch`]`<`[`NewtonCg`]`, _>` | any | the same by conjugate gradients, cut short | [`HessianProduct`] |
 //! | [`TrustRegion`] | the region | Steihaug's conjugate gradients | [`HessianProduct`] |
 //! | [`ProjectedLbfgs`]`<`[`Bounds`]`>`, [`ProjectedLbfgs`]`<`[`L1`]`>` | backtracking along the bounds | L-BFGS among what is free | [`Objective`] |
+//! | [`ProjectedGradient`]`<S>`, S a [`Projection`]: [`Simplex`], [`L1Ball`], [`L2Ball`], [`Hyperplane`], [`Halfspace`], [`Bounds`] | halving | −∇f and the nearest point of the set, with momentum | [`Objective`] |
 //!
 //! The constructors [`gradient_descent`], [`nonlinear_cg`], [`bfgs`], [`lbfgs`], [`lbfgs_b`], [`owlqn`], [`newton`], [`newton_cg`]
 //! and [`trust_ncg`] give the usual pairs.
@@ -44,6 +45,8 @@ mod minimize;
 mod outcome;
 mod problem;
 mod projected;
+mod projected_gradient;
+mod projection;
 mod search;
 mod snapshot;
 mod stop;
@@ -58,6 +61,8 @@ pub use self::{
     outcome::{Iteration, Outcome, Status},
     problem::{Counted, Evaluations, Point},
     projected::{Bounds, L1, Piece, ProjectedLbfgs, Region},
+    projected_gradient::{Inertia, ProjectedGradient},
+    projection::{Halfspace, Hyperplane, L1Ball, L2Ball, Projection, Simplex},
     search::{Armijo, Fixed, HagerZhang, Search, StrongWolfe},
     snapshot::{Remember, Snapshot, SnapshotError},
     stop::Stop,

@@ -6,9 +6,9 @@ use burn::tensor::{Device, Tensor};
 use kiln_optim::{
     problems,
     solver::{
-        Bounds, HagerZhang, Hessian, L1, LineSearch, Minimization, NonlinearCg, Outcome, Snapshot, SnapshotError,
-        Solver, SolverError, Status, Stop, bfgs, gradient_descent, lbfgs, lbfgs_b, minimize, newton, newton_cg,
-        nonlinear_cg, owlqn, trust_ncg,
+        Bounds, HagerZhang, Hessian, L1, L2Ball, LineSearch, Minimization, NonlinearCg, Outcome, ProjectedGradient,
+        Snapshot, SnapshotError, Solver, SolverError, Status, Stop, bfgs, gradient_descent, lbfgs, lbfgs_b, minimize,
+        newton, newton_cg, nonlinear_cg, owlqn, trust_ncg,
     },
 };
 use kiln_tensor::derivative::HessianProduct;
@@ -58,6 +58,10 @@ fn parts_make_the_whole_to_the_bit() {
                 whole_and_in_parts(&f, &x, &solver, after, &device)
             }
             "owl-qn" => whole_and_in_parts(&f, &x, &owlqn(L1::new(full(0.1)).unwrap()), after, &device),
+            "projected gradient" => {
+                let solver = ProjectedGradient::new(L2Ball { radius: 1.5 });
+                whole_and_in_parts(&f, &x, &solver, after, &device)
+            }
             "newton" => whole_and_in_parts(&f, &x, &newton(), after, &device),
             "newton-cg" => whole_and_in_parts(&f, &x, &newton_cg(), after, &device),
             _ => whole_and_in_parts(&f, &x, &trust_ncg(), after, &device),
@@ -70,6 +74,7 @@ fn parts_make_the_whole_to_the_bit() {
             "l-bfgs",
             "l-bfgs-b",
             "owl-qn",
+            "projected gradient",
             "newton",
             "newton-cg",
             "trust-ncg",

@@ -11,6 +11,7 @@ use kiln_tensor::derivative::Inputs;
 use super::{
     Multipliers, Problem,
     problem::{Host, on_host},
+    quadratic::Quadratic,
 };
 use crate::solver::SolverError;
 
@@ -132,6 +133,38 @@ pub trait Certifiable {
     /// # Errors
     /// When it cannot be evaluated.
     fn lagrangian_hessian(&self, x: &Tensor<1>, multipliers: &Multipliers) -> Result<Symmetric, EvaluationError>;
+
+    /// The multipliers of a point that a solver has found which knows of none: of those that may be above 0, where inequalities and bounds
+    /// hold within `tol`, the ones that make the Lagrangian's gradient smallest. None where they cannot be computed.
+    ///
+    /// # Errors
+    /// When the functions cannot be evaluated.
+    fn multipliers(&self, x: &Tensor<1>, tol: f64) -> Result<Option<Multipliers>, EvaluationError> {
+        let Evaluated { x, values, slopes } = self.evaluate(x)?;
+        // The projection of −∇f on the directions that the constraints leave: its multipliers are these.
+        let identity = Symmetric::from_fn(x.len(), |i, j| f64::from(u8::from(i == j)));
+        let room = |held: bool| if held { 0.0 } else { f64::INFINITY };
+        let lower: Vec<f64> = x.iter().zip(self.lower()).map(|(x, low)| -room(x - low <= tol)).collect();
+        let upper: Vec<f64> = x.iter().zip(self.upper()).map(|(x, high)| room(high - x <= tol)).collect();
+        let held: Vec<usize> = (0..values.inequality.len()).filter(|&i| values.inequality[i] >= -tol).collect();
+        let rows = Matrix::from_fn(held.len(), x.len(), |i, j| slopes.inequality.at(held[i], j));
+        let (h, g) = (vec![0.0; values.equality.len()], vec![0.0; held.len()]);
+        let programme = Quadratic {
+            hessian: &identity,
+            gradient: &slopes.gradient,
+            equality: (&slopes.equality, &h),
+            inequality: (&rows, &g),
+            lower: &lower,
+            upper: &upper,
+        };
+        let Ok(step) = programme.solve() else { return Ok(None) };
+        let mut multipliers =
+            Multipliers { inequality: vec![0.0; values.inequality.len()], ..step.multipliers.clone() };
+        held.iter()
+            .zip(step.multipliers.inequality)
+            .for_each(|(&i, multiplier)| multipliers.inequality[i] = multiplier);
+        Ok(Some(multipliers))
+    }
 
     /// The multipliers of the bounds at a point, given those of the other constraints, of which there may be none: what is left of the
     /// Lagrangian's gradient, where the point is within `tol` of a bound towards which it pulls.

@@ -1,7 +1,6 @@
 //! Sequential quadratic programming.
 
 mod lagrangian_hessian;
-mod quadratic;
 
 use std::ops::ControlFlow;
 
@@ -13,10 +12,7 @@ use kiln_tensor::{
 };
 
 pub use self::lagrangian_hessian::LagrangianHessian;
-use self::{
-    lagrangian_hessian::{Active, convexified, damped_bfgs},
-    quadratic::{NoStep, Quadratic, Step},
-};
+use self::lagrangian_hessian::{Active, convexified, damped_bfgs};
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
     evaluated::{Evaluated, Slopes, Values},
@@ -24,6 +20,7 @@ use super::{
     kkt::{Multipliers, lagrangian_gradient, residuals, scale},
     problem::{Host, on_host},
     progress::{Progress, finish},
+    quadratic::{NoStep, Quadratic, Step},
 };
 use crate::solver::{Iteration, SolverError, Status, at_least_one, within};
 

@@ -2,10 +2,7 @@
 
 use kiln_tensor::linalg::Symmetric;
 
-use super::{
-    super::{evaluated::Evaluated, kkt::Multipliers},
-    quadratic::Step,
-};
+use super::super::{evaluated::Evaluated, kkt::Multipliers, quadratic::Step};
 
 /// Where the quadratic model of the Lagrangian comes from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use clarabel::{
 };
 use kiln_tensor::linalg::{Matrix, Symmetric};
 
-use super::super::kkt::Multipliers;
+use super::kkt::Multipliers;
 
 /// Minimise ½·dᵀ·B·d + qᵀ·d subject to h + H·d = 0, g + G·d ≤ 0, lower ≤ d ≤ upper. B is positive definite.
 pub(super) struct Quadratic<'q> {
