@@ -16,6 +16,7 @@
 //! |---|---|---|
 //! | [`Sqp`] | some hundred unknowns, curved constraints, all digits | gradients, with [`LagrangianHessian::Exact`] second derivatives |
 //! | [`AugmentedLagrangian`] | any number of unknowns: a module's parameters | what its inner solver needs |
+//! | [`DualAscent`] | training by minibatches, with multipliers that move in the loop | gradients |
 //! | [`ProjectedGradient`](crate::solver::ProjectedGradient) | sets onto which one can project: simplex, balls, boxes | gradients |
 //!
 //! ```
@@ -42,6 +43,7 @@
 
 mod augmented;
 mod certificate;
+mod dual_ascent;
 mod evaluated;
 mod feasibility;
 mod kkt;
@@ -61,6 +63,7 @@ use serde::Serialize;
 pub use self::{
     augmented::{Augmented, AugmentedLagrangian, Free, Inner, WithinBounds},
     certificate::{Certificate, CertificateError, SecondOrder, Side},
+    dual_ascent::DualAscent,
     evaluated::{Bounded, Certifiable, Evaluated, Slopes, Values},
     kkt::{Multipliers, Residuals},
     problem::{Problem, ProblemError},

@@ -37,6 +37,6 @@ pub use lr_find::{LrFindConfig, LrFindError, LrPoint, LrRange, lr_find};
 pub use marginal::{Bound, Marginal, marginal_likelihood};
 pub use metrics::Metrics;
 pub use mle::{FitMle, MleError};
-pub use objective::{Elbo, ImportanceGradient, Iwae, Loss, MaximumLikelihood, Objective};
+pub use objective::{Constrained, Elbo, ImportanceGradient, Iwae, Loss, MaximumLikelihood, Objective};
 pub use observer::{EpochReport, MetricsLog, Observer, StepReport};
 pub use trainer::{Loaded, Outcome, Status, Trainer};

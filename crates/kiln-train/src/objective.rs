@@ -1,5 +1,6 @@
 //! Objectives: what a model is trained to make small, in nats an example.
 
+mod constrained;
 mod importance;
 
 use burn::{
@@ -9,7 +10,10 @@ use burn::{
 use kiln_dist::{Batch, ConditionalModel, Distribution, FromNoise, LatentVariableModel, Reparameterized};
 use kiln_tensor::Stream;
 
-pub use self::importance::{ImportanceGradient, Iwae};
+pub use self::{
+    constrained::Constrained,
+    importance::{ImportanceGradient, Iwae},
+};
 
 /// A loss over one minibatch, and the terms that it is made of.
 #[derive(Clone, Debug)]

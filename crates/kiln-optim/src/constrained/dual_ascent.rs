@@ -1,0 +1,103 @@
+//! Multipliers that are moved in a training loop.
+
+use burn::tensor::Tensor;
+
+use crate::solver::{SolverError, within};
+
+/// Lagrange multipliers for training by minibatches, where no inner problem is ever solved: each step descends on the parameters, and
+/// ascends on the multipliers (Arrow, Hurwicz and Uzawa, 1958), λ ← λ + η·h and μ ← max(0, μ + η·g), h and g being the constraints' values of
+/// the minibatch.
+///
+/// With a penalty ρ above 0 the term is that of the augmented Lagrangian, ρ/2·(max(0, g + μ/ρ)² − (μ/ρ)²), which has the same saddle
+/// point and does not swing around it (Platt and Barr, 1988).
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::constrained::DualAscent;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // Minimise (x − 2)² subject to x ≤ 1: x = 1, with a multiplier of 2.
+/// let device = Device::default();
+/// let mut x = Tensor::<1>::zeros([1], &device);
+/// let mut ascent = DualAscent::inequalities(1, &device).step(0.5)?.penalty(1.0)?;
+/// for _ in 0..300 {
+///     let at = x.clone().autodiff().require_grad();
+///     let constraint = at.clone() - 1.0;
+///     let loss = (at.clone() - 2.0).square() + ascent.term(constraint.clone());
+///     let gradient = at.grad(&loss.backward()).expect("the loss depends on x");
+///     ascent.ascend(constraint);
+///     x = x - gradient * 0.1;
+/// }
+/// assert!((x.into_scalar::<f32>() - 1.0).abs() < 1e-3);
+/// assert!((ascent.multipliers().into_scalar::<f32>() - 2.0).abs() < 1e-2);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct DualAscent {
+    multipliers: Tensor<1>,
+    step: f64,
+    penalty: f64,
+    signed: bool,
+}
+
+impl DualAscent {
+    /// For `m` constraints g ≤ 0, with multipliers of 0, a step of 0.01 and no penalty.
+    pub fn inequalities(m: usize, device: &burn::tensor::Device) -> Self {
+        Self { multipliers: Tensor::zeros([m], device), step: 0.01, penalty: 0.0, signed: false }
+    }
+
+    /// For `m` constraints h = 0 likewise.
+    pub fn equalities(m: usize, device: &burn::tensor::Device) -> Self {
+        Self { signed: true, ..Self::inequalities(m, device) }
+    }
+
+    /// η, above 0. Default 0.01.
+    ///
+    /// # Errors
+    /// [`SolverError::Option`].
+    pub fn step(self, step: f64) -> Result<Self, SolverError> {
+        within("step", step, 0.0, f64::INFINITY, "finite and above 0")?;
+        Ok(Self { step, ..self })
+    }
+
+    /// ρ, at least 0. Default 0.
+    ///
+    /// # Errors
+    /// [`SolverError::Option`].
+    pub fn penalty(self, penalty: f64) -> Result<Self, SolverError> {
+        if penalty >= 0.0 && penalty.is_finite() {
+            return Ok(Self { penalty, ..self });
+        }
+        Err(SolverError::Option { name: "penalty", expected: "finite and at least 0", got: penalty })
+    }
+
+    /// From multipliers `[m]` that were saved.
+    #[must_use]
+    pub fn from_multipliers(self, multipliers: Tensor<1>) -> Self {
+        Self { multipliers: multipliers.without_autodiff(), ..self }
+    }
+
+    /// What is added to the loss for constraints `[m]`, as `[1]`.
+    pub fn term(&self, constraints: Tensor<1>) -> Tensor<1> {
+        let multipliers = self.multipliers.clone();
+        if self.penalty <= 0.0 {
+            return (constraints * multipliers).sum();
+        }
+        let shift = multipliers.clone() * self.penalty.recip();
+        let moved = constraints + shift.clone();
+        let moved = if self.signed { moved } else { moved.clamp_min(0.0) };
+        (moved.square() - shift.square()).sum() * (0.5 * self.penalty)
+    }
+
+    /// Moves the multipliers by the constraints' values `[m]`, on their device and without a read.
+    pub fn ascend(&mut self, constraints: Tensor<1>) {
+        let moved = self.multipliers.clone() + constraints.without_autodiff() * self.step;
+        self.multipliers = if self.signed { moved } else { moved.clamp_min(0.0) };
+    }
+
+    /// λ or μ, `[m]`.
+    pub fn multipliers(&self) -> Tensor<1> {
+        self.multipliers.clone()
+    }
+}
