@@ -6,9 +6,9 @@
 //! |---|---|
 //! | [`tensor`] | devices by name, keyed random streams, parameters by name and as a vector, exact second derivatives |
 //! | [`dist`] | twenty-three families: `log_prob`, `sample`, `cdf`, `entropy`, KL; bijectors, mixtures |
-//! | [`optim`] | SGD, momentum, true Nesterov, PyTorch's SGD, Adam; averages, clipping; schedules; Newton, BFGS, conjugate gradients |
+//! | [`optim`] | SGD, momentum, true Nesterov, PyTorch's SGD, Adam; averages, clipping; schedules; Newton, BFGS, conjugate gradients; constraints, multipliers, certificates |
 //! | [`train`] | objectives (likelihood, ELBO, IWAE), the minibatch trainer, checkpoints; `FitMle`; black-box variational inference |
-//! | [`models`] | logistic and softmax regression with standard errors, the VAE, Gaussian mixtures, coordinate ascent |
+//! | [`models`] | logistic and softmax regression with standard errors, the VAE, Gaussian mixtures, support vector machines, coordinate ascent |
 //! | [`data`] | digits, breast cancer, MNIST, CSV; splits and standardisation |
 //!
 //! # Features
@@ -81,3 +81,7 @@ struct MaximumLikelihoodGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/variational-inference.md")]
 struct VariationalInferenceGuide;
+
+#[cfg(doctest)]
+#[doc = include_str!("../docs/constrained.md")]
+struct ConstrainedGuide;

@@ -3,9 +3,12 @@
 mod protocol;
 
 use kiln::{
-    burn::{optim::GradientsParams, tensor::TensorData},
-    data::{HoldOut, ImageSplits, Labelled, Locate, load_images},
-    models::{HiddenActivation, RegressionLoss},
+    burn::{
+        optim::GradientsParams,
+        tensor::{DType, TensorData},
+    },
+    data::{BREAST_CANCER_TARGET, Encoder, HoldOut, ImageSplits, Labelled, Locate, breast_cancer, load_images},
+    models::{HiddenActivation, Kernel, RegressionLoss, SvmConfig},
     optim::solver::{Stop, lbfgs, minimize},
     prelude::*,
 };
@@ -27,6 +30,7 @@ fn main() {
         "vae-epoch" => vae_epoch(&arguments),
         "softmax-epoch" => softmax_epoch(&arguments),
         "logistic-fit" => logistic_fit(&arguments),
+        "svm-fit" => svm_fit(&arguments),
         "products" => products(&arguments),
         other => panic!("no such work: {other}"),
     });
@@ -73,6 +77,21 @@ fn logistic_fit(arguments: &Arguments) {
         return;
     }
     serve(1, || assert!(fit().success));
+}
+
+/// A support vector machine on breast cancer, columns standardised, C = 1.
+fn svm_fit(arguments: &Arguments) {
+    let kernel = match arguments.text("kernel") {
+        Some("rbf") => Kernel::Rbf { gamma: 1.0 / 30.0 },
+        _ => Kernel::Linear,
+    };
+    let table = breast_cancer();
+    let rows: Vec<usize> = (0..table.len()).collect();
+    let encoder = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &rows, true).expect("it has this target");
+    let data = encoder.encode(&table).expect("it was fitted to it");
+    let shape = [data.len(), data.features()];
+    let x = Tensor::<2>::from_data(TensorData::new(data.inputs().to_vec(), shape), (&Device::flex(), DType::F64));
+    serve(3, || assert!(SvmConfig::new(kernel).tol(1e-8).fit(&x, data.targets()).expect("two classes").converged));
 }
 
 /// A step of the VAE 784-400-20: forward, backward, update.

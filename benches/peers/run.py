@@ -79,6 +79,10 @@ ROWS = [
         needs_data=True,
     ),
     Row("logistic regression, 100,000 × 100, to a gradient of 1e-6", "logistic-fit", ["kiln", "sklearn"]),
+    *[
+        Row(f"support vector machine, breast cancer, {kernel}, tol=1e-8", "svm-fit", ["kiln", "sklearn"], ["--kernel", kernel])
+        for kernel in ("linear", "rbf")
+    ],
     Row("start to first step, VAE on MNIST", "vae-epoch", ["kiln", "torch"], how="start", needs_data=True),
     Row("peak memory, VAE epoch on MNIST", "vae-epoch", ["kiln", "torch"], how="memory", needs_data=True),
 ]

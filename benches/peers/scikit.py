@@ -7,8 +7,11 @@ import warnings
 
 import numpy as np
 from protocol import serve
+from sklearn.datasets import load_breast_cancer
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
+from sklearn.preprocessing import StandardScaler
+from sklearn.svm import SVC
 
 
 def read(folder, stem, offset):
@@ -49,12 +52,20 @@ def logistic_fit(arguments):
     return fit
 
 
+def svm_fit(arguments):
+    data = load_breast_cancer()
+    x = StandardScaler().fit_transform(data.data)
+    options = dict(kernel="rbf", gamma=1 / 30) if arguments.kernel == "rbf" else dict(kernel="linear")
+    return lambda: SVC(C=1.0, tol=1e-8, **options).fit(x, data.target)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser()
+    parser.add_argument("--kernel")
     parser.add_argument("--work", required=True)
     parser.add_argument("--threads", type=int)
     parser.add_argument("--data")
     parser.add_argument("--show", action="store_true")
     arguments = parser.parse_args()
     warnings.simplefilter("ignore")
-    serve(1, {"softmax-epoch": softmax_epoch, "logistic-fit": logistic_fit}[arguments.work](arguments))
+    serve(1, {"softmax-epoch": softmax_epoch, "logistic-fit": logistic_fit, "svm-fit": svm_fit}[arguments.work](arguments))

@@ -226,12 +226,20 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         }
         let hessian = self.host.hessian(&self.at.x, 1.0, &self.multipliers)?.shifted(self.shift);
         let problem = self.host.problem;
-        let active = Active::new(&self.at, &self.multipliers, (problem.lower(), problem.upper()));
-        let (model, weight) = convexified(&hessian, &active, self.usual_curvature());
-        Ok(self.quadratic_step(&model).map(|mut step| {
+        let mut active = Active::new(&self.at, &self.multipliers, (problem.lower(), problem.upper()));
+        loop {
+            let (model, weight) = convexified(&hessian, &active, self.usual_curvature());
+            let mut step = match self.quadratic_step(&model) {
+                Ok(step) => step,
+                Err(none) => return Ok(Err(none)),
+            };
+            // A constraint that does not hold after all must not weigh.
+            if weight > 0.0 && active.let_go(&step) {
+                continue;
+            }
             active.correct(&mut step, weight);
-            step
-        }))
+            return Ok(Ok(step));
+        }
     }
 
     /// The curvature with which a step is of the size of x.
@@ -251,10 +259,12 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         let violation = self.at.values.total_violation();
         let mut penalty = 10.0 * scale(&self.at.slopes.gradient).max(self.multipliers.largest());
         loop {
-            let step = programme.solve_elastic(penalty)?;
+            let mut step = programme.solve_elastic(penalty)?;
             if step.slack <= 0.1 * violation || penalty > 1e8 * scale(&self.at.slopes.gradient) {
-                let less = step.slack < violation * (1.0 - HOPE);
                 self.merit.at_least(penalty);
+                // Where something stays violated the multipliers are the penalty's, and say nothing of f.
+                step.multipliers = self.multipliers.clone();
+                let less = step.slack < violation * (1.0 - HOPE);
                 return if less { Ok(step) } else { Err(NoStep::Contradiction) };
             }
             penalty *= 100.0;

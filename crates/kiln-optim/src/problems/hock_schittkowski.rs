@@ -23,7 +23,9 @@ fn volume([x, y, z]: &[Var; 3]) -> Var {
 pub(super) fn all() -> Vec<ConstrainedProblem> {
     let small = two_unknowns().into_iter().map(Problem::done).chain(three_unknowns().into_iter().map(Problem::done));
     let more = four_unknowns().into_iter().map(Problem::done).chain(five_unknowns().into_iter().map(Problem::done));
-    small.chain(more).chain([hs100().done(), hs110().done(), hs113().done()]).collect()
+    let mut all: Vec<_> = small.chain(more).chain([hs100().done(), hs110().done(), hs113().done()]).collect();
+    all.sort_by_key(|problem| problem.name[2..].parse::<u32>().expect("hs and a number"));
+    all
 }
 
 fn two_unknowns() -> Vec<Problem<2>> {

@@ -132,9 +132,10 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
         let piece = self.region.piece(at);
         let free = piece.free(&at.x);
         let gradient = piece.gradient.clone() * free.clone();
-        // Where the difference of two values is lost in rounding, the gradient must say which is better. Function and penalty may cancel.
+        // Where the difference of two values is lost in rounding, the gradient must say which is better. Function and penalty may cancel, and
+        // the function may be a sum of terms that do: of terms of the size of 1 at least.
         let penalty = self.region.penalty(&at.x).map_or(0.0, |penalty| read([penalty])[0]);
-        let noise = 10.0 * rounding(&at.x) * ((at.value - penalty).abs() + penalty);
+        let noise = 10.0 * rounding(&at.x) * ((at.value - penalty).abs() + penalty).max(1.0);
         for attempt in 0..2 {
             let (direction, mut t) = if memory.is_empty() {
                 let [square] = read([dot(&gradient, &gradient)]);

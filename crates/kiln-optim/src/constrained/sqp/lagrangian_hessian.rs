@@ -49,6 +49,16 @@ impl Active {
         }
     }
 
+    /// Leaves out the inequalities and bounds without a multiplier in `step`. Gives whether there were any.
+    pub(super) fn let_go(&mut self, step: &Step) -> bool {
+        let before = self.inequalities.len() + self.bounds.len();
+        let Multipliers { inequality, lower, upper, .. } = &step.multipliers;
+        let none = 1e-9 * step.multipliers.largest();
+        self.inequalities.retain(|(i, _)| inequality[*i] > none);
+        self.bounds.retain(|&j| lower[j] > none || upper[j] > none);
+        self.inequalities.len() + self.bounds.len() < before
+    }
+
     /// Σ a·aᵀ.
     fn gram(&self, n: usize) -> Symmetric {
         let rows = || self.equalities.iter().chain(self.inequalities.iter().map(|(_, row)| row));
