@@ -55,6 +55,28 @@ fn the_machines_are_scikit_learns() {
     }
 }
 
+/// A weight of two is a row that is there twice.
+#[test]
+fn weights_count_rows() {
+    let (x, targets) = standardised();
+    let (x, targets) = (x.slice(0..120), targets[..120].to_vec());
+    let twice: Vec<usize> = (0..120).filter(|row| row % 3 == 0).collect();
+    let weights: Vec<f64> = (0..120).map(|row| if row % 3 == 0 { 2.0 } else { 1.0 }).collect();
+    let again =
+        Tensor::cat([vec![x.clone()], twice.iter().map(|&row| x.clone().slice(row..=row)).collect()].concat(), 0);
+    let classes: Vec<usize> = targets.iter().copied().chain(twice.iter().map(|&row| targets[row])).collect();
+    let config = SvmConfig::new(Kernel::Rbf { gamma: 0.05 }).c(0.5).tol(1e-10);
+    let weighted = config.fit_weighted(&x, &targets, &weights).unwrap();
+    let repeated = config.fit(&again, &classes).unwrap();
+    assert_close(&[weighted.dual, weighted.primal], &[repeated.dual, repeated.primal], 1e-9, 0.0, "objectives");
+    let [ours, theirs] = [&weighted, &repeated].map(|fit| values(fit.machine.decision(&x)));
+    assert_close(&ours, &theirs, 0.0, 1e-8, "decisions");
+    let alpha: f64 = weighted.alpha.iter().sum();
+    assert_close(&[alpha], &[repeated.alpha.iter().sum()], 1e-8, 0.0, "Σ α");
+    assert!(matches!(config.fit_weighted(&x, &targets, &[0.0; 120]), Err(SvmError::Weight { row: 0, .. })));
+    assert!(matches!(config.fit_weighted(&x, &targets, &[1.0]), Err(SvmError::Length { what: "weights", .. })));
+}
+
 /// A cache of two rows changes nothing.
 #[test]
 fn memory_is_bounded() {
@@ -93,7 +115,7 @@ fn what_cannot_be_fitted_is_refused() {
     assert_eq!(option(linear.tol(f64::NAN).fit(&x, &[0, 1, 1])), "tol");
     assert_eq!(option(linear.max_iter(0).fit(&x, &[0, 1, 1])), "max_iter");
     assert_eq!(option(SvmConfig::new(Kernel::Rbf { gamma: -1.0 }).fit(&x, &[0, 1, 1])), "gamma");
-    assert!(matches!(linear.fit(&x, &[0, 1]), Err(SvmError::Length { rows: 3, targets: 2 })));
+    assert!(matches!(linear.fit(&x, &[0, 1]), Err(SvmError::Length { what: "targets", rows: 3, got: 2 })));
     assert!(linear.fit(&x, &[1, 1, 1]).unwrap_err().to_string().contains("one class"));
     assert!(linear.fit(&x, &[0, 1, 2]).unwrap_err().to_string().contains("class 2"));
     let holed = Tensor::<2>::from_data(TensorData::new(vec![0.0, f64::NAN, 1.0], [3, 1]), &f64_device());

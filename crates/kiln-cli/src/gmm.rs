@@ -6,7 +6,6 @@ use kiln::{
     burn::tensor::{Tensor, TensorData},
     data::{Dataset, Encoder, Examples, Table},
     models::{Degenerate, GaussianMixture, GmmConfig, GmmError, GmmFit},
-    tensor::{params::NamedTensor, weights},
 };
 use serde::Serialize;
 
@@ -16,13 +15,13 @@ use crate::{
     failure::{Exit, Failure, Result},
     flags::{EvalFlags, GmmFlags, MachineFlags, PredictFlags},
     machine::Machine,
+    model_file::ModelFile,
     record::{DataRecord, MetricsLine, RunRecord},
     rundir::{RunDir, write_whole},
     tables::{Loaded, Purpose, load},
 };
 
 const ENCODER: &str = "encoder.json";
-const MODEL: &str = "model.safetensors";
 
 /// `result.json`.
 #[derive(Debug, Serialize)]
@@ -83,7 +82,7 @@ pub(crate) fn train(flags: GmmFlags, console: Console) -> Result<Exit> {
     dir.write_config(&Config::Gmm(settings.clone()))?;
     dir.write_json(ENCODER, &encoder)?;
     dir.write_json("run.json", &record)?;
-    dir.write(MODEL, &to_bytes(&fit.mixture)?)?;
+    write(&fit.mixture, &dir)?;
     dir.write("components.csv", &component_table(&fit.mixture, &encoder)?)?;
     let line = |(step, mean): (usize, &f64)| {
         let line = MetricsLine { step, epoch: step, split: "train", loss: -mean, grad_norm: None };
@@ -184,32 +183,17 @@ fn component_table(mixture: &GaussianMixture, encoder: &Encoder) -> Result<Vec<u
     writer.into_inner().map_err(Failure::internal)
 }
 
-fn to_bytes(mixture: &GaussianMixture) -> Result<Vec<u8>> {
-    let k = mixture.components();
-    let tensors = [
-        ("weights", TensorData::new(mixture.weights().to_vec(), [k])),
-        ("means", mixture.means().to_data()),
-        ("covariances", mixture.covariances().to_data()),
-    ];
-    let tensors: Vec<NamedTensor> =
-        tensors.into_iter().map(|(name, data)| NamedTensor { name: name.to_owned(), data }).collect();
-    Ok(weights::encode(&tensors)?)
+fn write(mixture: &GaussianMixture, dir: &RunDir) -> Result<()> {
+    let weights = TensorData::new(mixture.weights().to_vec(), [mixture.components()]);
+    let (means, covariances) = (mixture.means().to_data(), mixture.covariances().to_data());
+    ModelFile::write(dir, [("weights", weights), ("means", means), ("covariances", covariances)])
 }
 
 /// The mixture of a run, and its encoder.
 fn open(dir: &RunDir, machine: &Machine) -> Result<(GaussianMixture, Encoder)> {
-    let path = dir.file(MODEL);
-    let damaged = |reason: String| Failure::usage(format!("{} is damaged: {reason}", path.display()));
-    let bytes = std::fs::read(&path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
-    let tensors = weights::decode(&bytes).map_err(damaged)?;
-    let find = |name: &str, rank: usize| {
-        let found = tensors.iter().find(|tensor| tensor.name == name && tensor.data.shape().num_dims() == rank);
-        found.map(|tensor| tensor.data.clone()).ok_or_else(|| damaged(format!("it has no '{name}'")))
-    };
-    let like = (&machine.device, machine.dtype.float().into());
-    let weights = find("weights", 1)?.try_into_vec_as::<f64>().map_err(|e| damaged(format!("{e:?}")))?;
-    let (means, covariances) = (find("means", 2)?, find("covariances", 3)?);
-    let mixture = GaussianMixture::new(weights, Tensor::from_data(means, like), Tensor::from_data(covariances, like))?;
+    let file = ModelFile::read(dir)?;
+    let (means, covariances) = (file.tensor("means", machine)?, file.tensor("covariances", machine)?);
+    let mixture = GaussianMixture::new(file.numbers("weights")?, means, covariances)?;
     Ok((mixture, dir.read_json(ENCODER)?))
 }
 

@@ -14,6 +14,7 @@ mod logistic;
 mod lr_find;
 mod machine;
 mod method;
+mod model_file;
 mod picture;
 mod plot;
 mod rates;

@@ -10,11 +10,10 @@ use kiln::{
     data::{Dataset, Encoder, Examples},
     models::{Kernel, SupportVectorMachine, SvmConfig, SvmError, SvmFit},
     optim::constrained::Certificate,
-    tensor::{params::NamedTensor, weights},
 };
 use serde::Serialize;
 
-use self::certificate::{SvmCertificate, certify};
+use self::certificate::{SvmCertificate, certify, costs, dual};
 pub(crate) use self::{
     apply::{eval, predict},
     certificate::verify,
@@ -32,7 +31,6 @@ use crate::{
 };
 
 const ENCODER: &str = "encoder.json";
-const MODEL: &str = "model.safetensors";
 /// Rows beyond which there is no certificate: it is computed from the whole matrix of the kernel.
 const CERTIFIED: usize = 5000;
 
@@ -81,7 +79,7 @@ pub(crate) fn train(flags: SvmFlags, console: Console) -> Result<Exit> {
     let dir = RunDir::plan(flags.place.out, &name, flags.place.force)?;
     let machine = Machine::start(&settings.run, Dtype::F64)?;
     settings.run.dtype = Some(machine.dtype);
-    let Loaded { encoder, train, test, sha256, .. } =
+    let Loaded { encoder, train, test, sha256, weights } =
         load(&settings.data, settings.run.seed, Purpose::Classes, None, console)?;
     let classes = train.classes();
     if classes != 2 {
@@ -98,11 +96,12 @@ pub(crate) fn train(flags: SvmFlags, console: Console) -> Result<Exit> {
 
     let mut record = RunRecord::new(data, &machine, settings.run.seed);
     let started = Instant::now();
-    let fit = config.fit(&inputs, train.targets())?;
+    let weights = weights.unwrap_or_else(|| vec![1.0; train.len()]);
+    let fit = config.fit_weighted(&inputs, train.targets(), &weights)?;
     let wall_s = started.elapsed().as_secs_f64();
     record.wall_s = Some(wall_s);
     let certificate = if fit.converged && train.len() <= CERTIFIED {
-        Some(certify(&fit, kernel, &inputs, train.targets(), c, tol)?)
+        Some(certify(&fit, dual(kernel, &inputs, &train, costs(c, &weights)), &inputs, tol)?)
     } else {
         None
     };
@@ -111,7 +110,7 @@ pub(crate) fn train(flags: SvmFlags, console: Console) -> Result<Exit> {
     dir.write_config(&Config::Svm(settings.clone()))?;
     dir.write_json(ENCODER, &encoder)?;
     dir.write_json("run.json", &record)?;
-    dir.write(MODEL, &to_bytes(&fit.machine)?)?;
+    apply::write(&fit.machine, &dir)?;
     dir.write("support.csv", &support_table(&fit, &train, &inputs)?)?;
     if let Some(weights) = fit.machine.weights() {
         dir.write("coef.csv", &coefficient_table(&encoder, &crate::to_vec(weights), fit.machine.intercept())?)?;
@@ -258,15 +257,4 @@ fn coefficient_table(encoder: &Encoder, weights: &[f64], intercept: f64) -> Resu
     let record = ["(intercept)".to_owned(), intercept.to_string(), raw_intercept.to_string()];
     writer.write_record(record).map_err(Failure::internal)?;
     writer.into_inner().map_err(Failure::internal)
-}
-
-fn to_bytes(machine: &SupportVectorMachine) -> Result<Vec<u8>> {
-    let tensors = [
-        ("support", machine.support().to_data()),
-        ("coefficients", machine.coefficients().to_data()),
-        ("intercept", TensorData::new(vec![machine.intercept()], [1])),
-    ];
-    let tensors: Vec<NamedTensor> =
-        tensors.into_iter().map(|(name, data)| NamedTensor { name: name.to_owned(), data }).collect();
-    Ok(weights::encode(&tensors)?)
 }

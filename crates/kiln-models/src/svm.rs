@@ -30,13 +30,23 @@ pub enum SvmError {
         /// What there is.
         found: String,
     },
-    /// Another number of targets than of rows.
-    #[error("there are {rows} rows and {targets} targets")]
+    /// Another number of targets, weights or coefficients than of rows.
+    #[error("there are {rows} rows and {got} {what}")]
     Length {
+        /// Of what.
+        what: &'static str,
         /// Rows.
         rows: usize,
-        /// Targets.
-        targets: usize,
+        /// How many came.
+        got: usize,
+    },
+    /// Weights that are not above 0 and finite.
+    #[error("weight {value} of row {row} must be finite and above 0")]
+    Weight {
+        /// The first such row.
+        row: usize,
+        /// Its weight.
+        value: String,
     },
     /// Inputs that are not numbers.
     #[error("row {row} of the inputs has a number that is not finite")]
@@ -150,10 +160,24 @@ impl SvmConfig {
     /// # Errors
     /// [`SvmError`].
     pub fn fit(&self, inputs: &Tensor<2>, targets: &[usize]) -> Result<SvmFit, SvmError> {
+        self.fit_weighted(inputs, targets, &vec![1.0; targets.len()])
+    }
+
+    /// The same with a weight for each row, above 0, as if it were there so often: its C is multiplied by it.
+    ///
+    /// # Errors
+    /// [`SvmError`].
+    pub fn fit_weighted(&self, inputs: &Tensor<2>, targets: &[usize], weights: &[f64]) -> Result<SvmFit, SvmError> {
         self.validate()?;
         let [n, d] = inputs.dims();
         if targets.len() != n {
-            return Err(SvmError::Length { rows: n, targets: targets.len() });
+            return Err(SvmError::Length { what: "targets", rows: n, got: targets.len() });
+        }
+        if weights.len() != n {
+            return Err(SvmError::Length { what: "weights", rows: n, got: weights.len() });
+        }
+        if let Some(row) = weights.iter().position(|w| !(w.is_finite() && *w > 0.0)) {
+            return Err(SvmError::Weight { row, value: weights[row].to_string() });
         }
         let classes = |class: usize| targets.iter().filter(|&&target| target == class).count();
         if classes(0) + classes(1) != n || classes(0) == 0 || classes(1) == 0 {
@@ -167,7 +191,8 @@ impl SvmConfig {
         }
         let y: Vec<f64> = targets.iter().map(|&target| if target == 1 { 1.0 } else { -1.0 }).collect();
         let rows = Rows::new(self.kernel, &values, d, self.cache_mb);
-        let mut smo = Smo::new(rows, &y, self.c);
+        let costs: Vec<f64> = weights.iter().map(|weight| weight * self.c).collect();
+        let mut smo = Smo::new(rows, &y, &costs);
         let (iterations, converged) = smo.run(self.tol, self.max_iter);
         let ended = smo.end();
         let support: Vec<usize> = (0..n).filter(|&i| ended.signed[i] != 0.0).collect();
@@ -183,7 +208,7 @@ impl SvmConfig {
         let alpha: Vec<f64> = ended.signed.iter().map(|signed| signed.abs()).collect();
         Ok(SvmFit {
             machine,
-            at_bound: alpha.iter().filter(|&&alpha| alpha >= self.c).count(),
+            at_bound: alpha.iter().zip(&costs).filter(|(alpha, cost)| alpha >= cost).count(),
             alpha,
             support,
             primal: ended.primal,
@@ -219,7 +244,7 @@ impl SupportVectorMachine {
     pub fn new(kernel: Kernel, support: Tensor<2>, coefficients: &[f64], intercept: f64) -> Result<Self, SvmError> {
         let ([rows, _], like) = (support.dims(), (&support.device(), support.dtype()));
         if coefficients.len() != rows {
-            return Err(SvmError::Length { rows, targets: coefficients.len() });
+            return Err(SvmError::Length { what: "coefficients", rows, got: coefficients.len() });
         }
         let coefficients = Tensor::from_data(TensorData::new(coefficients.to_vec(), [rows, 1]), like);
         Ok(Self { kernel, support, coefficients, intercept })

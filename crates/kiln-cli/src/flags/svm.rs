@@ -1,11 +1,9 @@
 //! The flags of `kiln train svm`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use serde::Serialize;
 
-use super::train::{PlaceFlags, RunFlags};
+use super::train::{PlaceFlags, RunFlags, TabularDataFlags};
 use crate::config::Gamma;
 
 #[derive(Args, Debug)]
@@ -19,33 +17,11 @@ pub(crate) struct SvmFlags {
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct SvmConfigFlags {
     #[command(flatten)]
-    pub(crate) data: SvmDataFlags,
+    pub(crate) data: TabularDataFlags,
     #[command(flatten)]
     pub(crate) model: SvmModelFlags,
     #[command(flatten)]
     pub(crate) run: RunFlags,
-}
-
-#[derive(Args, Debug, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[command(next_help_heading = "Data")]
-pub(crate) struct SvmDataFlags {
-    /// breast-cancer, or a CSV file with a header [default: breast-cancer]
-    #[arg(long = "data", value_name = "NAME|FILE")]
-    #[serde(rename = "data")]
-    pub(crate) name: Option<String>,
-    /// Folder that holds the dataset's files [default: $KILN_DATA_DIR, then the cache, then a download]
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data_dir: Option<PathBuf>,
-    /// Column to predict, of two classes [default: of breast-cancer diagnosis; of a CSV file it is needed]
-    #[arg(long, value_name = "COLUMN")]
-    pub(crate) target: Option<String>,
-    /// Fraction of the rows to hold out for the test; 0 fits all [default: 0.2]
-    #[arg(long, value_name = "F")]
-    pub(crate) test_fraction: Option<f64>,
-    /// Give each numeric column mean 0 and standard deviation 1 over the training rows [default: true]
-    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
-    pub(crate) standardize: Option<bool>,
 }
 
 #[derive(Args, Debug, Serialize)]

@@ -178,7 +178,7 @@ pub(crate) struct TabularDataFlags {
     /// Fraction of the rows to hold out, by class; 0 trains on all [default: 0.2]
     #[arg(long, value_name = "F")]
     pub(crate) test_fraction: Option<f64>,
-    /// Give each numeric column mean 0 and standard deviation 1 over the training rows
+    /// Give each numeric column mean 0 and standard deviation 1 over the training rows [default: false; for svm true]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
     pub(crate) standardize: Option<bool>,
 }

@@ -4,37 +4,34 @@ use kiln::{
     burn::tensor::{Tensor, TensorData},
     data::{Dataset, Encoder, Table},
     models::{Kernel, SupportVectorMachine},
-    tensor::weights,
 };
 
-use super::{ENCODER, MODEL, score};
+use super::{ENCODER, score};
 use crate::{
     config::{Gamma, KernelName, SvmModel, SvmSettings},
     console::Console,
     failure::{Exit, Failure, Result},
     flags::{EvalFlags, PredictFlags},
     machine::Machine,
+    model_file::ModelFile,
     rundir::{RunDir, write_whole},
     tables::{Loaded, Purpose, load},
 };
 
+pub(super) fn write(machine: &SupportVectorMachine, dir: &RunDir) -> Result<()> {
+    let intercept = TensorData::new(vec![machine.intercept()], [1]);
+    let (support, coefficients) = (machine.support().to_data(), machine.coefficients().to_data());
+    ModelFile::write(dir, [("support", support), ("coefficients", coefficients), ("intercept", intercept)])
+}
+
 /// The machine of a run, and its encoder.
 pub(super) fn open(dir: &RunDir, settings: &SvmSettings, machine: &Machine) -> Result<(SupportVectorMachine, Encoder)> {
-    let path = dir.file(MODEL);
-    let damaged = |reason: String| Failure::usage(format!("{} is damaged: {reason}", path.display()));
-    let bytes = std::fs::read(&path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
-    let tensors = weights::decode(&bytes).map_err(damaged)?;
-    let find = |name: &str, rank: usize| {
-        let found = tensors.iter().find(|tensor| tensor.name == name && tensor.data.shape().num_dims() == rank);
-        found.map(|tensor| tensor.data.clone()).ok_or_else(|| damaged(format!("it has no '{name}'")))
-    };
-    let numbers = |name: &str| find(name, 1)?.try_into_vec_as::<f64>().map_err(|e| damaged(format!("{e:?}")));
-    let (coefficients, intercept) = (numbers("coefficients")?, numbers("intercept")?);
-    let intercept = intercept.first().copied().ok_or_else(|| damaged("it has no intercept".to_owned()))?;
-    let support = Tensor::from_data(find("support", 2)?, (&machine.device, machine.dtype.float().into()));
-    let kernel = settled_kernel(&settings.model)?;
-    let machine = SupportVectorMachine::new(kernel, support, &coefficients, intercept);
-    Ok((machine.map_err(|error| damaged(error.to_string()))?, dir.read_json(ENCODER)?))
+    let file = ModelFile::read(dir)?;
+    let (support, coefficients) = (file.tensor("support", machine)?, file.numbers("coefficients")?);
+    let intercept = file.numbers("intercept")?.first().copied();
+    let intercept = intercept.ok_or_else(|| file.damaged(&"it has no intercept"))?;
+    let opened = SupportVectorMachine::new(settled_kernel(&settings.model)?, support, &coefficients, intercept);
+    Ok((opened.map_err(|error| file.damaged(&error))?, dir.read_json(ENCODER)?))
 }
 
 /// `kiln eval` of a machine.

@@ -5,7 +5,7 @@ use kiln::{
         module::Param,
         tensor::{Tensor, TensorData},
     },
-    data::Examples,
+    data::{Dataset, Examples},
     models::{Kernel, SupportVectorMachine, SvmFit},
     optim::constrained::{Certifiable, Certificate, CertificateError, Problem, Stop},
     tensor::device::rounding_unit,
@@ -32,10 +32,20 @@ pub(super) struct SvmCertificate {
     pub(super) certificate: Certificate,
 }
 
+/// C of each row.
+pub(super) fn costs(c: f64, weights: &[f64]) -> Vec<f64> {
+    weights.iter().map(|weight| weight * c).collect()
+}
+
 /// The dual as a problem: minimise ½·αᵀQα − Σ α subject to yᵀα = 0 and 0 ≤ α ≤ C.
-fn dual(kernel: Kernel, inputs: &Tensor<2>, targets: &[usize], c: f64) -> Problem<'static, Param<Tensor<1>>, ()> {
-    let n = targets.len();
-    let signs: Vec<f64> = targets.iter().map(|&target| if target == 1 { 1.0 } else { -1.0 }).collect();
+pub(super) fn dual(
+    kernel: Kernel,
+    inputs: &Tensor<2>,
+    train: &Examples,
+    costs: Vec<f64>,
+) -> Problem<'static, Param<Tensor<1>>, ()> {
+    let n = costs.len();
+    let signs: Vec<f64> = train.targets().iter().map(|&target| if target == 1 { 1.0 } else { -1.0 }).collect();
     let y = Tensor::<1>::from_data(TensorData::new(signs, [n]), (&inputs.device(), inputs.dtype()));
     let signed = y.clone().reshape([n, 1]);
     let q = kernel.matrix(inputs, inputs) * signed.clone().matmul(signed.transpose());
@@ -45,7 +55,7 @@ fn dual(kernel: Kernel, inputs: &Tensor<2>, targets: &[usize], c: f64) -> Proble
         (alpha.clone() * (product * 0.5 - 1.0)).sum()
     })
     .equality("balance", move |alpha: Tensor<1>| (y.clone().to_device(&alpha.device()) * alpha).sum())
-    .bounded(vec![0.0; n], vec![c; n])
+    .bounded(vec![0.0; n], costs)
     .expect("C is above 0")
     .convex()
 }
@@ -53,20 +63,17 @@ fn dual(kernel: Kernel, inputs: &Tensor<2>, targets: &[usize], c: f64) -> Proble
 /// Of a fit.
 pub(super) fn certify(
     fit: &SvmFit,
-    kernel: Kernel,
+    problem: Problem<'static, Param<Tensor<1>>, ()>,
     inputs: &Tensor<2>,
-    targets: &[usize],
-    c: f64,
     tol: f64,
 ) -> Result<Certificate> {
-    let problem = dual(kernel, inputs, targets, c);
-    let alpha =
-        Tensor::from_data(TensorData::new(fit.alpha.clone(), [fit.alpha.len()]), (&inputs.device(), inputs.dtype()));
+    let data = TensorData::new(fit.alpha.clone(), [fit.alpha.len()]);
+    let alpha = Tensor::from_data(data, (&inputs.device(), inputs.dtype()));
     let failed = |error: &dyn std::fmt::Display| Failure::internal(format!("no certificate: {error}"));
     let intercept = [fit.machine.intercept()];
     // Numbers of f32 do not come as near as the machine, which was found in f64.
     let tol = tol.max(Stop::default().tolerance(inputs.dtype()));
-    let multipliers = problem.bound_multipliers(&alpha, &intercept, &[], 0.0).map_err(|e| failed(&e))?;
+    let multipliers = problem.bound_multipliers(&alpha, &intercept, &[], tol).map_err(|e| failed(&e))?;
     Certificate::with_tolerance(&problem, &alpha, &multipliers, tol).map_err(|e| failed(&e))
 }
 
@@ -81,8 +88,9 @@ pub(crate) fn verify(dir: &RunDir, settings: SvmSettings, flags: &MachineFlags, 
     let (support, encoder) = open(dir, &settings, &machine)?;
     let mut data = settings.data;
     data.data_dir = flags.data_dir.clone().or(data.data_dir);
-    let Loaded { train, .. } = load(&data, settings.run.seed, Purpose::Classes, Some(encoder), console)?;
-    let problem = dual(support.kernel(), &rows(&train, &machine), train.targets(), settings.model.c);
+    let Loaded { train, weights, .. } = load(&data, settings.run.seed, Purpose::Classes, Some(encoder), console)?;
+    let weights = weights.unwrap_or_else(|| vec![1.0; train.len()]);
+    let problem = dual(support.kernel(), &rows(&train, &machine), &train, costs(settings.model.c, &weights));
     let checked = certificate.verify(&problem, &machine.device).and_then(|()| is_of(&certificate, &support, &train));
     say(&run, &certificate, checked, console)
 }

@@ -64,8 +64,21 @@ fn rows_of_a_table() {
     // The settings repeat the run.
     place.ok("train svm --config run/config.toml --out again");
     assert_eq!(place.text("run/support.csv"), place.text("again/support.csv"));
-    place.ok("train svm --data rings.csv --target where --dtype f32 --out single");
-    place.ok("verify single");
+    for c in [0.1, 1.0, 30.0] {
+        place.ok(&format!("train svm --data rings.csv --target where --c {c} --dtype f32 --out single --force"));
+        place.ok("verify single");
+    }
+    // A weight of two is a row that is there twice.
+    let line = |i: usize, twice: bool| ring(i).repeat(if twice && i.is_multiple_of(3) { 2 } else { 1 });
+    place.write("twice.csv", format!("x,y,where\n{}", (0..80).map(|i| line(i, true)).collect::<String>()));
+    let weigh = |i: usize| ring(i).replace('\n', if i.is_multiple_of(3) { ",2\n" } else { ",1\n" });
+    place.write("weighed.csv", format!("x,y,where,w\n{}", (0..80).map(weigh).collect::<String>()));
+    let options = "--target where --test-fraction 0 --standardize=false --gamma 0.5 --c 0.3 --tol 1e-9";
+    place.ok(&format!("train svm --data twice.csv {options} --out twice"));
+    place.ok(&format!("train svm --data weighed.csv --sample-weight w {options} --out weighed"));
+    let dual = |run: &str| number(&place.json(&format!("{run}/result.json"))["dual"]);
+    assert_close(&[dual("weighed")], &[dual("twice")], 1e-7, 0.0, "the same dual objective");
+    place.ok("verify weighed");
 }
 
 #[test]

@@ -7,7 +7,7 @@ const TAU: f64 = 1e-12;
 /// Pairs after which rows that no longer matter are left out, as in LIBSVM.
 const SHRINK_EVERY: usize = 1000;
 
-/// The dual in βᵢ = yᵢ·αᵢ, which is between 0 and C where yᵢ is 1, and between −C and 0 where it is −1:
+/// The dual in βᵢ = yᵢ·αᵢ, which is between 0 and Cᵢ where yᵢ is 1, and between −Cᵢ and 0 where it is −1:
 ///
 /// > maximise Σ yᵢ·βᵢ − ½·βᵀ·K·β subject to Σ βᵢ = 0 and these bounds.
 ///
@@ -16,7 +16,8 @@ pub(super) struct Smo<'x> {
     rows: Rows<'x>,
     diagonal: Vec<f64>,
     y: &'x [f64],
-    c: f64,
+    /// C of each row.
+    costs: &'x [f64],
     beta: Vec<f64>,
     lower: Vec<f64>,
     upper: Vec<f64>,
@@ -36,13 +37,15 @@ pub(super) struct Ended {
 }
 
 impl<'x> Smo<'x> {
-    pub(super) fn new(rows: Rows<'x>, y: &'x [f64], c: f64) -> Self {
-        let side = |positive: bool| y.iter().map(|&y| if (y > 0.0) == positive { c * y } else { 0.0 }).collect();
+    pub(super) fn new(rows: Rows<'x>, y: &'x [f64], costs: &'x [f64]) -> Self {
+        let side = |positive: bool| {
+            y.iter().zip(costs).map(|(&y, c)| if (y > 0.0) == positive { c * y } else { 0.0 }).collect()
+        };
         Self {
             diagonal: rows.diagonal(),
             rows,
             y,
-            c,
+            costs,
             beta: vec![0.0; y.len()],
             lower: side(false),
             upper: side(true),
@@ -183,12 +186,12 @@ impl<'x> Smo<'x> {
             f64::max(if rises { off } else { 0.0 }, if falls { -off } else { 0.0 })
         };
         let norm: f64 = self.beta.iter().zip(&products).map(|(beta, product)| beta * product).sum();
-        let hinge: f64 =
-            self.y.iter().zip(&products).map(|(y, product)| (1.0 - y * (product + intercept)).max(0.0)).sum();
+        let slack = |i: usize| (1.0 - self.y[i] * (products[i] + intercept)).max(0.0);
+        let hinge: f64 = (0..n).map(|i| self.costs[i] * slack(i)).sum();
         let total: f64 = self.beta.iter().map(|beta| beta.abs()).sum();
         Ended {
             intercept,
-            primal: 0.5 * norm + self.c * hinge,
+            primal: 0.5 * norm + hinge,
             dual: total - 0.5 * norm,
             kkt_residual: (0..n).map(violation).fold(0.0, f64::max),
             signed: self.beta,

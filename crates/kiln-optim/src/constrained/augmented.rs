@@ -14,7 +14,7 @@ pub use self::inner::{Free, Inner, WithinBounds};
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
     evaluated::Evaluated,
-    feasibility::{self, Start},
+    feasibility::{INFEASIBLE, least_infeasible, solve_from},
     kkt::{Multipliers, residuals, scale},
     problem::{Host, Parts, on_host},
     progress::{Progress, finish},
@@ -156,17 +156,9 @@ where
         above_zero("penalty", self.penalty.unwrap_or(1.0))?;
         within("growth", self.growth, 1.0, f64::INFINITY, "above 1")?;
         within("decrease", self.decrease, 0.0, 1.0, "in (0, 1)")?;
-        stop.validate()?;
-        problem.fits(&start)?;
-        let (host, tol) = (Host::new(problem, &start), stop.tolerance(start.dtype()));
-        let progress = Progress::new(callback);
-        match feasibility::start(&host, &on_host(start.clone()), tol)? {
-            Start::At(at) => Run::new(self, &host, at, tol).run(stop, progress),
-            Start::NotFinite(at) => {
-                let none = Multipliers::zeros(&at.values, at.x.len());
-                Ok(finish(&host, &at, none, Status::NotFinite, progress, 0))
-            }
-        }
+        solve_from(problem, &start, stop, callback, |host, at, tol, progress| {
+            Run::new(self, host, at, tol).run(stop, progress)
+        })
     }
 }
 
@@ -174,8 +166,6 @@ where
 const LARGEST: f64 = 1e12;
 /// Inner problems allowed that bring no residual lower than before.
 const PATIENCE: usize = 12;
-/// A least violation above this is one, whatever the tolerance.
-const INFEASIBLE: f64 = 1e-7;
 
 /// A run under way.
 struct Run<'r, 'p, 'a, M, I, S> {
@@ -342,7 +332,7 @@ where
     /// Goes to the point that violates the constraints least, if it violates them.
     fn least_infeasible(&mut self) -> Result<bool, SolverError> {
         let x = self.host.problem.within_bounds(&self.at.x);
-        let least = Evaluated::at(self.host, feasibility::least_infeasible(self.host, &x, self.tol)?)?;
+        let least = Evaluated::at(self.host, least_infeasible(self.host, &x, self.tol)?)?;
         let infeasible = least.values.violation() > self.tol.max(INFEASIBLE);
         if infeasible {
             (self.multipliers, self.at) = (Multipliers::zeros(&least.values, x.len()), least);

@@ -1,16 +1,24 @@
 //! Where to start, and which point violates the constraints least.
 
+use std::ops::ControlFlow;
+
 use burn::{module::Module, tensor::Tensor};
 use kiln_tensor::derivative::Inputs;
 
 use super::{
+    Problem, Solution, Stop,
     evaluated::Evaluated,
+    kkt::Multipliers,
     problem::{Host, Parts, on_host},
+    progress::{Progress, finish},
 };
-use crate::solver::{Bounds, Evaluations, SolverError, Stop, lbfgs_b, minimize};
+use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, lbfgs_b};
 
 /// How far from a bound a start is moved, for a function that is not defined there: a part of the bound's size, and of the width.
 const INSIDE: f64 = 1e-2;
+
+/// A least violation above this is one, whatever the tolerance: the search for it ends where its gradient is lost in rounding.
+pub(super) const INFEASIBLE: f64 = 1e-7;
 
 /// The point near `x` with the smallest sum of squared violations, within the bounds.
 pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
@@ -28,22 +36,43 @@ pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
     });
     let bounds = Bounds::new(host.tensor(problem.lower()), host.tensor(problem.upper()))?;
     // The gradient is the violation times its Jacobian.
-    let stop = Stop { gtol: 1e-3 * tol, max_iter: 500, ..Stop::default() };
-    let outcome = minimize(&violation, host.tensor(x), &lbfgs_b(bounds), &stop)?;
+    let stop = solver::Stop { gtol: 1e-3 * tol, max_iter: 500, ..solver::Stop::default() };
+    let outcome = solver::minimize(&violation, host.tensor(x), &lbfgs_b(bounds), &stop)?;
     let Evaluations { values, gradients, .. } = outcome.evaluations;
     host.add(Evaluations { values, gradients, hessians: 0 });
     Ok(on_host(outcome.x))
 }
 
+/// Runs a solver from a start at which all is finite, given with the tolerance; without one, ends.
+pub(super) fn solve_from<'a, M: Module + 'a, I: Inputs + 'a>(
+    problem: &Problem<'a, M, I>,
+    start: &Tensor<1>,
+    stop: &Stop,
+    callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
+    run: impl FnOnce(&Host<'_, 'a, M, I>, Evaluated, f64, Progress<'_>) -> Result<Solution, SolverError>,
+) -> Result<Solution, SolverError> {
+    stop.validate()?;
+    problem.fits(start)?;
+    let (host, tol) = (Host::new(problem, start), stop.tolerance(start.dtype()));
+    let progress = Progress::new(callback);
+    match find_start(&host, &on_host(start.clone()), tol)? {
+        Start::At(at) => run(&host, at, tol, progress),
+        Start::NotFinite(at) => {
+            let none = Multipliers::zeros(&at.values, at.x.len());
+            Ok(finish(&host, &at, none, Status::NotFinite, progress, 0))
+        }
+    }
+}
+
 /// A start at which all is finite, or the best that was found in its place.
-pub(super) enum Start {
+enum Start {
     At(Evaluated),
     NotFinite(Evaluated),
 }
 
 /// `x` within its bounds; where a function is not finite there, a little inside of the bounds, and then the same of the point that violates
 /// the constraints least.
-pub(super) fn start<'a, M: Module + 'a, I: Inputs + 'a>(
+fn find_start<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     x: &[f64],
     tol: f64,

@@ -16,9 +16,9 @@ use self::lagrangian_hessian::{Active, convexified, damped_bfgs};
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
     evaluated::{Evaluated, Slopes, Values},
-    feasibility::{self, Start},
+    feasibility::{INFEASIBLE, least_infeasible, solve_from},
     kkt::{Multipliers, lagrangian_gradient, residuals, scale},
-    problem::{Host, on_host},
+    problem::Host,
     progress::{Progress, finish},
     quadratic::{NoStep, Quadratic, Step},
 };
@@ -26,8 +26,6 @@ use crate::solver::{Iteration, SolverError, Status, at_least_one, within};
 
 /// How often a point that cannot be improved is left for the one that violates the constraints least.
 const RESTORATIONS: usize = 5;
-/// A least violation above this is one, whatever the tolerance: the search for it ends where its gradient is lost in rounding.
-const INFEASIBLE: f64 = 1e-7;
 /// Which part of the violation a linear step must promise to take away.
 const HOPE: f64 = 1e-6;
 /// How often curvature is added at one point.
@@ -69,17 +67,9 @@ impl<M: Module, I: Inputs> ConstrainedSolver<M, I> for Sqp {
     ) -> Result<Solution, SolverError> {
         within("c1", self.c1, 0.0, 0.5, "in (0, 0.5)")?;
         at_least_one("max_trials", self.max_trials)?;
-        stop.validate()?;
-        problem.fits(&start)?;
-        let (host, tol) = (Host::new(problem, &start), stop.tolerance(start.dtype()));
-        let progress = Progress::new(callback);
-        match feasibility::start(&host, &on_host(start.clone()), tol)? {
-            Start::At(at) => Run::new(self, &host, at, tol, rounding_unit(start.dtype())).run(stop, progress),
-            Start::NotFinite(at) => {
-                let none = Multipliers::zeros(&at.values, at.x.len());
-                Ok(finish(&host, &at, none, Status::NotFinite, progress, 0))
-            }
-        }
+        solve_from(problem, &start, stop, callback, |host, at, tol, progress| {
+            Run::new(self, host, at, tol, rounding_unit(start.dtype())).run(stop, progress)
+        })
     }
 }
 
@@ -404,7 +394,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             return Ok(Some(Status::LineSearchFailed));
         }
         self.restorations += 1;
-        let x = feasibility::least_infeasible(self.host, &self.at.x, self.tol)?;
+        let x = least_infeasible(self.host, &self.at.x, self.tol)?;
         let least = Evaluated::at(self.host, x)?;
         let infeasible = least.values.violation() > self.tol.max(INFEASIBLE);
         if !infeasible && !least.is_finite() {
