@@ -5,8 +5,12 @@
 
 use kiln::{
     data::{BREAST_CANCER_TARGET, Encoder, breast_cancer},
-    models::RegressionLoss,
-    optim::solver::{L1, lbfgs, newton, owlqn},
+    models::{Kernel, RegressionLoss, SvmConfig},
+    optim::{
+        constrained::{self, AugmentedLagrangian, Sqp},
+        problems,
+        solver::{L1, Projection, Simplex, lbfgs, newton, owlqn},
+    },
     prelude::*,
     tensor::derivative::Function,
 };
@@ -60,6 +64,32 @@ fn fit(device: &Device, gtol: f64, tolerance: f64) {
     assert_fitted(minimize(&loss, loss.start(), &solver, &stop).unwrap(), lasso, "owl-qn");
 }
 
+/// Constraints: the reference's problems, a projection and a machine, within `tolerance`.
+fn constrain(device: &Device, tolerance: f64) {
+    let close = |got: Tensor<1>, expected: &[f64], what: &str| {
+        let got: Vec<f64> = got.try_into_vec_as().unwrap();
+        assert_close(&got, expected, tolerance, tolerance, what);
+    };
+    for row in reference("minimisers")["constrained"].as_array().unwrap() {
+        let name = row["problem"].as_str().unwrap().replace('_', "-");
+        let problem = problems::constrained().into_iter().find(|problem| problem.name == name).unwrap();
+        let (on_device, start) = (problem.problem(device), || problem.start(device));
+        let stop = constrained::Stop::default();
+        for solution in [
+            constrained::minimize(&on_device, start(), &Sqp::default(), &stop).unwrap(),
+            constrained::minimize(&on_device, start(), &AugmentedLagrangian::default(), &stop).unwrap(),
+        ] {
+            assert!(solution.outcome.success, "{name}: {:?}", solution.residuals);
+            close(solution.outcome.x, &numbers(&row["x"]), &name);
+        }
+    }
+    let x = Tensor::<1>::from_data([0.5, 1.2, -3.0], device);
+    close(Simplex { radius: 1.0 }.project(x), &[0.15, 0.85, 0.0], "a simplex");
+    let corners = Tensor::<2>::from_data([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], device);
+    let fit = SvmConfig::new(Kernel::Rbf { gamma: 1.0 }).c(10.0).fit(&corners, &[0, 0, 1, 1]).unwrap();
+    close(fit.machine.decision(&corners), &[-1.0, -1.0, 1.0, 1.0], "exclusive or: all on the margin");
+}
+
 #[cfg(feature = "ndarray")]
 #[test]
 fn second_derivatives_and_solvers_on_ndarray() {
@@ -68,6 +98,7 @@ fn second_derivatives_and_solvers_on_ndarray() {
     let device = with_dtype(&info, FloatDType::F64).unwrap();
     check(&device, 1e-10, usize::MAX);
     fit(&device, 1e-11, 1e-10);
+    constrain(&device, 1e-6);
 }
 
 #[cfg(feature = "wgpu")]
@@ -80,6 +111,7 @@ fn second_derivatives_and_solvers_on_a_gpu() {
         Some(info) => {
             check(&info.device(), 1e-3, 1);
             fit(&info.device(), 1e-5, 1e-4);
+            constrain(&info.device(), 2e-3);
         }
         None => {
             assert!(std::env::var_os("KILN_EXPECT_ADAPTER").is_none(), "wgpu finds no adapter on this machine");

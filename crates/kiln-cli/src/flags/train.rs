@@ -365,7 +365,7 @@ pub(crate) struct RunFlags {
     /// auto, cpu, gpu, flex, ndarray, wgpu[:i], vulkan[:i], cuda[:i]; see `kiln devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
-    /// Float type [default: f32; for logistic f64 where the device has it]
+    /// Float type [default: f32; for logistic, gmm and svm f64 where the device has it]
     #[arg(long, value_name = "TYPE", value_parser = ["f32", "f64"])]
     pub(crate) dtype: Option<String>,
     /// Fixes initial weights, noise, splits and order [default: 0]
