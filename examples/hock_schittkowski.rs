@@ -2,8 +2,8 @@
 //!
 //! cargo run --release --example hock_schittkowski
 //!
-//! This should reach the published minimum of each of the 67, but for three whose usual start leads all methods to another minimum
-//! (hs16, hs20 and hs33) and one by the exact Hessian (hs2). SLSQP's numbers are those of tests/reference/hock_schittkowski.json.
+//! By SQP this should reach the published minimum of each of the 70, but for three whose usual start leads it, and SLSQP, to another minimum
+//! (hs16, hs20 and hs33), and one with the exact Hessian (hs2). SLSQP's numbers are those of tests/reference/hock_schittkowski.json.
 
 use kiln::{
     burn::tensor::FloatDType,

@@ -151,7 +151,7 @@ pub(crate) struct SolveFlags {
     #[arg(long, conflicts_with = "problem")]
     pub(crate) list: bool,
     /// List those with constraints alone
-    #[arg(long, visible_alias = "constraint", requires = "list")]
+    #[arg(long, alias = "constraint", requires = "list")]
     pub(crate) constrained: bool,
     /// With constraints: sqp, augmented-lagrangian [default: sqp]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
@@ -162,26 +162,26 @@ pub(crate) struct SolveFlags {
     /// With constraints: converged when the residuals of all four conditions are within this [default: 1e-9 in f64, 3e-4 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) tol: Option<f64>,
-    /// Write what shows that the point is a solution, for `kiln verify`
+    /// If it converges in f64, write what shows that the point is a solution, for `kiln verify`
     #[arg(long, value_name = "FILE")]
     pub(crate) certificate: Option<PathBuf>,
     /// Without constraints, or inside of augmented-lagrangian: newton, newton-cg, trust-ncg, l-bfgs, l-bfgs-b, owl-qn, bfgs, nonlinear-cg, gd [default: l-bfgs; with --lower or --upper
     /// l-bfgs-b; with --l1 owl-qn; inside of augmented-lagrangian l-bfgs-b]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) solver: Option<SolverName>,
-    /// Lower bounds, one for each unknown or one for all, such as 0,-inf
-    #[arg(long, value_name = "X,Y,…", value_delimiter = ',', allow_negative_numbers = true)]
+    /// Without constraints: lower bounds, one for each unknown or one for all, such as 0,-inf
+    #[arg(long, value_name = "X,Y,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) lower: Option<Vec<f64>>,
     /// Upper bounds likewise
-    #[arg(long, value_name = "X,Y,…", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "X,Y,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) upper: Option<Vec<f64>>,
-    /// Adds l1·‖x‖₁ to the problem [default: 0]
+    /// Without constraints: adds l1·‖x‖₁ to the problem [default: 0]
     #[arg(long, value_name = "L1", allow_negative_numbers = true)]
     pub(crate) l1: Option<f64>,
     /// Where to start, numbers divided by commas [default: the problem's usual start]
-    #[arg(long, value_name = "X,Y,…", value_delimiter = ',', allow_negative_numbers = true)]
+    #[arg(long, value_name = "X,Y,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) x0: Option<Vec<f64>>,
-    /// Converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 5e-4 in f32]
+    /// Without constraints: converged when no entry of the gradient exceeds this [default: 1e-8 in f64, 5e-4 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) gtol: Option<f64>,
     /// Steps at the most [default: 10000; for gd 100000; with constraints 1000]

@@ -10,7 +10,7 @@ use kiln::{
         tensor::{Tensor, TensorData},
     },
     optim::{
-        constrained::{Bounded, Certifiable, Certificate, Split},
+        constrained::{Bounded, Certifiable, Split, split},
         problems::{self, Problem},
         solver::{Bounds, L1, Outcome, Stop},
     },
@@ -27,9 +27,9 @@ use crate::{
     interrupt,
     list::table,
     machine::Machine,
-    rundir::write_whole,
+    rundir::{write_json, write_whole},
     solver::{SolverName, Start, Task, check, default_max_iter, default_solver, ending},
-    verify::ProblemCertificate,
+    verify::{ProblemCertificate, certify},
 };
 
 /// The JSON of `kiln solve`, with SciPy's names.
@@ -71,9 +71,7 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     let l1 = flags.l1.unwrap_or(0.0);
     require(l1 >= 0.0 && l1.is_finite(), "l1", "finite and not negative", l1)?;
     let machine = machine(&flags)?;
-    // A chain of any length; the other functions are of as many unknowns as they are.
-    let chain = problem.name.starts_with("rosenbrock");
-    let start = start(problem.name, &problem.start, chain, flags.x0.as_deref(), &machine)?;
+    let start = start(problem.name, &problem.start, problem.any_length, flags.x0.as_deref(), &machine)?;
     let function = Function::of_vector(start.clone(), |x| problem.value(x));
     let gtol = flags.gtol.unwrap_or(if machine.dtype == Dtype::F64 { 1e-8 } else { 5e-4 });
     let (penalised, bounded) = (l1 > 0.0, flags.lower.is_some() || flags.upper.is_some());
@@ -88,21 +86,18 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     let sides = (crate::to_vec(lower.clone()), crate::to_vec(upper.clone()));
     let task =
         Task { problem: &function, l1: L1::new(start.zeros_like() + l1)?, start: Start::At(start), stop, bounds };
-    let interrupted = interrupt::flag();
-    let (outcome, _) = solver.minimize(task, |_, _| {
-        if interrupted.load(std::sync::atomic::Ordering::Relaxed) {
-            ControlFlow::Break(())
-        } else {
-            ControlFlow::Continue(())
-        }
-    })?;
+    let stopped = until_interrupted();
+    let (outcome, _) = solver.minimize(task, |_, _| stopped())?;
     if let Some(path) = &flags.history {
         write_history(path, &outcome)?;
     }
-    if let (Some(path), true) = (&flags.certificate, outcome.success) {
-        let file = certified(problem, &function, &outcome, l1, sides, gtol)?;
-        let json = serde_json::to_string_pretty(&file).map_err(Failure::internal)?;
-        write_whole(path, (json + "\n").as_bytes())?;
+    if let Some(path) = &flags.certificate {
+        let made = if outcome.success {
+            certified(problem, &function, &outcome, l1, sides, gtol)
+        } else {
+            Err("the solver has not converged".to_owned())
+        };
+        write_certificate(path, made, console)?;
     }
     let x = crate::to_vec(outcome.x.clone());
     let (status, exit) = ending(outcome.status);
@@ -119,7 +114,11 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
 fn machine(flags: &SolveFlags) -> Result<Machine> {
     let dtype = flags.dtype.as_deref().map(|name| if name == "f32" { Dtype::F32 } else { Dtype::F64 });
     let run = RunSettings { device: flags.device.clone(), dtype, ..RunSettings::default() };
-    Machine::start(&run, Dtype::F64)
+    let machine = Machine::start(&run, Dtype::F64)?;
+    if flags.certificate.is_some() && machine.dtype != Dtype::F64 {
+        return Err(Failure::usage("--certificate takes numbers of f64: leave --dtype away, and give --device cpu"));
+    }
+    Ok(machine)
 }
 
 /// The usual start, or the flag's; `any` for a function of any number of unknowns.
@@ -148,14 +147,16 @@ fn certified(
     l1: f64,
     (lower, upper): (Vec<f64>, Vec<f64>),
     gtol: f64,
-) -> Result<ProblemCertificate> {
-    let failed = |error: &dyn std::fmt::Display| Failure::internal(format!("no certificate: {error}"));
+) -> std::result::Result<ProblemCertificate, String> {
+    let within_bounds = |problem: &dyn Certifiable, x: &Tensor<1>| {
+        let multipliers = problem.bound_multipliers(x, &[], &[], gtol).map_err(|error| error.to_string())?;
+        certify(problem, x, &multipliers, gtol)
+    };
     if l1 > 0.0 {
-        let split = Split::new(function, outcome.x.zeros_like() + l1);
-        let (x, n) = (Split::<()>::parts(outcome.x.clone()), outcome.x.dims()[0]);
-        let bounded = Bounded::new(&split, vec![0.0; 2 * n], vec![f64::INFINITY; 2 * n]);
-        let multipliers = bounded.bound_multipliers(&x, &[], &[], gtol).map_err(|e| failed(&e))?;
-        let certificate = Certificate::with_tolerance(&bounded, &x, &multipliers, gtol).map_err(|e| failed(&e))?;
+        let smooth = Split::new(function, outcome.x.zeros_like() + l1).map_err(|error| error.to_string())?;
+        let (x, n) = (split(outcome.x.clone()), outcome.x.dims()[0]);
+        let bounded = Bounded::new(&smooth, vec![0.0; 2 * n], vec![f64::INFINITY; 2 * n]);
+        let certificate = within_bounds(&bounded.map_err(|error| error.to_string())?, &x)?;
         return Ok(ProblemCertificate { l1: Some(l1), ..ProblemCertificate::new(problem.name, certificate) });
     }
     let finite = |bounds: &[f64]| {
@@ -163,44 +164,59 @@ fn certified(
         some.then(|| bounds.iter().map(|bound| bound.is_finite().then_some(*bound)).collect())
     };
     let sides = (finite(&lower), finite(&upper));
-    let bounded = Bounded::new(function, lower, upper);
-    let multipliers = bounded.bound_multipliers(&outcome.x, &[], &[], gtol).map_err(|e| failed(&e))?;
-    let certificate = Certificate::with_tolerance(&bounded, &outcome.x, &multipliers, gtol).map_err(|e| failed(&e))?;
+    let bounded = Bounded::new(function, lower, upper).map_err(|error| error.to_string())?;
+    let certificate = within_bounds(&bounded, &outcome.x)?;
     Ok(ProblemCertificate { lower: sides.0, upper: sides.1, ..ProblemCertificate::new(problem.name, certificate) })
+}
+
+/// Writes a certificate, or says why there is none.
+fn write_certificate(
+    path: &Path,
+    made: std::result::Result<ProblemCertificate, String>,
+    console: Console,
+) -> Result<()> {
+    match made {
+        Ok(certificate) => write_json(path, &certificate),
+        Err(reason) => {
+            console.note(format_args!("no certificate in {}: {reason}", path.display()));
+            Ok(())
+        }
+    }
+}
+
+/// A callback that stops when the user does.
+fn until_interrupted() -> impl Fn() -> ControlFlow<()> {
+    let interrupted = interrupt::flag();
+    move || {
+        if interrupted.load(std::sync::atomic::Ordering::Relaxed) {
+            ControlFlow::Break(())
+        } else {
+            ControlFlow::Continue(())
+        }
+    }
 }
 
 /// `kiln solve --list`.
 fn list(constrained: bool, console: Console) -> Exit {
-    let number = |value: Option<f64>| value.map_or_else(String::new, |value| format!("{value}"));
-    let free = problems::all().into_iter().filter(|_| !constrained).map(|problem| {
-        [
-            problem.name.to_owned(),
-            problem.start.len().to_string(),
-            String::new(),
-            number(problem.minimum),
-            problem.about.to_owned(),
-        ]
-    });
-    let with = problems::constrained().into_iter().map(|problem| {
-        let of = problem.constraints();
-        [
-            problem.name.to_owned(),
-            problem.start.len().to_string(),
-            of,
-            number(problem.minimum),
-            problem.about.to_owned(),
-        ]
-    });
-    let rows: Vec<[String; 5]> = free.chain(with).collect();
-    let json: Vec<_> = rows
+    let free = problems::all().into_iter().filter(|_| !constrained);
+    let free = free.map(|problem| (problem.name, problem.start.len(), String::new(), problem.minimum, problem.about));
+    let with = problems::constrained().into_iter();
+    let with =
+        with.map(|problem| (problem.name, problem.start.len(), problem.constraints(), problem.minimum, problem.about));
+    let all: Vec<_> = free.chain(with).collect();
+    let json: Vec<_> = all
         .iter()
-        .map(|[name, unknowns, constraints, minimum, about]| {
+        .map(|(name, unknowns, constraints, minimum, about)| {
             serde_json::json!({
-                "name": name, "unknowns": unknowns.parse::<usize>().ok(), "constraints": constraints,
-                "minimum": minimum.parse::<f64>().ok(), "about": about,
+                "name": name, "unknowns": unknowns, "constraints": constraints, "minimum": minimum, "about": about,
             })
         })
         .collect();
+    let rows = all.into_iter().map(|(name, unknowns, constraints, minimum, about)| {
+        let minimum = minimum.map_or_else(String::new, |minimum| minimum.to_string());
+        [name.to_owned(), unknowns.to_string(), constraints, minimum, about.to_owned()]
+    });
+    let rows: Vec<[String; 5]> = rows.collect();
     console.result(&json, || table(["PROBLEM", "UNKNOWNS", "CONSTRAINTS", "MINIMUM", "WHAT"], rows));
     Exit::Done
 }

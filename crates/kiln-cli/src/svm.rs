@@ -13,7 +13,7 @@ use kiln::{
 };
 use serde::Serialize;
 
-use self::certificate::{SvmCertificate, certify, costs, dual};
+use self::certificate::{SvmCertificate, costs};
 pub(crate) use self::{
     apply::{eval, predict},
     certificate::verify,
@@ -31,8 +31,6 @@ use crate::{
 };
 
 const ENCODER: &str = "encoder.json";
-/// Rows beyond which there is no certificate: it is computed from the whole matrix of the kernel.
-const CERTIFIED: usize = 5000;
 
 /// `result.json`.
 #[derive(Debug, Serialize)]
@@ -100,10 +98,10 @@ pub(crate) fn train(flags: SvmFlags, console: Console) -> Result<Exit> {
     let fit = config.fit_weighted(&inputs, train.targets(), &weights)?;
     let wall_s = started.elapsed().as_secs_f64();
     record.wall_s = Some(wall_s);
-    let certificate = if fit.converged && train.len() <= CERTIFIED {
-        Some(certify(&fit, dual(kernel, &inputs, &train, costs(c, &weights)), &inputs, tol)?)
+    let certificate = if fit.converged {
+        certificate::of(&fit, kernel, (&inputs, &train), costs(c, &weights), tol)
     } else {
-        None
+        Err("the machine has not converged".to_owned())
     };
 
     dir.create()?;
@@ -115,9 +113,12 @@ pub(crate) fn train(flags: SvmFlags, console: Console) -> Result<Exit> {
     if let Some(weights) = fit.machine.weights() {
         dir.write("coef.csv", &coefficient_table(&encoder, &crate::to_vec(weights), fit.machine.intercept())?)?;
     }
-    if let Some(certificate) = &certificate {
-        let file = SvmCertificate { kind: "svm".to_owned(), certificate: certificate.clone() };
-        dir.write_json(CERTIFICATE, &file)?;
+    match &certificate {
+        Ok(certificate) => {
+            let file = SvmCertificate { kind: "svm".to_owned(), certificate: certificate.clone() };
+            dir.write_json(CERTIFICATE, &file)?;
+        }
+        Err(reason) => console.note(format_args!("no {CERTIFICATE}: {reason}")),
     }
     let (status, message) = if fit.converged {
         ("converged", "converged: no pair of rows violates the optimality conditions by more than tol".to_owned())
@@ -148,14 +149,14 @@ pub(crate) fn train(flags: SvmFlags, console: Console) -> Result<Exit> {
         test: score(&fit.machine, &test, &machine),
     };
     dir.write_json("result.json", &result)?;
-    console.result(&result, || text(&result, certificate.as_ref(), &dir));
+    console.result(&result, || text(&result, certificate.as_ref().ok(), &dir));
     if fit.converged {
         return Ok(Exit::Done);
     }
     Err(Failure { message: result.message, exit: Exit::NotConverged })
 }
 
-fn check(model: &SvmModel) -> Result<()> {
+pub(super) fn check(model: &SvmModel) -> Result<()> {
     let above_zero =
         |flag, value: f64| require(value > 0.0 && value.is_finite(), flag, "a finite number above 0", value);
     above_zero("c", model.c)?;
@@ -198,9 +199,10 @@ fn score(machine: &SupportVectorMachine, examples: &Examples, on: &Machine) -> O
         return None;
     }
     let decision = crate::to_vec(machine.decision(&rows(examples, on)));
-    let signed = decision.iter().zip(examples.targets()).map(|(f, &target)| if target == 1 { *f } else { -f });
-    let (right, hinge) =
-        signed.fold((0usize, 0.0), |(right, hinge), f| (right + usize::from(f > 0.0), hinge + (1.0 - f).max(0.0)));
+    let both = || decision.iter().zip(examples.targets()).map(|(f, &target)| (*f, target == 1));
+    // As `predict` has it, on the boundary too.
+    let right = both().filter(|(f, positive)| (*f > 0.0) == *positive).count();
+    let hinge: f64 = both().map(|(f, positive)| (1.0 - if positive { f } else { -f }).max(0.0)).sum();
     #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
     let n = examples.len() as f64;
     #[allow(clippy::cast_precision_loss, reason = "a number of rows")]

@@ -67,7 +67,7 @@ pub use self::{
     evaluated::{Bounded, Certifiable, Evaluated, Slopes, Values},
     kkt::{Multipliers, Residuals},
     problem::{Problem, ProblemError},
-    split::Split,
+    split::{Split, joined, split},
     sqp::{LagrangianHessian, Sqp},
     stop::Stop,
 };

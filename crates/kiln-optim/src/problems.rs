@@ -25,6 +25,8 @@ pub struct Problem {
     pub start: Vec<f64>,
     /// The smallest value near there, where it is known in closed form.
     pub minimum: Option<f64>,
+    /// Whether it is of any number of unknowns, from 2 on.
+    pub any_length: bool,
     function: fn(Tensor<1>) -> Tensor<1>,
 }
 
@@ -55,6 +57,7 @@ pub fn all() -> Vec<Problem> {
             about: "flat valleys, and a narrow one",
             start: vec![1.0, 1.0],
             minimum: Some(0.0),
+            any_length: false,
             function: beale,
         },
         Problem {
@@ -62,6 +65,7 @@ pub fn all() -> Vec<Problem> {
             about: "the Hessian at the minimum is singular",
             start: vec![3.0, -1.0, 0.0, 1.0],
             minimum: Some(0.0),
+            any_length: false,
             function: powell,
         },
         Problem {
@@ -69,6 +73,7 @@ pub fn all() -> Vec<Problem> {
             about: "a saddle near the way, with a value of 7.88",
             start: vec![-3.0, -1.0, -3.0, -1.0],
             minimum: Some(0.0),
+            any_length: false,
             function: wood,
         },
         Problem {
@@ -76,6 +81,7 @@ pub fn all() -> Vec<Problem> {
             about: "a valley along a helix; not defined on an axis",
             start: vec![-1.0, 0.0, 0.0],
             minimum: Some(0.0),
+            any_length: false,
             function: helical,
         },
         Problem {
@@ -83,6 +89,7 @@ pub fn all() -> Vec<Problem> {
             about: "many minima; the nearest has a value of 2.8e-5",
             start: vec![0.1; 10],
             minimum: None,
+            any_length: false,
             function: trigonometric,
         },
         Problem {
@@ -90,6 +97,7 @@ pub fn all() -> Vec<Problem> {
             about: "a system of equations as a sum of squares",
             start: vec![-1.0; 30],
             minimum: Some(0.0),
+            any_length: false,
             function: broyden,
         },
     ]
@@ -98,7 +106,7 @@ pub fn all() -> Vec<Problem> {
 /// Σ 100·(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)², a curved valley, from `start`, which has at least two entries.
 pub fn rosenbrock(start: Vec<f64>) -> Problem {
     let about = "a curved valley";
-    Problem { name: "rosenbrock", about, start, minimum: Some(0.0), function: valley }
+    Problem { name: "rosenbrock", about, start, minimum: Some(0.0), any_length: true, function: valley }
 }
 
 fn valley(x: Tensor<1>) -> Tensor<1> {

@@ -83,6 +83,16 @@ pub enum SolverError {
         /// What came.
         got: f64,
     },
+    /// A vector that does not fit the others.
+    #[error("{name} must have {expected} numbers, not {got}")]
+    Length {
+        /// Which.
+        name: &'static str,
+        /// How many it must have.
+        expected: usize,
+        /// How many came.
+        got: usize,
+    },
     /// The function could not be evaluated.
     #[error("the function could not be evaluated: {0}")]
     Evaluation(#[from] EvaluationError),

@@ -218,5 +218,7 @@ fn what_is_out_of_range_is_refused() {
     refused(&ProjectedGradient { max_trials: 0, ..usual() }, "max_trials");
     let nowhere = Hyperplane { normal: Tensor::zeros([5], &device), offset: 0.0 };
     assert!(matches!(nowhere.validate(5), Err(SolverError::Option { name: "normal", .. })));
-    assert!(matches!(Hyperplane { normal: normal(&device), offset: 0.0 }.validate(4), Err(SolverError::Option { .. })));
+    let plane = |offset| Hyperplane { normal: normal(&device), offset };
+    assert!(matches!(plane(0.0).validate(4), Err(SolverError::Length { name: "normal", .. })));
+    assert!(matches!(plane(f64::NAN).validate(5), Err(SolverError::Option { name: "offset", .. })));
 }

@@ -1,5 +1,7 @@
 //! What is done with a regression that was fitted: evaluation, predictions, the check of its certificate.
 
+use std::path::Path;
+
 use kiln::{
     burn::{
         module::Module,
@@ -24,7 +26,7 @@ use crate::{
     machine::Machine,
     rundir::{RunDir, write_whole},
     tables::prediction_table,
-    verify::{CERTIFICATE, Kind, say},
+    verify::{Kind, read, say},
 };
 
 /// `kiln eval` of a regression.
@@ -74,21 +76,24 @@ pub(crate) fn predict(dir: &RunDir, settings: LogisticSettings, flags: PredictFl
 }
 
 /// `kiln verify`.
-pub(crate) fn verify(dir: &RunDir, settings: LogisticSettings, flags: &MachineFlags, console: Console) -> Result<Exit> {
-    if !dir.file(CERTIFICATE).is_file() {
-        let run = dir.path().display();
-        return Err(Failure::usage(format!("{run} has no {CERTIFICATE}: there is nothing to verify")));
-    }
-    let Kind { kind } = dir.read_json(CERTIFICATE)?;
+pub(crate) fn verify(
+    dir: &RunDir,
+    path: &Path,
+    settings: LogisticSettings,
+    flags: &MachineFlags,
+    console: Console,
+) -> Result<Exit> {
+    let Kind { kind } = read(path)?;
     if kind == FitCertificate::KIND {
-        let FitCertificate { certificate, .. } = dir.read_json(CERTIFICATE)?;
+        let FitCertificate { certificate, .. } = read(path)?;
+        super::check(&settings)?;
         let job = Job::reopen(dir, settings, flags, console)?;
         let checked = with_model!(job.classes(), M => {
             job.verify_fit(&certificate, &dir.load_model(job.model::<M>())?)?
         });
-        return say(&dir.path().display().to_string(), &certificate, checked, console);
+        return say(&dir.path().display().to_string(), checked, console);
     }
-    let SeparationCertificate { separation, .. } = dir.read_json(CERTIFICATE)?;
+    let SeparationCertificate { separation, .. } = read(path)?;
     let job = Job::reopen(dir, settings, flags, console)?;
     let train = &job.train;
     let columns = job.columns();

@@ -8,7 +8,7 @@ use kiln::{
     dist::Distribution,
     models::{Inference, InferenceTable, RegressionLoss, Separation},
     optim::{
-        constrained::{Bounded, Certifiable, Certificate, CertificateError, Split},
+        constrained::{Bounded, Certifiable, Certificate, Split, joined, split},
         solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
     },
     tensor::{device::rounding_unit, flat::Layout},
@@ -32,7 +32,7 @@ use crate::{
     rundir::RunDir,
     snapshots::Snapshots,
     solver::{SolverName, Start, Task, default_max_iter, default_solver, ending},
-    verify::CERTIFICATE,
+    verify::{CERTIFICATE, Checked, certify, same_model},
 };
 
 /// `certificate.json` of a fit that converged: what shows that it is a minimum, for `kiln verify`. The point is in the units of
@@ -189,9 +189,14 @@ impl Job {
         let layout = Layout::of(&model);
         let model = layout.unflatten(model, &loss.parameters(&outcome.x)).expect("the loss has its parameters").valid();
         let mut ending = self.ending(&loss, &outcome, dir)?;
-        if ending.exit == Exit::Done && self.is_small() {
-            let (kind, certificate) = (FitCertificate::KIND.to_owned(), self.certificate(&loss, &outcome.x)?);
-            dir.write_json(CERTIFICATE, &FitCertificate { kind, certificate })?;
+        if ending.exit == Exit::Done {
+            match self.certificate(&loss, &outcome.x) {
+                Ok(certificate) => {
+                    let kind = FitCertificate::KIND.to_owned();
+                    dir.write_json(CERTIFICATE, &FitCertificate { kind, certificate })?;
+                }
+                Err(reason) => console.note(format_args!("no {CERTIFICATE}: {reason}")),
+            }
         }
         let inference = self.inference(&loss, &outcome, &mut ending);
         let result = self.result(name, &outcome, &model, (ending, wall_s), inference)?;
@@ -220,50 +225,45 @@ impl Job {
         }
     }
 
-    /// What shows that x is a minimum.
-    fn certificate(&self, loss: &RegressionLoss, x: &Tensor<1>) -> Result<Certificate> {
+    /// What shows that x is a minimum, or why nothing does.
+    fn certificate(&self, loss: &RegressionLoss, x: &Tensor<1>) -> std::result::Result<Certificate, String> {
+        if !self.is_small() {
+            return Err(format!("more than {LARGEST_HESSIAN} parameters"));
+        }
         let tol = self.settings.train.gtol.expect("settled");
-        let failed = |error: &dyn std::fmt::Display| Failure::internal(format!("no certificate: {error}"));
-        let x = if self.settings.model.l1 > 0.0 { Split::<()>::parts(x.clone()) } else { x.clone() };
+        let x = if self.settings.model.l1 > 0.0 { split(x.clone()) } else { x.clone() };
         self.as_problem(loss, |problem| {
-            let multipliers = problem.bound_multipliers(&x, &[], &[], tol).map_err(|e| failed(&e))?;
-            Certificate::with_tolerance(problem, &x, &multipliers, tol).map_err(|e| failed(&e))
+            let multipliers = problem.bound_multipliers(&x, &[], &[], tol).map_err(|error| error.to_string())?;
+            certify(problem, &x, &multipliers, tol)
         })
     }
 
     /// Checks a certificate against the data: that its point is a minimum, and the model's.
-    pub(super) fn verify_fit<M: Regression>(
-        &self,
-        certificate: &Certificate,
-        model: &M,
-    ) -> Result<std::result::Result<(), CertificateError>> {
+    pub(super) fn verify_fit<M: Regression>(&self, certificate: &Certificate, model: &M) -> Result<Checked> {
         let (loss, device) = (self.loss()?, &self.machine.device);
-        if let Err(error) = self.as_problem(&loss, |problem| certificate.verify(problem, device)) {
-            return Ok(Err(error));
-        }
-        let x = Tensor::<1>::from_data(TensorData::new(certificate.x.clone(), [certificate.x.len()]), device);
-        let x = if self.settings.model.l1 > 0.0 { Split::<()>::joined(&x) } else { x };
-        let numbers = |vector: Tensor<1>| crate::to_vec(vector);
-        // The model's file holds what was computed from this point, in the type of its numbers.
-        let rounding = 1e2 * rounding_unit(x.dtype());
-        let (own, certified) = (numbers(Layout::of(model).flatten(model)), numbers(loss.parameters(&x)));
-        let size = own.iter().fold(1.0, |size: f64, w| size.max(w.abs()));
-        let other = own.iter().zip(&certified).find(|(own, certified)| (*own - *certified).abs() > rounding * size);
-        Ok(other.map_or(Ok(()), |(own, certified)| {
-            let what = "a parameter of the run's model".to_owned();
-            Err(CertificateError::Differs { what, claimed: certified.to_string(), found: own.to_string() })
-        }))
+        let found = match self.as_problem(&loss, |problem| certificate.verify(problem, device)) {
+            Ok(found) => found,
+            Err(error) => return Ok(Err(error)),
+        };
+        let x = Tensor::<1>::from_data(TensorData::new(found.x.clone(), [found.x.len()]), device);
+        let x = if self.settings.model.l1 > 0.0 { joined(&x) } else { x };
+        let (own, certified) = (Layout::of(model).flatten(model), loss.parameters(&x));
+        let rounding = rounding_unit(x.dtype());
+        Ok(same_model(&crate::to_vec(own), &crate::to_vec(certified), rounding).map(|()| found))
     }
 
     /// The loss with its bounds, or its penalty.
     fn as_problem<T>(&self, loss: &RegressionLoss, then: impl FnOnce(&dyn Certifiable) -> T) -> T {
         let LogisticModel { lower, upper, l1, .. } = self.settings.model;
         if l1 > 0.0 {
-            let (split, n) = (Split::new(loss, loss.l1_weights(l1)), 2 * loss.start().dims()[0]);
-            return then(&Bounded::new(&split, vec![0.0; n], vec![f64::INFINITY; n]).convex());
+            let (smooth, n) = (Split::new(loss, loss.l1_weights(l1)), 2 * loss.start().dims()[0]);
+            let smooth = smooth.expect("checked with the settings");
+            let bounded = Bounded::new(&smooth, vec![0.0; n], vec![f64::INFINITY; n]);
+            return then(&bounded.expect("they are one below the other").convex());
         }
         let (lower, upper) = loss.bounds(lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY));
-        then(&Bounded::new(loss, crate::to_vec(lower), crate::to_vec(upper)).convex())
+        let bounded = Bounded::new(loss, crate::to_vec(lower), crate::to_vec(upper));
+        then(&bounded.expect("checked with the settings").convex())
     }
 
     /// How the fit ended: as the solver says, or because the classes can be separated, of which the proof is written.

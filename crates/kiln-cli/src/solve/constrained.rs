@@ -1,7 +1,5 @@
 //! A problem with constraints.
 
-use std::{ops::ControlFlow, sync::atomic::Ordering};
-
 use clap::ValueEnum;
 use kiln::{
     burn::{module::Param, tensor::Tensor},
@@ -10,22 +8,20 @@ use kiln::{
             AugmentedLagrangian, Certificate, ConstrainedSolver, LagrangianHessian, Problem, Solution, Sqp, Stop,
         },
         problems::ConstrainedProblem,
-        solver::{self, Iteration},
+        solver,
     },
 };
 use serde::Serialize;
 
-use super::{shown, write_history};
+use super::{shown, until_interrupted, write_certificate, write_history};
 use crate::{
     config::require,
     console::Console,
     failure::{Exit, Failure, Result},
     flags::SolveFlags,
-    interrupt,
     machine::Machine,
-    rundir::write_whole,
     solver::{SolverName, check, ending},
-    verify::{ProblemCertificate, text as certificate_text},
+    verify::{ProblemCertificate, certify, text as certificate_text},
 };
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
@@ -117,19 +113,16 @@ pub(super) fn solve(
         write_history(path, &solution.outcome)?;
     }
     let (status, exit) = ending(solution.outcome.status);
+    let tol = stop.tolerance(solution.outcome.x.dtype());
     let certificate = match exit {
-        Exit::Done => {
-            let tol = stop.tolerance(solution.outcome.x.dtype());
-            let of = Certificate::with_tolerance(&on_device, &solution.outcome.x, &solution.multipliers, tol);
-            Some(of.map_err(Failure::internal)?)
-        }
-        _ => None,
+        Exit::Done => certify(&on_device, &solution.outcome.x, &solution.multipliers, tol),
+        _ => Err("the solver has not converged".to_owned()),
     };
-    if let (Some(path), Some(certificate)) = (&flags.certificate, &certificate) {
-        let file = ProblemCertificate::new(name, certificate.clone());
-        let json = serde_json::to_string_pretty(&file).map_err(Failure::internal)?;
-        write_whole(path, (json + "\n").as_bytes())?;
+    if let Some(path) = &flags.certificate {
+        let file = certificate.clone().map(|certificate| ProblemCertificate::new(name, certificate));
+        write_certificate(path, file, console)?;
     }
+    let certificate = certificate.ok();
     let x = crate::to_vec(solution.outcome.x.clone());
     let result = ConstrainedResult {
         problem: name,
@@ -155,11 +148,8 @@ fn run<S: ConstrainedSolver<Param<Tensor<1>>, ()>>(
     solver: &S,
     stop: &Stop,
 ) -> Result<Solution> {
-    let interrupted = interrupt::flag();
-    let mut callback = |_: &Iteration| {
-        if interrupted.load(Ordering::Relaxed) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-    };
-    Ok(solver.solve(problem, start, stop, &mut callback)?)
+    let stopped = until_interrupted();
+    Ok(solver.solve(problem, start, stop, &mut |_| stopped())?)
 }
 
 fn by_multipliers(inner: SolverName, problem: &OnVector<'_>, start: Tensor<1>, stop: &Stop) -> Result<Solution> {

@@ -6,7 +6,7 @@ use kiln::{
     models::{Kernel, SupportVectorMachine},
 };
 
-use super::{ENCODER, score};
+use super::{ENCODER, check, score};
 use crate::{
     config::{Gamma, KernelName, SvmModel, SvmSettings},
     console::Console,
@@ -26,12 +26,20 @@ pub(super) fn write(machine: &SupportVectorMachine, dir: &RunDir) -> Result<()> 
 
 /// The machine of a run, and its encoder.
 pub(super) fn open(dir: &RunDir, settings: &SvmSettings, machine: &Machine) -> Result<(SupportVectorMachine, Encoder)> {
-    let file = ModelFile::read(dir)?;
+    check(&settings.model)?;
+    let (file, encoder): (_, Encoder) = (ModelFile::read(dir)?, dir.read_json(ENCODER)?);
     let (support, coefficients) = (file.tensor("support", machine)?, file.numbers("coefficients")?);
     let intercept = file.numbers("intercept")?.first().copied();
     let intercept = intercept.ok_or_else(|| file.damaged(&"it has no intercept"))?;
     let opened = SupportVectorMachine::new(settled_kernel(&settings.model)?, support, &coefficients, intercept);
-    Ok((opened.map_err(|error| file.damaged(&error))?, dir.read_json(ENCODER)?))
+    let opened = opened.map_err(|error| file.damaged(&error))?;
+    let [_, columns] = opened.support().dims();
+    if columns != encoder.features() {
+        return Err(
+            file.damaged(&format!("its support vectors have {columns} columns, the data {}", encoder.features()))
+        );
+    }
+    Ok((opened, encoder))
 }
 
 /// `kiln eval` of a machine.

@@ -1,5 +1,7 @@
 //! What shows that a machine is the solution of its dual.
 
+use std::path::Path;
+
 use kiln::{
     burn::{
         module::Param,
@@ -7,7 +9,7 @@ use kiln::{
     },
     data::{Dataset, Examples},
     models::{Kernel, SupportVectorMachine, SvmFit},
-    optim::constrained::{Certifiable, Certificate, CertificateError, Problem, Stop},
+    optim::constrained::{Certifiable, Certificate, CertificateError, Problem},
     tensor::device::rounding_unit,
 };
 use serde::{Deserialize, Serialize};
@@ -16,13 +18,16 @@ use super::{apply::open, rows};
 use crate::{
     config::SvmSettings,
     console::Console,
-    failure::{Exit, Failure, Result},
+    failure::{Exit, Result},
     flags::MachineFlags,
     machine::Machine,
     rundir::RunDir,
     tables::{Loaded, Purpose, load},
-    verify::{CERTIFICATE, say},
+    verify::{self, read, same_model, say},
 };
+
+/// Rows beyond which there is no certificate: it is computed from the whole matrix of the kernel.
+const CERTIFIED: usize = 5000;
 
 /// `certificate.json`: α and its multipliers, of which that of the equality is the intercept.
 #[derive(Debug, Serialize, Deserialize)]
@@ -60,30 +65,33 @@ pub(super) fn dual(
     .convex()
 }
 
-/// Of a fit.
-pub(super) fn certify(
+/// Of a fit; or why there is none.
+pub(super) fn of(
     fit: &SvmFit,
-    problem: Problem<'static, Param<Tensor<1>>, ()>,
-    inputs: &Tensor<2>,
+    kernel: Kernel,
+    (inputs, train): (&Tensor<2>, &Examples),
+    costs: Vec<f64>,
     tol: f64,
-) -> Result<Certificate> {
+) -> std::result::Result<Certificate, String> {
+    if train.len() > CERTIFIED {
+        return Err(format!("more than {CERTIFIED} rows"));
+    }
     let data = TensorData::new(fit.alpha.clone(), [fit.alpha.len()]);
     let alpha = Tensor::from_data(data, (&inputs.device(), inputs.dtype()));
-    let failed = |error: &dyn std::fmt::Display| Failure::internal(format!("no certificate: {error}"));
-    let intercept = [fit.machine.intercept()];
-    // Numbers of f32 do not come as near as the machine, which was found in f64.
-    let tol = tol.max(Stop::default().tolerance(inputs.dtype()));
-    let multipliers = problem.bound_multipliers(&alpha, &intercept, &[], tol).map_err(|e| failed(&e))?;
-    Certificate::with_tolerance(&problem, &alpha, &multipliers, tol).map_err(|e| failed(&e))
+    let (problem, intercept) = (dual(kernel, inputs, train, costs), [fit.machine.intercept()]);
+    let multipliers = problem.bound_multipliers(&alpha, &intercept, &[], 0.0).map_err(|error| error.to_string())?;
+    verify::certify(&problem, &alpha, &multipliers, tol)
 }
 
 /// `kiln verify` of a machine.
-pub(crate) fn verify(dir: &RunDir, settings: SvmSettings, flags: &MachineFlags, console: Console) -> Result<Exit> {
-    let run = dir.path().display().to_string();
-    if !dir.file(CERTIFICATE).is_file() {
-        return Err(Failure::usage(format!("{run} has no {CERTIFICATE}: there is nothing to verify")));
-    }
-    let SvmCertificate { certificate, .. } = dir.read_json(CERTIFICATE)?;
+pub(crate) fn verify(
+    dir: &RunDir,
+    path: &Path,
+    settings: SvmSettings,
+    flags: &MachineFlags,
+    console: Console,
+) -> Result<Exit> {
+    let SvmCertificate { certificate, .. } = read(path)?;
     let machine = Machine::again(&settings.run, flags)?;
     let (support, encoder) = open(dir, &settings, &machine)?;
     let mut data = settings.data;
@@ -91,34 +99,24 @@ pub(crate) fn verify(dir: &RunDir, settings: SvmSettings, flags: &MachineFlags, 
     let Loaded { train, weights, .. } = load(&data, settings.run.seed, Purpose::Classes, Some(encoder), console)?;
     let weights = weights.unwrap_or_else(|| vec![1.0; train.len()]);
     let problem = dual(support.kernel(), &rows(&train, &machine), &train, costs(settings.model.c, &weights));
-    let checked = certificate.verify(&problem, &machine.device).and_then(|()| is_of(&certificate, &support, &train));
-    say(&run, &certificate, checked, console)
+    let checked = certificate.verify(&problem, &machine.device);
+    let checked = checked.and_then(|found| is_of(&found, &support, &train).map(|()| found));
+    say(&dir.path().display().to_string(), checked, console)
 }
 
-/// Whether the machine is the one that is certified: its α·y, and its intercept.
+/// Whether the machine is the one that is certified: its support vectors, their α·y, and its intercept.
 fn is_of(
     certificate: &Certificate,
     machine: &SupportVectorMachine,
     train: &Examples,
 ) -> std::result::Result<(), CertificateError> {
+    let support: Vec<usize> = (0..certificate.x.len()).filter(|&row| certificate.x[row] != 0.0).collect();
     let sign = |row: usize| if train.targets()[row] == 1 { 1.0 } else { -1.0 };
-    let certified: Vec<f64> = (0..certificate.x.len())
-        .filter(|&row| certificate.x[row] != 0.0)
-        .map(|row| sign(row) * certificate.x[row])
-        .collect();
-    let own = crate::to_vec(machine.coefficients());
-    let differs =
-        |what: &str, claimed: String, found: String| CertificateError::Differs { what: what.into(), claimed, found };
-    if own.len() != certified.len() {
-        let numbers = (certified.len().to_string(), own.len().to_string());
-        return Err(differs("the number of the model's support vectors", numbers.0, numbers.1));
-    }
-    let rounding = 1e2 * rounding_unit(machine.support().dtype());
-    let intercept = (machine.intercept(), certificate.multipliers.equality[0]);
-    for (own, certified) in own.into_iter().zip(certified).chain([intercept]) {
-        if (own - certified).abs() > rounding * certified.abs().max(1.0) {
-            return Err(differs("a number of the run's model", certified.to_string(), own.to_string()));
-        }
-    }
-    Ok(())
+    let mut certified: Vec<f64> = support.iter().map(|&row| sign(row) * certificate.x[row]).collect();
+    certified.extend(&certificate.multipliers.equality);
+    certified.extend(support.iter().flat_map(|&row| train.row(row)));
+    let mut own = crate::to_vec(machine.coefficients());
+    own.push(machine.intercept());
+    own.extend(crate::to_vec(machine.support()));
+    same_model(&own, &certified, rounding_unit(machine.support().dtype()))
 }

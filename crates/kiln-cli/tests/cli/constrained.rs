@@ -49,10 +49,18 @@ fn every_certificate_that_is_written_is_accepted() {
         }
     }
     assert!(written >= 75, "{written} certificates");
-    for options in ["rosenbrock --lower 1.5", "rosenbrock --upper 0.5,inf", "beale --l1 0.1", "hs71 --dtype f32"] {
+    for options in
+        ["rosenbrock --lower 1.5", "rosenbrock --upper 0.5,inf", "beale --l1 0.1", "rosenbrock-50 --x0 -1,1,1"]
+    {
         place.ok(&format!("solve {options} --certificate c.json"));
         place.ok("verify c.json");
     }
+    // What shows too little is not written, and said.
+    for options in ["hs71 --tol 0.01", "rosenbrock --gtol 0.01"] {
+        let done = place.ok(&format!("solve {options} --certificate none.json"));
+        assert!(done.stderr.contains("no certificate in none.json") && !place.exists("none.json"), "{done:?}");
+    }
+    place.refused("solve hs71 --dtype f32 --certificate c.json", &["--certificate", "f64"]);
 }
 
 #[test]
@@ -78,6 +86,34 @@ fn what_was_changed_in_a_certificate_is_found() {
     refused("a tolerance that allows all", &|c| c["tol"] = 10.0.into());
     refused("a flattering residual", &|c| c["residuals"]["primal"] = 1e-4.into());
     refused("curvature made up", &|c| c["second_order"]["smallest_eigenvalue"] = 3.0.into());
+    refused("a tolerance that allows much", &|c| c["tol"] = 1e-4.into());
+    refused("a multiplier in the list alone", &|c| c["active"][0]["multiplier"] = 9.0.into());
+    refused("a side left out", &|c| drop(c["active"].as_array_mut().unwrap().remove(0)));
+    refused("f made up", &|c| c["fun"] = 17.0.into());
+    // Moved, with a tolerance and numbers to suit.
+    refused("all of it", &|c| {
+        c["x"][1] = (number(&c["x"][1]) + 1e-3).into();
+        c["tol"] = 1e-6.into();
+    });
+    place.ok("solve rosenbrock --lower 1.5 --certificate bounded.json");
+    let verdict = place.ok("verify bounded.json").stdout;
+    assert!(verdict.contains("lower bounds 1.5, 1.5"), "{verdict}");
+    let mut bounded = place.json("bounded.json");
+    bounded["lower"][0] = 1.4.into();
+    place.write("wrong.json", bounded.to_string());
+    place.exits(3, "verify wrong.json");
+    bounded["lower"] = vec![9.0, 9.0].into();
+    bounded["upper"] = vec![5.0, 5.0].into();
+    place.write("wrong.json", bounded.to_string());
+    place.refused("verify wrong.json", &["bounds"]);
+    place.ok("solve beale --l1 0.1 --certificate penalised.json");
+    assert!(place.ok("verify penalised.json").stdout.contains("l1 penalty of 0.1"));
+    let mut penalised = place.json("penalised.json");
+    for l1 in [-1.0, 0.2] {
+        penalised["l1"] = l1.into();
+        place.write("wrong.json", penalised.to_string());
+        assert_ne!(place.run("verify wrong.json").code, Some(0), "l1 = {l1}");
+    }
     place.write("wrong.json", "{\"kind\": \"problem\", \"problem\": \"no\"}");
     place.refused("verify wrong.json", &["wrong.json", "certificate"]);
     place.write("wrong.json", right.to_string().replace("hs71", "hs999"));
@@ -89,7 +125,7 @@ fn what_was_changed_in_a_certificate_is_found() {
 fn fits_have_certificates_too() {
     let place = Place::new();
     for (options, active) in
-        [("--l2 0.01", Some(0)), ("--l1 0.01", None), ("--l2 0.01 --lower 0", None), ("--l2 0.01 --dtype f32", None)]
+        [("--l2 0.01", Some(0)), ("--l1 0.01", None), ("--l2 0.01 --lower 0", None), ("--l2 0.01", Some(0))]
     {
         place.ok(&format!("train logistic --data breast-cancer {options} --out run --force"));
         let certificate = place.json("run/certificate.json");
@@ -103,8 +139,14 @@ fn fits_have_certificates_too() {
     }
     let mut moved = place.json("run/certificate.json");
     moved["x"][3] = (number(&moved["x"][3]) + 1e-3).into();
+    // The file that is named is the one that is checked.
+    place.write("run/moved.json", moved.to_string());
+    place.exits(3, "verify run/moved.json");
+    place.ok("verify run/certificate.json");
     place.write("run/certificate.json", moved.to_string());
     place.exits(3, "verify run");
+    let done = place.ok("train logistic --data breast-cancer --l2 0.01 --dtype f32 --out single");
+    assert!(done.stderr.contains("no certificate.json") && !place.exists("single/certificate.json"), "{}", done.stderr);
     // A model that is another one.
     place.ok("train logistic --data breast-cancer --l2 0.01 --out a");
     place.ok("train logistic --data breast-cancer --l2 0.02 --out b");

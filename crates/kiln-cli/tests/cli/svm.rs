@@ -33,8 +33,17 @@ fn machines_are_trained_as_scikit_learns_and_used() {
 
     let mut certificate = place.json("rbf/certificate.json");
     certificate["x"][0] = (number(&certificate["x"][0]) + 1e-3).into();
-    place.write("rbf/certificate.json", certificate.to_string());
-    place.exits(3, "verify rbf");
+    place.write("rbf/moved.json", certificate.to_string());
+    place.exits(3, "verify rbf/moved.json");
+    place.ok("verify rbf");
+    // Another machine's support vectors, with the certificate of this one; and settings that no machine has.
+    place.write("rbf/model.safetensors", place.weights("linear"));
+    assert!(place.exits(3, "verify rbf").stderr.contains("model"));
+    let settings = place.text("linear/config.toml");
+    place.write("linear/config.toml", settings.replace("c = 1.0", "c = -1.0"));
+    place.refused("verify linear", &["--c"]);
+    place.write("linear/config.toml", settings.replace("c = 1.0", "c = 2.0"));
+    place.exits(3, "verify linear");
 }
 
 #[test]
@@ -64,10 +73,13 @@ fn rows_of_a_table() {
     // The settings repeat the run.
     place.ok("train svm --config run/config.toml --out again");
     assert_eq!(place.text("run/support.csv"), place.text("again/support.csv"));
-    for c in [0.1, 1.0, 30.0] {
-        place.ok(&format!("train svm --data rings.csv --target where --c {c} --dtype f32 --out single --force"));
-        place.ok("verify single");
+    for c in [0.1, 0.7, 30.0] {
+        place.ok(&format!("train svm --data rings.csv --target where --c {c} --out run --force"));
+        place.ok("verify run");
     }
+    let done = place.ok("train svm --data rings.csv --target where --dtype f32 --out single");
+    assert!(done.stderr.contains("no certificate.json") && done.stderr.contains("f64"), "{}", done.stderr);
+    place.refused("verify single", &["certificate.json"]);
     // A weight of two is a row that is there twice.
     let line = |i: usize, twice: bool| ring(i).repeat(if twice && i.is_multiple_of(3) { 2 } else { 1 });
     place.write("twice.csv", format!("x,y,where\n{}", (0..80).map(|i| line(i, true)).collect::<String>()));

@@ -14,12 +14,12 @@ pub use self::inner::{Free, Inner, WithinBounds};
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
     evaluated::Evaluated,
-    feasibility::{INFEASIBLE, least_infeasible, solve_from},
+    feasibility::{Least, allowed, falls_along, least_infeasible, solve_from},
     kkt::{Multipliers, residuals, scale},
     problem::{Host, Parts, on_host},
     progress::{Progress, finish},
 };
-use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, within};
+use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 
 /// The method of multipliers of Powell, Hestenes and Rockafellar, with the safeguards of Birgin and Martínez (2014): a sequence of
 /// problems without constraints, or within bounds alone, each for an inner solver (Nocedal and Wright, 2006, ch. 17).
@@ -197,7 +197,8 @@ where
         let problem = self.host.problem;
         let size = scale(&self.at.slopes.gradient);
         let (mut gtol, mut iterations, mut length, mut before) = (1e-2_f64.max(self.tol) * size, 0, 0.0, f64::INFINITY);
-        let (mut best, mut idle, mut unbounded) = (f64::INFINITY, 0, 0);
+        let (mut best, mut idle, mut astray) = (f64::INFINITY, 0, 0);
+        let begun = self.at.x.clone();
         let status = loop {
             let Evaluated { x, values, slopes } = &self.at;
             let residuals = residuals(x, (problem.lower(), problem.upper()), values, slopes, &self.multipliers);
@@ -214,15 +215,19 @@ where
                 break Status::Stopped;
             }
             if iterations >= stop.max_iter {
-                break Status::Budget;
+                // So far, and no end in sight?
+                let way: Vec<f64> = x.iter().zip(&begun).map(|(x, first)| x - first).collect();
+                let falls = falls_along(self.host, &self.at, &way, self.tol)?;
+                break if falls { Status::Unbounded } else { Status::Budget };
             }
             idle = if scaled < best { 0 } else { idle + 1 };
             best = best.min(scaled);
             if idle > PATIENCE || (self.penalty > LARGEST && residuals.primal > self.tol) {
-                break match self.least_infeasible()? {
-                    true => Status::Infeasible,
-                    false => Status::Stalled,
+                let Least::Infeasible(at) = least_infeasible(self.host, &self.at.x, self.tol)? else {
+                    break Status::Stalled;
                 };
+                (self.multipliers, self.at) = (Multipliers::zeros(&at.values, at.x.len()), at);
+                break Status::Infeasible;
             }
             let inner = solver::Stop {
                 gtol,
@@ -232,19 +237,21 @@ where
             };
             let start = self.host.tensor(&self.at.x);
             let outcome = self.method.inner.minimize(&self.augmented()?, start, &self.bounds()?, &inner)?;
-            self.host.add(Evaluations { hessians: outcome.evaluations.hessians, ..outcome.evaluations });
+            self.host.add(outcome.evaluations);
             iterations += outcome.iterations.max(1);
             let next = Evaluated::at(self.host, on_host(outcome.x))?;
             if outcome.status == Status::Unbounded || !next.is_finite() {
-                unbounded += 1;
-                if unbounded > 5 {
-                    if next.is_finite() {
-                        self.at = next;
-                    }
+                astray += 1;
+                if astray <= 5 {
+                    self.penalty *= 100.0;
+                    continue;
+                }
+                let falls = next.is_finite() && next.values.violation() <= allowed(&next.x, self.tol);
+                if falls {
+                    self.at = next;
                     break Status::Unbounded;
                 }
-                self.penalty *= 100.0;
-                continue;
+                break Status::Stalled;
             }
             length = next.x.iter().zip(&self.at.x).map(|(new, old)| (new - old).powi(2)).sum::<f64>().sqrt();
             self.at = next;
@@ -311,9 +318,11 @@ where
         if S::KEEPS_BOUNDS {
             // At a bound, what the gradient of the others pulls with.
             let pull = slopes.lagrangian(equality, inequality);
+            // The bounds as the inner solver has them, in the type of x.
+            let [low, high] = [problem.lower(), problem.upper()].map(|bounds| on_host(self.host.tensor(bounds)));
             for (j, pull) in pull.into_iter().enumerate() {
-                lower[j] = if x[j] <= problem.lower()[j] { pull.max(0.0) } else { 0.0 };
-                upper[j] = if x[j] >= problem.upper()[j] { (-pull).max(0.0) } else { 0.0 };
+                lower[j] = if x[j] <= low[j] { pull.max(0.0) } else { 0.0 };
+                upper[j] = if x[j] >= high[j] { (-pull).max(0.0) } else { 0.0 };
             }
         } else {
             for (j, x) in x.iter().enumerate() {
@@ -327,16 +336,5 @@ where
             }
         }
         violation
-    }
-
-    /// Goes to the point that violates the constraints least, if it violates them.
-    fn least_infeasible(&mut self) -> Result<bool, SolverError> {
-        let x = self.host.problem.within_bounds(&self.at.x);
-        let least = Evaluated::at(self.host, least_infeasible(self.host, &x, self.tol)?)?;
-        let infeasible = least.values.violation() > self.tol.max(INFEASIBLE);
-        if infeasible {
-            (self.multipliers, self.at) = (Multipliers::zeros(&least.values, x.len()), least);
-        }
-        Ok(infeasible)
     }
 }

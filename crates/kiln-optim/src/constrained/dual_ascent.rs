@@ -90,8 +90,11 @@ impl DualAscent {
         (moved.square() - shift.square()).sum() * (0.5 * self.penalty)
     }
 
-    /// Moves the multipliers by the constraints' values `[m]`, on their device and without a read.
+    /// Moves the multipliers by the constraints' values `[m]`, on their device and without a read; values that are not finite, of a
+    /// minibatch that the optimiser skips, move nothing.
     pub fn ascend(&mut self, constraints: Tensor<1>) {
+        let broken = constraints.clone().is_nan().bool_or(constraints.clone().is_inf());
+        let constraints = constraints.mask_fill(broken, 0.0);
         let moved = self.multipliers.clone() + constraints.without_autodiff() * self.step;
         self.multipliers = if self.signed { moved } else { moved.clamp_min(0.0) };
     }

@@ -9,8 +9,9 @@ use burn::{module::Module, tensor::Tensor};
 use kiln_tensor::derivative::Inputs;
 
 use super::{
-    Multipliers, Problem,
-    problem::{Host, on_host},
+    CertificateError, Multipliers, Problem, ProblemError,
+    kkt::largest,
+    problem::{Host, check_bounds, on_host},
     quadratic::Quadratic,
 };
 use crate::solver::SolverError;
@@ -34,8 +35,7 @@ impl Values {
 
     /// The largest violation of h = 0 and g ≤ 0.
     pub fn violation(&self) -> f64 {
-        let equality = self.equality.iter().map(|h| h.abs());
-        equality.chain(self.inequality.iter().copied()).fold(0.0, f64::max)
+        largest(self.equality.iter().map(|h| h.abs()).chain(self.inequality.iter().copied()))
     }
 
     /// The sum of all violations of h = 0 and g ≤ 0.
@@ -170,15 +170,27 @@ pub trait Certifiable {
     /// Lagrangian's gradient, where the point is within `tol` of a bound towards which it pulls.
     ///
     /// # Errors
-    /// When the functions cannot be evaluated.
+    /// When these do not fit the problem, or the functions cannot be evaluated.
     fn bound_multipliers(
         &self,
         x: &Tensor<1>,
         equality: &[f64],
         inequality: &[f64],
         tol: f64,
-    ) -> Result<Multipliers, EvaluationError> {
-        let Evaluated { x, slopes, .. } = self.evaluate(x)?;
+    ) -> Result<Multipliers, CertificateError> {
+        let ([n], unknowns) = (x.dims(), self.unknowns());
+        if n != unknowns {
+            return Err(CertificateError::Length { what: "numbers in x", expected: unknowns, got: n });
+        }
+        let Evaluated { x, values, slopes } = self.evaluate(x)?;
+        for (what, given, values) in [
+            ("multipliers of equalities", equality, &values.equality),
+            ("multipliers of inequalities", inequality, &values.inequality),
+        ] {
+            if given.len() != values.len() {
+                return Err(CertificateError::Length { what, expected: values.len(), got: given.len() });
+            }
+        }
         let gradient = slopes.lagrangian(equality, inequality);
         let held = |room: f64, pull: f64| if room <= tol { pull.max(0.0) } else { 0.0 };
         let each = |side: &dyn Fn(usize) -> f64| (0..x.len()).map(side).collect();
@@ -247,12 +259,16 @@ pub struct Bounded<'f, P> {
 impl<'f, P: Hessian> Bounded<'f, P> {
     /// Of `n` unknowns without bounds.
     pub fn free(objective: &'f P, n: usize) -> Self {
-        Self::new(objective, vec![f64::NEG_INFINITY; n], vec![f64::INFINITY; n])
+        Self { objective, lower: vec![f64::NEG_INFINITY; n], upper: vec![f64::INFINITY; n], convex: false }
     }
 
     /// Within bounds of one length, infinite where there is none.
-    pub fn new(objective: &'f P, lower: Vec<f64>, upper: Vec<f64>) -> Self {
-        Self { objective, lower, upper, convex: false }
+    ///
+    /// # Errors
+    /// When they are not of one length, or leave no number.
+    pub fn new(objective: &'f P, lower: Vec<f64>, upper: Vec<f64>) -> Result<Self, ProblemError> {
+        check_bounds(lower.len(), &lower, &upper)?;
+        Ok(Self { objective, lower, upper, convex: false })
     }
 
     /// Says that the objective is convex.

@@ -8,7 +8,7 @@ use kiln_tensor::derivative::Inputs;
 use super::{
     Problem, Solution, Stop,
     evaluated::Evaluated,
-    kkt::Multipliers,
+    kkt::{Multipliers, size},
     problem::{Host, Parts, on_host},
     progress::{Progress, finish},
 };
@@ -18,14 +18,44 @@ use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, l
 const INSIDE: f64 = 1e-2;
 
 /// A least violation above this is one, whatever the tolerance: the search for it ends where its gradient is lost in rounding.
-pub(super) const INFEASIBLE: f64 = 1e-7;
+const INFEASIBLE: f64 = 1e-7;
+/// A gradient of the violation that is this part of it, or less, is none.
+const STATIONARY: f64 = 1e-3;
+
+/// Where the search for the least violation ended.
+pub(super) enum Least {
+    /// At a point that meets the constraints.
+    Feasible(Evaluated),
+    /// At one that does not, and none near it violates them less.
+    Infeasible(Evaluated),
+    /// Elsewhere.
+    Unknown,
+}
 
 /// The point near `x` with the smallest sum of squared violations, within the bounds.
 pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     x: &[f64],
     tol: f64,
-) -> Result<Vec<f64>, SolverError> {
+) -> Result<Least, SolverError> {
+    let (x, slope) = search(host, &host.problem.within_bounds(x), tol)?;
+    let at = Evaluated::at(host, x)?;
+    let violation = at.values.violation();
+    Ok(if violation <= tol.max(INFEASIBLE) && at.is_finite() {
+        Least::Feasible(at)
+    } else if slope <= STATIONARY * violation {
+        Least::Infeasible(at)
+    } else {
+        Least::Unknown
+    })
+}
+
+/// Where it ends, and the projected gradient there.
+fn search<'a, M: Module + 'a, I: Inputs + 'a>(
+    host: &Host<'_, 'a, M, I>,
+    x: &[f64],
+    tol: f64,
+) -> Result<(Vec<f64>, f64), SolverError> {
     let problem = host.problem;
     let squares = |equality: Option<Tensor<1>>, inequality: Option<Tensor<1>>| {
         let inequality = inequality.map(|g| g.clamp_min(0.0));
@@ -40,7 +70,7 @@ pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
     let outcome = solver::minimize(&violation, host.tensor(x), &lbfgs_b(bounds), &stop)?;
     let Evaluations { values, gradients, .. } = outcome.evaluations;
     host.add(Evaluations { values, gradients, hessians: 0 });
-    Ok(on_host(outcome.x))
+    Ok((on_host(outcome.x), outcome.grad_norm))
 }
 
 /// Runs a solver from a start at which all is finite, given with the tolerance; without one, ends.
@@ -85,7 +115,7 @@ fn find_start<'a, M: Module + 'a, I: Inputs + 'a>(
     if inside.is_finite() {
         return Ok(Start::At(inside));
     }
-    let least = Evaluated::at(host, least_infeasible(host, &inside.x, tol)?)?;
+    let least = Evaluated::at(host, search(host, &inside.x, tol)?.0)?;
     if least.is_finite() {
         return Ok(Start::At(least));
     }
@@ -106,4 +136,23 @@ fn pushed_inside<'a, M: Module + 'a, I: Inputs + 'a>(host: &Host<'_, 'a, M, I>, 
         if high.is_finite() { x.min(high) } else { x }
     };
     x.iter().zip(bounds).map(push).collect()
+}
+
+/// Whether f falls as far along the direction as can be seen, and the constraints allow it.
+pub(super) fn falls_along<'a, M: Module + 'a, I: Inputs + 'a>(
+    host: &Host<'_, 'a, M, I>,
+    at: &Evaluated,
+    direction: &[f64],
+    tol: f64,
+) -> Result<bool, SolverError> {
+    let far = 1e3 * size(&at.x).max(1.0) / size(direction);
+    let x: Vec<f64> = at.x.iter().zip(direction).map(|(x, d)| x + far * d).collect();
+    let x = host.problem.within_bounds(&x);
+    let there = host.values(&x)?;
+    Ok(there.objective < at.values.objective && there.violation() <= allowed(&x, tol))
+}
+
+/// What a violation may be of numbers as large as those of x.
+pub(super) fn allowed(x: &[f64], tol: f64) -> f64 {
+    tol * size(x).max(1.0)
 }

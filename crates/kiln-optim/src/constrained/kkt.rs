@@ -31,7 +31,7 @@ impl Multipliers {
     /// The largest absolute value.
     pub fn largest(&self) -> f64 {
         let Self { equality, inequality, lower, upper } = self;
-        [equality, inequality, lower, upper].into_iter().flatten().fold(0.0, |largest, value| value.abs().max(largest))
+        largest([equality, inequality, lower, upper].into_iter().flatten().map(|value| value.abs()))
     }
 }
 
@@ -53,8 +53,7 @@ impl Residuals {
     /// The largest of the four.
     pub fn largest(&self) -> f64 {
         let Self { stationarity, primal, dual, complementarity } = *self;
-        // A residual that is not a number is the largest.
-        [stationarity, primal, dual, complementarity].into_iter().fold(0.0, |a: f64, b| if b <= a { a } else { b })
+        largest([stationarity, primal, dual, complementarity].into_iter())
     }
 
     /// The four with those in units of f divided by `scale`.
@@ -71,7 +70,7 @@ impl Residuals {
 
 /// max(1, max |∇f|): what residuals in units of f are held against.
 pub(super) fn scale(gradient: &[f64]) -> f64 {
-    gradient.iter().fold(1.0, |largest, entry| entry.abs().max(largest))
+    size(gradient).max(1.0)
 }
 
 /// ∇L, all constraints included.
@@ -106,7 +105,31 @@ pub(super) fn residuals(
     }
 }
 
-/// The largest of the values and 0; not a number where one is not.
-fn largest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(0.0, |a, b| if b <= a { a } else { b })
+/// The largest of the values and 0; not a number where one of them is not.
+pub(super) fn largest(values: impl Iterator<Item = f64>) -> f64 {
+    values.fold(0.0, |a: f64, b| if a.is_nan() || b <= a { a } else { b })
+}
+
+/// The largest absolute value; not a number where one is not.
+pub(super) fn size(values: &[f64]) -> f64 {
+    largest(values.iter().map(|value| value.abs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_a_number_is_not_lost() {
+        let residuals = |values: [f64; 4]| {
+            let [stationarity, primal, dual, complementarity] = values;
+            Residuals { stationarity, primal, dual, complementarity }
+        };
+        for at in 0..4 {
+            let mut values = [1.0, 2.0, 0.0, 3.0];
+            values[at] = f64::NAN;
+            assert!(residuals(values).largest().is_nan() && size(&values).is_nan());
+        }
+        assert_eq!(residuals([1.0, 2.0, 0.0, 3.0]).largest().to_bits(), 3f64.to_bits());
+    }
 }

@@ -162,17 +162,7 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
     /// # Errors
     /// When they are not of that length, or leave no number.
     pub fn bounded(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Result<Self, ProblemError> {
-        for (name, side) in [("lower", &lower), ("upper", &upper)] {
-            if side.len() != self.n {
-                return Err(ProblemError::Length { name, expected: self.n, got: side.len() });
-            }
-        }
-        for (index, (&lower, &upper)) in lower.iter().zip(&upper).enumerate() {
-            let leaves = lower <= upper && lower < f64::INFINITY && upper > f64::NEG_INFINITY;
-            if !leaves {
-                return Err(ProblemError::Bounds { index, lower, upper });
-            }
-        }
+        check_bounds(self.n, &lower, &upper)?;
         (self.lower, self.upper) = (lower, upper);
         Ok(self)
     }
@@ -252,12 +242,7 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
     /// Refuses a vector that is no x.
     pub(super) fn fits(&self, x: &Tensor<1>) -> Result<(), SolverError> {
         let [got] = x.dims();
-        #[allow(clippy::cast_precision_loss, reason = "a length, for a message")]
-        let (option, got_number) = ("start", got as f64);
-        if got == self.n {
-            return Ok(());
-        }
-        Err(SolverError::Option { name: option, expected: "as long as the problem's vector", got: got_number })
+        if got == self.n { Ok(()) } else { Err(SolverError::Length { name: "start", expected: self.n, got }) }
     }
 
     /// x brought within the bounds.
@@ -268,6 +253,22 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
     pub(super) fn has_bounds(&self) -> bool {
         self.lower.iter().chain(&self.upper).any(|bound| bound.is_finite())
     }
+}
+
+/// Refuses bounds that are not `n` pairs of numbers with room between them.
+pub(super) fn check_bounds(n: usize, lower: &[f64], upper: &[f64]) -> Result<(), ProblemError> {
+    for (name, side) in [("lower", lower), ("upper", upper)] {
+        if side.len() != n {
+            return Err(ProblemError::Length { name, expected: n, got: side.len() });
+        }
+    }
+    for (index, (&lower, &upper)) in lower.iter().zip(upper).enumerate() {
+        let leaves = lower <= upper && lower < f64::INFINITY && upper > f64::NEG_INFINITY;
+        if !leaves {
+            return Err(ProblemError::Bounds { index, lower, upper });
+        }
+    }
+    Ok(())
 }
 
 /// f, h and g of one module and its data.

@@ -6,7 +6,7 @@ use clarabel::{
 };
 use kiln_tensor::linalg::{Matrix, Symmetric};
 
-use super::kkt::Multipliers;
+use super::kkt::{Multipliers, size};
 
 /// Minimise ½·dᵀ·B·d + qᵀ·d subject to h + H·d = 0, g + G·d ≤ 0, lower ≤ d ≤ upper. B is positive definite.
 pub(super) struct Quadratic<'q> {
@@ -25,6 +25,8 @@ pub(super) struct Step {
     pub(super) multipliers: Multipliers,
     /// Σ |h + H·d| + Σ max(0, g + G·d), which is 0 but in the elastic programme.
     pub(super) slack: f64,
+    /// Whether it is of the elastic programme, and has no multipliers of its own.
+    pub(super) elastic: bool,
 }
 
 /// Why there is no step.
@@ -91,10 +93,10 @@ impl Quadratic<'_> {
 
     /// How long a step is, about: that of the model alone, or that to the constraints.
     fn unit(&self) -> f64 {
-        let free = largest(self.gradient) / hessian_size(self.hessian);
+        let free = size(self.gradient) / hessian_size(self.hessian);
         let far = |(matrix, values): (&Matrix, &[f64]), violation: fn(f64) -> f64| {
             (0..values.len())
-                .map(|i| violation(values[i]) / largest(&matrix.row(i)))
+                .map(|i| violation(values[i]) / size(&matrix.row(i)))
                 .filter(|length| length.is_finite())
                 .fold(0.0, f64::max)
         };
@@ -136,7 +138,7 @@ impl Quadratic<'_> {
         }
         let solve = |unit| conic((self.hessian, cost.clone()), unit, &triplets, &right, equalities);
         let solution = solve(1.0).or_else(|_| solve(self.unit()))?;
-        Ok(self.step(&rows, solution.x[..n].to_vec(), &solution.z))
+        Ok(Step { elastic: true, ..self.step(&rows, solution.x[..n].to_vec(), &solution.z) })
     }
 
     fn step(&self, rows: &[Row], d: Vec<f64>, z: &[f64]) -> Step {
@@ -163,7 +165,7 @@ impl Quadratic<'_> {
         // Within the bounds to the last digit.
         let bounds = self.lower.iter().zip(self.upper);
         let d = d.iter().zip(bounds).map(|(d, (low, high))| d.max(*low).min(*high)).collect();
-        Step { d, multipliers, slack }
+        Step { d, multipliers, slack, elastic: false }
     }
 
     /// The same solution with all digits: the constraints that hold it as equations, of which the interior method has found out which
@@ -203,7 +205,7 @@ impl Quadratic<'_> {
             let found = transposed.svd()?.solve(&against, RANK);
             active.iter().zip(found).for_each(|(&row, value)| z[row] = value);
         }
-        let size = |values: &[f64]| values.iter().fold(1.0, |a: f64, b| a.max(b.abs()));
+        let size = |values: &[f64]| size(values).max(1.0);
         let (small_z, small_d) = (1e-9 * size(&z), 1e-9 * size(&d));
         let signs = z[equalities..].iter().all(|z| *z >= -small_z);
         let inside = (0..rows.len()).all(|i| {
@@ -214,7 +216,7 @@ impl Quadratic<'_> {
         let left: Vec<f64> = (0..n)
             .map(|j| against[j] - active.iter().zip(&lines).map(|(&row, line)| z[row] * line.0[j]).sum::<f64>())
             .collect();
-        let stationary = size(&left) <= 1.0 && left.iter().all(|r| r.abs() <= 1e-9 * size(&against));
+        let stationary = left.iter().all(|r| r.abs() <= 1e-9 * size(&against));
         (signs && inside && stationary).then(|| self.step(rows, d, &z))
     }
 
@@ -255,7 +257,7 @@ fn conic(
     let n = hessian.rows();
     #[allow(clippy::float_cmp, reason = "as the caller says it")]
     let price =
-        if unit == 1.0 { 1.0 } else { largest(&cost[..n]).max(unit * hessian_size(hessian)).max(f64::MIN_POSITIVE) };
+        if unit == 1.0 { 1.0 } else { size(&cost[..n]).max(unit * hessian_size(hessian)).max(f64::MIN_POSITIVE) };
     cost.iter_mut().for_each(|q| *q /= price);
     let right: Vec<f64> = right.iter().map(|b| b / unit).collect();
     let columns = cost.len();
@@ -303,8 +305,4 @@ fn conic(
 
 fn hessian_size(hessian: &Symmetric) -> f64 {
     (0..hessian.rows()).fold(0.0, |size, i| hessian.at(i, i).abs().max(size))
-}
-
-fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |largest, value| value.abs().max(largest))
 }

@@ -6,12 +6,15 @@ use kiln_tensor::{
     linalg::Symmetric,
 };
 
+use super::problem::on_host;
+use crate::solver::SolverError;
+
 /// f(u − v) + Σ λ·(u + v) for u, v ≥ 0, whose minimum is that of f(x) + Σ λ·|x| at x = u − v: a problem with bounds alone, which can have a
 /// certificate. The vector is u and then v, `[2n]`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use kiln_optim::{constrained::{Bounded, Certifiable, Certificate, Split}, solver::{L1, Stop, minimize, owlqn}};
+/// use kiln_optim::{constrained::{Bounded, Certifiable, Certificate, Split, split}, solver::{L1, Stop, minimize, owlqn}};
 /// use kiln_tensor::derivative::Function;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
@@ -21,9 +24,9 @@ use kiln_tensor::{
 /// let lambda = Tensor::<1>::from_data([0.25, 1.5], &device);
 /// let outcome = minimize(&f, start, &owlqn(L1::new(lambda.clone())?), &Stop::default())?;
 ///
-/// let split = Split::new(&f, lambda);
-/// let problem = Bounded::new(&split, vec![0.0; 4], vec![f64::INFINITY; 4]);
-/// let x = Split::<()>::parts(outcome.x);                    // (0.75, 0, 0, 0)
+/// let smooth = Split::new(&f, lambda)?;
+/// let problem = Bounded::new(&smooth, vec![0.0; 4], vec![f64::INFINITY; 4])?;
+/// let x = split(outcome.x);                                  // (0.75, 0, 0, 0)
 /// let certificate = Certificate::of(&problem, &x, &problem.bound_multipliers(&x, &[], &[], 1e-5)?)?;
 /// assert!(certificate.holds());
 /// # Ok(())
@@ -36,27 +39,34 @@ pub struct Split<'f, P> {
 }
 
 impl<'f, P> Split<'f, P> {
-    /// With λ `[n]`, each at least 0.
-    pub fn new(objective: &'f P, lambda: Tensor<1>) -> Self {
-        Self { objective, lambda: lambda.without_autodiff() }
+    /// With λ `[n]`, each finite and at least 0.
+    ///
+    /// # Errors
+    /// [`SolverError::Option`].
+    pub fn new(objective: &'f P, lambda: Tensor<1>) -> Result<Self, SolverError> {
+        let lambda = lambda.without_autodiff();
+        match on_host(lambda.clone()).into_iter().find(|lambda| !(lambda.is_finite() && *lambda >= 0.0)) {
+            None => Ok(Self { objective, lambda }),
+            Some(got) => Err(SolverError::Option { name: "lambda", expected: "finite and at least 0", got }),
+        }
     }
+}
 
-    /// The vector at which u − v is x, one of the two being 0 in each place.
-    pub fn parts(x: Tensor<1>) -> Tensor<1> {
-        Tensor::cat(vec![x.clone().clamp_min(0.0), x.neg().clamp_min(0.0)], 0)
-    }
+/// The vector `[2n]` at which u − v is x `[n]`, one of the two being 0 in each place.
+pub fn split(x: Tensor<1>) -> Tensor<1> {
+    Tensor::cat(vec![x.clone().clamp_min(0.0), x.neg().clamp_min(0.0)], 0)
+}
 
-    /// u − v.
-    pub fn joined(parts: &Tensor<1>) -> Tensor<1> {
-        let n = parts.dims()[0] / 2;
-        parts.clone().narrow(0, 0, n) - parts.clone().narrow(0, n, n)
-    }
+/// u − v `[n]` of a vector `[2n]`.
+pub fn joined(parts: &Tensor<1>) -> Tensor<1> {
+    let n = parts.dims()[0] / 2;
+    parts.clone().narrow(0, 0, n) - parts.clone().narrow(0, n, n)
 }
 
 impl<P: Objective> Objective for Split<'_, P> {
     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
         let n = x.dims()[0] / 2;
-        let (value, gradient) = self.objective.value_and_grad(&Self::joined(x))?;
+        let (value, gradient) = self.objective.value_and_grad(&joined(x))?;
         let (lambda, sums) = (self.lambda.clone(), x.clone().narrow(0, 0, n) + x.clone().narrow(0, n, n));
         let slopes = Tensor::cat(vec![gradient.clone() + lambda.clone(), lambda.clone() - gradient], 0);
         Ok((value + (sums * lambda).sum(), slopes))
@@ -65,7 +75,7 @@ impl<P: Objective> Objective for Split<'_, P> {
 
 impl<P: Hessian> Hessian for Split<'_, P> {
     fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
-        let hessian = self.objective.hessian(&Self::joined(x))?;
+        let hessian = self.objective.hessian(&joined(x))?;
         let n = hessian.rows();
         let sign = |i: usize, j: usize| if (i < n) == (j < n) { 1.0 } else { -1.0 };
         Ok(Symmetric::from_fn(2 * n, |i, j| sign(i, j) * hessian.at(i % n, j % n)))

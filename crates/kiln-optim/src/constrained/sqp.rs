@@ -16,8 +16,8 @@ use self::lagrangian_hessian::{Active, convexified, damped_bfgs};
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
     evaluated::{Evaluated, Slopes, Values},
-    feasibility::{INFEASIBLE, least_infeasible, solve_from},
-    kkt::{Multipliers, lagrangian_gradient, residuals, scale},
+    feasibility::{Least, falls_along, least_infeasible, solve_from},
+    kkt::{Multipliers, lagrangian_gradient, residuals, scale, size},
     problem::Host,
     progress::{Progress, finish},
     quadratic::{NoStep, Quadratic, Step},
@@ -164,7 +164,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 break Status::ResidualsSmall;
             }
             let falls = match &step {
-                Err(NoStep::Ray(ray)) => self.falls_along(ray)?,
+                Err(NoStep::Ray(ray)) => falls_along(self.host, &self.at, ray, self.tol)?,
                 _ => value < stop.lower_bound,
             };
             if falls && residuals.primal <= self.tol {
@@ -183,7 +183,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 if let Some(status) = self.restore()? {
                     break status;
                 }
-                best_at = iteration;
+                (best_at, iteration) = (iteration, iteration + 1);
                 continue;
             }
             iteration += 1;
@@ -191,8 +191,12 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 Ok(step) => (self.search(step)?, false),
                 Err(_) => (None, true),
             };
-            if let Some((x, values)) = next {
-                length = self.accept(x, values)?;
+            let moved = match next {
+                Some((x, values)) => self.accept(x, values)?,
+                None => None,
+            };
+            if let Some(moved) = moved {
+                length = moved;
             } else if (hopeless || !self.forget())
                 && let Some(status) = self.restore()?
             {
@@ -223,6 +227,10 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 Ok(step) => step,
                 Err(none) => return Ok(Err(none)),
             };
+            // Multipliers of an elastic step are those of before.
+            if step.elastic {
+                return Ok(Ok(step));
+            }
             // A constraint that does not hold after all must not weigh.
             if weight > 0.0 && active.let_go(&step) {
                 continue;
@@ -234,8 +242,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
 
     /// The curvature with which a step is of the size of x.
     fn usual_curvature(&self) -> f64 {
-        let largest = |values: &[f64]| values.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
-        largest(&lagrangian_gradient(&self.at.slopes, &self.multipliers)) / largest(&self.at.x).max(1.0)
+        size(&lagrangian_gradient(&self.at.slopes, &self.multipliers)) / size(&self.at.x).max(1.0)
     }
 
     fn quadratic_step(&mut self, hessian: &Symmetric) -> Result<Step, NoStep> {
@@ -259,15 +266,6 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             }
             penalty *= 100.0;
         }
-    }
-
-    /// Whether the function falls as far along the direction as can be seen, and the constraints allow it.
-    fn falls_along(&self, ray: &[f64]) -> Result<bool, SolverError> {
-        let size = |values: &[f64]| values.iter().fold(0.0, |a: f64, b| a.max(b.abs()));
-        let x = self.moved(ray, 1e3 * size(&self.at.x).max(1.0) / size(ray));
-        let there = self.host.values(&x)?;
-        let allowed = self.tol * (size(&x) / size(&self.at.x).max(1.0)).max(1.0);
-        Ok(there.objective < self.at.values.objective && there.violation() <= allowed)
     }
 
     fn programme<'q>(
@@ -358,9 +356,12 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         Some(Quadratic { gradient: &back, ..programme }.solve().ok()?.d)
     }
 
-    /// Goes to a point that the search has found. Gives how far it is.
-    fn accept(&mut self, x: Vec<f64>, values: Values) -> Result<f64, SolverError> {
+    /// Goes to a point that the search has found. Gives how far it is; none where the functions have no derivatives there.
+    fn accept(&mut self, x: Vec<f64>, values: Values) -> Result<Option<f64>, SolverError> {
         let slopes = self.host.slopes(&x)?;
+        if !slopes.is_finite() {
+            return Ok(None);
+        }
         let s: Vec<f64> = x.iter().zip(&self.at.x).map(|(new, old)| new - old).collect();
         if self.sqp.hessian == LagrangianHessian::Bfgs {
             let of = |slopes: &Slopes| slopes.lagrangian(&self.multipliers.equality, &self.multipliers.inequality);
@@ -370,7 +371,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         }
         (self.shift, self.shifts) = (if self.shifts == 0 { 0.0 } else { 0.1 * self.shift }, 0);
         self.at = Evaluated { x, values, slopes };
-        Ok(s.iter().map(|s| s * s).sum::<f64>().sqrt())
+        Ok(Some(s.iter().map(|s| s * s).sum::<f64>().sqrt()))
     }
 
     /// Changes a model along whose step there is nothing better, if it can be changed: forgets what BFGS has learnt, or adds curvature to
@@ -394,16 +395,14 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             return Ok(Some(Status::LineSearchFailed));
         }
         self.restorations += 1;
-        let x = least_infeasible(self.host, &self.at.x, self.tol)?;
-        let least = Evaluated::at(self.host, x)?;
-        let infeasible = least.values.violation() > self.tol.max(INFEASIBLE);
-        if !infeasible && !least.is_finite() {
-            return Ok(Some(Status::LineSearchFailed));
-        }
-        self.at = least;
-        if infeasible {
-            self.multipliers = Multipliers::zeros(&self.at.values, self.at.x.len());
-            return Ok(Some(Status::Infeasible));
+        match least_infeasible(self.host, &self.at.x, self.tol)? {
+            Least::Feasible(at) => self.at = at,
+            Least::Infeasible(at) => {
+                self.multipliers = Multipliers::zeros(&at.values, at.x.len());
+                self.at = at;
+                return Ok(Some(Status::Infeasible));
+            }
+            Least::Unknown => return Ok(Some(Status::LineSearchFailed)),
         }
         (self.model, self.fresh) = (identity(self.at.x.len()), true);
         self.merit = Merit {

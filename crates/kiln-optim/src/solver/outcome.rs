@@ -57,7 +57,9 @@ impl Status {
                 "stopped: for many steps neither the value nor the gradient has become smaller; the precision of the numbers is reached"
             }
             Self::NotFinite => "stopped: the value or the gradient is not finite at the start",
-            Self::Unbounded => "stopped: the value fell below lower_bound, so there seems to be no minimum",
+            Self::Unbounded => {
+                "stopped: the value falls below lower_bound, or without end along a direction, so there seems to be no minimum"
+            }
             Self::Infeasible => {
                 "stopped: the constraints cannot be met near here, and this is the point that violates them least; \
                  another start may find one that meets them, unless they contradict one another"

@@ -126,7 +126,7 @@ impl Hyperplane {
 
 impl Projection for Hyperplane {
     fn validate(&self, n: usize) -> Result<(), SolverError> {
-        direction(&self.normal, n)
+        plane(&self.normal, self.offset, n)
     }
 
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
@@ -136,7 +136,7 @@ impl Projection for Hyperplane {
 
 impl Projection for Halfspace {
     fn validate(&self, n: usize) -> Result<(), SolverError> {
-        direction(&self.normal, n)
+        plane(&self.normal, self.offset, n)
     }
 
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
@@ -161,15 +161,17 @@ fn above_zero(radius: f64) -> Result<(), SolverError> {
     Err(SolverError::Option { name: "radius", expected: "finite and above 0", got: radius })
 }
 
-fn direction(normal: &Tensor<1>, n: usize) -> Result<(), SolverError> {
+fn plane(normal: &Tensor<1>, offset: f64, n: usize) -> Result<(), SolverError> {
     let [got] = normal.dims();
-    #[allow(clippy::cast_precision_loss, reason = "a length, for a message")]
     if got != n {
-        return Err(SolverError::Option { name: "normal", expected: "as long as the start", got: got as f64 });
+        return Err(SolverError::Length { name: "normal", expected: n, got });
     }
     let [square] = super::problem::read([normal.clone().square().sum()]);
-    if square > 0.0 && square.is_finite() {
+    if !(square > 0.0 && square.is_finite()) {
+        return Err(SolverError::Option { name: "normal", expected: "finite and not 0", got: square });
+    }
+    if offset.is_finite() {
         return Ok(());
     }
-    Err(SolverError::Option { name: "normal", expected: "finite and not 0", got: square })
+    Err(SolverError::Option { name: "offset", expected: "finite", got: offset })
 }

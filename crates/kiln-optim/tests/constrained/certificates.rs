@@ -15,7 +15,7 @@ fn certified(name: &str) -> Certificate {
     Certificate::of(&on_device(&problem), &solution.outcome.x, &solution.multipliers).unwrap()
 }
 
-fn check(name: &str, certificate: &Certificate) -> Result<(), CertificateError> {
+fn check(name: &str, certificate: &Certificate) -> Result<Certificate, CertificateError> {
     certificate.verify(&on_device(&named(name)), &super::f64_device())
 }
 
@@ -83,7 +83,10 @@ fn what_is_wrong_is_rejected() {
         infeasible.x.iter_mut().for_each(|x| *x += 2.0);
         refused("an infeasible x", &infeasible);
         // Numbers that are made up.
-        let edits: [fn(&mut Certificate); 6] = [
+        let edits: [fn(&mut Certificate); 9] = [
+            |c| c.fun = f64::NAN,
+            |c| c.residuals.primal = f64::NAN,
+            |c| c.residuals.dual = -1.0,
             |c| c.fun += 1e-6,
             |c| c.residuals.stationarity += 1e-6,
             |c| c.active_rank += 1,
@@ -141,4 +144,33 @@ fn a_function_without_constraints_has_one_too() {
     let smallest = 501.0 - (301f64.powi(2) + 400f64.powi(2)).sqrt();
     let found = certificate.second_order.unwrap().smallest_eigenvalue.unwrap();
     assert!((found - smallest).abs() < 1e-6, "{found}, not {smallest}");
+}
+
+#[test]
+fn what_is_not_a_number_is_no_solution() {
+    // ln x ≤ 0 at x = −1: no number, with a slope that is one.
+    let start = Tensor::<1>::from_data([-1.0], &super::f64_device());
+    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x * 0.0).inequality("log", |x: Tensor<1>| x.log());
+    let none = Multipliers { inequality: vec![0.0], lower: vec![0.0], upper: vec![0.0], ..Multipliers::default() };
+    let certificate = Certificate::of(&problem, &start, &none).unwrap();
+    assert!(!certificate.holds() && certificate.verify(&problem, &super::f64_device()).is_err());
+}
+
+#[test]
+fn an_unknown_that_is_fixed_is_like_an_equality() {
+    // x² − y² with y = 1: a minimum, though y curves downwards; its multiplier is on the upper side.
+    let start = Tensor::<1>::from_data([0.5, 1.0], &super::f64_device());
+    let problem =
+        Problem::of_vector(start.clone(), |x: Tensor<1>| x.clone().slice(0..1).square() - x.slice(1..2).square())
+            .bounded(vec![f64::NEG_INFINITY, 1.0], vec![f64::INFINITY, 1.0])
+            .unwrap();
+    for sqp in [SQP, super::EXACT] {
+        let solution = minimize(&problem, start.clone(), &sqp, &Stop::default()).unwrap();
+        let certificate = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap();
+        certificate.verify(&problem, &super::f64_device()).unwrap();
+        assert_eq!((certificate.active[0].constraint.as_str(), certificate.active_count), ("x[1] = 1", 1));
+        assert!((certificate.active[0].multiplier - 2.0).abs() < 1e-8);
+        let order = certificate.second_order.unwrap();
+        assert!(order.dimension == 1 && order.sufficient, "{order:?}");
+    }
 }

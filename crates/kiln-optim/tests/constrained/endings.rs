@@ -47,14 +47,10 @@ fn equations_without_a_solution() {
 fn no_minimum() {
     for (solver, solution) in by_all_solvers(&named("unbounded"), &Stop::default()) {
         let outcome = &solution.outcome;
-        if solver.ends_with("Newton-CG") || solver.ends_with("trust region") {
-            // Without curvature their steps are of a bounded length.
-            assert_eq!(outcome.status, Status::Budget);
-            continue;
-        }
         assert_eq!(outcome.status, Status::Unbounded, "{solver}");
         assert!(outcome.message.contains("no minimum"), "{solver}");
-        assert!(outcome.value < -1e6, "{solver}: {}", outcome.value);
+        // Newton-CG and the trust region, whose steps are bounded, come less far.
+        assert!(outcome.value < -100.0, "{solver}: {}", outcome.value);
     }
 }
 
@@ -129,7 +125,8 @@ fn what_is_out_of_range_is_refused() {
     refused(minimize(&on_device, start(), &Sqp { c1: 0.5, ..SQP }, &Stop::default()), "c1");
     refused(minimize(&on_device, start(), &Sqp { max_trials: 0, ..SQP }, &Stop::default()), "max_trials");
     refused(minimize(&on_device, start(), &SQP, &Stop { tol: Some(f64::NAN), ..Stop::default() }), "tol");
-    refused(minimize(&on_device, Tensor::zeros([3], &device), &SQP, &Stop::default()), "start");
+    let short = minimize(&on_device, Tensor::zeros([3], &device), &SQP, &Stop::default());
+    assert!(matches!(short, Err(SolverError::Length { name: "start", expected: 2, got: 3 })));
     let wrong = AugmentedLagrangian { growth: 1.0, ..AugmentedLagrangian::default() };
     refused(minimize(&on_device, start(), &wrong, &Stop::default()), "growth");
     let wrong = AugmentedLagrangian { penalty: Some(0.0), ..AugmentedLagrangian::default() };

@@ -47,7 +47,7 @@ fn the_published_minima_are_found() {
 }
 
 /// SLSQP with ftol=1e-12, which is what it takes to compare: its usual tolerance leaves residuals of up to 1e-3. It does not come to an end
-/// on nine of the problems even so; Kiln does on all.
+/// on eleven of the problems even so, which are left out here; Kiln does on all.
 #[test]
 fn in_fewer_iterations_and_evaluations_than_slsqp() {
     let rows = published();

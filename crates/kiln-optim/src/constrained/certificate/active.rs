@@ -1,0 +1,148 @@
+//! The constraints that hold a point.
+
+use kiln_tensor::linalg::{Matrix, Symmetric};
+use serde::{Deserialize, Serialize};
+
+use super::super::{
+    evaluated::{Certifiable, Evaluated},
+    kkt::Multipliers,
+};
+
+/// Unknowns up to which the Hessian is looked at: it has as many rows.
+pub(super) const DENSE: usize = 1000;
+/// How many rounding units of the largest singular value, or of the Hessian, count as none.
+const NONE: f64 = 1e6;
+
+/// A side of a constraint that holds as an equation.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Side {
+    /// The name of the inequality, or `x[3] ≥ 0`, `x[3] ≤ 1`, `x[3] = 2`.
+    pub constraint: String,
+    /// Its multiplier.
+    pub multiplier: f64,
+}
+
+/// Whether the Lagrangian is curved upwards along the constraints that hold (Nocedal and Wright, 2006, theorem 12.6).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SecondOrder {
+    /// The dimension of the directions that keep equalities, and inequalities and bounds with a multiplier above 0, as they are.
+    pub dimension: usize,
+    /// The smallest eigenvalue of the Lagrangian's Hessian among these; none where there is no direction.
+    pub smallest_eigenvalue: Option<f64>,
+    /// Whether it is above 0: then the point is a strict local minimum.
+    pub sufficient: bool,
+}
+
+/// A row of the Jacobians that holds.
+struct Row {
+    gradient: Vec<f64>,
+    /// None for an equality.
+    side: Option<Side>,
+}
+
+/// An unknown that is at a bound.
+struct Held {
+    index: usize,
+    side: Side,
+    /// Whether from both sides, so that its multiplier may have either sign.
+    fixed: bool,
+}
+
+/// What holds a point. Bounds are apart: they only say which unknowns are free.
+pub(super) struct Active {
+    unknowns: usize,
+    rows: Vec<Row>,
+    held: Vec<Held>,
+}
+
+impl Active {
+    /// The inequalities and bounds that are within `tol`, and the equalities.
+    pub(super) fn at(
+        problem: &(impl Certifiable + ?Sized),
+        at: &Evaluated,
+        tol: f64,
+        multipliers: &Multipliers,
+    ) -> Self {
+        let Evaluated { x, values, slopes } = at;
+        let equality = |i: usize| Row { gradient: slopes.equality.row(i), side: None };
+        let mut rows: Vec<Row> = (0..values.equality.len()).map(equality).collect();
+        let names = if values.inequality.is_empty() { Vec::new() } else { problem.inequality_names() };
+        let close = names.into_iter().enumerate().filter(|(i, _)| values.inequality[*i] >= -tol);
+        rows.extend(close.map(|(i, constraint)| Row {
+            gradient: slopes.inequality.row(i),
+            side: Some(Side { constraint, multiplier: multipliers.inequality[i] }),
+        }));
+        let mut held = Vec::new();
+        for (index, (low, high)) in problem.lower().iter().zip(problem.upper()).enumerate() {
+            let (down, up) = (multipliers.lower[index], multipliers.upper[index]);
+            let mut hold = |constraint: String, multiplier: f64, fixed: bool| {
+                held.push(Held { index, side: Side { constraint, multiplier }, fixed });
+            };
+            if low >= high {
+                hold(format!("x[{index}] = {low}"), up - down, true);
+            } else if x[index] - low <= tol {
+                hold(format!("x[{index}] ≥ {low}"), down, false);
+            } else if high - x[index] <= tol {
+                hold(format!("x[{index}] ≤ {high}"), up, false);
+            }
+        }
+        Self { unknowns: x.len(), rows, held }
+    }
+
+    pub(super) fn count(&self) -> usize {
+        self.rows.len() + self.held.len()
+    }
+
+    pub(super) fn sides(self) -> Vec<Side> {
+        let rows = self.rows.into_iter().filter_map(|row| row.side);
+        rows.chain(self.held.into_iter().map(|held| held.side)).collect()
+    }
+
+    /// Of the gradients: that of the rows among the unknowns that no bound holds, and one for each that is held.
+    pub(super) fn rank(&self, rounding: f64) -> usize {
+        let free = self.free(|_| true);
+        let rows: Vec<&Row> = self.rows.iter().collect();
+        let rank = among(&rows, &free).and_then(|matrix| matrix.svd()).map_or(0, |svd| svd.rank(NONE * rounding));
+        self.held.len() + rank
+    }
+
+    /// The unknowns but for those that are held, and of which `counts` says so.
+    fn free(&self, counts: impl Fn(&Held) -> bool) -> Vec<usize> {
+        let mut free = vec![true; self.unknowns];
+        self.held.iter().filter(|held| counts(held)).for_each(|held| free[held.index] = false);
+        (0..self.unknowns).filter(|&j| free[j]).collect()
+    }
+
+    /// Along what has a multiplier above `tol`; an eigenvalue that is lost in the rounding of the others is none.
+    pub(super) fn second_order(&self, hessian: &Symmetric, tol: f64, rounding: f64) -> SecondOrder {
+        let free = self.free(|held| held.fixed || held.side.multiplier > tol);
+        let strongly = |row: &&Row| row.side.as_ref().is_none_or(|side| side.multiplier > tol);
+        let rows: Vec<&Row> = self.rows.iter().filter(strongly).collect();
+        let on_free = Symmetric::from_fn(free.len(), |i, j| hessian.at(free[i], free[j]));
+        let reduced = match among(&rows, &free) {
+            None => (!free.is_empty()).then_some(on_free),
+            Some(matrix) => {
+                let within = matrix.svd().map(|svd| svd.null_space(NONE * rounding));
+                within.filter(|within| within.columns() > 0).map(|within| on_free.restricted(&within))
+            }
+        };
+        let Some(reduced) = reduced else {
+            return SecondOrder { dimension: 0, smallest_eigenvalue: None, sufficient: true };
+        };
+        let smallest = reduced.eigen().map_or(f64::NAN, |eigen| eigen.values[0]);
+        let sufficient = smallest > NONE * rounding * largest_entry(hessian);
+        SecondOrder { dimension: reduced.rows(), smallest_eigenvalue: Some(smallest), sufficient }
+    }
+}
+
+/// The rows on some of the unknowns; none where there are no rows, or no unknowns.
+fn among(rows: &[&Row], unknowns: &[usize]) -> Option<Matrix> {
+    let some = !rows.is_empty() && !unknowns.is_empty();
+    some.then(|| Matrix::from_fn(rows.len(), unknowns.len(), |i, j| rows[i].gradient[unknowns[j]]))
+}
+
+/// The largest absolute value in a matrix.
+pub(super) fn largest_entry(matrix: &Symmetric) -> f64 {
+    let n = matrix.rows();
+    (0..n).flat_map(|i| (0..=i).map(move |j| (i, j))).fold(0.0, |size, (i, j)| matrix.at(i, j).abs().max(size))
+}

@@ -1,0 +1,150 @@
+//! A certificate computed again.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use kiln_tensor::{derivative::EvaluationError, device::rounding_unit};
+
+use super::{
+    super::{evaluated::Certifiable, kkt::Residuals},
+    Certificate, Computed, SecondOrder, Side,
+};
+
+/// Why a certificate does not hold.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CertificateError {
+    /// Numbers that do not fit the problem.
+    #[error("the certificate has {got} {what}, the problem {expected}")]
+    Length {
+        /// Of which there are too few or too many.
+        what: &'static str,
+        /// How many the problem has.
+        expected: usize,
+        /// How many the certificate has.
+        got: usize,
+    },
+    /// A residual that is too large.
+    #[error("{condition} does not hold: its residual is {residual:.3e}, and may be {allowed:.3e}")]
+    Residual {
+        /// Stationarity, primal feasibility, dual feasibility or complementarity.
+        condition: &'static str,
+        /// The residual.
+        residual: f64,
+        /// What it must be within.
+        allowed: f64,
+    },
+    /// A number that is another one.
+    #[error("{what} is {found}, and the certificate says {claimed}")]
+    Differs {
+        /// Which.
+        what: String,
+        /// What the certificate says.
+        claimed: String,
+        /// What the problem says.
+        found: String,
+    },
+    /// The tolerance allows too much to show anything.
+    #[error("the certificate's tolerance is {tol:.1e}; to show anything it must be at most {allowed:.1e}")]
+    Tolerance {
+        /// What the certificate says.
+        tol: f64,
+        /// The largest that is believed.
+        allowed: f64,
+    },
+    /// The problem could not be evaluated.
+    #[error("the problem could not be evaluated: {0}")]
+    Evaluation(#[from] EvaluationError),
+}
+
+impl Certificate {
+    /// The largest tolerance that is believed of numbers of a type: 1e-6 in f64, 3e-4 in f32.
+    pub fn largest_tolerance(dtype: DType) -> f64 {
+        if dtype == DType::F64 { 1e-6 } else { 3e-4 }
+    }
+
+    /// Computes every number again from the problem, on `device` in its float type, and holds it against the certificate's. Gives the
+    /// certificate with the numbers as they were found.
+    ///
+    /// # Errors
+    /// What does not hold.
+    pub fn verify(&self, problem: &(impl Certifiable + ?Sized), device: &Device) -> Result<Self, CertificateError> {
+        let x = Tensor::<1>::from_data(TensorData::new(self.x.clone(), [self.x.len()]), device);
+        let allowed = Self::largest_tolerance(x.dtype());
+        let believed = self.tol >= 0.0 && self.tol <= allowed;
+        if !believed {
+            return Err(CertificateError::Tolerance { tol: self.tol, allowed });
+        }
+        let computed = Self::compute(problem, &x, &self.multipliers, self.tol)?;
+        self.compare(&computed, 1e4 * rounding_unit(x.dtype()))?;
+        Ok(computed.certificate)
+    }
+
+    /// Whether the numbers are those that were computed; `rounding` is what sums in another order, on another machine, may change.
+    fn compare(&self, computed: &Computed, rounding: f64) -> Result<(), CertificateError> {
+        let Computed { certificate: found, curvature, forces, reach } = computed;
+        for certificate in [found, self] {
+            if let Some(error) = certificate.condition_that_fails([rounding * forces, rounding * reach]) {
+                return Err(error);
+            }
+        }
+        let within = self.tol * found.scale;
+        number("f", self.fun, found.fun, within.max(rounding * found.fun.abs()))?;
+        number("the scale", self.scale, found.scale, within.max(rounding * found.scale))?;
+        if self.active != found.active {
+            return Err(differs("the active set", names(&self.active), names(&found.active)));
+        }
+        let counts = |certificate: &Self| (certificate.active_count, certificate.active_rank, certificate.directions());
+        if counts(self) != counts(found) {
+            let what = "the number of active constraints, their rank and the directions that they leave";
+            return Err(differs(what, format!("{:?}", counts(self)), format!("{:?}", counts(found))));
+        }
+        let smallest = |certificate: &Self| certificate.second_order.and_then(|order| order.smallest_eigenvalue);
+        optional("the smallest eigenvalue", smallest(self), smallest(found), within.max(1e-8 * curvature))?;
+        optional("the duality gap", self.duality_gap, found.duality_gap, within.max(rounding * forces * reach.max(1.0)))
+    }
+
+    /// Of the second order condition: the dimension, and whether it is sufficient.
+    fn directions(&self) -> Option<(usize, bool)> {
+        self.second_order.map(|SecondOrder { dimension, sufficient, .. }| (dimension, sufficient))
+    }
+
+    /// The first of the four that is not within the tolerance and what rounding may add to it, of terms in units of f and of the
+    /// constraints.
+    pub(super) fn condition_that_fails(&self, [of_f, of_constraints]: [f64; 2]) -> Option<CertificateError> {
+        let Residuals { stationarity, primal, dual, complementarity } = self.residuals;
+        let in_units_of_f = self.tol * self.scale + of_f;
+        let conditions = [
+            ("stationarity", stationarity, in_units_of_f),
+            ("primal feasibility", primal, self.tol + of_constraints),
+            ("dual feasibility", dual, in_units_of_f),
+            ("complementarity", complementarity, in_units_of_f),
+        ];
+        conditions.into_iter().find_map(|(condition, residual, allowed)| {
+            // What is not a number is not within it.
+            let within = residual >= 0.0 && residual <= allowed;
+            (!within).then_some(CertificateError::Residual { condition, residual, allowed })
+        })
+    }
+}
+
+fn differs(what: &str, claimed: String, found: String) -> CertificateError {
+    CertificateError::Differs { what: what.to_owned(), claimed, found }
+}
+
+fn number(what: &str, claimed: f64, found: f64, allowed: f64) -> Result<(), CertificateError> {
+    // What is not a number is not near.
+    let near = (claimed - found).abs() <= allowed;
+    if near { Ok(()) } else { Err(differs(what, claimed.to_string(), found.to_string())) }
+}
+
+fn optional(what: &str, claimed: Option<f64>, found: Option<f64>, allowed: f64) -> Result<(), CertificateError> {
+    match (claimed, found) {
+        (None, None) => Ok(()),
+        (Some(claimed), Some(found)) => number(what, claimed, found, allowed),
+        (claimed, found) => Err(differs(what, format!("{claimed:?}"), format!("{found:?}"))),
+    }
+}
+
+fn names(sides: &[Side]) -> String {
+    let named = |side: &Side| format!("{} ({})", side.constraint, side.multiplier);
+    sides.iter().map(named).collect::<Vec<_>>().join(", ")
+}
