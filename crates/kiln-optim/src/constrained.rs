@@ -42,10 +42,13 @@
 //! ```
 
 mod augmented;
+mod bounded;
+mod certifiable;
 mod certificate;
 mod dual_ascent;
 mod evaluated;
 mod feasibility;
+mod host;
 mod kkt;
 mod problem;
 mod progress;
@@ -62,9 +65,11 @@ use serde::Serialize;
 
 pub use self::{
     augmented::{Augmented, AugmentedLagrangian, Free, Inner, WithinBounds},
+    bounded::Bounded,
+    certifiable::Certifiable,
     certificate::{Certificate, CertificateError, SecondOrder, Side},
     dual_ascent::DualAscent,
-    evaluated::{Bounded, Certifiable, Evaluated, Slopes, Values},
+    evaluated::{Evaluated, Slopes, Values},
     kkt::{Multipliers, Residuals},
     problem::{Problem, ProblemError},
     split::{Split, joined, split},

@@ -1,22 +1,25 @@
 //! The augmented Lagrangian.
 
+mod function;
 mod inner;
 
 use std::ops::ControlFlow;
 
 use burn::{module::Module, tensor::Tensor};
-use kiln_tensor::{
-    derivative::{EvaluationError, Function, Hessian, HessianProduct, Inputs, Objective},
-    linalg::Symmetric,
-};
+use kiln_tensor::derivative::Inputs;
 
-pub use self::inner::{Free, Inner, WithinBounds};
+use self::function::{BoundPenalty, Weights};
+pub use self::{
+    function::Augmented,
+    inner::{Free, Inner, WithinBounds},
+};
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
     evaluated::Evaluated,
     feasibility::{Least, allowed, falls_along, least_infeasible, solve_from},
+    host::{Host, on_host},
     kkt::{Multipliers, residuals, scale},
-    problem::{Host, Parts, on_host},
+    problem::Parts,
     progress::{Progress, finish},
 };
 use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
@@ -67,75 +70,6 @@ impl<S> AugmentedLagrangian<Free<S>> {
     /// With a solver of one's choice, for which bounds are constraints like others.
     pub fn new(solver: S) -> Self {
         Self { inner: Free(solver), penalty: None, growth: 10.0, decrease: 0.5 }
-    }
-}
-
-/// λ/ρ, μ/ρ and ρ, on the device.
-type Weights = (Tensor<1>, Tensor<1>, Tensor<1>);
-
-/// L_ρ as a function for a solver. Bounds that the solver does not keep are part of it, each with its multiplier.
-pub struct Augmented<'a, M, I> {
-    function: Function<'a, M, (I, Weights), 1>,
-    bounds: Option<BoundPenalty>,
-}
-
-/// ρ/2·Σ max(0, lower − x + ν₋/ρ)² + ρ/2·Σ max(0, x − upper + ν₊/ρ)².
-struct BoundPenalty {
-    /// lower + ν₋/ρ; −∞ where there is no bound.
-    lower: Tensor<1>,
-    /// upper − ν₊/ρ; ∞ where there is none.
-    upper: Tensor<1>,
-    penalty: f64,
-}
-
-impl BoundPenalty {
-    /// How far x is beyond, with the sign of the way back to it.
-    fn beyond(&self, x: &Tensor<1>) -> Tensor<1> {
-        let (below, above) = (x.clone() - self.lower.clone(), x.clone() - self.upper.clone());
-        below.clamp_max(0.0) + above.clamp_min(0.0)
-    }
-
-    /// 1 where x is beyond.
-    fn outside(&self, x: &Tensor<1>) -> Tensor<1> {
-        let beyond = self.beyond(x);
-        beyond.zeros_like().mask_fill(beyond.not_equal_scalar(0.0), self.penalty)
-    }
-}
-
-impl<M: Module, I: Inputs> Objective for Augmented<'_, M, I> {
-    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
-        let (value, gradient) = Function::value_and_grad(&self.function, x)?;
-        Ok(match &self.bounds {
-            None => (value, gradient),
-            Some(bounds) => {
-                let beyond = bounds.beyond(x);
-                let cost = beyond.clone().square().sum() * (0.5 * bounds.penalty);
-                (value + cost, gradient + beyond * bounds.penalty)
-            }
-        })
-    }
-}
-
-impl<M: Module, I: Inputs> HessianProduct for Augmented<'_, M, I> {
-    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
-        let product = Function::hvp(&self.function, x, v)?;
-        Ok(match &self.bounds {
-            None => product,
-            Some(bounds) => product + bounds.outside(x) * v.clone(),
-        })
-    }
-}
-
-impl<M: Module, I: Inputs> Hessian for Augmented<'_, M, I> {
-    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
-        let hessian = Symmetric::from_tensor(Function::hessian(&self.function, x)?);
-        Ok(match &self.bounds {
-            None => hessian,
-            Some(bounds) => {
-                let outside = on_host(bounds.outside(x));
-                Symmetric::from_fn(hessian.rows(), |i, j| hessian.at(i, j) + if i == j { outside[i] } else { 0.0 })
-            }
-        })
     }
 }
 

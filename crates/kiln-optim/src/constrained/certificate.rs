@@ -13,8 +13,8 @@ pub use self::{
     verify::CertificateError,
 };
 use super::{
-    Stop,
-    evaluated::{Certifiable, Evaluated, Slopes},
+    Certifiable, Stop,
+    evaluated::{Evaluated, Slopes},
     kkt::{Multipliers, Residuals, largest, residuals, scale},
 };
 

@@ -8,8 +8,9 @@ use kiln_tensor::derivative::Inputs;
 use super::{
     Problem, Solution, Stop,
     evaluated::Evaluated,
+    host::{Host, on_host},
     kkt::{Multipliers, size},
-    problem::{Host, Parts, on_host},
+    problem::Parts,
     progress::{Progress, finish},
 };
 use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, lbfgs_b};

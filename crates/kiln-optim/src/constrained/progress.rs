@@ -8,8 +8,8 @@ use kiln_tensor::derivative::Inputs;
 use super::{
     Solution,
     evaluated::Evaluated,
+    host::Host,
     kkt::{Multipliers, lagrangian_gradient, residuals},
-    problem::Host,
 };
 use crate::solver::{Iteration, Outcome, Status};
 

@@ -6,7 +6,7 @@ use kiln_tensor::{
     linalg::Symmetric,
 };
 
-use super::problem::on_host;
+use super::host::on_host;
 use crate::solver::SolverError;
 
 /// f(u − v) + Σ λ·(u + v) for u, v ≥ 0, whose minimum is that of f(x) + Σ λ·|x| at x = u − v: a problem with bounds alone, which can have a

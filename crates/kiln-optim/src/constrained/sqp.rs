@@ -1,6 +1,7 @@
 //! Sequential quadratic programming.
 
 mod lagrangian_hessian;
+mod merit;
 
 use std::ops::ControlFlow;
 
@@ -12,13 +13,16 @@ use kiln_tensor::{
 };
 
 pub use self::lagrangian_hessian::LagrangianHessian;
-use self::lagrangian_hessian::{Active, convexified, damped_bfgs};
+use self::{
+    lagrangian_hessian::{Active, convexified, damped_bfgs},
+    merit::Merit,
+};
 use super::{
     ConstrainedSolver, Problem, Solution, Stop,
     evaluated::{Evaluated, Slopes, Values},
     feasibility::{Least, falls_along, least_infeasible, solve_from},
+    host::Host,
     kkt::{Multipliers, lagrangian_gradient, residuals, scale, size},
-    problem::Host,
     progress::{Progress, finish},
     quadratic::{NoStep, Quadratic, Step},
 };
@@ -92,40 +96,10 @@ struct Run<'r, 'p, 'a, M, I> {
     restorations: usize,
 }
 
-/// What a violation costs, one number for each entry of h and of g.
-struct Merit {
-    equality: Vec<f64>,
-    inequality: Vec<f64>,
-}
-
-impl Merit {
-    /// Enough for the multipliers (Powell, 1978): what was more comes down by halves.
-    fn cover(&mut self, multipliers: &Multipliers) {
-        let pairs = (self.equality.iter_mut().zip(&multipliers.equality))
-            .chain(self.inequality.iter_mut().zip(&multipliers.inequality));
-        pairs.for_each(|(cost, multiplier)| *cost = multiplier.abs().max(0.5 * (*cost + multiplier.abs())));
-    }
-
-    fn at_least(&mut self, floor: f64) {
-        self.equality.iter_mut().chain(&mut self.inequality).for_each(|cost| *cost = cost.max(floor));
-    }
-
-    /// What the violations cost, in units of f.
-    fn cost(&self, values: &Values) -> f64 {
-        let equality = self.equality.iter().zip(&values.equality).map(|(cost, h)| cost * h.abs());
-        let inequality = self.inequality.iter().zip(&values.inequality).map(|(cost, g)| cost * g.max(0.0));
-        equality.chain(inequality).sum()
-    }
-
-    fn value(&self, values: &Values) -> f64 {
-        values.objective + self.cost(values)
-    }
-}
-
 impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
     fn new(sqp: &'r Sqp, host: &'r Host<'p, 'a, M, I>, at: Evaluated, tol: f64, rounding: f64) -> Self {
         let multipliers = Multipliers::zeros(&at.values, at.x.len());
-        let merit = Merit { equality: multipliers.equality.clone(), inequality: multipliers.inequality.clone() };
+        let merit = Merit::new(&multipliers);
         let model = identity(at.x.len());
         Self {
             sqp,
@@ -405,10 +379,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             Least::Unknown => return Ok(Some(Status::LineSearchFailed)),
         }
         (self.model, self.fresh) = (identity(self.at.x.len()), true);
-        self.merit = Merit {
-            equality: vec![0.0; self.merit.equality.len()],
-            inequality: vec![0.0; self.merit.inequality.len()],
-        };
+        self.merit = Merit::new(&self.multipliers);
         Ok(None)
     }
 }

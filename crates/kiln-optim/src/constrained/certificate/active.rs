@@ -3,10 +3,7 @@
 use kiln_tensor::linalg::{Matrix, Symmetric};
 use serde::{Deserialize, Serialize};
 
-use super::super::{
-    evaluated::{Certifiable, Evaluated},
-    kkt::Multipliers,
-};
+use super::super::{Certifiable, evaluated::Evaluated, kkt::Multipliers};
 
 /// Unknowns up to which the Hessian is looked at: it has as many rows.
 pub(super) const DENSE: usize = 1000;

@@ -4,7 +4,7 @@ use burn::tensor::{DType, Device, Tensor, TensorData};
 use kiln_tensor::{derivative::EvaluationError, device::rounding_unit};
 
 use super::{
-    super::{evaluated::Certifiable, kkt::Residuals},
+    super::{Certifiable, kkt::Residuals},
     Certificate, Computed, SecondOrder, Side,
 };
 

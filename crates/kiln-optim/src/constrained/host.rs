@@ -1,0 +1,98 @@
+//! A problem's numbers on the host.
+
+use std::cell::Cell;
+
+use burn::{
+    module::Module,
+    tensor::{DType, Tensor, TensorData},
+};
+use kiln_tensor::{
+    derivative::{EvaluationError, Function, Inputs},
+    linalg::{Matrix, Symmetric},
+};
+
+use super::{
+    evaluated::{Slopes, Values},
+    kkt::Multipliers,
+    problem::{Functions, Problem},
+};
+use crate::solver::Evaluations;
+
+/// A problem on the host, with counts.
+pub(super) struct Host<'p, 'a, M, I> {
+    pub(super) problem: &'p Problem<'a, M, I>,
+    like: Tensor<1>,
+    counts: Cell<Evaluations>,
+}
+
+impl<'p, 'a, M: Module + 'a, I: Inputs + 'a> Host<'p, 'a, M, I> {
+    /// Of vectors on the device, and of the type, of `like`.
+    pub(super) fn new(problem: &'p Problem<'a, M, I>, like: &Tensor<1>) -> Self {
+        Self { problem, like: like.clone().without_autodiff(), counts: Cell::default() }
+    }
+
+    pub(super) fn counts(&self) -> Evaluations {
+        self.counts.get()
+    }
+
+    pub(super) fn add(&self, more: Evaluations) {
+        let now = self.counts.get();
+        self.counts.set(Evaluations {
+            values: now.values + more.values,
+            gradients: now.gradients + more.gradients,
+            hessians: now.hessians + more.hessians,
+        });
+    }
+
+    pub(super) fn tensor(&self, x: &[f64]) -> Tensor<1> {
+        Tensor::from_data(TensorData::new(x.to_vec(), [x.len()]), (&self.like.device(), self.like.dtype()))
+    }
+
+    pub(super) fn values(&self, x: &[f64]) -> Result<Values, EvaluationError> {
+        self.add(Evaluations { values: 1, ..Evaluations::default() });
+        let x = self.tensor(x);
+        let Functions { objective, equality, inequality, .. } = self.problem.functions();
+        let numbers = |function: &Option<Function<'a, M, I, 1>>| match function {
+            Some(function) => Ok::<_, EvaluationError>(on_host(function.value(&x)?)),
+            None => Ok(Vec::new()),
+        };
+        let objective = on_host(objective.value(&x)?)[0];
+        Ok(Values { objective, equality: numbers(equality)?, inequality: numbers(inequality)? })
+    }
+
+    pub(super) fn slopes(&self, x: &[f64]) -> Result<Slopes, EvaluationError> {
+        self.add(Evaluations { gradients: 1, ..Evaluations::default() });
+        let (n, x) = (x.len(), self.tensor(x));
+        let Functions { objective, equality, inequality, .. } = self.problem.functions();
+        let rows = |function: &Option<Function<'a, M, I, 1>>| match function {
+            Some(function) => Ok::<_, EvaluationError>(Matrix::from_tensor(function.jacobian(&x)?)),
+            None => Ok(Matrix::from_fn(0, n, |_, _| 0.0)),
+        };
+        let gradient = on_host(objective.value_and_grad(&x)?.1);
+        Ok(Slopes { gradient, equality: rows(equality)?, inequality: rows(inequality)? })
+    }
+
+    /// The Hessian of the Lagrangian with the objective times `weight`.
+    pub(super) fn hessian(
+        &self,
+        x: &[f64],
+        weight: f64,
+        multipliers: &Multipliers,
+    ) -> Result<Symmetric, EvaluationError> {
+        self.add(Evaluations { hessians: 1, ..Evaluations::default() });
+        // A constraint that is not there has one multiplier, of nothing.
+        let weights = |values: &[f64]| self.tensor(if values.is_empty() { &[0.0] } else { values });
+        let lagrangian = self.problem.functions().lagrangian.clone().with_inputs((
+            self.problem.inputs().clone(),
+            self.tensor(&[weight]),
+            weights(&multipliers.equality),
+            weights(&multipliers.inequality),
+        ));
+        Ok(Symmetric::from_tensor(lagrangian.hessian(&self.tensor(x))?))
+    }
+}
+
+/// A vector's numbers, in f64.
+pub(super) fn on_host(vector: Tensor<1>) -> Vec<f64> {
+    vector.without_autodiff().cast(DType::F64).into_data().try_into_vec_as().expect("just cast")
+}
