@@ -56,6 +56,9 @@ pub enum SvmError {
     },
 }
 
+/// Rows of which the kernel with all support vectors is in memory at once.
+const ROWS: usize = 1024;
+
 /// How a support vector machine is fitted: minimise ½·‖w‖² + C·Σ ξᵢ subject to yᵢ·(w·φ(xᵢ) + b) ≥ 1 − ξᵢ, ξᵢ ≥ 0 (Cortes and Vapnik,
 /// 1995), by its dual,
 ///
@@ -253,7 +256,15 @@ impl SupportVectorMachine {
     /// f(x) of each row `[n, d]`, as `[n]`: above 0 for the second class, and at ±1 on the margins.
     pub fn decision(&self, inputs: &Tensor<2>) -> Tensor<1> {
         let [n, _] = inputs.dims();
-        (self.kernel.matrix(inputs, &self.support).matmul(self.coefficients.clone()) + self.intercept).reshape([n])
+        let part = |start: usize| {
+            let rows = inputs.clone().slice(start..(start + ROWS).min(n));
+            self.kernel.matrix(&rows, &self.support).matmul(self.coefficients.clone())
+        };
+        let parts: Vec<Tensor<2>> = (0..n).step_by(ROWS).map(part).collect();
+        match parts.is_empty() {
+            true => Tensor::empty([0], (&inputs.device(), inputs.dtype())),
+            false => Tensor::cat(parts, 0).reshape([n]) + self.intercept,
+        }
     }
 
     /// The kernel.
