@@ -120,6 +120,8 @@ fn what_cannot_be_fitted_is_refused() {
     assert!(linear.fit(&x, &[0, 1, 2]).unwrap_err().to_string().contains("class 2"));
     let holed = Tensor::<2>::from_data(TensorData::new(vec![0.0, f64::NAN, 1.0], [3, 1]), &f64_device());
     assert!(matches!(linear.fit(&holed, &[0, 1, 1]), Err(SvmError::NotFinite { row: 1 })));
+    let huge = Tensor::<2>::from_data(TensorData::new(vec![0.0, 1e200, 1.0], [3, 1]), &f64_device());
+    assert!(matches!(linear.fit(&huge, &[0, 1, 1]), Err(SvmError::NotFinite { row: 1 })));
     let short = linear.max_iter(1).tol(1e-12);
     let (x, targets) = standardised();
     assert!(!short.fit(&x, &targets).unwrap().converged);

@@ -13,7 +13,7 @@ use kiln::{
 };
 use serde::Serialize;
 
-use self::certificate::{SvmCertificate, costs};
+use self::certificate::SvmCertificate;
 pub(crate) use self::{
     apply::{eval, predict},
     certificate::verify,
@@ -99,7 +99,7 @@ pub(crate) fn train(flags: SvmFlags, console: Console) -> Result<Exit> {
     let wall_s = started.elapsed().as_secs_f64();
     record.wall_s = Some(wall_s);
     let certificate = if fit.converged {
-        certificate::of(&fit, kernel, (&inputs, &train), costs(c, &weights), tol)
+        certificate::of(&fit, kernel, (&inputs, &train), tol)
     } else {
         Err("the machine has not converged".to_owned())
     };

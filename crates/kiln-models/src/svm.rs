@@ -49,7 +49,7 @@ pub enum SvmError {
         value: String,
     },
     /// Inputs that are not numbers.
-    #[error("row {row} of the inputs has a number that is not finite")]
+    #[error("row {row} of the inputs has a number that is not finite, or whose square is not")]
     NotFinite {
         /// The first such row.
         row: usize,
@@ -96,6 +96,8 @@ pub struct SvmFit {
     pub machine: SupportVectorMachine,
     /// αᵢ of each row.
     pub alpha: Vec<f64>,
+    /// Cᵢ of each row: C times its weight.
+    pub costs: Vec<f64>,
     /// The rows with αᵢ above 0, which alone make the machine.
     pub support: Vec<usize>,
     /// How many of them are at C: within the margin, or on the wrong side.
@@ -189,7 +191,7 @@ impl SvmConfig {
             return Err(SvmError::Classes { found });
         }
         let values: Vec<f64> = inputs.clone().cast(DType::F64).into_data().try_into_vec_as().expect("just cast");
-        if let Some(row) = values.chunks(d.max(1)).position(|row| row.iter().any(|x| !x.is_finite())) {
+        if let Some(row) = values.chunks(d.max(1)).position(|row| row.iter().any(|x| !(x * x).is_finite())) {
             return Err(SvmError::NotFinite { row });
         }
         let y: Vec<f64> = targets.iter().map(|&target| if target == 1 { 1.0 } else { -1.0 }).collect();
@@ -213,6 +215,7 @@ impl SvmConfig {
             machine,
             at_bound: alpha.iter().zip(&costs).filter(|(alpha, cost)| alpha >= cost).count(),
             alpha,
+            costs,
             support,
             primal: ended.primal,
             dual: ended.dual,

@@ -32,6 +32,16 @@ impl Symmetric {
         Self(Mat::from_fn(n, n, |i, j| f(i.max(j), i.min(j))))
     }
 
+    /// The matrix of ones along the diagonal.
+    pub fn identity(n: usize) -> Self {
+        Self(Mat::identity(n, n))
+    }
+
+    /// The largest absolute value of an entry; 0 of no rows.
+    pub fn largest(&self) -> f64 {
+        self.0.norm_max()
+    }
+
     /// Reads a square tensor back from its device.
     ///
     /// # Panics

@@ -19,7 +19,7 @@ use super::{
     report::score_line,
 };
 use crate::{
-    config::LogisticSettings,
+    config::{Dtype, LogisticSettings},
     console::Console,
     failure::{Exit, Failure, Result},
     flags::{EvalFlags, MachineFlags, PredictFlags},
@@ -84,17 +84,29 @@ pub(crate) fn verify(
     console: Console,
 ) -> Result<Exit> {
     let Kind { kind } = read(path)?;
+    super::check(&settings)?;
     if kind == FitCertificate::KIND {
         let FitCertificate { certificate, .. } = read(path)?;
-        super::check(&settings)?;
+        let mut settings = settings;
+        // Whatever the run says.
+        settings.run.dtype = Some(Dtype::F64);
         let job = Job::reopen(dir, settings, flags, console)?;
         let checked = with_model!(job.classes(), M => {
             job.verify_fit(&certificate, &dir.load_model(job.model::<M>())?)?
         });
         return say(&dir.path().display().to_string(), checked, console);
     }
-    let SeparationCertificate { separation, .. } = read(path)?;
+    if kind != SeparationCertificate::KIND {
+        return Err(Failure::usage(format!("{} is a certificate of another kind: {kind}", path.display())));
+    }
+    let SeparationCertificate { separation, features, classes, .. } = read(path)?;
     let job = Job::reopen(dir, settings, flags, console)?;
+    let model = &job.settings.model;
+    let of_another = features != job.encoder.feature_names() || classes != job.encoder.class_names();
+    if of_another || model.is_penalised() || !model.is_open_to(&separation.weights) {
+        let why = if of_another { "it is of other data" } else { "the run's penalty or bounds give it a minimum" };
+        return Err(Failure { message: format!("the certificate does not hold: {why}"), exit: Exit::NotConverged });
+    }
     let train = &job.train;
     let columns = job.columns();
     if separation.intercepts.len() != columns {

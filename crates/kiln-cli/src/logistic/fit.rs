@@ -53,9 +53,9 @@ impl FitCertificate {
 pub(super) struct SeparationCertificate {
     kind: String,
     /// In the order of the weights, which are in the units of `coef`.
-    features: Vec<String>,
+    pub(super) features: Vec<String>,
     /// Of two the second is on the positive side.
-    classes: Vec<String>,
+    pub(super) classes: Vec<String>,
     #[serde(flatten)]
     pub(super) separation: Separation,
 }
@@ -63,6 +63,10 @@ pub(super) struct SeparationCertificate {
 const SUMMARY: &str = "summary.txt";
 /// Parameters beyond which the Hessian is not made, nor a separation looked for.
 const LARGEST_HESSIAN: usize = 1000;
+
+impl SeparationCertificate {
+    pub(super) const KIND: &'static str = "separation";
+}
 
 struct Ending {
     status: &'static str,
@@ -300,7 +304,7 @@ impl Job {
         let message = separated(separation.as_ref(), self.train.len());
         if let Some(separation) = separation {
             let certificate = SeparationCertificate {
-                kind: "separation".into(),
+                kind: SeparationCertificate::KIND.to_owned(),
                 features: self.encoder.feature_names(),
                 classes: self.encoder.class_names().to_vec(),
                 separation,

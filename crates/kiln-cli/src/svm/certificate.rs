@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{apply::open, rows};
 use crate::{
-    config::SvmSettings,
+    config::{Dtype, RunSettings, SvmSettings},
     console::Console,
     failure::{Exit, Result},
     flags::MachineFlags,
@@ -38,7 +38,7 @@ pub(super) struct SvmCertificate {
 }
 
 /// C of each row.
-pub(super) fn costs(c: f64, weights: &[f64]) -> Vec<f64> {
+fn costs(c: f64, weights: &[f64]) -> Vec<f64> {
     weights.iter().map(|weight| weight * c).collect()
 }
 
@@ -70,7 +70,6 @@ pub(super) fn of(
     fit: &SvmFit,
     kernel: Kernel,
     (inputs, train): (&Tensor<2>, &Examples),
-    costs: Vec<f64>,
     tol: f64,
 ) -> std::result::Result<Certificate, String> {
     if train.len() > CERTIFIED {
@@ -78,7 +77,7 @@ pub(super) fn of(
     }
     let data = TensorData::new(fit.alpha.clone(), [fit.alpha.len()]);
     let alpha = Tensor::from_data(data, (&inputs.device(), inputs.dtype()));
-    let (problem, intercept) = (dual(kernel, inputs, train, costs), [fit.machine.intercept()]);
+    let (problem, intercept) = (dual(kernel, inputs, train, fit.costs.clone()), [fit.machine.intercept()]);
     let multipliers = problem.bound_multipliers(&alpha, &intercept, &[], 0.0).map_err(|error| error.to_string())?;
     verify::certify(&problem, &alpha, &multipliers, tol)
 }
@@ -92,7 +91,9 @@ pub(crate) fn verify(
     console: Console,
 ) -> Result<Exit> {
     let SvmCertificate { certificate, .. } = read(path)?;
-    let machine = Machine::again(&settings.run, flags)?;
+    // In f64, whatever the run says.
+    let run = RunSettings { dtype: Some(Dtype::F64), ..settings.run.clone() };
+    let machine = Machine::again(&run, flags)?;
     let (support, encoder) = open(dir, &settings, &machine)?;
     let mut data = settings.data;
     data.data_dir = flags.data_dir.clone().or(data.data_dir);

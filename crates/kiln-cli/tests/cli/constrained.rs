@@ -114,6 +114,10 @@ fn what_was_changed_in_a_certificate_is_found() {
         place.write("wrong.json", penalised.to_string());
         assert_ne!(place.run("verify wrong.json").code, Some(0), "l1 = {l1}");
     }
+    penalised["l1"] = 0.1.into();
+    penalised["lower"] = vec![100.0, 100.0].into();
+    place.write("wrong.json", penalised.to_string());
+    place.refused("verify wrong.json", &["l1", "bounds"]);
     place.write("wrong.json", "{\"kind\": \"problem\", \"problem\": \"no\"}");
     place.refused("verify wrong.json", &["wrong.json", "certificate"]);
     place.write("wrong.json", right.to_string().replace("hs71", "hs999"));

@@ -113,6 +113,10 @@ fn separated_classes_are_reported_with_a_proof_that_can_be_checked() {
     place.ok("verify quasi");
     place.ok("train logistic --data t.csv --target class --test-fraction 0 --l2 0.01 --out penalised");
     place.ok("verify penalised");
+    // The proof that there is no minimum, in a run that has one.
+    let proof = place.text("quasi/certificate.json");
+    place.write("penalised/proof.json", &proof);
+    assert!(place.exits(3, "verify penalised/proof.json").stderr.contains("penalty"));
     place.ok("train logistic --data t.csv --target class --optimizer sgd --epochs 1 --out descended");
     place.refused("verify descended", &["no certificate.json"]);
 }

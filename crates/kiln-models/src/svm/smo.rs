@@ -6,6 +6,8 @@ use super::kernel::Rows;
 const TAU: f64 = 1e-12;
 /// Pairs after which rows that no longer matter are left out, as in LIBSVM.
 const SHRINK_EVERY: usize = 1000;
+/// How often gradients are computed anew before the numbers' precision is taken to be reached.
+const REFRESHES: usize = 20;
 
 /// The dual in βᵢ = yᵢ·αᵢ, which is between 0 and Cᵢ where yᵢ is 1, and between −Cᵢ and 0 where it is −1:
 ///
@@ -57,7 +59,7 @@ impl<'x> Smo<'x> {
     /// Improves pairs until none violates the conditions by more than `tol`. Gives how many there were, and whether it came so far.
     pub(super) fn run(&mut self, tol: f64, max_iter: usize) -> (usize, bool) {
         let every = self.y.len().min(SHRINK_EVERY);
-        let (mut until_shrink, mut near) = (every, false);
+        let (mut until_shrink, mut near, mut refreshes) = (every, false, 0);
         for iteration in 0..max_iter {
             let (mut i, mut highest, mut lowest) = self.most_violating();
             let close = highest - lowest <= 10.0 * tol && !near;
@@ -69,7 +71,14 @@ impl<'x> Smo<'x> {
                 until_shrink = 1;
             }
             if highest - lowest <= tol {
-                return (iteration, true);
+                // Gradients that were changed step by step have drifted: it counts only where they are computed anew.
+                self.refresh();
+                (i, highest, lowest) = self.most_violating();
+                refreshes += 1;
+                let converged = highest - lowest <= tol;
+                if converged || refreshes == REFRESHES {
+                    return (iteration, converged);
+                }
             }
             until_shrink -= 1;
             if until_shrink == 0 {
@@ -78,7 +87,7 @@ impl<'x> Smo<'x> {
             }
             self.improve(i, highest);
         }
-        self.look_at_all();
+        self.refresh();
         let (_, highest, lowest) = self.most_violating();
         (max_iter, highest - lowest <= tol)
     }
@@ -143,15 +152,15 @@ impl<'x> Smo<'x> {
 
     /// Brings all back, with their gradients.
     fn look_at_all(&mut self) {
-        if self.active.len() == self.y.len() {
-            return;
+        if self.active.len() < self.y.len() {
+            self.refresh();
         }
+    }
+
+    /// Computes all gradients from β alone, and looks at all rows.
+    fn refresh(&mut self) {
         let products = self.products();
-        let mut active = vec![false; self.y.len()];
-        self.active.iter().for_each(|&t| active[t] = true);
-        for t in (0..self.y.len()).filter(|&t| !active[t]) {
-            self.gradient[t] = self.y[t] - products[t];
-        }
+        self.gradient = self.y.iter().zip(&products).map(|(y, product)| y - product).collect();
         self.active = (0..self.y.len()).collect();
     }
 
@@ -183,7 +192,7 @@ impl<'x> Smo<'x> {
         let violation = |i: usize| {
             let off = self.gradient[i] - intercept;
             let (rises, falls) = (self.beta[i] < self.upper[i], self.beta[i] > self.lower[i]);
-            f64::max(if rises { off } else { 0.0 }, if falls { -off } else { 0.0 })
+            if off.is_nan() { off } else { f64::max(if rises { off } else { 0.0 }, if falls { -off } else { 0.0 }) }
         };
         let norm: f64 = self.beta.iter().zip(&products).map(|(beta, product)| beta * product).sum();
         let slack = |i: usize| (1.0 - self.y[i] * (products[i] + intercept)).max(0.0);
@@ -193,7 +202,8 @@ impl<'x> Smo<'x> {
             intercept,
             primal: 0.5 * norm + hinge,
             dual: total - 0.5 * norm,
-            kkt_residual: (0..n).map(violation).fold(0.0, f64::max),
+            // What is not a number is the largest.
+            kkt_residual: (0..n).map(violation).fold(0.0, |a: f64, b| if a.is_nan() || b <= a { a } else { b }),
             signed: self.beta,
         }
     }

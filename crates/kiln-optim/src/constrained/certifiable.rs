@@ -50,7 +50,7 @@ pub trait Certifiable {
     fn multipliers(&self, x: &Tensor<1>, tol: f64) -> Result<Option<Multipliers>, EvaluationError> {
         let Evaluated { x, values, slopes } = self.evaluate(x)?;
         // The projection of −∇f on the directions that the constraints leave: its multipliers are these.
-        let identity = Symmetric::from_fn(x.len(), |i, j| f64::from(u8::from(i == j)));
+        let identity = Symmetric::identity(x.len());
         let room = |held: bool| if held { 0.0 } else { f64::INFINITY };
         let lower: Vec<f64> = x.iter().zip(self.lower()).map(|(x, low)| -room(x - low <= tol)).collect();
         let upper: Vec<f64> = x.iter().zip(self.upper()).map(|(x, high)| room(high - x <= tol)).collect();
@@ -133,6 +133,6 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Certifiable for Problem<'a, M, I> {
         Ok(Evaluated { values: host.values(&x)?, slopes: host.slopes(&x)?, x })
     }
     fn lagrangian_hessian(&self, x: &Tensor<1>, multipliers: &Multipliers) -> Result<Symmetric, EvaluationError> {
-        Host::new(self, x).hessian(&on_host(x.clone()), 1.0, multipliers)
+        Host::new(self, x).hessian(&on_host(x.clone()), multipliers)
     }
 }

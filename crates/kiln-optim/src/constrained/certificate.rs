@@ -4,7 +4,10 @@ mod active;
 mod verify;
 
 use burn::tensor::Tensor;
-use kiln_tensor::{device::rounding_unit, linalg::Matrix};
+use kiln_tensor::{
+    device::rounding_unit,
+    linalg::{Matrix, Symmetric},
+};
 use serde::{Deserialize, Serialize};
 
 use self::active::Active;
@@ -54,8 +57,6 @@ struct Computed {
     curvature: f64,
     /// The largest sum of the absolute values of the terms that an entry of ∇L is the sum of.
     forces: f64,
-    /// The same of an entry of h and g, by their first derivatives.
-    reach: f64,
 }
 
 impl Certificate {
@@ -106,8 +107,8 @@ impl Certificate {
         let rounding = rounding_unit(x.dtype());
         let active = Active::at(problem, &at, tol, multipliers);
         let hessian = if n <= active::DENSE { Some(problem.lagrangian_hessian(x, multipliers)?) } else { None };
-        let curvature = hessian.as_ref().map_or(0.0, active::largest_entry);
-        let (forces, reach) = (forces(&at.slopes, multipliers), reach(&at));
+        let curvature = hessian.as_ref().map_or(0.0, Symmetric::largest);
+        let forces = forces(&at.slopes, multipliers);
         let certificate = Self {
             fun: at.values.objective,
             multipliers: multipliers.clone(),
@@ -121,12 +122,12 @@ impl Certificate {
             duality_gap: problem.is_convex().then(|| duality_gap(&at, bounds, multipliers)),
             x: at.x,
         };
-        Ok(Computed { certificate, curvature, forces, reach })
+        Ok(Computed { certificate, curvature, forces })
     }
 
     /// Whether the four residuals are within the tolerance.
     pub fn holds(&self) -> bool {
-        self.condition_that_fails([0.0; 2]).is_none()
+        self.condition_that_fails(0.0).is_none()
     }
 }
 
@@ -141,15 +142,6 @@ fn forces(slopes: &Slopes, multipliers: &Multipliers) -> f64 {
         slopes.gradient[j].abs() + pulls + lower[j].abs() + upper[j].abs()
     };
     largest((0..lower.len()).map(entry))
-}
-
-/// The terms of h and g.
-fn reach(at: &Evaluated) -> f64 {
-    let row =
-        |matrix: &Matrix, i: usize| -> f64 { at.x.iter().enumerate().map(|(j, x)| (matrix.at(i, j) * x).abs()).sum() };
-    let Slopes { equality, inequality, .. } = &at.slopes;
-    let rows = [equality, inequality].into_iter().flat_map(|matrix| (0..matrix.rows()).map(move |i| row(matrix, i)));
-    largest(rows.chain(at.x.iter().map(|x| x.abs())))
 }
 
 /// f − L = −(λᵀ·h + μᵀ·g + ν₋ᵀ·(lower − x) + ν₊ᵀ·(x − upper)).

@@ -7,9 +7,9 @@ use kiln_tensor::derivative::Inputs;
 
 use super::{
     Problem, Solution, Stop,
-    evaluated::Evaluated,
+    evaluated::{Evaluated, Slopes},
     host::{Host, on_host},
-    kkt::{Multipliers, size},
+    kkt::{Multipliers, largest, size},
     problem::Parts,
     progress::{Progress, finish},
 };
@@ -20,7 +20,7 @@ const INSIDE: f64 = 1e-2;
 
 /// A least violation above this is one, whatever the tolerance: the search for it ends where its gradient is lost in rounding.
 const INFEASIBLE: f64 = 1e-7;
-/// A gradient of the violation that is this part of it, or less, is none.
+/// A gradient of the violation that is this part of the constraints' own, times the violation, or less, is none.
 const STATIONARY: f64 = 1e-3;
 
 /// Where the search for the least violation ended.
@@ -39,12 +39,19 @@ pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
     x: &[f64],
     tol: f64,
 ) -> Result<Least, SolverError> {
-    let (x, slope) = search(host, &host.problem.within_bounds(x), tol)?;
+    let x = host.problem.within_bounds(x);
+    // How much the violation changes with x, at one end or the other.
+    let steepness = |slopes: &Slopes| {
+        let rows = [&slopes.equality, &slopes.inequality].into_iter();
+        largest(rows.flat_map(|matrix| (0..matrix.rows()).map(|i| size(&matrix.row(i)))))
+    };
+    let before = steepness(&host.slopes(&x)?);
+    let (x, slope) = search(host, &x, tol)?;
     let at = Evaluated::at(host, x)?;
-    let violation = at.values.violation();
-    Ok(if violation <= tol.max(INFEASIBLE) && at.is_finite() {
+    let (violation, least) = (at.values.violation(), tol.max(INFEASIBLE));
+    Ok(if violation <= least && at.is_finite() {
         Least::Feasible(at)
-    } else if slope <= STATIONARY * violation {
+    } else if violation > least && slope <= STATIONARY * violation * before.max(steepness(&at.slopes)) {
         Least::Infeasible(at)
     } else {
         Least::Unknown
@@ -139,18 +146,32 @@ fn pushed_inside<'a, M: Module + 'a, I: Inputs + 'a>(host: &Host<'_, 'a, M, I>, 
     x.iter().zip(bounds).map(push).collect()
 }
 
-/// Whether f falls as far along the direction as can be seen, and the constraints allow it.
+/// Whether f falls along the direction as far as can be seen, and the constraints allow it.
 pub(super) fn falls_along<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     at: &Evaluated,
     direction: &[f64],
     tol: f64,
 ) -> Result<bool, SolverError> {
-    let far = 1e3 * size(&at.x).max(1.0) / size(direction);
-    let x: Vec<f64> = at.x.iter().zip(direction).map(|(x, d)| x + far * d).collect();
-    let x = host.problem.within_bounds(&x);
-    let there = host.values(&x)?;
-    Ok(there.objective < at.values.objective && there.violation() <= allowed(&x, tol))
+    let length = size(direction);
+    if !length.is_normal() {
+        return Ok(false);
+    }
+    let mut before = at.values.objective;
+    for far in [1e3, 1e6] {
+        let far = far * size(&at.x).max(1.0);
+        let x: Vec<f64> = at.x.iter().zip(direction).map(|(x, d)| x + far * (d / length)).collect();
+        // Along a bound, but not into one.
+        let within = host.problem.within_bounds(&x);
+        let beyond = size(&x.iter().zip(&within).map(|(x, within)| x - within).collect::<Vec<_>>());
+        let there = host.values(&within)?;
+        let falls = there.objective < before && there.violation() <= allowed(&within, tol) && beyond <= 1e-2 * far;
+        if !falls {
+            return Ok(false);
+        }
+        before = there.objective;
+    }
+    Ok(true)
 }
 
 /// What a violation may be of numbers as large as those of x.

@@ -72,19 +72,13 @@ impl<'p, 'a, M: Module + 'a, I: Inputs + 'a> Host<'p, 'a, M, I> {
         Ok(Slopes { gradient, equality: rows(equality)?, inequality: rows(inequality)? })
     }
 
-    /// The Hessian of the Lagrangian with the objective times `weight`.
-    pub(super) fn hessian(
-        &self,
-        x: &[f64],
-        weight: f64,
-        multipliers: &Multipliers,
-    ) -> Result<Symmetric, EvaluationError> {
+    /// The Hessian of the Lagrangian.
+    pub(super) fn hessian(&self, x: &[f64], multipliers: &Multipliers) -> Result<Symmetric, EvaluationError> {
         self.add(Evaluations { hessians: 1, ..Evaluations::default() });
         // A constraint that is not there has one multiplier, of nothing.
         let weights = |values: &[f64]| self.tensor(if values.is_empty() { &[0.0] } else { values });
         let lagrangian = self.problem.functions().lagrangian.clone().with_inputs((
             self.problem.inputs().clone(),
-            self.tensor(&[weight]),
             weights(&multipliers.equality),
             weights(&multipliers.inequality),
         ));

@@ -88,8 +88,8 @@ pub(super) struct Functions<'a, M, I> {
     pub(super) objective: Function<'a, M, I, 1>,
     pub(super) equality: Option<Function<'a, M, I, 1>>,
     pub(super) inequality: Option<Function<'a, M, I, 1>>,
-    /// Σ·f + λᵀ·h + μᵀ·g for the weights of its inputs.
-    pub(super) lagrangian: Function<'a, M, (I, Tensor<1>, Tensor<1>, Tensor<1>), 1>,
+    /// f + λᵀ·h + μᵀ·g for the multipliers of its inputs.
+    pub(super) lagrangian: Function<'a, M, (I, Tensor<1>, Tensor<1>), 1>,
 }
 
 impl<'a> Problem<'a, Param<Tensor<1>>, ()> {
@@ -303,13 +303,13 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Functions<'a, M, I> {
             })
         };
         let (f, h, g, layout) = (objective.clone(), equalities.to_vec(), inequalities.to_vec(), Layout::of(module));
-        // A weight of nothing, where there are no such constraints.
+        // A multiplier of nothing, where there are no such constraints.
         let none = || layout.flatten(module).slice(0..1);
         let lagrangian = Function::new(
             module,
-            (inputs.clone(), none(), none(), none()),
-            move |module, (inputs, weight, equality, inequality): (I, Tensor<1>, Tensor<1>, Tensor<1>)| {
-                let mut value = f(module, inputs.clone()) * weight;
+            (inputs.clone(), none(), none()),
+            move |module, (inputs, equality, inequality): (I, Tensor<1>, Tensor<1>)| {
+                let mut value = f(module, inputs.clone());
                 for (constraints, multipliers) in [(&h, equality), (&g, inequality)] {
                     if let Some(entries) = stacked(constraints, module, &inputs) {
                         value = value + (entries * multipliers).sum();

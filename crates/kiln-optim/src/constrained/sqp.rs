@@ -94,13 +94,15 @@ struct Run<'r, 'p, 'a, M, I> {
     shift: f64,
     shifts: usize,
     restorations: usize,
+    /// The least that a violation costs: the penalty of the elastic programme that the step is of.
+    floor: f64,
 }
 
 impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
     fn new(sqp: &'r Sqp, host: &'r Host<'p, 'a, M, I>, at: Evaluated, tol: f64, rounding: f64) -> Self {
         let multipliers = Multipliers::zeros(&at.values, at.x.len());
         let merit = Merit::new(&multipliers);
-        let model = identity(at.x.len());
+        let model = Symmetric::identity(at.x.len());
         Self {
             sqp,
             host,
@@ -114,6 +116,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             shift: 0.0,
             shifts: 0,
             restorations: 0,
+            floor: 0.0,
         }
     }
 
@@ -186,13 +189,13 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             return Ok(self.quadratic_step(&self.model.clone()));
         }
         if self.fresh {
-            match self.quadratic_step(&identity(self.at.x.len())) {
+            match self.quadratic_step(&Symmetric::identity(self.at.x.len())) {
                 Ok(step) => self.multipliers = step.multipliers,
                 Err(none) => return Ok(Err(none)),
             }
             self.fresh = false;
         }
-        let hessian = self.host.hessian(&self.at.x, 1.0, &self.multipliers)?.shifted(self.shift);
+        let hessian = self.host.hessian(&self.at.x, &self.multipliers)?.shifted(self.shift);
         let problem = self.host.problem;
         let mut active = Active::new(&self.at, &self.multipliers, (problem.lower(), problem.upper()));
         loop {
@@ -225,14 +228,17 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         let programme = self.programme(hessian, (equality, inequality), (&lower, &upper));
         match programme.solve() {
             Err(NoStep::Contradiction) => {}
-            done => return done,
+            done => {
+                self.floor = 0.0;
+                return done;
+            }
         }
         let violation = self.at.values.total_violation();
         let mut penalty = 10.0 * scale(&self.at.slopes.gradient).max(self.multipliers.largest());
         loop {
             let mut step = programme.solve_elastic(penalty)?;
             if step.slack <= 0.1 * violation || penalty > 1e8 * scale(&self.at.slopes.gradient) {
-                self.merit.at_least(penalty);
+                self.floor = penalty;
                 // Where something stays violated the multipliers are the penalty's, and say nothing of f.
                 step.multipliers = self.multipliers.clone();
                 let less = step.slack < violation * (1.0 - HOPE);
@@ -261,6 +267,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
     /// A point along the step with a smaller merit.
     fn search(&mut self, step: &Step) -> Result<Option<(Vec<f64>, Values)>, SolverError> {
         self.merit.cover(&self.multipliers);
+        self.merit.at_least(self.floor);
         let (now, slopes) = (&self.at.values, &self.at.slopes);
         let before = self.merit.value(now);
         let promise = self.merit.value(&slopes.linear(&step.d, now)) - self.merit.cost(now);
@@ -325,7 +332,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             (back(&self.at.slopes.equality, &values.equality), back(&self.at.slopes.inequality, &values.inequality));
         let (lower, upper) = self.room();
         let back: Vec<f64> = step.d.iter().map(|d| -d).collect();
-        let identity = identity(back.len());
+        let identity = Symmetric::identity(back.len());
         let programme = self.programme(&identity, (&h, &g), (&lower, &upper));
         Some(Quadratic { gradient: &back, ..programme }.solve().ok()?.d)
     }
@@ -359,7 +366,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         if self.fresh {
             return false;
         }
-        (self.model, self.fresh) = (identity(self.at.x.len()), true);
+        (self.model, self.fresh) = (Symmetric::identity(self.at.x.len()), true);
         true
     }
 
@@ -378,12 +385,9 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             }
             Least::Unknown => return Ok(Some(Status::LineSearchFailed)),
         }
-        (self.model, self.fresh) = (identity(self.at.x.len()), true);
+        (self.model, self.fresh) = (Symmetric::identity(self.at.x.len()), true);
         self.merit = Merit::new(&self.multipliers);
+        (self.shift, self.shifts) = (0.0, 0);
         Ok(None)
     }
-}
-
-fn identity(n: usize) -> Symmetric {
-    Symmetric::from_fn(n, |i, j| f64::from(u8::from(i == j)))
 }

@@ -168,9 +168,31 @@ fn an_unknown_that_is_fixed_is_like_an_equality() {
         let solution = minimize(&problem, start.clone(), &sqp, &Stop::default()).unwrap();
         let certificate = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap();
         certificate.verify(&problem, &super::f64_device()).unwrap();
-        assert_eq!((certificate.active[0].constraint.as_str(), certificate.active_count), ("x[1] = 1", 1));
+        assert_eq!((certificate.active[0].constraint.as_str(), certificate.active_count), ("x[1] fixed", 1));
         assert!((certificate.active[0].multiplier - 2.0).abs() < 1e-8);
         let order = certificate.second_order.unwrap();
         assert!(order.dimension == 1 && order.sufficient, "{order:?}");
+    }
+}
+
+/// Multipliers of any size that cancel one another would hide whatever is left of the gradient.
+#[test]
+fn multipliers_that_cancel_hide_nothing() {
+    let device = super::f64_device();
+    let made = |name: &str, x: Vec<f64>, change: &dyn Fn(&mut Multipliers)| {
+        let (problem, n) = (on_device(&named(name)), x.len());
+        let mut multipliers = certified(name).multipliers;
+        change(&mut multipliers);
+        let x = Tensor::from_data(TensorData::new(x, [n]), &device);
+        let made = Certificate::with_tolerance(&problem, &x, &multipliers, 1e-6).unwrap();
+        assert!(made.verify(&problem, &device).is_err(), "{name}: {multipliers:?}");
+    };
+    for large in [1e3, 1e9, 2e15, 1e17, 1e300, f64::INFINITY] {
+        // A feasible point of the plane that is not its nearest.
+        made("redundant", vec![1.0, 0.0, 0.0], &|m| m.equality = vec![2.0 * large, -large]);
+        made("redundant", vec![1.0, 0.0, 0.0], &|m| (m.equality[0], m.inequality[0]) = (large, large));
+        made("hs71", vec![1.0, 5.0, 2.645_751_311_064_590_7, 2.645_751_311_064_590_7], &|m| {
+            (m.lower[1], m.upper[1]) = (large, large);
+        });
     }
 }

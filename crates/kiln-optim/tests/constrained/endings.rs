@@ -137,3 +137,41 @@ fn what_is_out_of_range_is_refused() {
     let expected = ProblemError::Length { name: "upper", expected: 2, got: 1 };
     assert_eq!(bounded(vec![0.0, 2.0], vec![1.0]), Some(expected));
 }
+
+/// What ends early in a compact box, or before a minimum far away, is no fall without end.
+#[test]
+fn a_budget_is_a_budget() {
+    let device = f64_device();
+    for max_iter in [0, 1, 2] {
+        let stop = Stop { max_iter, ..Stop::default() };
+        let box_of_five = solve(&named("hs45"), &AugmentedLagrangian::default(), &stop).outcome;
+        assert_eq!(box_of_five.status, Status::Budget, "hs45 after {max_iter}");
+        let start = Tensor::<1>::from_data([0.0], &device);
+        let far = Problem::of_vector(start.clone(), |x: Tensor<1>| (x - 1000.0).square().sum());
+        let method = AugmentedLagrangian::new(kiln_optim::solver::gradient_descent());
+        let outcome = minimize(&far, start, &method, &stop).unwrap().outcome;
+        assert!(outcome.success || outcome.status == Status::Budget, "{:?}", outcome.status);
+    }
+}
+
+/// Whatever the constraints' units are.
+#[test]
+fn feasible_constraints_in_small_units_are_not_called_infeasible() {
+    let device = f64_device();
+    for unit in [1e-6, 1.0, 1e6] {
+        let start = Tensor::<1>::from_data([3.0, -1.0], &device);
+        let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum()).equality(
+            "curve",
+            move |x: Tensor<1>| {
+                let (x, y) = (x.clone().slice(0..1), x.slice(1..2));
+                (y - x.powi_scalar(3) + 2.0) * unit
+            },
+        );
+        for solution in [
+            minimize(&problem, start.clone(), &SQP, &Stop::default()).unwrap(),
+            minimize(&problem, start.clone(), &AugmentedLagrangian::default(), &Stop::default()).unwrap(),
+        ] {
+            assert_ne!(solution.outcome.status, Status::Infeasible, "in units of {unit}");
+        }
+    }
+}

@@ -13,7 +13,7 @@ const NONE: f64 = 1e6;
 /// A side of a constraint that holds as an equation.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Side {
-    /// The name of the inequality, or `x[3] ≥ 0`, `x[3] ≤ 1`, `x[3] = 2`.
+    /// The name of the inequality, or `x[3] ≥ lower`, `x[3] ≤ upper`, `x[3] fixed`.
     pub constraint: String,
     /// Its multiplier.
     pub multiplier: f64,
@@ -76,11 +76,11 @@ impl Active {
                 held.push(Held { index, side: Side { constraint, multiplier }, fixed });
             };
             if low >= high {
-                hold(format!("x[{index}] = {low}"), up - down, true);
+                hold(format!("x[{index}] fixed"), up - down, true);
             } else if x[index] - low <= tol {
-                hold(format!("x[{index}] ≥ {low}"), down, false);
+                hold(format!("x[{index}] ≥ lower"), down, false);
             } else if high - x[index] <= tol {
-                hold(format!("x[{index}] ≤ {high}"), up, false);
+                hold(format!("x[{index}] ≤ upper"), up, false);
             }
         }
         Self { unknowns: x.len(), rows, held }
@@ -119,15 +119,22 @@ impl Active {
         let reduced = match among(&rows, &free) {
             None => (!free.is_empty()).then_some(on_free),
             Some(matrix) => {
-                let within = matrix.svd().map(|svd| svd.null_space(NONE * rounding));
-                within.filter(|within| within.columns() > 0).map(|within| on_free.restricted(&within))
+                let Some(svd) = matrix.svd() else {
+                    return SecondOrder {
+                        dimension: free.len(),
+                        smallest_eigenvalue: Some(f64::NAN),
+                        sufficient: false,
+                    };
+                };
+                let within = svd.null_space(NONE * rounding);
+                (within.columns() > 0).then(|| on_free.restricted(&within))
             }
         };
         let Some(reduced) = reduced else {
             return SecondOrder { dimension: 0, smallest_eigenvalue: None, sufficient: true };
         };
         let smallest = reduced.eigen().map_or(f64::NAN, |eigen| eigen.values[0]);
-        let sufficient = smallest > NONE * rounding * largest_entry(hessian);
+        let sufficient = smallest > NONE * rounding * hessian.largest();
         SecondOrder { dimension: reduced.rows(), smallest_eigenvalue: Some(smallest), sufficient }
     }
 }
@@ -136,10 +143,4 @@ impl Active {
 fn among(rows: &[&Row], unknowns: &[usize]) -> Option<Matrix> {
     let some = !rows.is_empty() && !unknowns.is_empty();
     some.then(|| Matrix::from_fn(rows.len(), unknowns.len(), |i, j| rows[i].gradient[unknowns[j]]))
-}
-
-/// The largest absolute value in a matrix.
-pub(super) fn largest_entry(matrix: &Symmetric) -> f64 {
-    let n = matrix.rows();
-    (0..n).flat_map(|i| (0..=i).map(move |j| (i, j))).fold(0.0, |size, (i, j)| matrix.at(i, j).abs().max(size))
 }

@@ -50,6 +50,12 @@ pub enum CertificateError {
         /// The largest that is believed.
         allowed: f64,
     },
+    /// Multipliers whose rounding alone is more than the tolerance.
+    #[error("the multipliers are up to {largest:.1e}: what their rounding hides is more than the tolerance")]
+    Multipliers {
+        /// The largest.
+        largest: f64,
+    },
     /// The problem could not be evaluated.
     #[error("the problem could not be evaluated: {0}")]
     Evaluation(#[from] EvaluationError),
@@ -80,13 +86,25 @@ impl Certificate {
 
     /// Whether the numbers are those that were computed; `rounding` is what sums in another order, on another machine, may change.
     fn compare(&self, computed: &Computed, rounding: f64) -> Result<(), CertificateError> {
-        let Computed { certificate: found, curvature, forces, reach } = computed;
+        let Computed { certificate: found, curvature, forces } = computed;
+        let within = self.tol * found.scale;
+        // Terms that large could cancel whatever is left of the gradient.
+        let seen = found.multipliers.largest().is_finite() && 1e-4 * rounding * forces <= within;
+        if !seen {
+            return Err(CertificateError::Multipliers { largest: found.multipliers.largest() });
+        }
+        // What rounding may add to a residual, and no more than is allowed to it.
+        let slack = (rounding * forces).min(within) / found.scale;
         for certificate in [found, self] {
-            if let Some(error) = certificate.condition_that_fails([rounding * forces, rounding * reach]) {
+            if let Some(error) = certificate.condition_that_fails(slack) {
                 return Err(error);
             }
         }
-        let within = self.tol * found.scale;
+        let (claimed, computed) = (&self.residuals, &found.residuals);
+        number("the residual of stationarity", claimed.stationarity, computed.stationarity, within)?;
+        number("the residual of primal feasibility", claimed.primal, computed.primal, self.tol)?;
+        number("the residual of dual feasibility", claimed.dual, computed.dual, within)?;
+        number("the residual of complementarity", claimed.complementarity, computed.complementarity, within)?;
         number("f", self.fun, found.fun, within.max(rounding * found.fun.abs()))?;
         number("the scale", self.scale, found.scale, within.max(rounding * found.scale))?;
         if self.active != found.active {
@@ -99,7 +117,7 @@ impl Certificate {
         }
         let smallest = |certificate: &Self| certificate.second_order.and_then(|order| order.smallest_eigenvalue);
         optional("the smallest eigenvalue", smallest(self), smallest(found), within.max(1e-8 * curvature))?;
-        optional("the duality gap", self.duality_gap, found.duality_gap, within.max(rounding * forces * reach.max(1.0)))
+        optional("the duality gap", self.duality_gap, found.duality_gap, within)
     }
 
     /// Of the second order condition: the dimension, and whether it is sufficient.
@@ -107,16 +125,15 @@ impl Certificate {
         self.second_order.map(|SecondOrder { dimension, sufficient, .. }| (dimension, sufficient))
     }
 
-    /// The first of the four that is not within the tolerance and what rounding may add to it, of terms in units of f and of the
-    /// constraints.
-    pub(super) fn condition_that_fails(&self, [of_f, of_constraints]: [f64; 2]) -> Option<CertificateError> {
+    /// The first of the four that is not within the tolerance and `slack`.
+    pub(super) fn condition_that_fails(&self, slack: f64) -> Option<CertificateError> {
         let Residuals { stationarity, primal, dual, complementarity } = self.residuals;
-        let in_units_of_f = self.tol * self.scale + of_f;
+        let allowed = self.tol + slack;
         let conditions = [
-            ("stationarity", stationarity, in_units_of_f),
-            ("primal feasibility", primal, self.tol + of_constraints),
-            ("dual feasibility", dual, in_units_of_f),
-            ("complementarity", complementarity, in_units_of_f),
+            ("stationarity", stationarity, allowed * self.scale),
+            ("primal feasibility", primal, allowed),
+            ("dual feasibility", dual, allowed * self.scale),
+            ("complementarity", complementarity, allowed * self.scale),
         ];
         conditions.into_iter().find_map(|(condition, residual, allowed)| {
             // What is not a number is not within it.

@@ -90,8 +90,7 @@ impl Active {
 /// none, a model with eigenvalues of at least `floor`.
 pub(super) fn convexified(hessian: &Symmetric, active: &Active, floor: f64) -> (Symmetric, f64) {
     let n = hessian.rows();
-    let largest = (0..n).flat_map(|i| (0..=i).map(move |j| (i, j))).map(|(i, j)| hessian.at(i, j).abs());
-    let size = largest.fold(0.0, f64::max).max(1e-8);
+    let size = hessian.largest().max(1e-8);
     let convex = |matrix: &Symmetric| matrix.shifted(-1e-8 * size).cholesky().is_some();
     if convex(hessian) {
         return (hessian.clone(), 0.0);
@@ -103,7 +102,7 @@ pub(super) fn convexified(hessian: &Symmetric, active: &Active, floor: f64) -> (
             return (model, weight);
         }
     }
-    let Some(eigen) = hessian.eigen() else { return (Symmetric::from_fn(n, |i, j| f64::from(u8::from(i == j))), 0.0) };
+    let Some(eigen) = hessian.eigen() else { return (Symmetric::identity(n), 0.0) };
     let vectors: Vec<Vec<f64>> = (0..n).map(|k| eigen.vector(k)).collect();
     let values: Vec<f64> = eigen.values.iter().map(|value| value.abs().max(floor).max(1e-8 * size)).collect();
     (Symmetric::from_fn(n, |i, j| (0..n).map(|k| values[k] * vectors[k][i] * vectors[k][j]).sum()), 0.0)
