@@ -1,6 +1,7 @@
 //! Training and using logistic and softmax regression.
 
 mod apply;
+mod certificate;
 mod fit;
 mod log;
 mod regression;
@@ -14,7 +15,10 @@ use kiln::{
     train::{self, MaximumLikelihood, Status, TrainConfig, Trainer, evaluate, full_gradient},
 };
 
-pub(crate) use self::apply::{eval, predict, verify};
+pub(crate) use self::{
+    apply::{eval, predict},
+    certificate::verify,
+};
 use self::{
     regression::{Regression, coefficient_table, with_model},
     report::{LogisticResult, Scores, text},

@@ -1,6 +1,4 @@
-//! What is done with a regression that was fitted: evaluation, predictions, the check of its certificate.
-
-use std::path::Path;
+//! What is done with a regression that was fitted: evaluation, predictions.
 
 use kiln::{
     burn::{
@@ -9,24 +7,22 @@ use kiln::{
     },
     data::{Dataset, Encoder, Table},
     dist::ConditionalModel,
-    models::{LogisticRegression, Sides, SoftmaxRegression},
+    models::{LogisticRegression, SoftmaxRegression},
 };
 
 use super::{
     ENCODER, Job,
-    fit::{FitCertificate, SeparationCertificate},
     regression::{Regression, with_model},
     report::score_line,
 };
 use crate::{
-    config::{Dtype, LogisticSettings},
+    config::LogisticSettings,
     console::Console,
     failure::{Exit, Failure, Result},
-    flags::{EvalFlags, MachineFlags, PredictFlags},
+    flags::{EvalFlags, PredictFlags},
     machine::Machine,
     rundir::{RunDir, write_whole},
     tables::prediction_table,
-    verify::{Kind, read, say},
 };
 
 /// `kiln eval` of a regression.
@@ -73,60 +69,4 @@ pub(crate) fn predict(dir: &RunDir, settings: LogisticSettings, flags: PredictFl
     let result = serde_json::json!({ "rows": n, "output": flags.output });
     console.result(&result, || format!("{n} predictions in {}", flags.output.display()));
     Ok(Exit::Done)
-}
-
-/// `kiln verify`.
-pub(crate) fn verify(
-    dir: &RunDir,
-    path: &Path,
-    settings: LogisticSettings,
-    flags: &MachineFlags,
-    console: Console,
-) -> Result<Exit> {
-    let Kind { kind } = read(path)?;
-    super::check(&settings)?;
-    if kind == FitCertificate::KIND {
-        let FitCertificate { certificate, .. } = read(path)?;
-        let mut settings = settings;
-        // Whatever the run says.
-        settings.run.dtype = Some(Dtype::F64);
-        let job = Job::reopen(dir, settings, flags, console)?;
-        let checked = with_model!(job.classes(), M => {
-            job.verify_fit(&certificate, &dir.load_model(job.model::<M>())?)?
-        });
-        return say(&dir.path().display().to_string(), checked, console);
-    }
-    if kind != SeparationCertificate::KIND {
-        return Err(Failure::usage(format!("{} is a certificate of another kind: {kind}", path.display())));
-    }
-    let SeparationCertificate { separation, features, classes, .. } = read(path)?;
-    let job = Job::reopen(dir, settings, flags, console)?;
-    let model = &job.settings.model;
-    let of_another = features != job.encoder.feature_names() || classes != job.encoder.class_names();
-    if of_another || model.is_penalised() || !model.is_open_to(&separation.weights) {
-        let why = if of_another { "it is of other data" } else { "the run's penalty or bounds give it a minimum" };
-        return Err(Failure { message: format!("the certificate does not hold: {why}"), exit: Exit::NotConverged });
-    }
-    let train = &job.train;
-    let columns = job.columns();
-    if separation.intercepts.len() != columns {
-        let got = separation.intercepts.len();
-        return Err(Failure::usage(format!("the certificate has weights of {got} classes, the data need {columns}")));
-    }
-    let sides = separation.sides(train.inputs(), train.targets()).map_err(Failure::usage)?;
-    let Sides { on_the_plane, wrong, separates, .. } = sides;
-    let holds = separates && on_the_plane == separation.on_the_plane && separation.complete == (on_the_plane == 0);
-    let rows = train.len();
-    let result =
-        serde_json::json!({ "holds": holds, "rows": rows, "on_the_plane": on_the_plane, "on_the_wrong_side": wrong });
-    console.result(&result, || {
-        let verdict = if holds { "holds" } else { "does not hold" };
-        format!(
-            "the separation {verdict}: of {rows} rows {on_the_plane} lie on the plane, {wrong} on the wrong side of it"
-        )
-    });
-    if holds {
-        return Ok(Exit::Done);
-    }
-    Err(Failure { message: "the certificate does not hold for the run's data".into(), exit: Exit::NotConverged })
 }

@@ -7,18 +7,14 @@ use kiln::{
     data::{Dataset, Supervised},
     dist::Distribution,
     models::{Inference, InferenceTable, RegressionLoss, Separation},
-    optim::{
-        constrained::{Bounded, Certifiable, Certificate, Split, joined, split},
-        solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
-    },
-    tensor::{device::rounding_unit, flat::Layout},
+    optim::solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
+    tensor::flat::Layout,
     train::{MaximumLikelihood, Metrics, evaluate},
 };
 
-use serde::{Deserialize, Serialize};
-
 use super::{
     EVALUATION_BATCH, Job, Resident,
+    certificate::{FitCertificate, SeparationCertificate},
     log::Log,
     regression::{Regression, coefficient_table},
     report::{LogisticResult, Selected, text},
@@ -32,41 +28,12 @@ use crate::{
     rundir::RunDir,
     snapshots::Snapshots,
     solver::{SolverName, Start, Task, default_max_iter, default_solver, ending},
-    verify::{CERTIFICATE, Checked, certify, same_model},
+    verify::CERTIFICATE,
 };
-
-/// `certificate.json` of a fit that converged: what shows that it is a minimum, for `kiln verify`. The point is in the units of
-/// [`RegressionLoss::rescaled`], in which the solver works; with an l1 penalty it is what [`Split`] makes of it.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct FitCertificate {
-    kind: String,
-    #[serde(flatten)]
-    pub(super) certificate: Certificate,
-}
-
-impl FitCertificate {
-    pub(super) const KIND: &'static str = "fit";
-}
-
-/// `certificate.json`: what shows that the fit has no solution, for `kiln verify`.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct SeparationCertificate {
-    kind: String,
-    /// In the order of the weights, which are in the units of `coef`.
-    pub(super) features: Vec<String>,
-    /// Of two the second is on the positive side.
-    pub(super) classes: Vec<String>,
-    #[serde(flatten)]
-    pub(super) separation: Separation,
-}
 
 const SUMMARY: &str = "summary.txt";
 /// Parameters beyond which the Hessian is not made, nor a separation looked for.
-const LARGEST_HESSIAN: usize = 1000;
-
-impl SeparationCertificate {
-    pub(super) const KIND: &'static str = "separation";
-}
+pub(super) const LARGEST_HESSIAN: usize = 1000;
 
 struct Ending {
     status: &'static str,
@@ -99,7 +66,7 @@ fn separated(separation: Option<&Separation>, rows: usize) -> String {
 
 impl Job {
     /// Whether the Hessian is one that fits.
-    fn is_small(&self) -> bool {
+    pub(super) fn is_small(&self) -> bool {
         (self.train.features() + 1) * self.columns() <= LARGEST_HESSIAN
     }
 
@@ -114,7 +81,7 @@ impl Job {
         name
     }
 
-    fn loss(&self) -> Result<RegressionLoss> {
+    pub(super) fn loss(&self) -> Result<RegressionLoss> {
         let device = &self.machine.device;
         let shape = [self.train.len(), self.train.features()];
         let inputs = Tensor::from_data(TensorData::new(self.train.inputs().to_vec(), shape), device);
@@ -227,47 +194,6 @@ impl Job {
             }
             exit => Ok(exit),
         }
-    }
-
-    /// What shows that x is a minimum, or why nothing does.
-    fn certificate(&self, loss: &RegressionLoss, x: &Tensor<1>) -> std::result::Result<Certificate, String> {
-        if !self.is_small() {
-            return Err(format!("more than {LARGEST_HESSIAN} parameters"));
-        }
-        let tol = self.settings.train.gtol.expect("settled");
-        let x = if self.settings.model.l1 > 0.0 { split(x.clone()) } else { x.clone() };
-        self.as_problem(loss, |problem| {
-            let multipliers = problem.bound_multipliers(&x, &[], &[], tol).map_err(|error| error.to_string())?;
-            certify(problem, &x, &multipliers, tol)
-        })
-    }
-
-    /// Checks a certificate against the data: that its point is a minimum, and the model's.
-    pub(super) fn verify_fit<M: Regression>(&self, certificate: &Certificate, model: &M) -> Result<Checked> {
-        let (loss, device) = (self.loss()?, &self.machine.device);
-        let found = match self.as_problem(&loss, |problem| certificate.verify(problem, device)) {
-            Ok(found) => found,
-            Err(error) => return Ok(Err(error)),
-        };
-        let x = Tensor::<1>::from_data(TensorData::new(found.x.clone(), [found.x.len()]), device);
-        let x = if self.settings.model.l1 > 0.0 { joined(&x) } else { x };
-        let (own, certified) = (Layout::of(model).flatten(model), loss.parameters(&x));
-        let rounding = rounding_unit(x.dtype());
-        Ok(same_model(&crate::to_vec(own), &crate::to_vec(certified), rounding).map(|()| found))
-    }
-
-    /// The loss with its bounds, or its penalty.
-    fn as_problem<T>(&self, loss: &RegressionLoss, then: impl FnOnce(&dyn Certifiable) -> T) -> T {
-        let LogisticModel { lower, upper, l1, .. } = self.settings.model;
-        if l1 > 0.0 {
-            let (smooth, n) = (Split::new(loss, loss.l1_weights(l1)), 2 * loss.start().dims()[0]);
-            let smooth = smooth.expect("checked with the settings");
-            let bounded = Bounded::new(&smooth, vec![0.0; n], vec![f64::INFINITY; n]);
-            return then(&bounded.expect("they are one below the other").convex());
-        }
-        let (lower, upper) = loss.bounds(lower.unwrap_or(f64::NEG_INFINITY), upper.unwrap_or(f64::INFINITY));
-        let bounded = Bounded::new(loss, crate::to_vec(lower), crate::to_vec(upper));
-        then(&bounded.expect("checked with the settings").convex())
     }
 
     /// How the fit ended: as the solver says, or because the classes can be separated, of which the proof is written.

@@ -6,7 +6,7 @@ mod inner;
 use std::ops::ControlFlow;
 
 use burn::{module::Module, tensor::Tensor};
-use kiln_tensor::derivative::Inputs;
+use kiln_tensor::derivative::{Function, Inputs};
 
 use self::function::{BoundPenalty, Weights};
 pub use self::{
@@ -109,6 +109,8 @@ struct Run<'r, 'p, 'a, M, I, S> {
     at: Evaluated,
     multipliers: Multipliers,
     penalty: f64,
+    /// f + ρ/2·(…), of any weights: what is recorded of it for second derivatives serves all inner problems.
+    function: Function<'a, M, (I, Weights), 1>,
 }
 
 impl<'r, 'p, 'a, M, I, S> Run<'r, 'p, 'a, M, I, S>
@@ -124,7 +126,18 @@ where
         let usual = 10.0 * at.values.objective.abs().max(1.0) / (0.5 * squares).max(1.0);
         let penalty = method.penalty.unwrap_or(usual.clamp(1e-6, 1e6));
         let multipliers = Multipliers::zeros(&at.values, at.x.len());
-        Self { method, host, tol, at, multipliers, penalty }
+        let none = || host.tensor(&[0.0]);
+        let function = host.problem.compose((none(), none(), none()), |parts, (lambda, mu, rho): Weights| {
+            let Parts { objective, equality, inequality } = parts;
+            let equality = equality.map(|h| h + lambda);
+            let inequality = inequality.map(|g| (g + mu).clamp_min(0.0));
+            let squares = equality.into_iter().chain(inequality).map(|c| c.square().sum()).reduce(|a, b| a + b);
+            match squares {
+                Some(squares) => objective() + squares * rho * 0.5,
+                None => objective(),
+            }
+        });
+        Self { method, host, tol, at, multipliers, penalty, function }
     }
 
     fn run(mut self, stop: &Stop, mut progress: Progress<'_>) -> Result<Solution, SolverError> {
@@ -213,16 +226,7 @@ where
         };
         let Multipliers { equality, inequality, lower, upper } = &self.multipliers;
         let weights: Weights = (shift(equality), shift(inequality), host.tensor(&[rho]));
-        let function =
-            problem.compose(weights, |Parts { objective, equality, inequality }, (lambda, mu, rho): Weights| {
-                let equality = equality.map(|h| h + lambda);
-                let inequality = inequality.map(|g| (g + mu).clamp_min(0.0));
-                let squares = equality.into_iter().chain(inequality).map(|c| c.square().sum()).reduce(|a, b| a + b);
-                match squares {
-                    Some(squares) => objective() + squares * rho * 0.5,
-                    None => objective(),
-                }
-            });
+        let function = self.function.clone().with_inputs((problem.inputs().clone(), weights));
         let bounds = (!S::KEEPS_BOUNDS && problem.has_bounds()).then(|| {
             let moved = |bounds: &[f64], multipliers: &[f64], sign: f64| -> Vec<f64> {
                 bounds.iter().zip(multipliers).map(|(bound, multiplier)| bound + sign * multiplier / rho).collect()

@@ -27,7 +27,8 @@ pub enum Status {
     Stalled,
     /// The value or the gradient at the start is not finite.
     NotFinite,
-    /// The value fell below `lower_bound`: the function seems to have no minimum.
+    /// The value fell below `lower_bound`, or under constraints falls along a direction as far as can be seen: the function seems to have no
+    /// minimum.
     Unbounded,
     /// The constraints cannot be met near here: the point violates them least, in the sum of squares.
     Infeasible,
