@@ -1,5 +1,6 @@
 //! The tensor layer of Kiln: what Burn lacks, and nothing statistical.
 //!
+//! - [`atomic`]: files that are written completely or not at all.
 //! - [`device`]: choosing a device by name among the backends compiled in, and its float type.
 //! - [`derivative`]: derivatives of functions of a module's parameters, first and second: products with the Hessian, exact.
 //! - [`flat`]: a module's trainable parameters as one vector.
@@ -12,6 +13,7 @@
 //! - [`special`]: gamma, error and normal functions, and logarithms without cancellation.
 //! - [`weights`]: `model.safetensors`, written and read.
 
+pub mod atomic;
 pub mod derivative;
 pub mod device;
 #[cfg(feature = "flex")]
