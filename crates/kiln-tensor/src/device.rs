@@ -1,15 +1,31 @@
 //! Devices by name, among the backends that are compiled in.
 //!
-//! ```
-//! use kiln_tensor::DeviceChoice;
+//! A device that is a card on a bus is a *GPU*. A software driver (lavapipe, SwiftShader) is a *CPU*, even if it is reached through
+//! wgpu, so [`auto`] never prefers it to Flex.
 //!
-//! let device = "auto".parse::<DeviceChoice>()?.resolve()?;
-//! assert!("wgpu:seven".parse::<DeviceChoice>().is_err());
+//! # Example
+//! ```
+//! use burn::tensor::Tensor;
+//! use kiln_tensor::device;
+//!
+//! let device = device::auto()?; // a GPU if there is one, otherwise the CPU
+//! let x = Tensor::<1>::zeros([3], &device);
+//! assert!(device::named("wgpu:seven").is_err());
 //! # Ok::<(), kiln_tensor::DeviceError>(())
 //! ```
 //!
-//! A device that is a card on a bus is a *GPU*; a software driver (lavapipe, SwiftShader) is a *CPU* even when it is
-//! reached through wgpu, so that [`DeviceChoice::Auto`] never prefers it to Flex.
+//! # Double precision
+//! Devices compute in f32 by default. [`named_f64`] returns a device that computes in f64. Burn fixes the float type of a device for
+//! the whole process when the first tensor is made on it, so call this first:
+//!
+//! ```
+//! use burn::tensor::{DType, Tensor};
+//! use kiln_tensor::device;
+//!
+//! let device = device::named_f64("cpu")?;
+//! assert_eq!(Tensor::<1>::zeros([3], &device).dtype(), DType::F64);
+//! # Ok::<(), kiln_tensor::DeviceError>(())
+//! ```
 
 use std::{fmt, str::FromStr};
 
@@ -34,7 +50,7 @@ pub enum Backend {
 impl Backend {
     const ALL: [Self; 5] = [Self::Cuda, Self::Vulkan, Self::Wgpu, Self::Flex, Self::NdArray];
 
-    /// The name on the command line, which is also the Cargo feature.
+    /// Returns the name on the command line, which is also the Cargo feature.
     pub fn name(self) -> &'static str {
         match self {
             Self::Flex => "flex",
@@ -45,7 +61,7 @@ impl Backend {
         }
     }
 
-    /// Whether this build holds the backend.
+    /// Returns whether this build contains the backend.
     pub fn is_compiled(self) -> bool {
         match self {
             Self::Flex => cfg!(feature = "flex"),
@@ -56,12 +72,12 @@ impl Backend {
         }
     }
 
-    /// Whether the backend has one device only, which an index could not choose among.
+    /// Whether the backend has one device only, so that an index has no meaning.
     fn is_single(self) -> bool {
         matches!(self, Self::Flex | Self::NdArray)
     }
 
-    /// The devices that this backend finds on this machine; none when it is not compiled in.
+    /// The devices of this backend on this machine; none if it is not compiled in.
     fn devices(self) -> Vec<Device> {
         match self {
             #[cfg(feature = "flex")]
@@ -81,85 +97,104 @@ impl Backend {
     }
 }
 
-/// What a person asks for with `--device`.
+/// A choice of device, as for `--device`.
+///
+/// # Example
+/// ```
+/// use kiln_tensor::DeviceChoice;
+///
+/// let info = DeviceChoice::Auto.resolve()?;
+/// println!("computing on {} ({})", info.name, info.description);
+/// assert_eq!("cuda:1".parse::<DeviceChoice>()?.to_string(), "cuda:1");
+/// # Ok::<(), kiln_tensor::DeviceError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub enum DeviceChoice {
-    /// A GPU when one is compiled in and present, else the CPU. The default.
+    /// A GPU if one is compiled in and present, otherwise the CPU. The default.
     #[default]
     Auto,
-    /// The CPU: Flex, or ndarray where only that is compiled in.
+    /// The CPU: Flex, or ndarray if only that is compiled in.
     Cpu,
-    /// The first GPU, of whichever backend is compiled in.
+    /// The first GPU of any backend.
     Gpu,
-    /// A device of one backend; `index` counts its devices from 0, in the order of [`available`].
+    /// A device of one backend.
     Of {
         /// The backend.
         backend: Backend,
-        /// Which of its devices.
+        /// The index of the device from 0, in the order of [`available`].
         index: usize,
     },
 }
 
-/// A device that is there.
+/// A device that exists.
+///
+/// # Example
+/// ```
+/// use kiln_tensor::device;
+///
+/// for info in device::available() {
+///     println!("{}: {} ({:?})", info.name, info.description, info.dtypes);
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct DeviceInfo {
-    /// What to give to `--device`.
+    /// The name for `--device`.
     pub name: String,
     /// `"cpu"` or `"gpu"`.
     pub kind: &'static str,
     /// The backend.
     pub backend: Backend,
-    /// The device as it names itself.
+    /// The device's own name.
     pub description: String,
-    /// The float types that it computes in, of f64, f32, f16 and bf16.
+    /// The float types that it supports, of f64, f32, f16 and bf16.
     pub dtypes: Vec<&'static str>,
     device: Device,
 }
 
 impl DeviceInfo {
-    /// The device itself.
+    /// Returns the device.
     pub fn device(&self) -> Device {
         self.device.clone()
     }
 }
 
-/// Why a device cannot be had.
+/// Why a device is not available.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum DeviceError {
-    /// The name is none that Kiln knows.
+    /// The name is unknown.
     #[error("unknown device '{0}': expected auto, cpu, gpu, flex, ndarray, wgpu[:i], vulkan[:i] or cuda[:i]")]
     Unknown(String),
-    /// The backend is known, but this build does not hold it.
+    /// The backend is not part of this build.
     #[error("device '{name}' is not compiled in: build with `--features {feature}`; this build has {there}")]
     NotCompiled {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
         /// The Cargo feature that adds it.
         feature: String,
-        /// The devices that are there.
+        /// The devices that exist.
         there: String,
     },
-    /// The backend is compiled in, but the machine has no such device.
-    #[error("there is no device '{name}' on this machine; there is {there}")]
+    /// The machine has no such device.
+    #[error("this machine has no device '{name}': it has {there}")]
     NotPresent {
-        /// What was asked for.
+        /// The name that was asked for.
         name: String,
-        /// The devices that are there.
+        /// The devices that exist.
         there: String,
     },
-    /// The device does not compute in this float type.
-    #[error("device '{name}' does not support {dtype}: use --dtype f32, or a CPU device")]
+    /// The device does not support this float type.
+    #[error("device '{name}' does not support {dtype}: use f32 (--dtype f32) or a CPU device")]
     UnsupportedDtype {
         /// The device.
         name: String,
-        /// The float type asked for.
+        /// The float type.
         dtype: &'static str,
     },
-    /// The device was already used in another float type, which Burn fixes at the first tensor.
-    #[error("cannot switch the device to {dtype}: {reason}")]
+    /// The device already computes in another float type, which Burn fixes at the first tensor.
+    #[error("cannot set the float type of the device to {dtype}: {reason}")]
     Configure {
-        /// The float type asked for.
+        /// The float type.
         dtype: &'static str,
         /// Burn's reason.
         reason: String,
@@ -204,7 +239,7 @@ impl DeviceChoice {
     /// Finds the device.
     ///
     /// # Errors
-    /// [`DeviceError::NotCompiled`] and [`DeviceError::NotPresent`], which list what is there.
+    /// Returns [`DeviceError::NotCompiled`] or [`DeviceError::NotPresent`], which list the devices that exist.
     pub fn resolve(&self) -> Result<DeviceInfo, DeviceError> {
         match self {
             Self::Auto => {
@@ -236,7 +271,33 @@ impl DeviceChoice {
     }
 }
 
-/// Every device that this build can reach on this machine, GPUs first. Opens each of them.
+/// Returns a GPU if one is compiled in and present, otherwise the CPU.
+///
+/// # Errors
+/// Returns [`DeviceError::NotCompiled`] if the build has no CPU backend.
+pub fn auto() -> Result<Device, DeviceError> {
+    Ok(DeviceChoice::Auto.resolve()?.device())
+}
+
+/// Returns the device of a name: `auto`, `cpu`, `gpu`, `flex`, `ndarray`, `wgpu[:i]`, `vulkan[:i]` or `cuda[:i]`.
+///
+/// # Errors
+/// Returns [`DeviceError::Unknown`], [`DeviceError::NotCompiled`] or [`DeviceError::NotPresent`].
+pub fn named(name: &str) -> Result<Device, DeviceError> {
+    Ok(name.parse::<DeviceChoice>()?.resolve()?.device())
+}
+
+/// Returns the device of a name, set to compute in f64.
+///
+/// Call this before the first tensor is made on the device.
+///
+/// # Errors
+/// Those of [`named`] and of [`with_dtype`].
+pub fn named_f64(name: &str) -> Result<Device, DeviceError> {
+    with_dtype(&name.parse::<DeviceChoice>()?.resolve()?, FloatDType::F64)
+}
+
+/// Returns every device that this build can use on this machine, GPUs first. It opens each of them.
 pub fn available() -> Vec<DeviceInfo> {
     Backend::ALL
         .into_iter()
@@ -246,12 +307,12 @@ pub fn available() -> Vec<DeviceInfo> {
         .collect()
 }
 
-/// The device, set to compute in `dtype` by default.
+/// Returns the device, set to compute in `dtype` by default.
 ///
-/// Burn fixes a device's float type when the first tensor is made on it, for the whole process: call this first.
+/// Burn fixes a device's float type for the whole process when the first tensor is made on it, so call this first.
 ///
 /// # Errors
-/// [`DeviceError::UnsupportedDtype`]; [`DeviceError::Configure`] when the device already computes in another type.
+/// Returns [`DeviceError::UnsupportedDtype`], or [`DeviceError::Configure`] if the device already computes in another type.
 pub fn with_dtype(info: &DeviceInfo, dtype: FloatDType) -> Result<Device, DeviceError> {
     let mut device = info.device();
     if !device.supports_dtype(dtype) {
@@ -285,7 +346,7 @@ fn describe(backend: Backend, index: usize, device: Device) -> DeviceInfo {
     DeviceInfo { name: selector(backend, index), kind, backend, description, dtypes, device }
 }
 
-/// The kind and the device's own name.
+/// The kind of the device and its own name.
 fn identity(backend: Backend, device: &Device) -> (&'static str, String) {
     match backend {
         Backend::Flex => return ("cpu", "Burn Flex".to_owned()),
@@ -309,8 +370,8 @@ fn dtype_name(dtype: FloatDType) -> &'static str {
     }
 }
 
-/// The distance from 1 to the next number of a float type: about how far an operation is off, relatively.
-pub fn rounding_unit(dtype: burn::tensor::DType) -> f64 {
+/// Returns ε of a float type, the distance from 1 to the next number.
+pub fn machine_epsilon(dtype: burn::tensor::DType) -> f64 {
     use burn::tensor::DType;
     match dtype {
         DType::F64 => f64::EPSILON,

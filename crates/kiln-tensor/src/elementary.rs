@@ -1,13 +1,13 @@
 //! eˣ and ln(1 + t) as straight-line arithmetic, which compilers turn into vector instructions.
 //!
-//! No table and no branch, no fused multiply-add: the same bits on every processor, however wide its vectors. Ranges are
-//! reduced so far that the Taylor series themselves, without fitted coefficients, end below the rounding error.
+//! There is no table, no branch and no fused multiply-add, so the bits are the same on every processor, for vectors of any width.
+//! The range reduction is strong enough that plain Taylor series end below rounding error.
 
 use std::ops::{AddAssign, MulAssign};
 
 use burn::tensor::Element;
 
-pub(crate) use crate::pass::Real;
+pub(crate) use crate::real::Real;
 
 /// f32 or f64, with the functions that the kernels need.
 pub(crate) trait Float: Real + Element + bytemuck::Pod + PartialOrd + AddAssign + MulAssign {
@@ -18,10 +18,10 @@ pub(crate) trait Float: Real + Element + bytemuck::Pod + PartialOrd + AddAssign 
     /// −∞.
     const NEG_INFINITY: Self;
 
-    /// eˣ for any x, to 2 units in the last place (and to one of the smallest where the result is subnormal).
+    /// eˣ for any x, to 2 units in the last place (and to 1 of the smallest if the result is subnormal).
     fn exp(self) -> Self;
 
-    /// ln(1 + t) for t ∈ [0, 1], to 3 units in the last place, also where t is tiny.
+    /// ln(1 + t) for t ∈ [0, 1], to 3 units in the last place, even if t is tiny.
     fn ln_1p(self) -> Self;
 
     /// ln x by the standard library.
@@ -30,10 +30,10 @@ pub(crate) trait Float: Real + Element + bytemuck::Pod + PartialOrd + AddAssign 
     /// |x|.
     fn abs(self) -> Self;
 
-    /// Whether it is neither infinite nor NaN.
+    /// Whether the number is neither infinite nor NaN.
     fn is_finite(self) -> bool;
 
-    /// The larger; NaN if `self` is NaN.
+    /// The maximum; NaN if `self` is NaN.
     #[inline(always)]
     fn or_more(self, least: Self) -> Self {
         if self < least { least } else { self }
@@ -60,7 +60,7 @@ macro_rules! float {
                     }
                     terms
                 };
-                // Outside, the result is 0 or ∞ all the same. NaN passes.
+                // Outside of this range the result is 0 or ∞ anyway. NaN passes.
                 let x = if self < $lowest { $lowest } else { self };
                 let x = if x > $highest { $highest } else { x };
                 // Adding 1.5·2^(digits) leaves the nearest integer in the last digits.
@@ -73,7 +73,7 @@ macro_rules! float {
                     k -= 1;
                     sum = sum * r + TERMS[k];
                 }
-                // 2ⁿ in two factors: n may lie outside the exponents by itself.
+                // 2ⁿ in two factors, because n alone may be outside of the exponent's range.
                 let n = (shifted.to_bits() as $int).wrapping_sub($magic.to_bits() as $int);
                 let half = n >> 1;
                 let power = |n: $int| <$float>::from_bits((n.wrapping_add($bias) << $mantissa) as _);
@@ -133,8 +133,8 @@ impl Log2E for f64 {
     const LOG2_E: Self = std::f64::consts::LOG2_E;
 }
 
-// ln 2 in two parts: the first has so few digits that its product with n is exact. (½ ln 2)⁸/8! = 5e-9 and
-// (½ ln 2)¹⁴/14! = 4e-18; (⅓)¹⁶/17 = 1.4e-9 and (⅓)³⁴/35 = 1.7e-18 of the whole.
+// ln 2 in two parts: the first has few digits, so that its product with n is exact. (½ ln 2)⁸/8! = 5e-9 and (½ ln 2)¹⁴/14! = 4e-18;
+// (⅓)¹⁶/17 = 1.4e-9 and (⅓)³⁴/35 = 1.7e-18, relative.
 float!(f32, i32, 23, 127, 12_582_912.0f32, [355.0 / 512.0, -2.121_944_4e-4], [-104.0, 89.0], exp: 8, atanh: 8);
 float!(f64, i64, 52, 1023, 6_755_399_441_055_744.0f64, [45_426.0 / 65_536.0, 1.428_606_820_309_417_2e-6],
        [-746.0, 710.0], exp: 14, atanh: 17);
@@ -143,13 +143,13 @@ float!(f64, i64, 52, 1023, 6_755_399_441_055_744.0f64, [45_426.0 / 65_536.0, 1.4
 mod tests {
     use super::*;
 
-    /// Units in the last place of an f32 at `exact`.
+    /// The unit in the last place of an f32 at `exact`.
     fn ulp(exact: f64) -> f64 {
         let nearest = exact as f32;
         f64::from(f32::from_bits(nearest.to_bits() + 1)) - f64::from(nearest)
     }
 
-    /// The standard library in f64 is the witness for f32.
+    /// Compares f32 with the standard library in f64.
     #[test]
     fn single_precision_is_within_the_stated_units() {
         let (mut of_exp, mut of_ln): (f64, f64) = (0.0, 0.0);
@@ -166,7 +166,7 @@ mod tests {
         assert!(of_exp < 2.0 && of_ln < 3.0, "exp {of_exp}, ln_1p {of_ln}");
     }
 
-    /// The standard library is within one unit itself: one is added to the bounds.
+    /// The standard library itself is within one unit, which is added to the bounds.
     #[test]
     fn double_precision_is_within_the_stated_units() {
         let ulp = |x: f64| f64::from_bits(x.to_bits() + 1) - x;

@@ -1,7 +1,9 @@
-//! A module's trainable parameters as one vector.
+//! A module's trainable parameters as one vector, for solvers.
 //!
-//! What solvers work on. The order is that of the module's fields, each parameter row by row; frozen parameters, and
-//! buffers such as the running averages of a batch normalisation, are left out.
+//! The order is that of the module's fields, each parameter in row-major order. Frozen parameters, and buffers such as the running
+//! averages of a batch normalisation, are not included.
+//!
+//! # Example
 //!
 //! ```
 //! use burn::{nn::LinearConfig, tensor::{Device, Tensor}};
@@ -25,10 +27,10 @@ use burn::{
 
 use crate::params::Path;
 
-/// Where one parameter lies in the vector.
+/// The place of one parameter in the vector.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Slot {
-    /// Its path in the module, as in `encoder.0.weight`.
+    /// Its path in the module, such as `encoder.0.weight`.
     pub name: String,
     /// Its shape.
     pub shape: Vec<usize>,
@@ -37,32 +39,42 @@ pub struct Slot {
 }
 
 impl Slot {
-    /// Its entries in the vector.
+    /// Returns the range of its entries in the vector.
     pub fn range(&self) -> std::ops::Range<usize> {
         self.start..self.start + self.shape.iter().product::<usize>()
     }
 }
 
-/// Which of a module's parameters make up the vector, and where.
+/// The parameters of a module that make up the vector, and their places.
+///
+/// # Example
+/// ```
+/// use burn::{nn::LinearConfig, tensor::Device};
+/// use kiln_tensor::flat::Layout;
+///
+/// let layer = LinearConfig::new(3, 2).init(&Device::default());
+/// let layout = Layout::of(&layer);
+/// assert_eq!(layout.flatten(&layer).dims(), [8]);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     slots: Vec<Slot>,
-    /// For each float parameter that a visit of the module meets, whether it has a slot.
+    /// For each float parameter in the order of a visit, whether it has a slot.
     trainable: Vec<bool>,
 }
 
-/// A vector that does not fit a module.
+/// A vector does not fit a module.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the vector has {got} entries, the module {expected} trainable parameters")]
+#[error("the vector has {got} entries, but the module has {expected} trainable parameters")]
 pub struct LengthError {
     /// The length of the layout.
     pub expected: usize,
-    /// The length that came.
+    /// The length of the vector.
     pub got: usize,
 }
 
 impl Layout {
-    /// The layout of `module`, whose parameters this makes if they were not made yet.
+    /// Returns the layout of `module`. It initialises parameters that were not used yet.
     pub fn of<M: Module>(module: &M) -> Self {
         struct Reader {
             path: Path,
@@ -86,8 +98,8 @@ impl Layout {
                 }
             }
         }
-        // On a device without autodiff a parameter does not say whether it is frozen; in training it does. The visit
-        // before makes parameters that are not made yet, so that `module` and its clone share them.
+        // On a device without autodiff a parameter does not show whether it is frozen; in training mode it does. The visit before
+        // initialises lazy parameters, so that `module` and its clone share them.
         touch(module);
         let mut reader =
             Reader { path: Path::default(), len: 0, layout: Layout { slots: Vec::new(), trainable: Vec::new() } };
@@ -95,22 +107,22 @@ impl Layout {
         reader.layout
     }
 
-    /// The number of trainable parameters, counted as numbers.
+    /// Returns the number of trainable parameters, which is the length of the vector.
     pub fn len(&self) -> usize {
         self.slots.last().map_or(0, |slot| slot.range().end)
     }
 
-    /// Whether there is no trainable parameter.
+    /// Returns whether there are no trainable parameters.
     pub fn is_empty(&self) -> bool {
         self.slots.is_empty()
     }
 
-    /// The parameters, in order.
+    /// Returns the parameters, in order.
     pub fn slots(&self) -> &[Slot] {
         &self.slots
     }
 
-    /// The parameters of `module`, a module with this layout, as a vector without autodiff.
+    /// Returns the parameters of `module`, a module with this layout, as a vector without autodiff.
     pub fn flatten<M: Module>(&self, module: &M) -> Tensor<1> {
         struct Reader<'a> {
             trainable: std::slice::Iter<'a, bool>,
@@ -129,16 +141,16 @@ impl Layout {
         Tensor::cat(reader.parts, 0)
     }
 
-    /// `module` with its trainable parameters taken from `vector`; each of them asks for a gradient if it did before.
+    /// Returns `module` with its trainable parameters from `vector`. Each keeps its `require_grad`.
     ///
     /// # Errors
-    /// When the vector is longer or shorter than the layout.
+    /// Returns [`LengthError`] if the vector does not have the length of the layout.
     pub fn unflatten<M: Module>(&self, module: M, vector: &Tensor<1>) -> Result<M, LengthError> {
         self.check(vector)?;
         Ok(self.place(module, vector, None))
     }
 
-    /// As [`unflatten`](Self::unflatten), with parameters that ask for a gradient, or do not.
+    /// As [`unflatten`](Self::unflatten), with or without gradients for all parameters.
     pub(crate) fn place<M: Module>(&self, module: M, vector: &Tensor<1>, tracked: Option<bool>) -> M {
         struct Writer<'a> {
             trainable: std::slice::Iter<'a, bool>,
@@ -163,7 +175,7 @@ impl Layout {
         module.map(&mut Writer { trainable: self.trainable.iter(), vector, start: 0, tracked })
     }
 
-    /// The gradients of the trainable parameters of `module` as a vector; zero for those that have none.
+    /// Returns the gradients of the trainable parameters of `module` as a vector; 0 for parameters without one.
     pub fn gradients<M: Module>(&self, module: &M, gradients: &Gradients) -> Tensor<1> {
         struct Reader<'a> {
             trainable: std::slice::Iter<'a, bool>,
@@ -184,10 +196,10 @@ impl Layout {
         Tensor::cat(reader.parts, 0)
     }
 
-    /// A vector as gradients of the trainable parameters of `module`, for a Burn optimiser.
+    /// Returns a vector as gradients of the trainable parameters of `module`, for a Burn optimiser.
     ///
     /// # Errors
-    /// When the vector is longer or shorter than the layout.
+    /// Returns [`LengthError`] if the vector does not have the length of the layout.
     pub fn gradients_of<M: Module>(&self, module: &M, vector: &Tensor<1>) -> Result<GradientsParams, LengthError> {
         struct Writer<'a> {
             trainable: std::slice::Iter<'a, bool>,
@@ -212,7 +224,7 @@ impl Layout {
         Ok(writer.gradients)
     }
 
-    /// Of one item for each float parameter that a visit meets, those of the trainable ones.
+    /// Selects the items of the trainable parameters, given one item per float parameter.
     pub(crate) fn select<T: Copy>(&self, items: &[T]) -> Vec<T> {
         items.iter().zip(&self.trainable).filter(|(_, trainable)| **trainable).map(|(item, _)| *item).collect()
     }

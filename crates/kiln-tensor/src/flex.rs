@@ -1,4 +1,4 @@
-//! The numbers of tensors, and what every kernel does with rows of them.
+//! Access to the numbers of Flex tensors, and helpers of all kernels.
 
 use std::mem::MaybeUninit;
 
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 
 use crate::elementary::Float;
 
-/// Runs the block with `E` as the float type of that name.
+/// Runs the block with `E` as the float type of a tensor.
 macro_rules! on_float {
     ($dtype:expr, $E:ident => $body:expr) => {
         match $dtype {
@@ -28,20 +28,20 @@ macro_rules! on_float {
 }
 pub(crate) use on_float;
 
-/// Elements that take about as long as another thread takes to begin with them: 2¹³ cost some 5 µs.
+/// Number of elements that take about as long as starting another thread: 2¹³ take some 5 µs.
 pub(crate) const GRAIN: usize = 1 << 13;
 
-/// How many threads `work` is worth when each should have `grain` of it.
+/// Number of threads for `work`, with at least `grain` of it each.
 pub(crate) fn threads_for(work: usize, grain: usize) -> usize {
     rayon::current_num_threads().min(work / grain).max(1)
 }
 
-/// Rows of `width` elements that a thread should take at a time: enough to be worth it, and no more than fit its caches.
+/// Number of rows of `width` elements for one thread at a time: enough to be worth it, and few enough for its caches.
 pub(crate) fn rows_at_a_time(width: usize) -> usize {
     (GRAIN / width.max(1)).max(1)
 }
 
-/// `n` numbers from `write`: large results are not worth being filled with zeros before.
+/// Returns `n` numbers from `write`, without filling them with zeros first.
 ///
 /// # Safety
 /// `write` must write every number.
@@ -54,7 +54,7 @@ pub(crate) unsafe fn written<E: Float>(n: usize, write: impl FnOnce(&mut [MaybeU
     numbers
 }
 
-/// Σ, in sixteen sums side by side: fast, and more exact than one after the other.
+/// The sum, in sixteen parallel sums, which is faster and more accurate than one.
 #[inline(always)]
 pub(crate) fn sum<E: Float>(numbers: &[E]) -> E {
     const LANES: usize = 16;
@@ -82,7 +82,7 @@ pub(crate) fn tensor<E: Float>(values: Vec<E>, shape: impl Into<Shape>) -> FlexT
     FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(shape.into()), E::dtype())
 }
 
-/// The tensor as one run of its numbers, from the beginning of its memory, to be read or written by `storage`.
+/// The tensor as one contiguous run of numbers from the start of its memory, for `storage`.
 pub(crate) fn whole(tensor: FlexTensor) -> FlexTensor {
     let n = tensor.layout().num_elements();
     if tensor.layout().contiguous_offsets() == Some((0, n)) { tensor } else { tensor.to_contiguous() }
@@ -93,23 +93,23 @@ pub(crate) fn numbers<E: Float>(tensor: &FlexTensor) -> &[E] {
     &tensor.storage::<E>()[..tensor.layout().num_elements()]
 }
 
-/// The numbers of a [`whole`] tensor, to be written: they are copied first when another holds them too.
+/// The numbers of a [`whole`] tensor, for writing. They are copied first if they are shared.
 pub(crate) fn numbers_mut<E: Float>(tensor: &mut FlexTensor) -> &mut [E] {
     let n = tensor.layout().num_elements();
     if tensor.storage::<E>().len() > n {
-        // The beginning of a larger memory, all of which would be copied with it.
+        // It is the start of a larger memory, which would be copied as a whole.
         *tensor = tensor.to_contiguous();
     }
     tensor.storage_mut::<E>()
 }
 
-/// Runs `work` compiled for the widest vectors that the processor has.
+/// Runs `work` compiled for the processor's widest vectors.
 #[inline(always)]
 pub(crate) fn vectorised<R>(work: impl FnOnce() -> R) -> R {
     pulp::Arch::new().dispatch(work)
 }
 
-/// Each row of `rows`, `[n, d]`, times its number of `by`, `[n]`; in place when nobody else holds the rows.
+/// Each row of `rows`, `[n, d]`, times its number of `by`, `[n]`; in place if the rows are not shared.
 pub(crate) fn scale_rows(rows: FlexTensor, by: FlexTensor) -> FlexTensor {
     let (mut rows, by) = (whole(rows), whole(by));
     let d = rows.layout().shape()[1].max(1);

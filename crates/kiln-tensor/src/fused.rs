@@ -1,14 +1,25 @@
-//! The operations that fill a training step, each in one pass over its data.
+//! The operations of a training step, each in one pass over its data.
 //!
-//! Written as tensor operations, `relu(x·W + b)` is a product and two more passes with two temporaries, and a likelihood
-//! is a dozen. On the CPU backend Flex each function here is one kernel with a gradient written by hand. On every other
-//! backend, for float types other than f32 and f64, and when fusion is [off](set_enabled), the same function is made of
-//! plain tensor operations, which Burn differentiates and which a GPU backend fuses by itself. Both ways agree to
-//! rounding, and the kernels give the same bits however many threads there are.
+//! As tensor operations, `relu(x·W + b)` is a product and two more passes with two temporaries, and a likelihood is a dozen passes.
+//! On the CPU backend Flex each function here is one kernel with a hand-written gradient. On other backends, for float types other
+//! than f32 and f64, and when fusion is [off](set_enabled), the same function consists of tensor operations. Burn differentiates
+//! these, and a GPU backend fuses them. Both ways agree to rounding. The kernels give the same bits for any number of threads.
 //!
-//! The kernels share rayon's global pool with Flex and with the matrix products. They start sooner when the loop that
-//! calls them runs in that pool, which [`in_pool`] does and `kiln-train` does by itself.
+//! The kernels share rayon's global pool with Flex and with the matrix products. They start faster if the calling loop runs in that
+//! pool: see [`in_pool`]. `kiln-train` does this automatically.
+//!
+//! # Example
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use kiln_tensor::fused::{Activation, linear};
+//!
+//! let device = Device::default();
+//! let (x, weight) = (Tensor::<2>::ones([4, 3], &device), Tensor::<2>::ones([3, 2], &device));
+//! let y = linear(x, weight, Some(Tensor::full([2], -5.0, &device)), Activation::Relu);
+//! assert_eq!(y.sum().into_scalar::<f64>(), 0.0);
+//! ```
 
+mod activation;
 mod likelihood;
 mod linear;
 mod logsumexp;
@@ -22,35 +33,35 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Tensor;
 
+pub use activation::Activation;
 pub use likelihood::{bernoulli_log_likelihood, bernoulli_log_prob, categorical_log_likelihood};
-pub use linear::{Activation, dense, linear};
+pub use linear::{dense, linear};
 pub use logsumexp::logsumexp;
 pub use norm::squared_norm_and_max_abs;
 pub use normal::{normal_kl_to_standard, normal_sample};
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 
-/// Turns the kernels on or off for the whole process, those of [`pass`](crate::pass) too; they are on at first. For comparing
-/// the two ways.
+/// Turns the kernels on or off for the whole process, including those of [`pass`](crate::pass). They are on by default.
 pub fn set_enabled(on: bool) {
     ENABLED.store(on, Ordering::Relaxed);
 }
 
-/// Whether the kernels are on.
+/// Returns whether the kernels are on.
 pub fn is_enabled() -> bool {
     ENABLED.load(Ordering::Relaxed)
 }
 
-/// Runs `work` on a thread of rayon's pool, the global one, which the kernels, Flex and the products share.
+/// Runs `work` on a thread of rayon's global pool, which the kernels, Flex and the products share.
 ///
-/// From outside, every parallel operation has to be handed to the pool and waited for; from inside, it begins at once.
-/// Within a pool already, it is a plain call. Works of several threads share the pool's, and one may run inside another's wait:
-/// none should block until another is done.
+/// From outside of the pool, every parallel operation must be handed to the pool and awaited; from inside it starts at once. Within
+/// a pool it is a plain call. Several threads' work shares the pool, and one may run while another waits, so work must not block
+/// until other work is done.
 pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     rayon::scope(|_| work())
 }
 
-/// Whether a gradient is asked of it.
+/// Whether the tensor is tracked by autodiff.
 #[cfg(feature = "flex")]
 fn is_tracked<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.is_autodiff() && tensor.is_tracked()
@@ -72,15 +83,15 @@ mod tests {
     use super::*;
     use crate::Stream;
 
-    /// From one element to more than one block, for every way in which rows are shared out.
+    /// From one element to more than one block, for every way of dividing rows.
     pub(super) const SIZES: [(usize, usize); 7] = [(1, 1), (3, 5), (1, 300), (300, 1), (130, 70), (40, 801), (9000, 2)];
 
     pub(super) fn normals(shape: [usize; 2], purpose: &str) -> TensorData {
         TensorData::new(Stream::new(0, purpose, 0, 0).normal_vec(shape[0] * shape[1]), shape)
     }
 
-    /// The values and all gradients of the two, for f32 and f64, to 100 roundings of the largest number of each tensor:
-    /// sums of up to 9000 terms of either sign, in another order.
+    /// Checks that the values and all gradients of the two agree, for f32 and f64, within 100 roundings of the largest number of
+    /// each tensor, because sums of up to 9000 terms are taken in another order.
     pub(super) fn agree<const N: usize, const D: usize>(
         inputs: [TensorData; N],
         kernel: impl Fn([Tensor<2>; N]) -> Tensor<D>,
@@ -92,7 +103,7 @@ mod tests {
             let run = |f: &dyn Fn([Tensor<2>; N]) -> Tensor<D>| -> Vec<Vec<f64>> {
                 let leaves = inputs.clone().map(|data| Tensor::<2>::from_data(data, (&device, dtype)).require_grad());
                 let out = f(leaves.clone());
-                // Weights of another sign and size for every entry.
+                // Weights of different sizes and signs.
                 let weights: Vec<f64> = (0..out.shape().num_elements()).map(|i| (i as f64).sin()).collect();
                 let weights = Tensor::from_data(TensorData::new(weights, out.shape()), (&device, dtype));
                 let gradients = (out.clone() * weights).sum().backward();
@@ -118,7 +129,7 @@ mod tests {
         Tensor::from_data(normals(shape, purpose), device)
     }
 
-    /// Every kernel against central differences, in f64: witnesses that know nothing of Burn's own gradients.
+    /// Compares every kernel with central differences in f64, which do not depend on Burn's gradients.
     #[test]
     fn gradients_are_those_of_differences() {
         use kiln_testkit::{check_gradient, f64_device, tensor};
@@ -188,7 +199,7 @@ mod tests {
         }
     }
 
-    /// A resumed run may have another number of cores, and is to give the same bits.
+    /// A resumed run may have another number of cores, and must give the same bits.
     #[test]
     #[cfg(feature = "flex")]
     fn the_number_of_threads_does_not_change_a_bit() {
@@ -204,7 +215,7 @@ mod tests {
                 let likelihood = bernoulli_log_likelihood(z, x.clone().detach().narrow(1, 0, 200));
                 let gradients = (kl - likelihood).sum().backward();
                 let mut all = vec![y.without_autodiff().flatten::<1>(0, 1)];
-                // Few columns, one column, and a weight that is read across its rows: `gemm` has another way for each.
+                // Few columns, one column, and a weight that is read across its rows: `gemm` has a different path for each.
                 for (columns, rows) in [(10, 128), (1, 512), (2, 65)] {
                     let (x, weight) = (leaf([rows, 784], "x"), leaf([columns, 784], "weight"));
                     let bias = Tensor::zeros([columns], &device);

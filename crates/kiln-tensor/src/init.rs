@@ -1,7 +1,16 @@
 //! Weight initialisation from keyed streams.
 //!
-//! Burn draws initial weights from the backend's generator, so they differ between backends. Here they come from a
-//! [`Stream`], on the host: the same seed starts the same model on every device.
+//! Burn draws initial weights from the backend's generator, so they differ between backends. Here they come from a [`Stream`] on
+//! the host: the same seed gives the same initial model on every device.
+//!
+//! # Example
+//! ```
+//! use burn::tensor::Device;
+//! use kiln_tensor::{Stream, init};
+//!
+//! let layer = init::linear(784, 400, &mut Stream::new(0, "init", 0, 0), &Device::default());
+//! assert_eq!(layer.weight.val().dims(), [784, 400]);
+//! ```
 
 use burn::{
     module::Param,
@@ -14,7 +23,7 @@ use burn::{
 
 use crate::Stream;
 
-/// A linear layer `y = x·W + b` with `W: [d_in, d_out]` and `b: [d_out]`, both from U(−1/√d_in, 1/√d_in).
+/// Returns a linear layer `y = x·W + b` with `W: [d_in, d_out]` and `b: [d_out]`, both from U(−1/√d_in, 1/√d_in).
 ///
 /// This is the initialisation of PyTorch's and Burn's `Linear` (LeCun et al., *Efficient BackProp*, 1998).
 pub fn linear(d_in: usize, d_out: usize, stream: &mut Stream, device: &Device) -> Linear {
@@ -23,16 +32,18 @@ pub fn linear(d_in: usize, d_out: usize, stream: &mut Stream, device: &Device) -
     Linear { weight, bias: Some(uniform([d_out], bound, stream, device)) }
 }
 
-/// A linear layer whose biases are zero and whose weights are from U(−b, b) with b = gain·√(3/d_in): an output has gain² times the
-/// variance of the inputs. Where a relu follows, a gain of √2 keeps signals as large as they are from layer to layer (He et al., 2015);
-/// where none does, 1.
+/// Returns a linear layer with zero biases and weights from U(−b, b), where b = gain·√(3/d_in).
+///
+/// An output has gain² times the variance of the inputs. Before a relu, a gain of √2 keeps the size of signals from layer to layer
+/// (He et al., 2015); otherwise use 1.
 pub fn scaled_linear(d_in: usize, d_out: usize, gain: f64, stream: &mut Stream, device: &Device) -> Linear {
     let weight = uniform([d_in, d_out], gain * (3.0 / d_in.max(1) as f64).sqrt(), stream, device);
     Linear { weight, bias: Some(Param::from_tensor(Tensor::zeros([d_out], device))) }
 }
 
-/// A convolution of `[d_in, d_out]` channels with a kernel of `[height, width]` and steps of `stride`, without padding, which is a field of
-/// it. Weights and biases are as in [`scaled_linear`], with d_in·height·width for the numbers that each output is made of.
+/// Returns a convolution of `[d_in, d_out]` channels with a kernel of `[height, width]` and a `stride`, without padding.
+///
+/// To add padding, set the layer's field. Weights and biases are as in [`scaled_linear`], with d_in·height·width inputs per output.
 pub fn conv2d(
     channels: [usize; 2],
     kernel: [usize; 2],
@@ -45,11 +56,12 @@ pub fn conv2d(
     let bound = gain * (3.0 / (d_in * height * width).max(1) as f64).sqrt();
     let weight = uniform([d_out, d_in, height, width], bound, stream, device);
     let bias = Some(Param::from_tensor(Tensor::zeros([d_out], device)));
-    // What the configuration would draw is never drawn: parameters are made when they are asked for.
+    // Parameters are lazy, so the configuration's own weights are never drawn.
     Conv2d { weight, bias, ..Conv2dConfig::new(channels, kernel).with_stride(stride).init(device) }
 }
 
-/// A transposed convolution likewise, with d_in·height·width/(the stride's product).
+/// Returns a transposed convolution. Weights and biases are as in [`scaled_linear`], with d_in·height·width/(stride product) inputs
+/// per output.
 pub fn conv_transpose2d(
     channels: [usize; 2],
     kernel: [usize; 2],
@@ -72,7 +84,7 @@ fn uniform<const D: usize>(shape: [usize; D], bound: f64, stream: &mut Stream, d
     Param::from_data(TensorData::new::<f64, _>(drawn, shape), device)
 }
 
-/// A linear layer whose weights and biases are zero: the start of a convex model.
+/// Returns a linear layer with zero weights and biases, the start of a convex model.
 pub fn zero_linear(d_in: usize, d_out: usize, device: &Device) -> Linear {
     Linear {
         weight: Param::from_tensor(Tensor::zeros([d_in, d_out], device)),
@@ -94,19 +106,19 @@ mod tests {
         assert!(a.iter().all(|w| w.abs() <= 0.25) && a.iter().any(|w| w.abs() > 0.2));
     }
 
-    /// With noise for an image, the outputs of a convolution, and of one transposed, have its variance times gain².
+    /// With noise as image, a convolution's and a transposed convolution's outputs have its variance times gain².
     #[test]
     fn convolutions_keep_a_signal_s_variance() {
         let (device, mut stream) = (Device::default(), Stream::new(0, "init", 0, 0));
         let spread = |x: Tensor<4>| {
-            // Away from the edges, where some inputs are missing.
+            // Without the edges, where some inputs are missing.
             let x: Vec<f64> = x.slice([0..4, 0..32, 4..12, 4..12]).try_into_vec_as().unwrap();
             x.iter().map(|x| x * x).sum::<f64>() / x.len() as f64
         };
         let x: Tensor<4> = stream.normal([4, 16, 40, 40], &device);
         let halved = conv2d([16, 32], [4, 4], [2, 2], 2f64.sqrt(), &mut stream, &device).forward(x.clone());
         let doubled = conv_transpose2d([16, 32], [4, 4], [2, 2], 1.0, &mut stream, &device).forward(x);
-        // Of 8192 outputs, which have neighbours' inputs in common, and of 32 kernels.
+        // There are 8192 outputs, which share inputs with their neighbours, and 32 kernels.
         assert!((spread(halved) / 2.0 - 1.0).abs() < 0.15 && (spread(doubled) - 1.0).abs() < 0.15);
     }
 }

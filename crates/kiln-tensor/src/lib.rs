@@ -1,17 +1,18 @@
-//! The tensor layer of Kiln: what Burn lacks, and nothing statistical.
+//! The tensor layer of Kiln: what Burn lacks, without statistics.
 //!
 //! - [`atomic`]: files that are written completely or not at all.
-//! - [`device`]: choosing a device by name among the backends compiled in, and its float type.
-//! - [`derivative`]: derivatives of functions of a module's parameters, first and second: products with the Hessian, exact.
+//! - [`device`]: devices by name, and their float types.
+//! - [`derivative`]: exact first and second derivatives of functions of a module's parameters.
 //! - [`flat`]: a module's trainable parameters as one vector.
-//! - [`linalg`]: factors and eigenvalues of small symmetric matrices, on the host.
+//! - [`linalg`]: factorisations and eigenvalues of small matrices, on the host.
+//! - [`quiet`]: panics of other crates that become errors.
 //! - [`random`]: keyed, counter-based streams of random numbers, equal on every backend.
-//! - [`fused`]: the operations that fill a training step, in one pass each.
-//! - [`init`]: weight initialisation from those streams.
-//! - [`params`]: a module's parameters by name: listing, saving, loading, checking.
+//! - [`fused`]: the operations of a training step, each in one pass.
+//! - [`init`]: weight initialisation from keyed streams.
+//! - [`params`]: a module's parameters by name: listing, replacing, checking.
 //! - [`pass`](mod@pass): elementwise updates of several tensors in one pass.
 //! - [`special`]: gamma, error and normal functions, and logarithms without cancellation.
-//! - [`weights`]: `model.safetensors`, written and read.
+//! - [`weights`]: safetensors files of a module's parameters.
 
 pub mod atomic;
 pub mod derivative;
@@ -26,7 +27,9 @@ pub mod init;
 pub mod linalg;
 pub mod params;
 pub mod pass;
+pub mod quiet;
 pub mod random;
+mod real;
 pub mod special;
 pub mod weights;
 

@@ -1,18 +1,19 @@
-//! Dense linear algebra for small matrices, on the host and in f64, by the `faer` crate.
+//! Dense linear algebra for small matrices, on the host in f64, by the `faer` crate.
 //!
-//! A Newton step, a covariance from a Hessian, the rank of the constraints that hold a point: what has at most some thousands of
-//! rows. Larger systems are solved by products, with conjugate gradients.
+//! It serves problems of at most some thousands of rows: a Newton step, a covariance from a Hessian, the rank of active
+//! constraints. Solve larger systems with conjugate gradients.
 //!
+//! # Example
 //! ```
 //! use kiln_tensor::linalg::Symmetric;
 //!
 //! let matrix = Symmetric::from_fn(2, |i, j| if i == j { 2.0 } else { 1.0 });
-//! let factor = matrix.cholesky().expect("its eigenvalues are 1 and 3");
-//! let x = factor.solve(&[3.0, 3.0]);
+//! let x = matrix.cholesky().expect("it is positive definite").solve(&[3.0, 3.0]);
 //! assert!(x.iter().all(|x| (x - 1.0).abs() < 1e-15));
 //! ```
 
 mod matrix;
+mod vector;
 
 use burn::tensor::{DType, Tensor};
 use faer::{
@@ -21,31 +22,41 @@ use faer::{
 };
 
 pub use self::matrix::{Matrix, Svd};
+use self::vector::{column, entries};
 
-/// A symmetric matrix of n rows.
+/// A symmetric matrix with n rows.
+///
+/// # Example
+/// ```
+/// use kiln_tensor::linalg::Symmetric;
+///
+/// let matrix = Symmetric::from_fn(2, |i, j| if i == j { 2.0 } else { 1.0 });
+/// let eigen = matrix.eigen().expect("its entries are finite");
+/// assert!((eigen.values[0] - 1.0).abs() < 1e-15 && (eigen.values[1] - 3.0).abs() < 1e-14);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Symmetric(Mat<f64>);
 
 impl Symmetric {
-    /// The matrix with the entries `f(row, column)`, of which those with row ≥ column count.
+    /// Returns the matrix with the entries `f(row, column)`. Only entries with row ≥ column are used.
     pub fn from_fn(n: usize, f: impl Fn(usize, usize) -> f64) -> Self {
         Self(Mat::from_fn(n, n, |i, j| f(i.max(j), i.min(j))))
     }
 
-    /// The matrix of ones along the diagonal.
+    /// Returns the identity matrix.
     pub fn identity(n: usize) -> Self {
         Self(Mat::identity(n, n))
     }
 
-    /// The largest absolute value of an entry; 0 of no rows.
+    /// Returns the largest absolute entry; 0 without rows.
     pub fn largest(&self) -> f64 {
         self.0.norm_max()
     }
 
-    /// Reads a square tensor back from its device.
+    /// Reads a square tensor from its device.
     ///
     /// # Panics
-    /// When it is not square.
+    /// If it is not square.
     pub fn from_tensor(matrix: Tensor<2>) -> Self {
         let [n, m] = matrix.dims();
         assert_eq!(n, m, "a symmetric matrix is square");
@@ -53,22 +64,22 @@ impl Symmetric {
         Self::from_fn(n, |i, j| values[i * n + j])
     }
 
-    /// Its number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.0.nrows()
     }
 
-    /// An entry.
+    /// Returns an entry.
     pub fn at(&self, row: usize, column: usize) -> f64 {
         self.0[(row, column)]
     }
 
-    /// Whether every entry is finite.
+    /// Returns whether every entry is finite.
     pub fn is_finite(&self) -> bool {
         self.0.is_all_finite()
     }
 
-    /// The matrix with `shift` added along its diagonal.
+    /// Returns the matrix with `shift` added to its diagonal.
     #[must_use]
     pub fn shifted(&self, shift: f64) -> Self {
         let mut matrix = self.0.clone();
@@ -76,22 +87,22 @@ impl Symmetric {
         Self(matrix)
     }
 
-    /// Its product with a vector.
+    /// Returns the product with a vector.
     pub fn multiply(&self, vector: &[f64]) -> Vec<f64> {
         entries(&(&self.0 * column(vector)))
     }
 
-    /// Bᵀ·A·B.
+    /// Returns Bᵀ·A·B.
     ///
     /// # Panics
-    /// When B has another number of rows.
+    /// If B has another number of rows.
     #[must_use]
     pub fn restricted(&self, basis: &Matrix) -> Self {
         let product = basis.0.transpose() * &self.0 * &basis.0;
         Self::from_fn(product.nrows(), |i, j| 0.5 * (product[(i, j)] + product[(j, i)]))
     }
 
-    /// L·Lᵀ, where the matrix is positive definite.
+    /// Returns the Cholesky factorisation L·Lᵀ if the matrix is positive definite.
     pub fn cholesky(&self) -> Option<Cholesky> {
         if !self.is_finite() {
             return None;
@@ -99,12 +110,13 @@ impl Symmetric {
         self.0.llt(Side::Lower).ok().map(Cholesky)
     }
 
-    /// P·L·D·Lᵀ·Pᵀ with blocks of one and two rows in D (Bunch and Kaufman, 1977), for any symmetric matrix.
+    /// Returns the factorisation P·L·D·Lᵀ·Pᵀ of any symmetric matrix, with blocks of one and two rows in D (Bunch and Kaufman,
+    /// 1977).
     pub fn ldlt(&self) -> Ldlt {
         Ldlt(self.0.lblt(Side::Lower))
     }
 
-    /// All eigenvalues and eigenvectors; none where an entry is not finite.
+    /// Returns all eigenvalues and eigenvectors; none if an entry is not finite.
     pub fn eigen(&self) -> Option<Eigen> {
         if !self.is_finite() {
             return None;
@@ -115,61 +127,53 @@ impl Symmetric {
     }
 }
 
-/// A matrix's Cholesky factor.
+/// A Cholesky factorisation.
 #[derive(Clone, Debug)]
 pub struct Cholesky(Llt<f64>);
 
 impl Cholesky {
-    /// The x with A·x = b.
+    /// Solves A·x = b.
     pub fn solve(&self, b: &[f64]) -> Vec<f64> {
         entries(&self.0.solve(column(b)))
     }
 
-    /// A⁻¹.
+    /// Returns A⁻¹.
     pub fn inverse(&self) -> Symmetric {
         let inverse = self.0.inverse();
         Symmetric::from_fn(inverse.nrows(), |i, j| inverse[(i, j)])
     }
 
-    /// ln det A.
+    /// Returns ln det A.
     pub fn log_determinant(&self) -> f64 {
         let factor = self.0.L();
         2.0 * (0..factor.nrows()).map(|i| factor[(i, i)].ln()).sum::<f64>()
     }
 }
 
-/// A matrix's factors with pivots of either sign.
+/// A factorisation with pivots of either sign.
 #[derive(Clone, Debug)]
 pub struct Ldlt(Lblt<f64>);
 
 impl Ldlt {
-    /// The x with A·x = b; not finite where A is singular.
+    /// Solves A·x = b. The result is not finite if A is singular.
     pub fn solve(&self, b: &[f64]) -> Vec<f64> {
         entries(&self.0.solve(column(b)))
     }
 }
 
-/// Eigenvalues, and eigenvectors of length 1.
+/// Eigenvalues, with eigenvectors of length 1.
 #[derive(Clone, Debug)]
 pub struct Eigen {
-    /// From the smallest.
+    /// The eigenvalues in increasing order.
     pub values: Vec<f64>,
     vectors: Mat<f64>,
 }
 
 impl Eigen {
-    /// The eigenvector of an eigenvalue.
+    /// Returns the eigenvector of an eigenvalue.
     pub fn vector(&self, index: usize) -> Vec<f64> {
         self.vectors.col(index).iter().copied().collect()
     }
-}
-
-fn column(vector: &[f64]) -> Mat<f64> {
-    Mat::from_fn(vector.len(), 1, |i, _| vector[i])
-}
-
-fn entries(column: &Mat<f64>) -> Vec<f64> {
-    column.col(0).iter().copied().collect()
 }
 
 #[cfg(test)]
@@ -177,7 +181,7 @@ mod tests {
     use super::*;
     use kiln_testkit::assert_close;
 
-    /// The Hilbert matrix, whose inverse is known in whole numbers.
+    /// The Hilbert matrix, whose inverse has integer entries.
     #[allow(clippy::cast_precision_loss, reason = "small indices")]
     fn hilbert(n: usize) -> Symmetric {
         Symmetric::from_fn(n, |i, j| 1.0 / (i + j + 1) as f64)
@@ -185,7 +189,7 @@ mod tests {
 
     #[test]
     fn hilberts_matrix_is_solved_and_inverted() {
-        // The condition number is 1.6e4; rounding is magnified by it.
+        // The condition number is 1.6e4, which magnifies rounding.
         let (matrix, tolerance) = (hilbert(4), 1.6e4 * 4.0 * f64::EPSILON);
         let inverse = matrix.cholesky().unwrap().inverse();
         let first: Vec<f64> = (0..4).map(|j| inverse.at(0, j)).collect();

@@ -1,7 +1,7 @@
 //! A module's parameters by name.
 //!
-//! A parameter's name is its path in the module, as in `encoder.0.weight`. These functions see float parameters only,
-//! in the order of the module's fields.
+//! A parameter's name is its path in the module, such as `encoder.0.weight`. These functions see float parameters only, in the
+//! order of the module's fields.
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param},
@@ -11,7 +11,17 @@ use burn::{
 
 use crate::fused;
 
-/// A parameter's name and its values.
+/// A parameter's name and values.
+///
+/// # Example
+/// ```
+/// use burn::{nn::LinearConfig, tensor::Device};
+/// use kiln_tensor::params;
+///
+/// let layer = LinearConfig::new(3, 2).init(&Device::default());
+/// let names: Vec<String> = params::named(&layer).into_iter().map(|parameter| parameter.name).collect();
+/// assert_eq!(names, ["weight", "bias"]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct NamedTensor {
     /// The path in the module, joined by dots.
@@ -20,7 +30,7 @@ pub struct NamedTensor {
     pub data: TensorData,
 }
 
-/// Every float parameter of `module`, frozen ones too, read back from the device.
+/// Returns every float parameter of `module`, including frozen ones, read from the device.
 pub fn named<M: Module>(module: &M) -> Vec<NamedTensor> {
     struct Reader {
         path: Path,
@@ -46,28 +56,28 @@ pub fn named<M: Module>(module: &M) -> Vec<NamedTensor> {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ReplaceError {
-    /// The module has a parameter that the values lack.
-    #[error("the parameter '{0}' is missing")]
+    /// The values lack a parameter of the module.
+    #[error("the parameter '{0}' of this model is missing")]
     Missing(String),
-    /// The values hold a name that the module does not have.
-    #[error("there is no parameter '{0}' in this model")]
+    /// The values have a name that the module lacks.
+    #[error("this model has no parameter '{0}'")]
     Unused(String),
     /// A parameter has another shape.
-    #[error("the parameter '{name}' has shape {got:?}, this model expects {expected:?}")]
+    #[error("the parameter '{name}' has shape {got:?}, but this model expects {expected:?}")]
     Shape {
         /// The parameter.
         name: String,
         /// The module's shape.
         expected: Vec<usize>,
-        /// The shape that came.
+        /// The shape that was given.
         got: Vec<usize>,
     },
 }
 
-/// The module with its float parameters' values replaced, by name, converted to each parameter's type.
+/// Returns the module with new values of its float parameters, by name, converted to each parameter's type.
 ///
 /// # Errors
-/// [`ReplaceError`] when the names or shapes are not those of the module, all of it checked before anything changes.
+/// Returns [`ReplaceError`] if the names or shapes are not those of the module.
 pub fn replace<M: Module>(module: M, values: Vec<NamedTensor>) -> Result<M, ReplaceError> {
     struct Writer {
         path: Path,
@@ -104,7 +114,7 @@ pub fn replace<M: Module>(module: M, values: Vec<NamedTensor>) -> Result<M, Repl
     Ok(module.map(&mut Writer { path: Path::default(), values }))
 }
 
-/// The name of the first parameter that holds a NaN or an infinity, if any does.
+/// Returns the name of the first parameter with a NaN or an infinity, if there is one.
 pub fn first_non_finite<M: Module>(module: &M) -> Option<String> {
     struct Finder {
         path: Path,
@@ -128,18 +138,18 @@ pub fn first_non_finite<M: Module>(module: &M) -> Option<String> {
     finder.found
 }
 
-/// What the gradients of a module hold.
+/// A summary of a module's gradients.
 #[derive(Debug)]
 pub struct GradientSummary {
-    /// How many of the module's parameters have a gradient.
+    /// Number of parameters with a gradient.
     pub parameters: usize,
-    /// The squared Euclidean norm of all gradients together, shape `[1]`; absent when there is none.
+    /// The squared Euclidean norm of all gradients together, `[1]`; none without gradients.
     pub squared_norm: Option<Tensor<1>>,
-    /// The largest absolute value of any gradient, shape `[1]`; absent when there is none.
+    /// The largest absolute value of all gradients, `[1]`; none without gradients.
     pub max_abs: Option<Tensor<1>>,
 }
 
-/// Summarises the gradients of `module`, without reading anything back from the device.
+/// Summarises the gradients of `module`, without reading from the device.
 pub fn gradient_summary<M: Module>(module: &M, gradients: &GradientsParams) -> GradientSummary {
     struct Summer<'a> {
         gradients: &'a GradientsParams,
@@ -164,7 +174,7 @@ pub fn gradient_summary<M: Module>(module: &M, gradients: &GradientsParams) -> G
     }
 }
 
-/// The name of the first parameter whose gradient holds a NaN or an infinity, if any does.
+/// Returns the name of the first parameter whose gradient has a NaN or an infinity, if there is one.
 pub fn first_non_finite_gradient<M: Module>(module: &M, gradients: &GradientsParams) -> Option<String> {
     struct Finder<'a> {
         path: Path,
@@ -270,7 +280,7 @@ mod tests {
     fn the_gradient_norm_is_that_of_all_parameters_together() {
         let device = Device::default().autodiff();
         let model = net(&device);
-        // d/db of sum(x·W + b) over four rows is 4, and d/dW is 4 for inputs of one.
+        // d/db of sum(x·W + b) over four rows is 4, and d/dW is 4 for inputs of 1.
         let loss = model.head.forward(Tensor::<2>::ones([4, 2], &device)).sum();
         let gradients = GradientsParams::from_grads(loss.backward(), &model);
         let summary = gradient_summary(&model, &gradients);

@@ -1,61 +1,25 @@
 //! Elementwise updates of several tensors in one pass over memory.
 //!
-//! An optimiser's update reads and writes each parameter, its state and its gradient once. As tensor operations it is a
-//! pass and a temporary for every `*` and `+`; here it is one loop, in place, on the CPU backend Flex. On every other
-//! backend, and for tensors that Flex keeps in an unusual layout or type, the tensor operations do it, which a GPU backend
-//! fuses by itself. The numbers are the same to the bit: the loop makes the same roundings in the same order.
-
-use std::ops::{Add, Div, Mul, Neg, Sub};
+//! An optimiser reads and writes each parameter, its state and its gradient once per step. As tensor operations, every `*` and `+`
+//! is a pass with a temporary. Here the update is one loop, in place, on the CPU backend Flex. On other backends, and for unusual
+//! layouts or float types, tensor operations do it, which a GPU backend fuses. Both give the same bits, because the loop rounds in
+//! the same order.
 
 use burn::tensor::Tensor;
 
-/// f32 or f64.
-pub trait Real:
-    Copy
-    + Send
-    + Sync
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + Neg<Output = Self>
-    + 'static
-{
-    /// The nearest value.
-    fn of(value: f64) -> Self;
-
-    /// √x.
-    fn sqrt(self) -> Self;
-}
-
-macro_rules! real {
-    ($($float:ty),*) => { $(
-        impl Real for $float {
-            #[inline(always)]
-            fn of(value: f64) -> Self {
-                value as Self
-            }
-
-            #[inline(always)]
-            fn sqrt(self) -> Self {
-                <$float>::sqrt(self)
-            }
-        }
-    )* };
-}
-
-real!(f32, f64);
+pub use crate::real::Real;
 
 /// An elementwise update of `N` tensors along a gradient, written twice: for one element, and for tensors.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_tensor::pass::{Pass, Real, pass};
 ///
 /// /// θ ← θ − εg.
-/// struct Descent(f64);
+/// struct Step(f64);
 ///
-/// impl Pass<1> for Descent {
+/// impl Pass<1> for Step {
 ///     fn element<E: Real>(&self, [theta]: [E; 1], gradient: E) -> [E; 1] {
 ///         [theta - gradient * E::of(self.0)]
 ///     }
@@ -64,21 +28,20 @@ real!(f32, f64);
 ///     }
 /// }
 ///
-/// let (theta, gradient) = (Tensor::<1>::ones([3], &Device::default()), Tensor::ones([3], &Device::default()));
-/// let [theta] = pass(&Descent(0.25), [theta], gradient);
-/// assert_eq!(theta.try_into_vec_as::<f32>().unwrap(), [0.75; 3]);
+/// let ones = Tensor::<1>::ones([3], &Device::default());
+/// let [theta] = pass(&Step(0.5), [ones.clone()], ones);
+/// assert_eq!(theta.try_into_vec_as::<f32>().unwrap(), [0.5; 3]);
 /// ```
 pub trait Pass<const N: usize>: Sync {
-    /// What becomes of an element of each tensor.
+    /// Returns the new value of an element of each tensor.
     fn element<E: Real>(&self, states: [E; N], gradient: E) -> [E; N];
 
     /// The same by tensor operations, with the same roundings in the same order.
     fn tensors<const D: usize>(&self, states: [Tensor<D>; N], gradient: Tensor<D>) -> [Tensor<D>; N];
 }
 
-/// Makes the update; all tensors are plain (without autodiff) and have one shape, type and device.
-///
-/// Tensors that nobody else holds are updated in place.
+/// Makes the update. All tensors are plain (without autodiff) and have the same shape, type and device. Tensors that are not shared
+/// are updated in place.
 pub fn pass<P: Pass<N>, const N: usize, const D: usize>(
     update: &P,
     states: [Tensor<D>; N],
@@ -158,7 +121,7 @@ mod flex {
     #[inline(always)]
     fn every<P: Pass<N>, E: Real, const N: usize>(update: &P, states: [&mut [E]; N], gradient: &[E]) {
         let n = gradient.len();
-        // Slices of one known length: the loop below has no bounds to check.
+        // With slices of one known length the loop below has no bounds checks.
         let mut states = states.map(|state| &mut state[..n]);
         for i in 0..n {
             let old = std::array::from_fn(|j| states[j][i]);
@@ -201,7 +164,7 @@ mod tests {
         tensors.map(of).to_vec()
     }
 
-    /// Sizes on both sides of the one from which threads share the work; transposed and sliced tensors too.
+    /// Sizes below and above the one from which threads share the work; also transposed and sliced tensors.
     #[test]
     fn one_pass_gives_the_bits_of_tensor_operations() {
         for dtype in [DType::F32, DType::F64] {
@@ -209,7 +172,7 @@ mod tests {
                 let [theta, v, gradient] = tensors(n, dtype);
                 let expected = bits(Momentum.tensors([theta.clone(), v.clone()], gradient.clone()));
                 assert_eq!(bits(pass(&Momentum, [theta.clone(), v.clone()], gradient.clone())), expected, "{n}");
-                // The inputs that were shared are as they were.
+                // The shared inputs have not changed.
                 assert_eq!(bits([theta.clone(), v.clone()]), bits(tensors(n, dtype)[..2].to_vec().try_into().unwrap()));
 
                 let odd = |t: &Tensor<2>| t.clone().transpose().narrow(0, n / 3, n - n / 3);

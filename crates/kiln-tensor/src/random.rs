@@ -1,16 +1,18 @@
 //! Keyed streams of random numbers.
 //!
-//! A [`Stream`] is named by `(seed, purpose, epoch, step)` and by nothing else: the same four give the same numbers
-//! on every backend and after every resume, and no draw for one purpose moves the draws for another.
-//! The numbers come from ChaCha8 (J.-P. Aumasson, *Too Much Crypto*, 2019) in counter mode, keyed by the four words,
-//! drawn on the host in `f64` and rounded to the device's float type, so that an `f32` run sees the noise of an `f64` run.
+//! A [`Stream`] depends on `(seed, purpose, epoch, step)` only. The same four give the same numbers on every backend and after
+//! every resume, and draws for one purpose do not affect those for another. The numbers come from ChaCha8 (J.-P. Aumasson, *Too
+//! Much Crypto*, 2019) in counter mode with these four words as its key. They are drawn on the host in `f64` and rounded to the
+//! device's float type, so an `f32` run sees the noise of an `f64` run.
 
 use burn::tensor::{Device, FloatDType, Shape, Tensor, TensorData};
 use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
 
-/// A stream of random numbers, fixed by its key.
+/// A stream of random numbers with a key.
+///
+/// # Example
 ///
 /// ```
 /// use kiln_tensor::Stream;
@@ -24,7 +26,7 @@ use rand_distr::{Distribution, StandardNormal};
 pub struct Stream(ChaCha8Rng);
 
 impl Stream {
-    /// The stream of `purpose` (a short constant such as `"shuffle"`) at `epoch` and `step` of a run with `seed`.
+    /// Returns the stream of `purpose` (a short constant such as `"shuffle"`) at `epoch` and `step` of a run with `seed`.
     pub fn new(seed: u64, purpose: &str, epoch: u64, step: u64) -> Self {
         let mut key = [0u8; 32];
         for (word, value) in key.chunks_exact_mut(8).zip([seed, fnv1a(purpose), epoch, step]) {
@@ -33,32 +35,32 @@ impl Stream {
         Self(ChaCha8Rng::from_seed(key))
     }
 
-    /// The next 64 random bits.
+    /// Returns the next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
         self.0.next_u64()
     }
 
-    /// A number from U[0, 1).
+    /// Returns a number from U[0, 1).
     pub fn next_f64(&mut self) -> f64 {
         self.0.random()
     }
 
-    /// The generator, for samplers of the `rand` family.
+    /// Returns the generator, for samplers of the `rand` crates.
     pub fn rng(&mut self) -> &mut impl Rng {
         &mut self.0
     }
 
-    /// `n` numbers from U[0, 1).
+    /// Returns `n` numbers from U[0, 1).
     pub fn uniform_vec(&mut self, n: usize) -> Vec<f64> {
         (0..n).map(|_| self.0.random()).collect()
     }
 
-    /// `n` numbers from N(0, 1).
+    /// Returns `n` numbers from N(0, 1).
     pub fn normal_vec(&mut self, n: usize) -> Vec<f64> {
         (0..n).map(|_| StandardNormal.sample(&mut self.0)).collect()
     }
 
-    /// A tensor of U[0, 1) numbers on `device`, in its float type.
+    /// Returns a tensor of U[0, 1) numbers on `device`, in its float type.
     pub fn uniform<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
         let shape = shape.into();
         let mut data = self.uniform_vec(shape.num_elements());
@@ -69,14 +71,14 @@ impl Stream {
         Tensor::from_data(TensorData::new(data, shape), device)
     }
 
-    /// A tensor of N(0, 1) numbers on `device`, in its float type.
+    /// Returns a tensor of N(0, 1) numbers on `device`, in its float type.
     pub fn normal<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
         let shape = shape.into();
         let data = self.normal_vec(shape.num_elements());
         Tensor::from_data(TensorData::new(data, shape), device)
     }
 
-    /// A random order of `0..n` (Fisher–Yates).
+    /// Returns a random order of `0..n` (Fisher–Yates).
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
         order.shuffle(&mut self.0);
@@ -84,7 +86,7 @@ impl Stream {
     }
 }
 
-/// FNV-1a, 64 bits: a hash that never changes, since saved runs depend on it.
+/// FNV-1a with 64 bits. It must not change, because saved runs depend on it.
 fn fnv1a(text: &str) -> u64 {
     text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }

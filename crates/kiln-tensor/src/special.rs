@@ -1,8 +1,8 @@
-//! Special functions that Burn lacks, or computes through f32 on some backends.
+//! Special functions that Burn lacks, or computes in f32 on some backends.
 //!
-//! The first table is of plain tensor operations: on the device, differentiable any number of times, and recorded by
-//! [`derivative`](crate::derivative). Errors are those of f64 against mpmath in 40 digits, in the tests; in f32 they are some units of
-//! its rounding, 6e-8, in the same places.
+//! The functions of the first table consist of tensor operations. They run on the device, can be differentiated any number of
+//! times, and can be recorded by [`derivative`](crate::derivative). Errors are those of f64 against mpmath in 40 digits, in the
+//! tests; in f32 they are some units of rounding, 6e-8.
 //!
 //! | function | domain | error in f64 |
 //! |---|---|---|
@@ -18,13 +18,23 @@
 //! | [`ln_poisson`] | a ≥ 0 | 4e-15 relative, and 4e-15 beside its zeros |
 //! | [`ln_gamma_entropy`], [`digamma`] | a > 0, x > 0 | 2e-15 relative, and 1e-14 beside their zeros |
 //!
-//! The incomplete functions are computed on the host, entry by entry, with their first derivatives in all arguments; they read back
-//! from the device, so they cannot be recorded.
+//! The incomplete functions are computed on the host, elementwise, with their first derivatives in all arguments. They read from
+//! the device, so they cannot be recorded.
 //!
 //! | function | domain | error |
 //! |---|---|---|
 //! | [`gamma_p`], [`gamma_q`] | a > 0, x ≥ 0 | 5e-13 relative up to a = 1e5; Q also 3e-16 of 1 |
 //! | [`beta_i`] | a, b > 0, x in [0, 1] | 1e-12 relative up to a + b = 1e4, and 3e-16 of 1 |
+//!
+//! # Example
+//! ```
+//! use burn::tensor::{Device, Tensor};
+//! use kiln_tensor::special;
+//!
+//! let x = Tensor::<1>::from_data([1.0, 4.0], &Device::default());
+//! let ln_gamma: Vec<f64> = special::ln_gamma(x).try_into_vec_as().unwrap();
+//! assert!((ln_gamma[1] - 6f64.ln()).abs() < 1e-6); // Γ(4) = 3!
+//! ```
 
 mod elementwise;
 mod erf;
@@ -43,8 +53,8 @@ pub use self::{
 
 /// |x|, with the derivative 1 at x = 0 instead of Burn's 0.
 ///
-/// A function f(x) that is computed from |x| and from the sign of x then has its right-hand derivative at 0, which is
-/// the derivative wherever f is smooth.
+/// A function that is computed from |x| and the sign of x then has its right-hand derivative at 0, which is the derivative wherever
+/// the function is smooth.
 fn magnitude<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let negative = x.clone().lower_scalar(0.0);
     x.clone().mask_where(negative, -x)

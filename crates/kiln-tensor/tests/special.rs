@@ -8,7 +8,7 @@ use kiln_tensor::special::{
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
 use serde_json::Value;
 
-/// Name, function, and the tolerances: relative, plus absolute where the function has a zero that its argument does not.
+/// Name, function and tolerances: relative, plus absolute if the function has a zero that its argument has not.
 type Case = (&'static str, fn(Tensor<1>) -> Tensor<1>, f64, f64);
 
 const CASES: [Case; 13] = [
@@ -17,7 +17,7 @@ const CASES: [Case; 13] = [
     ("erfc", erfc, 2e-13, 0.0),
     ("erfinv", erfinv, 4e-15, 0.0),
     ("normal_cdf", normal_cdf, 2e-13, 0.0),
-    // In the right tail it is minus the tail itself, whose exponent −32 is rounded.
+    // In the right tail it is minus the tail, whose exponent −32 is rounded.
     ("normal_log_cdf", normal_log_cdf, 2e-14, 0.0),
     ("normal_icdf", normal_icdf, 4e-15, 1e-15),
     ("expm1", expm1, 1e-15, 0.0),
@@ -52,7 +52,7 @@ fn functions_of_one_number_are_right() {
     let (a, rate) = (vector(&numbers(&poisson["a"])), vector(&numbers(&poisson["y"])));
     let value = numbers(&poisson["value"]);
     assert_close(&values(ln_poisson(a.clone(), rate.clone())), &value, 4e-15, 4e-15, "ln Poisson");
-    // These arguments are numbers of f32, but for 0.1, 0.2, 0.3, 3.8, 3.9, 4.1 and 7.3, which do not matter so much.
+    // These arguments are f32 numbers, except 0.1, 0.2, 0.3, 3.8, 3.9, 4.1 and 7.3, where it matters less.
     let single = |x: Tensor<1>| x.cast(DType::F32);
     assert_close(&values(ln_poisson(single(a), single(rate))), &value, 1e-6, 1e-6, "ln Poisson in f32");
     let beta = &reference["ln_beta"];
@@ -60,13 +60,13 @@ fn functions_of_one_number_are_right() {
     assert_close(&values(ln_beta(a, b)), &numbers(&beta["y"]), 1e-14, 2e-14, "ln B");
 }
 
-/// In f32 arguments are rounded, and errors are some units of 6e-8, times what makes f64's worse than ε.
+/// In f32 arguments are rounded, and errors are some units of 6e-8, times the factor by which the f64 error exceeds ε.
 #[test]
 fn functions_of_one_number_are_right_in_f32() {
     let reference = reference("special");
     for (name, f, relative, absolute) in CASES {
         let (x, y) = (numbers(&reference[name]["x"]), numbers(&reference[name]["y"]));
-        // Where f32 holds argument and value, and the argument's own rounding does not decide.
+        // Only if f32 holds argument and value, and the rounding of the argument does not dominate.
         let single = |x: f64| f64::from(x as f32);
         let kept: Vec<usize> = (0..x.len())
             .filter(|&i| x[i].abs() < 80.0 && (y[i] == 0.0 || y[i].abs() > 1e-30) && y[i].abs() < 1e30)
@@ -75,7 +75,7 @@ fn functions_of_one_number_are_right_in_f32() {
             .collect();
         let at: Vec<f64> = kept.iter().map(|&i| x[i]).collect();
         let got = values(f(vector(&at).cast(DType::F32)));
-        // The value at the rounded argument, by the f64 function that the test above holds to the reference.
+        // The value at the rounded argument, by the f64 function, which the test above compares with the reference.
         let rounded: Vec<f64> = at.iter().map(|x| single(*x)).collect();
         let expected = values(f(vector(&rounded)));
         let scale = 3e-7 / 1e-15;
@@ -98,10 +98,10 @@ fn incomplete_functions_are_right_with_their_derivatives() {
         let (a, x) = (number("a"), number("x"));
         let what = format!("a = {a}, x = {x}");
         let ((p, [da, dx]), (q, [qa, qx])) = (host::gamma_p(a, x), host::gamma_q(a, x));
-        // Of the exponent, which is the logarithm's size, some units of ε are lost.
+        // The exponent has the size of the logarithm and loses some units of ε.
         let relative = 2e-13 + 1e-15 * number("p").ln().abs();
         assert_close(&[p], &[number("p")], relative, 0.0, &format!("P, {what}"));
-        // Where P is computed, Q is 1 less it, and the other way round.
+        // If P is computed, Q is 1 − P, and vice versa.
         assert_close(&[q], &[number("q")], 2e-13, 3e-16, &format!("Q, {what}"));
         assert_close(&[dx], &[number("dp_dx")], relative, 0.0, &format!("dP/dx, {what}"));
         assert_close(&[da], &[number("dp_da")], 1e-11, 1e-14, &format!("dP/da, {what}"));
@@ -118,7 +118,7 @@ fn incomplete_functions_are_right_with_their_derivatives() {
         assert_close(&[dx], &[number("dx")], relative, 0.0, &format!("dI/dx, {what}"));
         assert_close(&[da, db], &[number("da"), number("db")], 1e-11, 1e-14, &format!("dI/d(a, b), {what}"));
     }
-    // And as tensors.
+    // The same as tensors.
     let rows = reference["gamma_p"].as_array().unwrap();
     let (a, x) = (vector(&column(rows, "a")), vector(&column(rows, "x")));
     assert_close(&values(gamma_p(a.clone(), x.clone())), &column(rows, "p"), 5e-13, 0.0, "P");

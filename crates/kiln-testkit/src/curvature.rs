@@ -1,4 +1,4 @@
-//! The network of `curvature.json`: two layers, five activations, a cross-entropy; with PyTorch's derivatives.
+//! The network of `curvature.json`, with PyTorch's derivatives: two layers, five activations, a cross-entropy.
 
 use burn::{
     module::{Module, Param},
@@ -17,22 +17,22 @@ pub struct Network {
     b2: Param<Tensor<1>>,
 }
 
-/// One activation's case.
+/// The case of one activation.
 #[derive(Debug)]
 pub struct Case {
-    /// The activation.
+    /// The name of the activation.
     pub name: String,
-    /// At the reference's parameters.
+    /// The network, with the reference's parameters.
     pub network: Network,
-    /// Inputs `[8, 3]`, and classes `[8, 1]`.
+    /// Inputs `[8, 3]` and classes `[8, 1]`.
     pub data: (Tensor<2>, Tensor<2, Int>),
     /// A direction `[31]`.
     pub direction: Tensor<1>,
-    /// `loss`, `grad`, `jvp`, `hvp`, `hessian`.
+    /// The expected `loss`, `grad`, `jvp`, `hvp` and `hessian`.
     pub expected: Value,
 }
 
-/// All cases, in the float type of `device`.
+/// Returns all cases, in the float type of `device`.
 pub fn cases(device: &Device) -> Vec<Case> {
     let rows = reference("curvature").as_array().expect("an array").clone();
     rows.into_iter().map(|row| Case::of(row, device)).collect()
@@ -61,10 +61,10 @@ impl Case {
 }
 
 impl Network {
-    /// The mean cross-entropy with the activation `name`.
+    /// Returns the mean cross-entropy with the activation `name`.
     ///
     /// # Panics
-    /// When no activation has that name.
+    /// If no activation has that name.
     pub fn loss(&self, x: Tensor<2>, targets: Tensor<2, Int>, name: &str) -> Tensor<1> {
         let act = |x| match name {
             "tanh" => Tensor::tanh(x),

@@ -1,4 +1,4 @@
-//! Laws that hold for every optimiser and every schedule: a new one is a row in the table of `tests/laws.rs`.
+//! Laws that every optimiser and every schedule must satisfy. A new one is a row in the table of `tests/laws.rs`.
 
 use burn::{
     module::{Module, Param, ParamGroup},
@@ -9,7 +9,7 @@ use kiln_optim::{FirstOrder, Method, Schedule, ScheduleSpec, schedule::Scheduled
 
 use crate::{assert_close, f64_device, tensor, values};
 
-/// Two parameters that are optimised together.
+/// A module with two parameters.
 #[derive(Module, Debug)]
 struct Two {
     head: Param<Tensor<1>>,
@@ -34,14 +34,14 @@ impl Two {
     }
 }
 
-/// ½ Σ aᵢ(xᵢ − bᵢ)² with curvatures from 1 to 10; zero at (1, −2, 3).
+/// ½ Σ aᵢ(xᵢ − bᵢ)² with curvatures from 1 to 10; the minimum is at (1, −2, 3).
 fn quadratic(two: &Two) -> Tensor<1> {
     let x = Tensor::cat(vec![two.head.val(), two.tail.val().flatten(0, 1)], 0);
     let (a, b) = (tensor(&[1.0, 4.0, 10.0], [3], &x.device()), tensor(&[1.0, -2.0, 3.0], [3], &x.device()));
     ((x - b).square() * a).sum() * 0.5
 }
 
-/// Rosenbrock's function of (head, tail); zero at (1, 1).
+/// Rosenbrock's function of (head, tail); the minimum is at (1, 1).
 fn rosenbrock(two: &Two) -> Tensor<1> {
     let (x, y) = (two.head.val(), two.tail.val().flatten(0, 1));
     (y - x.clone().square()).square() * 100.0 + (x - 1.0).square()
@@ -56,7 +56,7 @@ fn quadratic_start() -> Two {
     Two::at(&[0.0], &[0.0, 0.0])
 }
 
-/// It finds the minimum of a quadratic of condition 10, to `tolerance`, in `steps` steps of size `lr`.
+/// Checks that the method finds the minimum of a quadratic of condition 10, to `tolerance`, in `steps` steps of size `lr`.
 pub fn finds_the_minimum_of_a_quadratic<O: Method>(method: &O, lr: &Schedule, steps: u64, tolerance: f64) {
     let mut optimizer = FirstOrder::from(method.clone());
     let two = (0..steps).fold(quadratic_start(), |two, k| step(&mut optimizer, lr.at(k), two, quadratic));
@@ -64,12 +64,12 @@ pub fn finds_the_minimum_of_a_quadratic<O: Method>(method: &O, lr: &Schedule, st
     assert_close(&found, &[1.0, -2.0, 3.0], 0.0, tolerance, &format!("{} on a quadratic", O::NAME));
 }
 
-/// Where `steps` steps of size `lr` on the quadratic lead.
+/// Returns the parameters after `steps` steps of size `lr` on the quadratic.
 pub fn descend_quadratic(optimizer: &mut FirstOrder, lr: f64, steps: u64) -> Vec<f64> {
     (0..steps).fold(quadratic_start(), |two, _| step(optimizer, lr, two, quadratic)).values()
 }
 
-/// It brings Rosenbrock's function from 24.2 below `value` in `steps` steps of size `lr`.
+/// Checks that the method decreases Rosenbrock's function from 24.2 to less than `value` in `steps` steps of size `lr`.
 pub fn goes_down_rosenbrock_s_valley<O: Method>(method: &O, lr: f64, steps: u64, value: f64) {
     let mut optimizer = FirstOrder::from(method.clone());
     let two = (0..steps).fold(Two::at(&[-1.2], &[1.0]), |two, _| step(&mut optimizer, lr, two, rosenbrock));
@@ -77,7 +77,7 @@ pub fn goes_down_rosenbrock_s_valley<O: Method>(method: &O, lr: f64, steps: u64,
     assert!(found < value, "{}: Rosenbrock's function is {found} after {steps} steps, not below {value}", O::NAME);
 }
 
-/// Saved after any of its steps and loaded, it goes on to the bit, average included.
+/// Checks that a run that is saved after any of its steps and loaded continues with the same bits, including the average.
 pub fn resumes_to_the_bit<O: Method>(method: &O) {
     let new = || FirstOrder::from(method.clone());
     for at in [1, 2, 7] {
@@ -99,7 +99,7 @@ pub fn resumes_to_the_bit<O: Method>(method: &O) {
     }
 }
 
-/// f64 stays f64, in the parameters and in the state.
+/// Checks that f64 stays f64, in the parameters and in the state.
 pub fn keeps_f64<O: Method>(method: &O) {
     let mut optimizer = FirstOrder::from(method.clone());
     let two = (0..3).fold(quadratic_start(), |two, _| step(&mut optimizer, 0.01, two, quadratic));
@@ -108,7 +108,7 @@ pub fn keeps_f64<O: Method>(method: &O) {
     assert_eq!(average.head.val().dtype(), DType::F64, "{}: average", O::NAME);
 }
 
-/// A parameter that is frozen does not move, to the bit, though it had a velocity from before.
+/// Checks that a frozen parameter does not change by a bit, even if it had a velocity.
 pub fn leaves_frozen_parameters<O: Method>(method: &O) {
     let mut optimizer = FirstOrder::from(method.clone());
     let two = (0..3).fold(quadratic_start(), |two, _| step(&mut optimizer, 0.01, two, quadratic));
@@ -120,7 +120,8 @@ pub fn leaves_frozen_parameters<O: Method>(method: &O) {
     assert_ne!(after[1..], before[1..], "{}: the other did not", O::NAME);
 }
 
-/// In a parameter group it moves its own parameters as it does alone, and the others follow their own method.
+/// Checks that in a parameter group the method moves its parameters as it does alone, while the other parameters follow their own
+/// method.
 pub fn works_in_parameter_groups<O: Method>(method: &O) {
     let start = quadratic_start();
     let group = ParamGroup::from_ids(vec![start.tail.id]);
@@ -128,7 +129,7 @@ pub fn works_in_parameter_groups<O: Method>(method: &O) {
     let run = |mut optimizer: FirstOrder, start: Two| {
         (0..5).fold(start, |two, _| step(&mut optimizer, 0.01, two, quadratic)).bits()
     };
-    // The quadratic is separable: each parameter's path does not depend on the other's.
+    // The quadratic is separable: each parameter's path is independent of the other's.
     let alone = run(method.clone().into(), start.clone());
     let plain = run(kiln_optim::Sgd.into(), start.clone());
     let both = run(groups.into(), start);
@@ -136,16 +137,16 @@ pub fn works_in_parameter_groups<O: Method>(method: &O) {
     assert_eq!(both[1..], alone[1..], "{}: the parameters of the group", O::NAME);
 }
 
-/// The schedule of `spec` with base value `base` in a run of `total` steps.
+/// Returns the schedule of `spec` with base value `base` in a run of `total` steps.
 ///
 /// # Panics
-/// When the text is no schedule.
+/// If the text is not a schedule.
 pub fn schedule(spec: &str, base: f64, total: u64) -> Schedule {
     let spec: ScheduleSpec = spec.parse().unwrap_or_else(|e| panic!("{spec}: {e}"));
     spec.build(base, total).unwrap_or_else(|e| panic!("{spec}: {e}"))
 }
 
-/// Every value is finite, not negative, and within the bounds that the schedule states, which are no wider than needed.
+/// Checks that every value is finite, not negative, and within the bounds that the schedule states, and that these are tight.
 pub fn stays_within_its_bounds(what: &str, schedule: &Schedule, steps: u64) {
     let (low, high) = schedule.bounds();
     let values: Vec<f64> = (0..steps).map(|k| schedule.at(k)).collect();
@@ -158,7 +159,7 @@ pub fn stays_within_its_bounds(what: &str, schedule: &Schedule, steps: u64) {
     assert!(high.is_infinite() || largest >= 0.99 * high, "{what}: {largest} never comes near the bound {high}");
 }
 
-/// From `horizon` on nothing changes.
+/// Checks that nothing changes from `horizon` on.
 pub fn stays_from_its_horizon_on(what: &str, schedule: &Schedule, horizon: u64) {
     let last = schedule.at(horizon).to_bits();
     for k in [horizon + 1, 2 * horizon, 1_000_000_000, u64::MAX] {
@@ -166,7 +167,7 @@ pub fn stays_from_its_horizon_on(what: &str, schedule: &Schedule, horizon: u64) 
     }
 }
 
-/// No step changes the value by more than `jump`.
+/// Checks that no step changes the value by more than `jump`.
 pub fn has_no_jump(what: &str, schedule: &Schedule, steps: u64, jump: f64) {
     for k in 1..steps {
         let (before, after) = (schedule.at(k - 1), schedule.at(k));
@@ -174,10 +175,10 @@ pub fn has_no_jump(what: &str, schedule: &Schedule, steps: u64, jump: f64) {
     }
 }
 
-/// Saved as JSON, or as the state of a Burn scheduler, it goes on to the bit.
+/// Checks that a schedule saved as JSON, or as the state of a Burn scheduler, continues with the same bits.
 ///
 /// # Panics
-/// When it does not, or cannot be saved.
+/// If it does not, or cannot be saved.
 pub fn schedule_resumes_to_the_bit(what: &str, schedule: &Schedule, steps: u64) {
     use burn::optim::lr_scheduler::LrScheduler;
 

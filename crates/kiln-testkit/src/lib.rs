@@ -1,10 +1,11 @@
-//! What Kiln's tests share: reference values, comparisons with a tolerance, gradients by differences, and the laws that
-//! every optimiser and every schedule obeys ([`laws`]).
+//! What Kiln's tests share: reference values, comparisons with a tolerance, gradients by differences, [`laws`] of every optimiser
+//! and schedule, and a check for [import cycles](import_cycles).
 //!
-//! A development dependency only. Reference values were computed in float64 by PyTorch, SciPy, scikit-learn and
-//! statsmodels with `tests/reference/gen/make_reference.py`.
+//! This is a development dependency. The reference values were computed in float64 by PyTorch, SciPy, scikit-learn and statsmodels
+//! with `tests/reference/gen/make_reference.py`.
 
 pub mod curvature;
+mod imports;
 pub mod laws;
 
 use std::{path::PathBuf, sync::OnceLock};
@@ -12,22 +13,24 @@ use std::{path::PathBuf, sync::OnceLock};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use serde_json::Value;
 
-/// `tests/reference/<name>.json`.
+pub use self::imports::import_cycles;
+
+/// Returns the content of `tests/reference/<name>.json`.
 ///
 /// # Panics
-/// When the file is missing or is not JSON.
+/// If the file is missing or is not JSON.
 pub fn reference(name: &str) -> Value {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("../../tests/reference/{name}.json"));
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    // Python writes the moments that do not exist (Cauchy's mean) as NaN or Infinity, which JSON lacks.
+    // Python writes moments that do not exist (Cauchy's mean) as NaN or Infinity, which JSON lacks.
     let text = text.replace("NaN", "null").replace("-Infinity", "null").replace("Infinity", "null");
     serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
 }
 
-/// All numbers of a JSON value, depth first: a scalar, a vector or a matrix in row-major order.
+/// Returns all numbers of a JSON value, depth first: a scalar, a vector or a matrix in row-major order.
 ///
 /// # Panics
-/// When the value holds anything but arrays and numbers.
+/// If the value holds anything but arrays and numbers.
 pub fn numbers(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(items) => items.iter().flat_map(numbers).collect(),
@@ -35,7 +38,8 @@ pub fn numbers(value: &Value) -> Vec<f64> {
     }
 }
 
-/// The CPU in f64. Burn fixes a device's float type once a process: a test binary that calls this is in f64 throughout.
+/// Returns the CPU in f64. Burn fixes a device's float type once per process, so a test binary that calls this computes in f64
+/// throughout.
 pub fn f64_device() -> Device {
     static DEVICE: OnceLock<Device> = OnceLock::new();
     let device = DEVICE.get_or_init(|| {
@@ -46,18 +50,18 @@ pub fn f64_device() -> Device {
     device.clone()
 }
 
-/// A tensor of `values` on `device`.
+/// Returns a tensor of `values` on `device`.
 pub fn tensor<const D: usize>(values: &[f64], shape: [usize; D], device: &Device) -> Tensor<D> {
     Tensor::from_data(TensorData::new(values.to_vec(), shape), device)
 }
 
-/// The tensor's values, in row-major order.
+/// Returns the values of a tensor, in row-major order.
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.without_autodiff().try_into_vec_as::<f64>().expect("a float tensor converts to f64")
 }
 
-/// Panics unless |actual − expected| ≤ `rtol`·|expected| + `atol` for every element. NaN is never close, and an
-/// infinity never expected: every finite number would be within `rtol`·∞ of it.
+/// Panics unless |actual − expected| ≤ `rtol`·|expected| + `atol` for every element. NaN is never close. An expected infinity is an
+/// error, because every finite number would be within `rtol`·∞ of it.
 #[track_caller]
 pub fn assert_close(actual: &[f64], expected: &[f64], rtol: f64, atol: f64, what: &str) {
     assert_eq!(actual.len(), expected.len(), "{what}: lengths differ");
@@ -70,11 +74,11 @@ pub fn assert_close(actual: &[f64], expected: &[f64], rtol: f64, atol: f64, what
 
 /// Compares the gradient of a scalar function with central differences, in f64.
 ///
-/// The step h = ε^⅓·max(1, |x|) balances the truncation error h²·f‴/6 against the rounding error ε·f/h; both are near
-/// ε^⅔ ≈ 4e-11 times the function's scale, so `tolerance` = 1e-8 leaves room for a scale of some hundreds.
+/// The step h = ε^⅓·max(1, |x|) balances the truncation error h²·f‴/6 with the rounding error ε·f/h. Both are about ε^⅔ ≈ 4e-11
+/// times the function's scale, so a `tolerance` of 1e-8 allows a scale of some hundreds.
 ///
 /// # Panics
-/// When an entry is off by more than `tolerance`·max(1, |difference|), or `f` is not one number.
+/// If an entry differs by more than `tolerance`·max(1, |difference|), or `f` is not one number.
 #[track_caller]
 pub fn check_gradient(f: impl Fn(Tensor<1>) -> Tensor<1>, at: &[f64], tolerance: f64, what: &str) {
     let device = f64_device().autodiff();
@@ -137,7 +141,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "∂/∂x0")]
     fn a_wrong_gradient_fails() {
-        // The factor is a constant to autodiff and a function of x to the differences.
+        // The factor is a constant for autodiff, but a function of x for the differences.
         check_gradient(|x| (x.clone().detach() * x).sum(), &[0.4], 1e-8, "x²");
     }
 }

@@ -1,9 +1,8 @@
-//! A function's operations, recorded once.
+//! The recorded operations of a function.
 
 use std::{
     cell::Cell,
     collections::{HashMap, HashSet},
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{LazyLock, Mutex, PoisonError},
 };
 
@@ -18,12 +17,15 @@ use burn::{
 };
 
 use super::{DerivativeError, Inputs, dual::Dual, num::Raw, run::Machine};
-use crate::flat::Layout;
+use crate::{
+    flat::Layout,
+    quiet::{Caught, catch_quietly},
+};
 
 /// A recorded function from a module's trainable parameters and data to one tensor.
 pub(super) struct Graph {
     operations: Vec<OperationIr>,
-    /// For each operation, the tensors that no later one reads.
+    /// For each operation, the tensors that no later operation reads.
     last_uses: Vec<Vec<TensorId>>,
     parameters: Vec<TensorId>,
     inputs: Vec<TensorId>,
@@ -33,21 +35,21 @@ pub(super) struct Graph {
     device: DispatchDevice,
 }
 
-/// Capture devices by their number types: they can be set once, and the supply of devices is limited.
+/// Capture devices by their number types: a device's types can be set once, and the number of devices is limited.
 static DEVICES: LazyLock<Mutex<HashMap<String, Device>>> = LazyLock::new(Mutex::default);
 
 thread_local! {
     static RECORDS: Cell<bool> = const { Cell::new(false) };
 }
 
-/// A recording on this thread, which may not begin another: it would wait for itself.
+/// A recording on this thread. It must not start another one, because it would wait for itself.
 struct Recording;
 
 impl Recording {
     fn start() -> Result<Self, DerivativeError> {
         if RECORDS.replace(true) {
             let reason =
-                "it takes the second derivative of another function, which would have to be recorded within".into();
+                "it takes a second derivative of another function, which cannot be recorded at the same time".into();
             return Err(DerivativeError::Capture { reason });
         }
         Ok(Self)
@@ -79,7 +81,7 @@ impl Graph {
         let mut parameters = Vec::new();
         let mut given = Vec::new();
         let mut output = None;
-        let recorded = catch_unwind(AssertUnwindSafe(|| {
+        let recorded = catch_quietly(|| {
             capture.clone().capture_scope(|scope| {
                 if fresh {
                     let config = DeviceConfig::new(
@@ -90,7 +92,7 @@ impl Graph {
                     capture.configure(config).expect("a device that is new has no settings yet");
                 }
                 let mut mover = Mover { device: &capture, ids: Vec::new() };
-                // A validation copy has running averages of its own, which may be moved.
+                // A validation copy has running averages of its own, which can be moved.
                 let module = module.valid().map(&mut mover);
                 parameters = layout.select(&mover.ids);
                 let inputs = inputs.to_device(&capture);
@@ -98,10 +100,10 @@ impl Graph {
                 output = Some(id(forward(&module, inputs).into_dispatch()));
                 scope.complete([], [])
             })
-        }));
+        });
         let captured = match recorded {
             Ok(captured) => captured.map_err(|error| DerivativeError::Capture { reason: error.to_string() })?,
-            Err(panic) => return Err(DerivativeError::Capture { reason: message(&panic) }),
+            Err(caught) => return Err(refused(caught)),
         };
         let output = output.expect("the scope ran to its end");
         let operations = needed(captured.graph.operations, output);
@@ -115,7 +117,7 @@ impl Graph {
         Ok(Self { operations, last_uses, parameters, inputs: given, constants, output, device })
     }
 
-    /// The function's value, and its derivative in the direction of the parameters' tangents.
+    /// Computes the function's value and its derivative in the direction of the parameters' tangents.
     pub(super) fn run<I: Inputs>(&self, parameters: Vec<Dual>, inputs: &I) -> Result<Dual, DerivativeError> {
         let mut machine = Machine::new(&self.device);
         for (id, value) in self.parameters.iter().zip(parameters) {
@@ -166,7 +168,7 @@ impl ModuleMapper for Mover<'_> {
 
 fn id(tensor: DispatchTensor) -> TensorId {
     let tensor = <DispatchTensor as DispatchKindConversion<Capture>>::try_into_backend(tensor);
-    match tensor.expect("the function's tensors are on the device of its inputs and parameters") {
+    match tensor.unwrap_or_else(|_| panic!("{FOREIGN}")) {
         BackendTensor::Float(tensor) => tensor.id(),
         BackendTensor::Int(tensor) => tensor.id(),
         BackendTensor::Bool(tensor) => tensor.id(),
@@ -214,7 +216,7 @@ fn on_device(data: TensorData, device: &DispatchDevice) -> Raw {
     }
 }
 
-/// The operation's name, which only its debugging form tells: the innermost of `Float(F32, Cross(CrossOpIr {`.
+/// The operation's name, from its debug text: the innermost name of `Float(F32, Cross(CrossOpIr {`.
 fn no_rule(operation: &OperationIr) -> DerivativeError {
     let text = format!("{operation:?}");
     let head = text.split('{').next().unwrap_or_default();
@@ -227,7 +229,17 @@ fn no_rule(operation: &OperationIr) -> DerivativeError {
     DerivativeError::NoRule { operation }
 }
 
-fn message(panic: &Box<dyn std::any::Any + Send>) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("the function panicked").to_owned()
+/// The panic message of [`id`] for a tensor that was not made from the function's parameters and data.
+const FOREIGN: &str = "the value is not on the device of the function's parameters and data";
+
+/// Burn's panic messages for an operation on tensors of two devices, one of which is the recording device.
+const TWO_DEVICES: [&str; 4] =
+    ["not on the same device", "not on the same backend", "on the wrong backend", "must be on the same device"];
+
+fn refused(Caught { message, place }: Caught) -> DerivativeError {
+    let place = place.map_or_else(String::new, |place| format!(" (at {place})"));
+    if message.contains(FOREIGN) || TWO_DEVICES.iter().any(|text| message.contains(text)) {
+        return DerivativeError::CapturedTensor;
+    }
+    DerivativeError::Capture { reason: format!("it panicked: {}{place}", message.trim_end()) }
 }

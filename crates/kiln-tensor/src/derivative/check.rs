@@ -1,28 +1,27 @@
-//! Derivatives by differences: the fallback, and the witness.
+//! Derivatives by finite differences: the fallback, and the check of exact ones.
 
 use burn::{module::Module, tensor::Tensor};
 
 use super::{DerivativeError, Function, Inputs};
-use crate::{Stream, device::rounding_unit};
+use crate::{Stream, device::machine_epsilon};
 
-/// A vector, and about how wrong it is.
+/// A vector and an estimate of its error.
 #[derive(Clone, Debug)]
 pub struct Estimate {
     /// The vector.
     pub value: Tensor<1>,
-    /// The largest entry of the difference that the last extrapolation made.
+    /// The largest absolute entry of the last extrapolation's correction.
     pub error: f64,
 }
 
-/// A gradient beside differences of values.
+/// A comparison of a gradient with finite differences.
 #[derive(Clone, Debug)]
 pub struct GradientCheck {
-    /// The largest difference in any of the directions, in units of the largest derivative; infinite where a derivative is not
-    /// finite.
+    /// The largest difference over all directions, relative to the largest derivative; infinite if a derivative is not finite.
     pub relative_error: f64,
-    /// The derivatives by the gradient, one for each direction.
+    /// The directional derivatives by the gradient.
     pub by_gradient: Vec<f64>,
-    /// The derivatives by differences.
+    /// The directional derivatives by differences.
     pub by_differences: Vec<f64>,
 }
 
@@ -31,21 +30,22 @@ pub(super) fn largest(x: Tensor<1>) -> f64 {
 }
 
 impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
-    /// H·v by differences of gradients: D(h) = (∇f(w + hv) − ∇f(w − hv)) / 2h, extrapolated to (4·D(h/2) − D(h)) / 3
-    /// (Richardson, 1911), whose error is of the order h⁴. Its step h is such that hv is the fifth root of the rounding
-    /// unit of the largest entry of w, or of 1 where that is smaller: where the error of the formula and that of
-    /// rounding meet. Takes four gradients.
+    /// Computes H·v by differences of gradients: D(h) = (∇f(w + hv) − ∇f(w − hv)) / 2h, extrapolated to (4·D(h/2) − D(h)) / 3
+    /// (Richardson, 1911), with an error of order h⁴.
+    ///
+    /// The step is chosen so that ‖hv‖ is the fifth root of machine epsilon, relative to the largest entry of w or to 1. There the
+    /// truncation error and the rounding error are equal. It takes four gradients.
     ///
     /// # Errors
-    /// [`DerivativeError::Length`], [`NotScalar`](DerivativeError::NotScalar).
+    /// Returns [`DerivativeError::Length`] or [`NotScalar`](DerivativeError::NotScalar).
     pub fn hvp_by_differences(&self, w: &Tensor<1>, v: &Tensor<1>) -> Result<Estimate, DerivativeError> {
-        self.layout.check(v)?;
+        self.layout().check(v)?;
         let (size, length) = (largest(w.clone()).max(1.0), largest(v.clone()));
         if length == 0.0 {
-            self.layout.check(w)?;
+            self.layout().check(w)?;
             return Ok(Estimate { value: v.clone().zeros_like(), error: 0.0 });
         }
-        let step = rounding_unit(w.dtype()).powf(0.2) * size / length;
+        let step = machine_epsilon(w.dtype()).powf(0.2) * size / length;
         let difference = |h: f64| -> Result<Tensor<1>, DerivativeError> {
             let (_, above) = self.value_and_grad(&(w.clone() + v.clone() * h))?;
             let (_, below) = self.value_and_grad(&(w.clone() - v.clone() * h))?;
@@ -57,16 +57,17 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
         Ok(Estimate { value, error })
     }
 
-    /// The gradient at w beside differences of values, in `directions` directions of independent normal numbers from
-    /// the key `seed`. A gradient is right when [`GradientCheck::relative_error`] is small: in f64 below 1e-7, and
-    /// in f32, where differences lose most of their digits, below 1e-2.
+    /// Compares the gradient at w with differences of values, in `directions` random normal directions from the key `seed`.
+    ///
+    /// A gradient is right if [`GradientCheck::relative_error`] is below 1e-7 in f64, or below 1e-2 in f32, where differences lose
+    /// most of their digits.
     ///
     /// # Errors
-    /// [`DerivativeError::Length`], [`NotScalar`](DerivativeError::NotScalar).
+    /// Returns [`DerivativeError::Length`] or [`NotScalar`](DerivativeError::NotScalar).
     pub fn grad_check(&self, w: &Tensor<1>, directions: usize, seed: u64) -> Result<GradientCheck, DerivativeError> {
         let (_, gradient) = self.value_and_grad(w)?;
         let mut stream = Stream::new(seed, "grad-check", 0, 0);
-        let step = rounding_unit(w.dtype()).powf(0.2) * largest(w.clone()).max(1.0);
+        let step = machine_epsilon(w.dtype()).powf(0.2) * largest(w.clone()).max(1.0);
         let mut check = GradientCheck { relative_error: 0.0, by_gradient: Vec::new(), by_differences: Vec::new() };
         for _ in 0..directions {
             let v = stream.normal(w.dims(), &w.device()).cast(w.dtype());

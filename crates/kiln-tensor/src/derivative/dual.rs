@@ -1,8 +1,7 @@
-//! Dual numbers: a tensor, and its derivative in one direction (forward mode: Griewank and Walther, Evaluating
-//! Derivatives, 2008, ch. 3).
+//! Dual numbers: a tensor and its derivative in one direction (forward mode: Griewank and Walther, *Evaluating Derivatives*, 2008,
+//! ch. 3).
 //!
-//! A rule is differentiated once more by Burn's own backward pass, so every one of them is written in operations that
-//! have one.
+//! Burn's backward pass differentiates each rule again, so every rule uses operations with a backward pass only.
 
 use burn::{
     backend::{
@@ -14,7 +13,7 @@ use burn::{
 
 use super::num::{Num, Raw, or};
 
-/// x and its derivative ẋ; none is zero.
+/// x and its derivative ẋ; none means 0.
 #[derive(Clone, Debug)]
 pub(super) struct Dual {
     pub(super) x: Num,
@@ -33,7 +32,7 @@ impl Dual {
         Self { x, dx: None }
     }
 
-    /// The derivative, zero spelled out.
+    /// The derivative, with zeros if there is none.
     fn tangent(&self) -> Num {
         self.dx.clone().unwrap_or_else(|| self.x.zeros_like())
     }
@@ -43,7 +42,7 @@ impl Dual {
         Self { x: self.x.map(&f), dx: self.dx.map(|dx| dx.map(&f)) }
     }
 
-    /// A map that is linear in several tensors together.
+    /// A map that is jointly linear in several tensors.
     pub(super) fn jointly<const N: usize>(inputs: [Self; N], f: impl Fn([Raw; N]) -> Raw) -> Self {
         let dx = inputs.iter().any(|input| input.dx.is_some());
         let dx = dx.then(|| Num(f(inputs.each_ref().map(|input| input.tangent().0))));
@@ -57,20 +56,20 @@ impl Dual {
         Self { x: all(inputs.into_iter().map(|input| input.x).collect()), dx }
     }
 
-    /// y = f(x) entry by entry, with the derivative f′ from x and y.
+    /// y = f(x), elementwise, with the derivative f′ from x and y.
     pub(super) fn elementwise(self, f: impl FnOnce(Raw) -> Raw, derivative: impl FnOnce(&Num, &Num) -> Num) -> Self {
         let y = self.x.map(f);
         let dx = self.dx.map(|dx| &derivative(&self.x, &y) * &dx);
         Self { x: y, dx }
     }
 
-    /// y = f(x) entry by entry, with the derivative 0 where the mask is true, and 1 elsewhere.
+    /// y = f(x), elementwise, with the derivative 0 where the mask is true, and 1 elsewhere.
     fn piecewise(self, f: impl FnOnce(Raw) -> Raw, flat: impl FnOnce(&Num) -> Raw) -> Self {
         let dx = self.dx.map(|dx| dx.masked(flat(&self.x)));
         Self { x: self.x.map(f), dx }
     }
 
-    /// y = f(x) whose derivative is zero wherever there is one.
+    /// y = f(x), whose derivative is 0 wherever it exists.
     pub(super) fn flat(self, f: impl FnOnce(Raw) -> Raw) -> Self {
         Self::constant(self.x.map(f))
     }
@@ -88,7 +87,7 @@ impl Dual {
         Self { x, dx: dx.map(|dx| dx.expand(&shape)) }
     }
 
-    /// A product of whatever kind: what is linear in each of two tensors.
+    /// A bilinear map, such as a product.
     pub(super) fn bilinear(self, other: Self, f: impl Fn(Raw, Raw) -> Raw) -> Self {
         let left = self.dx.map(|dx| dx.zip(&other.x, &f));
         let right = other.dx.map(|dy| self.x.zip(&dy, &f));
@@ -134,7 +133,7 @@ impl Dual {
         Self { x: y, dx: sum(left, right) }
     }
 
-    /// The angle of the point (x, y), as `atan2(y, x)`.
+    /// The angle of the point (x, y), `atan2(y, x)`.
     pub(super) fn atan2(self, x: Self) -> Self {
         let angle = self.x.zip(&x.x, Dispatch::float_atan2);
         let square = &self.x.square() + &x.x.square();
@@ -172,7 +171,7 @@ impl Dual {
         line.clamp(0.0.into(), 1.0.into())
     }
 
-    /// max(x, 0) + slope · min(x, 0), the slope a tensor that broadcasts.
+    /// max(x, 0) + slope · min(x, 0), with a slope that broadcasts.
     pub(super) fn leaky(self, slope: Self) -> Self {
         let mask = self.x.not_positive();
         let negative = self.clone().mul(slope);
@@ -187,8 +186,7 @@ impl Dual {
         })
     }
 
-    /// x·Φ(x). Composed, because the backward pass of some backends is that of another function, the approximation by
-    /// tanh.
+    /// x·Φ(x). It is composed of other rules, because some backends' backward pass is that of the tanh approximation.
     pub(super) fn gelu(self) -> Self {
         let normal_cdf = self.clone().linear(|x| Dispatch::float_mul_scalar(x, std::f64::consts::FRAC_1_SQRT_2.into()));
         let normal_cdf = normal_cdf.erf().linear(|x| Dispatch::float_mul_scalar(x, 0.5.into())).plus(0.5);
@@ -234,7 +232,7 @@ impl Dual {
         self.linear(|x| Dispatch::float_gather(dim, x, places.clone()))
     }
 
-    /// The largest entries along `dim`, or the smallest; of equal ones the first.
+    /// The largest or smallest entries along `dim`; the first of equal ones.
     pub(super) fn extreme(self, dim: usize, largest: bool) -> Self {
         let places = self.x.places(dim, largest);
         self.gather(dim, &places)
@@ -245,7 +243,7 @@ impl Dual {
         self.linear(|x| Dispatch::float_reshape(x, shape.clone()))
     }
 
-    /// f(x, w, b), linear in x and in w, and with b added: a dense layer, a convolution.
+    /// f(x, w, b), linear in x and in w, plus b: a dense layer or a convolution.
     pub(super) fn affine(self, weight: Self, bias: Option<Self>, f: impl Fn(Raw, Raw, Option<Raw>) -> Raw) -> Self {
         let (b, db) = bias.map_or((None, None), |bias| (Some(bias.x.0), bias.dx.map(|db| db.0)));
         let y = Num(f(self.x.0.clone(), weight.x.0.clone(), b));
@@ -262,7 +260,7 @@ impl Dual {
         self.affine(weight, bias, Dispatch::linear)
     }
 
-    /// (x − mean) / √(variance + ε) · γ + β over the last dimension. Composed, so that there is one rule fewer.
+    /// (x − mean) / √(variance + ε) · γ + β over the last dimension, composed of other rules.
     pub(super) fn layer_norm(self, gamma: Self, beta: Option<Self>, epsilon: f64) -> Self {
         let last = self.x.shape().num_dims() - 1;
         let mean = |x: Self| x.linear(|x| Dispatch::float_mean_dim(x, last));
@@ -277,7 +275,7 @@ impl Dual {
         }
     }
 
-    /// The same with a mean and a variance that are given, by channel (dimension 1).
+    /// Batch normalisation with given mean and variance per channel (dimension 1).
     pub(super) fn batch_norm(self, gamma: Self, beta: Self, mean: Self, variance: Self, epsilon: f64) -> Self {
         let shape = self.x.shape();
         let mut channels = vec![1; shape.num_dims()];
@@ -286,7 +284,7 @@ impl Dual {
         self.sub(mean).div(variance.plus(epsilon).sqrt()).mul(gamma).add(beta)
     }
 
-    /// The entries at `places`, which count through the trailing dimensions of the input together.
+    /// The entries at `places`, which index the trailing dimensions of the input together.
     pub(super) fn pooled(self, places: Raw, spatial: usize) -> Self {
         use burn::backend::TensorMetadata;
         let (input, output) = (self.x.shape(), places.shape());
@@ -303,7 +301,7 @@ impl Dual {
     }
 }
 
-/// A number of Burn's as f64.
+/// One of Burn's numbers as f64.
 pub(super) fn number(scalar: Scalar) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "an exponent or a factor")]
     match scalar {

@@ -6,18 +6,22 @@ use burn::{
 };
 
 use super::{
-    DerivativeError, Function, Inputs, matrix_of_products,
+    DerivativeError, Function, Inputs,
+    function::matrix_of_products,
     objective::{EvaluationError, Hessian, HessianProduct, Objective},
 };
 use crate::linalg::Symmetric;
 
-/// A loss of a function's outputs, and its Gauss–Newton matrix G = Jᵀ·L″·J, with J the outputs' Jacobian and L″ the
-/// loss's Hessian in the outputs (Schraudolph, 2002). Where the loss is convex in the outputs, as a likelihood is in the
-/// logits, G is positive semidefinite; for a likelihood of the exponential family in its natural parameters it is the
-/// Fisher information too.
+/// A loss of a function's outputs, with its Gauss–Newton matrix G = Jᵀ·L″·J.
 ///
-/// To a solver it is an [`Objective`] that gives G where it asks for the Hessian: with a trust region the method of Levenberg and
-/// Marquardt for sums of squares, and for networks the one that is called Hessian-free (Martens, 2010).
+/// J is the Jacobian of the outputs and L″ the Hessian of the loss with respect to the outputs (Schraudolph, 2002). If the loss is
+/// convex in the outputs, as a negative log-likelihood is in the logits, then G is positive semidefinite. For a likelihood of the
+/// exponential family in its natural parameters, G is the Fisher information.
+///
+/// For a solver it is an [`Objective`] whose Hessian is G. In a trust region this is the Levenberg–Marquardt method for sums of
+/// squares, and Hessian-free optimisation for networks (Martens, 2010).
+///
+/// # Example
 ///
 /// ```
 /// use burn::{module::Param, tensor::{Device, Tensor}};
@@ -44,10 +48,10 @@ pub struct GaussNewton<'a, M, I, T, const D: usize> {
 }
 
 impl<'a, M: Module, I: Inputs, T: Inputs, const D: usize> GaussNewton<'a, M, I, T, D> {
-    /// `loss` is a function of the outputs and of `targets`.
+    /// Returns the loss as a function of the outputs and of `targets`.
     ///
     /// # Errors
-    /// What computing the outputs once gives.
+    /// Returns the error of computing the outputs once.
     pub fn new(
         outputs: Function<'a, M, I, D>,
         targets: T,
@@ -58,20 +62,20 @@ impl<'a, M: Module, I: Inputs, T: Inputs, const D: usize> GaussNewton<'a, M, I, 
         Ok(Self { outputs, loss })
     }
 
-    /// The function that gives the outputs.
+    /// Returns the function that computes the outputs.
     pub fn outputs(&self) -> &Function<'a, M, I, D> {
         &self.outputs
     }
 
-    /// The parameters of the outputs' module, `[n]`.
+    /// Returns the parameters of the outputs' module, `[n]`.
     pub fn parameters(&self) -> Tensor<1> {
         self.outputs.parameters()
     }
 
-    /// The loss `[1]` and its gradient `[n]` at w.
+    /// Computes the loss `[1]` and its gradient `[n]` at w.
     ///
     /// # Errors
-    /// As [`Function::value_and_grad`].
+    /// Those of [`Function::value_and_grad`].
     pub fn value_and_grad(&self, w: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), DerivativeError> {
         let (module, z) = self.outputs.tracked(w)?;
         let shape = z.shape();
@@ -79,28 +83,28 @@ impl<'a, M: Module, I: Inputs, T: Inputs, const D: usize> GaussNewton<'a, M, I, 
         Ok((value, self.outputs.gradient_of((z * slope.reshape(shape)).sum(), &module, w)))
     }
 
-    /// The loss `[1]` at w.
+    /// Computes the loss `[1]` at w.
     ///
     /// # Errors
-    /// As [`Function::value`].
+    /// Those of [`Function::value`].
     pub fn value(&self, w: &Tensor<1>) -> Result<Tensor<1>, DerivativeError> {
         let z = self.outputs.value(w)?.without_autodiff();
         let entries = z.shape().num_elements();
         self.loss.value(&z.reshape([entries]))
     }
 
-    /// G `[n, n]` at w, in n products.
+    /// Computes G `[n, n]` at w, by n products.
     ///
     /// # Errors
-    /// As [`gauss_newton_vp`](Self::gauss_newton_vp).
+    /// Those of [`gauss_newton_vp`](Self::gauss_newton_vp).
     pub fn matrix(&self, w: &Tensor<1>) -> Result<Tensor<2>, DerivativeError> {
         matrix_of_products(w, |v| self.gauss_newton_vp(w, v))
     }
 
-    /// G·v `[n]` at w: a forward derivative, a product with L″, and a backward pass.
+    /// Computes G·v `[n]` at w, by a forward derivative, a product with L″ and a backward pass.
     ///
     /// # Errors
-    /// As [`Function::hvp`].
+    /// Those of [`Function::hvp`].
     pub fn gauss_newton_vp(&self, w: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, DerivativeError> {
         let (z, dz) = self.outputs.jvp(w, v)?;
         let shape = z.shape();
@@ -120,14 +124,14 @@ impl<M: Module, I: Inputs, T: Inputs, const D: usize> Objective for GaussNewton<
     }
 }
 
-/// With G in the place of the Hessian.
+/// With G instead of the Hessian.
 impl<M: Module, I: Inputs, T: Inputs, const D: usize> HessianProduct for GaussNewton<'_, M, I, T, D> {
     fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
         Ok(self.gauss_newton_vp(x, v)?)
     }
 }
 
-/// With G in the place of the Hessian.
+/// With G instead of the Hessian.
 impl<M: Module, I: Inputs, T: Inputs, const D: usize> Hessian for GaussNewton<'_, M, I, T, D> {
     fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
         Ok(Symmetric::from_tensor(self.matrix(x)?))

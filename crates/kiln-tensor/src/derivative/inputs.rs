@@ -1,4 +1,4 @@
-//! What a function of a module's parameters is given beside them.
+//! The data of a function.
 
 use std::fmt::Write as _;
 
@@ -7,18 +7,18 @@ use burn::{
     tensor::{Device, Tensor, kind::Basic},
 };
 
-/// Data: tensors of any kind, and tuples, arrays, vectors and options of them.
+/// The data of a [`Function`](super::Function): tensors of any kind, and tuples, arrays, vectors and options of them.
 ///
-/// A type of your own is data when it can be moved to a device, and can list its tensors.
+/// Implement it for your own type if the type can be moved to a device and can list its tensors.
 pub trait Inputs: Clone {
-    /// The same data on `device`.
+    /// Returns the same data on `device`.
     fn to_device(&self, device: &Device) -> Self;
 
-    /// Hands each tensor to `visit`, always in the same order.
+    /// Passes each tensor to `visit`, always in the same order.
     fn visit(&self, visit: &mut dyn FnMut(DispatchTensor));
 
-    /// Adds to `key` all that decides what a function does with the data: a function is recorded once for each key. By default the
-    /// types and shapes of the tensors; a type with numbers or choices beside its tensors adds these.
+    /// Adds to `key` what the function's operations depend on, because a function is recorded once per key. By default these are
+    /// the types and shapes of the tensors. A type with numbers or choices in addition to its tensors must add these.
     fn describe(&self, key: &mut String) {
         self.visit(&mut |tensor| {
             let _ = write!(key, "{:?} {:?};", tensor.dtype(), tensor.shape());

@@ -1,4 +1,4 @@
-//! Float tensors of any rank, for formulas: the runtime-dispatched primitives with the operators of arithmetic.
+//! Float tensors of any rank with arithmetic operators, for formulas.
 
 use std::ops::{Add, Div, Mul, Sub};
 
@@ -12,7 +12,7 @@ use burn::{
 
 pub(super) type Raw = burn::backend::DispatchTensor;
 
-/// A float tensor. Operations follow Burn's: they broadcast, and go through autodiff where an operand does.
+/// A float tensor. As in Burn, operations broadcast, and use autodiff if an operand does.
 #[derive(Clone, Debug)]
 pub(super) struct Num(pub(super) Raw);
 
@@ -29,7 +29,7 @@ impl Num {
     pub(super) fn dtype(&self) -> DType {
         self.0.dtype()
     }
-    /// A constant of autodiff, of the same shape.
+    /// A constant of the same shape.
     pub(super) fn zeros_like(&self) -> Self {
         Self(Dispatch::float_zeros(self.shape(), &self.0.device(), self.dtype().into()))
     }
@@ -67,7 +67,7 @@ impl Num {
     pub(super) fn square(&self) -> Self {
         self * self
     }
-    /// xⁿ for a whole n.
+    /// xⁿ for a whole number n.
     pub(super) fn powi(&self, n: i64) -> Self {
         self.map(|x| Dispatch::float_powi_scalar(x, n.into()))
     }
@@ -75,7 +75,7 @@ impl Num {
         self.map(|x| Dispatch::float_powf_scalar(x, p.into()))
     }
     pub(super) fn sigmoid(&self) -> Self {
-        // Where a backend does not bring its own, Burn's sigmoid passes through f32.
+        // Burn's default sigmoid computes in f32; some backends have their own.
         #[cfg(feature = "flex")]
         let own = matches!(bare(self.0.device()), burn::backend::DispatchDevice::Flex(_));
         #[cfg(not(feature = "flex"))]
@@ -89,27 +89,27 @@ impl Num {
     pub(super) fn masked(&self, mask: Raw) -> Self {
         self.map(|x| Dispatch::float_mask_fill(x, mask, 0.0.into()))
     }
-    /// Where it is below `bound`.
+    /// A mask of the entries below `bound`.
     pub(super) fn below(&self, bound: Scalar) -> Raw {
         Dispatch::float_lower_elem(self.0.clone(), bound, self.bools())
     }
-    /// Where it is above `bound`.
+    /// A mask of the entries above `bound`.
     pub(super) fn above(&self, bound: Scalar) -> Raw {
         Dispatch::float_greater_elem(self.0.clone(), bound, self.bools())
     }
-    /// Where it is at most zero.
+    /// A mask of the entries of at most 0.
     pub(super) fn not_positive(&self) -> Raw {
         Dispatch::float_lower_equal_elem(self.0.clone(), 0.0.into(), self.bools())
     }
     pub(super) fn sum_dim(&self, dim: usize) -> Self {
         self.map(|x| Dispatch::float_sum_dim(x, dim))
     }
-    /// The places of the largest entries along `dim`, or of the smallest.
+    /// The positions of the largest or smallest entries along `dim`.
     pub(super) fn places(&self, dim: usize, largest: bool) -> Raw {
         let (x, dtype) = (self.0.clone(), self.ints());
         if largest { Dispatch::float_argmax(x, dim, dtype) } else { Dispatch::float_argmin(x, dim, dtype) }
     }
-    /// The places after sorting.
+    /// The positions after sorting.
     pub(super) fn argsort(&self, dim: usize, descending: bool) -> Raw {
         Dispatch::float_argsort(self.0.clone(), dim, descending, self.ints())
     }

@@ -1,4 +1,4 @@
-//! What a solver asks of a function of a vector.
+//! Functions of a vector, for solvers.
 
 use burn::{module::Module, tensor::Tensor};
 
@@ -8,40 +8,61 @@ use crate::linalg::Symmetric;
 /// Why a function could not be evaluated.
 pub type EvaluationError = Box<dyn std::error::Error + Send + Sync>;
 
-/// A function of a vector, with its gradient.
+/// A function of a vector with its gradient, for the solvers of `kiln-optim`.
 ///
-/// A [`Function`] of a module's parameters is one. Values that are not finite are no error: a solver takes a shorter step.
+/// A [`Function`] of a module's parameters is an objective. Values that are not finite are no error: a solver then takes a shorter
+/// step.
+///
+/// # Example
+/// An objective in closed form:
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::derivative::{EvaluationError, Objective};
+///
+/// struct Square;
+///
+/// impl Objective for Square {
+///     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+///         Ok((x.clone().square().sum(), x.clone() * 2.0))
+///     }
+/// }
+///
+/// let value = Square.value(&Tensor::from_data([3.0, 4.0], &Device::default()))?;
+/// assert_eq!(value.into_scalar::<f64>(), 25.0);
+/// # Ok::<(), EvaluationError>(())
+/// ```
 pub trait Objective {
-    /// f(x) `[1]` and ∇f(x) `[n]`, both without autodiff.
+    /// Computes f(x) `[1]` and ∇f(x) `[n]`, both without autodiff.
     ///
     /// # Errors
-    /// When it cannot be evaluated at all.
+    /// Returns an error if the function cannot be evaluated.
     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError>;
 
-    /// f(x) `[1]`.
+    /// Computes f(x) `[1]`.
     ///
     /// # Errors
-    /// When it cannot be evaluated at all.
+    /// Returns an error if the function cannot be evaluated.
     fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
         Ok(self.value_and_grad(x)?.0)
     }
 }
 
-/// An objective with products with its Hessian.
+/// An objective that can multiply its Hessian with a vector.
 pub trait HessianProduct: Objective {
-    /// H(x)·v `[n]`.
+    /// Computes H(x)·v `[n]`.
     ///
     /// # Errors
-    /// When it cannot be computed.
+    /// Returns an error if the product cannot be computed.
     fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError>;
 }
 
-/// An objective with its Hessian, for problems of at most some thousands of unknowns.
+/// An objective with its dense Hessian, for up to some thousands of unknowns.
 pub trait Hessian: Objective {
-    /// H(x), on the host.
+    /// Computes H(x), on the host.
     ///
     /// # Errors
-    /// When it cannot be computed.
+    /// Returns an error if the Hessian cannot be computed.
     fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError>;
 }
 

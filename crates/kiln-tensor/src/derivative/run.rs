@@ -1,7 +1,7 @@
-//! Runs a captured graph on dual numbers: one line an operation.
+//! Runs a captured graph on dual numbers, with one line per operation.
 //!
-//! To teach Kiln another operation, add its line to the table of its kind, and where it is not a composition of those that
-//! are there a rule in [`dual`](super::dual).
+//! To support another operation, add a line to the table of its kind. If it is not a composition of existing rules, add a rule in
+//! [`dual`](super::dual).
 
 mod float;
 mod layer;
@@ -24,12 +24,12 @@ use super::{
 /// The tensors that are known so far.
 pub(super) struct Machine<'a> {
     floats: HashMap<TensorId, Dual>,
-    /// Whole numbers and truth values, which have no derivative.
+    /// Integers and booleans, which have no derivative.
     others: HashMap<TensorId, Raw>,
     device: &'a DispatchDevice,
 }
 
-/// An operation that has no line here.
+/// The operation has no rule.
 pub(super) struct NoRule;
 
 type Step = Result<(), NoRule>;
@@ -60,7 +60,7 @@ impl<'a> Machine<'a> {
         self.floats.remove(&id)
     }
 
-    /// The value of `tensor`; the last reader gets it without a second owner, so that it can be overwritten.
+    /// The value of `tensor`. The last reader gets it without a second owner, so that it can be overwritten.
     pub(super) fn float(&mut self, tensor: &TensorIr) -> Dual {
         let value = if tensor.status == TensorStatus::ReadWrite {
             self.floats.remove(&tensor.id)

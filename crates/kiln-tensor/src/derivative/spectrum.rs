@@ -1,38 +1,38 @@
-//! What products with the Hessian tell of it: its trace and its extreme eigenvalues.
+//! The trace and the extreme eigenvalues of a Hessian, from products with it.
 
 use burn::{module::Module, tensor::Tensor};
 
 use super::{DerivativeError, Function, Inputs};
-use crate::{Stream, device::rounding_unit, linalg::Symmetric};
+use crate::{Stream, device::machine_epsilon, linalg::Symmetric};
 
 /// An estimate of a trace.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Trace {
     /// The mean over the probes.
     pub value: f64,
-    /// The standard error of that mean; not a number with one probe.
+    /// The standard error of the mean; NaN with one probe.
     pub standard_error: f64,
 }
 
-/// The ends of a spectrum.
+/// The extreme eigenvalues of a Hessian.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Extremes {
     /// The smallest eigenvalue.
     pub smallest: f64,
     /// The largest eigenvalue.
     pub largest: f64,
-    /// How far from an eigenvalue the two can be: the larger of the residuals ‖H·y − θ·y‖ of their vectors.
+    /// A bound on the error of both: the larger residual ‖H·y − θ·y‖ of their vectors.
     pub residual: f64,
-    /// The products that were taken.
+    /// Number of products.
     pub products: usize,
 }
 
 impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
-    /// The trace of the Hessian at w from `probes` vectors of random signs with the key `seed`: the mean of vᵀ·H·v
+    /// Estimates the trace of the Hessian at w as the mean of vᵀ·H·v over `probes` vectors of random signs with the key `seed`
     /// (Hutchinson, 1990).
     ///
     /// # Errors
-    /// As [`hvp`](Function::hvp).
+    /// Those of [`hvp`](Function::hvp).
     pub fn hessian_trace(&self, w: &Tensor<1>, probes: usize, seed: u64) -> Result<Trace, DerivativeError> {
         let mut stream = Stream::new(seed, "trace", 0, 0);
         let one = |_| {
@@ -47,12 +47,12 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
         Ok(Trace { value, standard_error: (variance / n).sqrt() })
     }
 
-    /// The smallest and the largest eigenvalue of the Hessian at w by at most `steps` steps of Lanczos's method with
-    /// full reorthogonalisation (Golub and Van Loan, Matrix Computations, 4th ed., §10.1), from a vector with the key
-    /// `seed`. Ends early when the residual of both is below the rounding of the largest.
+    /// Estimates the smallest and the largest eigenvalue of the Hessian at w by at most `steps` steps of the Lanczos method with
+    /// full reorthogonalisation, from a random vector with the key `seed` (Golub and Van Loan, *Matrix Computations*, 4th ed.,
+    /// §10.1). It ends early if both residuals are below the rounding error of the largest eigenvalue.
     ///
     /// # Errors
-    /// As [`hvp`](Function::hvp).
+    /// Those of [`hvp`](Function::hvp).
     pub fn hessian_extremes(&self, w: &Tensor<1>, steps: usize, seed: u64) -> Result<Extremes, DerivativeError> {
         let dot = |a: &Tensor<1>, b: &Tensor<1>| (a.clone() * b.clone()).sum().into_scalar::<f64>();
         let normal = Stream::new(seed, "lanczos", 0, 0).normal(w.dims(), &w.device()).cast(w.dtype());
@@ -63,7 +63,7 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
             let last = &basis[basis.len() - 1];
             let mut next = self.hvp(w, last)?;
             diagonal.push(dot(&next, last));
-            // Twice is enough (Parlett): what rounding leaves of the basis after the first time goes in the second.
+            // Twice is enough (Parlett): the second pass removes what rounding left after the first.
             for _ in 0..2 {
                 for vector in &basis {
                     let along = dot(&next, vector);
@@ -72,7 +72,7 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
             }
             let length = dot(&next, &next).sqrt();
             let ends = ends_of(&diagonal, &beside, length);
-            let small = ends.residual <= 4.0 * rounding_unit(w.dtype()) * ends.largest.abs().max(ends.smallest.abs());
+            let small = ends.residual <= 4.0 * machine_epsilon(w.dtype()) * ends.largest.abs().max(ends.smallest.abs());
             if basis.len() >= steps.min(self.layout().len()) || small || ends.residual.is_nan() {
                 return Ok(ends);
             }
@@ -82,7 +82,7 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
     }
 }
 
-/// The ends of the spectrum of a tridiagonal matrix; the residual of an eigenvector y is `next`·|its last entry|.
+/// The extreme eigenvalues of a tridiagonal matrix. The residual of an eigenvector y is `next`·|its last entry|.
 fn ends_of(diagonal: &[f64], beside: &[f64], next: f64) -> Extremes {
     let n = diagonal.len();
     let matrix = Symmetric::from_fn(n, |i, j| match i - j {

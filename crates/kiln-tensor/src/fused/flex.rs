@@ -1,4 +1,4 @@
-//! The kernels of the CPU backend Flex, and their place in Burn's automatic differentiation.
+//! The kernels of the CPU backend Flex, and their use in Burn's autodiff.
 
 mod bernoulli;
 mod categorical;
@@ -25,7 +25,7 @@ use burn::{
 use super::Activation;
 use crate::flex::whole;
 
-/// Whether the kernels work on this tensor: of Flex, in f32 or f64.
+/// Whether the kernels support this tensor: Flex, in f32 or f64.
 pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
     matches!(tensor.dtype(), DType::F32 | DType::F64) && tensor.device() == Device::flex()
 }
@@ -35,7 +35,7 @@ pub(super) fn squared_norm_and_max_abs<const D: usize>(x: Tensor<D>) -> [Tensor<
     norm::squared_norm_and_max_abs(x).map(Tensor::from_primitive::<Flex>)
 }
 
-/// The operations as Burn dispatches them, with or without automatic differentiation.
+/// The operations as Burn dispatches them, with or without autodiff.
 #[backend_extension(Flex, Autodiff)]
 pub(super) trait Fused: Backend {
     /// act(x·W + b).
@@ -92,7 +92,7 @@ impl Fused for Flex {
     }
 }
 
-/// Values, classes and noise are constants here: the public functions take another way when those are tracked.
+/// Values, classes and noise are constants here: the public functions use tensor operations if those are tracked.
 impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
     fn fused_linear(
         x: FloatTensor<Self>,

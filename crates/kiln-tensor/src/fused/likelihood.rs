@@ -1,22 +1,23 @@
-//! Log-likelihoods of rows, by their logits.
+//! Log-likelihoods of rows, from their logits.
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 
-/// ln Bernoulli(x; σ(l)) = x·l − ln(1 + e^l) in nats, elementwise, in the order that keeps the small tail:
-/// (l·x − max(l, 0)) − ln(1 + e^−|l|). By tensor operations always; shapes broadcast.
+/// Returns ln Bernoulli(x; σ(l)) = x·l − ln(1 + e^l) in nats, elementwise. Shapes broadcast.
+///
+/// It is computed by tensor operations as (l·x − max(l, 0)) − ln(1 + e^−|l|), which keeps small tails accurate.
 pub fn bernoulli_log_prob<const D: usize>(logits: Tensor<D>, values: Tensor<D>) -> Tensor<D> {
     let magnitude = logits.clone().abs();
-    // max(l, 0), exactly, with the derivative ½ at 0: a model that starts from zero has all its logits there.
+    // max(l, 0), exactly, with the derivative ½ at 0: a model that starts at zero has all its logits there.
     let positive = (logits.clone() + magnitude.clone()) * 0.5;
     logits * values - positive - (-magnitude).exp().log1p()
 }
 
-/// Σ_j ln Bernoulli(x_ij; σ(l_ij)) = Σ_j [x_ij·l_ij − ln(1 + e^l_ij)] in nats, for logits and x `[n, d]`: `[n]`.
+/// Returns Σ_j ln Bernoulli(x_ij; σ(l_ij)) = Σ_j [x_ij·l_ij − ln(1 + e^l_ij)] in nats, `[n]`, for logits and x of shape `[n, d]`.
 ///
-/// x may be any number in [0, 1]. Exact to rounding for finite logits of any size.
+/// x may be any number in [0, 1]. The result is accurate to rounding for finite logits of any size.
 ///
 /// # Panics
-/// When the shapes, or the float types, differ.
+/// If the shapes or float types differ.
 pub fn bernoulli_log_likelihood(logits: Tensor<2>, values: Tensor<2>) -> Tensor<1> {
     assert_eq!(logits.dims(), values.dims(), "a value for every logit");
     #[cfg(feature = "flex")]
@@ -33,12 +34,12 @@ fn plain_bernoulli(logits: Tensor<2>, values: Tensor<2>) -> Tensor<1> {
     bernoulli_log_prob(logits, values).sum_dim(1).reshape([n])
 }
 
-/// ln softmax(l_i) at the class y_i, in nats, for logits `[n, k]` and classes `[n, 1]`, counted from 0: `[n]`.
+/// Returns ln softmax(l_i) at the class y_i in nats, `[n]`, for logits `[n, k]` and classes `[n, 1]`, counted from 0.
 ///
 /// A logit of −∞ excludes its class.
 ///
 /// # Panics
-/// When there are not as many classes as rows; on the CPU also when one of them is not below k.
+/// If the numbers of classes and rows differ; on the CPU also if a class is not below k.
 pub fn categorical_log_likelihood(logits: Tensor<2>, classes: Tensor<2, Int>) -> Tensor<1> {
     assert_eq!(classes.dims(), [logits.dims()[0], 1], "a class for every row");
     #[cfg(feature = "flex")]
@@ -93,7 +94,7 @@ mod tests {
         }
     }
 
-    /// A gradient that is asked of the values too goes the plain way, and is right.
+    /// If the values are tracked too, tensor operations compute the right gradients.
     #[test]
     fn the_values_may_be_tracked() {
         let with = |f: fn(Tensor<2>, Tensor<2>) -> Tensor<1>| move |[l, x]: [Tensor<2>; 2]| f(l, x);

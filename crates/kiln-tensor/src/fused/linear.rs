@@ -1,33 +1,10 @@
 //! act(x·W + b).
 
-use burn::{
-    nn,
-    tensor::{Tensor, activation::relu},
-};
+use burn::{nn, tensor::Tensor};
 
-/// What follows a linear map.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Activation {
-    /// y. The default.
-    #[default]
-    Identity,
-    /// max(y, 0).
-    Relu,
-    /// The hyperbolic tangent.
-    Tanh,
-}
+use super::Activation;
 
-impl Activation {
-    fn of(self, y: Tensor<2>) -> Tensor<2> {
-        match self {
-            Self::Identity => y,
-            Self::Relu => relu(y),
-            Self::Tanh => y.tanh(),
-        }
-    }
-}
-
-/// act(x·W + b) for x `[n, d]`, W `[d, m]` and b `[m]`: `[n, m]`.
+/// Returns act(x·W + b), `[n, m]`, for x `[n, d]`, W `[d, m]` and b `[m]`.
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -40,7 +17,7 @@ impl Activation {
 /// ```
 ///
 /// # Panics
-/// When the shapes, or the float types, do not fit together.
+/// If the shapes or float types do not fit together.
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, activation: Activation) -> Tensor<2> {
     let [d, m] = weight.dims();
     assert_eq!(x.dims()[1], d, "x has as many columns as the weight has rows");
@@ -59,7 +36,7 @@ fn plain(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, activation: A
     activation.of(burn::tensor::module::linear(x, weight, bias))
 }
 
-/// [`linear`] with the parameters of `layer`.
+/// Returns [`linear`] with the parameters of `layer`.
 pub fn dense(layer: &nn::Linear, x: Tensor<2>, activation: Activation) -> Tensor<2> {
     linear(x, layer.weight.val(), layer.bias.as_ref().map(|bias| bias.val()), activation)
 }
@@ -82,7 +59,7 @@ mod tests {
         }
     }
 
-    /// Rows and columns exchanged, parts of a larger matrix, and one row repeated.
+    /// Transposed matrices, parts of a larger matrix, and one repeated row.
     #[test]
     fn any_layout_will_do() {
         let odd = |f: fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>, Activation) -> Tensor<2>| {
@@ -101,7 +78,7 @@ mod tests {
         );
     }
 
-    /// What has no gradient asked of it is not kept, and has none: a frozen weight, an input that is data.
+    /// Inputs without a gradient are not kept: a frozen weight, or data.
     #[test]
     fn each_input_may_be_a_constant() {
         for constant in [0, 1] {
@@ -116,7 +93,7 @@ mod tests {
         }
     }
 
-    /// Against the standard library, over the join of the two formulas at 0.55 and far out.
+    /// Against the standard library, across the join of the two formulas at 0.55 and for large arguments.
     #[test]
     fn tanh_is_that_of_the_standard_library() {
         let xs: Vec<f64> = (-4000..=4000).map(|i| f64::from(i) / 400.0).chain([1e-9, 30.0, -1e4]).collect();

@@ -2,12 +2,12 @@
 
 use burn::tensor::Tensor;
 
-/// ln Σ eˣ along the axis `dim`, which keeps a length of 1: over classes, or over the particles of a bound.
+/// Returns ln Σ eˣ along the axis `dim`, which keeps the length 1: over classes, or over the particles of a bound.
 ///
-/// It does not overflow; where all x are −∞ it is −∞.
+/// It does not overflow. If all x are −∞ the result is −∞.
 ///
 /// # Panics
-/// When `dim` is not an axis of `x`.
+/// If `dim` is not an axis of `x`.
 pub fn logsumexp<const D: usize>(x: Tensor<D>, dim: usize) -> Tensor<D> {
     assert!(dim < D, "axis {dim} of a tensor of rank {D}");
     #[cfg(feature = "flex")]

@@ -1,10 +1,8 @@
-//! The size of a gradient.
+//! The norms of a gradient.
 
 use burn::tensor::Tensor;
 
-/// Σ x² and max |x|, each of shape `[1]`, without waiting for the device. They carry no gradient.
-///
-/// A NaN in `x` makes both NaN.
+/// Returns Σ x² and max |x|, each `[1]`, without waiting for the device. They have no gradient. A NaN in `x` makes both NaN.
 pub fn squared_norm_and_max_abs<const D: usize>(x: Tensor<D>) -> [Tensor<1>; 2] {
     let x = x.without_autodiff();
     #[cfg(feature = "flex")]

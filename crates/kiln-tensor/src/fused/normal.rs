@@ -1,11 +1,11 @@
-//! The normal distribution as a variational posterior: samples that carry gradients, and the divergence to the prior.
+//! The normal distribution as a variational posterior: reparameterised samples, and the divergence from the prior.
 
 use burn::tensor::Tensor;
 
-/// μ + σε for μ, ln σ and standard noise ε, all `[n, d]` (Kingma and Welling, 2014, section 2.4).
+/// Returns μ + σε for μ, ln σ and standard noise ε, all `[n, d]` (Kingma and Welling, 2014, section 2.4).
 ///
 /// # Panics
-/// When the shapes, or the float types, differ.
+/// If the shapes or float types differ.
 pub fn normal_sample(loc: Tensor<2>, log_scale: Tensor<2>, noise: Tensor<2>) -> Tensor<2> {
     assert!(loc.dims() == log_scale.dims() && loc.dims() == noise.dims(), "μ, ln σ and ε have one shape");
     #[cfg(feature = "flex")]
@@ -22,11 +22,11 @@ fn plain_sample(loc: Tensor<2>, log_scale: Tensor<2>, noise: Tensor<2>) -> Tenso
     loc + log_scale.exp() * noise
 }
 
-/// Σ_j KL(N(μ_ij, σ_ij²) ‖ N(0, 1)) = Σ_j [½(σ² + μ² − 1) − ln σ] in nats, for μ and ln σ `[n, d]`: `[n]`
-/// (Kingma and Welling, 2014, appendix B).
+/// Returns Σ_j KL(N(μ_ij, σ_ij²) ‖ N(0, 1)) = Σ_j [½(σ² + μ² − 1) − ln σ] in nats, `[n]`, for μ and ln σ of shape `[n, d]` (Kingma
+/// and Welling, 2014, appendix B).
 ///
 /// # Panics
-/// When the shapes, or the float types, differ.
+/// If the shapes or float types differ.
 pub fn normal_kl_to_standard(loc: Tensor<2>, log_scale: Tensor<2>) -> Tensor<1> {
     assert_eq!(loc.dims(), log_scale.dims(), "μ and ln σ have one shape");
     #[cfg(feature = "flex")]

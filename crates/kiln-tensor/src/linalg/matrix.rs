@@ -3,10 +3,11 @@
 use burn::tensor::{DType, Tensor};
 use faer::{Mat, linalg::solvers::Svd as Factors};
 
-use super::{column, entries};
+use super::vector::{column, entries};
 
-/// A matrix of m rows and n columns.
+/// A matrix with m rows and n columns.
 ///
+/// # Example
 /// ```
 /// use kiln_tensor::linalg::Matrix;
 ///
@@ -21,65 +22,65 @@ use super::{column, entries};
 pub struct Matrix(pub(super) Mat<f64>);
 
 impl Matrix {
-    /// The matrix with the entries `f(row, column)`.
+    /// Returns the matrix with the entries `f(row, column)`.
     pub fn from_fn(rows: usize, columns: usize, f: impl Fn(usize, usize) -> f64) -> Self {
         Self(Mat::from_fn(rows, columns, f))
     }
 
-    /// Reads a tensor back from its device.
+    /// Reads a tensor from its device.
     pub fn from_tensor(matrix: Tensor<2>) -> Self {
         let [rows, columns] = matrix.dims();
         let values: Vec<f64> = matrix.cast(DType::F64).into_data().try_into_vec_as().expect("just cast");
         Self::from_fn(rows, columns, |i, j| values[i * columns + j])
     }
 
-    /// Its number of rows.
+    /// Returns the number of rows.
     pub fn rows(&self) -> usize {
         self.0.nrows()
     }
 
-    /// Its number of columns.
+    /// Returns the number of columns.
     pub fn columns(&self) -> usize {
         self.0.ncols()
     }
 
-    /// An entry.
+    /// Returns an entry.
     pub fn at(&self, row: usize, column: usize) -> f64 {
         self.0[(row, column)]
     }
 
-    /// One row.
+    /// Returns a row.
     pub fn row(&self, index: usize) -> Vec<f64> {
         self.0.row(index).iter().copied().collect()
     }
 
-    /// One column.
+    /// Returns a column.
     pub fn column(&self, index: usize) -> Vec<f64> {
         self.0.col(index).iter().copied().collect()
     }
 
-    /// Whether every entry is finite.
+    /// Returns whether every entry is finite.
     pub fn is_finite(&self) -> bool {
         self.0.is_all_finite()
     }
 
-    /// A·x `[m]`.
+    /// Returns A·x `[m]`.
     ///
     /// # Panics
-    /// When x is not of n entries.
+    /// If x does not have n entries.
     pub fn multiply(&self, x: &[f64]) -> Vec<f64> {
         entries(&(&self.0 * column(x)))
     }
 
-    /// Aᵀ·y `[n]`.
+    /// Returns Aᵀ·y `[n]`.
     ///
     /// # Panics
-    /// When y is not of m entries.
+    /// If y does not have m entries.
     pub fn transpose_multiply(&self, y: &[f64]) -> Vec<f64> {
         entries(&(self.0.transpose() * column(y)))
     }
 
-    /// The singular values and their vectors; none where an entry is not finite.
+    /// Returns the singular value decomposition; none if an entry is not finite.
     pub fn svd(&self) -> Option<Svd> {
         if !self.is_finite() {
             return None;
@@ -88,32 +89,31 @@ impl Matrix {
     }
 }
 
-/// A = U·Σ·Vᵀ.
+/// A singular value decomposition A = U·Σ·Vᵀ.
 #[derive(Clone, Debug)]
 pub struct Svd(Factors<f64>);
 
 impl Svd {
-    /// From the largest; as many as the matrix has rows or columns, of which there are fewer.
+    /// Returns the min(m, n) singular values in decreasing order.
     pub fn values(&self) -> Vec<f64> {
         self.0.S().column_vector().iter().copied().collect()
     }
 
-    /// How many singular values are larger than `tolerance` times the largest.
+    /// Returns the number of singular values above `tolerance` times the largest one.
     pub fn rank(&self, tolerance: f64) -> usize {
         let values = self.values();
         let largest = values.first().copied().unwrap_or(0.0);
         values.iter().filter(|&&value| value > tolerance * largest).count()
     }
 
-    /// Columns of length 1, at right angles, that span the x with A·x = 0: as many as the matrix has columns beyond its
-    /// [`rank`](Self::rank).
+    /// Returns an orthonormal basis of the null space, {x: A·x = 0}, as columns. Their number is n minus the [`rank`](Self::rank).
     #[must_use]
     pub fn null_space(&self, tolerance: f64) -> Matrix {
         let (rank, v) = (self.rank(tolerance), self.0.V());
         Matrix(v.subcols(rank, v.ncols() - rank).to_owned())
     }
 
-    /// The shortest x of those that make A·x closest to b; singular values that [`rank`](Self::rank) leaves out count as 0.
+    /// Returns the shortest x among those that minimise ‖A·x − b‖. Singular values beyond the [`rank`](Self::rank) count as 0.
     pub fn solve(&self, b: &[f64], tolerance: f64) -> Vec<f64> {
         let (rank, values) = (self.rank(tolerance), self.values());
         let (u, v) = (self.0.U(), self.0.V());
@@ -142,7 +142,7 @@ mod tests {
             assert_close(&matrix.multiply(&vector), &[0.0; 3], 0.0, 1e-14, "A·x, of entries up to 3");
             assert_close(&[vector.iter().map(|x| x * x).sum()], &[1.0], 1e-14, 0.0, "length");
         }
-        // A system with solutions has its shortest, which is a combination of the rows.
+        // The result is the shortest solution, which is a combination of the rows.
         let b = matrix.multiply(&[1.0, -1.0, 2.0, 0.5]);
         let x = svd.solve(&b, 1e-12);
         assert_close(&matrix.multiply(&x), &b, 0.0, 1e-13, "A·x = b, of entries up to 10");

@@ -1,28 +1,29 @@
-//! Functions of numbers, applied to tensors entry by entry on the host, with their derivatives.
+//! Functions of numbers that are applied to tensors elementwise on the host, with their derivatives.
 
 use burn::tensor::{Tensor, TensorData};
 use rayon::prelude::*;
 
 use super::host;
 
-/// P(a, x) = γ(a, x)/Γ(a) for a > 0, x ≥ 0, the regularised lower incomplete gamma function; shapes broadcast.
+/// Returns P(a, x) = γ(a, x)/Γ(a) for a > 0, x ≥ 0, the regularised lower incomplete gamma function. Shapes broadcast.
 pub fn gamma_p<const D: usize>(a: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
     with_partials([a, x], |[a, x]| host::gamma_p(a, x))
 }
 
-/// Q(a, x) = 1 − P(a, x), with a small relative error where it is small.
+/// Returns Q(a, x) = 1 − P(a, x), with a small relative error where it is small.
 pub fn gamma_q<const D: usize>(a: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
     with_partials([a, x], |[a, x]| host::gamma_q(a, x))
 }
 
-/// Iₓ(a, b) for a, b > 0 and x in [0, 1], the regularised incomplete beta function; shapes broadcast.
+/// Returns Iₓ(a, b) for a, b > 0 and x in [0, 1], the regularised incomplete beta function. Shapes broadcast.
 pub fn beta_i<const D: usize>(a: Tensor<D>, b: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
     with_partials([a, b, x], |[a, b, x]| host::beta_i(a, b, x))
 }
 
-/// f entry by entry, on the host in f64 and on all threads, f giving its value and its derivative in each argument; shapes broadcast.
+/// Applies f elementwise, on the host in f64 and on all threads. f returns its value and its derivative in each argument. Shapes
+/// broadcast.
 ///
-/// Gradients flow to every argument that is tracked. It waits for the device, cannot be recorded, and has no second derivatives.
+/// Gradients flow to every tracked argument. The function waits for the device, cannot be recorded, and has no second derivatives.
 pub fn with_partials<const D: usize, const N: usize>(
     inputs: [Tensor<D>; N],
     f: impl Fn([f64; N]) -> (f64, [f64; N]) + Sync,
@@ -40,7 +41,7 @@ pub fn with_partials<const D: usize, const N: usize>(
     let tensor = |numbers: Vec<f64>| Tensor::<D>::from_data(TensorData::new(numbers, shape), like);
     let value = tensor(entries.iter().map(|(value, _)| *value).collect());
     inputs.into_iter().enumerate().filter(|(_, input)| input.is_tracked()).fold(value, |value, (n, input)| {
-        // Where either is infinite the product would not be the zero that it stands for.
+        // If either is infinite the product would not be 0.
         let known = |(partial, input): (f64, f64)| if input.is_finite() && partial.is_finite() { partial } else { 0.0 };
         let partials = entries.iter().map(|(_, partials)| partials[n]).zip(numbers[n].iter().copied());
         let partial = tensor(partials.map(known).collect());

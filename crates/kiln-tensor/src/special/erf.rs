@@ -1,4 +1,4 @@
-//! The error function, the normal distribution's, and their inverses.
+//! The error function, the normal distribution function, and their inverses.
 
 use std::f64::consts::{FRAC_1_SQRT_2, LN_2, PI};
 
@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 use super::{magnitude, polynomial};
 
-/// erf(x) = 2/√π·∫₀ˣ e^{−t²} dt.
+/// Returns erf(x) = 2/√π·∫₀ˣ e^{−t²} dt.
 pub fn erf<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let z = magnitude(x.clone());
     let near = z.clone().lower_scalar(0.5);
@@ -26,20 +26,20 @@ pub fn erf<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     large.mask_where(near, small)
 }
 
-/// erfc(x) = 1 − erf(x), with a small relative error in the right tail too.
+/// Returns erfc(x) = 1 − erf(x), with a small relative error in the right tail too.
 pub fn erfc<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let tail = erfc_of_non_negative(magnitude(x.clone()));
     tail.clone().mask_where(x.lower_scalar(0.0), -tail + 2.0)
 }
 
-/// Φ(x), the distribution function of N(0, 1), with a small relative error in the left tail too.
+/// Returns Φ(x), the distribution function of N(0, 1), with a small relative error in the left tail too.
 pub fn normal_cdf<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let upper_tail = erfc_of_non_negative(magnitude(x.clone()) * FRAC_1_SQRT_2) * 0.5;
     let positive = x.greater_equal_scalar(0.0);
     upper_tail.clone().mask_where(positive, -upper_tail + 1.0)
 }
 
-/// ln Φ(x), a number however far in the left tail.
+/// Returns ln Φ(x), which is finite however far x is in the left tail.
 pub fn normal_log_cdf<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let z = magnitude(x.clone()) * FRAC_1_SQRT_2;
     let ln_tail = ln_erfc_of_non_negative(z) - LN_2;
@@ -47,21 +47,21 @@ pub fn normal_log_cdf<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     ln_tail.clone().mask_where(positive, (-ln_tail.exp()).log1p())
 }
 
-/// Φ⁻¹(p) for p in (0, 1) (Wichura, 1988, algorithm AS 241, PPND16); −∞ and ∞ at the ends, and otherwise not a number.
+/// Returns Φ⁻¹(p) for p in (0, 1), −∞ and ∞ at the ends, and NaN elsewhere (Wichura, 1988, algorithm AS 241, PPND16).
 pub fn normal_icdf<const D: usize>(p: Tensor<D>) -> Tensor<D> {
     let upper = -p.clone() + 1.0;
     quantile(p.clone() - 0.5, p.clone().mask_where(p.greater_scalar(0.5), upper))
 }
 
-/// The x with erf(x) = y, for y in (−1, 1).
+/// Returns the x with erf(x) = y, for y in (−1, 1).
 pub fn erfinv<const D: usize>(y: Tensor<D>) -> Tensor<D> {
     quantile(y.clone() * 0.5, (-magnitude(y) + 1.0) * 0.5) * FRAC_1_SQRT_2
 }
 
-/// The normal quantile of ½ + q, the smaller of whose tails is `tail`.
+/// The normal quantile of ½ + q, whose smaller tail is `tail`.
 fn quantile<const D: usize>(q: Tensor<D>, tail: Tensor<D>) -> Tensor<D> {
     let central = q.clone().abs().lower_equal_scalar(0.425);
-    // Each branch has a bounded stand-in where it is not taken, so that its derivative is a number.
+    // Each branch has a bounded stand-in where it is not used, so that its derivative is finite.
     let r = -q.clone().clamp(-0.425, 0.425).square() + 0.180625;
     let middle = q.clone() * polynomial(&r, &CENTRE[0]) / polynomial(&r, &CENTRE[1]);
     let outside = tail.clone().mask_fill(central.clone(), 0.05);
@@ -69,7 +69,7 @@ fn quantile<const D: usize>(q: Tensor<D>, tail: Tensor<D>) -> Tensor<D> {
     let far = r.clone().greater_scalar(5.0);
     let branch = |r: Tensor<D>, [top, bottom]: &[[f64; 8]; 2]| polynomial(&r, top) / polynomial(&r, bottom);
     let tail_value = branch(r.clone().clamp_max(5.0) - 1.6, &TAIL).mask_where(far, branch(r - 5.0, &FAR_TAIL));
-    // Beyond all that is written: at the ends themselves.
+    // The ends themselves.
     let tail_value = tail_value.mask_fill(tail.equal_scalar(0.0), f64::INFINITY);
     let tail_value = tail_value.clone().mask_where(q.lower_scalar(0.0), -tail_value);
     tail_value.mask_where(central, middle)
@@ -144,9 +144,8 @@ const FAR_TAIL: [[f64; 8]; 2] = [
     ],
 ];
 
-/// Chebyshev coefficients c_j of ln(erfc(z)·e^{z²}/t) on t = 2/(2 + z) ∈ [0, 1]: c_0/2 + Σ_j c_j T_j(2t − 1).
-///
-/// Computed with mpmath in 60 digits from the values at 64 Chebyshev nodes; the terms left out are below 6e-20.
+/// Chebyshev coefficients c_j of ln(erfc(z)·e^{z²}/t) on t = 2/(2 + z) ∈ [0, 1]: c_0/2 + Σ_j c_j T_j(2t − 1). Computed with mpmath
+/// in 60 digits from the values at 64 Chebyshev nodes; the omitted terms are below 6e-20.
 const LN_ERFCX: [f64; 28] = [
     -1.3026537197817094,
     0.6419697923564902,
@@ -178,8 +177,7 @@ const LN_ERFCX: [f64; 28] = [
     -2.816663087747177e-17,
 ];
 
-/// erfc(z) = 1 − erf(z) for z ≥ 0. The relative error is some units of ε·(1 + z²), so it holds where 1 − erf(z) has no
-/// digit left.
+/// erfc(z) = 1 − erf(z) for z ≥ 0. The relative error is some units of ε·(1 + z²), even where 1 − erf(z) has no digit left.
 fn erfc_of_non_negative<const D: usize>(z: Tensor<D>) -> Tensor<D> {
     let (t, ln_erfcx_over_t) = erfcx_of_non_negative(z.clone());
     t * (ln_erfcx_over_t - z.square()).exp()

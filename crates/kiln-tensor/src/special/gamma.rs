@@ -1,4 +1,4 @@
-//! The gamma function's logarithm and its derivative.
+//! The logarithm of the gamma function and its derivative.
 
 use std::f64::consts::PI;
 
@@ -16,12 +16,12 @@ pub(super) const STIRLING: [f64; 8] = [
     -3617.0 / 122_400.0,
 ];
 
-/// From where on Stirling's series has the type's precision, and with how many terms.
+/// The argument from which Stirling's series has the type's precision, and its number of terms.
 fn asymptotic(dtype: DType) -> (u32, usize) {
     if dtype == DType::F64 { (8, 8) } else { (4, 4) }
 }
 
-/// x where it is large, and x + n below n; with x below n, and otherwise n, and where that is.
+/// x if it is at least n, otherwise x + n; min(x, n); and the mask of x below n.
 fn shifted<const D: usize>(x: &Tensor<D>, n: u32) -> (Tensor<D>, Tensor<D>, Tensor<D, burn::tensor::Bool>) {
     let n = f64::from(n);
     let small = x.clone().lower_scalar(n);
@@ -61,8 +61,8 @@ const NEAR_TWO: [f64; 26] = [
 /// 1 − γ.
 const ONE_LESS_EULER: f64 = 0.422_784_335_098_467_1;
 
-/// ln Γ(x) for x in [½, 7/2], where it has its zeros 1 and 2, without loss there: Taylor's series about 2 (Abramowitz and Stegun, 6.1.33), below
-/// 3/2 less ln x, and above 5/2 with ln(x − 1).
+/// ln Γ(x) for x in [½, 7/2], which is accurate at its zeros 1 and 2: Taylor's series about 2 (Abramowitz and Stegun, 6.1.33),
+/// minus ln x below 3/2, and plus ln(x − 1) above 5/2.
 fn ln_gamma_near_two<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
     let x = x.clone().clamp(0.5, 3.5);
     let (below, above) = (x.clone().lower_scalar(1.5), x.clone().greater_scalar(2.5));
@@ -76,8 +76,10 @@ fn ln_gamma_near_two<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
     value.mask_where(below, lower).mask_where(above, upper)
 }
 
-/// ln Γ(x) for x > 0: Stirling's series from 8 on (in f32 from 4), to which smaller x are taken by
-/// ln Γ(x) = ln Γ(x + n) − ln(x·(x + 1)⋯(x + n − 1)), but between ½ and 7/2, where its zeros are, Taylor's. Not a number for negative x.
+/// Returns ln Γ(x) for x > 0, and NaN for negative x.
+///
+/// From 8 on (in f32 from 4) it is Stirling's series, to which smaller x are shifted by ln Γ(x) = ln Γ(x + n) − ln(x·(x + 1)⋯(x + n
+/// − 1)). Between ½ and 7/2, where the zeros are, it is Taylor's series.
 pub fn ln_gamma<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let (from, terms) = asymptotic(x.dtype());
     let (z, low, small) = shifted(&x, from);
@@ -99,7 +101,7 @@ fn stirling<const D: usize>(z: &Tensor<D>, terms: usize) -> Tensor<D> {
     super::polynomial(&inverse.clone().square(), &STIRLING[..terms]) * inverse
 }
 
-/// ψ(x) = d/dx ln Γ(x) for x > 0, in the same way. Not a number for negative x.
+/// Returns ψ(x) = d/dx ln Γ(x) for x > 0, and NaN for negative x.
 pub fn digamma<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let (from, terms) = asymptotic(x.dtype());
     let (z, low, small) = shifted(&x, from);
@@ -117,13 +119,13 @@ pub fn digamma<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     value.mask_fill(x.lower_scalar(0.0), f64::NAN)
 }
 
-/// ln B(a, b) = ln Γ(a) + ln Γ(b) − ln Γ(a + b) for a, b > 0, without cancellation where one or both are large.
+/// Returns ln B(a, b) = ln Γ(a) + ln Γ(b) − ln Γ(a + b) for a, b > 0, without cancellation for large arguments.
 pub fn ln_beta<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     let (from, terms) = asymptotic(a.dtype());
     let swap = a.clone().greater(b.clone());
     let (p, q) = (a.clone().mask_where(swap.clone(), b.clone()), b.mask_where(swap, a));
     let n = p.clone() + q.clone();
-    // ln Γ(q) − ln Γ(p + q), the larger q being large: its leading terms cancel on paper.
+    // ln Γ(q) − ln Γ(p + q) for a large q ≥ p: the leading terms are cancelled analytically.
     let large = q.clone().greater_equal_scalar(f64::from(from));
     let of_small = ln_gamma(q.clone()) - ln_gamma(n.clone());
     let series = stirling(&q, terms) - stirling(&n, terms);
@@ -132,14 +134,17 @@ pub fn ln_beta<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     ln_gamma(p) + of_small.mask_where(large, of_large)
 }
 
-/// a·ln y − y − ln Γ(a + 1) for a ≥ 0 and y ≥ 0, ln P(X = a) of a Poisson distribution with the mean y: for large a by its distance from the
-/// peak, so that numbers of the order of a do not cancel (Loader, Fast and accurate computation of binomial probabilities, 2000). Shapes broadcast.
+/// Returns a·ln y − y − ln Γ(a + 1) for a ≥ 0 and y ≥ 0, which is ln P(X = a) of a Poisson distribution with mean y. Shapes
+/// broadcast.
+///
+/// Large a use the distance from the peak, so that numbers of size a do not cancel (Loader, *Fast and accurate computation of
+/// binomial probabilities*, 2000).
 pub fn ln_poisson<const D: usize>(a: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
     let (from, terms) = asymptotic(a.dtype());
     let from = f64::from(from);
     let (a, y) = (a.clone() + y.zeros_like(), y + a.zeros_like());
     let small = a.clone().lower_scalar(from);
-    // Each branch with stand-ins where the other is taken, so that its derivatives are numbers.
+    // Each branch has stand-ins where the other is used, so that its derivatives are finite.
     let (low, mean) = (a.clone().clamp_max(from), y.clone().mask_fill(small.clone().bool_not(), 1.0));
     let nothing = low.clone().equal_scalar(0.0);
     let of_small = low.clone() * mean.clone().mask_fill(nothing, 1.0).log() - mean - ln_gamma(low + 1.0);
@@ -154,7 +159,7 @@ fn deviance<const D: usize>(a: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
     let apart = a.clone() - y.clone();
     let v = apart.clone() / (a.clone() + y.clone());
     let near = v.clone().abs().lower_scalar(NEAR);
-    // ln(a/y) = 2·artanh v = 2·(v + v³/3 + …), of which v/2·(a + y) = ½(a − y) is taken out.
+    // ln(a/y) = 2·artanh v = 2·(v + v³/3 + …), from which v/2·(a + y) = ½(a − y) is taken out.
     let v = v.clamp(-NEAR, NEAR);
     let odd: Vec<f64> = (1u32..10).map(|k| f64::from(2 * k + 1).recip()).collect();
     let cubes = super::polynomial(&v.clone().square(), &odd) * v.clone().square() * v.clone();
@@ -163,7 +168,7 @@ fn deviance<const D: usize>(a: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
     of_far.mask_where(near, of_near)
 }
 
-/// ln Γ(a) − a·ψ(a) + a for a > 0, whose terms of the order of a cancel on paper: of it entropies are made.
+/// Returns ln Γ(a) − a·ψ(a) + a for a > 0, which entropies need. Its terms of size a are cancelled analytically.
 pub fn ln_gamma_entropy<const D: usize>(a: Tensor<D>) -> Tensor<D> {
     let (from, terms) = asymptotic(a.dtype());
     let from = f64::from(from);

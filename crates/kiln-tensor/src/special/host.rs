@@ -1,12 +1,12 @@
-//! Special functions of plain numbers, with derivatives by dual numbers: what [`gamma_p`](super::gamma_p) and its like compute
-//! entry by entry.
+//! Special functions of plain numbers, with derivatives by dual numbers. [`gamma_p`](super::gamma_p) and similar functions apply
+//! them elementwise.
 //!
 //! Incomplete functions are a power times a series or a continued fraction (Abramowitz and Stegun, 6.5.29, 6.5.31 and 26.5.8;
-//! Lentz, 1976), the power by its distance from the peak (Loader, 2000), which does not lose digits where the arguments are large.
+//! Lentz, 1976). The power is computed from its distance from the peak (Loader, 2000), which loses no digits for large arguments.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
-/// A number, or one with derivatives.
+/// A number, with or without derivatives.
 trait Number:
     Copy
     + From<f64>
@@ -19,7 +19,7 @@ trait Number:
     fn value(self) -> f64;
     /// f(self), given f and f′ at its value.
     fn chain(self, f: f64, derivative: f64) -> Self;
-    /// Whether a sum does not change by this term any more.
+    /// Whether this term no longer changes a sum.
     fn is_lost_in(self, sum: Self) -> bool;
 
     fn exp(self) -> Self {
@@ -58,7 +58,7 @@ struct Dual<const N: usize> {
 }
 
 impl<const N: usize> Dual<N> {
-    /// The `direction`-th variable.
+    /// The variable of a direction.
     fn variable(value: f64, direction: usize) -> Self {
         let mut d = [0.0; N];
         d[direction] = 1.0;
@@ -120,7 +120,7 @@ impl<const N: usize> Number for Dual<N> {
         Self { value: f, d: self.d.map(|d| derivative * d) }
     }
     fn is_lost_in(self, sum: Self) -> bool {
-        // Derivatives are of the value's order or smaller, and may cancel.
+        // Derivatives are at most of the size of the value, and may cancel.
         let size = |d: f64| d.abs() + sum.value.abs();
         self.value.is_lost_in(sum.value) && self.d.iter().zip(sum.d).all(|(d, sum)| d.is_lost_in(size(sum)))
     }
@@ -129,10 +129,10 @@ impl<const N: usize> Number for Dual<N> {
 /// B₂ₖ/(2k·(2k − 1)).
 const STIRLING: [f64; 8] = super::gamma::STIRLING;
 const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_8;
-/// From where Stirling's series has all digits.
+/// The argument from which Stirling's series has full accuracy.
 const LARGE: f64 = 10.0;
 
-/// ln Γ(x) for x > 0.
+/// Returns ln Γ(x) for x > 0.
 pub fn ln_gamma(x: f64) -> f64 {
     if x.is_nan() || x < 0.0 {
         return f64::NAN;
@@ -145,7 +145,7 @@ pub fn ln_gamma(x: f64) -> f64 {
     (z - 0.5) * z.ln() - z + LN_SQRT_2PI + stirling(z) - product.ln()
 }
 
-/// ψ(x) for x > 0.
+/// Returns ψ(x) for x > 0.
 pub fn digamma(x: f64) -> f64 {
     if x.is_nan() || x < 0.0 {
         return f64::NAN;
@@ -161,24 +161,24 @@ pub fn digamma(x: f64) -> f64 {
     z.ln() - 0.5 / z - series * square - sum
 }
 
-/// ln B(a, b) for a, b > 0.
+/// Returns ln B(a, b) for a, b > 0.
 pub fn ln_beta(a: f64, b: f64) -> f64 {
     ln_beta_of(a, b)
 }
 
-/// ln Σ e^x, −∞ of no numbers.
+/// Returns ln Σ e^x; −∞ without numbers.
 pub fn log_sum_exp(x: &[f64]) -> f64 {
     let largest = x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     if largest.is_finite() { largest + x.iter().map(|x| (x - largest).exp()).sum::<f64>().ln() } else { largest }
 }
 
-/// ln Γ(z) − (z − ½)·ln z + z − ln √(2π), for z of [`LARGE`] and more.
+/// ln Γ(z) − (z − ½)·ln z + z − ln √(2π), for z of at least [`LARGE`].
 fn stirling<T: Number>(z: T) -> T {
     let square = T::from(1.0) / (z * z);
     STIRLING.iter().rev().fold(T::from(0.0), |sum, c| sum * square + T::from(*c)) / z
 }
 
-/// x − a − a·ln(x/a), the distance of x from a, where it is zero.
+/// x − a − a·ln(x/a), which is 0 at x = a.
 fn deviance<T: Number>(x: T, a: T) -> T {
     let mu = (x - a) / a;
     if mu.value().abs() > 0.15 {
@@ -202,7 +202,7 @@ fn gamma_power<T: Number>(a: T, x: T) -> T {
     scale * (-deviance(x, a) - stirling(a)).exp()
 }
 
-/// xᵃ·yᵇ/B(a, b), x and y having the sum 1.
+/// xᵃ·yᵇ/B(a, b), for x + y = 1.
 fn beta_power<T: Number>(a: T, b: T, x: T, y: T) -> T {
     if a.value() < LARGE || b.value() < LARGE {
         return (a * x.ln() + b * y.ln() - ln_beta_of(a, b)).exp();
@@ -218,19 +218,19 @@ fn ln_beta_of<T: Number>(a: T, b: T) -> T {
     smaller.ln_gamma() + ln_gamma_quotient(larger, smaller)
 }
 
-/// ln Γ(b) − ln Γ(a + b), a being the smaller.
+/// ln Γ(b) − ln Γ(a + b), for a ≤ b.
 fn ln_gamma_quotient<T: Number>(b: T, a: T) -> T {
     let n = a + b;
     if b.value() < LARGE {
         return b.ln_gamma() - n.ln_gamma();
     }
-    // (b − ½)·ln(b/n) − a·ln n + a, by which nothing large cancels.
+    // (b − ½)·ln(b/n) − a·ln n + a, in which no large terms cancel.
     let ratio = a / b;
     let ln_ratio = ratio.chain(ratio.value().ln_1p(), (1.0 + ratio.value()).recip());
     -((b - T::from(0.5)) * ln_ratio) - a * n.ln() + a + stirling(b) - stirling(n)
 }
 
-/// Which of a function and its complement was computed; the other is 1 less it.
+/// Which of a function and its complement was computed; the other is 1 minus it.
 enum Half<T> {
     Lower(T),
     Upper(T),
@@ -252,7 +252,7 @@ impl<T: Number> Half<T> {
     }
 }
 
-/// Terms of a series, or levels of a fraction; both need some √a of them.
+/// Maximum number of terms of a series, or levels of a fraction; both need about √a.
 const MOST_TERMS: u32 = 200_000;
 
 fn incomplete_gamma<T: Number>(a: T, x: T) -> Half<T> {
@@ -291,9 +291,9 @@ fn incomplete_beta<T: Number>(a: T, b: T, x: T, y: T) -> T {
     beta_power(a, b, x, y) / (a * fraction)
 }
 
-/// b₀ + a₁/(b₁ + a₂/(b₂ + …)), with `level(n)` giving aₙ and bₙ.
+/// b₀ + a₁/(b₁ + a₂/(b₂ + …)), where `level(n)` returns aₙ and bₙ.
 fn continued_fraction<T: Number>(start: T, level: impl Fn(u32) -> (T, T)) -> T {
-    // A denominator of 0 is taken to be this.
+    // Replaces a denominator of 0.
     let not_zero = |x: T| if x.value().abs() < 1e-300 { T::from(1e-300) } else { x };
     let one = T::from(1.0);
     let (mut f, mut d) = (not_zero(start), T::from(0.0));
@@ -306,7 +306,7 @@ fn continued_fraction<T: Number>(start: T, level: impl Fn(u32) -> (T, T)) -> T {
         let next = f * factor;
         let change = next - f;
         f = next;
-        // The last digits may flicker for ever.
+        // The last digits may oscillate without end.
         if (change / T::from(64.0)).is_lost_in(f) {
             break;
         }
@@ -318,12 +318,12 @@ fn in_domain_of_gamma(a: f64, x: f64) -> bool {
     a > 0.0 && a.is_finite() && x >= 0.0
 }
 
-/// P(a, x) = γ(a, x)/Γ(a), the regularised lower incomplete gamma function, and its derivatives in a and in x.
+/// Returns P(a, x) = γ(a, x)/Γ(a), the regularised lower incomplete gamma function, and its derivatives in a and x.
 pub fn gamma_p(a: f64, x: f64) -> (f64, [f64; 2]) {
     gamma_half(a, x, Half::lower, [0.0, 1.0])
 }
 
-/// Q(a, x) = 1 − P(a, x), and its derivatives in a and in x.
+/// Returns Q(a, x) = 1 − P(a, x), and its derivatives in a and x.
 pub fn gamma_q(a: f64, x: f64) -> (f64, [f64; 2]) {
     gamma_half(a, x, Half::upper, [1.0, 0.0])
 }
@@ -339,7 +339,7 @@ fn gamma_half(a: f64, x: f64, half: impl Fn(Half<Dual<2>>) -> Dual<2>, ends: [f6
     (value.clamp(0.0, 1.0), d)
 }
 
-/// Iₓ(a, b), the regularised incomplete beta function, and its derivatives in a, b and x.
+/// Returns Iₓ(a, b), the regularised incomplete beta function, and its derivatives in a, b and x.
 pub fn beta_i(a: f64, b: f64, x: f64) -> (f64, [f64; 3]) {
     let fits = a > 0.0 && a.is_finite() && b > 0.0 && b.is_finite() && (0.0..=1.0).contains(&x);
     if !fits {

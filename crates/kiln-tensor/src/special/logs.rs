@@ -4,9 +4,9 @@ use burn::tensor::{DType, Tensor};
 
 use super::magnitude;
 
-/// σ(x) = 1/(1 + e^−x), with full relative precision in both tails.
+/// Returns σ(x) = 1/(1 + e^−x), with full relative precision in both tails.
 ///
-/// Burn's `sigmoid` computes f64 tensors in f32 on the backends that do not override it.
+/// Burn's `sigmoid` computes f64 tensors in f32 on backends that do not override it.
 pub fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let small = (-magnitude(x.clone())).exp();
     let of_positive = (small.clone() + 1.0).recip();
@@ -14,19 +14,20 @@ pub fn sigmoid<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     of_positive.mask_where(x.lower_scalar(0.0), of_negative)
 }
 
-/// ln(1 + e^x), without overflow or cancellation.
+/// Returns ln(1 + e^x), without overflow or cancellation.
 pub fn softplus<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    // max(x, 0) is written (x + |x|)/2, which is exact, so that the derivative at 0 is ½ also by automatic
-    // differentiation: a model that starts from zero has all its logits there.
+    // max(x, 0) is written as (x + |x|)/2, which is exact, so that autodiff's derivative at 0 is ½: a model that starts at zero has
+    // all its logits there.
     let magnitude = x.clone().abs();
     let tail = (-magnitude.clone()).exp().log1p();
     // At −∞ the sum would be ∞ − ∞.
     ((magnitude + x.clone()) * 0.5 + tail).mask_fill(x.equal_scalar(f64::NEG_INFINITY), 0.0)
 }
 
-/// e^x − 1, exact near zero.
+/// Returns e^x − 1, accurate near zero.
 pub fn expm1<const D: usize>(x: Tensor<D>) -> Tensor<D> {
-    // Near zero the power series, of what is not near a bounded stand-in. (By tanh(x/2) too it would be exact, but for GPUs, whose tanh is not.)
+    // Near zero it is the power series, with a bounded stand-in elsewhere. (tanh(x/2) would be accurate too, but not on GPUs, whose
+    // tanh is not.)
     let near = x.clone().abs().lower_scalar(0.5);
     let inside = x.clone().clamp(-0.5, 0.5);
     let mut factorial = 1.0;
@@ -41,19 +42,19 @@ pub fn expm1<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     (x.exp() - 1.0).mask_where(near, small)
 }
 
-/// ln(1 − e^x) for x < 0, exact at both ends (Mächler, 2012).
+/// Returns ln(1 − e^x) for x < 0, accurate at both ends (Mächler, 2012).
 pub fn log1mexp<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let near = x.clone().greater_scalar(-std::f64::consts::LN_2);
-    // Each branch with a bounded stand-in where the other is taken, so that its derivative is a number.
+    // Each branch has a bounded stand-in where the other is used, so that its derivative is finite.
     let of_near = (-expm1(x.clone().clamp_min(-1.0))).log();
     let of_far = (-x.clamp_max(-0.5).exp()).log1p();
     of_far.mask_where(near, of_near)
 }
 
-/// ln Σ e^x over the dimension `dim`, which stays with size 1, without overflow.
+/// Returns ln Σ e^x over the dimension `dim`, which keeps size 1, without overflow.
 pub fn log_sum_exp<const D: usize>(x: Tensor<D>, dim: usize) -> Tensor<D> {
     let largest = x.clone().without_autodiff().max_dim(dim);
-    // Where all is −∞, so is the result.
+    // If all numbers are −∞, so is the result.
     let largest = largest.clone().mask_fill(largest.is_finite().bool_not(), 0.0);
     (x - largest.clone()).exp().sum_dim(dim).log() + largest
 }

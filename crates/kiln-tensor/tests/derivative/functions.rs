@@ -46,7 +46,7 @@ fn a_vector_goes_into_a_module_and_comes_back() {
     assert_eq!(values(net.free.weight.val()), values(w.slice(0..4)), "row by row");
     assert_eq!(values(net.fixed.weight.val()), before);
     let error = layout.unflatten(net, &normals(9, &device)).unwrap_err();
-    assert_eq!(error.to_string(), "the vector has 9 entries, the module 8 trainable parameters");
+    assert_eq!(error.to_string(), "the vector has 9 entries, but the module has 8 trainable parameters");
 }
 
 /// J of y = (x₀·x₁, x₁², sin x₀), by hand.
@@ -112,7 +112,7 @@ fn what_cannot_be_differentiated_is_named() {
     assert!(matches!(noisy.hvp(&w, &w), Err(DerivativeError::NoRule { operation }) if operation == "Random"));
 }
 
-/// ½·xᵀAx with A of the eigenvalues 1, 2, … 20, in a rotated basis.
+/// ½·xᵀAx, where A has the eigenvalues 1, 2, … 20 in a rotated basis.
 #[test]
 fn the_trace_and_the_ends_of_a_spectrum() {
     let device = f64_device();
@@ -148,7 +148,7 @@ fn a_gradient_is_checked_and_a_wrong_one_is_found() {
     assert!((1e-4..1e-2).contains(&error), "{error}");
 }
 
-/// Data of another shape is recorded anew, data of the same shape is not; a module's later value does not matter.
+/// Data of another shape is recorded again, data of the same shape is not. A later value of the module does not matter.
 #[test]
 fn a_function_of_other_data() {
     let device = f64_device();
@@ -169,7 +169,7 @@ fn a_function_of_other_data() {
     }
 }
 
-/// Data of one shape that a function treats in two ways are recorded twice.
+/// Data of one shape that a function treats in two ways is recorded twice.
 #[test]
 fn what_the_data_are_made_of_decides_the_recording() {
     type Choice = (Option<Tensor<1>>, Option<Tensor<1>>, Vec<Tensor<1>>);
@@ -206,10 +206,56 @@ fn a_function_that_differentiates_another_is_refused_and_a_gradient_that_is_none
     });
     let w = nested.parameters();
     assert!(matches!(nested.hvp(&w, &w), Err(DerivativeError::Capture { .. })));
-    // And afterwards all is as before.
+    // Later recordings still work.
     let plain = Function::of_vector(w.clone(), |y: Tensor<1>| y.square().sum());
     assert_close(&values(plain.hvp(&w, &w).unwrap()), &values(w.clone() * 2.0), 1e-15, 0.0, "H·w");
 
     let root = Function::of_vector(w.zeros_like(), |y: Tensor<1>| y.square().sqrt().sum());
     assert!(root.grad_check(&root.parameters(), 3, 0).unwrap().relative_error.is_infinite());
+}
+
+/// A recording sees the parameters and the data only.
+#[test]
+fn a_captured_tensor_is_an_error_that_says_what_to_do() {
+    let device = f64_device();
+    let (w, target) = (normals(3, &device), normals(3, &device));
+    let captured = target.clone();
+    let f = Function::of_vector(w.clone(), move |x: Tensor<1>| (x - captured.clone()).square().sum());
+    // Values and gradients need no recording.
+    assert!(f.value_and_grad(&w).is_ok());
+    for error in [f.hvp(&w, &w).unwrap_err(), f.hessian(&w).unwrap_err(), f.jvp(&w, &w).unwrap_err()] {
+        assert!(matches!(error, DerivativeError::CapturedTensor), "{error}");
+        assert!(error.to_string().contains("of_vector_with(start, data"), "{error}");
+    }
+    let constant = target.clone();
+    let nothing = Function::of_vector(w.clone(), move |_: Tensor<1>| constant.clone().sum());
+    assert!(matches!(nothing.hvp(&w, &w), Err(DerivativeError::CapturedTensor)));
+
+    let with = Function::of_vector_with(w.clone(), target.clone(), |x, target: Tensor<1>| (x - target).square().sum());
+    assert_close(&values(with.hvp(&w, &w).unwrap()), &values(w.clone() * 2.0), 1e-15, 0.0, "with data");
+    // Differences of gradients need no recording either.
+    let auto = f.with_hvp_method(HvpMethod::Auto);
+    assert_close(&values(auto.hvp(&w, &w).unwrap()), &values(w * 2.0), 0.0, 1e-9, "by differences");
+}
+
+#[test]
+fn a_panic_in_a_recorded_function_is_an_error_with_its_place() {
+    let w = normals(2, &f64_device());
+    let f = Function::of_vector(w.clone(), |x: Tensor<1>| {
+        let none: Vec<Tensor<1>> = Vec::new();
+        x.sum() + none.first().cloned().expect("a tensor that is not there")
+    });
+    let message = f.hvp(&w, &w).unwrap_err().to_string();
+    assert!(message.contains("a tensor that is not there") && message.contains("functions.rs:"), "{message}");
+}
+
+/// Runs the two tests above again, and reads what they write to standard error.
+#[test]
+fn a_recording_that_fails_writes_nothing_to_standard_error() {
+    let tests = ["captured_tensor", "a_panic_in_a_recorded"];
+    let output =
+        std::process::Command::new(std::env::current_exe().unwrap()).args(tests).arg("--nocapture").output().unwrap();
+    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success() && out.contains("2 passed"), "{out}{err}");
+    assert!(!out.contains("panicked") && !err.contains("panicked"), "{out}{err}");
 }

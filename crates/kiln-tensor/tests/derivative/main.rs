@@ -25,7 +25,7 @@ fn first_and_second_derivatives_are_those_of_pytorch() {
         let (w, v) = (loss.parameters(), case.direction);
         let (value, gradient) = loss.value_and_grad(&w).unwrap();
         let (_, jvp) = loss.jvp(&w, &v).unwrap();
-        // Some hundred roundings of numbers of the order of 1; entries that cancel are small beside them.
+        // Some hundred roundings of numbers of size 1; entries that cancel are smaller.
         let close = |got: Vec<f64>, key: &str| {
             assert_close(&got, &numbers(&case.expected[key]), 1e-10, 1e-14, &format!("{name}: {key}"));
         };
@@ -45,7 +45,7 @@ fn check(name: &str, x: Tensor<2>, f: impl Fn(Tensor<2>) -> Tensor<2> + Send + S
     check_within(1e-13, name, x, f);
 }
 
-/// For what Burn computes through f32 itself.
+/// For operations that Burn computes in f32.
 #[track_caller]
 fn check_in_single(name: &str, x: Tensor<2>, f: impl Fn(Tensor<2>) -> Tensor<2> + Send + Sync) {
     check_within(1e-7, name, x, f);
@@ -57,7 +57,7 @@ fn check_within(rounding: f64, name: &str, x: Tensor<2>, f: impl Fn(Tensor<2>) -
     let [n, m] = x.dims();
     let loss = Function::new(&Param::from_tensor(x), (), move |x: &Param<Tensor<2>>, ()| {
         let y = f(x.val());
-        // Fixed weights that are all different, so that no term cancels another.
+        // Fixed, different weights, so that no terms cancel.
         let weights = Tensor::arange(1..i64::try_from(y.shape().num_elements()).unwrap() + 1, &y.device()).float();
         (y.clone() * (weights * 0.7).sin().reshape(y.shape())).sum()
     });
@@ -65,7 +65,7 @@ fn check_within(rounding: f64, name: &str, x: Tensor<2>, f: impl Fn(Tensor<2>) -
     agree(name, &loss, &w, &normals(n * m, &device), rounding);
 }
 
-/// `rounding` is relative. H·v by differences is off by about (1e-16)^(4/5) times third and fifth derivatives.
+/// `rounding` is relative. H·v by differences has an error of about (1e-16)^(4/5) times third and fifth derivatives.
 #[track_caller]
 fn agree<M: Module, I: Inputs>(name: &str, loss: &Function<'_, M, I, 1>, w: &Tensor<1>, v: &Tensor<1>, rounding: f64) {
     let (value, gradient) = loss.value_and_grad(w).unwrap();
@@ -84,19 +84,19 @@ fn normals(n: usize, device: &Device) -> Tensor<1> {
     kiln_tensor::Stream::new(7, "test", 0, 0).normal([n], device)
 }
 
-/// Parameters of a network that do not depend on the other tests.
+/// Parameters of a network, independent of the other tests.
 fn weights<M: Module>(net: &M, device: &Device) -> Tensor<1> {
     let n = kiln_tensor::flat::Layout::of(net).len();
     kiln_tensor::Stream::new(8, "test", 0, 0).normal::<1>([n], device) * 0.5
 }
 
-/// Twelve numbers between −2 and 2, none near a whole number or to another but for its sign.
+/// Twelve numbers between −2 and 2. None is near a whole number, or near another one except in absolute value.
 fn both_signs() -> Tensor<2> {
     let x = [0.31, -1.27, 1.73, -0.44, 0.58, -1.86, 1.12, -0.17, 0.83, -0.69, 1.41, -1.55];
     tensor(&x, [3, 4], &f64_device())
 }
 
-/// The same within (0, 1).
+/// Twelve such numbers in (0, 1).
 fn fractions() -> Tensor<2> {
     both_signs() * 0.24 + 0.49
 }

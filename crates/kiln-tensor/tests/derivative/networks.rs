@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// A network of all layers that classify images, and a loss that is smooth but for the pooling's choices.
+/// A network with all layers of image classifiers, and a loss that is smooth except for the choices of pooling.
 #[derive(Module, Debug)]
 struct Cnn {
     first: nn::conv::Conv2d,
@@ -54,7 +54,7 @@ fn a_convolutional_network_agrees_with_differences() {
     let loss = Function::new(&net, (images, targets), |net: &Cnn, (x, y)| net.loss(x, y));
     let v = normals(w.dims()[0], &device);
     agree("cnn", &loss, &w, &v, 1e-13);
-    // A vector as the gradients of an optimiser, and back: what the embedding of the layout puts in, its reading takes out.
+    // A vector becomes gradients for an optimiser, and comes back unchanged.
     let layout = Layout::of(&net);
     let gradients = layout.gradients_of(&net, &v).unwrap();
     let expected = &values(v)[layout.slots()[0].range()];

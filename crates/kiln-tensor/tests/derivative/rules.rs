@@ -1,4 +1,4 @@
-//! Each operation's rule.
+//! The rule of each operation.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! Functions of float tensors entry by entry, and their products.
+//! Elementwise functions and products of float tensors.
 
 use burn::backend::{Dispatch, ir::FloatOperationIr as Float, ops::FloatTensorOps};
 

@@ -1,4 +1,4 @@
-//! Arithmetic, reductions, orders and comparisons of float tensors.
+//! Arithmetic, reductions, sorting and comparisons of float tensors.
 
 use burn::{
     backend::{
@@ -180,13 +180,13 @@ impl Machine<'_> {
     }
 }
 
-/// The largest of all entries, or the smallest, as a tensor of shape `[1]`.
+/// The largest or smallest of all entries, as a tensor of shape `[1]`.
 fn of_all(x: Dual, largest: bool) -> Dual {
     let all = x.x.shape().num_elements();
     x.reshape([all]).extreme(0, largest)
 }
 
-/// What a padded derivative is padded with: the derivative of what the value is padded with.
+/// The padding of a derivative: the derivative of the value's padding.
 fn padding_of_derivative(mode: &PadModeIr) -> PadMode {
     match mode {
         PadModeIr::Constant(_) => PadMode::Constant(0.0),

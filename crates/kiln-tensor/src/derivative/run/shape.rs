@@ -1,4 +1,4 @@
-//! Operations on the shapes of float tensors, and on which of their entries are where.
+//! Shapes and positions of float tensors.
 
 use burn::backend::{Dispatch, ir::BaseOperationIr as Base, ops::FloatTensorOps, tensor::IndexingUpdateOp};
 

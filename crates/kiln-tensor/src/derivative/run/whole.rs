@@ -1,4 +1,4 @@
-//! Whole numbers and truth values, which have no derivative: labels, places, masks.
+//! Integers and booleans, which have no derivative: labels, positions, masks.
 
 use burn::backend::{
     Dispatch,

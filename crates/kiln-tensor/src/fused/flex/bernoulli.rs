@@ -1,4 +1,4 @@
-//! Σ_j [x_j·l_j − ln(1 + e^l_j)] of each row, and x − σ(l), its gradient, from the same exponentials.
+//! Σ_j [x_j·l_j − ln(1 + e^l_j)] of each row, and its gradient x − σ(l), from the same exponentials.
 
 use std::mem::MaybeUninit;
 
@@ -18,7 +18,7 @@ use crate::{
     flex::{numbers, on_float, rows_at_a_time, scale_rows, sum, tensor, vectorised, whole, written},
 };
 
-/// The rows' log-likelihoods, `[n]`, and with `derive` the gradient of each by its logits, `[n, d]`.
+/// The log-likelihoods of the rows, `[n]`, and with `derive` their gradients with respect to the logits, `[n, d]`.
 pub(super) fn forward(logits: FlexTensor, values: FlexTensor, derive: bool) -> (FlexTensor, Option<FlexTensor>) {
     on_float!(logits.dtype(), E => of_rows::<E>(&whole(logits), &whole(values), derive))
 }
@@ -34,7 +34,7 @@ fn of_rows<E: Float>(logits: &FlexTensor, values: &FlexTensor, derive: bool) -> 
     let pairs = numbers::<E>(logits).par_chunks(rows * d).zip(numbers::<E>(values).par_chunks(rows * d));
     let blocks = pairs.zip(sums.par_chunks_mut(rows));
     let gradient = if derive {
-        // SAFETY: `block` writes each number of its part, and the parts are all there is.
+        // SAFETY: `block` writes each number of its part, and the parts cover all numbers.
         #[allow(unsafe_code, reason = "memory that is written whole")]
         let gradient = unsafe {
             written(n * d, |gradient| {
@@ -51,14 +51,14 @@ fn of_rows<E: Float>(logits: &FlexTensor, values: &FlexTensor, derive: bool) -> 
     (tensor(sums, [n]), gradient)
 }
 
-/// Writes the gradient, unless that is empty.
+/// Writes the gradient, unless it is empty.
 fn block<E: Float>(d: usize, logits: &[E], values: &[E], sums: &mut [E], gradient: &mut [MaybeUninit<E>]) {
     let n = logits.len();
     let mut terms = vec![E::ZERO; n];
     vectorised(
         #[inline(always)]
         || {
-            // Slices of one known length: the loops have no bounds to check, and stay in this function with its vectors.
+            // With slices of one known length the loops have no bounds checks and stay inlined, with vector instructions.
             let (values, terms) = (&values[..n], &mut terms[..n]);
             if gradient.is_empty() {
                 for i in 0..n {
@@ -88,7 +88,7 @@ fn log_likelihood<E: Float>(l: E, x: E) -> (E, E) {
     (l * x - l.or_more(E::ZERO) - t.ln_1p(), t)
 }
 
-/// The way back to the logits; the gradient of the rows is its state.
+/// The backward pass to the logits. The gradient of the rows is its state.
 #[derive(Debug)]
 pub(super) struct Rows;
 

@@ -1,4 +1,4 @@
-//! l_y − ln Σ_k e^l_k of each row, and one-hot(y) − softmax(l), its gradient, from the same exponentials.
+//! l_y − ln Σ_k e^l_k of each row, and its gradient one-hot(y) − softmax(l), from the same exponentials.
 
 use burn::backend::flex::FlexTensor;
 use rayon::prelude::*;
@@ -8,7 +8,7 @@ use crate::{
     flex::{numbers, on_float, rows_at_a_time, sum, tensor, vectorised, whole},
 };
 
-/// The rows' log-probabilities, `[n]`, and the gradient of each by its logits, `[n, k]`.
+/// The log-probabilities of the rows, `[n]`, and their gradients with respect to the logits, `[n, k]`.
 pub(super) fn forward(logits: FlexTensor, classes: FlexTensor) -> (FlexTensor, FlexTensor) {
     let classes: Vec<i64> = classes.into_data().iter::<i64>().collect();
     on_float!(logits.dtype(), E => of_rows::<E>(&whole(logits), &classes))
@@ -34,7 +34,7 @@ fn of_rows<E: Float>(logits: &FlexTensor, classes: &[i64]) -> (FlexTensor, FlexT
 
 #[inline(always)]
 fn block<E: Float>(k: usize, logits: &[E], classes: &[i64], log_probs: &mut [E], gradient: &mut [E]) {
-    // First the logits less their largest, for all rows; then all exponentials at once, however short the rows are.
+    // First shift the logits by their maximum, for all rows; then take all exponentials at once, even if rows are short.
     for (((logits, shifted), &class), log_prob) in
         logits.chunks_exact(k).zip(gradient.chunks_exact_mut(k)).zip(classes).zip(log_probs.iter_mut())
     {

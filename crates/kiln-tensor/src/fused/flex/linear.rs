@@ -1,4 +1,4 @@
-//! act(x·W + b): the product, with bias and activation added while its rows are in the cache; and the way back.
+//! act(x·W + b): the product, with bias and activation applied while its rows are in the cache, and the backward pass.
 
 use burn::backend::{
     Flex,
@@ -50,7 +50,7 @@ fn activate<E: Float>(numbers: &mut [E], act: Activation) {
     }
 }
 
-/// Near zero Lambert's continued fraction, to nine levels, where 1 − e^−2x would cancel; its error there is below 1e-20.
+/// Near zero, where 1 − e^−2x would cancel, it uses Lambert's continued fraction to nine levels, with an error below 1e-20.
 #[inline(always)]
 fn tanh<E: Float>(x: E) -> E {
     let t = (x.abs() * E::of(-2.0)).exp();
@@ -67,7 +67,7 @@ fn tanh<E: Float>(x: E) -> E {
     if x.abs() < E::of(0.55) { near } else { far }
 }
 
-/// What the way back needs. Of input and weight only what the other's gradient asks for is kept.
+/// The tensors for the backward pass. Input and weight are kept only if the other's gradient needs them.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
     pub(super) x: Option<FlexTensor>,
@@ -107,10 +107,10 @@ fn multiplied<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> FlexTensor
     tensor(product(left, right), [left.rows(), right.columns()])
 }
 
-/// Rows of a block of which the bias's gradient is summed by itself: fixed, so that it does not depend on the threads.
+/// Rows per block in the sum of the bias's gradient. The number is fixed, so that the result does not depend on the threads.
 const BLOCK: usize = 32;
 
-/// The gradient before the activation, in place where nobody else holds it, and its sum over the rows in the same pass.
+/// The gradient before the activation, in place if it is not shared, and its sum over the rows in the same pass.
 fn through<E: Float>(
     mut grad: FlexTensor,
     y: Option<FlexTensor>,
@@ -140,7 +140,7 @@ fn through<E: Float>(
     (grad, sum)
 }
 
-/// Multiplies the gradient by the activation's derivative, which is known from its output.
+/// Multiplies the gradient by the activation's derivative, which follows from its output.
 #[inline(always)]
 fn derive<E: Float>(grad: &mut [E], y: &[E], act: Activation) {
     let pairs = grad.iter_mut().zip(y);

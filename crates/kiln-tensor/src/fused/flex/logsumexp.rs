@@ -1,4 +1,4 @@
-//! ln Σ eˣ along one axis, and the way back.
+//! ln Σ eˣ along one axis, and the backward pass.
 
 use burn::{
     backend::{
@@ -18,7 +18,7 @@ use crate::{
     flex::{numbers, numbers_mut, on_float, tensor, vectorised, whole},
 };
 
-/// The sums, in the shape of `x` with a length of 1 along `axis`, and the derivatives softmax(x) in the shape of `x`.
+/// The sums, in the shape of `x` with length 1 along `axis`, and the derivatives softmax(x) in the shape of `x`.
 pub(super) fn forward(x: FlexTensor, axis: usize) -> (FlexTensor, FlexTensor) {
     let mut x = whole(x);
     on_float!(x.dtype(), E => {
@@ -33,7 +33,7 @@ pub(super) fn forward(x: FlexTensor, axis: usize) -> (FlexTensor, FlexTensor) {
     })
 }
 
-/// How many numbers there are before, along and behind an axis.
+/// The number of elements before, along and after an axis.
 #[derive(Clone, Copy, Debug)]
 struct Extent {
     before: usize,
@@ -51,7 +51,7 @@ impl Extent {
     }
 }
 
-/// Replaces `x` by its softmax, and gives the logarithms of the sums.
+/// Replaces `x` by its softmax, and returns the logarithms of the sums.
 #[inline(always)]
 fn run<E: Float>(x: &mut [E], extent: Extent) -> Vec<E> {
     let behind = extent.behind.max(1);
@@ -64,7 +64,7 @@ fn run<E: Float>(x: &mut [E], extent: Extent) -> Vec<E> {
         for row in block.chunks_exact(behind) {
             largest.iter_mut().zip(row).for_each(|(largest, &x)| *largest = x.or_more(*largest));
         }
-        // An infinite largest is no shift: ∞ − ∞ would be NaN.
+        // An infinite maximum must not be subtracted: ∞ − ∞ would be NaN.
         let shift: Vec<E> = largest.iter().map(|&m| if m.is_finite() { m } else { E::ZERO }).collect();
         for row in block.chunks_exact_mut(behind) {
             row.iter_mut().zip(&shift).for_each(|(x, &shift)| *x = *x - shift);
@@ -82,7 +82,7 @@ fn run<E: Float>(x: &mut [E], extent: Extent) -> Vec<E> {
     all
 }
 
-/// The way back; the state is the softmax, and the axis.
+/// The backward pass. Its state is the softmax and the axis.
 #[derive(Debug)]
 pub(super) struct LogSumExp;
 

@@ -21,16 +21,16 @@ pub(super) fn squared_norm_and_max_abs(x: FlexTensor) -> [FlexTensor; 2] {
                 )
             })
             .collect();
-        // The sum of the blocks' sums in f64: there may be thousands of them.
+        // The sums of the blocks are added in f64, because there may be thousands of blocks.
         let square: f64 = blocks.iter().map(|[square, _]| square.elem::<f64>()).sum();
         let largest = blocks.iter().fold(E::ZERO, |largest, [_, x]| x.or_more(largest));
-        // A comparison passes over NaN; a sum does not.
+        // A comparison ignores NaN; a sum does not.
         let largest = if square.is_nan() { square.elem::<E>() } else { largest };
         [tensor(vec![square.elem::<E>()], [1]), tensor(vec![largest], [1])]
     })
 }
 
-/// In lanes side by side, which fit vectors of any width.
+/// In parallel lanes, for vectors of any width.
 #[inline(always)]
 fn of_block<E: Float>(block: &[E]) -> [E; 2] {
     const LANES: usize = 32;

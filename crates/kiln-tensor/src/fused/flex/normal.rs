@@ -1,4 +1,4 @@
-//! μ + σε, and KL(N(μ, σ²) ‖ N(0, 1)) summed over each row, with σ given by its logarithm.
+//! μ + σε, and KL(N(μ, σ²) ‖ N(0, 1)) summed over each row, with ln σ as input.
 
 use burn::backend::{
     Flex,
@@ -15,7 +15,7 @@ use crate::{
     flex::{numbers, numbers_mut, on_float, scale_rows, sum, tensor, vectorised, whole},
 };
 
-/// μ + σε, and σε, which is its derivative by ln σ.
+/// μ + σε, and its derivative σε with respect to ln σ.
 pub(super) fn sample(loc: FlexTensor, log_scale: FlexTensor, noise: FlexTensor) -> (FlexTensor, FlexTensor) {
     let shape = loc.layout().shape().clone();
     let (loc, log_scale, mut noise) = (whole(loc), whole(log_scale), whole(noise));
@@ -32,7 +32,7 @@ pub(super) fn sample(loc: FlexTensor, log_scale: FlexTensor, noise: FlexTensor) 
     })
 }
 
-/// ½(σ² + μ² − 1) − ln σ summed over each row, `[n]`, and σ² − 1, its derivative by ln σ.
+/// ½(σ² + μ² − 1) − ln σ summed over each row, `[n]`, and its derivative σ² − 1 with respect to ln σ.
 pub(super) fn divergence(loc: &FlexTensor, log_scale: FlexTensor) -> (FlexTensor, FlexTensor) {
     let [n, d] = loc.layout().shape()[..] else { panic!("rows have two axes") };
     let mut log_scale = whole(log_scale);
@@ -54,7 +54,7 @@ pub(super) fn divergence(loc: &FlexTensor, log_scale: FlexTensor) -> (FlexTensor
     })
 }
 
-/// The way back from a sample; the state is σε.
+/// The backward pass of a sample. Its state is σε.
 #[derive(Debug)]
 pub(super) struct Sample;
 
@@ -77,7 +77,7 @@ impl Backward<Flex, 2> for Sample {
     }
 }
 
-/// The way back from the divergence; the state is μ and σ² − 1.
+/// The backward pass of the divergence. Its state is μ and σ² − 1.
 #[derive(Debug)]
 pub(super) struct Divergence;
 

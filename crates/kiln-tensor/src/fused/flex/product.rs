@@ -1,4 +1,4 @@
-//! Matrix products, by the `gemm` crate, into memory that need not be cleared first.
+//! Matrix products by the `gemm` crate, into memory that is not cleared first.
 
 use std::mem::MaybeUninit;
 
@@ -10,10 +10,10 @@ use crate::{
     flex::{threads_for, written},
 };
 
-/// Multiplications that take about as long as another thread takes to begin: 2¹⁷ of them are some 4 µs of one core.
+/// Number of multiplications that take about as long as starting another thread: 2¹⁷ take some 4 µs on one core.
 const GRAIN: usize = 1 << 17;
 
-/// A matrix in memory of its own or of a tensor: entry (i, j) is at `start + i·row + j·column`.
+/// A matrix in its own memory or a tensor's: entry (i, j) is at `start + i·row + j·column`.
 #[derive(Clone, Copy)]
 pub(super) struct Matrix<'a, E> {
     data: &'a [E],
@@ -32,7 +32,7 @@ impl<'a, E: Float> Matrix<'a, E> {
         Self { data, shape: [rows, columns], stride }
     }
 
-    /// The same entries with rows and columns exchanged.
+    /// The transposed matrix.
     pub(super) fn transposed(self) -> Self {
         let ([rows, columns], [row, column]) = (self.shape, self.stride);
         Self { shape: [columns, rows], stride: [column, row], ..self }
@@ -51,24 +51,24 @@ impl<'a, E: Float> Matrix<'a, E> {
         Self { data: &self.data[start..], shape: [count, self.shape[1]], ..self }
     }
 
-    /// Whether every entry is inside the memory.
+    /// Whether every entry is inside of the memory.
     fn is_sound(self) -> bool {
         let last = |axis: usize| (self.shape[axis] - 1) * self.stride[axis];
         self.shape.contains(&0) || last(0) + last(1) < self.data.len()
     }
 }
 
-/// The tensor itself where its strides are not negative (they are after `flip` only), else a copy in order.
+/// The tensor itself if its strides are not negative (they are after `flip` only), otherwise a copy in order.
 pub(super) fn readable(tensor: FlexTensor) -> FlexTensor {
     if tensor.layout().has_positive_strides() { tensor } else { tensor.to_contiguous() }
 }
 
-/// `left`·`right`, row after row.
+/// `left`·`right`, in row-major order.
 pub(super) fn product<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> Vec<E> {
     product_then(left, right, &|_| {})
 }
 
-/// `left`·`right`, row after row; `finish` sees each block of rows while it is still in the cache.
+/// `left`·`right`, in row-major order. `finish` sees each block of rows while it is in the cache.
 pub(super) fn product_then<E: Float>(
     left: Matrix<'_, E>,
     right: Matrix<'_, E>,
@@ -77,9 +77,9 @@ pub(super) fn product_then<E: Float>(
     let (rows, columns) = (left.rows(), right.columns());
     let size = rows.checked_mul(columns).expect("a product that fits into memory");
     let threads = threads_for(size.saturating_mul(right.rows()), GRAIN);
-    // `gemm` sums in an order that depends on the sizes of a product of 64 columns or fewer: that one is not cut, so that the
-    // number of threads does not change its bits. A right matrix that is read across its rows is rearranged first, by
-    // `gemm`'s own threads once, by blocks each anew.
+    // `gemm`'s order of summation depends on the sizes for products of at most 64 columns. Those are not cut, so that the number of
+    // threads does not change the bits. A right matrix that is read across its rows is rearranged first: once by `gemm`'s own
+    // threads, but anew for each block.
     let by_blocks = columns > 64 && right.stride[1] == 1;
     // SAFETY: either way writes all of its rows.
     #[allow(unsafe_code, reason = "memory that is written whole")]
@@ -123,8 +123,8 @@ fn multiply<'o, E: Float>(
 ) -> &'o mut [E] {
     let ([rows, inner], [_, columns]) = (left.shape, right.shape);
     assert!(left.is_sound() && right.is_sound() && out.len() == rows * columns && right.shape[0] == inner);
-    // SAFETY: as asserted, all entries of the three matrices are inside their memories; `out` is borrowed alone, and is
-    // written whole without being read, as the `false` after its strides asks for.
+    // SAFETY: as asserted, all entries of the three matrices are inside of their memories. `out` is borrowed exclusively, and is
+    // written completely without being read, as the `false` after its strides requests.
     unsafe {
         gemm::gemm(
             rows,

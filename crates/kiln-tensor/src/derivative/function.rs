@@ -1,0 +1,334 @@
+//! A differentiable function of a module's parameters.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Device, Tensor},
+};
+
+use super::{DerivativeError, Inputs, capture::Graph, dual::Dual, num::Num};
+use crate::flat::Layout;
+
+/// How [`Function::hvp`] computes H·v.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::derivative::{Function, HvpMethod};
+///
+/// let x = Tensor::<1>::ones([2], &Device::default());
+/// let product = Function::of_vector(x.clone(), |x: Tensor<1>| x.prod()).with_hvp_method(HvpMethod::Auto);
+/// assert!(product.hvp(&x, &x).is_ok()); // `prod` has no rule
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum HvpMethod {
+    /// Exactly; an operation without a rule is an error. The default.
+    #[default]
+    Exact,
+    /// By central differences of gradients with one step of Richardson extrapolation, which takes four gradients.
+    Differences,
+    /// Exactly if possible, otherwise by differences.
+    Auto,
+}
+
+type Forward<'a, M, I, const D: usize> = Arc<dyn Fn(&M, I) -> Tensor<D> + Send + Sync + 'a>;
+
+/// A differentiable function of a module's trainable parameters and of data. See the [module](super).
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::derivative::Function;
+///
+/// let start = Tensor::<1>::from_data([1.0, 2.0], &Device::default());
+/// let f = Function::of_vector(start.clone(), |x: Tensor<1>| (x.clone() * x.square()).sum());
+/// let (value, gradient) = f.value_and_grad(&start)?;
+/// assert_eq!(value.into_scalar::<f64>(), 9.0);
+/// assert_eq!(gradient.try_into_vec_as::<f64>().unwrap(), [3.0, 12.0]);
+/// let v = Tensor::ones([2], &Device::default());
+/// assert_eq!(f.hvp(&start, &v)?.try_into_vec_as::<f64>().unwrap(), [6.0, 12.0]);
+/// # Ok::<(), kiln_tensor::derivative::DerivativeError>(())
+/// ```
+pub struct Function<'a, M, I, const D: usize> {
+    /// Without autodiff, in evaluation mode.
+    module: M,
+    layout: Arc<Layout>,
+    inputs: I,
+    forward: Forward<'a, M, I, D>,
+    method: HvpMethod,
+    graphs: Arc<Mutex<HashMap<String, Arc<Graph>>>>,
+}
+
+impl<M: Clone, I: Clone, const D: usize> Clone for Function<'_, M, I, D> {
+    fn clone(&self) -> Self {
+        Self {
+            module: self.module.clone(),
+            layout: self.layout.clone(),
+            inputs: self.inputs.clone(),
+            forward: self.forward.clone(),
+            method: self.method,
+            graphs: self.graphs.clone(),
+        }
+    }
+}
+
+impl<'a, const D: usize> Function<'a, Param<Tensor<1>>, (), D> {
+    /// Returns a function of a vector. Its [`parameters`](Self::parameters) are `start`.
+    ///
+    /// To use tensors in the function, pass them as data with [`of_vector_with`](Function::of_vector_with).
+    pub fn of_vector(start: Tensor<1>, forward: impl Fn(Tensor<1>) -> Tensor<D> + Send + Sync + 'a) -> Self {
+        Self::new(&Param::from_tensor(start.without_autodiff()), (), move |x: &Param<Tensor<1>>, ()| forward(x.val()))
+    }
+}
+
+impl<'a, I: Inputs + 'a, const D: usize> Function<'a, Param<Tensor<1>>, I, D> {
+    /// Returns a function of a vector and of data. Its [`parameters`](Self::parameters) are `start`.
+    ///
+    /// Second derivatives need every tensor that the function uses in `data`.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_tensor::derivative::Function;
+    ///
+    /// let device = Device::default();
+    /// let target = Tensor::<1>::from_data([3.0, 4.0], &device);
+    /// let f = Function::of_vector_with(Tensor::zeros([2], &device), target, |x, target: Tensor<1>| {
+    ///     (x - target).square().sum()
+    /// });
+    /// let hessian = f.hessian(&f.parameters())?;
+    /// assert_eq!(hessian.try_into_vec_as::<f32>().unwrap(), [2.0, 0.0, 0.0, 2.0]);
+    /// # Ok::<(), kiln_tensor::derivative::DerivativeError>(())
+    /// ```
+    pub fn of_vector_with(
+        start: Tensor<1>,
+        data: I,
+        forward: impl Fn(Tensor<1>, I) -> Tensor<D> + Send + Sync + 'a,
+    ) -> Self {
+        Self::new(&Param::from_tensor(start.without_autodiff()), data, move |x: &Param<Tensor<1>>, data| {
+            forward(x.val(), data)
+        })
+    }
+}
+
+impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
+    /// Returns the function `forward` of the trainable parameters of `module`, given `inputs`.
+    pub fn new(module: &M, inputs: I, forward: impl Fn(&M, I) -> Tensor<D> + Send + Sync + 'a) -> Self {
+        Self {
+            layout: Arc::new(Layout::of(module)),
+            module: module.valid(),
+            inputs,
+            forward: Arc::new(forward),
+            method: HvpMethod::default(),
+            graphs: Arc::default(),
+        }
+    }
+
+    /// Returns the same function of other data. A recording for data of the same shapes is reused.
+    #[must_use]
+    pub fn with_inputs(mut self, inputs: I) -> Self {
+        self.inputs = inputs;
+        self
+    }
+
+    /// Sets how products with the Hessian are computed.
+    #[must_use]
+    pub fn with_hvp_method(mut self, method: HvpMethod) -> Self {
+        self.method = method;
+        self
+    }
+
+    /// Returns the names, shapes and order of the parameters.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Returns the parameters of the module that the function was made with, `[n]`.
+    pub fn parameters(&self) -> Tensor<1> {
+        self.layout.flatten(&self.module)
+    }
+
+    /// Returns the module with the parameters `w`.
+    ///
+    /// # Errors
+    /// Returns [`DerivativeError::Length`].
+    pub fn module(&self, w: &Tensor<1>) -> Result<M, DerivativeError> {
+        self.layout.check(w)?;
+        Ok(self.layout.place(self.module.clone(), w, Some(false)))
+    }
+
+    /// Computes f(w).
+    ///
+    /// # Errors
+    /// Returns [`DerivativeError::Length`].
+    pub fn value(&self, w: &Tensor<1>) -> Result<Tensor<D>, DerivativeError> {
+        Ok((self.forward)(&self.module(w)?, self.inputs.clone()))
+    }
+
+    /// Computes f(w) and the directional derivative J·v for v `[n]`, both of the value's shape.
+    ///
+    /// # Errors
+    /// Returns [`DerivativeError::Length`], [`NoRule`](DerivativeError::NoRule), [`Capture`](DerivativeError::Capture) or
+    /// [`CapturedTensor`](DerivativeError::CapturedTensor).
+    pub fn jvp(&self, w: &Tensor<1>, v: &Tensor<1>) -> Result<(Tensor<D>, Tensor<D>), DerivativeError> {
+        let dual = self.run(self.duals(w, v)?)?;
+        let value: Tensor<D> = Tensor::from_dispatch(dual.x.0);
+        let derivative = dual.dx.map_or_else(|| value.zeros_like(), |dx| Tensor::from_dispatch(dx.0));
+        Ok((value, derivative))
+    }
+
+    /// Computes Jᵀ·u `[n]` for u of the value's shape.
+    ///
+    /// # Errors
+    /// Returns [`DerivativeError::Length`] or [`OutputShape`](DerivativeError::OutputShape).
+    pub fn vjp(&self, w: &Tensor<1>, u: &Tensor<D>) -> Result<Tensor<1>, DerivativeError> {
+        let (module, value) = self.tracked(w)?;
+        if value.dims() != u.dims() {
+            return Err(DerivativeError::OutputShape { expected: value.dims().to_vec(), got: u.dims().to_vec() });
+        }
+        Ok(self.gradient_of((value * u.clone().without_autodiff()).sum(), &module, w))
+    }
+
+    /// Computes J, with one row per entry of the value and one column per parameter. It takes one backward pass per row.
+    ///
+    /// # Errors
+    /// Returns [`DerivativeError::Length`].
+    pub fn jacobian(&self, w: &Tensor<1>) -> Result<Tensor<2>, DerivativeError> {
+        let shape = self.value(w)?.shape();
+        let entries = shape.num_elements();
+        let units = Tensor::<2>::eye(entries, &w.device()).cast(w.dtype());
+        let row = |i| self.vjp(w, &units.clone().slice(i..=i).reshape(shape.clone()));
+        Ok(Tensor::stack((0..entries).map(row).collect::<Result<_, _>>()?, 0))
+    }
+
+    pub(super) fn tracked(&self, w: &Tensor<1>) -> Result<(M, Tensor<D>), DerivativeError> {
+        self.layout.check(w)?;
+        let module = self.layout.place(self.module.clone(), w, Some(true));
+        let value = (self.forward)(&module, self.inputs.clone());
+        Ok((module, value))
+    }
+
+    pub(super) fn gradient_of(&self, value: Tensor<1>, module: &M, w: &Tensor<1>) -> Tensor<1> {
+        // The function does not depend on the parameters.
+        if !value.is_tracked() {
+            return w.clone().without_autodiff().zeros_like();
+        }
+        self.layout.gradients(module, &value.backward())
+    }
+
+    fn run(&self, parameters: Vec<Dual>) -> Result<Dual, DerivativeError> {
+        self.graph()?.run(parameters, &self.inputs)
+    }
+
+    fn graph(&self) -> Result<Arc<Graph>, DerivativeError> {
+        let mut key = String::new();
+        self.inputs.describe(&mut key);
+        // The lock is released while recording, so that other threads can use existing recordings.
+        if let Some(graph) = self.graphs.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
+            return Ok(graph.clone());
+        }
+        let device: Device = self.parameters().device();
+        let graph = Graph::record(&self.module, &self.layout, &self.inputs, &device, |m, i| (self.forward)(m, i))?;
+        let graph = Arc::new(graph);
+        self.graphs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, graph.clone());
+        Ok(graph)
+    }
+
+    fn duals(&self, w: &Tensor<1>, v: &Tensor<1>) -> Result<Vec<Dual>, DerivativeError> {
+        let (w, v) = (self.parts(w)?, self.parts(v)?);
+        let shapes = self.layout.slots().iter().map(|slot| slot.shape.clone());
+        let num = |part: Tensor<1>, shape: Vec<usize>| Num(part.into_dispatch()).reshape(shape);
+        Ok(w.into_iter()
+            .zip(v)
+            .zip(shapes)
+            .map(|((w, v), shape)| Dual { x: num(w, shape.clone()), dx: Some(num(v, shape)) })
+            .collect())
+    }
+
+    /// Splits a vector into the parameters, each still flat.
+    fn parts(&self, vector: &Tensor<1>) -> Result<Vec<Tensor<1>>, DerivativeError> {
+        self.layout.check(vector)?;
+        let vector = vector.clone().without_autodiff();
+        Ok(self.layout.slots().iter().map(|slot| vector.clone().slice(slot.range())).collect())
+    }
+}
+
+impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
+    /// Computes f(w) `[1]` and ∇f(w) `[n]`.
+    ///
+    /// # Errors
+    /// Returns [`DerivativeError::Length`] or [`NotScalar`](DerivativeError::NotScalar).
+    pub fn value_and_grad(&self, w: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), DerivativeError> {
+        let (module, value) = self.tracked(w)?;
+        one_number(&value)?;
+        let plain = value.clone().without_autodiff();
+        Ok((plain, self.gradient_of(value, &module, w)))
+    }
+
+    /// Computes H·v `[n]` at w, by the function's [method](HvpMethod).
+    ///
+    /// # Errors
+    /// Returns [`DerivativeError::Length`] or [`NotScalar`](DerivativeError::NotScalar). The exact method also returns
+    /// [`NoRule`](DerivativeError::NoRule), [`Capture`](DerivativeError::Capture) or
+    /// [`CapturedTensor`](DerivativeError::CapturedTensor).
+    pub fn hvp(&self, w: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, DerivativeError> {
+        match self.method {
+            HvpMethod::Exact => self.exact_hvp(w, v),
+            HvpMethod::Differences => Ok(self.hvp_by_differences(w, v)?.value),
+            HvpMethod::Auto => match self.exact_hvp(w, v) {
+                Err(
+                    DerivativeError::NoRule { .. } | DerivativeError::Capture { .. } | DerivativeError::CapturedTensor,
+                ) => Ok(self.hvp_by_differences(w, v)?.value),
+                result => result,
+            },
+        }
+    }
+
+    /// Computes ∇f·v in forward mode, and its gradient by Burn's backward pass.
+    fn exact_hvp(&self, w: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, DerivativeError> {
+        let leaves: Vec<Tensor<1>> = self.parts(w)?.into_iter().map(|part| part.autodiff().require_grad()).collect();
+        let shapes = self.layout.slots().iter().map(|slot| slot.shape.clone());
+        let duals = leaves.iter().zip(self.parts(v)?).zip(shapes).map(|((leaf, v), shape)| Dual {
+            x: Num(leaf.clone().into_dispatch()).reshape(shape.clone()),
+            dx: Some(Num(v.into_dispatch()).reshape(shape)),
+        });
+        let dual = self.run(duals.collect())?;
+        if dual.x.shape().num_elements() != 1 {
+            return Err(DerivativeError::NotScalar { got: dual.x.shape().to_vec() });
+        }
+        let derivative = dual.dx.map(|dx| Tensor::<1>::from_dispatch(dx.reshape([1]).0)).filter(Tensor::is_tracked);
+        // The function is linear in the parameters, so its second derivative is 0.
+        let Some(derivative) = derivative else { return Ok(w.clone().without_autodiff().zeros_like()) };
+        let gradients = derivative.backward();
+        let of = |leaf: &Tensor<1>| leaf.grad(&gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like());
+        Ok(Tensor::cat(leaves.iter().map(of).collect(), 0))
+    }
+
+    /// Computes the Hessian `[n, n]` at w by n products, and makes it exactly symmetric.
+    ///
+    /// # Errors
+    /// Those of [`hvp`](Self::hvp).
+    pub fn hessian(&self, w: &Tensor<1>) -> Result<Tensor<2>, DerivativeError> {
+        matrix_of_products(w, |v| self.hvp(w, v))
+    }
+}
+
+/// The symmetric matrix `[n, n]` from its products with vectors, made exactly symmetric.
+pub(super) fn matrix_of_products(
+    like: &Tensor<1>,
+    product: impl Fn(&Tensor<1>) -> Result<Tensor<1>, DerivativeError>,
+) -> Result<Tensor<2>, DerivativeError> {
+    let [n] = like.dims();
+    let units = Tensor::<2>::eye(n, &like.device()).cast(like.dtype());
+    let column = |i| product(&units.clone().slice(i..=i).reshape([n]));
+    let matrix: Tensor<2> = Tensor::stack((0..n).map(column).collect::<Result<_, _>>()?, 0);
+    Ok((matrix.clone() + matrix.transpose()) * 0.5)
+}
+
+fn one_number(value: &Tensor<1>) -> Result<(), DerivativeError> {
+    if value.dims() == [1] { Ok(()) } else { Err(DerivativeError::NotScalar { got: value.dims().to_vec() }) }
+}
