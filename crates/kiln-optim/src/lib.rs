@@ -1,13 +1,14 @@
-//! Optimisation for the Burn framework, in the textbook forms.
+//! Optimisation for the Burn framework: first-order optimisers, deterministic solvers, constraints, schedules.
 //!
-//! - [`first_order`]: [`Sgd`], [`Momentum`], [`Nesterov`], [`TorchSgd`], [`Adam`] and [`AdamW`] as
-//!   Burn [`Optimizer`](burn::optim::Optimizer)s, averages of their iterates, transforms of the whole gradient.
-//! - [`schedule`]: step size, momentum or batch size as a plain function of the step.
-//! - [`plateau`]: the step size as a loss decides.
-//! - [`solver`]: deterministic minimisation: searches, descents and curvatures, one loop.
-//! - [`constrained`]: minimisation under equalities, inequalities and bounds; multipliers and certificates.
-//! - [`problems`]: the classic functions that solvers are tried on.
-//! - [`rate`]: rates of convergence, measured from a curve of errors.
+//! - [`first_order`]: [`Sgd`], [`Momentum`], [`Nesterov`], [`TorchSgd`], [`Adam`] and [`AdamW`] as Burn
+//!   [`Optimizer`](burn::optim::Optimizer)s, with parameter groups, averages of the iterates and transforms of the gradient.
+//! - [`schedule`]: the learning rate, momentum or batch size as a function of the step.
+//! - [`plateau`]: a learning rate that falls when the loss stops improving.
+//! - [`solver`]: deterministic minimisation by line searches, trust regions and projections, with Newton's method, BFGS, L-BFGS,
+//!   conjugate gradients and gradient descent.
+//! - [`constrained`]: minimisation under equalities, inequalities and bounds, with Lagrange multipliers and certificates.
+//! - [`problems`]: the classic test problems for solvers.
+//! - [`rate`]: rates of convergence, estimated from a curve of errors.
 
 pub mod constrained;
 pub mod first_order;

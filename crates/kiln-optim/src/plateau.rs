@@ -1,4 +1,4 @@
-//! A smaller step size when a loss has stopped falling.
+//! A learning rate that falls when the loss stops improving.
 
 use std::{fmt, str::FromStr};
 
@@ -12,20 +12,28 @@ use crate::{
 
 /// Settings of [`ReduceOnPlateau`], with the names and defaults of PyTorch's `ReduceLROnPlateau`.
 ///
-/// As text, `plateau:factor=0.1,patience=10,threshold=0.0001,cooldown=0,least=0`, every key with a default.
+/// As text: `plateau:factor=0.1,patience=10,threshold=0.0001,cooldown=0,least=0`. Each key is optional.
+///
+/// # Example
+/// ```
+/// use kiln_optim::PlateauConfig;
+///
+/// let config: PlateauConfig = "plateau:factor=0.5,patience=3".parse()?;
+/// assert_eq!(config, PlateauConfig { factor: 0.5, patience: 3, ..PlateauConfig::default() });
+/// # Ok::<(), kiln_optim::SpecError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct PlateauConfig {
-    /// What the step size is multiplied by, in (0, 1). Default 0.1.
+    /// Factor by which the learning rate is multiplied, in (0, 1). Default 0.1.
     pub factor: f64,
-    /// Losses without improvement that are borne before a reduction. Default 10.
+    /// Number of losses without improvement before a reduction. Default 10.
     pub patience: u64,
-    /// The relative fall, at least 0, below which a loss is no improvement: it must be under (1 − threshold)·best for a
-    /// positive best loss, and the same distance below a negative one. Default 1e-4.
+    /// The least relative improvement that counts, in [0, 1). A loss must be below best − threshold·|best|. Default 1e-4.
     pub threshold: f64,
-    /// Losses after a reduction that are not counted. Default 0.
+    /// Number of losses after a reduction that do not count. Default 0.
     pub cooldown: u64,
-    /// The smallest multiple of the original step size, in [0, 1]. Default 0.
+    /// The smallest multiple of the original learning rate, in [0, 1]. Default 0.
     pub least: f64,
 }
 
@@ -35,11 +43,13 @@ impl Default for PlateauConfig {
     }
 }
 
-/// A controller: it is told a loss now and then, and answers with a multiple of the step size that only falls.
+/// A controller that observes a loss and returns a multiple of the learning rate, which only falls.
 ///
-/// Unlike a [`Schedule`](crate::Schedule) it has a state, which is saved with a run. PyTorch's `ReduceLROnPlateau` with
-/// `threshold_mode='rel'` and `mode='min'`; for a negative best loss PyTorch's relative test asks for a *rise* to
-/// (1 − threshold)·best, here the sign is minded.
+/// Unlike a [`Schedule`](crate::Schedule) it has a state, which is saved with a run. It is PyTorch's `ReduceLROnPlateau` with
+/// `threshold_mode='rel'` and `mode='min'`, except for a negative best loss: PyTorch would then ask for a loss of at most (1 −
+/// threshold)·best, which is a rise.
+///
+/// # Example
 ///
 /// ```
 /// use kiln_optim::{PlateauConfig, ReduceOnPlateau};
@@ -59,10 +69,10 @@ pub struct ReduceOnPlateau {
 }
 
 impl ReduceOnPlateau {
-    /// A controller that has seen nothing yet.
+    /// Returns a controller that has observed nothing.
     ///
     /// # Errors
-    /// [`ConfigError`] when a number is out of its range.
+    /// Returns [`ConfigError`] if a number is out of its range.
     pub fn new(config: PlateauConfig) -> Result<Self, ConfigError> {
         let PlateauConfig { factor, threshold, least, .. } = config;
         require(factor > 0.0 && factor < 1.0, "the plateau's factor", "in (0, 1)", factor)?;
@@ -71,7 +81,7 @@ impl ReduceOnPlateau {
         Ok(Self { config, best: None, without_improvement: 0, cooling: 0, multiple: 1.0 })
     }
 
-    /// Takes note of a loss, and gives the multiple from now on. A loss that is not finite is no improvement.
+    /// Observes a loss and returns the new multiple. A loss that is not finite is no improvement.
     pub fn observe(&mut self, loss: f64) -> f64 {
         let improves = match self.best {
             None => loss.is_finite(),
@@ -95,12 +105,12 @@ impl ReduceOnPlateau {
         self.multiple
     }
 
-    /// The settings.
+    /// Returns the settings.
     pub fn config(&self) -> PlateauConfig {
         self.config
     }
 
-    /// The multiple of the step size that holds now.
+    /// Returns the current multiple of the learning rate.
     pub fn multiple(&self) -> f64 {
         self.multiple
     }

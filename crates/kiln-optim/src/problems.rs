@@ -1,8 +1,20 @@
-//! The classic functions that solvers are tried on, each from its usual start.
+//! The classic test problems for solvers, each with its usual start.
 //!
-//! Numbers of those without constraints are those of Moré, Garbow and Hillstrom, Testing Unconstrained Optimization Software (1981).
+//! Problems without constraints are from Moré, Garbow and Hillstrom, *Testing Unconstrained Optimization Software* (1981).
+//!
+//! # Example
+//! ```
+//! use burn::tensor::Device;
+//! use kiln_optim::{problems, solver::{Stop, lbfgs, minimize}};
+//!
+//! let (device, problem) = (Device::default(), problems::rosenbrock(vec![-1.2, 1.0]));
+//! let outcome = minimize(&problem.function(&device), problem.start(&device), &lbfgs(), &Stop { gtol: 1e-3, ..Stop::default() })?;
+//! assert!(outcome.success);
+//! # Ok::<(), kiln_optim::solver::SolverError>(())
+//! ```
 
 mod constrained;
+mod formulas;
 mod hock_schittkowski;
 mod variable;
 
@@ -12,47 +24,56 @@ use burn::{
 };
 use kiln_tensor::derivative::Function;
 
-pub use self::constrained::{ConstrainedProblem, constrained};
+pub use self::{constrained::constrained, formulas::ConstrainedTestProblem};
 
-/// A function to minimise.
+/// A test problem without constraints.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_optim::problems;
+///
+/// let beale = problems::all().into_iter().find(|problem| problem.name == "beale").unwrap();
+/// assert_eq!(beale.start(&Device::default()).dims(), [2]);
+/// ```
 #[derive(Clone, Debug)]
-pub struct Problem {
-    /// As in `kiln solve rosenbrock`.
+pub struct TestProblem {
+    /// The name, as in `kiln solve rosenbrock`.
     pub name: &'static str,
-    /// A line on what makes it hard.
+    /// What makes the problem hard, in one line.
     pub about: &'static str,
-    /// Where solvers start.
+    /// The start.
     pub start: Vec<f64>,
-    /// The smallest value near there, where it is known in closed form.
+    /// The minimum near the start, if it is known in closed form.
     pub minimum: Option<f64>,
-    /// Whether it is of any number of unknowns, from 2 on.
+    /// Whether the problem exists for any number of unknowns, from 2 on.
     pub any_length: bool,
     function: fn(Tensor<1>) -> Tensor<1>,
 }
 
-impl Problem {
-    /// f of a vector `[n]`, as `[1]`.
+impl TestProblem {
+    /// Returns f of a vector `[n]`, as `[1]`.
     pub fn value(&self, x: Tensor<1>) -> Tensor<1> {
         (self.function)(x)
     }
 
-    /// The start as a vector of the device's float type.
+    /// Returns the start as a vector in the device's float type.
     pub fn start(&self, device: &Device) -> Tensor<1> {
         Tensor::from_data(TensorData::new(self.start.clone(), [self.start.len()]), device)
     }
 
-    /// The function with its derivatives.
+    /// Returns the function with its derivatives.
     pub fn function(&self, device: &Device) -> Function<'static, Param<Tensor<1>>, (), 1> {
         Function::of_vector(self.start(device), self.function)
     }
 }
 
-/// All of them; those that come in any size in the size that is usual.
-pub fn all() -> Vec<Problem> {
+/// Returns all problems. Those of any size have their usual size.
+pub fn all() -> Vec<TestProblem> {
     vec![
         rosenbrock(vec![-1.2, 1.0]),
-        Problem { name: "rosenbrock-50", ..rosenbrock([-1.2, 1.0].repeat(25)) },
-        Problem {
+        TestProblem { name: "rosenbrock-50", ..rosenbrock([-1.2, 1.0].repeat(25)) },
+        TestProblem {
             name: "beale",
             about: "flat valleys, and a narrow one",
             start: vec![1.0, 1.0],
@@ -60,7 +81,7 @@ pub fn all() -> Vec<Problem> {
             any_length: false,
             function: beale,
         },
-        Problem {
+        TestProblem {
             name: "powell-singular",
             about: "the Hessian at the minimum is singular",
             start: vec![3.0, -1.0, 0.0, 1.0],
@@ -68,7 +89,7 @@ pub fn all() -> Vec<Problem> {
             any_length: false,
             function: powell,
         },
-        Problem {
+        TestProblem {
             name: "wood",
             about: "a saddle near the way, with a value of 7.88",
             start: vec![-3.0, -1.0, -3.0, -1.0],
@@ -76,7 +97,7 @@ pub fn all() -> Vec<Problem> {
             any_length: false,
             function: wood,
         },
-        Problem {
+        TestProblem {
             name: "helical-valley",
             about: "a valley along a helix; not defined on an axis",
             start: vec![-1.0, 0.0, 0.0],
@@ -84,7 +105,7 @@ pub fn all() -> Vec<Problem> {
             any_length: false,
             function: helical,
         },
-        Problem {
+        TestProblem {
             name: "trigonometric-10",
             about: "many minima; the nearest has a value of 2.8e-5",
             start: vec![0.1; 10],
@@ -92,7 +113,7 @@ pub fn all() -> Vec<Problem> {
             any_length: false,
             function: trigonometric,
         },
-        Problem {
+        TestProblem {
             name: "broyden-tridiagonal-30",
             about: "a system of equations as a sum of squares",
             start: vec![-1.0; 30],
@@ -103,10 +124,10 @@ pub fn all() -> Vec<Problem> {
     ]
 }
 
-/// Σ 100·(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)², a curved valley, from `start`, which has at least two entries.
-pub fn rosenbrock(start: Vec<f64>) -> Problem {
+/// Rosenbrock's function Σ 100·(xᵢ₊₁ − xᵢ²)² + (1 − xᵢ)², a curved valley, from a `start` with at least two entries.
+pub fn rosenbrock(start: Vec<f64>) -> TestProblem {
     let about = "a curved valley";
-    Problem { name: "rosenbrock", about, start, minimum: Some(0.0), any_length: true, function: valley }
+    TestProblem { name: "rosenbrock", about, start, minimum: Some(0.0), any_length: true, function: valley }
 }
 
 fn valley(x: Tensor<1>) -> Tensor<1> {

@@ -1,7 +1,9 @@
-//! Rates of convergence, measured from an excess error e_k = J(θ_k) − min J.
+//! Rates of convergence, estimated from an excess error e_k = J(θ_k) − min J.
 //!
-//! Two kinds are told apart: *linear* (geometric) convergence, e_k ≈ C·ρ^k, whose rate is −ln ρ a step, and *sublinear*
-//! convergence, e_k ≈ C·k^(−p), whose exponent is p. Both are the slope of a straight line: ln e over k, and over ln k.
+//! There are two kinds. *Linear* (geometric) convergence is e_k ≈ C·ρ^k, with the rate −ln ρ per step. *Sublinear* convergence is
+//! e_k ≈ C·k^(−p), with the exponent p. Both are the slope of a straight line: ln e against k, and ln e against ln k.
+//!
+//! # Example
 //!
 //! ```
 //! use kiln_optim::rate;
@@ -14,7 +16,7 @@
 
 use serde::Serialize;
 
-/// A measured rate or exponent, positive for an error that falls.
+/// An estimated rate or exponent, positive for an error that falls.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Rate {
     /// The estimate.
@@ -25,25 +27,25 @@ pub struct Rate {
     pub high: f64,
 }
 
-/// Errors from which no rate can be measured.
+/// Why a rate cannot be estimated.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RateError {
     /// Fewer than four points in a curve, or fewer than two curves.
     #[error("a rate needs at least {needed} {what}, got {got}")]
     TooFew {
-        /// Points, or curves.
+        /// Points or curves.
         what: &'static str,
         /// How many are needed.
         needed: usize,
         /// How many there are.
         got: usize,
     },
-    /// Curves at different steps have no mean.
-    #[error("the curves must all be measured at the same steps")]
+    /// The curves have different steps, so they have no mean.
+    #[error("all curves must be measured at the same steps")]
     Steps,
-    /// An error that has no logarithm.
-    #[error("the error at step {step} is {error}: only positive, finite errors have a rate")]
+    /// An error is not positive and finite, so it has no logarithm.
+    #[error("the error at step {step} is {error}: errors must be positive and finite")]
     NotPositive {
         /// The step.
         step: u64,
@@ -52,18 +54,19 @@ pub enum RateError {
     },
 }
 
-/// −ln ρ a step of e_k ≈ C·ρ^k, by least squares of ln e over k. Points are (k, e_k).
+/// Estimates the rate −ln ρ per step of e_k ≈ C·ρ^k by least squares of ln e against k. Points are (k, e_k).
 ///
-/// The interval is that of the slopes over the first and the second half of the points: without noise, what is left is
-/// how far the curve is from a straight line.
+/// The interval spans the slopes of the first and the second half of the points. Without noise it shows how far the curve is from a
+/// straight line.
 ///
 /// # Errors
-/// [`RateError`] for fewer than four points, or an error that is not positive and finite.
+/// Returns [`RateError`] for fewer than four points, or an error that is not positive and finite.
 pub fn linear(points: &[(u64, f64)]) -> Result<Rate, RateError> {
     from_halves(points, |k| k as f64)
 }
 
-/// p of e_k ≈ C·k^(−p), by least squares of ln e over ln k; k = 0 is left out. The interval is as for [`linear`].
+/// Estimates the exponent p of e_k ≈ C·k^(−p) by least squares of ln e against ln k, without k = 0. The interval is that of
+/// [`linear`].
 ///
 /// # Errors
 /// Those of [`linear`].
@@ -71,19 +74,23 @@ pub fn power(points: &[(u64, f64)]) -> Result<Rate, RateError> {
     from_halves(points, |k| (k as f64).ln())
 }
 
-/// p of the mean of noisy curves, e_k ≈ C·k^(−p). Each curve is an independent measurement at the same steps.
+/// Estimates the exponent p of the mean of noisy curves, e_k ≈ C·k^(−p). Each curve is an independent measurement at the same
+/// steps.
 ///
-/// The estimate is from the mean of the curves, since rates are promised for the expected error, and the interval is
-/// the jackknife's 95% one (Efron and Tibshirani, 1993, chapter 11): estimate ± t·s with the standard error s of the
-/// estimates that leave one curve out, and t of Student's distribution with n − 1 degrees of freedom.
+/// The estimate uses the mean of the curves, because theory bounds the expected error. The interval is the 95% jackknife interval:
+/// estimate ± t·s, where s is the standard error of the estimates that leave one curve out, and t is the quantile of Student's
+/// distribution with n − 1 degrees of freedom.
 ///
 /// # Errors
-/// [`RateError`] for fewer than two curves, and those of [`power`] for their mean.
+/// Returns [`RateError`] for fewer than two curves, and the errors of [`power`] for their mean.
+///
+/// # References
+/// Efron and Tibshirani, *An Introduction to the Bootstrap* (1993), chapter 11.
 pub fn power_of_mean(curves: &[Vec<(u64, f64)>]) -> Result<Rate, RateError> {
     jackknife(curves, |k| (k as f64).ln())
 }
 
-/// −ln ρ a step of the mean of noisy curves, with the interval of [`power_of_mean`].
+/// Estimates the rate −ln ρ per step of the mean of noisy curves, with the interval of [`power_of_mean`].
 ///
 /// # Errors
 /// Those of [`power_of_mean`].
@@ -91,11 +98,10 @@ pub fn linear_of_mean(curves: &[Vec<(u64, f64)>]) -> Result<Rate, RateError> {
     jackknife(curves, |k| k as f64)
 }
 
-/// The mean of independent measurements, with its 95% interval by Student's distribution: for the level at which an
-/// error stays.
+/// Returns the mean of independent measurements with its 95% Student interval, for the level at which an error stays.
 ///
 /// # Errors
-/// [`RateError::TooFew`] for fewer than two.
+/// Returns [`RateError::TooFew`] for fewer than two.
 pub fn mean(levels: &[f64]) -> Result<Rate, RateError> {
     let n = levels.len();
     if n < 2 {
@@ -140,7 +146,7 @@ fn jackknife(curves: &[Vec<(u64, f64)>], abscissa: fn(u64) -> f64) -> Result<Rat
     Ok(Rate { value, low: value - margin, high: value + margin })
 }
 
-/// (x, ln e), without the points that have no x.
+/// (x, ln e), without the points whose x is not finite.
 fn logarithms(points: &[(u64, f64)], abscissa: fn(u64) -> f64) -> Result<Vec<(f64, f64)>, RateError> {
     let mut line = Vec::with_capacity(points.len());
     for &(step, error) in points.iter().filter(|(k, _)| abscissa(*k).is_finite()) {
@@ -167,8 +173,8 @@ fn slope(line: &[(f64, f64)]) -> f64 {
     xy / xx
 }
 
-/// The 0.975 quantile of Student's t with `nu` ≥ 1 degrees of freedom, to 1e-3: from a table for small `nu`, and by the
-/// Cornish–Fisher expansion above (Abramowitz and Stegun, 26.7.5).
+/// The 0.975 quantile of Student's t with `nu` ≥ 1 degrees of freedom, to 1e-3: from a table for small `nu`, otherwise by the
+/// Cornish–Fisher expansion (Abramowitz and Stegun, 26.7.5).
 fn student_975(nu: usize) -> f64 {
     const SMALL: [f64; 10] = [12.7062, 4.3027, 3.1824, 2.7764, 2.5706, 2.4469, 2.3646, 2.3060, 2.2622, 2.2281];
     if let Some(t) = SMALL.get(nu.saturating_sub(1)) {
@@ -191,7 +197,7 @@ mod tests {
         let curve = |e: fn(f64) -> f64| -> Vec<(u64, f64)> { (0..200).map(|k| (k, e(k as f64))).collect() };
         let geometric = linear(&curve(|k| 7.0 * 0.9f64.powf(k))).unwrap();
         assert!((geometric.value + 0.9f64.ln()).abs() < 1e-12 && geometric.high - geometric.low < 1e-12);
-        // Step 0, where the curve is infinite, has no logarithm and is left out.
+        // The curve is infinite at step 0, which is left out.
         let sublinear = power(&curve(|k| 7.0 * k.powf(-1.5))).unwrap();
         assert!((sublinear.value - 1.5).abs() < 1e-12 && sublinear.high - sublinear.low < 1e-12);
     }
@@ -204,7 +210,7 @@ mod tests {
         assert!(fit.low > 1.0 && fit.low < fit.value && fit.value < fit.high && fit.high < 2.0, "{fit:?}");
     }
 
-    /// The interval covers the truth about as often as it says.
+    /// The interval covers the truth about as often as it claims.
     #[test]
     fn the_interval_of_noisy_curves_covers_the_truth() {
         let steps: Vec<u64> = (0..20).map(|i| (1.5f64.powi(i) * 10.0) as u64).collect();

@@ -1,7 +1,7 @@
-//! Plain functions of the step, for the step size ε, the momentum α and the size of a minibatch alike.
+//! Functions of the step, for the learning rate ε, the momentum α and the batch size.
 //!
-//! A schedule has no state: what is saved with a run is the step alone, and a resumed run reads the same values.
-//! Steps count optimiser updates from 0.
+//! A schedule has no state: a run saves the step only, and a resumed run reads the same values. Steps count optimiser updates from
+//! 0.
 //!
 //! | schedule | value at step k | from the horizon on |
 //! |---|---|---|
@@ -14,17 +14,18 @@
 //! | [`step`](Schedule::step) | c₀·γ^⌊k/s⌋ | no horizon |
 //! | [`multi_step`](Schedule::multi_step) | c₀·γ^(milestones ≤ k) | c₀·γ^(all milestones) |
 //! | [`cosine`](Schedule::cosine) | c_τ + ½(c₀ − c_τ)(1 + cos πk/τ) | c_τ |
-//! | [`cosine_restarts`](Schedule::cosine_restarts) | the same in each period | no horizon; periods go on |
+//! | [`cosine_restarts`](Schedule::cosine_restarts) | a cosine in each period | no horizon; periods repeat |
 //! | [`one_cycle`](Schedule::one_cycle) | up to the peak, then down | its last value |
 //! | [`sutskever`](Schedule::sutskever) | min(1 − 2^(−1 − log₂(⌊k/250⌋ + 1)), c_max) | c_max |
 //! | [`nesterov`](Schedule::nesterov) | min(k/(k + 3), c_max) | c_max |
-//! | [`warm_up`](Schedule::warm_up), [`join`](Schedule::join), [`scaled`](Schedule::scaled) | of other schedules | theirs |
+//! | [`warm_up`](Schedule::warm_up), [`join`](Schedule::join), [`scaled`](Schedule::scaled) | of other schedules | of other schedules |
 
 mod burn_scheduler;
 mod compose;
 mod curve;
 mod cycle;
 mod decay;
+mod error;
 mod options;
 mod spec;
 
@@ -32,12 +33,15 @@ use serde::{Deserialize, Serialize};
 
 pub use burn_scheduler::ScheduledLr;
 pub use compose::Piece;
+pub use error::{ScheduleError, SpecError};
 pub(crate) use options::{Options, through_text, unknown};
-pub use spec::{ScheduleSpec, SpecError};
+pub use spec::ScheduleSpec;
 
 use curve::Curve;
 
-/// How a hyperparameter depends on the step.
+/// A hyperparameter as a function of the step.
+///
+/// # Example
 ///
 /// ```
 /// use kiln_optim::Schedule;
@@ -55,44 +59,19 @@ use curve::Curve;
 #[serde(try_from = "Curve", into = "Curve")]
 pub struct Schedule(Curve);
 
-/// A schedule that no method could use.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum ScheduleError {
-    /// A parameter outside its range.
-    #[error("the schedule's {name} must be {expected}, got {got}")]
-    Parameter {
-        /// The parameter.
-        name: &'static str,
-        /// Its range, in words.
-        expected: &'static str,
-        /// What came.
-        got: f64,
-    },
-    /// Milestones that do not grow.
-    #[error("the schedule's milestones must grow from one to the next, got {0:?}")]
-    Milestones(Vec<u64>),
-    /// c₀/(1 + k/κ)^p with p outside (½, 1].
-    #[error(
-        "an exponent of {0} breaks the Robbins–Monro conditions Σε = ∞ and Σε² < ∞, which hold for exponents in (1/2, 1]: \
-         choose one of these, or ask for the schedule unchecked"
-    )]
-    RobbinsMonro(f64),
-}
-
 impl Schedule {
-    /// The value for step `step`, counted from 0.
+    /// Returns the value for step `step`, counted from 0.
     pub fn at(&self, step: u64) -> f64 {
         self.0.at(step)
     }
 
-    /// Bounds of the values over all steps, which may be approached only, as 0 is by c₀/(1 + k/κ). For
-    /// [`join`](Self::join) they are those of its pieces, as if each went on for ever.
+    /// Returns bounds of the values over all steps. They may not be reached, such as 0 by c₀/(1 + k/κ). For [`join`](Self::join)
+    /// they are those of the pieces without their ends.
     pub fn bounds(&self) -> (f64, f64) {
         self.0.bounds()
     }
 
-    /// The value of every step, if it is the same for all.
+    /// Returns the value if it is the same for all steps.
     pub fn as_constant(&self) -> Option<f64> {
         match self.0 {
             Curve::Constant { value } => Some(value),

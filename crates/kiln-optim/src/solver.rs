@@ -1,21 +1,23 @@
-//! Deterministic minimisation of a function of a vector, such as a loss over all data of a module's parameters.
+//! Deterministic minimisation of a function of a vector, such as a loss over all data as a function of a module's parameters.
 //!
-//! A solver is a *search* along a line, or within a region, times a *descent* that says where to look, times what it knows of
-//! the *curvature*. [`minimize`] is the one loop that runs them all. The pairs that make sense are types:
+//! A solver combines a *search* (along a line or within a region) with a *descent* (which chooses the direction) and its knowledge
+//! of the *curvature*. [`minimize`] is the one loop that runs them all. Each useful combination is a type:
 //!
 //! | solver | search | descent | needs |
 //! |---|---|---|---|
 //! | [`LineSearch`]`<`[`Steepest`]`, _>` | any | −∇f | [`Objective`] |
 //! | [`LineSearch`]`<`[`NonlinearCg`]`, _>` | any | conjugate directions | [`Objective`] |
-//! | [`LineSearch`]`<`[`Bfgs`]`, _>`, [`LineSearch`]`<`[`Lbfgs`]`, _>` | any | −B⁻¹·∇f, learnt from the gradients | [`Objective`] |
+//! | [`LineSearch`]`<`[`Bfgs`]`, _>`, [`LineSearch`]`<`[`Lbfgs`]`, _>` | any | −B·∇f, with B estimated from gradients | [`Objective`] |
 //! | [`LineSearch`]`<`[`Newton`]`, _>` | any | −(H + αI)⁻¹·∇f | [`Hessian`] |
-//! | [`LineSearch`]`<`[`NewtonCg`]`, _>` | any | the same by conjugate gradients, cut short | [`HessianProduct`] |
+//! | [`LineSearch`]`<`[`NewtonCg`]`, _>` | any | −H⁻¹·∇f by truncated conjugate gradients | [`HessianProduct`] |
 //! | [`TrustRegion`] | the region | Steihaug's conjugate gradients | [`HessianProduct`] |
-//! | [`ProjectedLbfgs`]`<`[`Bounds`]`>`, [`ProjectedLbfgs`]`<`[`L1`]`>` | backtracking along the bounds | L-BFGS among what is free | [`Objective`] |
-//! | [`ProjectedGradient`]`<S>`, S a [`Projection`]: [`Simplex`], [`L1Ball`], [`L2Ball`], [`Hyperplane`], [`Halfspace`], [`Bounds`] | halving | −∇f and the nearest point of the set, with momentum | [`Objective`] |
+//! | [`ProjectedLbfgs`]`<`[`Bounds`]`>`, [`ProjectedLbfgs`]`<`[`L1`]`>` | projected backtracking | L-BFGS on the free variables | [`Objective`] |
+//! | [`ProjectedGradient`]`<S>` with a [`Projection`] S: [`Simplex`], [`L1Ball`], [`L2Ball`], [`Hyperplane`], [`Halfspace`], [`Bounds`] | halving | −∇f and a projection, with momentum | [`Objective`] |
 //!
 //! The constructors [`gradient_descent`], [`nonlinear_cg`], [`bfgs`], [`lbfgs`], [`lbfgs_b`], [`owlqn`], [`newton`], [`newton_cg`]
-//! and [`trust_ncg`] give the usual pairs.
+//! and [`trust_ncg`] return the usual combinations. [`minimize_fn`] minimises a closure on slices of `f64`, without tensors.
+//!
+//! # Example
 //!
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -39,7 +41,9 @@
 pub use kiln_tensor::derivative::{EvaluationError, Hessian, HessianProduct, Objective};
 
 mod descent;
+mod error;
 mod line;
+mod line_search;
 mod linear_cg;
 mod minimize;
 mod outcome;
@@ -48,100 +52,78 @@ mod projected;
 mod projected_gradient;
 mod projection;
 mod search;
+mod slices;
 mod snapshot;
 mod stop;
 mod trust_region;
+mod vector;
 
-pub(crate) use self::search::{at_least_one, within};
+pub(crate) use self::error::{at_least_one, within};
 pub use self::{
     descent::{Bfgs, CgFormula, Descent, Heading, Lbfgs, Memory, Newton, NewtonCg, NonlinearCg, Steepest},
-    line::{Line, LineSearch, Trial},
+    error::SolverError,
+    line::{Line, Trial},
+    line_search::LineSearch,
     linear_cg::{LinearCg, LinearSolution, conjugate_gradient},
     minimize::{Minimization, Move, Solver, minimize},
     outcome::{Iteration, Outcome, Status},
     problem::{Counted, Evaluations, Point},
-    projected::{Bounds, L1, Piece, ProjectedLbfgs, Region},
+    projected::{Bounds, L1, ProjectedLbfgs, Region, SmoothBox},
     projected_gradient::{Inertia, ProjectedGradient},
     projection::{Halfspace, Hyperplane, L1Ball, L2Ball, Projection, Simplex},
     search::{Armijo, Fixed, HagerZhang, Search, StrongWolfe},
+    slices::{SliceObjective, minimize_fn},
     snapshot::{Remember, Snapshot, SnapshotError},
     stop::Stop,
     trust_region::TrustRegion,
+    vector::IntoVector,
 };
 
-/// Why a minimisation cannot be run. What happens while it runs is a [`Status`].
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SolverError {
-    /// An option out of its range.
-    #[error("{name} must be {expected}, not {got}")]
-    Option {
-        /// The option.
-        name: &'static str,
-        /// Its range.
-        expected: &'static str,
-        /// What came.
-        got: f64,
-    },
-    /// A vector that does not fit the others.
-    #[error("{name} must have {expected} numbers, not {got}")]
-    Length {
-        /// Which.
-        name: &'static str,
-        /// How many it must have.
-        expected: usize,
-        /// How many came.
-        got: usize,
-    },
-    /// The function could not be evaluated.
-    #[error("the function could not be evaluated: {0}")]
-    Evaluation(#[from] EvaluationError),
-    /// The snapshot is not one from which the solver can go on.
-    #[error("the minimisation cannot go on from this snapshot: {0}")]
-    Snapshot(#[from] SnapshotError),
-}
-
-/// Steepest descent with the strong Wolfe search.
+/// Returns steepest descent with a strong Wolfe line search.
 pub fn gradient_descent() -> LineSearch<Steepest, StrongWolfe> {
     LineSearch::new(Steepest, StrongWolfe::default())
 }
 
-/// Conjugate directions of Polak and Ribière, as PR+, with a search that is nearly exact.
+/// Returns nonlinear conjugate gradients (Polak–Ribière+) with a nearly exact line search (c2 = 0.4).
 pub fn nonlinear_cg() -> LineSearch<NonlinearCg, StrongWolfe> {
     LineSearch::new(NonlinearCg::default(), StrongWolfe { c2: 0.4, ..StrongWolfe::default() })
 }
 
-/// The quasi-Newton method of Broyden, Fletcher, Goldfarb and Shanno with a dense matrix.
+/// Returns BFGS with a dense inverse Hessian and a strong Wolfe line search.
 pub fn bfgs() -> LineSearch<Bfgs, StrongWolfe> {
     LineSearch::new(Bfgs::default(), StrongWolfe::default())
 }
 
-/// BFGS from the last ten steps.
+/// Returns L-BFGS with a history of ten steps and a strong Wolfe line search.
 pub fn lbfgs() -> LineSearch<Lbfgs, StrongWolfe> {
     LineSearch::new(Lbfgs::default(), StrongWolfe::default())
 }
 
-/// L-BFGS within bounds, for the problems of L-BFGS-B.
+/// Returns projected L-BFGS within bounds, for problems that SciPy solves with L-BFGS-B.
+///
+/// The algorithm is not that of L-BFGS-B: see [`ProjectedLbfgs`].
 pub fn lbfgs_b(bounds: Bounds) -> ProjectedLbfgs<Bounds> {
     ProjectedLbfgs::new(bounds)
 }
 
-/// L-BFGS with an l1 penalty, for the problems of OWL-QN.
+/// Returns projected L-BFGS with an ℓ1 penalty, for problems that OWL-QN solves.
+///
+/// The algorithm is not that of OWL-QN: see [`ProjectedLbfgs`].
 pub fn owlqn(penalty: L1) -> ProjectedLbfgs<L1> {
     ProjectedLbfgs::new(penalty)
 }
 
-/// Newton's method, damped where the Hessian is not positive definite.
+/// Returns Newton's method with the dense Hessian, which is shifted if it is not positive definite.
 pub fn newton() -> LineSearch<Newton, StrongWolfe> {
     LineSearch::new(Newton::default(), StrongWolfe::default())
 }
 
-/// Newton's method by conjugate gradients that are cut short.
+/// Returns Newton's method with truncated conjugate gradients, which needs products H·v only.
 pub fn newton_cg() -> LineSearch<NewtonCg, StrongWolfe> {
     LineSearch::new(NewtonCg::default(), StrongWolfe::default())
 }
 
-/// Newton's method within a trust region, by Steihaug's conjugate gradients.
+/// Returns Newton's method in a trust region, by Steihaug's conjugate gradients.
 pub fn trust_ncg() -> TrustRegion {
     TrustRegion::default()
 }

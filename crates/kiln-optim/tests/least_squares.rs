@@ -39,8 +39,8 @@ fn the_certified_parameters_are_found() {
             println!("{what}");
             assert!(outcome.success, "{what}: {} {:e}", outcome.message, outcome.grad_norm);
             assert_close(&[outcome.value], &numbers(&row["residual"]), 1e-9, 0.0, &what);
-            // Eleven digits are certified. The gradient sums products of the order of 100 with residuals that are known to 1e-14 each, so
-            // that 1e-7 is near its noise; curvatures are above 100.
+            // Eleven digits are certified. The gradient sums products of size 100 with residuals that have an error of 1e-14 each, so
+            // 1e-7 is near its noise; curvatures are above 100.
             assert_close(&values(outcome.x * scale.clone()), &numbers(&row["certified"]), 1e-9, 0.0, &what);
         }
     }

@@ -1,4 +1,4 @@
-//! Linear conjugate gradients beside Cholesky's factor, in f64.
+//! Linear conjugate gradients compared with a Cholesky factorisation, in f64.
 
 use burn::tensor::Tensor;
 use kiln_optim::solver::{LinearCg, LinearSolution, conjugate_gradient};
@@ -34,7 +34,7 @@ fn it_ends_after_as_many_steps_as_there_are_eigenvalues() {
     }
 }
 
-/// With the inverse of the matrix itself it takes one step; with its diagonal, for a matrix whose diagonal spreads,
+/// With the inverse of the matrix as preconditioner it takes one step; with the diagonal, for a matrix with a wide diagonal,
 /// fewer than without.
 #[test]
 fn a_preconditioner_saves_steps() {

@@ -1,4 +1,4 @@
-//! Minima within bounds and with an l1 penalty.
+//! Minima within bounds and with an ℓ1 penalty.
 
 use burn::tensor::{DType, Tensor};
 use kiln_optim::{
@@ -11,7 +11,7 @@ use serde_json::Value;
 
 const TIGHT: Stop = Stop { gtol: 1e-8, max_iter: 5000, ..Stop::DEFAULT };
 
-/// A bound of bounded.json; `null` is none.
+/// A bound of bounded.json; `null` means no bound.
 fn bound(value: &Value, side: usize, none: f64) -> f64 {
     value[side].as_f64().unwrap_or(none)
 }
@@ -68,10 +68,10 @@ fn bounds_that_are_none_are_refused() {
     assert!(Bounds::new(vector(&[f64::NEG_INFINITY]), vector(&[f64::NEG_INFINITY])).is_err());
     let f = Function::of_vector(vector(&[1.0, 2.0, 3.0]), |x: Tensor<1>| x.square().sum());
     let short = lbfgs_b(Bounds::new(vector(&[0.0]), vector(&[1.0])).unwrap());
-    assert!(matches!(minimize(&f, f.parameters(), &short, &TIGHT), Err(SolverError::Option { name: "lower", .. })));
+    assert!(matches!(minimize(&f, f.parameters(), &short, &TIGHT), Err(SolverError::Length { name: "lower", .. })));
 }
 
-/// From a start all but at a bound, so that what a step says of the free coordinate is what the other did.
+/// The start is almost at a bound, so that the held coordinate causes most of the change of the free one's gradient.
 #[test]
 fn a_coordinate_that_has_just_been_held_teaches_nothing() {
     let device = f64_device();
@@ -119,7 +119,7 @@ fn regions_end_with_a_status_too() {
     assert!(outcome.success && outcome.x.dtype() == DType::F32, "{}", outcome.message);
 }
 
-/// ½·‖x − c‖² + λ·‖x‖₁: each c drawn to zero by λ, and no further (soft thresholding); where λ is 0 not at all.
+/// ½·‖x − c‖² + λ·‖x‖₁: the solution is c, soft thresholded by λ.
 #[test]
 fn an_l1_penalty_draws_to_zero() {
     let device = f64_device();
@@ -130,7 +130,7 @@ fn an_l1_penalty_draws_to_zero() {
     let solver = owlqn(L1::new(vector(&[1.0, 1.0, 1.0, 1.0, 0.0])).unwrap());
     let outcome = minimize(&f, f.parameters(), &solver, &TIGHT).unwrap();
     assert_eq!(outcome.status, Status::GradientSmall);
-    // The penalty is in the value, and not in the gradient.
+    // The value includes the penalty, the gradient does not.
     let value = 0.5 * (1.0 + 0.25 + 1.0 + 0.0625) + (2.0 + 1.5);
     assert_close(&[outcome.value], &[value], 1e-12, 0.0, "value");
     assert_close(&values(outcome.gradient), &[-1.0, -0.5, 1.0, 0.25, 0.0], 0.0, 1e-7, "gradient");
@@ -139,7 +139,7 @@ fn an_l1_penalty_draws_to_zero() {
     assert_eq!((x[1], x[3]), (0.0, 0.0), "exactly");
 }
 
-/// Rosenbrock's valley with a penalty that is large enough holds all at zero; less of it, and the conditions of a minimum hold.
+/// A large enough penalty on Rosenbrock's function makes all unknowns zero; with a smaller one the optimality conditions hold.
 #[test]
 fn an_l1_penalty_on_a_curved_valley() {
     let device = f64_device();
@@ -168,7 +168,7 @@ fn penalties_that_are_none_are_refused() {
     let f = Function::of_vector(vector(&[1.0, 2.0]), |x: Tensor<1>| x.square().sum());
     let run = |solver: ProjectedLbfgs<L1>| minimize(&f, f.parameters(), &solver, &TIGHT);
     let short = owlqn(L1::new(vector(&[1.0])).unwrap());
-    assert!(matches!(run(short), Err(SolverError::Option { name: "weights", .. })));
+    assert!(matches!(run(short), Err(SolverError::Length { name: "weights", .. })));
     let fits = || L1::new(vector(&[1.0, 1.0])).unwrap();
     assert!(matches!(
         run(ProjectedLbfgs { history_size: 0, ..owlqn(fits()) }),

@@ -1,8 +1,8 @@
-//! Projections, and gradient descent with them, in f64.
+//! Projections and projected gradient descent, in f64.
 
 use burn::tensor::{Device, Tensor};
 use kiln_optim::{
-    constrained::{Certifiable, Certificate, Problem},
+    constrained::{Certifiable, Certificate, ConstrainedProblem},
     solver::{
         Bounds, Halfspace, Hyperplane, L1Ball, L2Ball, Outcome, ProjectedGradient, Projection, Simplex, SolverError,
         Status, Stop, minimize,
@@ -15,7 +15,7 @@ fn normal(device: &Device) -> Tensor<1> {
     tensor(&[1.0, -2.0, 0.5, 0.0, 3.0], [5], device)
 }
 
-/// Every set in five dimensions, with a way to draw points of it that does not project.
+/// Every set in five dimensions, with a way to draw points of it without projecting.
 #[allow(clippy::type_complexity, reason = "a table")]
 fn sets() -> Vec<(&'static str, Box<dyn Projection>, Box<dyn Fn(Vec<f64>) -> Vec<f64>>)> {
     let device = f64_device();
@@ -74,7 +74,7 @@ fn sets() -> Vec<(&'static str, Box<dyn Projection>, Box<dyn Fn(Vec<f64>) -> Vec
     ]
 }
 
-/// P(x) is the nearest point of a convex set exactly when it is in it and (x − P(x))·(z − P(x)) ≤ 0 for every z of it.
+/// P(x) is the nearest point of a convex set if and only if it is in the set and (x − P(x))·(z − P(x)) ≤ 0 for every z in the set.
 #[test]
 fn the_nearest_point_has_the_set_behind_it() {
     let device = f64_device();
@@ -84,14 +84,14 @@ fn the_nearest_point_has_the_set_behind_it() {
         for scale in [0.1f64, 1.0, 10.0, 1e6] {
             let x = values(stream.normal::<1>([5], &device) * scale);
             let p = values(set.project(tensor(&x, [5], &device)));
-            // P is idempotent on the set: P(x) is of it.
+            // P is idempotent, so P(x) is in the set.
             let again = values(set.project(tensor(&p, [5], &device)));
             assert_close(&again, &p, 0.0, 1e-12 * scale.max(1.0), &format!("{name}: P(P(x))"));
             for _ in 0..200 {
                 let z = draw(values(stream.normal::<1>([5], &device) * 3.0));
                 let product: f64 = (0..5).map(|i| (x[i] - p[i]) * (z[i] - p[i])).sum();
                 assert!(product <= 1e-9 * scale.max(1.0), "{name} at scale {scale}: {product:e} towards {z:?}");
-                // A point of the set is its own nearest one.
+                // A point of the set is its own projection.
                 let own = values(set.project(tensor(&z, [5], &device)));
                 assert_close(&own, &z, 0.0, 1e-12, &format!("{name}: a point of the set"));
             }
@@ -134,11 +134,11 @@ fn run<S: Projection>(set: S, accelerated: bool) -> Outcome {
     outcome
 }
 
-/// A point is certified by the same set as constraints, which knows nothing of projections.
+/// The certificate uses the same set as constraints, independently of projections.
 #[track_caller]
-fn certify(outcome: &Outcome, problem: &Problem<'_, burn::module::Param<Tensor<1>>, ()>, what: &str) {
+fn certify(outcome: &Outcome, problem: &ConstrainedProblem<'_, burn::module::Param<Tensor<1>>, ()>, what: &str) {
     let multipliers = problem.multipliers(&outcome.x, 1e-7).unwrap().unwrap();
-    // A projected gradient of 1e-9 leaves up to 1e4 times as much in the directions of large curvature.
+    // A projected gradient of 1e-9 leaves residuals up to 1e4 times as large in directions of large curvature.
     let certificate = Certificate::with_tolerance(problem, &outcome.x, &multipliers, 1e-8).unwrap();
     certificate.verify(problem, &f64_device()).unwrap_or_else(|error| panic!("{what}: {error}"));
 }
@@ -146,7 +146,7 @@ fn certify(outcome: &Outcome, problem: &Problem<'_, burn::module::Param<Tensor<1
 #[test]
 fn minima_on_every_set_are_certified() {
     let device = f64_device();
-    let problem = || Problem::of_vector(tensor(&[0.0; 5], [5], &device), bowl(&device)).convex();
+    let problem = || ConstrainedProblem::of_vector(tensor(&[0.0; 5], [5], &device), bowl(&device)).convex();
     let (none, free) = (vec![0.0; 5], vec![f64::INFINITY; 5]);
     for accelerated in [true, false] {
         let simplex =
@@ -164,10 +164,10 @@ fn minima_on_every_set_are_certified() {
         let bounds = Bounds::new(tensor(&low, [5], &device), tensor(&high, [5], &device)).unwrap();
         certify(&run(bounds, accelerated), &problem().bounded(low, high).unwrap(), "box");
     }
-    // The l1 ball in the split vector, x = u − v.
+    // The ℓ1 ball in the split vector, x = u − v.
     let outcome = run(L1Ball { radius: 1.5 }, true);
     let f = bowl(&device);
-    let split = Problem::of_vector(tensor(&[0.0; 10], [10], &device), move |x: Tensor<1>| {
+    let split = ConstrainedProblem::of_vector(tensor(&[0.0; 10], [10], &device), move |x: Tensor<1>| {
         f(x.clone().slice(0..5) - x.slice(5..10))
     })
     .inequality("ball", |x: Tensor<1>| x.sum() - 1.5)
@@ -179,14 +179,14 @@ fn minima_on_every_set_are_certified() {
     certify(&Outcome { x: parts, ..outcome }, &split, "l1 ball");
 }
 
-/// The bounds of the theory, with the halving's constant: f(x_k) − f* ≤ 2·L'·‖x₀ − x*‖²/(k + 1)² (Beck and Teboulle, 2009, theorem 4.4), L'
-/// being at most 2·L.
+/// The bounds of theory with the constant L' ≤ 2·L of halving: f(x_k) − f* ≤ 2·L'·‖x₀ − x*‖²/(k + 1)² (Beck and Teboulle, 2009,
+/// theorem 4.4).
 #[test]
 fn acceleration_is_as_the_theory_says() {
     let set = || Hyperplane { normal: normal(&f64_device()), offset: 2.0 };
     let (fast, slow) = (run(set(), true), run(set(), false));
     let best = fast.value.min(slow.value);
-    // From (0.3, …), which is not of the set: its nearest point is nearer.
+    // The start (0.3, …) is outside of the set; its projection is nearer.
     let distance: f64 = values(fast.x.clone()).iter().map(|x| (x - 0.3).powi(2)).sum();
     for iteration in &fast.history[1..] {
         #[allow(clippy::cast_precision_loss, reason = "a count")]
@@ -198,7 +198,7 @@ fn acceleration_is_as_the_theory_says() {
         let k = iteration.iteration as f64;
         assert!(iteration.value - best <= 2e4 * distance / (2.0 * k) + 1e-12, "{iteration:?}");
     }
-    // √κ of κ steps, κ being 1e4.
+    // √κ instead of κ steps, with κ = 1e4.
     assert!(10 * fast.iterations < slow.iterations, "{} and {}", fast.iterations, slow.iterations);
 }
 

@@ -1,4 +1,4 @@
-//! A minimisation that is written down, and gone on with.
+//! Minimisations that are saved and continued.
 
 use std::ops::ControlFlow::{Break, Continue};
 
@@ -16,7 +16,7 @@ use kiln_testkit::{f64_device, values};
 
 const STOP: Stop = Stop { gtol: 1e-8, max_iter: 60, ..Stop::DEFAULT };
 
-/// The outcome of a run, and of one that stops after `after` steps, and goes on from the bytes of its snapshot.
+/// The outcomes of a whole run, and of one that stops after `after` steps and continues from the bytes of its snapshot.
 fn whole_and_in_parts<P: Hessian + HessianProduct, S: Solver<P>>(
     f: &P,
     start: &Tensor<1>,
@@ -121,7 +121,7 @@ fn what_is_no_snapshot_or_another_solvers_is_refused() {
     assert!(matches!(Snapshot::from_bytes(b"not a file"), Err(SnapshotError::Damaged(_))));
     let refused = Minimization::resume(&f, &snapshot, &lbfgs(), STOP, &device).err();
     assert!(matches!(refused, Some(SolverError::Snapshot(SnapshotError::Missing(_)))), "{refused:?}");
-    // Those of L-BFGS are no region's, and the function must be the same.
+    // A snapshot of L-BFGS does not serve a solver with bounds, and the function must be the same.
     let mut run = Minimization::new(&f, problem.start(&device), &lbfgs_of_two, STOP).unwrap();
     run.step().unwrap();
     let plain = run.save();
@@ -138,14 +138,14 @@ fn what_is_no_snapshot_or_another_solvers_is_refused() {
     let tight = lbfgs_b(Bounds::new(anywhere(3.0), anywhere(9.0)).unwrap());
     let refused = Minimization::resume(&f, &run.save(), &tight, STOP, &device).err();
     assert!(matches!(refused, Some(SolverError::Snapshot(SnapshotError::Changed(_)))), "outside: {refused:?}");
-    // A part of another shape.
+    // An entry of another shape.
     let mut damaged = plain.clone();
     damaged.put("gradient", &Tensor::<1>::zeros([3], &device));
     let refused = Minimization::resume(&f, &damaged, &lbfgs_of_two, STOP, &device).err();
     assert!(matches!(refused, Some(SolverError::Snapshot(SnapshotError::Damaged(_)))), "{refused:?}");
-    // Bounds for vectors of another length.
+    // Bounds of another length.
     let one = Tensor::<1>::full([1], 0.5, (&device, burn::tensor::DType::F64));
     let bounded = lbfgs_b(Bounds::new(one.clone(), one).unwrap());
     let refused = Minimization::resume(&f, &snapshot, &bounded, STOP, &device).err();
-    assert!(matches!(refused, Some(SolverError::Option { name: "lower", .. })), "{refused:?}");
+    assert!(matches!(refused, Some(SolverError::Length { name: "lower", .. })), "{refused:?}");
 }

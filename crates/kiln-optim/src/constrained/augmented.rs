@@ -14,7 +14,7 @@ pub use self::{
     inner::{Free, Inner, WithinBounds},
 };
 use super::{
-    ConstrainedSolver, Problem, Solution, Stop,
+    ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution,
     evaluated::Evaluated,
     feasibility::{Least, allowed, falls_along, least_infeasible, solve_from},
     host::{Host, on_host},
@@ -24,25 +24,28 @@ use super::{
 };
 use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 
-/// The method of multipliers of Powell, Hestenes and Rockafellar, with the safeguards of Birgin and Martínez (2014): a sequence of
-/// problems without constraints, or within bounds alone, each for an inner solver (Nocedal and Wright, 2006, ch. 17).
+/// The augmented Lagrangian, also called the method of multipliers (Powell, Hestenes, Rockafellar).
 ///
-/// An inner problem is to minimise
+/// It solves a sequence of problems without constraints, or with bounds only, each by an inner solver. An inner problem is to
+/// minimise
 ///
-/// > L_ρ(x) = f(x) + ρ/2·Σ (h(x) + λ/ρ)² + ρ/2·Σ max(0, g(x) + μ/ρ)²,
+/// > L_ρ(x) = f(x) + ρ/2·Σ (h(x) + λ/ρ)² + ρ/2·Σ max(0, g(x) + μ/ρ)².
 ///
-/// after which λ ← λ + ρ·h(x) and μ ← max(0, μ + ρ·g(x)); the penalty ρ grows tenfold where a violation did not halve. Nothing but the
-/// inner solver's own matrices is larger than a few vectors, so it trains modules.
+/// After each one, λ ← λ + ρ·h(x) and μ ← max(0, μ + ρ·g(x)). The penalty ρ grows tenfold if a violation did not halve. The
+/// Jacobians of the constraints are computed once per inner problem, as matrices on the host. Scale the constraints to a similar
+/// size.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use kiln_optim::{constrained::{AugmentedLagrangian, Problem, Stop, minimize}, solver::newton};
+/// use kiln_optim::{constrained::{AugmentedLagrangian, ConstrainedProblem, ConstrainedStop, minimize_constrained}, solver::newton};
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let start = Tensor::<1>::from_data([3.0, 1.0], &Device::default());
-/// let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum())
+/// let problem = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum())
 ///     .equality("line", |x: Tensor<1>| x.sum() - 1.0);
-/// let solution = minimize(&problem, start, &AugmentedLagrangian::new(newton()), &Stop::default())?;
+/// let solution = minimize_constrained(&problem, start, &AugmentedLagrangian::new(newton()), &ConstrainedStop::default())?;
 /// assert!(solution.outcome.success);
 /// assert!((solution.multipliers.equality[0] + 1.0).abs() < 1e-3);
 /// # Ok(())
@@ -50,13 +53,14 @@ use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 /// ```
 #[derive(Clone, Debug)]
 pub struct AugmentedLagrangian<S = WithinBounds> {
-    /// What solves the inner problems. Default: L-BFGS within the problem's bounds.
+    /// The solver of the inner problems. Default: L-BFGS within the problem's bounds.
     pub inner: S,
-    /// The first penalty, above 0. Default: from the sizes of f and the violations at the start (Birgin and Martínez, eq. 12.1).
+    /// The first penalty, above 0. Default: from the sizes of f and of the violations at the start (Birgin and Martínez, 2014, eq.
+    /// 12.1).
     pub penalty: Option<f64>,
-    /// By which factor the penalty grows, above 1. Default 10.
+    /// Factor by which the penalty grows, above 1. Default 10.
     pub growth: f64,
-    /// Which part of a violation may be left without it, in (0, 1). Default ½.
+    /// The penalty grows if more than this fraction of a violation is left, in (0, 1). Default ½.
     pub decrease: f64,
 }
 
@@ -67,7 +71,7 @@ impl Default for AugmentedLagrangian {
 }
 
 impl<S> AugmentedLagrangian<Free<S>> {
-    /// With a solver of one's choice, for which bounds are constraints like others.
+    /// Returns the method with an inner solver of your choice, which treats bounds as constraints.
     pub fn new(solver: S) -> Self {
         Self { inner: Free(solver), penalty: None, growth: 10.0, decrease: 0.5 }
     }
@@ -81,9 +85,9 @@ where
 {
     fn solve(
         &self,
-        problem: &Problem<'_, M, I>,
+        problem: &ConstrainedProblem<'_, M, I>,
         start: Tensor<1>,
-        stop: &Stop,
+        stop: &ConstrainedStop,
         callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
     ) -> Result<Solution, SolverError> {
         let above_zero = |name, value| within(name, value, 0.0, f64::INFINITY, "above 0");
@@ -96,12 +100,12 @@ where
     }
 }
 
-/// The largest penalty: beyond it L_ρ is lost in rounding.
+/// Maximum penalty: with a larger one, L_ρ is lost in rounding.
 const LARGEST: f64 = 1e12;
-/// Inner problems allowed that bring no residual lower than before.
+/// Maximum number of inner problems without a new minimum of the residuals.
 const PATIENCE: usize = 12;
 
-/// A run under way.
+/// A run in progress.
 struct Run<'r, 'p, 'a, M, I, S> {
     method: &'r AugmentedLagrangian<S>,
     host: &'r Host<'p, 'a, M, I>,
@@ -109,7 +113,7 @@ struct Run<'r, 'p, 'a, M, I, S> {
     at: Evaluated,
     multipliers: Multipliers,
     penalty: f64,
-    /// f + ρ/2·(…), of any weights: what is recorded of it for second derivatives serves all inner problems.
+    /// f + ρ/2·(…) for any weights. One recording of it serves the second derivatives of all inner problems.
     function: Function<'a, M, (I, Weights), 1>,
 }
 
@@ -140,7 +144,7 @@ where
         Self { method, host, tol, at, multipliers, penalty, function }
     }
 
-    fn run(mut self, stop: &Stop, mut progress: Progress<'_>) -> Result<Solution, SolverError> {
+    fn run(mut self, stop: &ConstrainedStop, mut progress: Progress<'_>) -> Result<Solution, SolverError> {
         let problem = self.host.problem;
         let size = scale(&self.at.slopes.gradient);
         let (mut gtol, mut iterations, mut length, mut before) = (1e-2_f64.max(self.tol) * size, 0, 0.0, f64::INFINITY);
@@ -162,7 +166,7 @@ where
                 break Status::Stopped;
             }
             if iterations >= stop.max_iter {
-                // So far, and no end in sight?
+                // Does f fall without bound in the direction of the run so far?
                 let way: Vec<f64> = x.iter().zip(&begun).map(|(x, first)| x - first).collect();
                 let falls = falls_along(self.host, &self.at, &way, self.tol)?;
                 break if falls { Status::Unbounded } else { Status::Budget };
@@ -186,7 +190,7 @@ where
             let outcome = self.method.inner.minimize(&self.augmented()?, start, &self.bounds()?, &inner)?;
             self.host.add(outcome.evaluations);
             iterations += outcome.iterations.max(1);
-            let next = Evaluated::at(self.host, on_host(outcome.x))?;
+            let next = self.host.evaluate(on_host(outcome.x))?;
             if outcome.status == Status::Unbounded || !next.is_finite() {
                 astray += 1;
                 if astray <= 5 {
@@ -219,7 +223,7 @@ where
 
     fn augmented(&self) -> Result<Augmented<'a, M, I>, SolverError> {
         let (host, problem, rho) = (self.host, self.host.problem, self.penalty);
-        // A constraint that is not there has one weight, of nothing.
+        // A missing constraint has one weight, which is unused.
         let shift = |values: &[f64]| {
             let shifts: Vec<f64> = values.iter().map(|value| value / rho).collect();
             host.tensor(if shifts.is_empty() { &[0.0] } else { &shifts })
@@ -240,8 +244,7 @@ where
         Ok(Augmented { function, bounds })
     }
 
-    /// The multipliers of the point that the inner solver has found. Gives how far the constraints and their multipliers are from
-    /// complementarity: max |h| and max |max(g, −μ/ρ)|.
+    /// Updates the multipliers after an inner problem. Returns the violation of complementarity, max |h| and max |max(g, −μ/ρ)|.
     fn update(&mut self) -> f64 {
         let (rho, problem) = (self.penalty, self.host.problem);
         let Evaluated { x, values, slopes } = &self.at;
@@ -254,9 +257,9 @@ where
         equality.iter_mut().zip(&values.equality).for_each(|(lambda, h)| *lambda += rho * h);
         inequality.iter_mut().zip(&values.inequality).for_each(|(mu, g)| raise(mu, *g));
         if S::KEEPS_BOUNDS {
-            // At a bound, what the gradient of the others pulls with.
+            // At a bound, its multiplier is the gradient of the other terms.
             let pull = slopes.lagrangian(equality, inequality);
-            // The bounds as the inner solver has them, in the type of x.
+            // The bounds as the inner solver sees them, in the float type of x.
             let [low, high] = [problem.lower(), problem.upper()].map(|bounds| on_host(self.host.tensor(bounds)));
             for (j, pull) in pull.into_iter().enumerate() {
                 lower[j] = if x[j] <= low[j] { pull.max(0.0) } else { 0.0 };

@@ -1,4 +1,4 @@
-//! An objective within bounds, for its certificate.
+//! An objective with bounds, for its certificate.
 
 use burn::tensor::Tensor;
 use kiln_tensor::{
@@ -12,9 +12,11 @@ use super::{
     host::on_host,
     problem::check_bounds,
 };
+use crate::solver::IntoVector;
 
-/// An objective with its derivatives, such as a loss in closed form, within bounds: what a solver without constraints has minimised,
-/// for a certificate.
+/// An objective with its derivatives and bounds, for a [`Certificate`](super::Certificate) of a solution found without constraints.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -41,21 +43,22 @@ pub struct Bounded<'f, P> {
 }
 
 impl<'f, P: Hessian> Bounded<'f, P> {
-    /// Of `n` unknowns without bounds.
+    /// Returns a problem with `n` unknowns and no bounds.
     pub fn free(objective: &'f P, n: usize) -> Self {
         Self { objective, lower: vec![f64::NEG_INFINITY; n], upper: vec![f64::INFINITY; n], convex: false }
     }
 
-    /// Within bounds of one length, infinite where there is none.
+    /// Returns a problem with bounds, which are slices, arrays, `Vec`s or tensors. An infinite entry means no bound.
     ///
     /// # Errors
-    /// When they are not of one length, or leave no number.
-    pub fn new(objective: &'f P, lower: Vec<f64>, upper: Vec<f64>) -> Result<Self, ProblemError> {
+    /// Returns [`ProblemError`] if the lengths differ, or no number lies between two bounds.
+    pub fn new(objective: &'f P, lower: impl IntoVector, upper: impl IntoVector) -> Result<Self, ProblemError> {
+        let (lower, upper) = (lower.into_vector(), upper.into_vector());
         check_bounds(lower.len(), &lower, &upper)?;
         Ok(Self { objective, lower, upper, convex: false })
     }
 
-    /// Says that the objective is convex.
+    /// Declares that the objective is convex.
     #[must_use]
     pub fn convex(mut self) -> Self {
         self.convex = true;

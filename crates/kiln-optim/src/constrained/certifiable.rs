@@ -7,49 +7,51 @@ use kiln_tensor::{
 };
 
 use super::{
-    CertificateError, Multipliers, Problem,
+    CertificateError, ConstrainedProblem, Multipliers,
     evaluated::Evaluated,
     host::{Host, on_host},
     quadratic::Quadratic,
 };
 
-/// What a [`Certificate`](super::Certificate) is computed from: functions and bounds, but no solver.
+/// A problem for which a [`Certificate`](super::Certificate) can be computed: functions and bounds, without a solver.
 pub trait Certifiable {
-    /// How many numbers x has.
+    /// Returns the number of unknowns.
     fn unknowns(&self) -> usize;
 
-    /// The lower bounds, −∞ where there is none.
+    /// Returns the lower bounds; −∞ means no bound.
     fn lower(&self) -> &[f64];
 
-    /// The upper bounds, ∞ where there is none.
+    /// Returns the upper bounds; ∞ means no bound.
     fn upper(&self) -> &[f64];
 
-    /// Whether f and g are convex, and h is affine.
+    /// Returns whether f and g are convex and h is affine.
     fn is_convex(&self) -> bool;
 
-    /// A name for each entry of g.
+    /// Returns a name for each entry of g.
     fn inequality_names(&self) -> Vec<String>;
 
-    /// f, h, g and their first derivatives at x `[n]`.
+    /// Computes f, h, g and their first derivatives at x `[n]`.
     ///
     /// # Errors
-    /// When they cannot be evaluated.
+    /// Returns an error if they cannot be evaluated.
     fn evaluate(&self, x: &Tensor<1>) -> Result<Evaluated, EvaluationError>;
 
-    /// The Hessian of the Lagrangian.
+    /// Computes the Hessian of the Lagrangian.
     ///
     /// # Errors
-    /// When it cannot be evaluated.
+    /// Returns an error if it cannot be evaluated.
     fn lagrangian_hessian(&self, x: &Tensor<1>, multipliers: &Multipliers) -> Result<Symmetric, EvaluationError>;
 
-    /// The multipliers of a point that a solver has found which knows of none: of those that may be above 0, where inequalities and bounds
-    /// hold within `tol`, the ones that make the Lagrangian's gradient smallest. None where they cannot be computed.
+    /// Estimates the multipliers of a point from a solver that has none.
+    ///
+    /// The result minimises the norm of the Lagrangian's gradient. Only equalities, and inequalities and bounds that are active
+    /// within `tol`, have a multiplier. Returns none if the multipliers cannot be computed.
     ///
     /// # Errors
-    /// When the functions cannot be evaluated.
+    /// Returns an error if the functions cannot be evaluated.
     fn multipliers(&self, x: &Tensor<1>, tol: f64) -> Result<Option<Multipliers>, EvaluationError> {
         let Evaluated { x, values, slopes } = self.evaluate(x)?;
-        // The projection of −∇f on the directions that the constraints leave: its multipliers are these.
+        // Project −∇f on the directions that the active constraints allow; the multipliers of this programme are the result.
         let identity = Symmetric::identity(x.len());
         let room = |held: bool| if held { 0.0 } else { f64::INFINITY };
         let lower: Vec<f64> = x.iter().zip(self.lower()).map(|(x, low)| -room(x - low <= tol)).collect();
@@ -74,11 +76,13 @@ pub trait Certifiable {
         Ok(Some(multipliers))
     }
 
-    /// The multipliers of the bounds at a point, given those of the other constraints, of which there may be none: what is left of the
-    /// Lagrangian's gradient, where the point is within `tol` of a bound towards which it pulls.
+    /// Computes the multipliers of the bounds at a point from those of the other constraints, which may be empty.
+    ///
+    /// A multiplier is the entry of the Lagrangian's gradient, if the point is within `tol` of the bound and the gradient pulls
+    /// towards it.
     ///
     /// # Errors
-    /// When these do not fit the problem, or the functions cannot be evaluated.
+    /// Returns [`CertificateError`] if the numbers do not fit the problem, or the functions cannot be evaluated.
     fn bound_multipliers(
         &self,
         x: &Tensor<1>,
@@ -111,26 +115,24 @@ pub trait Certifiable {
     }
 }
 
-impl<'a, M: Module + 'a, I: Inputs + 'a> Certifiable for Problem<'a, M, I> {
+impl<'a, M: Module + 'a, I: Inputs + 'a> Certifiable for ConstrainedProblem<'a, M, I> {
     fn unknowns(&self) -> usize {
-        Problem::unknowns(self)
+        ConstrainedProblem::unknowns(self)
     }
     fn lower(&self) -> &[f64] {
-        Problem::lower(self)
+        ConstrainedProblem::lower(self)
     }
     fn upper(&self) -> &[f64] {
-        Problem::upper(self)
+        ConstrainedProblem::upper(self)
     }
     fn is_convex(&self) -> bool {
-        Problem::is_convex(self)
+        ConstrainedProblem::is_convex(self)
     }
     fn inequality_names(&self) -> Vec<String> {
-        Problem::inequality_names(self)
+        ConstrainedProblem::inequality_names(self)
     }
     fn evaluate(&self, x: &Tensor<1>) -> Result<Evaluated, EvaluationError> {
-        let host = Host::new(self, x);
-        let x = on_host(x.clone());
-        Ok(Evaluated { values: host.values(&x)?, slopes: host.slopes(&x)?, x })
+        Host::new(self, x).evaluate(on_host(x.clone()))
     }
     fn lagrangian_hessian(&self, x: &Tensor<1>, multipliers: &Multipliers) -> Result<Symmetric, EvaluationError> {
         Host::new(self, x).hessian(&on_host(x.clone()), multipliers)

@@ -1,11 +1,12 @@
-//! What shows that a point is a solution, for anyone to check.
+//! Certificates of solutions.
 
 mod active;
+mod error;
 mod verify;
 
 use burn::tensor::Tensor;
 use kiln_tensor::{
-    device::rounding_unit,
+    device::machine_epsilon,
     linalg::{Matrix, Symmetric},
 };
 use serde::{Deserialize, Serialize};
@@ -13,69 +14,96 @@ use serde::{Deserialize, Serialize};
 use self::active::Active;
 pub use self::{
     active::{SecondOrder, Side},
-    verify::CertificateError,
+    error::CertificateError,
 };
 use super::{
-    Certifiable, Stop,
+    Certifiable, ConstrainedStop,
     evaluated::{Evaluated, Slopes},
-    kkt::{Multipliers, Residuals, largest, residuals, scale},
+    kkt::{Multipliers, Residuals, residuals, scale},
+    norms::largest,
 };
 
-/// A point, its multipliers, and all that tells that it is a solution. Every number is computed from the problem, the point and the
-/// multipliers; how these were found plays no part. Numbers of f64 show most.
+/// A point, its multipliers, and the numbers that show that it is a solution.
+///
+/// All numbers are computed from the problem, the point and the multipliers; it does not matter how these were found. A certificate
+/// in f64 shows most.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::{
+///     constrained::{Bounded, Certifiable, Certificate},
+///     solver::{Stop, minimize, newton},
+/// };
+/// use kiln_tensor::derivative::Function;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+/// let device = Device::default();
+/// let f = Function::of_vector(Tensor::<1>::zeros([2], &device), |x: Tensor<1>| (x - 1.0).square().sum());
+/// let outcome = minimize(&f, f.parameters(), &newton(), &Stop::default())?;
+/// let problem = Bounded::free(&f, 2);
+/// let multipliers = problem.bound_multipliers(&outcome.x, &[], &[], 1e-6)?;
+/// let certificate = Certificate::of(&problem, &outcome.x, &multipliers)?;
+/// assert!(certificate.holds());
+/// certificate.verify(&problem, &device)?; // computes every number again
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Certificate {
-    /// The point.
+    /// The point x.
     pub x: Vec<f64>,
-    /// f there.
+    /// The value f(x).
     pub fun: f64,
-    /// The multipliers, in the order of the problem's constraints; [`constrained`](super) has the signs.
+    /// The multipliers, in the order of the problem's constraints, with the signs of [`constrained`](super).
     pub multipliers: Multipliers,
     /// The four residuals.
     pub residuals: Residuals,
-    /// max(1, max |∇f|), which the residuals in units of f are held against.
+    /// max(1, max |∇f|), the unit of the residuals that have the units of f.
     pub scale: f64,
-    /// What the residuals must be within, as a [`Stop`] has it.
+    /// The tolerance of the residuals, as in [`ConstrainedStop`].
     pub tol: f64,
-    /// The inequalities and bounds that hold as equations, within `tol`.
+    /// The active inequalities and bounds, which hold as equations within `tol`.
     pub active: Vec<Side>,
-    /// How many constraints hold as equations, equalities included.
+    /// Number of active constraints, including equalities.
     pub active_count: usize,
-    /// The rank of their gradients. Equal to `active_count`, they are independent (LICQ), and the multipliers are the only ones.
+    /// The rank of their gradients. If it equals `active_count`, the gradients are linearly independent (LICQ) and the multipliers
+    /// are unique.
     pub active_rank: usize,
-    /// The second order condition; none for more than 1000 unknowns.
+    /// The second-order condition; none for more than 1000 unknowns.
     pub second_order: Option<SecondOrder>,
-    /// f(x) − L(x, λ, μ, ν) where the problem is convex. L is smallest where ∇L is 0, so f is nowhere smaller than f(x) by more, but for
-    /// what is left of ∇L: by ‖∇L‖·‖x − x'‖ at x'.
+    /// f(x) − L(x, λ, μ, ν), if the problem is convex. Then f is nowhere smaller than f(x) minus this gap, up to the residual of
+    /// stationarity: at x', by ‖∇L‖·‖x − x'‖.
     pub duality_gap: Option<f64>,
 }
 
-/// A certificate, and what it takes to compare its numbers with another's.
+/// A certificate, and what is needed to compare its numbers.
 struct Computed {
     certificate: Certificate,
     /// The largest entry of the Lagrangian's Hessian.
     curvature: f64,
-    /// The largest sum of the absolute values of the terms that an entry of ∇L is the sum of.
+    /// The largest sum of absolute terms in an entry of ∇L.
     forces: f64,
 }
 
 impl Certificate {
-    /// Of a point `[n]` and its multipliers, with the tolerance that is usual for the type of `x`.
+    /// Computes the certificate of a point `[n]` and its multipliers, with the default tolerance for the float type of `x`.
     ///
     /// # Errors
-    /// When they do not fit the problem, or it cannot be evaluated. Whether the residuals are small is for [`verify`](Self::verify) to say.
+    /// Returns [`CertificateError`] if they do not fit the problem, or it cannot be evaluated. Use [`verify`](Self::verify) or
+    /// [`holds`](Self::holds) to learn whether the residuals are small.
     pub fn of(
         problem: &(impl Certifiable + ?Sized),
         x: &Tensor<1>,
         multipliers: &Multipliers,
     ) -> Result<Self, CertificateError> {
-        Self::with_tolerance(problem, x, multipliers, Stop::default().tolerance(x.dtype()))
+        Self::with_tolerance(problem, x, multipliers, ConstrainedStop::default().tolerance(x.dtype()))
     }
 
-    /// The same with a tolerance of one's own.
+    /// Computes the certificate with a given tolerance.
     ///
     /// # Errors
-    /// As [`of`](Self::of).
+    /// Those of [`of`](Self::of).
     pub fn with_tolerance(
         problem: &(impl Certifiable + ?Sized),
         x: &Tensor<1>,
@@ -104,7 +132,7 @@ impl Certificate {
         length("multipliers of upper bounds", n, upper.len())?;
         let bounds = (problem.lower(), problem.upper());
         let scale = scale(&at.slopes.gradient);
-        let rounding = rounding_unit(x.dtype());
+        let rounding = machine_epsilon(x.dtype());
         let active = Active::at(problem, &at, tol, multipliers);
         let hessian = if n <= active::DENSE { Some(problem.lagrangian_hessian(x, multipliers)?) } else { None };
         let curvature = hessian.as_ref().map_or(0.0, Symmetric::largest);
@@ -125,13 +153,13 @@ impl Certificate {
         Ok(Computed { certificate, curvature, forces })
     }
 
-    /// Whether the four residuals are within the tolerance.
+    /// Returns whether the four residuals are within the tolerance.
     pub fn holds(&self) -> bool {
         self.condition_that_fails(0.0).is_none()
     }
 }
 
-/// The terms of ∇L.
+/// The largest sum of absolute terms in an entry of ∇L.
 fn forces(slopes: &Slopes, multipliers: &Multipliers) -> f64 {
     let Multipliers { equality, inequality, lower, upper } = multipliers;
     let column = |matrix: &Matrix, weights: &[f64], j: usize| -> f64 {

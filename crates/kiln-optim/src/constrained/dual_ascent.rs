@@ -1,15 +1,16 @@
-//! Multipliers that are moved in a training loop.
+//! Multipliers that are updated in a training loop.
 
 use burn::tensor::Tensor;
 
 use crate::solver::{SolverError, within};
 
-/// Lagrange multipliers for training by minibatches, where no inner problem is ever solved: each step descends on the parameters, and
-/// ascends on the multipliers (Arrow, Hurwicz and Uzawa, 1958), λ ← λ + η·h and μ ← max(0, μ + η·g), h and g being the constraints' values of
-/// the minibatch.
+/// Lagrange multipliers for training by minibatches, without inner problems.
 ///
-/// With a penalty ρ above 0 the term is that of the augmented Lagrangian, ρ/2·(max(0, g + μ/ρ)² − (μ/ρ)²), which has the same saddle
-/// point and does not swing around it (Platt and Barr, 1988).
+/// Each step descends on the parameters and ascends on the multipliers: λ ← λ + η·h and μ ← max(0, μ + η·g), with the constraints'
+/// values h and g on the minibatch. With a penalty ρ above 0, the term in the loss is that of the augmented Lagrangian, ρ/2·(max(0,
+/// g + μ/ρ)² − (μ/ρ)²). It has the same saddle point and damps the oscillation around it.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -42,29 +43,29 @@ pub struct DualAscent {
 }
 
 impl DualAscent {
-    /// For `m` constraints g ≤ 0, with multipliers of 0, a step of 0.01 and no penalty.
+    /// Returns multipliers for `m` constraints g ≤ 0. They start at 0, with a step size of 0.01 and no penalty.
     pub fn inequalities(m: usize, device: &burn::tensor::Device) -> Self {
         Self { multipliers: Tensor::zeros([m], device), step: 0.01, penalty: 0.0, signed: false }
     }
 
-    /// For `m` constraints h = 0 likewise.
+    /// Returns multipliers for `m` constraints h = 0. They start at 0, with a step size of 0.01 and no penalty.
     pub fn equalities(m: usize, device: &burn::tensor::Device) -> Self {
         Self { signed: true, ..Self::inequalities(m, device) }
     }
 
-    /// η, above 0. Default 0.01.
+    /// Sets the step size η, above 0. Default 0.01.
     ///
     /// # Errors
-    /// [`SolverError::Option`].
+    /// Returns [`SolverError::Option`].
     pub fn step(self, step: f64) -> Result<Self, SolverError> {
         within("step", step, 0.0, f64::INFINITY, "finite and above 0")?;
         Ok(Self { step, ..self })
     }
 
-    /// ρ, at least 0. Default 0.
+    /// Sets the penalty ρ, at least 0. Default 0.
     ///
     /// # Errors
-    /// [`SolverError::Option`].
+    /// Returns [`SolverError::Option`].
     pub fn penalty(self, penalty: f64) -> Result<Self, SolverError> {
         if penalty >= 0.0 && penalty.is_finite() {
             return Ok(Self { penalty, ..self });
@@ -72,13 +73,13 @@ impl DualAscent {
         Err(SolverError::Option { name: "penalty", expected: "finite and at least 0", got: penalty })
     }
 
-    /// From multipliers `[m]` that were saved.
+    /// Sets the multipliers `[m]`, for example to saved ones.
     #[must_use]
     pub fn from_multipliers(self, multipliers: Tensor<1>) -> Self {
         Self { multipliers: multipliers.without_autodiff(), ..self }
     }
 
-    /// What is added to the loss for constraints `[m]`, as `[1]`.
+    /// Returns the term that is added to the loss for constraints with values `[m]`, as `[1]`.
     pub fn term(&self, constraints: Tensor<1>) -> Tensor<1> {
         let multipliers = self.multipliers.clone();
         if self.penalty <= 0.0 {
@@ -90,8 +91,8 @@ impl DualAscent {
         (moved.square() - shift.square()).sum() * (0.5 * self.penalty)
     }
 
-    /// Moves the multipliers by the constraints' values `[m]`, on their device and without a read; values that are not finite, of a
-    /// minibatch that the optimiser skips, move nothing.
+    /// Updates the multipliers with the constraints' values `[m]`, on their device and without a read. Values that are not finite
+    /// change nothing.
     pub fn ascend(&mut self, constraints: Tensor<1>) {
         let broken = constraints.clone().is_nan().bool_or(constraints.clone().is_inf());
         let constraints = constraints.mask_fill(broken, 0.0);
@@ -99,7 +100,7 @@ impl DualAscent {
         self.multipliers = if self.signed { moved } else { moved.clamp_min(0.0) };
     }
 
-    /// λ or μ, `[m]`.
+    /// Returns λ or μ, `[m]`.
     pub fn multipliers(&self) -> Tensor<1> {
         self.multipliers.clone()
     }

@@ -1,57 +1,55 @@
-//! What a problem is at one point.
+//! A problem's functions at one point.
 
-use burn::module::Module;
-use kiln_tensor::{derivative::Inputs, linalg::Matrix};
+use kiln_tensor::linalg::Matrix;
 
-use super::{host::Host, kkt::largest};
-use crate::solver::SolverError;
+use super::norms::largest;
 
-/// The numbers of a point, on the host.
+/// The values of the functions at a point, on the host.
 #[derive(Clone, Debug)]
 pub struct Values {
-    /// f.
+    /// The value f.
     pub objective: f64,
-    /// h.
+    /// The values h.
     pub equality: Vec<f64>,
-    /// g.
+    /// The values g.
     pub inequality: Vec<f64>,
 }
 
 impl Values {
-    /// Whether all are numbers.
+    /// Returns whether all values are finite.
     pub fn is_finite(&self) -> bool {
         self.objective.is_finite() && self.equality.iter().chain(&self.inequality).all(|value| value.is_finite())
     }
 
-    /// The largest violation of h = 0 and g ≤ 0.
+    /// Returns the largest violation of h = 0 and g ≤ 0.
     pub fn violation(&self) -> f64 {
         largest(self.equality.iter().map(|h| h.abs()).chain(self.inequality.iter().copied()))
     }
 
-    /// The sum of all violations of h = 0 and g ≤ 0.
+    /// Returns the sum of all violations of h = 0 and g ≤ 0.
     pub fn total_violation(&self) -> f64 {
         self.equality.iter().map(|h| h.abs()).sum::<f64>() + self.inequality.iter().map(|g| g.max(0.0)).sum::<f64>()
     }
 }
 
-/// The first derivatives of a point, on the host.
+/// The first derivatives at a point, on the host.
 #[derive(Clone, Debug)]
 pub struct Slopes {
-    /// ∇f, `[n]`.
+    /// The gradient ∇f, `[n]`.
     pub gradient: Vec<f64>,
-    /// The Jacobian of h, one row for each entry.
+    /// The Jacobian of h, one row per entry.
     pub equality: Matrix,
-    /// The Jacobian of g.
+    /// The Jacobian of g, one row per entry.
     pub inequality: Matrix,
 }
 
 impl Slopes {
-    /// Whether all are numbers.
+    /// Returns whether all derivatives are finite.
     pub fn is_finite(&self) -> bool {
         self.gradient.iter().all(|x| x.is_finite()) && self.equality.is_finite() && self.inequality.is_finite()
     }
 
-    /// Of a step d: ∇fᵀ·d, and h and g made linear.
+    /// For a step d: ∇fᵀ·d, and the linearised h and g.
     pub(super) fn linear(&self, d: &[f64], values: &Values) -> Values {
         let after = |matrix: &Matrix, values: &[f64]| -> Vec<f64> {
             matrix.multiply(d).iter().zip(values).map(|(change, value)| value + change).collect()
@@ -63,33 +61,26 @@ impl Slopes {
         }
     }
 
-    /// ∇L of f, h and g: the bounds are left out.
+    /// ∇(f + λᵀ·h + μᵀ·g), without the bounds.
     pub(super) fn lagrangian(&self, equality: &[f64], inequality: &[f64]) -> Vec<f64> {
         let (h, g) = (self.equality.transpose_multiply(equality), self.inequality.transpose_multiply(inequality));
         self.gradient.iter().zip(h.iter().zip(&g)).map(|(f, (h, g))| f + h + g).collect()
     }
 }
 
-/// A point with its numbers and first derivatives.
+/// A point with values and first derivatives.
 #[derive(Clone, Debug)]
 pub struct Evaluated {
-    /// The point, `[n]`.
+    /// The point x, `[n]`.
     pub x: Vec<f64>,
-    /// f, h and g there.
+    /// f, h and g at x.
     pub values: Values,
-    /// Their first derivatives.
+    /// Their first derivatives at x.
     pub slopes: Slopes,
 }
 
 impl Evaluated {
-    pub(super) fn at<'a, M: Module + 'a, I: Inputs + 'a>(
-        host: &Host<'_, 'a, M, I>,
-        x: Vec<f64>,
-    ) -> Result<Self, SolverError> {
-        Ok(Self { values: host.values(&x)?, slopes: host.slopes(&x)?, x })
-    }
-
-    /// Whether all are numbers.
+    /// Returns whether all numbers are finite.
     pub fn is_finite(&self) -> bool {
         self.values.is_finite() && self.slopes.is_finite()
     }

@@ -1,4 +1,4 @@
-//! Where to start, and which point violates the constraints least.
+//! The start, and the point of least violation.
 
 use std::ops::ControlFlow;
 
@@ -6,48 +6,49 @@ use burn::{module::Module, tensor::Tensor};
 use kiln_tensor::derivative::Inputs;
 
 use super::{
-    Problem, Solution, Stop,
+    ConstrainedProblem, ConstrainedStop, Solution,
     evaluated::{Evaluated, Slopes},
     host::{Host, on_host},
-    kkt::{Multipliers, largest, size},
+    kkt::Multipliers,
+    norms::{largest, max_abs},
     problem::Parts,
     progress::{Progress, finish},
 };
 use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, lbfgs_b};
 
-/// How far from a bound a start is moved, for a function that is not defined there: a part of the bound's size, and of the width.
+/// How far a start is moved inside of a bound if a function is not defined there, relative to the bound and to the width.
 const INSIDE: f64 = 1e-2;
 
-/// A least violation above this is one, whatever the tolerance: the search for it ends where its gradient is lost in rounding.
+/// A smaller least violation does not count, whatever the tolerance: the search ends where its gradient is lost in rounding.
 const INFEASIBLE: f64 = 1e-7;
-/// A gradient of the violation that is this part of the constraints' own, times the violation, or less, is none.
+/// Gradient of the violation, relative to the constraints' gradients times the violation, below which the violation is stationary.
 const STATIONARY: f64 = 1e-3;
 
-/// Where the search for the least violation ended.
+/// The result of the search for the least violation.
 pub(super) enum Least {
-    /// At a point that meets the constraints.
+    /// A feasible point.
     Feasible(Evaluated),
-    /// At one that does not, and none near it violates them less.
+    /// A point with a violation that is locally the least.
     Infeasible(Evaluated),
-    /// Elsewhere.
+    /// Neither.
     Unknown,
 }
 
-/// The point near `x` with the smallest sum of squared violations, within the bounds.
+/// The point near `x` with the least sum of squared violations, within the bounds.
 pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     x: &[f64],
     tol: f64,
 ) -> Result<Least, SolverError> {
     let x = host.problem.within_bounds(x);
-    // How much the violation changes with x, at one end or the other.
+    // The largest gradient of a constraint, at the start or the end.
     let steepness = |slopes: &Slopes| {
         let rows = [&slopes.equality, &slopes.inequality].into_iter();
-        largest(rows.flat_map(|matrix| (0..matrix.rows()).map(|i| size(&matrix.row(i)))))
+        largest(rows.flat_map(|matrix| (0..matrix.rows()).map(|i| max_abs(&matrix.row(i)))))
     };
     let before = steepness(&host.slopes(&x)?);
     let (x, slope) = search(host, &x, tol)?;
-    let at = Evaluated::at(host, x)?;
+    let at = host.evaluate(x)?;
     let (violation, least) = (at.values.violation(), tol.max(INFEASIBLE));
     Ok(if violation <= least && at.is_finite() {
         Least::Feasible(at)
@@ -58,7 +59,7 @@ pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
     })
 }
 
-/// Where it ends, and the projected gradient there.
+/// Minimises the sum of squared violations. Returns the point and the projected gradient there.
 fn search<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     x: &[f64],
@@ -81,11 +82,11 @@ fn search<'a, M: Module + 'a, I: Inputs + 'a>(
     Ok((on_host(outcome.x), outcome.grad_norm))
 }
 
-/// Runs a solver from a start at which all is finite, given with the tolerance; without one, ends.
+/// Runs a solver from a start with finite values. Without such a start, returns the best point that was found.
 pub(super) fn solve_from<'a, M: Module + 'a, I: Inputs + 'a>(
-    problem: &Problem<'a, M, I>,
+    problem: &ConstrainedProblem<'a, M, I>,
     start: &Tensor<1>,
-    stop: &Stop,
+    stop: &ConstrainedStop,
     callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
     run: impl FnOnce(&Host<'_, 'a, M, I>, Evaluated, f64, Progress<'_>) -> Result<Solution, SolverError>,
 ) -> Result<Solution, SolverError> {
@@ -102,32 +103,32 @@ pub(super) fn solve_from<'a, M: Module + 'a, I: Inputs + 'a>(
     }
 }
 
-/// A start at which all is finite, or the best that was found in its place.
+/// A start with finite values, or the best point that was found instead.
 enum Start {
     At(Evaluated),
     NotFinite(Evaluated),
 }
 
-/// `x` within its bounds; where a function is not finite there, a little inside of the bounds, and then the same of the point that violates
-/// the constraints least.
+/// Returns `x` within its bounds. If a function is not finite there, tries a point a little inside of the bounds, and then the
+/// point of least violation.
 fn find_start<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     x: &[f64],
     tol: f64,
 ) -> Result<Start, SolverError> {
-    let first = Evaluated::at(host, host.problem.within_bounds(x))?;
+    let first = host.evaluate(host.problem.within_bounds(x))?;
     if first.is_finite() {
         return Ok(Start::At(first));
     }
-    let inside = Evaluated::at(host, pushed_inside(host, &first.x))?;
+    let inside = host.evaluate(pushed_inside(host, &first.x))?;
     if inside.is_finite() {
         return Ok(Start::At(inside));
     }
-    let least = Evaluated::at(host, search(host, &inside.x, tol)?.0)?;
+    let least = host.evaluate(search(host, &inside.x, tol)?.0)?;
     if least.is_finite() {
         return Ok(Start::At(least));
     }
-    let inside = Evaluated::at(host, pushed_inside(host, &least.x))?;
+    let inside = host.evaluate(pushed_inside(host, &least.x))?;
     if inside.is_finite() {
         return Ok(Start::At(inside));
     }
@@ -139,31 +140,31 @@ fn pushed_inside<'a, M: Module + 'a, I: Inputs + 'a>(host: &Host<'_, 'a, M, I>, 
     let push = |(&x, (&low, &high)): (&f64, (&f64, &f64))| {
         let room = |bound: f64| INSIDE * bound.abs().max(1.0).min(high - low);
         let (low, high) = (low + room(low), high - room(high));
-        // A bound that is not there is still infinite, or not a number.
+        // A missing bound is still infinite, or NaN.
         let x = if low.is_finite() { x.max(low) } else { x };
         if high.is_finite() { x.min(high) } else { x }
     };
     x.iter().zip(bounds).map(push).collect()
 }
 
-/// Whether f falls along the direction as far as can be seen, and the constraints allow it.
+/// Whether f appears to fall without bound along the direction, within the constraints.
 pub(super) fn falls_along<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     at: &Evaluated,
     direction: &[f64],
     tol: f64,
 ) -> Result<bool, SolverError> {
-    let length = size(direction);
+    let length = max_abs(direction);
     if !length.is_normal() {
         return Ok(false);
     }
     let mut before = at.values.objective;
     for far in [1e3, 1e6] {
-        let far = far * size(&at.x).max(1.0);
+        let far = far * max_abs(&at.x).max(1.0);
         let x: Vec<f64> = at.x.iter().zip(direction).map(|(x, d)| x + far * (d / length)).collect();
-        // Along a bound, but not into one.
+        // The direction may follow a bound, but not run into one.
         let within = host.problem.within_bounds(&x);
-        let beyond = size(&x.iter().zip(&within).map(|(x, within)| x - within).collect::<Vec<_>>());
+        let beyond = max_abs(&x.iter().zip(&within).map(|(x, within)| x - within).collect::<Vec<_>>());
         let there = host.values(&within)?;
         let falls = there.objective < before && there.violation() <= allowed(&within, tol) && beyond <= 1e-2 * far;
         if !falls {
@@ -174,7 +175,7 @@ pub(super) fn falls_along<'a, M: Module + 'a, I: Inputs + 'a>(
     Ok(true)
 }
 
-/// What a violation may be of numbers as large as those of x.
+/// The violation that is allowed at x, relative to its size.
 pub(super) fn allowed(x: &[f64], tol: f64) -> f64 {
-    tol * size(x).max(1.0)
+    tol * max_abs(x).max(1.0)
 }

@@ -1,4 +1,4 @@
-//! A problem's numbers on the host.
+//! A problem's functions on the host.
 
 use std::cell::Cell;
 
@@ -12,22 +12,22 @@ use kiln_tensor::{
 };
 
 use super::{
-    evaluated::{Slopes, Values},
+    evaluated::{Evaluated, Slopes, Values},
     kkt::Multipliers,
-    problem::{Functions, Problem},
+    problem::{ConstrainedProblem, Functions},
 };
 use crate::solver::Evaluations;
 
-/// A problem on the host, with counts.
+/// A problem on the host, with counts of evaluations.
 pub(super) struct Host<'p, 'a, M, I> {
-    pub(super) problem: &'p Problem<'a, M, I>,
+    pub(super) problem: &'p ConstrainedProblem<'a, M, I>,
     like: Tensor<1>,
     counts: Cell<Evaluations>,
 }
 
 impl<'p, 'a, M: Module + 'a, I: Inputs + 'a> Host<'p, 'a, M, I> {
-    /// Of vectors on the device, and of the type, of `like`.
-    pub(super) fn new(problem: &'p Problem<'a, M, I>, like: &Tensor<1>) -> Self {
+    /// For vectors on the device, and of the float type, of `like`.
+    pub(super) fn new(problem: &'p ConstrainedProblem<'a, M, I>, like: &Tensor<1>) -> Self {
         Self { problem, like: like.clone().without_autodiff(), counts: Cell::default() }
     }
 
@@ -72,10 +72,15 @@ impl<'p, 'a, M: Module + 'a, I: Inputs + 'a> Host<'p, 'a, M, I> {
         Ok(Slopes { gradient, equality: rows(equality)?, inequality: rows(inequality)? })
     }
 
-    /// The Hessian of the Lagrangian.
+    /// Computes the values and first derivatives at x.
+    pub(super) fn evaluate(&self, x: Vec<f64>) -> Result<Evaluated, EvaluationError> {
+        Ok(Evaluated { values: self.values(&x)?, slopes: self.slopes(&x)?, x })
+    }
+
+    /// Computes the Hessian of the Lagrangian.
     pub(super) fn hessian(&self, x: &[f64], multipliers: &Multipliers) -> Result<Symmetric, EvaluationError> {
         self.add(Evaluations { hessians: 1, ..Evaluations::default() });
-        // A constraint that is not there has one multiplier, of nothing.
+        // A missing constraint has one multiplier, which is unused.
         let weights = |values: &[f64]| self.tensor(if values.is_empty() { &[0.0] } else { values });
         let lagrangian = self.problem.functions().lagrangian.clone().with_inputs((
             self.problem.inputs().clone(),
@@ -86,7 +91,7 @@ impl<'p, 'a, M: Module + 'a, I: Inputs + 'a> Host<'p, 'a, M, I> {
     }
 }
 
-/// A vector's numbers, in f64.
+/// A vector as numbers in f64.
 pub(super) fn on_host(vector: Tensor<1>) -> Vec<f64> {
     vector.without_autodiff().cast(DType::F64).into_data().try_into_vec_as().expect("just cast")
 }

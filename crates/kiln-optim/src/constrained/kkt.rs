@@ -1,24 +1,35 @@
-//! The conditions of Karush, Kuhn and Tucker.
+//! The Karush-Kuhn-Tucker conditions.
 
 use serde::{Deserialize, Serialize};
 
-use super::evaluated::{Slopes, Values};
+use super::{
+    evaluated::{Slopes, Values},
+    norms::{largest, max_abs},
+};
 
-/// Lagrange multipliers, by the sign convention of the [module](super): those of inequalities and bounds are at least 0.
+/// Lagrange multipliers with the signs of the [module](super): those of inequalities and bounds are at least 0.
+///
+/// # Example
+/// ```
+/// use kiln_optim::constrained::Multipliers;
+///
+/// let multipliers = Multipliers { equality: vec![-2.0], lower: vec![0.0, 0.5], upper: vec![0.0; 2], ..Multipliers::default() };
+/// assert_eq!(multipliers.largest(), 2.0);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Multipliers {
-    /// λ, one for each entry of h.
+    /// λ, one per entry of h.
     pub equality: Vec<f64>,
-    /// μ, one for each entry of g.
+    /// μ, one per entry of g.
     pub inequality: Vec<f64>,
-    /// ν₋, one for each unknown; 0 where there is no bound.
+    /// ν₋, one per unknown; 0 without a bound.
     pub lower: Vec<f64>,
-    /// ν₊ likewise.
+    /// ν₊, one per unknown; 0 without a bound.
     pub upper: Vec<f64>,
 }
 
 impl Multipliers {
-    /// All of them 0, for a problem with such values and `n` unknowns.
+    /// Multipliers that are all 0.
     pub(super) fn zeros(values: &Values, n: usize) -> Self {
         Self {
             equality: vec![0.0; values.equality.len()],
@@ -28,35 +39,35 @@ impl Multipliers {
         }
     }
 
-    /// The largest absolute value.
+    /// Returns the largest absolute value.
     pub fn largest(&self) -> f64 {
         let Self { equality, inequality, lower, upper } = self;
         largest([equality, inequality, lower, upper].into_iter().flatten().map(|value| value.abs()))
     }
 }
 
-/// How far a point and its multipliers are from the conditions of Karush, Kuhn and Tucker (Nocedal and Wright, 2006, theorem 12.1), each
-/// as the largest absolute value.
+/// The residuals of the Karush-Kuhn-Tucker conditions (Nocedal and Wright, *Numerical Optimization*, 2006, theorem 12.1), each as
+/// the largest absolute value.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Residuals {
-    /// max |∇L|, in units of f for a unit of x.
+    /// max |∇L|, in units of f per unit of x.
     pub stationarity: f64,
     /// The largest violation of h = 0, g ≤ 0 and the bounds.
     pub primal: f64,
-    /// The most negative multiplier of an inequality or a bound, with its sign changed; 0 where all are at least 0.
+    /// The most negative multiplier of an inequality or bound, with the sign changed; 0 if all are at least 0.
     pub dual: f64,
     /// The largest product of a multiplier and its constraint, in units of f.
     pub complementarity: f64,
 }
 
 impl Residuals {
-    /// The largest of the four.
+    /// Returns the largest of the four residuals.
     pub fn largest(&self) -> f64 {
         let Self { stationarity, primal, dual, complementarity } = *self;
         largest([stationarity, primal, dual, complementarity].into_iter())
     }
 
-    /// The four with those in units of f divided by `scale`.
+    /// Divides the residuals that have the units of f by `scale`.
     pub(super) fn scaled(&self, scale: f64) -> Self {
         let Self { stationarity, primal, dual, complementarity } = *self;
         Self {
@@ -68,12 +79,12 @@ impl Residuals {
     }
 }
 
-/// max(1, max |∇f|): what residuals in units of f are held against.
+/// max(1, max |∇f|), the unit of the residuals that have the units of f.
 pub(super) fn scale(gradient: &[f64]) -> f64 {
-    size(gradient).max(1.0)
+    max_abs(gradient).max(1.0)
 }
 
-/// ∇L, all constraints included.
+/// ∇L, with all constraints.
 pub(super) fn lagrangian_gradient(slopes: &Slopes, multipliers: &Multipliers) -> Vec<f64> {
     let Multipliers { equality, inequality, lower, upper } = multipliers;
     let inner = slopes.lagrangian(equality, inequality);
@@ -90,7 +101,7 @@ pub(super) fn residuals(
     let stationarity = lagrangian_gradient(slopes, multipliers);
     let below = x.iter().zip(lower).map(|(x, low)| low - x);
     let above = x.iter().zip(upper).map(|(x, high)| x - high);
-    // A bound that is not there has no multiplier: 0·∞.
+    // A missing bound has the multiplier 0, and 0·∞ is NaN.
     let product =
         |(multiplier, constraint): (&f64, f64)| if *multiplier == 0.0 { 0.0 } else { multiplier * constraint };
     let products = (multipliers.inequality.iter().zip(values.inequality.iter().copied()).map(product))
@@ -103,16 +114,6 @@ pub(super) fn residuals(
         dual: largest(signed.map(|multiplier| -multiplier)),
         complementarity: largest(products.map(f64::abs)),
     }
-}
-
-/// The largest of the values and 0; not a number where one of them is not.
-pub(super) fn largest(values: impl Iterator<Item = f64>) -> f64 {
-    values.fold(0.0, |a: f64, b| if a.is_nan() || b <= a { a } else { b })
-}
-
-/// The largest absolute value; not a number where one is not.
-pub(super) fn size(values: &[f64]) -> f64 {
-    largest(values.iter().map(|value| value.abs()))
 }
 
 #[cfg(test)]
@@ -128,7 +129,7 @@ mod tests {
         for at in 0..4 {
             let mut values = [1.0, 2.0, 0.0, 3.0];
             values[at] = f64::NAN;
-            assert!(residuals(values).largest().is_nan() && size(&values).is_nan());
+            assert!(residuals(values).largest().is_nan() && max_abs(&values).is_nan());
         }
         assert_eq!(residuals([1.0, 2.0, 0.0, 3.0]).largest().to_bits(), 3f64.to_bits());
     }

@@ -1,4 +1,4 @@
-//! What is minimised, and what must hold.
+//! A problem with constraints.
 
 use std::sync::Arc;
 
@@ -11,61 +11,63 @@ use kiln_tensor::{
     flat::Layout,
 };
 
-use crate::solver::SolverError;
+use crate::solver::{IntoVector, SolverError};
 
 type Forward<'a, M, I> = Arc<dyn Fn(&M, I) -> Tensor<1> + Send + Sync + 'a>;
 
-/// What is wrong with a problem, or with what it is given.
+/// Why a problem is not valid.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ProblemError {
-    /// Bounds that leave no number, or are none.
-    #[error("the bounds of x[{index}] must be numbers, lower ≤ upper, not {lower} and {upper}")]
+    /// No number lies between two bounds, or one is NaN.
+    #[error("the bounds of x[{index}] are {lower} and {upper}: they must be numbers with lower ≤ upper")]
     Bounds {
-        /// Of which unknown.
+        /// The index of the unknown.
         index: usize,
-        /// Its lower bound.
+        /// The lower bound.
         lower: f64,
-        /// Its upper bound.
+        /// The upper bound.
         upper: f64,
     },
-    /// A vector of the wrong length.
+    /// A vector has the wrong length.
     #[error("{name} must have {expected} entries, not {got}")]
     Length {
-        /// Which.
+        /// The vector.
         name: &'static str,
-        /// How many there are in the problem.
+        /// The length that the problem needs.
         expected: usize,
-        /// How many came.
+        /// The length that was given.
         got: usize,
     },
 }
 
-/// Minimise f(x) subject to h(x) = 0, g(x) ≤ 0 and bounds on x, the trainable parameters of a module as one vector, or a vector itself.
-/// See the [module](super).
+/// The problem to minimise f(x) subject to h(x) = 0, g(x) ≤ 0 and bounds on x. See the [module](super).
 ///
-/// What the functions may do is said at [`kiln_tensor::derivative`]. They are given the module, and the same data.
+/// x is a vector, or the trainable parameters of a module as one vector. All functions are given the module and the same data. See
+/// [`kiln_tensor::derivative`] for the operations that they may use.
+///
+/// # Example
 ///
 /// ```
 /// use burn::{nn::{Linear, LinearConfig}, tensor::{Device, Tensor}};
-/// use kiln_optim::constrained::Problem;
+/// use kiln_optim::constrained::ConstrainedProblem;
 ///
 /// let device = Device::default();
 /// let layer = LinearConfig::new(3, 1).init(&device);
 /// let (x, y) = (Tensor::<2>::ones([8, 3], &device), Tensor::<2>::ones([8, 1], &device));
 /// // Least squares with weights of a bounded norm.
-/// let problem = Problem::new(&layer, (x, y), |layer: &Linear, (x, y)| (layer.forward(x) - y).square().mean())
+/// let problem = ConstrainedProblem::new(&layer, (x, y), |layer: &Linear, (x, y)| (layer.forward(x) - y).square().mean())
 ///     .module_inequality("norm", |layer, _| layer.weight.val().square().sum() - 1.0);
 /// assert_eq!(problem.unknowns(), 4);
 /// ```
-pub struct Problem<'a, M, I> {
+pub struct ConstrainedProblem<'a, M, I> {
     module: M,
     inputs: I,
     n: usize,
     objective: Forward<'a, M, I>,
     equalities: Vec<Constraint<'a, M, I>>,
     inequalities: Vec<Constraint<'a, M, I>>,
-    /// −∞ and ∞ where there is none.
+    /// −∞ and ∞ mean no bound.
     lower: Vec<f64>,
     upper: Vec<f64>,
     convex: bool,
@@ -83,37 +85,84 @@ impl<M, I> Clone for Constraint<'_, M, I> {
     }
 }
 
-/// The same, differentiated.
+/// The functions with their derivatives.
 pub(super) struct Functions<'a, M, I> {
     pub(super) objective: Function<'a, M, I, 1>,
     pub(super) equality: Option<Function<'a, M, I, 1>>,
     pub(super) inequality: Option<Function<'a, M, I, 1>>,
-    /// f + λᵀ·h + μᵀ·g for the multipliers of its inputs.
+    /// f + λᵀ·h + μᵀ·g, with the multipliers as data.
     pub(super) lagrangian: Function<'a, M, (I, Tensor<1>, Tensor<1>), 1>,
 }
 
-impl<'a> Problem<'a, Param<Tensor<1>>, ()> {
-    /// Minimise `objective` of a vector as long as `start`.
+impl<'a> ConstrainedProblem<'a, Param<Tensor<1>>, ()> {
+    /// Returns the problem to minimise `objective` of a vector as long as `start`.
+    ///
+    /// To use tensors in the functions, pass them as data with [`of_vector_with`](ConstrainedProblem::of_vector_with).
     pub fn of_vector(start: Tensor<1>, objective: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'a) -> Self {
         let objective = move |x: &Param<Tensor<1>>, ()| objective(x.val());
         Self::new(&Param::from_tensor(start.without_autodiff()), (), objective)
     }
 
-    /// With h(x) = 0 for each entry of `h`, a vector of any length.
+    /// Adds the constraints h(x) = 0, one per entry of the vector that `h` returns.
     #[must_use]
     pub fn equality(self, name: &str, h: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'a) -> Self {
         self.module_equality(name, move |x, ()| h(x.val()))
     }
 
-    /// With g(x) ≤ 0 for each entry of `g`, a vector of any length.
+    /// Adds the constraints g(x) ≤ 0, one per entry of the vector that `g` returns.
     #[must_use]
     pub fn inequality(self, name: &str, g: impl Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'a) -> Self {
         self.module_inequality(name, move |x, ()| g(x.val()))
     }
 }
 
-impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
-    /// Minimise `objective` of the trainable parameters of `module`, given `inputs`.
+impl<'a, I: Inputs + 'a> ConstrainedProblem<'a, Param<Tensor<1>>, I> {
+    /// Returns the problem to minimise `objective` of a vector as long as `start` and of `data`, which the constraints are given
+    /// too.
+    ///
+    /// A tensor that a function uses must be in `data`: the exact Hessian and certificates need it there.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_optim::constrained::{Certificate, ConstrainedProblem, ConstrainedStop, Sqp, minimize_constrained};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// // The point of the plane Σ x = 1 that is nearest to a target.
+    /// let device = Device::default();
+    /// let (start, target) = (Tensor::<1>::zeros([3], &device), Tensor::<1>::from_data([1.0, 2.0, 3.0], &device));
+    /// let distance = |x: Tensor<1>, target: Tensor<1>| (x - target).square().sum();
+    /// let problem = ConstrainedProblem::of_vector_with(start.clone(), target, distance)
+    ///     .equality_with("plane", |x: Tensor<1>, _| x.sum() - 1.0);
+    /// let solution = minimize_constrained(&problem, start, &Sqp::default(), &ConstrainedStop::default())?;
+    /// assert!(Certificate::of(&problem, &solution.outcome.x, &solution.multipliers)?.holds());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn of_vector_with(
+        start: Tensor<1>,
+        data: I,
+        objective: impl Fn(Tensor<1>, I) -> Tensor<1> + Send + Sync + 'a,
+    ) -> Self {
+        let objective = move |x: &Param<Tensor<1>>, data| objective(x.val(), data);
+        Self::new(&Param::from_tensor(start.without_autodiff()), data, objective)
+    }
+
+    /// Adds the constraints h(x, data) = 0, one per entry of the vector that `h` returns.
+    #[must_use]
+    pub fn equality_with(self, name: &str, h: impl Fn(Tensor<1>, I) -> Tensor<1> + Send + Sync + 'a) -> Self {
+        self.module_equality(name, move |x, data| h(x.val(), data))
+    }
+
+    /// Adds the constraints g(x, data) ≤ 0, one per entry of the vector that `g` returns.
+    #[must_use]
+    pub fn inequality_with(self, name: &str, g: impl Fn(Tensor<1>, I) -> Tensor<1> + Send + Sync + 'a) -> Self {
+        self.module_inequality(name, move |x, data| g(x.val(), data))
+    }
+}
+
+impl<'a, M: Module + 'a, I: Inputs + 'a> ConstrainedProblem<'a, M, I> {
+    /// Returns the problem to minimise `objective` of the trainable parameters of `module`, given `inputs`.
     pub fn new(module: &M, inputs: I, objective: impl Fn(&M, I) -> Tensor<1> + Send + Sync + 'a) -> Self {
         let objective: Forward<'a, M, I> = Arc::new(objective);
         let functions = Functions::new(module, &inputs, &objective, &[], &[]);
@@ -132,14 +181,14 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
         }
     }
 
-    /// With h = 0 for each entry of `h` of the module and the data, a vector of any length.
+    /// Adds the constraints h = 0, one per entry of the vector that `h` returns for the module and the data.
     #[must_use]
     pub fn module_equality(mut self, name: &str, h: impl Fn(&M, I) -> Tensor<1> + Send + Sync + 'a) -> Self {
         self.equalities.push(Constraint { name: name.to_owned(), forward: Arc::new(h) });
         self.rebuilt()
     }
 
-    /// With g ≤ 0 for each entry of `g` of the module and the data, a vector of any length.
+    /// Adds the constraints g ≤ 0, one per entry of the vector that `g` returns for the module and the data.
     #[must_use]
     pub fn module_inequality(mut self, name: &str, g: impl Fn(&M, I) -> Tensor<1> + Send + Sync + 'a) -> Self {
         self.inequalities.push(Constraint { name: name.to_owned(), forward: Arc::new(g) });
@@ -152,50 +201,51 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
         self
     }
 
-    /// With lower ≤ x ≤ upper, `n` numbers each, infinite where there is no bound.
+    /// Sets the bounds lower ≤ x ≤ upper, `n` numbers each: slices, arrays, `Vec`s or tensors. An infinite entry means no bound.
     ///
     /// # Errors
-    /// When they are not of that length, or leave no number.
-    pub fn bounded(mut self, lower: Vec<f64>, upper: Vec<f64>) -> Result<Self, ProblemError> {
+    /// Returns [`ProblemError`] if a length is wrong, or no number lies between two bounds.
+    pub fn bounded(mut self, lower: impl IntoVector, upper: impl IntoVector) -> Result<Self, ProblemError> {
+        let (lower, upper) = (lower.into_vector(), upper.into_vector());
         check_bounds(self.n, &lower, &upper)?;
         (self.lower, self.upper) = (lower, upper);
         Ok(self)
     }
 
-    /// Says that f and g are convex and h is affine, which makes a point that fulfils the conditions a global minimum. Kiln takes the
-    /// word for it; a [`Certificate`](super::Certificate) then has the duality gap.
+    /// Declares that f and g are convex and h is affine, so that a Karush-Kuhn-Tucker point is a global minimum. Kiln does not
+    /// check this. A [`Certificate`](super::Certificate) then has a duality gap.
     #[must_use]
     pub fn convex(mut self) -> Self {
         self.convex = true;
         self
     }
 
-    /// How many numbers x has.
+    /// Returns the number of unknowns.
     pub fn unknowns(&self) -> usize {
         self.n
     }
 
-    /// Whether it was said to be [`convex`](Self::convex).
+    /// Returns whether the problem was declared [`convex`](Self::convex).
     pub fn is_convex(&self) -> bool {
         self.convex
     }
 
-    /// The lower bounds, −∞ where there is none.
+    /// Returns the lower bounds; −∞ means no bound.
     pub fn lower(&self) -> &[f64] {
         &self.lower
     }
 
-    /// The upper bounds, ∞ where there is none.
+    /// Returns the upper bounds; ∞ means no bound.
     pub fn upper(&self) -> &[f64] {
         &self.upper
     }
 
-    /// The names of the equalities, one for each entry, as in `flow[2]`, at a point where they can be evaluated.
+    /// Returns the names of the equalities, one per entry, such as `flow[2]`. It evaluates them at the module's parameters.
     pub fn equality_names(&self) -> Vec<String> {
         self.names(&self.equalities)
     }
 
-    /// The same of the inequalities.
+    /// Returns the names of the inequalities, one per entry. It evaluates them at the module's parameters.
     pub fn inequality_names(&self) -> Vec<String> {
         self.names(&self.inequalities)
     }
@@ -208,12 +258,12 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
         names.collect()
     }
 
-    /// The objective alone.
+    /// Returns the objective.
     pub fn objective(&self) -> &Function<'a, M, I, 1> {
         &self.functions.objective
     }
 
-    /// The parameters of the module that the problem was made with, `[n]`.
+    /// Returns the parameters of the module that the problem was made with, `[n]`.
     pub fn parameters(&self) -> Tensor<1> {
         self.functions.objective.parameters()
     }
@@ -226,7 +276,7 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
         &self.inputs
     }
 
-    /// A function that is made of f, h and g, each of which is none where the problem has none, and of other data.
+    /// Returns a function that combines f, h and g with other data. h and g are none if the problem has none.
     pub(super) fn compose<J: Inputs + 'a>(
         &self,
         data: J,
@@ -242,13 +292,13 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
         })
     }
 
-    /// Refuses a vector that is no x.
+    /// Checks the length of a vector.
     pub(super) fn fits(&self, x: &Tensor<1>) -> Result<(), SolverError> {
         let [got] = x.dims();
         if got == self.n { Ok(()) } else { Err(SolverError::Length { name: "start", expected: self.n, got }) }
     }
 
-    /// x brought within the bounds.
+    /// Projects x on the bounds.
     pub(super) fn within_bounds(&self, x: &[f64]) -> Vec<f64> {
         x.iter().zip(self.lower.iter().zip(&self.upper)).map(|(x, (low, high))| x.max(*low).min(*high)).collect()
     }
@@ -258,7 +308,7 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Problem<'a, M, I> {
     }
 }
 
-/// Refuses bounds that are not `n` pairs of numbers with room between them.
+/// Checks that bounds have `n` entries and that a number lies between each pair.
 pub(super) fn check_bounds(n: usize, lower: &[f64], upper: &[f64]) -> Result<(), ProblemError> {
     for (name, side) in [("lower", lower), ("upper", upper)] {
         if side.len() != n {
@@ -303,7 +353,7 @@ impl<'a, M: Module + 'a, I: Inputs + 'a> Functions<'a, M, I> {
             })
         };
         let (f, h, g, layout) = (objective.clone(), equalities.to_vec(), inequalities.to_vec(), Layout::of(module));
-        // A multiplier of nothing, where there are no such constraints.
+        // A missing constraint has one multiplier, which is unused.
         let none = || layout.flatten(module).slice(0..1);
         let lagrangian = Function::new(
             module,

@@ -1,4 +1,4 @@
-//! What has happened so far, and what it ends with.
+//! The progress of a run, and its result.
 
 use std::ops::ControlFlow;
 
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::solver::{Iteration, Outcome, Status};
 
-/// The history, and who is told of it.
+/// The history and the callback of a run.
 pub(super) struct Progress<'c> {
     history: Vec<Iteration>,
     callback: &'c mut dyn FnMut(&Iteration) -> ControlFlow<()>,
@@ -24,7 +24,7 @@ impl<'c> Progress<'c> {
         Self { history: Vec::new(), callback }
     }
 
-    /// Writes an iteration down; a break is the callback's.
+    /// Adds an iteration to the history. Returns what the callback returns.
     pub(super) fn record(&mut self, iteration: Iteration) -> ControlFlow<()> {
         self.history.push(iteration);
         (self.callback)(&iteration)

@@ -4,8 +4,9 @@ mod conic;
 
 use kiln_tensor::linalg::{Matrix, Symmetric};
 
+pub(super) use self::conic::NoStep;
 use self::conic::{Conic, conic, hessian_size};
-use super::kkt::{Multipliers, size};
+use super::{kkt::Multipliers, norms::max_abs};
 
 /// Minimise ½·dᵀ·B·d + qᵀ·d subject to h + H·d = 0, g + G·d ≤ 0, lower ≤ d ≤ upper. B is positive definite.
 pub(super) struct Quadratic<'q> {
@@ -17,27 +18,18 @@ pub(super) struct Quadratic<'q> {
     pub(super) upper: &'q [f64],
 }
 
-/// The step that solves it.
+/// The solution of a quadratic programme.
 #[derive(Clone, Debug)]
 pub(super) struct Step {
     pub(super) d: Vec<f64>,
     pub(super) multipliers: Multipliers,
-    /// Σ |h + H·d| + Σ max(0, g + G·d), which is 0 but in the elastic programme.
+    /// Σ |h + H·d| + Σ max(0, g + G·d), which is 0 except in the elastic programme.
     pub(super) slack: f64,
-    /// Whether it is of the elastic programme, and has no multipliers of its own.
+    /// Whether it solves the elastic programme, which gives no multipliers for the problem.
     pub(super) elastic: bool,
 }
 
-/// Why there is no step.
-#[derive(Clone, Debug)]
-pub(super) enum NoStep {
-    /// The linear constraints contradict one another, or the numbers do not suffice.
-    Contradiction,
-    /// The model has next to no curvature along this direction, within the linear constraints.
-    Ray(Vec<f64>),
-}
-
-/// Which constraint a row of the conic programme is.
+/// The constraint of a row of the conic programme.
 #[derive(Clone, Copy, Debug)]
 enum Row {
     Equality(usize),
@@ -47,7 +39,7 @@ enum Row {
     Upper(usize),
 }
 
-/// One row a·d + s = b; s is 0 for the first rows, and at least 0 for the others.
+/// Rows a·d + s = b, with s = 0 in the equalities, which come first, and s ≥ 0 in the other rows.
 struct Rows {
     rows: Vec<Row>,
     equalities: usize,
@@ -90,12 +82,12 @@ impl Quadratic<'_> {
         }
     }
 
-    /// How long a step is, about: that of the model alone, or that to the constraints.
+    /// Length scale that normalises the programme: the length of the free step, or of the step to the constraints.
     fn unit(&self) -> f64 {
-        let free = size(self.gradient) / hessian_size(self.hessian);
+        let free = max_abs(self.gradient) / hessian_size(self.hessian);
         let far = |(matrix, values): (&Matrix, &[f64]), violation: fn(f64) -> f64| {
             (0..values.len())
-                .map(|i| violation(values[i]) / size(&matrix.row(i)))
+                .map(|i| violation(values[i]) / max_abs(&matrix.row(i)))
                 .filter(|length| length.is_finite())
                 .fold(0.0, f64::max)
         };
@@ -103,7 +95,7 @@ impl Quadratic<'_> {
         if length.is_normal() { length } else { 1.0 }
     }
 
-    /// The step.
+    /// Solves the programme.
     pub(super) fn solve(&self) -> Result<Step, NoStep> {
         let Rows { rows, equalities, triplets, right } = self.rows();
         let solve = |unit| conic((self.hessian, self.gradient.to_vec()), unit, &triplets, &right, equalities);
@@ -112,7 +104,7 @@ impl Quadratic<'_> {
         Ok(self.polished(&rows, equalities, &solution).unwrap_or(step))
     }
 
-    /// The step with constraints that may be violated at a cost of `penalty` a unit; bounds may not.
+    /// Solves the elastic programme: constraints may be violated at a cost of `penalty` per unit, bounds may not.
     pub(super) fn solve_elastic(&self, penalty: f64) -> Result<Step, NoStep> {
         let n = self.gradient.len();
         let Rows { rows, equalities, mut triplets, mut right } = self.rows();
@@ -161,14 +153,14 @@ impl Quadratic<'_> {
         };
         let slack = after(self.equality).iter().map(|h| h.abs()).sum::<f64>()
             + after(self.inequality).iter().map(|g| g.max(0.0)).sum::<f64>();
-        // Within the bounds to the last digit.
+        // Project on the bounds, which the solver meets to its tolerance only.
         let bounds = self.lower.iter().zip(self.upper);
         let d = d.iter().zip(bounds).map(|(d, (low, high))| d.max(*low).min(*high)).collect();
         Step { d, multipliers, slack, elastic: false }
     }
 
-    /// The same solution with all digits: the constraints that hold it as equations, of which the interior method has found out which
-    /// they are. None where it was mistaken.
+    /// Solves the active constraints as equations, for full accuracy. The interior-point solution tells which are active. Returns
+    /// none if it was wrong.
     fn polished(&self, rows: &[Row], equalities: usize, solution: &Conic) -> Option<Step> {
         const RANK: f64 = 1e-12;
         let n = self.gradient.len();
@@ -204,7 +196,7 @@ impl Quadratic<'_> {
             let found = transposed.svd()?.solve(&against, RANK);
             active.iter().zip(found).for_each(|(&row, value)| z[row] = value);
         }
-        let size = |values: &[f64]| size(values).max(1.0);
+        let size = |values: &[f64]| max_abs(values).max(1.0);
         let (small_z, small_d) = (1e-9 * size(&z), 1e-9 * size(&d));
         let signs = z[equalities..].iter().all(|z| *z >= -small_z);
         let inside = (0..rows.len()).all(|i| {

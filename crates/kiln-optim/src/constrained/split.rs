@@ -1,4 +1,4 @@
-//! An l1 penalty as a smooth function.
+//! An ℓ1 penalty as a smooth function.
 
 use burn::tensor::Tensor;
 use kiln_tensor::{
@@ -9,8 +9,12 @@ use kiln_tensor::{
 use super::host::on_host;
 use crate::solver::SolverError;
 
-/// f(u − v) + Σ λ·(u + v) for u, v ≥ 0, whose minimum is that of f(x) + Σ λ·|x| at x = u − v: a problem with bounds alone, which can have a
-/// certificate. The vector is u and then v, `[2n]`.
+/// An ℓ1 penalty as a problem with bounds, which can have a certificate.
+///
+/// The function is f(u − v) + Σ λ·(u + v) for u, v ≥ 0. Its minimum is that of f(x) + Σ λ·|x| at x = u − v. The vector `[2n]` holds
+/// u, then v.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -39,10 +43,10 @@ pub struct Split<'f, P> {
 }
 
 impl<'f, P> Split<'f, P> {
-    /// With λ `[n]`, each finite and at least 0.
+    /// Returns the function with weights λ `[n]`, each finite and at least 0.
     ///
     /// # Errors
-    /// [`SolverError::Option`].
+    /// Returns [`SolverError::Option`].
     pub fn new(objective: &'f P, lambda: Tensor<1>) -> Result<Self, SolverError> {
         let lambda = lambda.without_autodiff();
         match on_host(lambda.clone()).into_iter().find(|lambda| !(lambda.is_finite() && *lambda >= 0.0)) {
@@ -52,12 +56,12 @@ impl<'f, P> Split<'f, P> {
     }
 }
 
-/// The vector `[2n]` at which u − v is x `[n]`, one of the two being 0 in each place.
+/// Splits x `[n]` into a vector `[2n]` of u = max(x, 0) and v = max(−x, 0).
 pub fn split(x: Tensor<1>) -> Tensor<1> {
     Tensor::cat(vec![x.clone().clamp_min(0.0), x.neg().clamp_min(0.0)], 0)
 }
 
-/// u − v `[n]` of a vector `[2n]`.
+/// Joins a vector `[2n]` to u − v `[n]`.
 pub fn joined(parts: &Tensor<1>) -> Tensor<1> {
     let n = parts.dims()[0] / 2;
     parts.clone().narrow(0, 0, n) - parts.clone().narrow(0, n, n)

@@ -8,50 +8,71 @@ use std::ops::ControlFlow;
 use burn::{module::Module, tensor::Tensor};
 use kiln_tensor::{
     derivative::Inputs,
-    device::rounding_unit,
+    device::machine_epsilon,
     linalg::{Matrix, Symmetric},
 };
 
 pub use self::lagrangian_hessian::LagrangianHessian;
 use self::{
-    lagrangian_hessian::{Active, convexified, damped_bfgs},
+    lagrangian_hessian::{ActiveRows, convexified, damped_bfgs},
     merit::Merit,
 };
 use super::{
-    ConstrainedSolver, Problem, Solution, Stop,
+    ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution,
     evaluated::{Evaluated, Slopes, Values},
     feasibility::{Least, falls_along, least_infeasible, solve_from},
     host::Host,
-    kkt::{Multipliers, lagrangian_gradient, residuals, scale, size},
+    kkt::{Multipliers, lagrangian_gradient, residuals, scale},
+    norms::max_abs,
     progress::{Progress, finish},
     quadratic::{NoStep, Quadratic, Step},
 };
 use crate::solver::{Iteration, SolverError, Status, at_least_one, within};
 
-/// How often a point that cannot be improved is left for the one that violates the constraints least.
+/// Maximum number of restarts from the point of least violation.
 const RESTORATIONS: usize = 5;
-/// Which part of the violation a linear step must promise to take away.
+/// Fraction of the violation that a linearised step must promise to remove.
 const HOPE: f64 = 1e-6;
-/// How often curvature is added at one point.
+/// Maximum number of shifts of the exact Hessian at one point.
 const SHIFTS: usize = 8;
-/// Steps allowed that do not bring the residuals lower than ever before.
+/// Maximum number of iterations without a new minimum of the residuals.
 const PATIENCE: usize = 50;
 
-/// Sequential quadratic programming: each step minimises a quadratic model of the Lagrangian under the constraints, made linear
-/// (Nocedal and Wright, 2006, ch. 18).
+/// Sequential quadratic programming (SQP).
 ///
-/// The quadratic programmes are solved by an interior method, and then as equations of the constraints that hold. Where linear
-/// constraints contradict one another, they may be violated at a cost (the elastic programme). Steps are judged by the merit function
-/// f + Σ σᵢ·|violation of i|, with a second order correction (Maratos' effect) where a full step makes violations worse. Where no step helps,
-/// the method goes on from the point that violates the constraints least, and if that is not feasible either, it is
-/// [`Infeasible`](Status::Infeasible).
+/// Each step minimises a quadratic model of the Lagrangian under the linearised constraints. The quadratic programmes are solved by
+/// an interior-point method, and then as equations of the active constraints, for full accuracy.
+///
+/// If the linearised constraints contradict one another, violations are allowed at a cost (the elastic programme). The merit
+/// function f + Σ σᵢ·|violation i| judges the steps. If a full step increases the violations, a second-order correction is tried
+/// (Maratos effect). If no step helps, the solver continues from the point of least violation. If that point is not feasible, the
+/// status is [`Infeasible`](Status::Infeasible).
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::constrained::{ConstrainedProblem, ConstrainedStop, LagrangianHessian, Sqp, minimize_constrained};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let start = Tensor::<1>::from_data([2.0, 0.5], &Device::default());
+/// let problem = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum())
+///     .inequality("outside", |x: Tensor<1>| x.sum().neg() + 1.0);
+/// let sqp = Sqp { hessian: LagrangianHessian::Exact, ..Sqp::default() };
+/// let solution = minimize_constrained(&problem, start, &sqp, &ConstrainedStop::default())?;
+/// assert!((solution.outcome.value - 0.5).abs() < 1e-4);
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # References
+/// Nocedal and Wright, *Numerical Optimization* (2006), chapter 18.
 #[derive(Clone, Debug)]
 pub struct Sqp {
     /// The quadratic model. Default: BFGS.
     pub hessian: LagrangianHessian,
-    /// Which part of the promised decrease must be won, in (0, ½). Default 1e-4.
+    /// Fraction of the predicted decrease that a step must reach, in (0, ½). Default 1e-4.
     pub c1: f64,
-    /// Points tried along one direction. Default 30.
+    /// Maximum number of points per line search. Default 30.
     pub max_trials: usize,
 }
 
@@ -64,20 +85,20 @@ impl Default for Sqp {
 impl<M: Module, I: Inputs> ConstrainedSolver<M, I> for Sqp {
     fn solve(
         &self,
-        problem: &Problem<'_, M, I>,
+        problem: &ConstrainedProblem<'_, M, I>,
         start: Tensor<1>,
-        stop: &Stop,
+        stop: &ConstrainedStop,
         callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
     ) -> Result<Solution, SolverError> {
         within("c1", self.c1, 0.0, 0.5, "in (0, 0.5)")?;
         at_least_one("max_trials", self.max_trials)?;
         solve_from(problem, &start, stop, callback, |host, at, tol, progress| {
-            Run::new(self, host, at, tol, rounding_unit(start.dtype())).run(stop, progress)
+            Run::new(self, host, at, tol, machine_epsilon(start.dtype())).run(stop, progress)
         })
     }
 }
 
-/// A run under way.
+/// A run in progress.
 struct Run<'r, 'p, 'a, M, I> {
     sqp: &'r Sqp,
     host: &'r Host<'p, 'a, M, I>,
@@ -86,15 +107,15 @@ struct Run<'r, 'p, 'a, M, I> {
     at: Evaluated,
     multipliers: Multipliers,
     merit: Merit,
-    /// The quadratic model that BFGS has learnt.
+    /// The quadratic model of BFGS.
     model: Symmetric,
-    /// Whether there is nothing that was learnt: no model, or with the exact Hessian no multipliers.
+    /// Whether nothing was learnt yet: no BFGS model, or no multipliers for the exact Hessian.
     fresh: bool,
-    /// Added to the exact Hessian, and how often it was since the last step.
+    /// The shift of the exact Hessian, and the number of shifts since the last step.
     shift: f64,
     shifts: usize,
     restorations: usize,
-    /// The least that a violation costs: the penalty of the elastic programme that the step is of.
+    /// The least cost of a violation: the penalty of the elastic programme that gave the step.
     floor: f64,
 }
 
@@ -120,7 +141,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         }
     }
 
-    fn run(mut self, stop: &Stop, mut progress: Progress<'_>) -> Result<Solution, SolverError> {
+    fn run(mut self, stop: &ConstrainedStop, mut progress: Progress<'_>) -> Result<Solution, SolverError> {
         let (problem, mut iteration, mut length) = (self.host.problem, 0, 0.0);
         let (mut best, mut best_at) = (f64::INFINITY, 0);
         let status = loop {
@@ -183,7 +204,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         Ok(finish(self.host, &self.at, self.multipliers, status, progress, iteration))
     }
 
-    /// The step of the quadratic programme; none where the constraints, made linear, cannot be violated less than they are.
+    /// Solves the quadratic programme. There is no step if the linearised violation cannot decrease.
     fn step(&mut self) -> Result<Result<Step, NoStep>, SolverError> {
         if self.sqp.hessian == LagrangianHessian::Bfgs {
             return Ok(self.quadratic_step(&self.model.clone()));
@@ -197,18 +218,18 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         }
         let hessian = self.host.hessian(&self.at.x, &self.multipliers)?.shifted(self.shift);
         let problem = self.host.problem;
-        let mut active = Active::new(&self.at, &self.multipliers, (problem.lower(), problem.upper()));
+        let mut active = ActiveRows::new(&self.at, &self.multipliers, (problem.lower(), problem.upper()));
         loop {
             let (model, weight) = convexified(&hessian, &active, self.usual_curvature());
             let mut step = match self.quadratic_step(&model) {
                 Ok(step) => step,
                 Err(none) => return Ok(Err(none)),
             };
-            // Multipliers of an elastic step are those of before.
+            // An elastic step keeps the previous multipliers.
             if step.elastic {
                 return Ok(Ok(step));
             }
-            // A constraint that does not hold after all must not weigh.
+            // A constraint that turns out to be inactive must not add curvature.
             if weight > 0.0 && active.let_go(&step) {
                 continue;
             }
@@ -217,9 +238,9 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         }
     }
 
-    /// The curvature with which a step is of the size of x.
+    /// A curvature for which the step is about as long as x.
     fn usual_curvature(&self) -> f64 {
-        size(&lagrangian_gradient(&self.at.slopes, &self.multipliers)) / size(&self.at.x).max(1.0)
+        max_abs(&lagrangian_gradient(&self.at.slopes, &self.multipliers)) / max_abs(&self.at.x).max(1.0)
     }
 
     fn quadratic_step(&mut self, hessian: &Symmetric) -> Result<Step, NoStep> {
@@ -239,7 +260,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             let mut step = programme.solve_elastic(penalty)?;
             if step.slack <= 0.1 * violation || penalty > 1e8 * scale(&self.at.slopes.gradient) {
                 self.floor = penalty;
-                // Where something stays violated the multipliers are the penalty's, and say nothing of f.
+                // If a violation is left, the multipliers come from the penalty, and have no information about f.
                 step.multipliers = self.multipliers.clone();
                 let less = step.slack < violation * (1.0 - HOPE);
                 return if less { Ok(step) } else { Err(NoStep::Contradiction) };
@@ -258,20 +279,20 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         Quadratic { hessian, gradient, equality: (h, equality), inequality: (g, inequality), lower, upper }
     }
 
-    /// How far a step may go to either side.
+    /// The distances to the lower and upper bounds.
     fn room(&self) -> (Vec<f64>, Vec<f64>) {
         let to = |bounds: &[f64]| bounds.iter().zip(&self.at.x).map(|(bound, x)| bound - x).collect();
         (to(self.host.problem.lower()), to(self.host.problem.upper()))
     }
 
-    /// A point along the step with a smaller merit.
+    /// Finds a point along the step with a smaller merit.
     fn search(&mut self, step: &Step) -> Result<Option<(Vec<f64>, Values)>, SolverError> {
         self.merit.cover(&self.multipliers);
         self.merit.at_least(self.floor);
         let (now, slopes) = (&self.at.values, &self.at.slopes);
         let before = self.merit.value(now);
         let promise = self.merit.value(&slopes.linear(&step.d, now)) - self.merit.cost(now);
-        // Where the difference of two merits is lost in rounding, it decides nothing.
+        // A difference of two merits below rounding decides nothing.
         let noise = 10.0 * self.rounding * (now.objective.abs() + self.merit.cost(now)).max(f64::MIN_POSITIVE);
         if promise > noise {
             return Ok(None);
@@ -294,16 +315,16 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                     return Ok(Some((x, values)));
                 }
             }
-            // The least point of the parabola through both merits.
+            // The minimiser of the parabola through both merits.
             let parabola = -0.5 * promise * t * t / (self.merit.value(&values) - before - promise * t);
-            // Not a number where the merit was none.
+            // It is NaN if the merit was NaN.
             cut = parabola.is_nan() || parabola < 0.1 * t;
             t = if cut { 0.1 * t } else { parabola.min(0.5 * t) };
         }
         Ok(None)
     }
 
-    /// A longer step where one is better still: `t` was cut by guess, because ten times as far the merit was out of all proportion.
+    /// Tries longer steps. `t` was cut without information, because the merit was far too large at ten times `t`.
     fn longer(&self, found: (Vec<f64>, Values), step: &Step, t: f64) -> Result<(Vec<f64>, Values), SolverError> {
         let mut best = found;
         for t in [2.0 * t, 4.0 * t, 8.0 * t] {
@@ -322,8 +343,8 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         self.host.problem.within_bounds(&x)
     }
 
-    /// The nearest step that meets the linear constraints with the values that they have at the end of this one: the second order
-    /// correction.
+    /// The second-order correction: the nearest step that satisfies the linearised constraints with the values at the end of this
+    /// step.
     fn corrected(&self, step: &Step, values: &Values) -> Option<Vec<f64>> {
         let back = |matrix: &Matrix, values: &[f64]| -> Vec<f64> {
             matrix.multiply(&step.d).iter().zip(values).map(|(change, value)| value - change).collect()
@@ -337,7 +358,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         Some(Quadratic { gradient: &back, ..programme }.solve().ok()?.d)
     }
 
-    /// Goes to a point that the search has found. Gives how far it is; none where the functions have no derivatives there.
+    /// Moves to a point of the line search. Returns the length of the step, or none if the functions have no derivatives there.
     fn accept(&mut self, x: Vec<f64>, values: Values) -> Result<Option<f64>, SolverError> {
         let slopes = self.host.slopes(&x)?;
         if !slopes.is_finite() {
@@ -355,8 +376,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         Ok(Some(s.iter().map(|s| s * s).sum::<f64>().sqrt()))
     }
 
-    /// Changes a model along whose step there is nothing better, if it can be changed: forgets what BFGS has learnt, or adds curvature to
-    /// the exact Hessian (Levenberg and Marquardt).
+    /// Changes a model whose step fails, if possible: drops the BFGS matrix, or shifts the exact Hessian (Levenberg and Marquardt).
     fn forget(&mut self) -> bool {
         if self.sqp.hessian == LagrangianHessian::Exact {
             self.shift = (10.0 * self.shift).max(self.usual_curvature());
@@ -370,10 +390,10 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         true
     }
 
-    /// Goes to the point that violates the constraints least. A status where that does not help.
+    /// Moves to the point of least violation. Returns a status if that does not help.
     fn restore(&mut self) -> Result<Option<Status>, SolverError> {
         if self.at.values.violation() <= self.tol || self.restorations == RESTORATIONS {
-            return Ok(Some(Status::LineSearchFailed));
+            return Ok(Some(Status::NoProgress));
         }
         self.restorations += 1;
         match least_infeasible(self.host, &self.at.x, self.tol)? {
@@ -383,7 +403,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 self.at = at;
                 return Ok(Some(Status::Infeasible));
             }
-            Least::Unknown => return Ok(Some(Status::LineSearchFailed)),
+            Least::Unknown => return Ok(Some(Status::NoProgress)),
         }
         (self.model, self.fresh) = (Symmetric::identity(self.at.x.len()), true);
         self.merit = Merit::new(&self.multipliers);

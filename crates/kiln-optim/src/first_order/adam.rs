@@ -10,34 +10,42 @@ use kiln_tensor::pass::{Pass, Real, pass};
 use super::{ConfigError, Method, require, state};
 
 /// Settings of [`Adam`].
+///
+/// # Example
+/// ```
+/// use kiln_optim::{AdamConfig, FirstOrder};
+///
+/// let optimizer = FirstOrder::from(AdamConfig::new().with_beta_1(0.95).build()?);
+/// # Ok::<(), kiln_optim::ConfigError>(())
+/// ```
 #[derive(Config, Copy, Debug)]
 pub struct AdamConfig {
-    /// β₁, in [0, 1): how much of the mean gradient the next step keeps. Default 0.9.
+    /// β₁, the decay rate of the first moment, in [0, 1). Default 0.9.
     #[config(default = 0.9)]
     pub beta_1: f64,
-    /// β₂, in [0, 1): how much of the mean squared gradient the next step keeps. Default 0.999.
+    /// β₂, the decay rate of the second moment, in [0, 1). Default 0.999.
     #[config(default = 0.999)]
     pub beta_2: f64,
-    /// δ, which is added to the root of the mean square, positive. Default 1e-8.
+    /// δ, which is added to √v̂, above 0. Default 1e-8.
     #[config(default = 1e-8)]
     pub epsilon: f64,
 }
 
 impl AdamConfig {
-    /// The bare optimiser, for a parameter group.
+    /// Returns the optimiser of a single parameter, for [`FirstOrder`](super::FirstOrder) and parameter groups.
     ///
     /// # Errors
-    /// [`ConfigError`] when a β is outside [0, 1) or δ is not positive and finite.
+    /// Returns [`ConfigError`] if a β is outside [0, 1), or δ is not positive and finite.
     pub fn build(&self) -> Result<Adam, ConfigError> {
         let Self { beta_1, beta_2, epsilon } = *self;
         require((0.0..1.0).contains(&beta_1), "beta_1", "in [0, 1)", beta_1)?;
         require((0.0..1.0).contains(&beta_2), "beta_2", "in [0, 1)", beta_2)?;
-        // Above 0 in f32 too: the root of a gradient that was always 0 is all that it is added to.
+        // Positive in f32 too: if all gradients were 0, δ is the whole denominator.
         require(epsilon as f32 > 0.0 && epsilon.is_finite(), "epsilon", "positive and finite", epsilon)?;
         Ok(Adam { config: *self })
     }
 
-    /// The optimiser of a whole module.
+    /// Returns the Burn optimiser of a whole module.
     ///
     /// # Errors
     /// Those of [`build`](Self::build).
@@ -47,27 +55,35 @@ impl AdamConfig {
 }
 
 /// Settings of [`AdamW`].
+///
+/// # Example
+/// ```
+/// use kiln_optim::{AdamWConfig, FirstOrder};
+///
+/// let optimizer = FirstOrder::from(AdamWConfig::new().with_weight_decay(0.1).build()?);
+/// # Ok::<(), kiln_optim::ConfigError>(())
+/// ```
 #[derive(Config, Copy, Debug)]
 pub struct AdamWConfig {
-    /// β₁, in [0, 1). Default 0.9.
+    /// β₁, the decay rate of the first moment, in [0, 1). Default 0.9.
     #[config(default = 0.9)]
     pub beta_1: f64,
-    /// β₂, in [0, 1). Default 0.999.
+    /// β₂, the decay rate of the second moment, in [0, 1). Default 0.999.
     #[config(default = 0.999)]
     pub beta_2: f64,
-    /// δ, which is added to the root of the mean square, positive. Default 1e-8.
+    /// δ, which is added to √v̂, above 0. Default 1e-8.
     #[config(default = 1e-8)]
     pub epsilon: f64,
-    /// λ ≥ 0: each step takes the part ελ of every parameter away. Default 0.01.
+    /// The weight decay λ ≥ 0: each step multiplies every parameter by 1 − ελ. Default 0.01.
     #[config(default = 0.01)]
     pub weight_decay: f64,
 }
 
 impl AdamWConfig {
-    /// The bare optimiser, for a parameter group.
+    /// Returns the optimiser of a single parameter, for [`FirstOrder`](super::FirstOrder) and parameter groups.
     ///
     /// # Errors
-    /// [`ConfigError`] when a β is outside [0, 1), δ is not positive and finite, or λ is negative or not finite.
+    /// Returns [`ConfigError`] if a β is outside [0, 1), δ is not positive and finite, or λ is negative or not finite.
     pub fn build(&self) -> Result<AdamW, ConfigError> {
         let Self { beta_1, beta_2, epsilon, weight_decay } = *self;
         let decays = weight_decay >= 0.0 && weight_decay.is_finite();
@@ -75,7 +91,7 @@ impl AdamWConfig {
         Ok(AdamW { adam: AdamConfig { beta_1, beta_2, epsilon }.build()?, weight_decay })
     }
 
-    /// The optimiser of a whole module.
+    /// Returns the Burn optimiser of a whole module.
     ///
     /// # Errors
     /// Those of [`build`](Self::build).
@@ -84,8 +100,10 @@ impl AdamWConfig {
     }
 }
 
-/// Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − ε·m̂/(√v̂ + δ), with m̂ = m/(1 − β₁ᵗ) and
-/// v̂ = v/(1 − β₂ᵗ) (Kingma and Ba, 2015, algorithm 1).
+/// Adam: m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g², θ ← θ − ε·m̂/(√v̂ + δ), with m̂ = m/(1 − β₁ᵗ) and v̂ = v/(1 − β₂ᵗ) (Kingma and
+/// Ba, 2015, algorithm 1).
+///
+/// # Example
 ///
 /// ```
 /// use kiln_optim::{AdamConfig, FirstOrder};
@@ -98,15 +116,24 @@ pub struct Adam {
     config: AdamConfig,
 }
 
-/// Adam with decoupled weight decay: θ ← (1 − ελ)θ before the step (Loshchilov and Hutter, 2019, algorithm 2, in the form
-/// of PyTorch, where λ is scaled by the step size).
+/// Adam with decoupled weight decay: θ ← (1 − ελ)θ before the step (Loshchilov and Hutter, 2019, algorithm 2, with λ scaled by the
+/// learning rate as in PyTorch).
+///
+/// # Example
+/// ```
+/// use kiln_optim::{AdamWConfig, FirstOrder};
+///
+/// let optimizer = FirstOrder::from(AdamWConfig::new().build()?);
+/// assert_eq!(optimizer.name(), "adamw");
+/// # Ok::<(), kiln_optim::ConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 pub struct AdamW {
     adam: Adam,
     weight_decay: f64,
 }
 
-/// The means m and v of a parameter's gradient and of its square, and the steps that the parameter has taken.
+/// The moments m and v of a parameter's gradient, and the number of steps.
 #[derive(Clone, Debug)]
 pub struct Moments<const D: usize> {
     first: Tensor<D>,
@@ -139,12 +166,12 @@ impl Adam {
     }
 }
 
-/// One step, with the corrections of the bias as numbers.
+/// One step, with the bias corrections as numbers.
 struct Update {
     betas: [f64; 2],
     /// 1 − ελ.
     kept: f64,
-    /// ε/(1 − β₁ᵗ), ε being the step size.
+    /// ε/(1 − β₁ᵗ), with the learning rate ε.
     step: f64,
     /// 1/√(1 − β₂ᵗ).
     scale: f64,
@@ -221,7 +248,7 @@ mod tests {
 
     use super::*;
 
-    /// The kernel and the tensor operations are one update to the bit, as [`Pass`] demands.
+    /// The kernel and the tensor operations give the same bits, as [`Pass`] requires.
     #[test]
     fn the_update_is_the_same_by_elements_and_by_tensors() {
         let update = Update { betas: [0.9, 0.999], kept: 0.999, step: 0.02, scale: 3.1, epsilon: 1e-8 };

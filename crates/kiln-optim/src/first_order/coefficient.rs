@@ -1,9 +1,9 @@
-//! The momentum α: one number, or a schedule of it.
+//! The momentum α: a number or a schedule.
 
-use super::{ConfigError, check_momentum};
+use super::{ConfigError, error::check_momentum};
 use crate::Schedule;
 
-/// α at every step.
+/// The momentum at every step.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Coefficient {
     Constant(f64),
@@ -11,7 +11,7 @@ pub(super) enum Coefficient {
 }
 
 impl Coefficient {
-    /// α in [0, 1) at every step: at 1 and above the velocity would never decay.
+    /// Checks that α is in [0, 1) at every step. At 1 and above the velocity would never decay.
     pub(super) fn new(constant: f64, schedule: Option<&Schedule>) -> Result<Self, ConfigError> {
         let coefficient = schedule.cloned().map_or(Self::Constant(constant), Self::Scheduled);
         let (low, high) = coefficient.bounds();

@@ -11,25 +11,34 @@ use super::{ConfigError, Method, coefficient::Coefficient, state};
 use crate::Schedule;
 
 /// Settings of [`Momentum`].
+///
+/// # Example
+/// ```
+/// use kiln_optim::{MomentumConfig, Schedule};
+///
+/// let constant = MomentumConfig::new().with_momentum(0.95).build()?;
+/// let growing = MomentumConfig::new().with_schedule(Some(Schedule::sutskever(0.99)?)).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Config, Debug)]
 pub struct MomentumConfig {
-    /// α, in [0, 1): how much of the velocity the next step keeps. Default 0.9, a tenfold effective step size.
+    /// The momentum α, in [0, 1). Default 0.9, which makes the effective learning rate ten times as large.
     #[config(default = 0.9)]
     pub momentum: f64,
-    /// α as a function of the step, in place of `momentum`; all its values in [0, 1). Default: none.
+    /// The momentum α as a function of the step, instead of `momentum`; all values in [0, 1). Default: none.
     pub schedule: Option<Schedule>,
 }
 
 impl MomentumConfig {
-    /// The bare optimiser, for a parameter group.
+    /// Returns the optimiser of a single parameter, for [`FirstOrder`](super::FirstOrder) and parameter groups.
     ///
     /// # Errors
-    /// [`ConfigError`] when the momentum is outside [0, 1) at any step.
+    /// Returns [`ConfigError`] if the momentum is outside [0, 1) at any step.
     pub fn build(&self) -> Result<Momentum, ConfigError> {
         Ok(Momentum { momentum: Coefficient::new(self.momentum, self.schedule.as_ref())? })
     }
 
-    /// The optimiser of a whole module.
+    /// Returns the Burn optimiser of a whole module.
     ///
     /// # Errors
     /// Those of [`build`](Self::build).
@@ -38,8 +47,9 @@ impl MomentumConfig {
     }
 }
 
-/// Gradient descent with momentum, v ← αv − εg, θ ← θ + v, from v = 0
-/// (Polyak, 1964; *Deep Learning*, algorithm 8.2).
+/// Gradient descent with momentum: v ← αv − εg, θ ← θ + v, from v = 0 (Polyak, 1964; *Deep Learning*, algorithm 8.2).
+///
+/// # Example
 ///
 /// ```
 /// use kiln_optim::{MomentumConfig, Schedule};
@@ -53,7 +63,7 @@ pub struct Momentum {
     momentum: Coefficient,
 }
 
-/// The velocity v of a parameter, in the parameter's own float type, and the steps that the parameter has taken.
+/// The velocity v of a parameter, in the parameter's float type, and the number of steps.
 #[derive(Clone, Debug)]
 pub struct Velocity<const D: usize> {
     pub(super) velocity: Tensor<D>,

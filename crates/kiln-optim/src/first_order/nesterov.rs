@@ -1,4 +1,4 @@
-//! Nesterov's accelerated gradient, literally: the gradient is taken at the look-ahead point θ + αv.
+//! Nesterov's accelerated gradient in its literal form: the gradient is taken at the look-ahead point θ + αv.
 
 use burn::{
     config::Config,
@@ -11,26 +11,36 @@ use super::{ConfigError, Method, coefficient::Coefficient, state};
 use crate::Schedule;
 
 /// Settings of [`Nesterov`].
+///
+/// # Example
+/// ```
+/// use kiln_optim::{FirstOrder, NesterovConfig};
+///
+/// let optimizer = FirstOrder::from(NesterovConfig::new().with_momentum(0.95).build()?);
+/// # Ok::<(), kiln_optim::ConfigError>(())
+/// ```
 #[derive(Config, Debug)]
 pub struct NesterovConfig {
-    /// α, in [0, 1): how much of the velocity the next step keeps. Default 0.9.
+    /// The momentum α, in [0, 1). Default 0.9.
     #[config(default = 0.9)]
     pub momentum: f64,
-    /// α as a function of the step, in place of `momentum`; all its values in [0, 1). Default: none.
+    /// The momentum α as a function of the step, instead of `momentum`; all values in [0, 1). Default: none.
     pub schedule: Option<Schedule>,
 }
 
 impl NesterovConfig {
-    /// The bare optimiser, for a parameter group.
+    /// Returns the optimiser of a single parameter, for [`FirstOrder`](super::FirstOrder) and parameter groups.
     ///
     /// # Errors
-    /// [`ConfigError`] when the momentum is outside [0, 1) at any step.
+    /// Returns [`ConfigError`] if the momentum is outside [0, 1) at any step.
     pub fn build(&self) -> Result<Nesterov, ConfigError> {
         Ok(Nesterov { momentum: Coefficient::new(self.momentum, self.schedule.as_ref())? })
     }
 
-    /// The optimiser of a whole module. To come back from the look-ahead point,
-    /// use [`FirstOrder::from`](super::FirstOrder) on [`build`](Self::build) instead.
+    /// Returns the Burn optimiser of a whole module.
+    ///
+    /// Burn leaves the module at the look-ahead point. Wrap the optimiser in a [`FirstOrder`](super::FirstOrder), whose
+    /// [`iterate`](super::FirstOrder::iterate) returns the module at θ.
     ///
     /// # Errors
     /// Those of [`build`](Self::build).
@@ -39,12 +49,14 @@ impl NesterovConfig {
     }
 }
 
-/// Nesterov's accelerated gradient: v ← αv − εg(θ + αv), θ ← θ + v, from v = 0
-/// (Sutskever et al., 2013, eqs. 3–4; *Deep Learning*, algorithm 8.3).
+/// Nesterov's accelerated gradient: v ← αv − εg(θ + αv), θ ← θ + v, from v = 0 (Sutskever et al., 2013, eqs. 3–4; *Deep Learning*,
+/// algorithm 8.3).
 ///
-/// **The module holds the look-ahead point θ + αv, not θ**: so the gradient that Burn takes there is the one that the
-/// method asks for. θ itself is in the optimiser's state, to the bit; [`FirstOrder::iterate`](super::FirstOrder::iterate)
-/// gives the module at θ, which is the one to evaluate and to save.
+/// **During training the module holds the look-ahead point θ + αv, not θ.** So Burn takes the gradient where the method needs it.
+/// The optimiser's state holds θ itself, bit by bit. [`FirstOrder::iterate`](super::FirstOrder::iterate) returns the module at θ,
+/// which is the one to evaluate and to save.
+///
+/// # Example
 ///
 /// ```
 /// use kiln_optim::{FirstOrder, NesterovConfig};
@@ -53,12 +65,12 @@ impl NesterovConfig {
 /// # Ok::<(), kiln_optim::ConfigError>(())
 /// ```
 ///
-/// # The reformulated method, and where the two part
+/// # The reformulated method, and where the two differ
 ///
-/// PyTorch's `SGD(nesterov=True)` and [`TorchSgd`](super::TorchSgd) keep u = −v/ε in place of v, and their parameter is
-/// the look-ahead point. While ε and α are constant the two are one method, seen at two points. When ε changes they
-/// part: the reformulated method rescales the whole velocity by the new ε at once, the literal one only what it adds.
-/// Take f(x) = ½x² from x = 1 with α = 0.9, ε = 0.1 for two steps and 0.01 for a third:
+/// PyTorch's `SGD(nesterov=True)` and [`TorchSgd`](super::TorchSgd) store u = −v/ε instead of v, and their parameter is the
+/// look-ahead point. While ε and α are constant, the two are one method, seen at two points. If ε changes they differ: the
+/// reformulated method rescales the whole velocity by the new ε, the literal method only the new term. For example, f(x) = ½x² from
+/// x = 1 with α = 0.9, ε = 0.1 for two steps and 0.01 for a third:
 ///
 /// ```
 /// use burn::{module::{Module, Param}, optim::GradientsParams, tensor::{Device, Tensor}};
@@ -89,9 +101,9 @@ pub struct Nesterov {
     momentum: Coefficient,
 }
 
-/// Where a parameter is (θ), how it moves (v), and the steps that it has taken.
+/// The iterate θ and the velocity v of a parameter, and the number of steps.
 ///
-/// θ is kept rather than recovered as (θ + αv) − αv, whose rounding would accumulate from step to step.
+/// θ is stored, because recovering it as (θ + αv) − αv would accumulate rounding errors.
 #[derive(Clone, Debug)]
 pub struct LookAhead<const D: usize> {
     iterate: Tensor<D>,
@@ -112,7 +124,7 @@ impl Optimizer for Nesterov {
         // Before the first step v = 0, and the look-ahead point is θ itself.
         let LookAhead { iterate, velocity, steps } =
             state.unwrap_or_else(|| LookAhead { iterate: tensor.clone(), velocity: tensor.zeros_like(), steps: 0 });
-        // The next step's gradient will be taken ahead by the next step's α.
+        // The next gradient is taken at the look-ahead point of the next step's α.
         let update = Accelerated { momentum: self.momentum.at(steps), ahead: self.momentum.at(steps + 1), lr };
         let [ahead, iterate, velocity] = pass(&update, [tensor, iterate, velocity], grad);
         (ahead, Some(LookAhead { iterate, velocity, steps: steps + 1 }))
@@ -123,7 +135,7 @@ impl Optimizer for Nesterov {
     }
 }
 
-/// v ← αv − εg, θ ← θ + v, and θ + α′v in place of the point of which g is the gradient.
+/// v ← αv − εg, θ ← θ + v, and the look-ahead point becomes θ + α′v.
 struct Accelerated {
     momentum: f64,
     ahead: f64,

@@ -1,22 +1,25 @@
-//! A first-order optimiser over a whole module: transforms of the gradient, the method, and the ways to its iterate and
-//! average.
+//! A first-order optimiser of a whole module.
 
-use std::marker::PhantomData;
+use std::{collections::BTreeSet, sync::OnceLock};
 
 use burn::{
-    module::{Module, ModuleVisitor, Param},
-    optim::{GradientsParams, ModuleOptimizer, Optimizer, OptimizerRecord},
-    tensor::{Device, Tensor},
+    module::{Module, ModuleVisitor, Param, ParamGroup},
+    optim::{GradientsParams, ModuleOptimizer, OptimizerRecord},
+    tensor::Tensor,
 };
 
 use super::{
-    ConfigError, Method,
+    ConfigError, Method, StepError,
+    place::{MoveTo, MoveToFoundIterate, Place},
     transform::{Transformed, Transforms},
 };
 
-/// A Burn [`ModuleOptimizer`] that refuses empty steps, transforms the gradient as a whole, and knows the iterate θ behind
+/// An optimiser of a whole module.
+///
+/// It is a Burn [`ModuleOptimizer`] that also refuses empty steps, transforms the gradient as a whole, and knows the iterate θ behind
 /// the point that the module holds.
 ///
+/// # Example
 /// It is made from a [`Method`], one of Kiln's or of Burn's, or from any `ModuleOptimizer`:
 ///
 /// ```
@@ -24,12 +27,24 @@ use super::{
 ///
 /// let accelerated = FirstOrder::from(NesterovConfig::new().build()?);
 /// let averaged = FirstOrder::from(AdamConfig::new().build()?.averaged(Average::uniform()));
-/// let by_groups = FirstOrder::from(AdamConfig::new().init()?);
+/// let from_burn = FirstOrder::from(burn::optim::RmsPropConfig::new().init());
 /// # Ok::<(), kiln_optim::ConfigError>(())
 /// ```
 ///
-/// Transforms of the gradient follow in one line, and act in the order in which they are written. This one takes the mean
-/// of four gradients, leaves out those that are not finite, and then clips:
+/// Parameter groups have methods, learning rates and weight decays of their own. Here biases learn twice as fast and have no decay:
+///
+/// ```
+/// # use kiln_optim::{FirstOrder, Method, NesterovConfig};
+/// use burn::module::ParamGroup;
+///
+/// let nesterov = NesterovConfig::new().build()?;
+/// let optimizer = FirstOrder::from(nesterov.clone().with_weight_decay(1e-4)?)
+///     .group(ParamGroup::from_predicate("bias"), nesterov.with_lr_scale(2.0)?);
+/// # Ok::<(), kiln_optim::ConfigError>(())
+/// ```
+///
+/// Transforms of the gradient act in the order in which they are added. This optimiser takes the mean of four gradients, leaves out
+/// those that are not finite, and then clips the mean:
 ///
 /// ```
 /// # use kiln_optim::{FirstOrder, Sgd};
@@ -39,47 +54,50 @@ use super::{
 pub struct FirstOrder {
     optimizer: ModuleOptimizer,
     transforms: Transforms,
-    /// What a checkpoint calls the method; a `ModuleOptimizer` does not tell.
+    /// The method's name in a checkpoint; a `ModuleOptimizer` does not tell.
     name: &'static str,
-    /// Replaces the module's point by the iterate, for a method whose module is not there.
-    to_iterate: Option<ModuleOptimizer>,
-    /// Replaces it by the average, for a method that keeps one.
-    to_average: Option<ModuleOptimizer>,
+    /// Moves each parameter to its iterate, with the groups of `optimizer`.
+    to_iterate: ModuleOptimizer,
+    /// Moves each parameter to its average, or to its iterate if its method keeps none.
+    to_average: ModuleOptimizer,
+    ahead: Ahead,
+    has_average: bool,
     momentum_at: Box<dyn Fn(u64) -> Option<f64> + Send + Sync>,
     updates: u64,
     skipped: u64,
 }
 
-/// Why a step was not taken.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum StepError {
-    /// No parameter of the module has a gradient, so the step would change nothing.
-    #[error(
-        "the step would update no parameter: no gradient belongs to this module. Is the model on an autodiff device, \
-         are its parameters not all frozen, and does the loss depend on them?"
-    )]
-    NothingToUpdate,
-    /// More gradients in a row were not finite than were to be skipped.
-    #[error(
-        "the gradient of {parameter} is not finite, {in_a_row} times in a row: lower the learning rate, or look at the data"
-    )]
-    NonFinite {
-        /// A parameter whose gradient is not finite.
-        parameter: String,
-        /// How many gradients were not finite without one between them that was.
-        in_a_row: u64,
+/// Whether the module holds another point than the iterate.
+#[derive(Debug)]
+enum Ahead {
+    No,
+    Yes,
+    /// The methods in a `ModuleOptimizer` are unknown, but their states can be searched for Nesterov's. The result holds until a
+    /// parameter has its first gradient, because its state appears then.
+    Search {
+        result: OnceLock<bool>,
+        stepped: BTreeSet<u64>,
     },
 }
 
+impl Ahead {
+    fn search() -> Self {
+        Self::Search { result: OnceLock::new(), stepped: BTreeSet::new() }
+    }
+}
+
 impl From<ModuleOptimizer> for FirstOrder {
+    /// Wraps an optimiser of Burn, whose methods are unknown. [`iterate`](FirstOrder::iterate) is right even if one of them is
+    /// [`Nesterov`](super::Nesterov); [`average`](FirstOrder::average) is the iterate.
     fn from(optimizer: ModuleOptimizer) -> Self {
         Self {
             optimizer,
             transforms: Transforms::default(),
             name: "module-optimizer",
-            to_iterate: None,
-            to_average: None,
+            to_iterate: MoveToFoundIterate.into(),
+            to_average: MoveToFoundIterate.into(),
+            ahead: Ahead::search(),
+            has_average: false,
             momentum_at: Box::new(|_| None),
             updates: 0,
             skipped: 0,
@@ -89,58 +107,80 @@ impl From<ModuleOptimizer> for FirstOrder {
 
 impl<O: Method> From<O> for FirstOrder {
     fn from(method: O) -> Self {
-        let optimizer = ModuleOptimizer::from(method.clone());
         Self {
             name: O::NAME,
-            to_iterate: O::IS_AHEAD.then(|| Go::<O>::new(Place::Iterate).into()),
-            to_average: O::KEEPS_AVERAGE.then(|| Go::<O>::new(Place::Average).into()),
-            momentum_at: Box::new(move |step| method.momentum_at(step)),
-            ..Self::from(optimizer)
+            to_iterate: MoveTo::<O>::new(Place::Iterate).into(),
+            to_average: MoveTo::<O>::new(Place::Average).into(),
+            ahead: if O::IS_AHEAD { Ahead::Yes } else { Ahead::No },
+            has_average: O::KEEPS_AVERAGE,
+            momentum_at: {
+                let method = method.clone();
+                Box::new(move |step| method.momentum_at(step))
+            },
+            ..Self::from(ModuleOptimizer::from(method))
         }
     }
 }
 
 impl FirstOrder {
-    /// Scales the gradient down to the Euclidean norm `max` > 0, over all parameters together, where it is longer. It waits
-    /// for the device at every step, unless the caller of [`prepare`](Self::prepare) gives the norm.
+    /// Gives the parameters of a group a method of their own.
+    ///
+    /// A parameter that is in several groups belongs to the last one that was added. For a learning rate or a weight decay of the
+    /// group's own, see [`Method::with_lr_scale`] and [`Method::with_weight_decay`]. Add groups before the first step: the states of
+    /// the group's parameters are reset. A record of the state can be loaded into an optimiser with the same groups only.
+    #[must_use]
+    pub fn group<O: Method>(mut self, parameters: ParamGroup, method: O) -> Self {
+        self.to_iterate = self.to_iterate.with_group(parameters.clone(), MoveTo::<O>::new(Place::Iterate), None);
+        self.to_average = self.to_average.with_group(parameters.clone(), MoveTo::<O>::new(Place::Average), None);
+        self.optimizer = self.optimizer.with_group(parameters, method, None);
+        if O::IS_AHEAD {
+            self.ahead = Ahead::Yes;
+        }
+        self.has_average |= O::KEEPS_AVERAGE;
+        self
+    }
+
+    /// Scales the gradient of all parameters together to the Euclidean norm `max` > 0 if it is longer. This waits for the device at
+    /// every step, unless the caller passes the norm to [`prepare`](Self::prepare).
     ///
     /// # Errors
-    /// When `max` is not positive and finite.
+    /// Returns [`ConfigError`] if `max` is not positive and finite.
     pub fn clip_norm(mut self, max: f64) -> Result<Self, ConfigError> {
         self.transforms.clip_norm(max)?;
         Ok(self)
     }
 
-    /// Brings each entry of the gradient into [−`max`, `max`].
+    /// Clamps each entry of the gradient to [−`max`, `max`].
     ///
     /// # Errors
-    /// When `max` is not positive and finite.
+    /// Returns [`ConfigError`] if `max` is not positive and finite.
     pub fn clip_value(mut self, max: f64) -> Result<Self, ConfigError> {
         self.transforms.clip_value(max)?;
         Ok(self)
     }
 
-    /// Takes one step for every `every` ≥ 1 gradients, along their mean. Once only.
+    /// Takes one step per `every` ≥ 1 gradients, along their mean. It can be added once.
     ///
     /// # Errors
-    /// When `every` is 0, or accumulation was asked for before.
+    /// Returns [`ConfigError`] if `every` is 0, or accumulation was added before.
     pub fn accumulate(mut self, every: u64) -> Result<Self, ConfigError> {
         self.transforms.accumulate(every)?;
         Ok(self)
     }
 
-    /// Leaves out gradients that are not finite, up to `at_most` ≥ 1 in a row; one more is
-    /// [`StepError::NonFinite`]. It waits for the device at every step.
+    /// Skips gradients that are not finite, at most `at_most` ≥ 1 in a row; after one more, the step returns
+    /// [`StepError::NonFinite`]. This waits for the device at every step.
     ///
     /// # Errors
-    /// When `at_most` is 0.
+    /// Returns [`ConfigError`] if `at_most` is 0.
     pub fn skip_non_finite(mut self, at_most: u64) -> Result<Self, ConfigError> {
         self.transforms.skip_non_finite(at_most)?;
         Ok(self)
     }
 
-    /// One step of size `lr` along `gradients`, once they have gone through the transforms: a gradient that is kept for a
-    /// later step, or left out, leaves the module as it is. [`updates`](Self::updates) tells.
+    /// Takes one step with the learning rate `lr` along `gradients`, after the transforms.
+    ///
+    /// If a transform accumulates or skips the gradient, the module does not change; see [`updates`](Self::updates).
     ///
     /// # Errors
     /// Those of [`prepare`](Self::prepare).
@@ -151,29 +191,29 @@ impl FirstOrder {
         })
     }
 
-    /// The first half of a step: what the transforms make of `gradients`; nothing when these are kept for a later step or
-    /// left out. `norm` is their Euclidean norm, if the caller has read it already.
+    /// Applies the transforms, which is the first half of a step. Returns none if the gradient is accumulated or skipped.
+    ///
+    /// `norm` is the Euclidean norm of the gradients, if the caller has read it already.
     ///
     /// # Errors
-    /// [`StepError::NothingToUpdate`] when none of the gradients belongs to a parameter of `module`;
-    /// [`StepError::NonFinite`].
+    /// Returns [`StepError::NothingToUpdate`] if no gradient belongs to a parameter of `module`, and [`StepError::NonFinite`].
     pub fn prepare<M: Module>(
         &mut self,
         module: &M,
         gradients: GradientsParams,
         norm: Option<f64>,
     ) -> Result<Option<GradientsParams>, StepError> {
-        if !has_gradient(module, &gradients) {
+        if with_gradient(module, &gradients).is_empty() {
             return Err(StepError::NothingToUpdate);
         }
         let transformed = self.transforms.apply(module, gradients, norm)?;
         Ok(self.ready(transformed))
     }
 
-    /// What the transforms make of the gradients that are kept for a step, fewer than asked for, if there are any.
+    /// Returns the mean of the gradients that were accumulated so far, after the other transforms, if there are any.
     ///
     /// # Errors
-    /// [`StepError::NonFinite`].
+    /// Returns [`StepError::NonFinite`].
     pub fn flush<M: Module>(&mut self, module: &M) -> Result<Option<GradientsParams>, StepError> {
         let transformed = self.transforms.flush(module)?;
         Ok(self.ready(transformed))
@@ -188,151 +228,130 @@ impl FirstOrder {
         None
     }
 
-    /// The second half of a step: the method's update along `gradients` as they are.
+    /// Updates the module along `gradients` without transforms, which is the second half of a step.
     pub fn apply<M: Module>(&mut self, lr: f64, module: M, gradients: GradientsParams) -> M {
         self.updates += 1;
+        if let Ahead::Search { result, stepped } = &mut self.ahead {
+            let before = stepped.len();
+            stepped.extend(with_gradient(&module, &gradients));
+            if stepped.len() > before {
+                *result = OnceLock::new();
+            }
+        }
         self.optimizer.step(lr, module, gradients)
     }
 
-    /// Updates taken since this value was made: the step of a schedule, in a loop of your own. It is not part of the
-    /// record: a loop that goes on from one adds the steps that it had taken.
+    /// Returns the number of updates since this value was made, which is the step of a schedule in a loop of your own. It is not
+    /// part of the record: when you load a record, add the number of earlier updates.
     pub fn updates(&self) -> u64 {
         self.updates
     }
 
-    /// Gradients left out since this value was made.
+    /// Returns the number of gradients that were skipped since this value was made.
     pub fn skipped(&self) -> u64 {
         self.skipped
     }
 
-    /// Gradients left out in a row, up to now; see [`skip_non_finite`](Self::skip_non_finite).
+    /// Returns the number of gradients that were skipped in a row until now; see [`skip_non_finite`](Self::skip_non_finite).
     pub fn skipped_in_a_row(&self) -> u64 {
         self.transforms.skipped_in_a_row()
     }
 
-    /// The optimiser as it is after `count` gradients in a row were left out: for going on from a record.
+    /// Sets the number of gradients that were skipped in a row, to continue from a record.
     pub fn after_skips(mut self, count: u64) -> Self {
         self.transforms.set_skipped_in_a_row(count);
         self
     }
 
-    /// Whether gradients are kept for a step that was not taken yet. They are not part of [`to_record`](Self::to_record).
+    /// Returns whether gradients are accumulated for a step. They are not part of [`to_record`](Self::to_record).
     pub fn is_pending(&self) -> bool {
         self.transforms.is_pending()
     }
 
-    /// How many gradients make a step, unless some are left out.
+    /// Returns the number of gradients per step, without skipped ones.
     pub fn gradients_per_step(&self) -> u64 {
         self.transforms.gradients_per_step()
     }
 
-    /// Whether gradients that are not finite are left out.
+    /// Returns whether gradients that are not finite are skipped.
     pub fn skips_non_finite(&self) -> bool {
         self.transforms.skips()
     }
 
-    /// What the method is called, such as `nesterov`; `module-optimizer` for a `ModuleOptimizer` of any kind.
+    /// Returns the name of the method, such as `nesterov`, and `module-optimizer` for any `ModuleOptimizer`. With groups, it is the
+    /// method of the parameters that are in no group.
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The momentum of step `step`, for a log; absent for a method that has none of its own to report.
+    /// Returns the momentum of step `step`, for a log, if the method has one.
     pub fn momentum_at(&self, step: u64) -> Option<f64> {
         (self.momentum_at)(step)
     }
 
-    /// The module at the iterate θ: the one to evaluate, to save and to use.
+    /// Returns the module at the iterate θ, which is the one to evaluate, to save and to use.
     ///
-    /// For every method but [`Nesterov`](super::Nesterov) it is the module itself. For Nesterov, whose module is at
-    /// θ + αv while it trains, θ comes from the optimiser's state to the bit; the training module stays as it is.
+    /// For every method except [`Nesterov`](super::Nesterov) it is the module itself. With Nesterov's method the module is at
+    /// θ + αv during training, and θ is read from the optimiser's state, bit by bit. The training module stays as it is.
     pub fn iterate<M: Module>(&self, module: &M) -> M {
-        self.go(self.to_iterate.as_ref(), module)
+        let ahead = match &self.ahead {
+            Ahead::No => false,
+            Ahead::Yes => true,
+            Ahead::Search { result, .. } => *result.get_or_init(|| self.finds_nesterov()),
+        };
+        if ahead { self.moved(&self.to_iterate, module) } else { module.clone() }
     }
 
-    /// The module at the average of the iterates where the method keeps one, and at the iterate otherwise.
+    /// Returns the module at the average of the iterates. Parameters whose method keeps no average are at their iterate.
     pub fn average<M: Module>(&self, module: &M) -> M {
-        self.go(self.to_average.as_ref().or(self.to_iterate.as_ref()), module)
+        if self.has_average { self.moved(&self.to_average, module) } else { self.iterate(module) }
     }
 
-    /// Whether the method keeps an average of its iterates.
+    /// Returns whether a method keeps an average of its iterates.
     pub fn has_average(&self) -> bool {
-        self.to_average.is_some()
+        self.has_average
     }
 
-    /// Burn shows its states to optimisers only: so the way to a place in the state is an optimiser that shares the
-    /// state's type.
-    fn go<M: Module>(&self, way: Option<&ModuleOptimizer>, module: &M) -> M {
-        let Some(way) = way else { return module.clone() };
+    fn moved<M: Module>(&self, way: &ModuleOptimizer, module: &M) -> M {
         let mut way = way.clone().load_record(self.optimizer.to_record());
         way.step(0.0, module.clone(), zero_gradients(module))
     }
 
-    /// The state, to be saved. Velocities keep their float type.
+    fn finds_nesterov(&self) -> bool {
+        !self.to_iterate.clone().load_record(self.optimizer.to_record()).to_record().is_empty()
+    }
+
+    /// Returns the state, for a checkpoint. Tensors keep their float type.
     pub fn to_record(&self) -> OptimizerRecord {
         self.optimizer.to_record()
     }
 
-    /// The optimiser with the state of `record`, which belongs to the same parameters (by id) as when it was saved.
+    /// Loads a state. The parameters must have the same ids, and the optimiser the same groups, as when it was saved.
     pub fn load_record(self, record: OptimizerRecord) -> Self {
-        Self { optimizer: self.optimizer.load_record(record), ..self }
-    }
-}
-
-/// An optimiser whose step replaces a parameter by a place in the state of `O`, and changes nothing else.
-#[derive(Clone, Debug)]
-struct Go<O> {
-    to: Place,
-    of: PhantomData<O>,
-}
-
-impl<O> Go<O> {
-    fn new(to: Place) -> Self {
-        Self { to, of: PhantomData }
-    }
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Place {
-    Iterate,
-    Average,
-}
-
-impl<O: Method> Optimizer for Go<O> {
-    type State<const D: usize> = O::State<D>;
-
-    fn step<const D: usize>(
-        &self,
-        _lr: f64,
-        tensor: Tensor<D>,
-        _grad: Tensor<D>,
-        state: Option<O::State<D>>,
-    ) -> (Tensor<D>, Option<O::State<D>>) {
-        let Some(state) = state else { return (tensor, None) };
-        let there = match self.to {
-            Place::Iterate => O::iterate(tensor, &state),
-            Place::Average => O::average(&state).unwrap_or(tensor),
+        let ahead = match self.ahead {
+            Ahead::Search { .. } => Ahead::search(),
+            known => known,
         };
-        (there, Some(state))
-    }
-
-    fn to_device<const D: usize>(state: O::State<D>, device: &Device) -> O::State<D> {
-        O::to_device(state, device)
+        Self { optimizer: self.optimizer.load_record(record), ahead, ..self }
     }
 }
 
-fn has_gradient<M: Module>(module: &M, gradients: &GradientsParams) -> bool {
-    struct Finder<'a>(&'a GradientsParams, bool);
+/// The ids of the parameters that have a gradient.
+fn with_gradient<M: Module>(module: &M, gradients: &GradientsParams) -> BTreeSet<u64> {
+    struct Finder<'a>(&'a GradientsParams, BTreeSet<u64>);
     impl ModuleVisitor for Finder<'_> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            self.1 = self.1 || self.0.get::<D>(param.id).is_some();
+            if self.0.get::<D>(param.id).is_some() {
+                self.1.insert(param.id.val());
+            }
         }
     }
-    let mut finder = Finder(gradients, false);
+    let mut finder = Finder(gradients, BTreeSet::new());
     module.visit(&mut finder);
     finder.1
 }
 
-/// A gradient of zero for every parameter that trains: Burn passes over a parameter without one.
+/// A zero gradient for each trainable parameter, because Burn ignores parameters without one.
 fn zero_gradients<M: Module>(module: &M) -> GradientsParams {
     struct Zeros(GradientsParams);
     impl ModuleVisitor for Zeros {

@@ -10,7 +10,9 @@ use super::Method;
 
 /// Stochastic gradient descent, θ ← θ − εg (Robbins and Monro, 1951; *Deep Learning*, algorithm 8.1).
 ///
-/// It has no hyperparameter but the step size ε, which comes with every step, and no state.
+/// It has no state and no hyperparameter except the learning rate ε, which is passed to every step.
+///
+/// # Example
 ///
 /// ```
 /// use kiln_optim::{FirstOrder, Sgd};
@@ -22,7 +24,7 @@ use super::Method;
 pub struct Sgd;
 
 impl Sgd {
-    /// The optimiser of a whole module.
+    /// Returns the Burn optimiser of a whole module.
     pub fn init(self) -> ModuleOptimizer {
         self.into()
     }
@@ -38,7 +40,7 @@ impl Optimizer for Sgd {
         grad: Tensor<D>,
         _state: Option<()>,
     ) -> (Tensor<D>, Option<()>) {
-        let [tensor] = pass(&Descent { lr }, [tensor], grad);
+        let [tensor] = pass(&GradientStep { lr }, [tensor], grad);
         (tensor, None)
     }
 
@@ -46,11 +48,11 @@ impl Optimizer for Sgd {
 }
 
 /// θ ← θ − εg.
-pub(super) struct Descent {
+pub(super) struct GradientStep {
     pub(super) lr: f64,
 }
 
-impl Pass<1> for Descent {
+impl Pass<1> for GradientStep {
     #[inline(always)]
     fn element<E: Real>(&self, [theta]: [E; 1], gradient: E) -> [E; 1] {
         [theta - gradient * E::of(self.lr)]

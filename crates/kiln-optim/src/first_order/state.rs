@@ -1,4 +1,4 @@
-//! Saved state in the float type that it has: Burn's own derive would round f64 to the default device's type.
+//! State in a record, in its own float type. Burn's derive would round f64 to the default device's type.
 
 use burn::{
     optim::{StateSink, StateSource},

@@ -1,4 +1,4 @@
-//! PyTorch's SGD: the step size outside the velocity, dampening, weight decay.
+//! PyTorch's SGD: the learning rate outside of the velocity, dampening, weight decay.
 
 use burn::{
     config::Config,
@@ -7,42 +7,57 @@ use burn::{
 };
 use kiln_tensor::pass::{Pass, Real, pass};
 
-use super::{ConfigError, Method, Velocity, check_momentum, require, sgd::Descent};
+use super::{ConfigError, Method, Velocity, error::check_momentum, require, sgd::GradientStep};
 
-/// How weights are drawn towards zero.
+/// The form of the weight decay in [`TorchSgd`].
+///
+/// # Example
+/// ```
+/// use kiln_optim::{TorchSgdConfig, WeightDecay};
+///
+/// let config = TorchSgdConfig::new().with_weight_decay(1e-4).with_weight_decay_form(WeightDecay::Decoupled);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub enum WeightDecay {
-    /// λθ is added to the gradient, and so goes through the momentum: an ℓ2 penalty. PyTorch's SGD.
+    /// Adds λθ to the gradient, before the momentum: an ℓ2 penalty, as in PyTorch's SGD.
     Coupled,
-    /// θ ← θ − ελθ beside the step, untouched by the momentum (SGDW of Loshchilov and Hutter, 2019).
+    /// Subtracts ελθ from θ, separately from the momentum (SGDW of Loshchilov and Hutter, 2019).
     Decoupled,
 }
 
 /// Settings of [`TorchSgd`], with PyTorch's names and defaults.
+///
+/// # Example
+/// ```
+/// use kiln_optim::{TorchSgdConfig, WeightDecay};
+///
+/// let sgdw = TorchSgdConfig::new().with_momentum(0.9).with_weight_decay(1e-4).with_weight_decay_form(WeightDecay::Decoupled);
+/// assert!(sgdw.build().is_ok());
+/// ```
 #[derive(Config, Debug)]
 pub struct TorchSgdConfig {
-    /// μ, in [0, 1). Default 0.
+    /// The momentum μ, in [0, 1). Default 0.
     #[config(default = 0.0)]
     pub momentum: f64,
-    /// The part of the gradient that the velocity leaves out, in [0, 1). Default 0, as in PyTorch; Burn has 0.1.
+    /// The dampening d of the momentum, in [0, 1). Default 0, as in PyTorch; Burn's default is 0.1.
     #[config(default = 0.0)]
     pub dampening: f64,
-    /// λ ≥ 0. Default 0.
+    /// The weight decay λ ≥ 0. Default 0.
     #[config(default = 0.0)]
     pub weight_decay: f64,
-    /// What λ does. Default coupled.
+    /// The form of the weight decay. Default coupled.
     #[config(default = "WeightDecay::Coupled")]
     pub weight_decay_form: WeightDecay,
-    /// Whether the step looks ahead along the new velocity. Needs a momentum, and no dampening. Default no.
+    /// Whether to use Nesterov's form, which needs momentum and no dampening. Default false.
     #[config(default = false)]
     pub nesterov: bool,
 }
 
 impl TorchSgdConfig {
-    /// The bare optimiser, for a parameter group.
+    /// Returns the optimiser of a single parameter, for [`FirstOrder`](super::FirstOrder) and parameter groups.
     ///
     /// # Errors
-    /// [`ConfigError`] when a number is out of its range, dampening comes without momentum, or Nesterov's form
+    /// Returns [`ConfigError`] if a number is out of its range, dampening is used without momentum, or Nesterov's form is used
     /// without momentum or with dampening.
     pub fn build(&self) -> Result<TorchSgd, ConfigError> {
         check_momentum(self.momentum)?;
@@ -57,7 +72,7 @@ impl TorchSgdConfig {
         Ok(TorchSgd { config: self.clone() })
     }
 
-    /// The optimiser of a whole module.
+    /// Returns the Burn optimiser of a whole module.
     ///
     /// # Errors
     /// Those of [`build`](Self::build).
@@ -66,11 +81,13 @@ impl TorchSgdConfig {
     }
 }
 
-/// PyTorch's `torch.optim.SGD`: u ← μu + (1 − d)(g + λθ), θ ← θ − εu, where u is the first gradient at first.
+/// PyTorch's `torch.optim.SGD`: u ← μu + (1 − d)(g + λθ), θ ← θ − εu. The first velocity u is the first gradient.
 ///
-/// With `nesterov` the step is along g + λθ + μu; decoupled decay takes ελθ from θ instead of adding λθ to g.
-/// It differs from [`Momentum`](super::Momentum) and [`Nesterov`](super::Nesterov) where ε changes: see
-/// [there](super::Nesterov#the-reformulated-method-and-where-the-two-part).
+/// With `nesterov` the step is along g + λθ + μu. Decoupled weight decay subtracts ελθ from θ and does not add λθ to g. If ε
+/// changes, it differs from [`Momentum`](super::Momentum) and [`Nesterov`](super::Nesterov): see
+/// [there](super::Nesterov#the-reformulated-method-and-where-the-two-differ).
+///
+/// # Example
 ///
 /// ```
 /// use kiln_optim::TorchSgdConfig;
@@ -99,10 +116,10 @@ impl Optimizer for TorchSgd {
         let grad = if decays(WeightDecay::Coupled) { grad + tensor.clone() * weight_decay } else { grad };
         let tensor = if decays(WeightDecay::Decoupled) { tensor * (1.0 - lr * weight_decay) } else { tensor };
         if momentum <= 0.0 {
-            let [tensor] = pass(&Descent { lr }, [tensor], grad);
+            let [tensor] = pass(&GradientStep { lr }, [tensor], grad);
             return (tensor, None);
         }
-        // The first velocity is the first gradient, whatever the dampening is.
+        // The first velocity is the first gradient, without dampening.
         let (state, kept) = match state {
             Some(state) => (state, 1.0 - dampening),
             None => (Velocity::none(&tensor), 1.0),

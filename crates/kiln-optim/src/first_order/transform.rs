@@ -1,4 +1,4 @@
-//! Transforms of the gradient as a whole, before the method sees it.
+//! Transforms of the whole gradient before a step.
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
@@ -9,9 +9,9 @@ use kiln_tensor::params::{self, gradient_summary};
 
 use super::{ConfigError, StepError, require};
 
-/// What is done to a gradient, in the order in which it was asked for.
+/// The transforms of a gradient, in order.
 ///
-/// Part of [`FirstOrder`](super::FirstOrder), whose methods of the same names add to it.
+/// [`FirstOrder`](super::FirstOrder) has methods of the same names, which add to them.
 #[derive(Debug, Default)]
 pub(super) struct Transforms(Vec<Transform>);
 
@@ -23,12 +23,12 @@ enum Transform {
     SkipNonFinite { at_most: u64, in_a_row: u64 },
 }
 
-/// What came of a gradient.
+/// The result of the transforms.
 pub(super) enum Transformed {
     Ready(GradientsParams),
-    /// Kept, to be a part of a later step.
+    /// Accumulated for a later step.
     Pending,
-    /// Left out.
+    /// Skipped.
     Skipped,
 }
 
@@ -47,7 +47,7 @@ impl Transforms {
 
     pub(super) fn accumulate(&mut self, every: u64) -> Result<(), ConfigError> {
         require(every >= 1, "accumulate", "at least 1 gradient", every as f64)?;
-        // Half a mean inside another: no end of an epoch could flush it.
+        // A mean inside of a mean could not be flushed at the end of an epoch.
         let once = !self.0.iter().any(|t| matches!(t, Transform::Accumulate { .. }));
         require(once, "accumulate", "asked for once", every as f64)?;
         self.0.push(Transform::Accumulate { every, sum: GradientsParams::new(), count: 0 });
@@ -60,12 +60,12 @@ impl Transforms {
         Ok(())
     }
 
-    /// How many gradients make a step.
+    /// Number of gradients per step.
     pub(super) fn gradients_per_step(&self) -> u64 {
         self.0.iter().map(|t| if let Transform::Accumulate { every, .. } = t { *every } else { 1 }).product()
     }
 
-    /// Gradients left out since the last one that was not.
+    /// Number of gradients skipped in a row until now.
     pub(super) fn skipped_in_a_row(&self) -> u64 {
         let of = |t: &Transform| if let Transform::SkipNonFinite { in_a_row, .. } = t { *in_a_row } else { 0 };
         self.0.iter().map(of).max().unwrap_or(0)
@@ -83,12 +83,12 @@ impl Transforms {
         self.0.iter().any(|t| matches!(t, Transform::SkipNonFinite { .. }))
     }
 
-    /// Whether a part of a step is kept.
+    /// Whether gradients are accumulated.
     pub(super) fn is_pending(&self) -> bool {
         self.0.iter().any(|t| matches!(t, Transform::Accumulate { count, .. } if *count > 0))
     }
 
-    /// Sends `gradients` through all transforms. `norm`, if the caller has read it, is that of `gradients`.
+    /// Applies all transforms. `norm` is the norm of `gradients`, if the caller has read it.
     pub(super) fn apply<M: Module>(
         &mut self,
         module: &M,
@@ -98,7 +98,7 @@ impl Transforms {
         self.apply_from(0, module, gradients, norm)
     }
 
-    /// The mean of what is kept, if anything is, through the transforms that come after.
+    /// The mean of the accumulated gradients after the later transforms, if there are any.
     pub(super) fn flush<M: Module>(&mut self, module: &M) -> Result<Transformed, StepError> {
         for i in 0..self.0.len() {
             if let Transform::Accumulate { sum, count, .. } = &mut self.0[i]
@@ -139,7 +139,7 @@ impl Transforms {
                 }
                 Transform::SkipNonFinite { at_most, in_a_row } => {
                     let value = norm.unwrap_or_else(|| read_norm(module, &gradients));
-                    // The norm can overflow where no entry does, and such a gradient is not at fault.
+                    // The norm can overflow although all entries are finite; such a gradient is not skipped.
                     let culprit =
                         (!value.is_finite()).then(|| params::first_non_finite_gradient(module, &gradients)).flatten();
                     let Some(parameter) = culprit else {
@@ -158,11 +158,11 @@ impl Transforms {
     }
 }
 
-/// g·max/‖g‖ where ‖g‖ > max, with the norm over all parameters together (Pascanu, Mikolov and Bengio, 2013).
+/// g·max/‖g‖ if ‖g‖ > max, with the norm over all parameters together (Pascanu, Mikolov and Bengio, 2013).
 fn clip_norm<M: Module>(module: &M, gradients: GradientsParams, max: f64, norm: Option<f64>) -> GradientsParams {
     match norm.unwrap_or_else(|| read_norm(module, &gradients)) {
         norm if norm <= max => gradients,
-        // The squares overflowed and the entries did not: scaled by the largest of them, they do not either.
+        // The squares overflowed, the entries did not: scale by the largest entry first.
         norm if norm.is_infinite() => {
             let largest = gradient_summary(module, &gradients).max_abs.map_or(1.0, |m| m.into_scalar::<f64>());
             let scaled = map(module, gradients, Scale(1.0 / largest));
@@ -219,7 +219,7 @@ fn map<M: Module>(module: &M, gradients: GradientsParams, function: impl Element
     mapper.to
 }
 
-/// sum ← sum + gradients. A parameter that only one of them has keeps its gradient: the other's is zero.
+/// sum ← sum + gradients. If only one of them has a parameter's gradient, the other's is zero.
 fn add<M: Module>(module: &M, sum: &mut GradientsParams, gradients: GradientsParams) {
     struct Adder<'a> {
         sum: &'a mut GradientsParams,

@@ -1,4 +1,4 @@
-//! Formulas as they are printed.
+//! Numbers with which formulas can be written as they are printed.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -14,7 +14,7 @@ impl Var {
         std::array::from_fn(|i| Self(x.clone().slice(i..=i)))
     }
 
-    /// Several of them as a vector.
+    /// Stacks numbers to a vector.
     pub(super) fn stack(values: Vec<Self>) -> Tensor<1> {
         Tensor::cat(values.into_iter().map(|value| value.0).collect(), 0)
     }
@@ -55,7 +55,7 @@ impl Var {
         Self(self.0.clone().sqrt())
     }
 
-    /// The number that does not depend on the unknowns.
+    /// A constant.
     pub(super) fn constant(&self, value: f64) -> Self {
         Self(self.0.zeros_like() + value)
     }

@@ -1,4 +1,4 @@
-//! A schedule as Burn's own learner takes it.
+//! A schedule for Burn's own learner.
 
 use burn::optim::{
     LearningRate,
@@ -7,7 +7,9 @@ use burn::optim::{
 
 use super::Schedule;
 
-/// A [`Schedule`] that counts its own steps: a Burn [`LrScheduler`].
+/// A [`Schedule`] that counts its steps, as a Burn [`LrScheduler`].
+///
+/// # Example
 ///
 /// ```
 /// use burn::optim::lr_scheduler::LrScheduler;

@@ -1,31 +1,45 @@
-//! Schedules made of schedules.
+//! Schedules made of other schedules.
 
 use serde::{Deserialize, Serialize};
 
-use super::{Schedule, ScheduleError, curve::Curve};
+use super::{
+    Schedule, ScheduleError,
+    curve::{Curve, CurvePiece},
+};
 
-/// A schedule for some number of steps: one piece of [`Schedule::join`].
+/// One piece of [`Schedule::join`]: a schedule for a number of steps.
+///
+/// # Example
+/// ```
+/// use kiln_optim::{Schedule, schedule::Piece};
+///
+/// let warm = Piece { schedule: Schedule::constant(0.01)?, steps: 10 };
+/// assert_eq!(Schedule::join(vec![warm], Schedule::constant(0.1)?)?.at(10), 0.1);
+/// # Ok::<(), kiln_optim::ScheduleError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Piece {
-    /// What holds in this piece. It counts its steps from 0.
+    /// The schedule, whose step is 0 at the start of the piece.
     pub schedule: Schedule,
-    /// How long, at least 1 step.
+    /// Number of steps, at least 1.
     pub steps: u64,
 }
 
 impl Schedule {
-    /// A straight line from `start`·c(0) to c(0) over `steps` steps, then this schedule from its beginning.
+    /// Adds a warm-up: a straight line from `start`·c(0) to c(0) over `steps` steps, followed by this schedule from its step 0.
     ///
-    /// `start` is a fraction in [0, 1]; with 0 the first step does nothing. No steps: this schedule as it is.
+    /// `start` is a fraction in [0, 1]; with 0 the first step does nothing. With 0 `steps` the schedule does not change.
     ///
     /// # Errors
-    /// When `start` is outside [0, 1].
+    /// Returns [`ScheduleError`] if `start` is outside [0, 1].
     pub fn warm_up(self, steps: u64, start: f64) -> Result<Self, ScheduleError> {
-        Curve::WarmUp { steps, start, then: Box::new(self) }.try_into()
+        Curve::WarmUp { steps, start, then: Box::new(self.into()) }.try_into()
     }
 
-    /// One schedule after the other, and `last` for the rest. Each sees the steps since its own beginning.
+    /// Joins schedules: one after the other, and `last` for the rest. Each counts its steps from its own start.
+    ///
+    /// # Example
     ///
     /// ```
     /// use kiln_optim::{Schedule, schedule::Piece};
@@ -37,16 +51,17 @@ impl Schedule {
     /// ```
     ///
     /// # Errors
-    /// When a piece has no steps.
+    /// Returns [`ScheduleError`] if a piece has no steps.
     pub fn join(pieces: Vec<Piece>, last: Self) -> Result<Self, ScheduleError> {
-        Curve::Join { pieces, last: Box::new(last) }.try_into()
+        let piece = |piece: Piece| CurvePiece { schedule: piece.schedule.into(), steps: piece.steps };
+        Curve::Join { pieces: pieces.into_iter().map(piece).collect(), last: Box::new(last.into()) }.try_into()
     }
 
-    /// `factor`·c(k).
+    /// Multiplies all values by `factor`.
     ///
     /// # Errors
-    /// When `factor` is not positive and finite.
+    /// Returns [`ScheduleError`] if `factor` is not positive and finite.
     pub fn scaled(self, factor: f64) -> Result<Self, ScheduleError> {
-        Curve::Scaled { factor, schedule: Box::new(self) }.try_into()
+        Curve::Scaled { factor, schedule: Box::new(self.into()) }.try_into()
     }
 }

@@ -1,12 +1,12 @@
-//! The formulas of every schedule, with the ranges of their parameters, in one table each.
+//! The formulas of all schedules in one table, and the ranges of their parameters in another.
 
 use std::f64::consts::PI;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Schedule, ScheduleError, compose::Piece};
+use super::ScheduleError;
 
-/// What a [`Schedule`] holds, and its form in a file.
+/// The content of a [`Schedule`](super::Schedule), and its form in a file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case", deny_unknown_fields)]
 pub(super) enum Curve {
@@ -22,9 +22,17 @@ pub(super) enum Curve {
     OneCycle { start: f64, peak: f64, last: f64, rise: u64, horizon: u64 },
     Sutskever { max: f64 },
     Nesterov { max: f64 },
-    WarmUp { steps: u64, start: f64, then: Box<Schedule> },
-    Join { pieces: Vec<Piece>, last: Box<Schedule> },
-    Scaled { factor: f64, schedule: Box<Schedule> },
+    WarmUp { steps: u64, start: f64, then: Box<Curve> },
+    Join { pieces: Vec<CurvePiece>, last: Box<Curve> },
+    Scaled { factor: f64, schedule: Box<Curve> },
+}
+
+/// A piece of [`Curve::Join`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CurvePiece {
+    pub(super) schedule: Curve,
+    pub(super) steps: u64,
 }
 
 impl Curve {
@@ -82,11 +90,21 @@ impl Curve {
             }
             Self::Sutskever { max } => require((0.5..1.0).contains(max), "maximum", "in [1/2, 1)", *max),
             Self::Nesterov { max } => require(*max > 0.0 && *max < 1.0, "maximum", "in (0, 1)", *max),
-            Self::WarmUp { start, .. } => {
+            Self::WarmUp { start, then, .. } => {
+                then.check()?;
                 require((0.0..=1.0).contains(start), "warm-up's start", "a fraction in [0, 1]", *start)
             }
-            Self::Join { pieces, .. } => pieces.iter().try_for_each(|piece| at_least_1("piece's length", piece.steps)),
-            Self::Scaled { factor, .. } => positive("factor", *factor),
+            Self::Join { pieces, last } => {
+                for CurvePiece { schedule, steps } in pieces {
+                    schedule.check()?;
+                    at_least_1("piece's length", *steps)?;
+                }
+                last.check()
+            }
+            Self::Scaled { factor, schedule } => {
+                schedule.check()?;
+                positive("factor", *factor)
+            }
         }
     }
 
@@ -184,12 +202,12 @@ impl Curve {
     }
 }
 
-/// k/τ, or nothing from the horizon on.
+/// k/τ, or none from the horizon on.
 fn fraction(k: u64, horizon: u64) -> Option<f64> {
     (k < horizon).then(|| k as f64 / horizon as f64)
 }
 
-/// From `from` to `to` along half a cosine.
+/// Half a cosine from `from` to `to`.
 fn cosine(from: f64, to: f64, t: Option<f64>) -> f64 {
     match t {
         Some(t) => to + 0.5 * (from - to) * (1.0 + (PI * t).cos()),
@@ -197,7 +215,7 @@ fn cosine(from: f64, to: f64, t: Option<f64>) -> f64 {
     }
 }
 
-/// The step within its period, and the period's length: `period`, then each `growth` times the one before.
+/// The step within its period, and the length of the period: `period`, then each `growth` times the one before.
 fn within_period(k: u64, period: u64, growth: u64) -> (u64, u64) {
     if growth == 1 {
         return (k % period, period);
@@ -210,7 +228,7 @@ fn within_period(k: u64, period: u64, growth: u64) -> (u64, u64) {
     (at, length)
 }
 
-/// `factor`^n, by `powi` where n fits, which is exact for powers of two.
+/// `factor`^n, by `powi` if n fits, which is exact for powers of two.
 fn power(factor: f64, n: u64) -> f64 {
     i32::try_from(n).map_or_else(|_| factor.powf(n as f64), |n| factor.powi(n))
 }
@@ -227,7 +245,7 @@ fn at_least_1(name: &'static str, value: u64) -> Result<(), ScheduleError> {
     require(value >= 1, name, "at least 1 step", value as f64)
 }
 
-/// A first value above 0 and a last one that may be 0.
+/// Checks a first value above 0 and a last one of at least 0.
 fn ends(initial: f64, last: f64) -> Result<(), ScheduleError> {
     positive("initial value", initial)?;
     require(last.is_finite() && last >= 0.0, "last value", "finite and not negative", last)

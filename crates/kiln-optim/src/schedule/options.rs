@@ -1,10 +1,10 @@
-//! The text `NAME:key=value,…` in which schedules, averages and controllers are written, and its passage through serde.
+//! The text form `NAME:key=value,…` of schedules, averages and controllers, and its use in serde.
 
 use std::str::FromStr;
 
 use super::SpecError;
 
-/// `key=value,…`, each taken once by what knows it.
+/// The pairs `key=value,…`, each of which is taken once.
 pub(crate) struct Options<'t> {
     given: Vec<(&'t str, &'t str)>,
     known: Vec<&'static str>,
@@ -70,7 +70,7 @@ impl<'t> Options<'t> {
             .collect()
     }
 
-    /// Refuses what nobody took.
+    /// Refuses keys that were not taken.
     pub(crate) fn finish(self, name: &str) -> Result<(), SpecError> {
         let Some((key, _)) = self.given.first() else { return Ok(()) };
         Err(SpecError::Key { name: name.to_owned(), key: (*key).to_owned(), known: self.known.join(", ") })
@@ -85,7 +85,7 @@ pub(super) fn bad(text: &str, expected: &'static str) -> SpecError {
     SpecError::Value { text: text.to_owned(), expected }
 }
 
-/// serde's conversions of a type that is a string in files, by its `FromStr` and `Display`.
+/// Implements serde's conversions for a type that is a string in files, by its `FromStr` and `Display`.
 macro_rules! through_text {
     ($name:ty) => {
         impl TryFrom<String> for $name {

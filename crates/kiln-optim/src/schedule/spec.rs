@@ -5,12 +5,11 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Schedule, ScheduleError,
+    Schedule, ScheduleError, SpecError,
     options::{Options, bad, through_text, unknown},
 };
-use crate::ConfigError;
 
-/// The course of a schedule, without its base value: what a person writes on a command line or in a file.
+/// A schedule without its base value, as on a command line or in a file.
 ///
 /// | text | keys and their defaults |
 /// |---|---|
@@ -26,9 +25,13 @@ use crate::ConfigError;
 /// | `one-cycle` | `start=0.04`, `rise=0.3`, `last=4e-6`, `steps` |
 /// | `sutskever`, `nesterov` | |
 ///
-/// `last`, `start` are fractions of the base value; `steps` is the horizon, the rest of the run after the warm-up unless
-/// given; `rise` is a fraction of the horizon. All steps are counted from the end of the warm-up. The base value is the first one, for `one-cycle` the peak and for `sutskever` and `nesterov` the maximum.
-/// Every name also takes `warm-up=N` steps and `from=0.01`, the fraction where the warm-up begins.
+/// `last` and `start` are fractions of the base value. `steps` is the horizon; the default is the rest of the run after the
+/// warm-up. `rise` is a fraction of the horizon. All steps count from the end of the warm-up.
+///
+/// The base value is the first value, the peak for `one-cycle`, and the maximum for `sutskever` and `nesterov`. Each schedule also
+/// takes `warm-up=N` steps and `from=0.01`, the fraction at which the warm-up starts.
+///
+/// # Example
 ///
 /// ```
 /// use kiln_optim::ScheduleSpec;
@@ -82,64 +85,16 @@ const NAMES: [&str; 13] = [
     "nesterov",
 ];
 
-/// Text of the form `NAME:key=value,…` that means nothing.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum SpecError {
-    /// The name is none of the known.
-    #[error("nothing is called '{name}' here; known: {known}")]
-    Name {
-        /// What came.
-        name: String,
-        /// What could have come.
-        known: String,
-    },
-    /// There is no such key.
-    #[error("'{name}' has no '{key}'; it has {known}")]
-    Key {
-        /// What has keys.
-        name: String,
-        /// The key.
-        key: String,
-        /// The keys that it has.
-        known: String,
-    },
-    /// A key without which there is no schedule.
-    #[error("'{name}' needs {key}=…, as in '{name}:{example}'")]
-    Missing {
-        /// What needs it.
-        name: &'static str,
-        /// The key.
-        key: &'static str,
-        /// What could be written.
-        example: &'static str,
-    },
-    /// A value that cannot be read.
-    #[error("'{text}' is not key=value with {expected}")]
-    Value {
-        /// What came.
-        text: String,
-        /// What was expected.
-        expected: &'static str,
-    },
-    /// The values make no schedule.
-    #[error(transparent)]
-    Schedule(#[from] ScheduleError),
-    /// The values are out of their ranges.
-    #[error(transparent)]
-    Config(#[from] ConfigError),
-}
-
 impl ScheduleSpec {
-    /// The base value for ever.
+    /// Returns the spec of a constant value.
     pub fn constant() -> Self {
         Self { course: Course::Constant, warm_up: 0, from: DEFAULT_FROM }
     }
 
-    /// The schedule of a run of `total` steps whose base value is `base`.
+    /// Returns the schedule for a run of `total` steps and a base value.
     ///
     /// # Errors
-    /// [`ScheduleError`] when `base` is not positive and finite, or a parameter is out of its range.
+    /// Returns [`ScheduleError`] if `base` is not positive and finite, or a parameter is out of its range.
     pub fn build(&self, base: f64, total: u64) -> Result<Schedule, ScheduleError> {
         let horizon = |steps: &Option<u64>| steps.unwrap_or_else(|| self.rest_of(total));
         let schedule = match &self.course {
@@ -170,8 +125,8 @@ impl ScheduleSpec {
         if self.warm_up == 0 { Ok(schedule) } else { schedule.warm_up(self.warm_up, self.from) }
     }
 
-    /// The same, with a horizon that was left open set to that of a run of `total` steps: so that what is written down
-    /// repeats the run, however long the repetition is.
+    /// Sets a horizon that was not given to that of a run of `total` steps. So the written spec repeats the run, whatever the
+    /// length of the repetition.
     pub fn with_steps(mut self, total: u64) -> Self {
         let rest = self.rest_of(total);
         if let Course::Linear { steps, .. }
@@ -184,7 +139,7 @@ impl ScheduleSpec {
         self
     }
 
-    /// Whether it has a horizon that is not given, and so depends on the length of the run.
+    /// Returns whether the horizon depends on the length of the run.
     pub fn is_open(&self) -> bool {
         self.clone().with_steps(1) != *self
     }
@@ -194,7 +149,7 @@ impl ScheduleSpec {
     }
 }
 
-/// Where a warm-up begins, as a fraction of the base value.
+/// The fraction of the base value at which a warm-up starts.
 const DEFAULT_FROM: f64 = 0.01;
 
 impl FromStr for ScheduleSpec {

@@ -1,4 +1,4 @@
-//! Where to look.
+//! Choices of the direction.
 
 mod bfgs;
 mod lbfgs;
@@ -24,26 +24,26 @@ use super::{
     snapshot::Remember,
 };
 
-/// A choice of directions.
+/// A choice of the search direction.
 pub trait Descent<P: Objective> {
-    /// What it remembers.
+    /// What the method remembers from step to step.
     type State: Remember;
 
-    /// Refuses options that are out of range.
+    /// Checks that the options are in their ranges.
     ///
     /// # Errors
-    /// [`SolverError::Option`].
+    /// Returns [`SolverError::Option`].
     fn validate(&self) -> Result<(), SolverError> {
         Ok(())
     }
 
-    /// What it knows at the start, or when it starts afresh.
+    /// Returns the state at the start and after a restart.
     fn start(&self) -> Self::State;
 
-    /// The direction from `at`.
+    /// Returns the direction from `at`.
     ///
     /// # Errors
-    /// When the function cannot be evaluated.
+    /// Returns an error if the function cannot be evaluated.
     fn heading(
         &self,
         problem: &Counted<'_, P>,
@@ -51,40 +51,40 @@ pub trait Descent<P: Objective> {
         state: &mut Self::State,
     ) -> Result<Heading, EvaluationError>;
 
-    /// Learns from a step that was accepted.
+    /// Updates the state after an accepted step.
     fn moved(&self, state: &mut Self::State, heading: &Heading, from: &Point, to: &Trial);
 
-    /// Whether there is nothing to forget.
+    /// Returns whether the method is steepest descent, so that a restart is pointless.
     fn is_steepest(&self) -> bool {
         false
     }
 }
 
-/// A direction d.
+/// A search direction d.
 #[derive(Clone, Debug)]
 pub struct Heading {
-    /// d, `[n]`.
+    /// The direction d, `[n]`.
     pub direction: Tensor<1>,
-    /// ∇f·d.
+    /// The slope ∇f·d.
     pub slope: f64,
-    /// Which step along d to try first.
+    /// The first step along d to try.
     pub first: First,
 }
 
 /// The first step along a direction.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum First {
-    /// 1, as methods of Newton's kind scale their directions themselves.
+    /// The step 1. Newton's and quasi-Newton methods scale their directions.
     One,
-    /// The step that lowers the value as much as the last one did if the line is a parabola, and a little more,
-    /// 2·1.01·Δf/φ′(0), but at most 1 (Nocedal and Wright, Numerical Optimization, 2nd ed., (3.60)).
+    /// The step 2·1.01·Δf/φ′(0), at most 1, with the decrease Δf of the last step. On a parabola it would decrease the value a
+    /// little more than that step did (Nocedal and Wright, *Numerical Optimization*, 2006, eq. 3.60).
     LikeTheLast,
-    /// This one.
+    /// A given step.
     Given(f64),
 }
 
 impl Heading {
-    /// −∇f.
+    /// Returns the direction −∇f.
     pub fn steepest(at: &Point) -> Self {
         Self {
             direction: at.gradient.clone().neg(),
@@ -97,7 +97,7 @@ impl Heading {
         match self.first {
             First::One => 1.0,
             First::Given(step) => step,
-            // At the start, a step of the length 1.01 along the gradient, as SciPy has it.
+            // The first step of a run has length 1.01·‖∇f‖, as in SciPy.
             First::LikeTheLast => {
                 let gain = gain.filter(|gain| *gain > 0.0).unwrap_or(at.gradient_norm / 2.0);
                 (1.01 * 2.0 * gain / -self.slope).min(1.0)

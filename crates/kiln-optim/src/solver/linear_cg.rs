@@ -1,43 +1,53 @@
-//! Linear conjugate gradients.
+//! Conjugate gradients for linear systems.
 
 use burn::tensor::Tensor;
 
 use super::{
     EvaluationError,
-    problem::{dot, read, rounding},
+    problem::{dot, epsilon, read},
 };
 
-/// How [`conjugate_gradient`] solves.
+/// The options of [`conjugate_gradient`].
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::LinearCg;
+///
+/// let options = LinearCg { rtol: 1e-6, max_iter: 100, ..LinearCg::default() };
+/// ```
 #[derive(Clone, Copy, Default)]
 pub struct LinearCg<'a> {
-    /// Ends when ‖b − A·x‖ ≤ max(`rtol`·‖b‖, `atol`). Both 0 by default, which asks for all that rounding gives.
+    /// The solver stops when ‖b − A·x‖ ≤ max(`rtol`·‖b‖, `atol`). Default 0: as accurate as rounding allows.
     pub rtol: f64,
-    /// See `rtol`.
+    /// See `rtol`. Default 0.
     pub atol: f64,
-    /// Iterations; 0, the default, is n.
+    /// Maximum number of iterations; 0 means n. Default 0.
     pub max_iter: usize,
-    /// A preconditioner: v ↦ M⁻¹·v, with M symmetric and positive definite and near A. None by default.
+    /// A preconditioner v ↦ M⁻¹·v, with M symmetric, positive definite and near A. Default: none.
     pub preconditioner: Option<&'a dyn Fn(&Tensor<1>) -> Tensor<1>>,
 }
 
-/// What [`conjugate_gradient`] ends with.
+/// The result of [`conjugate_gradient`].
 #[derive(Clone, Debug)]
 pub struct LinearSolution {
-    /// x, `[n]`.
+    /// The solution x, `[n]`.
     pub x: Tensor<1>,
-    /// ‖b − A·x‖, as the iteration knows it.
+    /// The norm ‖b − A·x‖, as the recurrence gives it.
     pub residual: f64,
-    /// Steps taken; each is a product with A.
+    /// Number of iterations, each with one product with A.
     pub iterations: usize,
-    /// Whether the residual is as small as was asked.
+    /// Whether the residual is within the tolerance.
     pub converged: bool,
-    /// A direction v with vᵀ·A·v ≤ 0, at which it stopped: A is not positive definite.
+    /// A direction v with vᵀ·A·v ≤ 0, at which the solver stopped because A is not positive definite.
     pub negative_curvature: Option<Tensor<1>>,
 }
 
-/// Solves A·x = b from x = 0, with A symmetric and positive definite and known by its `product` (Hestenes and
-/// Stiefel, 1952; Nocedal and Wright, Numerical Optimization, 2nd ed., Algorithm 5.3): in at most n steps, or one for each
-/// distinct eigenvalue, as far as rounding allows.
+/// Solves A·x = b by conjugate gradients from x = 0.
+///
+/// A is symmetric and positive definite, and given by its `product` with a vector. In exact arithmetic the solver needs at most n
+/// steps, and one per distinct eigenvalue.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -55,7 +65,10 @@ pub struct LinearSolution {
 /// ```
 ///
 /// # Errors
-/// What `product` gives.
+/// Returns the error of `product`.
+///
+/// # References
+/// Hestenes and Stiefel (1952). Nocedal and Wright, *Numerical Optimization* (2006), algorithm 5.3.
 pub fn conjugate_gradient(
     product: impl Fn(&Tensor<1>) -> Result<Tensor<1>, EvaluationError>,
     b: &Tensor<1>,
@@ -75,8 +88,8 @@ pub fn conjugate_gradient(
     while square.sqrt() > target && iterations < max_iter {
         let ad = product(&d)?;
         let [curvature, dd, adad] = read([dot(&d, &ad), dot(&d, &d), dot(&ad, &ad)]);
-        // Below this it is what rounding leaves of a product of such lengths.
-        if curvature.is_nan() || curvature <= 3.0 * rounding(b) * (dd * adad).sqrt() {
+        // A smaller curvature is rounding error of a product of such lengths.
+        if curvature.is_nan() || curvature <= 3.0 * epsilon(b) * (dd * adad).sqrt() {
             negative_curvature = Some(d);
             break;
         }

@@ -1,4 +1,4 @@
-//! The loop.
+//! The loop that runs every solver.
 
 use std::ops::ControlFlow;
 
@@ -7,56 +7,70 @@ use burn::tensor::{Device, Tensor};
 use super::{
     EvaluationError, Objective, SolverError,
     outcome::{Iteration, Outcome, Status},
-    problem::{Counted, Evaluations, Point, dot, read, rounding},
+    problem::{Counted, Evaluations, Point, dot, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError, counted},
     stop::Stop,
 };
 
-/// A way to get from a point to a better one.
+/// A method that steps from a point to a better one.
 pub trait Solver<P: Objective> {
-    /// What it remembers from step to step.
+    /// What the solver remembers from step to step.
     type State: Remember;
 
-    /// Refuses options that are out of range, or not made for vectors of `n` numbers.
+    /// Checks that the options are in their ranges, and suit vectors of `n` numbers.
     ///
     /// # Errors
-    /// [`SolverError::Option`].
+    /// Returns [`SolverError::Option`] or [`SolverError::Length`].
     fn validate(&self, n: usize) -> Result<(), SolverError>;
 
-    /// Where it starts, which is `x` but where there are bounds, and what it knows there.
+    /// Returns the start and the initial state. With bounds, the start is projected.
     ///
     /// # Errors
-    /// When the function cannot be evaluated.
+    /// Returns an error if the function cannot be evaluated.
     fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, Self::State), EvaluationError>;
 
-    /// What must become as small as `gtol` at a solution: the largest absolute value in ∇f, but where there are bounds or an l1
-    /// penalty.
+    /// Returns the optimality measure that is compared with `gtol`: the largest absolute entry of ∇f, of the projected gradient
+    /// with bounds, or of the subgradient of least norm with an ℓ1 penalty.
     fn stationarity(&self, at: &Point) -> f64 {
         at.gradient_max
     }
 
-    /// One step from `at`.
+    /// Takes one step from `at`.
     ///
     /// # Errors
-    /// When the function cannot be evaluated.
+    /// Returns an error if the function cannot be evaluated.
     fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Self::State) -> Result<Move, EvaluationError>;
 }
 
-/// What one step comes to.
+/// The result of one step.
 #[derive(Clone, Debug)]
 pub enum Move {
-    /// A point that is accepted.
+    /// A new point is accepted.
     To(Box<Point>),
-    /// The step is refused, and the solver has learnt from it: it tries a smaller region.
+    /// The step is rejected. The solver tries a smaller region next.
     Refused,
-    /// There is no better point to be found.
+    /// No better point can be found.
     Stuck,
 }
 
 /// Minimises `problem` from `start`.
 ///
 /// # Errors
-/// When an option is out of its range, or the function cannot be evaluated; whatever else happens is a [`Status`].
+/// Returns [`SolverError`] if an option is out of its range or the function cannot be evaluated. Everything else is a [`Status`] of
+/// the outcome.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{Stop, minimize, newton};
+/// use kiln_tensor::derivative::Function;
+///
+/// let start = Tensor::<1>::from_data([3.0, -1.0], &Device::default());
+/// let bowl = Function::of_vector(start.clone(), |x: Tensor<1>| (x.clone() - 1.0).square().sum() + x.square().square().sum());
+/// let outcome = minimize(&bowl, start, &newton(), &Stop::default())?;
+/// assert!(outcome.success, "{}", outcome.message);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
 pub fn minimize<P: Objective, S: Solver<P>>(
     problem: &P,
     start: Tensor<1>,
@@ -66,7 +80,9 @@ pub fn minimize<P: Objective, S: Solver<P>>(
     Minimization::new(problem, start, solver, *stop)?.run(|_| ControlFlow::Continue(()))
 }
 
-/// A minimisation under way, which can be written down, and gone on with in another process.
+/// A minimisation in progress, which can be saved and continued in another process.
+///
+/// # Example
 ///
 /// ```
 /// use std::ops::ControlFlow::{Break, Continue};
@@ -107,15 +123,15 @@ where
 }
 
 impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
-    /// Evaluates the function at `start`, with one value and one gradient.
+    /// Evaluates the function at `start`, which counts as one value and one gradient.
     ///
     /// # Errors
-    /// As [`minimize`].
+    /// Those of [`minimize`].
     pub fn new(problem: &'a P, start: Tensor<1>, solver: &'a S, stop: Stop) -> Result<Self, SolverError> {
         stop.validate()?;
         let [n] = start.dims();
         if n == 0 {
-            return Err(SolverError::Option { name: "start", expected: "a vector of at least 1 number", got: 0.0 });
+            return Err(SolverError::Option { name: "start", expected: "a vector with at least 1 number", got: 0.0 });
         }
         solver.validate(n)?;
         let problem = Counted::new(problem, Evaluations::default());
@@ -126,11 +142,12 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         Ok(Self { problem, solver, stop, state, at, stationarity, best, history, status: None }.looked_at())
     }
 
-    /// Goes on from a snapshot, on `device`, with the solver that made it; its options, and when to stop, may be others. The function is
-    /// evaluated once, which does not count, to see that it is the one that the snapshot was made with.
+    /// Continues from a snapshot on `device`, with the solver that made it. The solver's options and `stop` may differ.
+    ///
+    /// The function is evaluated once, which is not counted, to check that it is the one of the snapshot.
     ///
     /// # Errors
-    /// As [`minimize`], and [`SolverError::Snapshot`].
+    /// Those of [`minimize`], and [`SolverError::Snapshot`].
     pub fn resume(
         problem: &'a P,
         snapshot: &Snapshot,
@@ -170,7 +187,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         .looked_at())
     }
 
-    /// All that [`resume`](Self::resume) needs.
+    /// Returns all that [`resume`](Self::resume) needs.
     pub fn save(&self) -> Snapshot {
         let mut snapshot = Snapshot::default();
         let Point { x, value, gradient, gradient_max, gradient_norm } = &self.at;
@@ -188,7 +205,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         snapshot
     }
 
-    /// With the status of a point that no step has led to.
+    /// Sets the status of a point that was not reached by a step.
     fn looked_at(mut self) -> Self {
         self.status = if !self.at.is_finite() {
             Some(Status::NotFinite)
@@ -200,47 +217,47 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         self
     }
 
-    /// The point that is reached.
+    /// Returns the current point.
     pub fn point(&self) -> &Point {
         &self.at
     }
 
-    /// The start and every step, those before a resume included.
+    /// Returns the start and every step, including those before a resume.
     pub fn history(&self) -> &[Iteration] {
         &self.history
     }
 
-    /// The last of the history.
+    /// Returns the last entry of the history.
     pub fn last(&self) -> &Iteration {
         self.history.last().expect("it begins with the start")
     }
 
-    /// Steps taken.
+    /// Returns the number of iterations.
     pub fn iterations(&self) -> usize {
         self.last().iteration
     }
 
-    /// Steps since the value or the gradient was last smaller than ever before.
+    /// Number of iterations since the value or the gradient was last a new minimum.
     fn since_best(&self) -> usize {
         self.iterations() - self.best.iteration
     }
 
-    /// Why it ended, once it has.
+    /// Returns why the minimisation ended, if it has.
     pub fn status(&self) -> Option<Status> {
         self.status
     }
 
-    /// One step, unless it has ended. A step that is refused counts as an iteration, as in SciPy.
+    /// Takes one step, unless the minimisation has ended. A rejected step counts as an iteration, as in SciPy.
     ///
     /// # Errors
-    /// [`SolverError::Evaluation`].
+    /// Returns [`SolverError::Evaluation`].
     pub fn step(&mut self) -> Result<Option<Status>, SolverError> {
         if self.status.is_some() {
             return Ok(self.status);
         }
         let next = match self.solver.step(&self.problem, &self.at, &mut self.state)? {
             Move::Stuck => {
-                self.status = Some(Status::LineSearchFailed);
+                self.status = Some(Status::NoProgress);
                 return Ok(self.status);
             }
             Move::Refused => None,
@@ -265,10 +282,10 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         Ok(self.status)
     }
 
-    /// Steps until it ends, with a word to `callback` after each, the last too, which may end it.
+    /// Runs until the minimisation ends. Calls `callback` after each iteration; it stops the run by returning `Break`.
     ///
     /// # Errors
-    /// [`SolverError::Evaluation`].
+    /// Returns [`SolverError::Evaluation`].
     pub fn run(&mut self, mut callback: impl FnMut(&Self) -> ControlFlow<()>) -> Result<Outcome, SolverError> {
         loop {
             if let Some(status) = self.status {
@@ -298,7 +315,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     }
 }
 
-/// The smallest value and gradient so far, and the step that made one of them so.
+/// The smallest value and gradient so far, and the iteration of the last new minimum.
 #[derive(Clone, Copy, Debug)]
 struct Best {
     value: f64,
@@ -322,20 +339,20 @@ impl Best {
     }
 }
 
-/// Refuses a point at which the function is not what it was. Half of the digits must agree, of numbers of the size that they had at the start:
-/// near a minimum they are sums that cancel, and a device may add in another order.
+/// Checks that the function has the value and gradient of the snapshot. Half of the digits must agree, relative to their size at
+/// the start: near a minimum they are differences of large sums, and another device may sum in another order.
 fn is_the_same(then: &Point, now: &Point, start: Option<&Iteration>) -> Result<(), SnapshotError> {
     let (first_value, first_norm) = start.map_or((0.0, 0.0), |first| (first.value.abs(), first.grad_norm));
-    let tolerance = rounding(&then.x).sqrt();
+    let tolerance = epsilon(&then.x).sqrt();
     let apart = |a: &Tensor<1>, b: &Tensor<1>| (a.clone() - b.clone()).abs().max();
     let [moved, turned] = read([apart(&then.x, &now.x), apart(&then.gradient, &now.gradient)]);
     let values = (then.value - now.value).abs() <= tolerance * then.value.abs().max(now.value.abs()).max(first_value);
-    // What is not finite was the end of the run, and is so again.
+    // A run that ended because of a number that is not finite ends in the same way again.
     let same = moved == 0.0 && values && turned <= tolerance * then.gradient_max.max(now.gradient_max).max(first_norm);
     if same || !(then.is_finite() || now.is_finite()) {
         return Ok(());
     }
-    Err(SnapshotError::Changed(format!("its value there is {}, and was {}", now.value, then.value)))
+    Err(SnapshotError::Changed(format!("the value at its point is {}, but was {}", now.value, then.value)))
 }
 
 fn record(iteration: usize, at: &Point, grad_norm: f64, step: f64, counts: Evaluations) -> Iteration {

@@ -1,4 +1,4 @@
-//! What a minimisation ends with.
+//! The result of a minimisation.
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
@@ -6,115 +6,141 @@ use serde::{Deserialize, Serialize};
 use super::problem::Evaluations;
 
 /// Why a solver stopped.
+///
+/// In JSON a status is its name in kebab case, such as `gradient-small`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Status {
-    /// No entry of the gradient is larger than `gtol`; within bounds, or with an l1 penalty, of what must become small in its place.
+    /// Converged: the largest absolute entry of the gradient is within `gtol`. With bounds it is the projected gradient, with an ℓ1
+    /// penalty the subgradient of least norm.
     GradientSmall,
-    /// Under constraints: all four residuals of the conditions of Karush, Kuhn and Tucker are within `tol`.
+    /// Converged under constraints: all four residuals of the Karush-Kuhn-Tucker conditions are within `tol`.
     ResidualsSmall,
-    /// The last step was shorter than `xtol` allows.
+    /// Converged: the last step is shorter than `xtol` allows.
     StepSmall,
-    /// The last step changed the value by less than `ftol` allows.
+    /// Converged: the last step changed the value by less than `ftol` allows.
     ValueFlat,
-    /// The iterations, or the evaluations, that were allowed are used up.
+    /// The maximum number of iterations or evaluations is reached.
     Budget,
-    /// No step along the direction lowers the value enough: the numbers' precision is reached, or the gradient is wrong.
-    LineSearchFailed,
-    /// For [`Stop::patience`](super::Stop::patience) steps neither the value nor the gradient has been smaller than before: the numbers'
-    /// precision is reached.
+    /// The line search, or the trust region, found no better point: the result is accurate to rounding error, or the gradient is
+    /// wrong.
+    NoProgress,
+    /// Neither the value nor the gradient decreased for [`Stop::patience`](super::Stop::patience) iterations: the result is
+    /// accurate to rounding error.
     Stalled,
     /// The value or the gradient at the start is not finite.
     NotFinite,
-    /// The value fell below `lower_bound`, or under constraints falls along a direction as far as can be seen: the function seems to have no
-    /// minimum.
+    /// The value is below `lower_bound`. Under constraints, the value also appears to fall without bound along a direction. The
+    /// function appears to have no minimum.
     Unbounded,
-    /// The constraints cannot be met near here: the point violates them least, in the sum of squares.
+    /// No point near here satisfies the constraints. The point violates them least, in the sum of squares.
     Infeasible,
-    /// The callback said so.
+    /// The callback stopped the run.
     Stopped,
 }
 
 impl Status {
-    /// Whether this is a minimum as far as first derivatives tell: the gradient, the residuals, the step or the change of the value are
-    /// small.
+    /// Returns whether the solver converged: the gradient, the residuals, the step or the change of the value is small.
     pub fn is_success(self) -> bool {
         matches!(self, Self::GradientSmall | Self::ResidualsSmall | Self::StepSmall | Self::ValueFlat)
     }
 
-    /// A sentence.
+    /// Returns a sentence for the user.
     pub fn message(self) -> &'static str {
         match self {
             Self::GradientSmall => "converged: every entry of the gradient is within gtol",
             Self::ResidualsSmall => "converged: all four residuals of the Karush-Kuhn-Tucker conditions are within tol",
             Self::StepSmall => "converged: the step is within xtol",
-            Self::ValueFlat => "converged: the value changes by no more than ftol",
-            Self::Budget => "stopped: the iterations or evaluations allowed are used up",
-            Self::LineSearchFailed => {
-                "stopped: no step along the direction lowers the value; the precision of the numbers is reached, or the gradient is wrong"
+            Self::ValueFlat => "converged: the value changed by at most ftol",
+            Self::Budget => "stopped: the maximum number of iterations or evaluations is reached",
+            Self::NoProgress => {
+                "stopped: no lower point was found; the result is accurate to rounding error, or the gradient is wrong"
             }
             Self::Stalled => {
-                "stopped: for many steps neither the value nor the gradient has become smaller; the precision of the numbers is reached"
+                "stopped: neither the value nor the gradient decreased for many iterations; the result is accurate to \
+                 rounding error"
             }
-            Self::NotFinite => "stopped: the value or the gradient is not finite at the start",
+            Self::NotFinite => "stopped: the value or the gradient at the start is not finite",
             Self::Unbounded => {
-                "stopped: the value falls below lower_bound, or without end along a direction, so there seems to be no minimum"
+                "stopped: the value is below lower_bound, or appears to fall without bound along a direction, so there \
+                 appears to be no minimum"
             }
             Self::Infeasible => {
-                "stopped: the constraints cannot be met near here, and this is the point that violates them least; \
-                 another start may find one that meets them, unless they contradict one another"
+                "stopped: no point near here satisfies the constraints, and this one violates them least; try another \
+                 start, unless the constraints contradict one another"
             }
             Self::Stopped => "stopped by the callback",
         }
     }
 }
 
-/// One iteration, as the history and the callback have it.
+/// One iteration, as in the history and the callback.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Iteration {
-    /// 0 is the start.
+    /// The number of the iteration; 0 is the start.
     pub iteration: usize,
-    /// f.
+    /// The value f.
     #[serde(rename = "fun")]
     pub value: f64,
-    /// What must become small: the largest absolute value in ∇f, within bounds in the projected gradient, with an l1 penalty in the
-    /// least subgradient.
+    /// The largest absolute entry of the gradient. With bounds it is the projected gradient, with an ℓ1 penalty the subgradient of
+    /// least norm, and under constraints the largest residual.
     pub grad_norm: f64,
-    /// The length of the step that led here, ‖Δx‖₂.
+    /// The length ‖Δx‖₂ of the last step.
     pub step: f64,
-    /// Values computed so far.
+    /// Number of function values computed so far.
     #[serde(rename = "nfev")]
     pub values: usize,
 }
 
-/// The result of [`minimize`](super::minimize).
+/// The result of [`minimize`](super::minimize). In JSON the fields have SciPy's names.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{Status, Stop, lbfgs, minimize_fn};
+///
+/// let square = |x: &[f64], g: &mut [f64]| {
+///     g[0] = 2.0 * x[0];
+///     x[0] * x[0]
+/// };
+/// let outcome = minimize_fn(square, &[3.0], &lbfgs(), &Stop::default())?;
+/// assert_eq!(outcome.status, Status::GradientSmall);
+/// println!("{} after {} iterations: x = {:?}", outcome.message, outcome.iterations, outcome.to_vec());
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
 #[derive(Clone, Debug, Serialize)]
 pub struct Outcome {
-    /// The last point, `[n]`: the best one, but for the rounding of its value, where the search sees to it that values fall.
+    /// The last point, `[n]`. It is the best one, up to rounding, for solvers whose values decrease.
     #[serde(skip)]
     pub x: Tensor<1>,
-    /// ∇f there, `[n]`.
+    /// The gradient ∇f at x, `[n]`.
     #[serde(skip)]
     pub gradient: Tensor<1>,
-    /// f there, with the penalty where there is one.
+    /// The value f(x), including the penalty if there is one.
     #[serde(rename = "fun")]
     pub value: f64,
-    /// [`Iteration::grad_norm`] there.
+    /// The largest absolute entry of the gradient at x: see [`Iteration::grad_norm`].
     pub grad_norm: f64,
-    /// Why it stopped.
+    /// Why the solver stopped.
     pub status: Status,
-    /// [`Status::is_success`].
+    /// Whether the solver converged: see [`Status::is_success`].
     pub success: bool,
     /// The status as a sentence.
     pub message: String,
-    /// Steps taken.
+    /// Number of iterations.
     #[serde(rename = "nit")]
     pub iterations: usize,
-    /// Evaluations.
+    /// Numbers of evaluations.
     #[serde(flatten)]
     pub evaluations: Evaluations,
-    /// The start and every step.
+    /// The start and every iteration.
     #[serde(skip)]
     pub history: Vec<Iteration>,
+}
+
+impl Outcome {
+    /// Returns the point x as numbers.
+    pub fn to_vec(&self) -> Vec<f64> {
+        self.x.clone().try_into_vec_as().expect("floats convert to f64")
+    }
 }

@@ -5,42 +5,42 @@ use std::cell::Cell;
 use burn::tensor::Tensor;
 use kiln_tensor::{
     derivative::{EvaluationError, Hessian, HessianProduct, Objective},
-    device::rounding_unit,
+    device::machine_epsilon,
     linalg::Symmetric,
 };
 use serde::{Deserialize, Serialize};
 
-/// How often a function was evaluated.
+/// Numbers of evaluations.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Evaluations {
-    /// Values.
+    /// Number of values.
     #[serde(rename = "nfev")]
     pub values: usize,
-    /// Gradients.
+    /// Number of gradients.
     #[serde(rename = "njev")]
     pub gradients: usize,
-    /// Hessians, and products with one.
+    /// Number of Hessians, and of products with one.
     #[serde(rename = "nhev")]
     pub hessians: usize,
 }
 
-/// A point, and what the function is there.
+/// A point with the value and the gradient of the function.
 #[derive(Clone, Debug)]
 pub struct Point {
-    /// The point, `[n]`.
+    /// The point x, `[n]`.
     pub x: Tensor<1>,
-    /// f(x).
+    /// The value f(x).
     pub value: f64,
-    /// ∇f(x), `[n]`.
+    /// The gradient ∇f(x), `[n]`.
     pub gradient: Tensor<1>,
-    /// The largest absolute value in ∇f(x).
+    /// The largest absolute entry of ∇f(x).
     pub gradient_max: f64,
     /// The Euclidean norm of ∇f(x).
     pub gradient_norm: f64,
 }
 
 impl Point {
-    /// With the largest entry of the gradient and the sum of its squares, which may have overflown.
+    /// Takes the sum of squares of the gradient, which may have overflowed.
     fn new(x: Tensor<1>, value: f64, gradient: Tensor<1>, gradient_max: f64, square: f64) -> Self {
         let gradient_norm = if gradient_max.is_finite() && !square.is_finite() {
             let small = gradient.clone() / gradient_max;
@@ -52,13 +52,13 @@ impl Point {
         Self { x, value, gradient, gradient_max, gradient_norm }
     }
 
-    /// Whether the value and the gradient are finite.
+    /// Returns whether the value and the gradient are finite.
     pub fn is_finite(&self) -> bool {
         self.value.is_finite() && self.gradient_norm.is_finite()
     }
 }
 
-/// An objective that counts.
+/// An objective that counts its evaluations.
 #[derive(Debug)]
 pub struct Counted<'a, P> {
     problem: &'a P,
@@ -70,7 +70,7 @@ impl<'a, P: Objective> Counted<'a, P> {
         Self { problem, counts: Cell::new(counts) }
     }
 
-    /// The counts so far.
+    /// Returns the counts so far.
     pub fn counts(&self) -> Evaluations {
         self.counts.get()
     }
@@ -81,7 +81,7 @@ impl<'a, P: Objective> Counted<'a, P> {
         self.counts.set(counts);
     }
 
-    /// f and ∇f at x, and ∇f·d. One read from the device.
+    /// Computes f and ∇f at x, and the slope ∇f·d, with one read from the device.
     pub(super) fn along(&self, x: Tensor<1>, d: &Tensor<1>) -> Result<(Point, f64), EvaluationError> {
         let (value, gradient) = self.evaluate(&x)?;
         let slope = dot(&gradient, d);
@@ -90,12 +90,12 @@ impl<'a, P: Objective> Counted<'a, P> {
         Ok((Point::new(x, value, gradient, gradient_max, square), slope))
     }
 
-    /// f and ∇f at x.
+    /// Computes f and ∇f at x.
     pub(super) fn at(&self, x: Tensor<1>) -> Result<Point, EvaluationError> {
         self.penalised(x, None)
     }
 
-    /// f and ∇f at x, with a penalty `[1]` added to f alone.
+    /// Computes f and ∇f at x, with a penalty `[1]` added to f alone.
     pub(super) fn penalised(&self, x: Tensor<1>, penalty: Option<Tensor<1>>) -> Result<Point, EvaluationError> {
         let (value, gradient) = self.evaluate(&x)?;
         let value = match penalty {
@@ -115,7 +115,7 @@ impl<'a, P: Objective> Counted<'a, P> {
         self.problem.value_and_grad(x)
     }
 
-    /// f(x) alone.
+    /// Computes f(x) alone.
     pub(super) fn value(&self, x: &Tensor<1>) -> Result<f64, EvaluationError> {
         self.count(|counts| counts.values += 1);
         let [value] = read([self.problem.value(x)?]);
@@ -124,7 +124,7 @@ impl<'a, P: Objective> Counted<'a, P> {
 }
 
 impl<P: HessianProduct> Counted<'_, P> {
-    /// H(x)·v.
+    /// Computes H(x)·v.
     pub(super) fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
         self.count(|counts| counts.hessians += 1);
         self.problem.hvp(x, v)
@@ -132,7 +132,7 @@ impl<P: HessianProduct> Counted<'_, P> {
 }
 
 impl<P: Hessian> Counted<'_, P> {
-    /// H(x).
+    /// Computes H(x).
     pub(super) fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
         self.count(|counts| counts.hessians += 1);
         self.problem.hessian(x)
@@ -146,23 +146,23 @@ pub(super) fn dot(a: &Tensor<1>, b: &Tensor<1>) -> Tensor<1> {
 
 #[cfg(test)]
 thread_local! {
-    /// How often a solver has waited for the device.
+    /// Number of reads from the device.
     pub(super) static READS: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Several tensors of one number, in one read: the only way in which a solver without a dense matrix learns of its vectors.
+/// Reads several tensors of one number at once. Solvers without a dense matrix read from the device only through this function.
 pub(super) fn read<const N: usize>(numbers: [Tensor<1>; N]) -> [f64; N] {
     read_all(numbers.to_vec()).try_into().expect("as many as went in")
 }
 
-/// The same of any number of them.
+/// As [`read`], for any number of tensors.
 pub(super) fn read_all(numbers: Vec<Tensor<1>>) -> Vec<f64> {
     #[cfg(test)]
     READS.set(READS.get() + 1);
     Tensor::cat(numbers, 0).into_data().try_into_vec_as().expect("floats")
 }
 
-/// The rounding unit of a vector's type.
-pub(super) fn rounding(x: &Tensor<1>) -> f64 {
-    rounding_unit(x.dtype())
+/// The machine epsilon of a vector's float type.
+pub(super) fn epsilon(x: &Tensor<1>) -> f64 {
+    machine_epsilon(x.dtype())
 }

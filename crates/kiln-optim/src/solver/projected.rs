@@ -1,4 +1,4 @@
-//! L-BFGS where some coordinates are held: at bounds, or at zero by an l1 penalty.
+//! L-BFGS with bounds or an ℓ1 penalty.
 
 mod bounds;
 mod l1;
@@ -9,50 +9,52 @@ pub use self::{bounds::Bounds, l1::L1};
 use super::{
     EvaluationError, Objective, SolverError,
     descent::Memory,
+    error::{at_least_one, within},
     minimize::{Move, Solver},
-    problem::{Counted, Point, dot, read, rounding},
-    search::{at_least_one, within},
+    problem::{Counted, Point, dot, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError},
+    vector::HostVector,
 };
 
-/// Where a solver may look, or what it pays for looking there.
+/// Bounds or a penalty for [`ProjectedLbfgs`].
 pub trait Region {
-    /// Refuses vectors of `n` numbers that it is not made for.
+    /// Checks that the region suits vectors of `n` numbers.
     ///
     /// # Errors
-    /// [`SolverError::Option`].
+    /// Returns [`SolverError::Length`].
     fn validate(&self, n: usize) -> Result<(), SolverError>;
 
-    /// The nearest point to `x` at which the solver may start.
+    /// Returns the point nearest to `x` at which the solver may start.
     fn nearest(&self, x: Tensor<1>) -> Tensor<1>;
 
-    /// What is added to the function, `[1]`; none for nothing.
+    /// Returns the penalty that is added to the function, `[1]`, if there is one.
     fn penalty(&self, x: &Tensor<1>) -> Option<Tensor<1>>;
 
-    /// The box around `at` in which the function and its penalty are smooth.
-    fn piece(&self, at: &Point) -> Piece;
+    /// Returns a box around `at` in which the function plus penalty is smooth.
+    fn piece(&self, at: &Point) -> SmoothBox;
 
-    /// What must become small, [`Solver::stationarity`].
+    /// Returns the optimality measure: see [`Solver::stationarity`].
     fn stationarity(&self, at: &Point) -> f64;
 }
 
-/// A box, lower ≤ x ≤ upper, with the gradient that holds in it, each `[n]`.
+/// A box lower ≤ x ≤ upper with the gradient that is valid in it, each `[n]`.
 #[derive(Clone, Debug)]
-pub struct Piece {
-    /// Lower bounds, −∞ where there is none.
+pub struct SmoothBox {
+    /// Lower bounds; −∞ means no bound.
     pub lower: Tensor<1>,
-    /// Upper bounds, ∞ where there is none.
+    /// Upper bounds; ∞ means no bound.
     pub upper: Tensor<1>,
-    /// The gradient of the function and its penalty.
+    /// The gradient of the function plus penalty.
     pub gradient: Tensor<1>,
 }
 
-impl Piece {
+impl SmoothBox {
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
         between(x, &self.lower, &self.upper)
     }
 
-    /// 1 where a coordinate may move, 0 where it is at a bound to which the gradient pulls it, or that the gradient leaves it at.
+    /// 0 for a variable at an active bound, 1 for a free one. A bound is active if the gradient pulls the variable towards it or is
+    /// 0.
     fn free(&self, x: &Tensor<1>) -> Tensor<1> {
         let low = x.clone().lower_equal(self.lower.clone()).bool_and(self.gradient.clone().greater_equal_scalar(0.0));
         let high = x.clone().greater_equal(self.upper.clone()).bool_and(self.gradient.clone().lower_equal_scalar(0.0));
@@ -64,7 +66,7 @@ impl Piece {
 #[derive(Clone, Debug, Default)]
 pub struct State {
     memory: Memory,
-    /// How long the last step was, 0 before the first.
+    /// The length of the last step, 0 before the first one.
     length: f64,
 }
 
@@ -79,24 +81,41 @@ impl Remember for State {
     }
 }
 
-/// Minimises within [`Bounds`], or with an [`L1`] penalty, by projection in two metrics (Bertsekas, 1982; Schmidt, Kim and Sra,
-/// 2011): coordinates that are held at a bound, or at zero, stay there; the others take the step of L-BFGS among themselves;
-/// and the step is projected on the bounds, or on the orthant, and halved until the value falls by `c1` of what the gradient promises.
-/// These are the problems of L-BFGS-B (Byrd, Lu, Nocedal and Zhu, 1995) and of OWL-QN (Andrew and Gao, 2007).
+/// L-BFGS within [`Bounds`] or with an [`L1`] penalty, by projection.
+///
+/// Variables at an active bound, or at zero, stay there. The free variables take an L-BFGS step, which is projected on the bounds
+/// or on the orthant of x. The step is halved until the value decreases by `c1` times the predicted decrease. It solves the
+/// problems of L-BFGS-B (Byrd, Lu, Nocedal and Zhu, 1995) and OWL-QN (Andrew and Gao, 2007) by another algorithm.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{Bounds, ProjectedLbfgs, Stop, minimize_fn};
+///
+/// let solver = ProjectedLbfgs { history_size: 20, ..ProjectedLbfgs::new(Bounds::new([0.0], [0.5])?) };
+/// let square = |x: &[f64], g: &mut [f64]| {
+///     g[0] = 2.0 * (x[0] - 1.0);
+///     (x[0] - 1.0).powi(2)
+/// };
+/// assert_eq!(minimize_fn(square, &[0.1], &solver, &Stop::default())?.to_vec(), [0.5]);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
+///
+/// # References
+/// Bertsekas, *Projected Newton methods* (1982). Schmidt, Kim and Sra, *Projected Newton-type methods in machine learning* (2011).
 #[derive(Clone, Debug)]
 pub struct ProjectedLbfgs<R> {
     /// The bounds or the penalty.
     pub region: R,
-    /// How many steps are remembered, at least 1. Default 10.
+    /// Number of steps that L-BFGS remembers, at least 1. Default 10.
     pub history_size: usize,
-    /// Which part of the promised decrease must be won, in (0, ½). Default 1e-4.
+    /// Fraction of the predicted decrease that a step must reach, in (0, ½). Default 1e-4.
     pub c1: f64,
-    /// Points tried along one direction. Default 40.
+    /// Maximum number of points per line search. Default 40.
     pub max_trials: usize,
 }
 
 impl<R> ProjectedLbfgs<R> {
-    /// With the defaults.
+    /// Returns a solver with default options.
     pub fn new(region: R) -> Self {
         Self { region, history_size: 10, c1: 1e-4, max_trials: 40 }
     }
@@ -132,14 +151,14 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
         let piece = self.region.piece(at);
         let free = piece.free(&at.x);
         let gradient = piece.gradient.clone() * free.clone();
-        // Where the difference of two values is lost in rounding, the gradient must say which is better. Function and penalty may cancel, and
-        // the function may be a sum of terms that do: of terms of the size of 1 at least.
+        // If the difference of two values is below rounding, the gradient decides. The function and the penalty may cancel, and the
+        // function may be a sum that cancels, so terms of size 1 or more are assumed.
         let penalty = self.region.penalty(&at.x).map_or(0.0, |penalty| read([penalty])[0]);
-        let noise = 10.0 * rounding(&at.x) * ((at.value - penalty).abs() + penalty).max(1.0);
+        let noise = 10.0 * epsilon(&at.x) * ((at.value - penalty).abs() + penalty).max(1.0);
         for attempt in 0..2 {
             let (direction, mut t) = if memory.is_empty() {
                 let [square] = read([dot(&gradient, &gradient)]);
-                // Of length 1 at first, and then twice as long as the last.
+                // The first step has length 1, the next ones twice the length of the last step.
                 let norm = square.sqrt();
                 (gradient.clone().neg(), if *length > 0.0 { 2.0 * *length / norm } else { norm.recip().min(1.0) })
             } else {
@@ -155,7 +174,7 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
                 let flatter = || self.region.stationarity(&point) < self.region.stationarity(at);
                 if point.is_finite() && promise < 0.0 && (lower || (lost && flatter())) {
                     *length = square.sqrt();
-                    // What is not confirmed is not kept for ever.
+                    // If a pair is rejected, drop the oldest one, so that stale curvature ages out.
                     if !memory.learn(at, &point, self.history_size) {
                         memory.forget_oldest();
                     }
@@ -177,14 +196,7 @@ fn between(x: Tensor<1>, lower: &Tensor<1>, upper: &Tensor<1>) -> Tensor<1> {
     x.max_pair(lower.clone()).min_pair(upper.clone())
 }
 
-#[allow(clippy::cast_precision_loss, reason = "a length, for a message")]
-fn length(vector: &Tensor<1>) -> f64 {
-    vector.dims()[0] as f64
-}
-
-fn fits(name: &'static str, vector: &Tensor<1>, n: usize) -> Result<(), SolverError> {
-    if vector.dims() == [n] {
-        return Ok(());
-    }
-    Err(SolverError::Option { name, expected: "as long as the start", got: length(vector) })
+fn fits(name: &'static str, vector: &HostVector, n: usize) -> Result<(), SolverError> {
+    let got = vector.numbers().len();
+    if got == n { Ok(()) } else { Err(SolverError::Length { name, expected: n, got }) }
 }

@@ -1,23 +1,26 @@
-//! Gradient steps, and the nearest point of a set after each.
+//! Gradient steps with a projection after each.
 
 use burn::tensor::Tensor;
 
 use super::{
     EvaluationError, Objective, SolverError,
+    error::{at_least_one, within},
     minimize::{Move, Solver},
-    problem::{Counted, Point, dot, read, rounding},
+    problem::{Counted, Point, dot, epsilon, read},
     projection::Projection,
-    search::{at_least_one, within},
     snapshot::{Remember, Snapshot, SnapshotError},
 };
 
-/// Projected gradient descent (Goldstein, 1964; Levitin and Polyak, 1966): x ← P(x − t·∇f(x)), P(x) being the nearest point of a convex
-/// set; by default in its accelerated form (Nesterov, 1983; Beck and Teboulle, 2009), restarted where the momentum leads away from the descent (O'Donoghue
-/// and Candès, 2015).
+/// Projected gradient descent, x ← P(x − t·∇f(x)), where P(x) is the nearest point of a convex set.
 ///
-/// The step t is found by halving, until f is below its quadratic bound of curvature 1/t, and grows again by `growth` each time. What
-/// must become small is the largest entry of P(x − ∇f) − x. On a convex f with gradients of Lipschitz constant L the error falls as
-/// 2·L·‖x₀ − x*‖²/(k + 1)² when accelerated, and as L·‖x₀ − x*‖²/(2·k) when not.
+/// By default it is accelerated with momentum, and restarted when the momentum points uphill. The step size t is halved until f is
+/// below its quadratic bound of curvature 1/t, and grows by `growth` in each iteration. The optimality measure is the largest
+/// absolute entry of P(x − ∇f) − x.
+///
+/// For a convex f whose gradient has Lipschitz constant L, the error is at most 2·L·‖x₀ − x*‖²/(k + 1)² with acceleration, and
+/// L·‖x₀ − x*‖²/(2·k) without.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -44,18 +47,18 @@ use super::{
 pub struct ProjectedGradient<S> {
     /// The set.
     pub set: S,
-    /// Whether with momentum. Default true.
+    /// Whether to use momentum. Default true.
     pub accelerated: bool,
-    /// The first step to be tried, above 0. Default 1.
+    /// The first step size to try, above 0. Default 1.
     pub step: f64,
-    /// By which factor a step may be longer than the last, at least 1. Default 1.5.
+    /// Factor by which the step size may grow per iteration, at least 1. Default 1.5.
     pub growth: f64,
-    /// Steps tried from one point. Default 60.
+    /// Maximum number of step sizes per iteration. Default 60.
     pub max_trials: usize,
 }
 
 impl<S> ProjectedGradient<S> {
-    /// With the defaults.
+    /// Returns a solver with default options.
     pub fn new(set: S) -> Self {
         Self { set, accelerated: true, step: 1.0, growth: 1.5, max_trials: 60 }
     }
@@ -64,11 +67,11 @@ impl<S> ProjectedGradient<S> {
 /// What is remembered between steps.
 #[derive(Clone, Debug, Default)]
 pub struct Inertia {
-    /// The last step size, 0 before the first.
+    /// The last step size, 0 before the first step.
     step: f64,
-    /// Nesterov's θ, 1 where there is no momentum.
+    /// Nesterov's θ, 1 without momentum.
     theta: f64,
-    /// The point before.
+    /// The previous point.
     before: Option<Tensor<1>>,
 }
 
@@ -94,14 +97,14 @@ impl<S: Projection> ProjectedGradient<S> {
         largest
     }
 
-    /// The first step from `from`, no shorter than allowed, after which f is below its quadratic bound.
+    /// The first point along halved steps at which f is below its quadratic bound.
     fn descend<P: Objective>(
         &self,
         problem: &Counted<'_, P>,
         from: &Point,
         first: f64,
     ) -> Result<Option<(Point, f64)>, EvaluationError> {
-        let noise = 1e3 * rounding(&from.x) * from.value.abs();
+        let noise = 1e3 * epsilon(&from.x) * from.value.abs();
         let mut t = first;
         for _ in 0..self.max_trials {
             let x = self.set.project(from.x.clone() - from.gradient.clone() * t);
@@ -110,7 +113,7 @@ impl<S: Projection> ProjectedGradient<S> {
             let turn = to.gradient.clone() - from.gradient.clone();
             let [slope, square, bend] = read([dot(&from.gradient, &moved), dot(&moved, &moved), dot(&turn, &moved)]);
             let bound = slope + square / (2.0 * t);
-            // Where the difference of two values is lost in rounding, that of two gradients must tell the curvature.
+            // If the difference of two values is below rounding, the gradients estimate the curvature.
             let below =
                 if square / (2.0 * t) > noise { to.value <= from.value + bound + noise } else { bend <= square / t };
             if to.is_finite() && below {
@@ -147,11 +150,11 @@ impl<P: Objective, S: Projection> Solver<P> for ProjectedGradient<S> {
         let theta = f64::midpoint(1.0, (1.0 + 4.0 * state.theta * state.theta).sqrt());
         let beta = (state.theta - 1.0) / theta;
         if let Some(before) = state.before.as_ref().filter(|_| self.accelerated && beta > 0.0) {
-            // Beyond the set, which f must bear: a function that is not defined there has no momentum.
+            // The point may lie outside of the set. If f is not defined there, the step has no momentum.
             let ahead = problem.at(at.x.clone() + (at.x.clone() - before.clone()) * beta)?;
             let found = if ahead.is_finite() { self.descend(problem, &ahead, first)? } else { None };
-            // What has risen has gone too far: a step without momentum begins anew.
-            let noise = 10.0 * rounding(&at.x) * at.value.abs();
+            // If the value rises, restart with a step without momentum.
+            let noise = 10.0 * epsilon(&at.x) * at.value.abs();
             if let Some((to, t)) = found.filter(|(to, _)| to.value <= at.value + noise) {
                 let [back] = read([dot(&(ahead.x.clone() - to.x.clone()), &(to.x.clone() - at.x.clone()))]);
                 let theta = if back > 0.0 { 1.0 } else { theta };
@@ -160,7 +163,7 @@ impl<P: Objective, S: Projection> Solver<P> for ProjectedGradient<S> {
             }
         }
         let Some((to, t)) = self.descend(problem, at, first)? else { return Ok(Move::Stuck) };
-        // The first step makes the momentum of the second.
+        // The first step provides the momentum of the second.
         *state = Inertia { step: t, theta: if beta > 0.0 { 1.0 } else { theta }, before: Some(at.x.clone()) };
         Ok(Move::To(Box::new(to)))
     }

@@ -1,22 +1,24 @@
-//! The nearest point of a set.
+//! Projections on convex sets.
 
 use burn::tensor::{Int, Tensor};
 
 use super::{Bounds, SolverError};
 
-/// A closed convex set onto which one can project: the nearest point of it, in the Euclidean norm.
+/// A closed convex set with a projection: the nearest point in the Euclidean norm.
 pub trait Projection {
-    /// Refuses vectors of `n` numbers that it is not made for.
+    /// Checks that the set suits vectors of `n` numbers.
     ///
     /// # Errors
-    /// [`SolverError::Option`].
+    /// Returns [`SolverError::Option`] or [`SolverError::Length`].
     fn validate(&self, n: usize) -> Result<(), SolverError>;
 
-    /// The nearest point of the set to x `[n]`, without a read from the device.
+    /// Returns the point of the set nearest to x `[n]`, without a read from the device.
     fn project(&self, x: Tensor<1>) -> Tensor<1>;
 }
 
-/// {x ≥ 0, Σ x = radius}: with radius 1 the probabilities of a categorical (Duchi, Shalev-Shwartz, Singer and Chandra, 2008).
+/// The simplex {x ≥ 0, Σ x = radius}. With radius 1 it holds the probabilities of a categorical distribution.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -29,44 +31,86 @@ pub trait Projection {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Simplex {
-    /// Above 0.
+    /// The sum of the entries, above 0.
     pub radius: f64,
 }
 
-/// {Σ |x| ≤ radius}, the set of the lasso (Duchi et al., 2008).
+/// The ℓ1 ball {Σ |x| ≤ radius}, the set of the lasso.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{L1Ball, Projection};
+///
+/// let x = Tensor::<1>::from_data([3.0, -1.0], &Device::default());
+/// assert_eq!(L1Ball { radius: 1.0 }.project(x).try_into_vec_as::<f64>().unwrap(), [1.0, 0.0]);
+/// ```
+///
+/// # References
+/// Duchi, Shalev-Shwartz, Singer and Chandra, *Efficient projections onto the ℓ1-ball* (2008).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct L1Ball {
-    /// Above 0.
+    /// The radius, above 0.
     pub radius: f64,
 }
 
-/// {‖x‖₂ ≤ radius}.
+/// The Euclidean ball {‖x‖₂ ≤ radius}.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{L2Ball, Projection};
+///
+/// let x = Tensor::<1>::from_data([3.0, -4.0], &Device::default());
+/// assert_eq!(L2Ball { radius: 2.5 }.project(x).try_into_vec_as::<f64>().unwrap(), [1.5, -2.0]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct L2Ball {
-    /// Above 0.
+    /// The radius, above 0.
     pub radius: f64,
 }
 
-/// {aᵀx = b}.
+/// The hyperplane {aᵀx = b}.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{Hyperplane, Projection};
+///
+/// let device = Device::default();
+/// let plane = Hyperplane { normal: Tensor::ones([2], &device), offset: 1.0 };
+/// assert_eq!(plane.project(Tensor::zeros([2], &device)).try_into_vec_as::<f64>().unwrap(), [0.5, 0.5]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Hyperplane {
-    /// a, not 0.
+    /// The normal vector a `[n]`, not 0.
     pub normal: Tensor<1>,
-    /// b.
+    /// The offset b.
     pub offset: f64,
 }
 
-/// {aᵀx ≤ b}.
+/// The half-space {aᵀx ≤ b}.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{Halfspace, Projection};
+///
+/// let device = Device::default();
+/// let below = Halfspace { normal: Tensor::ones([2], &device), offset: 1.0 };
+/// assert_eq!(below.project(Tensor::ones([2], &device)).try_into_vec_as::<f64>().unwrap(), [0.5, 0.5]);
+/// assert_eq!(below.project(Tensor::zeros([2], &device)).try_into_vec_as::<f64>().unwrap(), [0.0, 0.0]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Halfspace {
-    /// a, not 0.
+    /// The normal vector a `[n]`, not 0.
     pub normal: Tensor<1>,
-    /// b.
+    /// The offset b.
     pub offset: f64,
 }
 
-/// What is taken from each entry so that what is left above 0 adds up to the radius, of entries that add up to more:
-/// the largest of (x₍₁₎ + … + x₍ₖ₎ − radius)/k, x₍₁₎ being the largest entry.
+/// The soft threshold that leaves a sum equal to the radius, for entries whose sum is larger: the maximum over k of (x₍₁₎ + … +
+/// x₍ₖ₎ − radius)/k, with the entries in decreasing order.
 fn threshold(x: &Tensor<1>, radius: f64) -> Tensor<1> {
     let [n] = x.dims();
     let end = i64::try_from(n).expect("a vector's length");
@@ -81,7 +125,7 @@ impl Projection for Simplex {
     }
 
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
-        // From the largest entry on, so that large numbers do not drown the radius.
+        // Subtract the largest entry, so that large numbers do not hide the radius.
         let x = x.clone() - x.max();
         let least = threshold(&x, self.radius);
         (x - least).clamp_min(0.0)
@@ -95,7 +139,7 @@ impl Projection for L1Ball {
 
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
         let size = x.clone().abs();
-        // At most 0 within the ball.
+        // At most 0 if x is inside the ball.
         let least = threshold(&size, self.radius).clamp_min(0.0);
         (size - least).clamp_min(0.0) * x.sign()
     }
@@ -107,7 +151,7 @@ impl Projection for L2Ball {
     }
 
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
-        // In units of the largest entry, whose square could overflow.
+        // Scale by the largest entry, whose square could overflow.
         let largest = x.clone().abs().max();
         let unit = largest.clone().mask_fill(largest.equal_scalar(0.0), 1.0);
         let length = (x.clone() / unit.clone()).square().sum().sqrt() * unit;
@@ -116,11 +160,12 @@ impl Projection for L2Ball {
 }
 
 impl Hyperplane {
-    /// x − (aᵀx − b)·a/‖a‖², with the excess first changed by `change`.
+    /// x − (aᵀx − b)·a/‖a‖², with `change` applied to the excess aᵀx − b.
     fn moved(normal: &Tensor<1>, offset: f64, x: Tensor<1>, change: impl Fn(Tensor<1>) -> Tensor<1>) -> Tensor<1> {
+        let normal = normal.clone().to_device(&x.device()).cast(x.dtype());
         let excess = change((normal.clone() * x.clone()).sum() - offset);
         let square = normal.clone().square().sum();
-        x - normal.clone() * (excess / square)
+        x - normal * (excess / square)
     }
 }
 

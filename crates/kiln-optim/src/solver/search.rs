@@ -1,4 +1,4 @@
-//! How far to go.
+//! Choices of the step along a line.
 
 mod armijo;
 mod fixed;
@@ -13,29 +13,15 @@ use super::{
 
 /// A choice of the step along a line.
 pub trait Search {
-    /// Refuses options that are out of range.
+    /// Checks that the options are in their ranges.
     ///
     /// # Errors
-    /// [`SolverError::Option`].
+    /// Returns [`SolverError::Option`].
     fn validate(&self) -> Result<(), SolverError>;
 
-    /// A point that is good enough; none where there seems to be none.
+    /// Returns an acceptable point, or none if the search finds none.
     ///
     /// # Errors
-    /// When the function cannot be evaluated.
+    /// Returns an error if the function cannot be evaluated.
     fn search<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError>;
-}
-
-pub(crate) fn at_least_one(name: &'static str, value: usize) -> Result<(), SolverError> {
-    if value > 0 { Ok(()) } else { Err(SolverError::Option { name, expected: "at least 1", got: 0.0 }) }
-}
-
-pub(crate) fn within(
-    name: &'static str,
-    value: f64,
-    low: f64,
-    high: f64,
-    expected: &'static str,
-) -> Result<(), SolverError> {
-    if value > low && value < high { Ok(()) } else { Err(SolverError::Option { name, expected, got: value }) }
 }

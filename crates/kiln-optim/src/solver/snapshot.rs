@@ -1,4 +1,4 @@
-//! A minimisation written down, to go on from later.
+//! The state of a minimisation in a file.
 
 use std::collections::BTreeMap;
 
@@ -7,42 +7,54 @@ use kiln_tensor::{params::NamedTensor, weights};
 
 use super::outcome::Iteration;
 
-/// Why a minimisation cannot go on from a snapshot.
+/// Why a minimisation cannot continue from a snapshot.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SnapshotError {
-    /// The bytes are no snapshot.
-    #[error("it is damaged, or not a solver's snapshot: {0}")]
+    /// The bytes are not a snapshot.
+    #[error("it is damaged, or is not a solver's snapshot: {0}")]
     Damaged(String),
     /// The function has another value or gradient at the snapshot's point.
-    #[error("it was made with another function, or other data: {0}")]
+    #[error("it was made with another function or other data: {0}")]
     Changed(String),
-    /// The snapshot lacks what the solver remembers.
+    /// An entry that the solver needs is missing.
     #[error("it was made by another solver: it has no '{0}'")]
     Missing(String),
 }
 
-/// All that a minimisation knows, as tensors with names: [`Minimization::save`](super::Minimization::save) makes it, and
-/// [`Minimization::resume`](super::Minimization::resume) goes on as if there had been no interruption, to the last bit where the
-/// device computes the same twice. Numbers are tensors of one f64.
+/// The state of a minimisation as named tensors.
+///
+/// [`Minimization::save`](super::Minimization::save) returns it, with an example there.
+/// [`Minimization::resume`](super::Minimization::resume) continues as if there had been no interruption, bit for bit if the device
+/// is deterministic. Numbers are tensors with one f64.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::Snapshot;
+///
+/// let mut snapshot = Snapshot::default();
+/// snapshot.put_number("radius", 2.0);
+/// assert_eq!(Snapshot::from_bytes(&snapshot.to_bytes())?.number("radius")?, 2.0);
+/// # Ok::<(), kiln_optim::solver::SnapshotError>(())
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Snapshot {
     tensors: BTreeMap<String, TensorData>,
 }
 
-/// What a solver or a descent remembers, as entries of a [`Snapshot`] with names of its own.
+/// The state of a solver or a descent, stored as entries of a [`Snapshot`] with names of its own.
 pub trait Remember: Sized {
-    /// Adds the entries.
+    /// Adds the entries to a snapshot.
     fn save(&self, snapshot: &mut Snapshot);
 
-    /// Reads them, for the point `x`, whose device they go to.
+    /// Reads the entries, for the point `x` and onto its device.
     ///
     /// # Errors
-    /// [`SnapshotError`].
+    /// Returns [`SnapshotError`].
     fn load(snapshot: &Snapshot, x: &Tensor<1>) -> Result<Self, SnapshotError>;
 }
 
-/// Nothing.
+/// A method without a state.
 impl Remember for () {
     fn save(&self, _: &mut Snapshot) {}
 
@@ -52,7 +64,7 @@ impl Remember for () {
 }
 
 impl Snapshot {
-    /// Adds a tensor, in the place of one of the same name.
+    /// Adds a tensor. It replaces an entry of the same name.
     pub fn put<const D: usize>(&mut self, name: impl Into<String>, tensor: &Tensor<D>) {
         let data = tensor.to_data();
         let kept = matches!(data.dtype(), DType::F64 | DType::F32 | DType::F16 | DType::BF16);
@@ -73,29 +85,29 @@ impl Snapshot {
         self.tensors.insert(name.into(), TensorData::new(numbers, shape));
     }
 
-    /// Whether there is a tensor of this name.
+    /// Returns whether there is an entry of this name.
     pub fn has(&self, name: &str) -> bool {
         self.tensors.contains_key(name)
     }
 
-    /// The float type of the point; none where there is no point.
+    /// Returns the float type of the point, if there is a point.
     pub fn dtype(&self) -> Option<DType> {
         self.tensors.get("x").map(TensorData::dtype)
     }
 
-    /// The point, in the float type that it had.
+    /// The point, in its float type.
     pub(super) fn point(&self, device: &Device) -> Result<Tensor<1>, SnapshotError> {
         let data = self.data("x")?;
         if data.shape().num_dims() != 1 || data.shape().num_elements() == 0 {
-            return Err(SnapshotError::Damaged("'x' is no vector".into()));
+            return Err(SnapshotError::Damaged("'x' is not a vector".into()));
         }
         Ok(Tensor::from_data(data.clone(), (device, data.dtype())))
     }
 
-    /// A tensor of that shape, and of the float type and on the device of `x`.
+    /// Returns a tensor of the given shape, with the float type and on the device of `x`.
     ///
     /// # Errors
-    /// [`SnapshotError::Missing`], and [`SnapshotError::Damaged`] where shape or type are others.
+    /// Returns [`SnapshotError::Missing`], or [`SnapshotError::Damaged`] if the shape or float type differs.
     pub fn tensor<const D: usize>(
         &self,
         name: &str,
@@ -106,35 +118,35 @@ impl Snapshot {
         if data.shape().to_vec() != shape || data.dtype() != x.dtype() {
             let (got, dtype) = (data.shape().to_vec(), data.dtype());
             let expected = x.dtype();
-            let reason = format!("'{name}' is {got:?} of {dtype:?} in place of {shape:?} of {expected:?}");
+            let reason = format!("'{name}' has shape {got:?} and type {dtype:?}, expected {shape:?} and {expected:?}");
             return Err(SnapshotError::Damaged(reason));
         }
         Ok(Tensor::from_data(data.clone(), (&x.device(), x.dtype())))
     }
 
-    /// A vector like `x`.
+    /// Returns a vector of the length of `x`.
     ///
     /// # Errors
-    /// As [`tensor`](Self::tensor).
+    /// Those of [`tensor`](Self::tensor).
     pub fn vector(&self, name: &str, x: &Tensor<1>) -> Result<Tensor<1>, SnapshotError> {
         self.tensor(name, x.dims(), x)
     }
 
-    /// A number.
+    /// Returns a number.
     ///
     /// # Errors
-    /// As [`tensor`](Self::tensor).
+    /// Those of [`tensor`](Self::tensor).
     pub fn number(&self, name: &str) -> Result<f64, SnapshotError> {
         match self.numbers(name)?.as_slice() {
             [number] => Ok(*number),
-            other => Err(SnapshotError::Damaged(format!("'{name}' is {} numbers in place of one", other.len()))),
+            other => Err(SnapshotError::Damaged(format!("'{name}' has {} numbers, expected one", other.len()))),
         }
     }
 
-    /// A number that is finite.
+    /// Returns a finite number.
     ///
     /// # Errors
-    /// As [`number`](Self::number).
+    /// Those of [`number`](Self::number).
     pub fn finite(&self, name: &str) -> Result<f64, SnapshotError> {
         let number = self.number(name)?;
         if number.is_finite() { Ok(number) } else { Err(SnapshotError::Damaged(format!("'{name}' is {number}"))) }
@@ -153,14 +165,14 @@ impl Snapshot {
         self.tensors.get(name).ok_or_else(|| SnapshotError::Missing(name.to_owned()))
     }
 
-    /// The start and every step.
+    /// Returns the start and every iteration.
     ///
     /// # Errors
-    /// [`SnapshotError`].
+    /// Returns [`SnapshotError`].
     pub fn history(&self) -> Result<Vec<Iteration>, SnapshotError> {
         let numbers = self.numbers("history")?;
         if numbers.is_empty() || numbers.len() % 5 != 0 {
-            return Err(SnapshotError::Damaged("its history is not in rows of five".into()));
+            return Err(SnapshotError::Damaged("its history does not consist of rows of five numbers".into()));
         }
         let row = |row: &[f64]| {
             Ok(Iteration {
@@ -179,17 +191,17 @@ impl Snapshot {
         self.put_numbers("history", history.iter().flat_map(row).collect(), [history.len(), 5]);
     }
 
-    /// As a safetensors file, whose bytes depend on the content alone.
+    /// Returns the bytes of a safetensors file. They depend on the content only.
     pub fn to_bytes(&self) -> Vec<u8> {
         let tensors: Vec<NamedTensor> =
             self.tensors.iter().map(|(name, data)| NamedTensor { name: name.clone(), data: data.clone() }).collect();
         weights::encode(&tensors).expect("every tensor is of floats")
     }
 
-    /// From the bytes of [`to_bytes`](Self::to_bytes).
+    /// Reads the bytes of [`to_bytes`](Self::to_bytes).
     ///
     /// # Errors
-    /// [`SnapshotError::Damaged`].
+    /// Returns [`SnapshotError::Damaged`].
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, SnapshotError> {
         let tensors = weights::decode(bytes).map_err(SnapshotError::Damaged)?;
         Ok(Self { tensors: tensors.into_iter().map(|NamedTensor { name, data }| (name, data)).collect() })

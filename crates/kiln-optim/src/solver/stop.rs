@@ -6,23 +6,31 @@ use super::{
     problem::{Evaluations, Point},
 };
 
-/// When to stop. The defaults are SciPy's: the gradient alone decides.
+/// When to stop. By default the gradient alone decides, as in SciPy.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::Stop;
+///
+/// let stop = Stop { gtol: 1e-8, max_iter: 200, ..Stop::default() };
+/// assert_eq!(stop.ftol, 0.0);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Stop {
-    /// Converged when no entry of the gradient is larger. Default 1e-5, which f32 reaches where values are of the order
-    /// of 1; in f64 1e-8 is within reach of well-scaled problems.
+    /// The solver has converged if the largest absolute entry of the gradient is at most `gtol`. Default 1e-5, which f32 reaches
+    /// for values of size 1; in f64, 1e-8 is within reach for well-scaled problems.
     pub gtol: f64,
-    /// Converged when a step changes the value by at most `ftol`·max(|f|, |f before|, 1). Default 0: never.
+    /// The solver has converged if a step changes the value by at most `ftol`·max(|f|, |f before|, 1). Default 0: never.
     pub ftol: f64,
-    /// Converged when a step is no longer than `xtol`·(`xtol` + ‖x‖₂). Default 0: never.
+    /// The solver has converged if a step is no longer than `xtol`·(`xtol` + ‖x‖₂). Default 0: never.
     pub xtol: f64,
-    /// Iterations allowed. Default: 1000.
+    /// Maximum number of iterations. Default 1000.
     pub max_iter: usize,
-    /// Values allowed. Default: no limit.
+    /// Maximum number of function values. Default: no limit.
     pub max_evaluations: usize,
-    /// Steps allowed that make neither the value nor the gradient smaller than it has been. Default 50.
+    /// Maximum number of iterations without a new minimum of the value or the gradient. Default 50.
     pub patience: usize,
-    /// A value below this says that there is no minimum. Default −1e30, which f32 can hold.
+    /// The solver stops as [`Unbounded`](super::Status::Unbounded) if the value is below this. Default −1e30, which f32 can hold.
     pub lower_bound: f64,
 }
 

@@ -1,25 +1,42 @@
-//! A step within a region in which the model is trusted.
+//! A step within a region in which the quadratic model is trusted.
 
 use burn::tensor::Tensor;
 
 use super::{
     EvaluationError, HessianProduct, SolverError,
     minimize::{Move, Solver},
-    problem::{Counted, Point, dot, read, rounding},
+    problem::{Counted, Point, dot, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError},
 };
 
-/// The step p minimises, within ‖p‖ ≤ Δ and by conjugate gradients, the model f + ∇f·p + ½·pᵀ·H·p (Steihaug, 1983; Nocedal
-/// and Wright, Numerical Optimization, 2nd ed., Algorithms 4.1 and 7.2). Δ grows where the model is good and the step
-/// reaches the rim, and shrinks where it is bad. Directions along which the function curves down are followed to the rim, so
-/// that saddles are left.
+/// Newton's method in a trust region.
+///
+/// The step p minimises the model f + ∇f·p + ½·pᵀ·H·p within ‖p‖ ≤ Δ by conjugate gradients. The radius Δ grows if the model is
+/// good and the step reaches the boundary, and shrinks if the model is bad. Directions of negative curvature are followed to the
+/// boundary, so the solver leaves saddle points.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{Stop, TrustRegion, minimize};
+/// use kiln_tensor::derivative::Function;
+///
+/// let start = Tensor::<1>::from_data([3.0], &Device::default());
+/// let f = Function::of_vector(start.clone(), |x: Tensor<1>| (x - 1.0).square());
+/// let solver = TrustRegion { initial_radius: 0.5, ..TrustRegion::default() };
+/// assert!(minimize(&f, start, &solver, &Stop::default())?.success);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
+///
+/// # References
+/// Steihaug (1983). Nocedal and Wright, *Numerical Optimization* (2006), algorithms 4.1 and 7.2.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct TrustRegion {
-    /// Δ at the start. Default 1.
+    /// The radius Δ at the start. Default 1.
     pub initial_radius: f64,
-    /// Δ's limit. Default 1000.
+    /// The maximum of Δ. Default 1000.
     pub max_radius: f64,
-    /// A step is accepted when the value falls by more than this part of what the model says, in [0, ¼). Default 0.15.
+    /// A step is accepted if the value decreases by more than this fraction of the predicted decrease, in [0, ¼). Default 0.15.
     pub eta: f64,
 }
 
@@ -29,7 +46,7 @@ impl Default for TrustRegion {
     }
 }
 
-/// Δ.
+/// The radius Δ.
 #[derive(Clone, Copy, Debug)]
 pub struct State {
     radius: f64,
@@ -45,10 +62,10 @@ impl Remember for State {
     }
 }
 
-/// A step of the model, and what the model promises.
+/// A step of the model, and the decrease that the model predicts.
 struct Step {
     p: Tensor<1>,
-    /// f − m(p), above zero.
+    /// f − m(p), above 0.
     promise: f64,
     at_rim: bool,
 }
@@ -67,7 +84,7 @@ impl TrustRegion {
             let alpha = square / curvature;
             let next = zz + 2.0 * alpha * zd + alpha * alpha * dd;
             if curvature.is_nan() || curvature <= 0.0 || next.sqrt() >= radius {
-                // To the rim: ‖z + τ·d‖ = Δ.
+                // Go to the boundary: ‖z + τ·d‖ = Δ.
                 let discriminant = (zd * zd + dd * (radius * radius - zz)).max(0.0).sqrt();
                 let tau =
                     if zd > 0.0 { (radius * radius - zz) / (zd + discriminant) } else { (discriminant - zd) / dd };
@@ -118,8 +135,8 @@ impl<P: HessianProduct> Solver<P> for TrustRegion {
             return Ok(Move::Stuck);
         }
         let (point, _) = problem.along(at.x.clone() + step.p.clone(), &step.p)?;
-        let noise = 10.0 * rounding(&at.x) * at.value.abs();
-        // Where both are lost in rounding, the model is taken at its word if the gradient says so too.
+        let noise = 10.0 * epsilon(&at.x) * at.value.abs();
+        // If both decreases are below rounding, the model is trusted if the gradient shrinks.
         let lost = step.promise <= noise && (at.value - point.value).abs() <= noise;
         let ratio = if !point.is_finite() {
             f64::NEG_INFINITY
@@ -136,9 +153,9 @@ impl<P: HessianProduct> Solver<P> for TrustRegion {
         if ratio > self.eta {
             return Ok(Move::To(Box::new(point)));
         }
-        // A region so small that a step in it changes nothing.
+        // In a smaller region no step would change x.
         let [length] = read([dot(&at.x, &at.x)]);
-        let smallest = rounding(&at.x) * length.sqrt().max(f64::MIN_POSITIVE);
+        let smallest = epsilon(&at.x) * length.sqrt().max(f64::MIN_POSITIVE);
         Ok(if state.radius < smallest { Move::Stuck } else { Move::Refused })
     }
 }

@@ -1,17 +1,21 @@
-//! Certificates hold, and what is changed in one is found out.
+//! Certificates hold, and changes to one are detected.
 
 use burn::tensor::{Tensor, TensorData};
 use kiln_optim::{
-    constrained::{Certificate, CertificateError, Multipliers, Problem, Stop, minimize},
+    constrained::{
+        Certificate, CertificateError, ConstrainedProblem, ConstrainedStop, LagrangianHessian, Multipliers, Sqp,
+        minimize_constrained,
+    },
     problems::constrained,
     solver::{self, newton},
 };
+use kiln_testkit::{f64_device, tensor};
 
 use super::{SQP, named, on_device, solve};
 
 fn certified(name: &str) -> Certificate {
     let problem = named(name);
-    let solution = solve(&problem, &SQP, &Stop::default());
+    let solution = solve(&problem, &SQP, &ConstrainedStop::default());
     Certificate::of(&on_device(&problem), &solution.outcome.x, &solution.multipliers).unwrap()
 }
 
@@ -22,7 +26,7 @@ fn check(name: &str, certificate: &Certificate) -> Result<Certificate, Certifica
 #[test]
 fn every_solution_is_certified_from_its_file() {
     for problem in constrained() {
-        let solution = solve(&problem, &SQP, &Stop::default());
+        let solution = solve(&problem, &SQP, &ConstrainedStop::default());
         if !solution.outcome.success {
             continue;
         }
@@ -41,7 +45,7 @@ fn what_is_wrong_is_rejected() {
         check(name, &right).unwrap();
         let refused = |what: &str, wrong: &Certificate| {
             assert!(check(name, wrong).is_err(), "{name}: {what}");
-            // Nor is it believed with numbers that are computed anew.
+            // It is refused even if its other numbers are recomputed.
             let problem = on_device(&named(name));
             let x = Tensor::from_data(TensorData::new(wrong.x.clone(), [wrong.x.len()]), &super::f64_device());
             let anew = Certificate::with_tolerance(&problem, &x, &wrong.multipliers, wrong.tol);
@@ -82,7 +86,7 @@ fn what_is_wrong_is_rejected() {
         let mut infeasible = right.clone();
         infeasible.x.iter_mut().for_each(|x| *x += 2.0);
         refused("an infeasible x", &infeasible);
-        // Numbers that are made up.
+        // Invented numbers.
         let edits: [fn(&mut Certificate); 9] = [
             |c| c.fun = f64::NAN,
             |c| c.residuals.primal = f64::NAN,
@@ -97,7 +101,7 @@ fn what_is_wrong_is_rejected() {
         for (i, edit) in edits.iter().enumerate() {
             let mut wrong = right.clone();
             edit(&mut wrong);
-            // Where none is active there is none to clear.
+            // Without an active constraint there is nothing to clear.
             assert!(wrong == right || check(name, &wrong).is_err(), "{name}: number {i} made up");
         }
     }
@@ -109,7 +113,7 @@ fn independence_and_curvature_are_told() {
     let redundant = certified("redundant");
     assert_eq!((redundant.active_count, redundant.active_rank), (3, 1));
     assert_eq!(redundant.duality_gap.map(|gap| gap.abs() < 1e-9), Some(true));
-    // A corner: nothing is left to move along.
+    // A corner has no direction left.
     let corner = certified("hs44").second_order.unwrap();
     assert_eq!((corner.dimension, corner.smallest_eigenvalue, corner.sufficient), (0, None, true));
     // x + y on a circle of radius √2: the Hessian of L is 2λ·I = I.
@@ -118,8 +122,9 @@ fn independence_and_curvature_are_told() {
     assert!((circle.smallest_eigenvalue.unwrap() - 1.0).abs() < 1e-8 && circle.sufficient);
     // (x − y)²: flat along a line of minima.
     let start = Tensor::<1>::from_data([1.0, 3.0], &super::f64_device());
-    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| (x.clone().slice(0..1) - x.slice(1..2)).square());
-    let solution = minimize(&problem, start, &SQP, &Stop::default()).unwrap();
+    let problem =
+        ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| (x.clone().slice(0..1) - x.slice(1..2)).square());
+    let solution = minimize_constrained(&problem, start, &SQP, &ConstrainedStop::default()).unwrap();
     let certificate = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap();
     certificate.verify(&problem, &super::f64_device()).unwrap();
     let flat = certificate.second_order.unwrap();
@@ -134,7 +139,7 @@ fn a_function_without_constraints_has_one_too() {
         let (x, y) = (x.clone().slice(0..1), x.slice(1..2));
         (y - x.clone().square()).square() * 100.0 + (x - 1.0).square()
     };
-    let problem = Problem::of_vector(start.clone(), valley);
+    let problem = ConstrainedProblem::of_vector(start.clone(), valley);
     let stop = solver::Stop { gtol: 1e-10, ..solver::Stop::default() };
     let outcome = solver::minimize(problem.objective(), start, &newton(), &stop).unwrap();
     let none = Multipliers { lower: vec![0.0; 2], upper: vec![0.0; 2], ..Multipliers::default() };
@@ -148,9 +153,10 @@ fn a_function_without_constraints_has_one_too() {
 
 #[test]
 fn what_is_not_a_number_is_no_solution() {
-    // ln x ≤ 0 at x = −1: no number, with a slope that is one.
+    // ln x ≤ 0 at x = −1: the value is NaN, the derivative is finite.
     let start = Tensor::<1>::from_data([-1.0], &super::f64_device());
-    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x * 0.0).inequality("log", |x: Tensor<1>| x.log());
+    let problem =
+        ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| x * 0.0).inequality("log", |x: Tensor<1>| x.log());
     let none = Multipliers { inequality: vec![0.0], lower: vec![0.0], upper: vec![0.0], ..Multipliers::default() };
     let certificate = Certificate::of(&problem, &start, &none).unwrap();
     assert!(!certificate.holds() && certificate.verify(&problem, &super::f64_device()).is_err());
@@ -158,14 +164,15 @@ fn what_is_not_a_number_is_no_solution() {
 
 #[test]
 fn an_unknown_that_is_fixed_is_like_an_equality() {
-    // x² − y² with y = 1: a minimum, though y curves downwards; its multiplier is on the upper side.
+    // x² − y² with y = 1 is a minimum, although the curvature in y is negative. The multiplier is that of the upper bound.
     let start = Tensor::<1>::from_data([0.5, 1.0], &super::f64_device());
-    let problem =
-        Problem::of_vector(start.clone(), |x: Tensor<1>| x.clone().slice(0..1).square() - x.slice(1..2).square())
-            .bounded(vec![f64::NEG_INFINITY, 1.0], vec![f64::INFINITY, 1.0])
-            .unwrap();
+    let problem = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| {
+        x.clone().slice(0..1).square() - x.slice(1..2).square()
+    })
+    .bounded(vec![f64::NEG_INFINITY, 1.0], vec![f64::INFINITY, 1.0])
+    .unwrap();
     for sqp in [SQP, super::EXACT] {
-        let solution = minimize(&problem, start.clone(), &sqp, &Stop::default()).unwrap();
+        let solution = minimize_constrained(&problem, start.clone(), &sqp, &ConstrainedStop::default()).unwrap();
         let certificate = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap();
         certificate.verify(&problem, &super::f64_device()).unwrap();
         assert_eq!((certificate.active[0].constraint.as_str(), certificate.active_count), ("x[1] fixed", 1));
@@ -175,7 +182,7 @@ fn an_unknown_that_is_fixed_is_like_an_equality() {
     }
 }
 
-/// Multipliers of any size that cancel one another would hide whatever is left of the gradient.
+/// Large multipliers that cancel one another would hide any residual gradient.
 #[test]
 fn multipliers_that_cancel_hide_nothing() {
     let device = super::f64_device();
@@ -188,11 +195,40 @@ fn multipliers_that_cancel_hide_nothing() {
         assert!(made.verify(&problem, &device).is_err(), "{name}: {multipliers:?}");
     };
     for large in [1e3, 1e9, 2e15, 1e17, 1e300, f64::INFINITY] {
-        // A feasible point of the plane that is not its nearest.
+        // A feasible point that is not the nearest one.
         made("redundant", vec![1.0, 0.0, 0.0], &|m| m.equality = vec![2.0 * large, -large]);
         made("redundant", vec![1.0, 0.0, 0.0], &|m| (m.equality[0], m.inequality[0]) = (large, large));
         made("hs71", vec![1.0, 5.0, 2.645_751_311_064_590_7, 2.645_751_311_064_590_7], &|m| {
             (m.lower[1], m.upper[1]) = (large, large);
         });
     }
+}
+
+/// SQP with BFGS needs gradients only; the exact Hessian and a certificate record the functions.
+#[test]
+fn a_captured_tensor_is_an_error_that_names_the_remedy() {
+    let device = f64_device();
+    let start = tensor::<1>(&[0.0; 2], [2], &device);
+    let target = || tensor::<1>(&[1.0, 2.0], [2], &device);
+    let captured = target();
+    let problem =
+        ConstrainedProblem::of_vector(start.clone(), move |x: Tensor<1>| (x - captured.clone()).square().sum())
+            .equality("sum", |x: Tensor<1>| x.sum() - 1.0);
+    let stop = ConstrainedStop::default();
+    let solution = minimize_constrained(&problem, start.clone(), &SQP, &stop).unwrap();
+    assert!(solution.outcome.success);
+    let error = Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap_err();
+    assert!(error.to_string().contains("of_vector_with(start, data"), "{error}");
+    let exact = Sqp { hessian: LagrangianHessian::Exact, ..SQP };
+    let error = minimize_constrained(&problem, start.clone(), &exact, &stop).unwrap_err();
+    assert!(error.to_string().contains("of_vector_with(start, data"), "{error}");
+
+    let problem =
+        ConstrainedProblem::of_vector_with(start.clone(), target(), |x, target: Tensor<1>| (x - target).square().sum())
+            .equality_with("sum", |x: Tensor<1>, _| x.sum() - 1.0)
+            .inequality_with("near", |x: Tensor<1>, target: Tensor<1>| (x - target).abs() - 10.0)
+            .bounded([-5.0; 2], tensor::<1>(&[5.0; 2], [2], &device))
+            .unwrap();
+    let solution = minimize_constrained(&problem, start, &exact, &stop).unwrap();
+    assert!(Certificate::of(&problem, &solution.outcome.x, &solution.multipliers).unwrap().holds());
 }

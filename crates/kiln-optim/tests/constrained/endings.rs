@@ -1,10 +1,13 @@
-//! What else can happen: each has a status and a message.
+//! Other endings, each with a status and a message.
 
 use std::ops::ControlFlow;
 
 use burn::tensor::Tensor;
 use kiln_optim::{
-    constrained::{AugmentedLagrangian, ConstrainedSolver, Problem, ProblemError, Sqp, Stop, minimize},
+    constrained::{
+        AugmentedLagrangian, ConstrainedProblem, ConstrainedSolver, ConstrainedStop, ProblemError, Sqp,
+        minimize_constrained,
+    },
     solver::{SolverError, Status},
 };
 use kiln_testkit::{assert_close, values};
@@ -13,7 +16,7 @@ use super::{SQP, by_all_solvers, f64_device, named, solve};
 
 #[test]
 fn constraints_that_contradict_one_another() {
-    for (solver, solution) in by_all_solvers(&named("infeasible"), &Stop::default()) {
+    for (solver, solution) in by_all_solvers(&named("infeasible"), &ConstrainedStop::default()) {
         let outcome = &solution.outcome;
         assert_eq!(outcome.status, Status::Infeasible, "{solver}");
         assert!(!outcome.success && outcome.message.contains("violates them least"), "{solver}");
@@ -32,11 +35,12 @@ fn constraints_that_contradict_one_another() {
 fn equations_without_a_solution() {
     let device = f64_device();
     let start = Tensor::<1>::from_data([1.0, 1.0], &device);
-    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.sum())
+    let problem = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| x.sum())
         .equality("nothing", |x: Tensor<1>| x.square().sum() + 1.0);
     for solution in [
-        minimize(&problem, start.clone(), &SQP, &Stop::default()).unwrap(),
-        minimize(&problem, start.clone(), &AugmentedLagrangian::default(), &Stop::default()).unwrap(),
+        minimize_constrained(&problem, start.clone(), &SQP, &ConstrainedStop::default()).unwrap(),
+        minimize_constrained(&problem, start.clone(), &AugmentedLagrangian::default(), &ConstrainedStop::default())
+            .unwrap(),
     ] {
         assert_eq!(solution.outcome.status, Status::Infeasible);
         assert_close(&values(solution.outcome.x), &[0.0, 0.0], 0.0, 1e-5, "the least violation");
@@ -45,21 +49,21 @@ fn equations_without_a_solution() {
 
 #[test]
 fn no_minimum() {
-    for (solver, solution) in by_all_solvers(&named("unbounded"), &Stop::default()) {
+    for (solver, solution) in by_all_solvers(&named("unbounded"), &ConstrainedStop::default()) {
         let outcome = &solution.outcome;
         assert_eq!(outcome.status, Status::Unbounded, "{solver}");
         assert!(outcome.message.contains("no minimum"), "{solver}");
-        // Newton-CG and the trust region, whose steps are bounded, come less far.
+        // Newton-CG and the trust region have bounded steps, so they get less far.
         assert!(outcome.value < -100.0, "{solver}: {}", outcome.value);
     }
 }
 
 #[test]
 fn constraints_said_three_times() {
-    for (solver, solution) in by_all_solvers(&named("redundant"), &Stop::default()) {
+    for (solver, solution) in by_all_solvers(&named("redundant"), &ConstrainedStop::default()) {
         assert_eq!(solution.outcome.status, Status::ResidualsSmall, "{solver}");
         assert_close(&values(solution.outcome.x), &[1.0 / 3.0; 3], 0.0, 1e-8, solver);
-        // ∇f = 2/3 in each, whichever multipliers share it.
+        // ∇f = 2/3 in each entry, however the multipliers share it.
         let [first, second] = solution.multipliers.equality[..] else { panic!("two equalities") };
         let sum = first + 2.0 * second - solution.multipliers.inequality[0];
         assert_close(&[sum], &[-2.0 / 3.0], 0.0, 1e-8, solver);
@@ -69,28 +73,29 @@ fn constraints_said_three_times() {
 #[test]
 fn a_start_outside_of_the_domain() {
     // The constraints lead into the domain of the logarithm.
-    for (solver, solution) in by_all_solvers(&named("outside-domain"), &Stop::default()) {
+    for (solver, solution) in by_all_solvers(&named("outside-domain"), &ConstrainedStop::default()) {
         assert_eq!(solution.outcome.status, Status::ResidualsSmall, "{solver}");
         assert_close(&values(solution.outcome.x), &[2.0, 2.0], 0.0, 1e-6, solver);
     }
-    // Nothing does: the least infeasible point, and a message.
+    // Nothing leads into it: the result is the point of least violation, with a message.
     let device = f64_device();
     let start = Tensor::<1>::from_data([-3.0, 5.0], &device);
-    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.slice(0..1).log())
+    let problem = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| x.slice(0..1).log())
         .equality("circle", |x: Tensor<1>| (x + 2.0).square().sum() - 1.0);
     for solution in [
-        minimize(&problem, start.clone(), &SQP, &Stop::default()).unwrap(),
-        minimize(&problem, start.clone(), &AugmentedLagrangian::default(), &Stop::default()).unwrap(),
+        minimize_constrained(&problem, start.clone(), &SQP, &ConstrainedStop::default()).unwrap(),
+        minimize_constrained(&problem, start.clone(), &AugmentedLagrangian::default(), &ConstrainedStop::default())
+            .unwrap(),
     ] {
         assert_eq!(solution.outcome.status, Status::NotFinite);
         assert!(solution.outcome.message.contains("not finite"));
         assert!(solution.residuals.primal < 1e-8, "the circle is reached: {:?}", solution.residuals);
     }
-    // A bound is where the logarithm ends: the start is moved inside.
-    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.clone().sum() - x.log().sum())
+    // The bound is the end of the domain of the logarithm: the start is moved inside.
+    let problem = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| x.clone().sum() - x.log().sum())
         .bounded(vec![0.0; 2], vec![f64::INFINITY; 2])
         .unwrap();
-    let solution = minimize(&problem, start, &SQP, &Stop::default()).unwrap();
+    let solution = minimize_constrained(&problem, start, &SQP, &ConstrainedStop::default()).unwrap();
     assert_close(&values(solution.outcome.x), &[1.0, 1.0], 0.0, 1e-8, "x − ln x");
 }
 
@@ -98,14 +103,14 @@ fn a_start_outside_of_the_domain() {
 fn budgets_and_callbacks() {
     let problem = named("hs100");
     for max_iter in [0, 3] {
-        let outcome = solve(&problem, &SQP, &Stop { max_iter, ..Stop::default() }).outcome;
+        let outcome = solve(&problem, &SQP, &ConstrainedStop { max_iter, ..ConstrainedStop::default() }).outcome;
         assert_eq!((outcome.status, outcome.iterations), (Status::Budget, max_iter));
         assert_eq!(outcome.history.len(), max_iter + 1);
     }
     let device = f64_device();
     let mut told = 0;
     let stopped = SQP
-        .solve(&problem.problem(&device), problem.start(&device), &Stop::default(), &mut |iteration| {
+        .solve(&problem.problem(&device), problem.start(&device), &ConstrainedStop::default(), &mut |iteration| {
             told += 1;
             if iteration.iteration == 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
@@ -122,15 +127,26 @@ fn what_is_out_of_range_is_refused() {
         other => panic!("{option}: {:?}", other.map(|_: kiln_optim::constrained::Solution| ())),
     };
     let start = || problem.start(&device);
-    refused(minimize(&on_device, start(), &Sqp { c1: 0.5, ..SQP }, &Stop::default()), "c1");
-    refused(minimize(&on_device, start(), &Sqp { max_trials: 0, ..SQP }, &Stop::default()), "max_trials");
-    refused(minimize(&on_device, start(), &SQP, &Stop { tol: Some(f64::NAN), ..Stop::default() }), "tol");
-    let short = minimize(&on_device, Tensor::zeros([3], &device), &SQP, &Stop::default());
+    refused(minimize_constrained(&on_device, start(), &Sqp { c1: 0.5, ..SQP }, &ConstrainedStop::default()), "c1");
+    refused(
+        minimize_constrained(&on_device, start(), &Sqp { max_trials: 0, ..SQP }, &ConstrainedStop::default()),
+        "max_trials",
+    );
+    refused(
+        minimize_constrained(
+            &on_device,
+            start(),
+            &SQP,
+            &ConstrainedStop { tol: Some(f64::NAN), ..ConstrainedStop::default() },
+        ),
+        "tol",
+    );
+    let short = minimize_constrained(&on_device, Tensor::zeros([3], &device), &SQP, &ConstrainedStop::default());
     assert!(matches!(short, Err(SolverError::Length { name: "start", expected: 2, got: 3 })));
     let wrong = AugmentedLagrangian { growth: 1.0, ..AugmentedLagrangian::default() };
-    refused(minimize(&on_device, start(), &wrong, &Stop::default()), "growth");
+    refused(minimize_constrained(&on_device, start(), &wrong, &ConstrainedStop::default()), "growth");
     let wrong = AugmentedLagrangian { penalty: Some(0.0), ..AugmentedLagrangian::default() };
-    refused(minimize(&on_device, start(), &wrong, &Stop::default()), "penalty");
+    refused(minimize_constrained(&on_device, start(), &wrong, &ConstrainedStop::default()), "penalty");
     let bounded = |lower: Vec<f64>, upper: Vec<f64>| problem.problem(&device).bounded(lower, upper).err();
     let expected = ProblemError::Bounds { index: 1, lower: 2.0, upper: 1.0 };
     assert_eq!(bounded(vec![0.0, 2.0], vec![1.0, 1.0]), Some(expected));
@@ -138,29 +154,29 @@ fn what_is_out_of_range_is_refused() {
     assert_eq!(bounded(vec![0.0, 2.0], vec![1.0]), Some(expected));
 }
 
-/// What ends early in a compact box, or before a minimum far away, is no fall without end.
+/// An early stop in a compact box, or before a distant minimum, is not unboundedness.
 #[test]
 fn a_budget_is_a_budget() {
     let device = f64_device();
     for max_iter in [0, 1, 2] {
-        let stop = Stop { max_iter, ..Stop::default() };
+        let stop = ConstrainedStop { max_iter, ..ConstrainedStop::default() };
         let box_of_five = solve(&named("hs45"), &AugmentedLagrangian::default(), &stop).outcome;
         assert_eq!(box_of_five.status, Status::Budget, "hs45 after {max_iter}");
         let start = Tensor::<1>::from_data([0.0], &device);
-        let far = Problem::of_vector(start.clone(), |x: Tensor<1>| (x - 1000.0).square().sum());
+        let far = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| (x - 1000.0).square().sum());
         let method = AugmentedLagrangian::new(kiln_optim::solver::gradient_descent());
-        let outcome = minimize(&far, start, &method, &stop).unwrap().outcome;
+        let outcome = minimize_constrained(&far, start, &method, &stop).unwrap().outcome;
         assert!(outcome.success || outcome.status == Status::Budget, "{:?}", outcome.status);
     }
 }
 
-/// Whatever the constraints' units are.
+/// The result does not depend on the constraints' units.
 #[test]
 fn feasible_constraints_in_small_units_are_not_called_infeasible() {
     let device = f64_device();
     for unit in [1e-6, 1.0, 1e6] {
         let start = Tensor::<1>::from_data([3.0, -1.0], &device);
-        let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum()).equality(
+        let problem = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum()).equality(
             "curve",
             move |x: Tensor<1>| {
                 let (x, y) = (x.clone().slice(0..1), x.slice(1..2));
@@ -168,8 +184,9 @@ fn feasible_constraints_in_small_units_are_not_called_infeasible() {
             },
         );
         for solution in [
-            minimize(&problem, start.clone(), &SQP, &Stop::default()).unwrap(),
-            minimize(&problem, start.clone(), &AugmentedLagrangian::default(), &Stop::default()).unwrap(),
+            minimize_constrained(&problem, start.clone(), &SQP, &ConstrainedStop::default()).unwrap(),
+            minimize_constrained(&problem, start.clone(), &AugmentedLagrangian::default(), &ConstrainedStop::default())
+                .unwrap(),
         ] {
             assert_ne!(solution.outcome.status, Status::Infeasible, "in units of {unit}");
         }

@@ -1,14 +1,14 @@
-//! The collection of Hock and Schittkowski, beside SciPy's SLSQP.
+//! The collection of Hock and Schittkowski, compared with SciPy's SLSQP.
 
 use std::collections::HashMap;
 
-use kiln_optim::{constrained::Stop, problems::constrained, solver::Status};
+use kiln_optim::{constrained::ConstrainedStop, problems::constrained, solver::Status};
 use kiln_testkit::{numbers, reference};
 use serde_json::Value;
 
 use super::{EXACT, SQP, solve};
 
-/// Problems with more than one minimum, where the usual start leads SLSQP, and these solvers, to another than the published one.
+/// Problems with several minima, where SLSQP and these solvers reach another one than the published one from the usual start.
 const OTHER_MINIMA: [&str; 3] = ["hs16", "hs20", "hs33"];
 
 fn published() -> HashMap<String, Value> {
@@ -25,7 +25,7 @@ fn the_published_minima_are_found() {
         let mut found = 0;
         for problem in constrained().iter().filter(|problem| problem.name.starts_with("hs")) {
             let what = format!("{} by the {solver}", problem.name);
-            let solution = solve(problem, method, &Stop { max_iter: 300, ..Stop::default() });
+            let solution = solve(problem, method, &ConstrainedStop { max_iter: 300, ..ConstrainedStop::default() });
             let outcome = &solution.outcome;
             assert_eq!(outcome.status, Status::ResidualsSmall, "{what}: {:?}", solution.residuals);
             let row = &rows[problem.name];
@@ -34,7 +34,7 @@ fn the_published_minima_are_found() {
             assert!((numbers(&row["minimum"])[0] - minimum).abs() <= 1e-12 * minimum.abs(), "{what}");
             let error = (outcome.value - minimum).abs() / minimum.abs().max(1.0);
             if others.contains(&problem.name) {
-                // Where SLSQP ends too.
+                // SLSQP ends there too.
                 let other = numbers(&row["tight"]["fun"])[0];
                 assert!((outcome.value - other).abs() <= 1e-6 * other.abs().max(1.0), "{what}: {}", outcome.value);
             } else {
@@ -46,8 +46,8 @@ fn the_published_minima_are_found() {
     }
 }
 
-/// SLSQP with ftol=1e-12, which is what it takes to compare: its usual tolerance leaves residuals of up to 1e-3. It does not come to an end
-/// on eleven of the problems even so, which are left out here; Kiln does on all.
+/// SLSQP runs with ftol=1e-12, because its default tolerance leaves residuals of up to 1e-3. It does not converge on eleven of the
+/// problems, which are left out here; Kiln converges on all.
 #[test]
 fn in_fewer_iterations_and_evaluations_than_slsqp() {
     let rows = published();
@@ -57,7 +57,7 @@ fn in_fewer_iterations_and_evaluations_than_slsqp() {
         if tight["success"] != Value::Bool(true) {
             continue;
         }
-        let outcome = solve(problem, &SQP, &Stop { max_iter: 300, ..Stop::default() }).outcome;
+        let outcome = solve(problem, &SQP, &ConstrainedStop { max_iter: 300, ..ConstrainedStop::default() }).outcome;
         let count = |name: &str| usize::try_from(tight[name].as_u64().unwrap()).unwrap();
         for (sum, more) in ours.iter_mut().zip([outcome.iterations, outcome.evaluations.values]) {
             *sum += more;

@@ -1,5 +1,5 @@
-//! Minimisation under constraints in f64: beside the references, SciPy's SLSQP and the published minima; certificates; and each thing
-//! that can end it.
+//! Minimisation under constraints in f64, compared with the references, SciPy's SLSQP and the published minima; certificates; and
+//! every way in which a run ends.
 
 mod certificates;
 mod endings;
@@ -12,8 +12,11 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use kiln_optim::{
-    constrained::{AugmentedLagrangian, ConstrainedSolver, LagrangianHessian, Problem, Solution, Sqp, Stop, minimize},
-    problems::{ConstrainedProblem, constrained},
+    constrained::{
+        AugmentedLagrangian, ConstrainedProblem, ConstrainedSolver, ConstrainedStop, LagrangianHessian, Solution, Sqp,
+        minimize_constrained,
+    },
+    problems::{ConstrainedTestProblem, constrained},
     solver::{bfgs, newton, newton_cg, trust_ncg},
 };
 use kiln_testkit::f64_device;
@@ -21,17 +24,21 @@ use kiln_testkit::f64_device;
 const SQP: Sqp = Sqp { hessian: LagrangianHessian::Bfgs, c1: 1e-4, max_trials: 30 };
 const EXACT: Sqp = Sqp { hessian: LagrangianHessian::Exact, ..SQP };
 
-fn named(name: &str) -> ConstrainedProblem {
+fn named(name: &str) -> ConstrainedTestProblem {
     constrained().into_iter().find(|problem| problem.name == name).unwrap_or_else(|| panic!("no problem {name}"))
 }
 
-fn solve(problem: &ConstrainedProblem, solver: &impl ConstrainedSolver<Param<Tensor<1>>, ()>, stop: &Stop) -> Solution {
+fn solve(
+    problem: &ConstrainedTestProblem,
+    solver: &impl ConstrainedSolver<Param<Tensor<1>>, ()>,
+    stop: &ConstrainedStop,
+) -> Solution {
     let device: Device = f64_device();
-    minimize(&problem.problem(&device), problem.start(&device), solver, stop).unwrap()
+    minimize_constrained(&problem.problem(&device), problem.start(&device), solver, stop).unwrap()
 }
 
-/// Every solver, by name, on one problem.
-fn by_all_solvers(problem: &ConstrainedProblem, stop: &Stop) -> Vec<(&'static str, Solution)> {
+/// The solutions of one problem by every solver.
+fn by_all_solvers(problem: &ConstrainedTestProblem, stop: &ConstrainedStop) -> Vec<(&'static str, Solution)> {
     vec![
         ("SQP with BFGS", solve(problem, &SQP, stop)),
         ("SQP with the exact Hessian", solve(problem, &EXACT, stop)),
@@ -43,7 +50,7 @@ fn by_all_solvers(problem: &ConstrainedProblem, stop: &Stop) -> Vec<(&'static st
     ]
 }
 
-/// The problem as solvers see it.
-fn on_device(problem: &ConstrainedProblem) -> Problem<'static, Param<Tensor<1>>, ()> {
+/// The problem with its derivatives.
+fn on_device(problem: &ConstrainedTestProblem) -> ConstrainedProblem<'static, Param<Tensor<1>>, ()> {
     problem.problem(&f64_device())
 }

@@ -1,4 +1,4 @@
-//! Iterations and evaluations beside SciPy.
+//! Iterations and evaluations, compared with SciPy.
 
 use super::*;
 
@@ -43,8 +43,8 @@ beside_scipy!(bfgs_beside_scipy, bfgs(), "BFGS");
 beside_scipy!(newton_cg_beside_scipy, newton_cg(), "Newton-CG");
 beside_scipy!(trust_ncg_beside_scipy, trust_ncg(), "trust-ncg");
 
-/// The runs of L-BFGS-B in minimisers.json end by its `ftol` at gradients up to 1e-3, and one of them at a saddle; those in
-/// lbfgs.json go on to 1e-8.
+/// The L-BFGS-B runs of minimisers.json stop by `ftol` at gradients of up to 1e-3, and one stops at a saddle point; those of
+/// lbfgs.json continue to 1e-8.
 #[test]
 fn lbfgs_beside_scipy() {
     let mut totals = Totals::default();
@@ -55,11 +55,11 @@ fn lbfgs_beside_scipy() {
         totals.add(&outcome, peer, problem.name);
     }
     assert!(totals.ours[1] <= totals.theirs[1], "evaluations: {} of {}", totals.ours[1], totals.theirs[1]);
-    // One of 580 more.
+    // One more than 580 is allowed.
     assert!(totals.ours[0] <= totals.theirs[0] + 1, "iterations: {} of {}", totals.ours[0], totals.theirs[0]);
 }
 
-/// Newton's method with a line search finds the other minimum of the longer valley, as it may: value 3.99.
+/// Newton's method with a line search finds the other minimum of the 50-dimensional valley, with a value of 3.99.
 #[test]
 fn newton_solves_all_problems() {
     let device = f64_device();
@@ -106,8 +106,8 @@ fn every_formula_and_search_solves_the_problems_of_two_and_three_unknowns() {
     }
 }
 
-/// The example of SciPy's tutorial, with the counts that it prints: BFGS 25 iterations and 30 evaluations to the default
-/// `gtol` of 1e-5, trust-ncg 20 and 21 to 1e-8.
+/// The example of SciPy's tutorial. It prints 25 iterations and 30 evaluations for BFGS with the default `gtol` of 1e-5, and 20
+/// and 21 for trust-ncg with 1e-8.
 #[test]
 fn the_example_of_scipys_tutorial() {
     let problem = problems::rosenbrock(vec![1.3, 0.7, 0.8, 1.9, 1.2]);

@@ -1,4 +1,4 @@
-//! Solvers on the classic problems, beside SciPy; and each thing that can end them.
+//! Solvers on the classic problems, compared with SciPy, and every way in which a run ends.
 
 mod beside_scipy;
 mod endings;
@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Device, Tensor};
 use kiln_optim::{
-    problems::{self, Problem},
+    problems::{self, TestProblem},
     solver::{
         Armijo, Bfgs, CgFormula, EvaluationError, Fixed, HagerZhang, Hessian, HessianProduct, Lbfgs, LineSearch,
         Minimization, Newton, NewtonCg, NonlinearCg, Objective, Outcome, Solver, SolverError, Status, Steepest, Stop,
@@ -20,8 +20,8 @@ use serde_json::Value;
 
 const TIGHT: Stop = Stop { gtol: 1e-8, max_iter: 5000, ..Stop::DEFAULT };
 
-/// The references, with the problem of each.
-fn cases() -> Vec<(Problem, Value)> {
+/// The references with their problems.
+fn cases() -> Vec<(TestProblem, Value)> {
     let rows = reference("minimisers")["unconstrained"].as_array().unwrap().clone();
     let cases = rows.into_iter().map(|row| {
         let name = row["problem"].as_str().unwrap().replace('_', "-").replace("rosenbrock-2", "rosenbrock");
@@ -31,7 +31,7 @@ fn cases() -> Vec<(Problem, Value)> {
     cases.collect()
 }
 
-fn solve<S>(problem: &Problem, solver: &S) -> Outcome
+fn solve<S>(problem: &TestProblem, solver: &S) -> Outcome
 where
     S: for<'a> Solver<Function<'a, burn::module::Param<Tensor<1>>, (), 1>>,
 {
@@ -43,7 +43,7 @@ where
 fn assert_solved(outcome: &Outcome, minimum: f64, what: &str) {
     assert_eq!(outcome.status, Status::GradientSmall, "{what}");
     assert!(outcome.grad_norm <= 1e-8, "{what}: gradient {:e}", outcome.grad_norm);
-    // Where the Hessian is singular, as for Powell's function, a gradient of 1e-8 is a value of 1e-11.
+    // With a singular Hessian, as of Powell's function, a gradient of 1e-8 corresponds to a value of 1e-11.
     assert_close(&[outcome.value], &[minimum], 0.0, 1e-10, what);
 }
 
@@ -54,7 +54,7 @@ fn the_problems_are_those_of_the_reference() {
         let (f, x) = (problem.function(&device), problem.start(&device));
         assert_eq!(problem.start, numbers(&row["x0"]));
         let (value, gradient) = f.value_and_grad(&x).unwrap();
-        // Values up to 2e4, of terms that cancel in part.
+        // The values are up to 2e4 and have terms that partly cancel.
         assert_close(&values(value), &numbers(&row["f0"]), 1e-12, 1e-14, problem.name);
         assert_close(&values(gradient), &numbers(&row["grad0"]), 1e-10, 1e-10, problem.name);
     }

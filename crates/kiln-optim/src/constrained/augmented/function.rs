@@ -11,7 +11,7 @@ use super::super::host::on_host;
 /// λ/ρ, μ/ρ and ρ, on the device.
 pub(super) type Weights = (Tensor<1>, Tensor<1>, Tensor<1>);
 
-/// L_ρ as a function for a solver. Bounds that the solver does not keep are part of it, each with its multiplier.
+/// L_ρ as a function for a solver. It includes the bounds, with their multipliers, if the solver does not keep them.
 pub struct Augmented<'a, M, I> {
     pub(super) function: Function<'a, M, (I, Weights), 1>,
     pub(super) bounds: Option<BoundPenalty>,
@@ -19,21 +19,21 @@ pub struct Augmented<'a, M, I> {
 
 /// ρ/2·Σ max(0, lower − x + ν₋/ρ)² + ρ/2·Σ max(0, x − upper + ν₊/ρ)².
 pub(super) struct BoundPenalty {
-    /// lower + ν₋/ρ; −∞ where there is no bound.
+    /// lower + ν₋/ρ; −∞ means no bound.
     pub(super) lower: Tensor<1>,
-    /// upper − ν₊/ρ; ∞ where there is none.
+    /// upper − ν₊/ρ; ∞ means no bound.
     pub(super) upper: Tensor<1>,
     pub(super) penalty: f64,
 }
 
 impl BoundPenalty {
-    /// How far x is beyond, with the sign of the way back to it.
+    /// Signed distance from the box to x, 0 inside.
     fn beyond(&self, x: &Tensor<1>) -> Tensor<1> {
         let (below, above) = (x.clone() - self.lower.clone(), x.clone() - self.upper.clone());
         below.clamp_max(0.0) + above.clamp_min(0.0)
     }
 
-    /// 1 where x is beyond.
+    /// The penalty where x is outside of the box, 0 inside.
     fn outside(&self, x: &Tensor<1>) -> Tensor<1> {
         let beyond = self.beyond(x);
         beyond.zeros_like().mask_fill(beyond.not_equal_scalar(0.0), self.penalty)

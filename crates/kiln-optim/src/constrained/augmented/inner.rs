@@ -1,4 +1,4 @@
-//! What solves the inner problems of an augmented Lagrangian.
+//! Solvers of the inner problems of an augmented Lagrangian.
 
 use burn::tensor::Tensor;
 
@@ -6,17 +6,24 @@ use crate::solver::{Bounds, Objective, Outcome, Solver, SolverError, Stop, lbfgs
 
 /// A solver of the inner problems of an [`AugmentedLagrangian`](super::AugmentedLagrangian).
 pub trait Inner<P: Objective> {
-    /// Whether it keeps the problem's bounds; otherwise they are constraints like others.
+    /// Whether the solver keeps the problem's bounds. Otherwise the augmented Lagrangian treats them as constraints.
     const KEEPS_BOUNDS: bool;
 
     /// Minimises `problem` from `start`.
     ///
     /// # Errors
-    /// As [`minimize`].
+    /// Those of [`minimize`].
     fn minimize(&self, problem: &P, start: Tensor<1>, bounds: &Bounds, stop: &Stop) -> Result<Outcome, SolverError>;
 }
 
-/// L-BFGS within the problem's bounds, by projection: a function that is not defined beyond them is never asked there.
+/// L-BFGS within the problem's bounds, by projection. It never evaluates the functions outside of the bounds.
+///
+/// # Example
+/// ```
+/// use kiln_optim::constrained::{AugmentedLagrangian, WithinBounds};
+///
+/// let method: AugmentedLagrangian<WithinBounds> = AugmentedLagrangian::default();
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WithinBounds;
 
@@ -28,7 +35,16 @@ impl<P: Objective> Inner<P> for WithinBounds {
     }
 }
 
-/// Any of Kiln's solvers.
+/// Any solver without constraints; [`AugmentedLagrangian::new`](super::AugmentedLagrangian::new) wraps a solver in it.
+///
+/// # Example
+/// ```
+/// use kiln_optim::{constrained::{AugmentedLagrangian, Free}, solver::lbfgs};
+///
+/// let method = AugmentedLagrangian { growth: 5.0, ..AugmentedLagrangian::new(lbfgs()) };
+/// let Free(inner) = &method.inner;
+/// assert_eq!(inner.descent.history_size, 10);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Free<S>(pub S);
 

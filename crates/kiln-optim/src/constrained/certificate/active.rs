@@ -1,16 +1,16 @@
-//! The constraints that hold a point.
+//! The active constraints of a point.
 
 use kiln_tensor::linalg::{Matrix, Symmetric};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Certifiable, evaluated::Evaluated, kkt::Multipliers};
 
-/// Unknowns up to which the Hessian is looked at: it has as many rows.
+/// Maximum number of unknowns for which the Hessian `[n, n]` is computed.
 pub(super) const DENSE: usize = 1000;
-/// How many rounding units of the largest singular value, or of the Hessian, count as none.
+/// Numbers below this many machine epsilons of the largest singular value, or of the Hessian, count as 0.
 const NONE: f64 = 1e6;
 
-/// A side of a constraint that holds as an equation.
+/// An active inequality or bound.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Side {
     /// The name of the inequality, or `x[3] ≥ lower`, `x[3] ≤ upper`, `x[3] fixed`.
@@ -19,33 +19,34 @@ pub struct Side {
     pub multiplier: f64,
 }
 
-/// Whether the Lagrangian is curved upwards along the constraints that hold (Nocedal and Wright, 2006, theorem 12.6).
+/// The second-order condition: whether the Lagrangian is convex along the active constraints (Nocedal and Wright, *Numerical
+/// Optimization*, 2006, theorem 12.6).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecondOrder {
-    /// The dimension of the directions that keep equalities, and inequalities and bounds with a multiplier above 0, as they are.
+    /// The dimension of the directions that keep the equalities, and the inequalities and bounds with a multiplier above 0.
     pub dimension: usize,
-    /// The smallest eigenvalue of the Lagrangian's Hessian among these; none where there is no direction.
+    /// The smallest eigenvalue of the Lagrangian's Hessian in these directions; none if there is no direction.
     pub smallest_eigenvalue: Option<f64>,
-    /// Whether it is above 0: then the point is a strict local minimum.
+    /// Whether the eigenvalue is above 0. Then the point is a strict local minimum.
     pub sufficient: bool,
 }
 
-/// A row of the Jacobians that holds.
+/// An active row of the Jacobians.
 struct Row {
     gradient: Vec<f64>,
     /// None for an equality.
     side: Option<Side>,
 }
 
-/// An unknown that is at a bound.
+/// An unknown at a bound.
 struct Held {
     index: usize,
     side: Side,
-    /// Whether from both sides, so that its multiplier may have either sign.
+    /// Whether both bounds are equal, so that the multiplier may have either sign.
     fixed: bool,
 }
 
-/// What holds a point. Bounds are apart: they only say which unknowns are free.
+/// The active constraints. Bounds are separate, because they only fix unknowns.
 pub(super) struct Active {
     unknowns: usize,
     rows: Vec<Row>,
@@ -53,7 +54,7 @@ pub(super) struct Active {
 }
 
 impl Active {
-    /// The inequalities and bounds that are within `tol`, and the equalities.
+    /// The equalities, and the inequalities and bounds within `tol`.
     pub(super) fn at(
         problem: &(impl Certifiable + ?Sized),
         at: &Evaluated,
@@ -95,7 +96,7 @@ impl Active {
         rows.chain(self.held.into_iter().map(|held| held.side)).collect()
     }
 
-    /// Of the gradients: that of the rows among the unknowns that no bound holds, and one for each that is held.
+    /// The rank of the gradients: that of the rows on the free unknowns, plus the number of unknowns at bounds.
     pub(super) fn rank(&self, rounding: f64) -> usize {
         let free = self.free(|_| true);
         let rows: Vec<&Row> = self.rows.iter().collect();
@@ -103,14 +104,15 @@ impl Active {
         self.held.len() + rank
     }
 
-    /// The unknowns but for those that are held, and of which `counts` says so.
+    /// The unknowns, except those at a bound for which `counts` returns true.
     fn free(&self, counts: impl Fn(&Held) -> bool) -> Vec<usize> {
         let mut free = vec![true; self.unknowns];
         self.held.iter().filter(|held| counts(held)).for_each(|held| free[held.index] = false);
         (0..self.unknowns).filter(|&j| free[j]).collect()
     }
 
-    /// Along what has a multiplier above `tol`; an eigenvalue that is lost in the rounding of the others is none.
+    /// The condition along constraints with a multiplier above `tol`. An eigenvalue below the rounding error of the others counts
+    /// as 0.
     pub(super) fn second_order(&self, hessian: &Symmetric, tol: f64, rounding: f64) -> SecondOrder {
         let free = self.free(|held| held.fixed || held.side.multiplier > tol);
         let strongly = |row: &&Row| row.side.as_ref().is_none_or(|side| side.multiplier > tol);
@@ -139,7 +141,7 @@ impl Active {
     }
 }
 
-/// The rows on some of the unknowns; none where there are no rows, or no unknowns.
+/// The rows restricted to some unknowns; none without rows or unknowns.
 fn among(rows: &[&Row], unknowns: &[usize]) -> Option<Matrix> {
     let some = !rows.is_empty() && !unknowns.is_empty();
     some.then(|| Matrix::from_fn(rows.len(), unknowns.len(), |i, j| rows[i].gradient[unknowns[j]]))

@@ -1,77 +1,24 @@
-//! A certificate computed again.
+//! The verification of a certificate.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use kiln_tensor::{derivative::EvaluationError, device::rounding_unit};
+use kiln_tensor::device::machine_epsilon;
 
 use super::{
     super::{Certifiable, kkt::Residuals},
-    Certificate, Computed, SecondOrder, Side,
+    Certificate, CertificateError, Computed, SecondOrder, Side,
 };
 
-/// Why a certificate does not hold.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum CertificateError {
-    /// Numbers that do not fit the problem.
-    #[error("the certificate has {got} {what}, the problem {expected}")]
-    Length {
-        /// Of which there are too few or too many.
-        what: &'static str,
-        /// How many the problem has.
-        expected: usize,
-        /// How many the certificate has.
-        got: usize,
-    },
-    /// A residual that is too large.
-    #[error("{condition} does not hold: its residual is {residual:.3e}, and may be {allowed:.3e}")]
-    Residual {
-        /// Stationarity, primal feasibility, dual feasibility or complementarity.
-        condition: &'static str,
-        /// The residual.
-        residual: f64,
-        /// What it must be within.
-        allowed: f64,
-    },
-    /// A number that is another one.
-    #[error("{what} is {found}, and the certificate says {claimed}")]
-    Differs {
-        /// Which.
-        what: String,
-        /// What the certificate says.
-        claimed: String,
-        /// What the problem says.
-        found: String,
-    },
-    /// The tolerance allows too much to show anything.
-    #[error("the certificate's tolerance is {tol:.1e}; to show anything it must be at most {allowed:.1e}")]
-    Tolerance {
-        /// What the certificate says.
-        tol: f64,
-        /// The largest that is believed.
-        allowed: f64,
-    },
-    /// Multipliers whose rounding alone is more than the tolerance.
-    #[error("the multipliers are up to {largest:.1e}: what their rounding hides is more than the tolerance")]
-    Multipliers {
-        /// The largest.
-        largest: f64,
-    },
-    /// The problem could not be evaluated.
-    #[error("the problem could not be evaluated: {0}")]
-    Evaluation(#[from] EvaluationError),
-}
-
 impl Certificate {
-    /// The largest tolerance that is believed of numbers of a type: 1e-6 in f64, 3e-4 in f32.
+    /// Returns the largest tolerance that is accepted for a float type: 1e-6 in f64, 3e-4 in f32.
     pub fn largest_tolerance(dtype: DType) -> f64 {
         if dtype == DType::F64 { 1e-6 } else { 3e-4 }
     }
 
-    /// Computes every number again from the problem, on `device` in its float type, and holds it against the certificate's. Gives the
-    /// certificate with the numbers as they were found.
+    /// Computes every number again from the problem, on `device` in its float type, and compares it with the certificate. Returns
+    /// the recomputed certificate.
     ///
     /// # Errors
-    /// What does not hold.
+    /// Returns the first [`CertificateError`] that is found.
     pub fn verify(&self, problem: &(impl Certifiable + ?Sized), device: &Device) -> Result<Self, CertificateError> {
         let x = Tensor::<1>::from_data(TensorData::new(self.x.clone(), [self.x.len()]), device);
         let allowed = Self::largest_tolerance(x.dtype());
@@ -80,20 +27,21 @@ impl Certificate {
             return Err(CertificateError::Tolerance { tol: self.tol, allowed });
         }
         let computed = Self::compute(problem, &x, &self.multipliers, self.tol)?;
-        self.compare(&computed, 1e4 * rounding_unit(x.dtype()))?;
+        self.compare(&computed, 1e4 * machine_epsilon(x.dtype()))?;
         Ok(computed.certificate)
     }
 
-    /// Whether the numbers are those that were computed; `rounding` is what sums in another order, on another machine, may change.
+    /// Compares the numbers with the recomputed ones. `rounding` is the relative difference that another order of summation may
+    /// cause.
     fn compare(&self, computed: &Computed, rounding: f64) -> Result<(), CertificateError> {
         let Computed { certificate: found, curvature, forces } = computed;
         let within = self.tol * found.scale;
-        // Terms that large could cancel whatever is left of the gradient.
+        // Terms this large could cancel any residual gradient.
         let seen = found.multipliers.largest().is_finite() && 1e-4 * rounding * forces <= within;
         if !seen {
             return Err(CertificateError::Multipliers { largest: found.multipliers.largest() });
         }
-        // What rounding may add to a residual, and no more than is allowed to it.
+        // The residual may exceed the tolerance by rounding error, but not by more than the tolerance.
         let slack = (rounding * forces).min(within) / found.scale;
         for certificate in [found, self] {
             if let Some(error) = certificate.condition_that_fails(slack) {
@@ -120,12 +68,12 @@ impl Certificate {
         optional("the duality gap", self.duality_gap, found.duality_gap, within)
     }
 
-    /// Of the second order condition: the dimension, and whether it is sufficient.
+    /// The dimension of the second-order condition, and whether it is sufficient.
     fn directions(&self) -> Option<(usize, bool)> {
         self.second_order.map(|SecondOrder { dimension, sufficient, .. }| (dimension, sufficient))
     }
 
-    /// The first of the four that is not within the tolerance and `slack`.
+    /// The first of the four conditions that does not hold within the tolerance and `slack`.
     pub(super) fn condition_that_fails(&self, slack: f64) -> Option<CertificateError> {
         let Residuals { stationarity, primal, dual, complementarity } = self.residuals;
         let allowed = self.tol + slack;
@@ -136,7 +84,7 @@ impl Certificate {
             ("complementarity", complementarity, allowed * self.scale),
         ];
         conditions.into_iter().find_map(|(condition, residual, allowed)| {
-            // What is not a number is not within it.
+            // NaN does not hold.
             let within = residual >= 0.0 && residual <= allowed;
             (!within).then_some(CertificateError::Residual { condition, residual, allowed })
         })
@@ -148,7 +96,7 @@ fn differs(what: &str, claimed: String, found: String) -> CertificateError {
 }
 
 fn number(what: &str, claimed: f64, found: f64, allowed: f64) -> Result<(), CertificateError> {
-    // What is not a number is not near.
+    // NaN is not near.
     let near = (claimed - found).abs() <= allowed;
     if near { Ok(()) } else { Err(differs(what, claimed.to_string(), found.to_string())) }
 }

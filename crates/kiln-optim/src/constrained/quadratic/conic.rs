@@ -1,4 +1,4 @@
-//! The interior method.
+//! The interior-point method.
 
 use clarabel::{
     algebra::CscMatrix,
@@ -6,16 +6,25 @@ use clarabel::{
 };
 use kiln_tensor::linalg::Symmetric;
 
-use super::{super::kkt::size, NoStep};
+use super::super::norms::max_abs;
 
-/// Its solution: unknowns, multipliers and room left, of each row.
+/// Why there is no step.
+#[derive(Clone, Debug)]
+pub(in crate::constrained) enum NoStep {
+    /// The linear constraints contradict one another, or the solver lost all accuracy.
+    Contradiction,
+    /// The model has almost no curvature along this direction, within the linear constraints.
+    Ray(Vec<f64>),
+}
+
+/// The solution: the unknowns, and the multiplier and slack of each row.
 pub(super) struct Conic {
     pub(super) x: Vec<f64>,
     pub(super) z: Vec<f64>,
     pub(super) s: Vec<f64>,
 }
 
-/// By the interior method of `clarabel` (Goulart and Chen, 2024), for steps of the size of `unit`.
+/// Solves the programme with the interior-point method of `clarabel` (Goulart and Chen, 2024), for steps of length about `unit`.
 pub(super) fn conic(
     (hessian, mut cost): (&Symmetric, Vec<f64>),
     unit: f64,
@@ -26,7 +35,7 @@ pub(super) fn conic(
     let n = hessian.rows();
     #[allow(clippy::float_cmp, reason = "as the caller says it")]
     let price =
-        if unit == 1.0 { 1.0 } else { size(&cost[..n]).max(unit * hessian_size(hessian)).max(f64::MIN_POSITIVE) };
+        if unit == 1.0 { 1.0 } else { max_abs(&cost[..n]).max(unit * hessian_size(hessian)).max(f64::MIN_POSITIVE) };
     cost.iter_mut().for_each(|q| *q /= price);
     let right: Vec<f64> = right.iter().map(|b| b / unit).collect();
     let columns = cost.len();
@@ -42,7 +51,7 @@ pub(super) fn conic(
         tol_gap_abs: 1e-11,
         tol_gap_rel: 1e-11,
         tol_feas: 1e-11,
-        // A row of the matrix must not be left out: its multiplier is asked for.
+        // Presolve would drop rows, whose multipliers are needed.
         presolve_enable: false,
         ..DefaultSettings::default()
     };
@@ -52,7 +61,7 @@ pub(super) fn conic(
             .map_err(|_| NoStep::Contradiction)?;
     solver.solve();
     let solution = &solver.solution;
-    // Where the tolerance is out of reach the residuals, relative to the data, say whether it is a solution.
+    // If the tolerance is out of reach, the residuals relative to the data decide.
     let usable = match solution.status {
         SolverStatus::Solved => true,
         SolverStatus::AlmostSolved

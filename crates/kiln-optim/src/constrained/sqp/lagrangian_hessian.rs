@@ -4,14 +4,21 @@ use kiln_tensor::linalg::Symmetric;
 
 use super::super::{evaluated::Evaluated, kkt::Multipliers, quadratic::Step};
 
-/// Where the quadratic model of the Lagrangian comes from.
+/// The quadratic model of the Lagrangian in [`Sqp`](super::Sqp).
+///
+/// # Example
+/// ```
+/// use kiln_optim::constrained::{LagrangianHessian, Sqp};
+///
+/// let sqp = Sqp { hessian: LagrangianHessian::Exact, ..Sqp::default() };
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LagrangianHessian {
-    /// Learnt from gradients by BFGS, with Powell's damping (1978), which keeps it positive definite.
+    /// Estimated from gradients by BFGS, with Powell's damping (1978), which keeps it positive definite.
     #[default]
     Bfgs,
-    /// The exact Hessian of the Lagrangian, made convex where it is not: along the constraints that hold at no price, and beyond these by the
-    /// absolute values of its eigenvalues.
+    /// The exact Hessian of the Lagrangian. If it is not convex, ρAᵀA of the active constraints is added; if that is not enough,
+    /// its eigenvalues are replaced by their absolute values.
     Exact,
 }
 
@@ -27,17 +34,17 @@ pub(super) fn damped_bfgs(b: &Symmetric, s: &[f64], y: &[f64]) -> Symmetric {
     if along > 0.0 && curvature > 0.0 && next.is_finite() { next } else { b.clone() }
 }
 
-/// The constraints that hold a point, as rows.
-pub(super) struct Active {
+/// The gradients of the active constraints.
+pub(super) struct ActiveRows {
     equalities: Vec<Vec<f64>>,
-    /// Of g, by index.
+    /// Inequalities, with their index.
     inequalities: Vec<(usize, Vec<f64>)>,
     /// Unknowns at a bound.
     bounds: Vec<usize>,
 }
 
-impl Active {
-    /// Equalities, and what has a multiplier larger than the room that is left to it.
+impl ActiveRows {
+    /// The equalities, and the inequalities and bounds whose multiplier is larger than their slack.
     pub(super) fn new(at: &Evaluated, multipliers: &Multipliers, (lower, upper): (&[f64], &[f64])) -> Self {
         let Evaluated { x, values, slopes } = at;
         let held = (0..values.inequality.len()).filter(|&i| multipliers.inequality[i] > -values.inequality[i]);
@@ -49,7 +56,7 @@ impl Active {
         }
     }
 
-    /// Leaves out the inequalities and bounds without a multiplier in `step`. Gives whether there were any.
+    /// Drops the inequalities and bounds without a multiplier in `step`. Returns whether there were any.
     pub(super) fn let_go(&mut self, step: &Step) -> bool {
         let before = self.inequalities.len() + self.bounds.len();
         let Multipliers { inequality, lower, upper, .. } = &step.multipliers;
@@ -68,7 +75,7 @@ impl Active {
         })
     }
 
-    /// Takes out of the multipliers what `weight`·Σ a·aᵀ has added to them: `weight`·(a·d).
+    /// Removes the contribution of `weight`·Σ a·aᵀ from the multipliers: `weight`·(a·d).
     pub(super) fn correct(&self, step: &mut Step, weight: f64) {
         if weight == 0.0 {
             return;
@@ -86,9 +93,9 @@ impl Active {
     }
 }
 
-/// A convex model with the same minimum along the constraints that hold, and the weight with which these were added to it. Where there is
-/// none, a model with eigenvalues of at least `floor`.
-pub(super) fn convexified(hessian: &Symmetric, active: &Active, floor: f64) -> (Symmetric, f64) {
+/// Returns a convex model with the same minimum along the active constraints, and the weight with which these were added. If there
+/// is none, returns a model whose eigenvalues are at least `floor`.
+pub(super) fn convexified(hessian: &Symmetric, active: &ActiveRows, floor: f64) -> (Symmetric, f64) {
     let n = hessian.rows();
     let size = hessian.largest().max(1e-8);
     let convex = |matrix: &Symmetric| matrix.shifted(-1e-8 * size).cholesky().is_some();

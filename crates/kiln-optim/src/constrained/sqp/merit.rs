@@ -1,20 +1,20 @@
-//! What steps are judged by.
+//! The merit function, which judges steps.
 
 use super::super::{evaluated::Values, kkt::Multipliers};
 
-/// What a violation costs, one number for each entry of h and of g.
+/// The penalty of each entry of h and g.
 pub(super) struct Merit {
     equality: Vec<f64>,
     inequality: Vec<f64>,
 }
 
 impl Merit {
-    /// Costs of nothing.
+    /// All penalties zero.
     pub(super) fn new(multipliers: &Multipliers) -> Self {
         Self { equality: vec![0.0; multipliers.equality.len()], inequality: vec![0.0; multipliers.inequality.len()] }
     }
 
-    /// Enough for the multipliers (Powell, 1978): what was more comes down by halves.
+    /// Raises the penalties to the multipliers; larger ones decrease by halves (Powell, 1978).
     pub(super) fn cover(&mut self, multipliers: &Multipliers) {
         let pairs = (self.equality.iter_mut().zip(&multipliers.equality))
             .chain(self.inequality.iter_mut().zip(&multipliers.inequality));
@@ -25,7 +25,7 @@ impl Merit {
         self.equality.iter_mut().chain(&mut self.inequality).for_each(|cost| *cost = cost.max(floor));
     }
 
-    /// What the violations cost, in units of f.
+    /// The cost of the violations, in units of f.
     pub(super) fn cost(&self, values: &Values) -> f64 {
         let equality = self.equality.iter().zip(&values.equality).map(|(cost, h)| cost * h.abs());
         let inequality = self.inequality.iter().zip(&values.inequality).map(|(cost, g)| cost * g.max(0.0));

@@ -6,20 +6,36 @@ use super::{Descent, First, Heading};
 use crate::solver::{
     EvaluationError, Objective,
     line::Trial,
-    problem::{Counted, Point, dot, read, rounding},
+    problem::{Counted, Point, dot, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError},
 };
 
-/// d = −B·∇f, with B the inverse Hessian as the steps s and the changes y of the gradient show it
-/// (Broyden, Fletcher, Goldfarb and Shanno, 1970; Nocedal and Wright, Numerical Optimization, 2nd ed., (6.17)). B is on the
-/// device, `[n, n]`.
+/// BFGS: d = −B·∇f, with the inverse Hessian B estimated from the steps s and the changes y of the gradient.
+///
+/// B is a matrix `[n, n]` on the device.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{Bfgs, LineSearch, Stop, StrongWolfe, minimize_fn};
+///
+/// let solver = LineSearch::new(Bfgs { scale: true }, StrongWolfe::default());
+/// let square = |x: &[f64], g: &mut [f64]| {
+///     g[0] = 2.0 * x[0];
+///     x[0] * x[0]
+/// };
+/// assert!(minimize_fn(square, &[3.0], &solver, &Stop::default())?.success);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
+///
+/// # References
+/// Broyden, Fletcher, Goldfarb, Shanno (1970). Nocedal and Wright, *Numerical Optimization* (2006), eq. 6.17.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bfgs {
-    /// Multiplies the first B, the identity, with s·y / y·y after the first step (6.20). Off by default, as in SciPy.
+    /// Whether to multiply the first B, the identity, with s·y / y·y after the first step (eq. 6.20). Default false, as in SciPy.
     pub scale: bool,
 }
 
-/// B, none while it is the identity.
+/// The matrix B; none means the identity.
 #[derive(Clone, Debug)]
 pub struct State {
     inverse: Option<Tensor<2>>,
@@ -61,7 +77,7 @@ impl<P: Objective> Descent<P> for Bfgs {
         let s = to.point.x.clone() - from.x.clone();
         let y = to.point.gradient.clone() - from.gradient.clone();
         let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
-        if !curves(sy, yy, ss, rounding(&s)) {
+        if !curves(sy, yy, ss, epsilon(&s)) {
             return;
         }
         let [n] = s.dims();
@@ -70,15 +86,14 @@ impl<P: Objective> Descent<P> for Bfgs {
         });
         let by = times(&inverse, &y);
         let [yby] = read([dot(&y, &by)]);
-        // (I − s·yᵀ/s·y)·B·(I − y·sᵀ/s·y) + s·sᵀ/s·y, multiplied out: u·sᵀ and its transpose.
+        // (I − s·yᵀ/s·y)·B·(I − y·sᵀ/s·y) + s·sᵀ/s·y, expanded into u·sᵀ and its transpose.
         let u = s.clone() * (0.5 * (1.0 + yby / sy) / sy) - by * (1.0 / sy);
         let half = u.unsqueeze_dim::<2>(1) * s.unsqueeze_dim::<2>(0);
         state.inverse = Some(inverse + half.clone() + half.transpose());
     }
 }
 
-/// Whether s·y says that the function curves up along s; below this the pair is noise, and the matrix would not stay
-/// positive definite.
+/// Whether s·y shows positive curvature along s. A smaller product is rounding error, and B would not stay positive definite.
 pub(super) fn curves(sy: f64, yy: f64, ss: f64, rounding: f64) -> bool {
     sy > rounding * (yy * ss).sqrt()
 }

@@ -7,18 +7,34 @@ use burn::tensor::Tensor;
 use super::{Descent, First, Heading, bfgs::curves};
 use crate::solver::{
     EvaluationError, Objective, SolverError,
+    error::at_least_one,
     line::Trial,
-    problem::{Counted, Point, dot, read, read_all, rounding},
-    search::at_least_one,
+    problem::{Counted, Point, dot, epsilon, read, read_all},
     snapshot::{Remember, Snapshot, SnapshotError, counted},
 };
 
-/// d = −B·∇f with the B that BFGS makes of the last steps, from the multiple s·y / y·y of the identity, by two loops over
-/// them (Nocedal, 1980; Nocedal and Wright, Numerical Optimization, 2nd ed., Algorithm 7.4). The vectors stay on the
-/// device, and so do the loops' numbers.
+/// L-BFGS: d = −B·∇f, with the B that BFGS builds from the last steps, starting from s·y / y·y times the identity.
+///
+/// All vectors stay on the device.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{Lbfgs, LineSearch, Stop, StrongWolfe, minimize_fn};
+///
+/// let solver = LineSearch::new(Lbfgs { history_size: 20 }, StrongWolfe::default());
+/// let square = |x: &[f64], g: &mut [f64]| {
+///     g[0] = 2.0 * x[0];
+///     x[0] * x[0]
+/// };
+/// assert!(minimize_fn(square, &[3.0], &solver, &Stop::default())?.success);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
+///
+/// # References
+/// Nocedal (1980). Nocedal and Wright, *Numerical Optimization* (2006), algorithm 7.4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lbfgs {
-    /// How many steps are remembered, at least 1. Default 10.
+    /// Number of steps that are remembered, at least 1. Default 10.
     pub history_size: usize,
 }
 
@@ -28,7 +44,7 @@ impl Default for Lbfgs {
     }
 }
 
-/// A step, the change of the gradient along it, and 1 / s·y.
+/// A step s, the change y of the gradient, and 1 / s·y.
 #[derive(Clone, Debug)]
 struct Pair {
     s: Tensor<1>,
@@ -36,14 +52,14 @@ struct Pair {
     rho: f64,
 }
 
-/// The least part of a step's squared length that must be in some coordinates for it to be one in them.
+/// Least fraction of ‖s‖² in the free subspace for a pair to count there.
 const MOSTLY: f64 = 0.01;
 
 /// The last steps.
 #[derive(Clone, Debug)]
 pub struct Memory {
     pairs: VecDeque<Pair>,
-    /// s·y / y·y of the last one.
+    /// s·y / y·y of the last step.
     scale: f64,
 }
 
@@ -58,12 +74,12 @@ impl Memory {
         self.pairs.is_empty()
     }
 
-    /// Remembers a step, and forgets all but the last `size`; false where the function does not curve up along it.
+    /// Adds a step and drops all but the last `size`. Returns false if the curvature along the step is not positive.
     pub(in crate::solver) fn learn(&mut self, from: &Point, to: &Point, size: usize) -> bool {
         let s = to.x.clone() - from.x.clone();
         let y = to.gradient.clone() - from.gradient.clone();
         let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
-        if !curves(sy, yy, ss, rounding(&s)) {
+        if !curves(sy, yy, ss, epsilon(&s)) {
             return false;
         }
         while self.pairs.len() >= size {
@@ -78,8 +94,8 @@ impl Memory {
         self.pairs.pop_front();
     }
 
-    /// The same steps on the coordinates where `mask` is 1, as if there were no others. A step that was mostly along others says nothing
-    /// of these: the change of their gradient is what the others did.
+    /// Restricts the pairs to the coordinates where `mask` is 1. Pairs that are mostly outside are dropped, because the other
+    /// coordinates caused their change of the gradient.
     pub(in crate::solver) fn masked(&self, mask: &Tensor<1>) -> Self {
         let mut memory = Self::default();
         let masked: Vec<_> =
@@ -89,7 +105,7 @@ impl Memory {
             masked.iter().zip(whole).flat_map(|((s, y), whole)| [dot(s, y), dot(y, y), dot(s, s), whole]).collect();
         for ((s, y), numbers) in masked.into_iter().zip(read_all(products).chunks_exact(4)) {
             let (sy, yy, ss, whole) = (numbers[0], numbers[1], numbers[2], numbers[3]);
-            if ss >= MOSTLY * whole && curves(sy, yy, ss, rounding(&s)) {
+            if ss >= MOSTLY * whole && curves(sy, yy, ss, epsilon(&s)) {
                 memory.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
                 memory.scale = sy / yy;
             }
@@ -97,7 +113,7 @@ impl Memory {
         memory
     }
 
-    /// B·v, by the two loops.
+    /// B·v, by the two-loop recursion.
     pub(in crate::solver) fn times(&self, v: &Tensor<1>) -> Tensor<1> {
         let mut q = v.clone();
         let mut alphas = Vec::with_capacity(self.pairs.len());
@@ -181,8 +197,8 @@ mod tests {
         output: Linear,
     }
 
-    /// 784-800-10, 636,010 parameters. An iteration reads the slope, each trial, the new pair, and the step's length: all
-    /// through `read`, which takes single numbers.
+    /// 784-800-10, 636,010 parameters. An iteration reads the slope, each trial, the new pair and the step's length, all through
+    /// `read`, which takes single numbers.
     #[test]
     fn a_large_network_is_trained_without_host_copies() {
         let device = Device::default();
@@ -200,7 +216,7 @@ mod tests {
         let outcome = minimize(&loss, start, &lbfgs(), &Stop { max_iter: 12, gtol: 1e-6, ..Stop::default() }).unwrap();
         assert!(outcome.value < 0.05 * outcome.history[0].value, "{outcome:?}");
         let (iterations, trials) = (outcome.iterations, outcome.evaluations.values);
-        // One of the trials is the start; the first heading is the gradient, whose slope is known.
+        // One of the trials is the start. The first direction is the gradient, whose slope is known.
         assert_eq!(READS.get(), trials + 3 * iterations - 1);
     }
 }

@@ -1,4 +1,4 @@
-//! Newton's method with the whole Hessian.
+//! Newton's method with the dense Hessian.
 
 use burn::tensor::{Tensor, TensorData};
 
@@ -6,18 +6,35 @@ use super::{Descent, First, Heading};
 use crate::solver::{
     EvaluationError, Hessian, SolverError,
     line::Trial,
-    problem::{Counted, Point, rounding},
+    problem::{Counted, Point, epsilon},
     snapshot::{Remember, Snapshot, SnapshotError},
 };
 
-/// d = −(H + αI)⁻¹·∇f, by Cholesky's factor on the host in f64. α is 0 where H is positive definite; elsewhere, as near a
-/// saddle, it is the first that makes H + αI so of 8·n·ε·‖H‖ and of the doubles of `damping`·‖H‖ (Nocedal and Wright, Numerical
-/// Optimization, 2nd ed., Algorithm 3.3), and half of it is tried first at the next point.
+/// Newton's method: d = −(H + αI)⁻¹·∇f, by a Cholesky factor on the host in f64.
+///
+/// The shift α is 0 if H is positive definite. Otherwise, for example near a saddle point, α is the first of 8·n·ε·‖H‖,
+/// `damping`·‖H‖ and its doubles for which H + αI is positive definite. The next point tries α/2 first.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{Armijo, LineSearch, Newton, Stop, minimize};
+/// use kiln_tensor::derivative::Function;
+///
+/// let start = Tensor::<1>::from_data([3.0], &Device::default());
+/// let f = Function::of_vector(start.clone(), |x: Tensor<1>| (x - 1.0).square());
+/// let solver = LineSearch::new(Newton { ridge: 1e-6, ..Newton::default() }, Armijo::default());
+/// assert!(minimize(&f, start, &solver, &Stop::default())?.success);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
+///
+/// # References
+/// Nocedal and Wright, *Numerical Optimization* (2006), algorithm 3.3.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Newton {
-    /// The first α tried, in units of the largest entry of H. Default 1e-3.
+    /// The first shift α to try, relative to the largest entry of H. Default 1e-3.
     pub damping: f64,
-    /// An α that is always added, for a Hessian that is singular or nearly so. Default 0.
+    /// A shift α that is always added, for a Hessian that is nearly singular. Default 0.
     pub ridge: f64,
 }
 
@@ -27,7 +44,7 @@ impl Default for Newton {
     }
 }
 
-/// The α of the last point.
+/// The shift α of the last point.
 #[derive(Clone, Copy, Debug)]
 pub struct State {
     shift: f64,
@@ -69,10 +86,10 @@ impl<P: Hessian> Descent<P> for Newton {
         let largest = (0..n)
             .flat_map(|i| (0..=i).map(move |j| (i, j)))
             .fold(0.0, |largest: f64, (i, j)| largest.max(hessian.at(i, j).abs()));
-        // A matrix that is singular and no worse needs no more than rounding's share: the gradient is zero along what it does
-        // not see.
+        // A singular positive semidefinite matrix needs only a shift of the size of rounding: the gradient is 0 along its null
+        // space.
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let of_rounding = 8.0 * n as f64 * rounding(&at.x) * largest;
+        let of_rounding = 8.0 * n as f64 * epsilon(&at.x) * largest;
         let first = (state.shift / 2.0).max(self.damping * largest);
         let mut shift = 0.0;
         let factor = loop {
@@ -80,7 +97,7 @@ impl<P: Hessian> Descent<P> for Newton {
                 break factor;
             }
             shift = if shift == 0.0 { of_rounding } else { first.max(2.0 * shift) };
-            // A Hessian of zeros says nothing, and one of numbers at the end of their range cannot be shifted.
+            // A zero Hessian has no information, and one at the end of the number range cannot be shifted.
             if largest == 0.0 || !shift.is_finite() {
                 state.shift = 0.0;
                 return Ok(Heading::steepest(at));

@@ -1,20 +1,37 @@
-//! Newton's method with products alone.
+//! Newton's method with products H·v only.
 
 use super::{Descent, First, Heading};
 use crate::solver::{
     EvaluationError, HessianProduct, SolverError,
+    error::at_least_one,
     line::Trial,
     linear_cg::{LinearCg, conjugate_gradient},
     problem::{Counted, Point, dot, read},
-    search::at_least_one,
 };
 
-/// d ≈ −H⁻¹·∇f by conjugate gradients, no further than min(0.5, √‖∇f‖)·‖∇f‖ away, which is enough for convergence faster
-/// than linear; and no further than the first direction along which the function curves down (Dembo and
-/// Steihaug, 1983; Nocedal and Wright, Numerical Optimization, 2nd ed., Algorithm 7.1).
+/// Truncated Newton: d ≈ −H⁻¹·∇f by conjugate gradients.
+///
+/// The inner iteration stops at a residual of min(0.5, √‖∇f‖)·‖∇f‖, which gives superlinear convergence, and at the first direction
+/// of negative curvature.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::solver::{LineSearch, NewtonCg, Stop, StrongWolfe, minimize};
+/// use kiln_tensor::derivative::Function;
+///
+/// let start = Tensor::<1>::from_data([3.0], &Device::default());
+/// let f = Function::of_vector(start.clone(), |x: Tensor<1>| (x - 1.0).square());
+/// let solver = LineSearch::new(NewtonCg { max_products: Some(5) }, StrongWolfe::default());
+/// assert!(minimize(&f, start, &solver, &Stop::default())?.success);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
+///
+/// # References
+/// Dembo and Steihaug (1983). Nocedal and Wright, *Numerical Optimization* (2006), algorithm 7.1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct NewtonCg {
-    /// Products for one direction; none is 2·n, at least 20. Default none.
+    /// Maximum number of products per direction; none means 2·n, at least 20. Default: none.
     pub max_products: Option<usize>,
 }
 
@@ -36,7 +53,7 @@ impl<P: HessianProduct> Descent<P> for NewtonCg {
             &LinearCg { rtol: relative, max_iter, ..LinearCg::default() },
         )?;
         if solution.iterations == 0 {
-            // It curves down along the gradient already.
+            // The curvature is negative along the gradient already.
             return Ok(Heading::steepest(at));
         }
         let direction = solution.x;

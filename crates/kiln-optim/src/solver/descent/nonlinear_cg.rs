@@ -10,17 +10,25 @@ use crate::solver::{
     snapshot::{Remember, Snapshot, SnapshotError},
 };
 
-/// β of d = −∇f + β·d before; with g the gradient, g₀ the one before, d₀ the direction before and y = g − g₀. All of them
-/// end on a convex quadratic after n steps when the search is exact (Nocedal and Wright, Numerical Optimization,
-/// 2nd ed., §5.2).
+/// The formula of β in d = −∇f + β·d₀.
+///
+/// g is the gradient, g₀ and d₀ the previous gradient and direction, and y = g − g₀. With an exact line search, each formula
+/// minimises a convex quadratic in n steps (Nocedal and Wright, *Numerical Optimization*, 2006, §5.2).
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{CgFormula, NonlinearCg};
+///
+/// let descent = NonlinearCg { formula: CgFormula::HestenesStiefel, ..NonlinearCg::default() };
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum CgFormula {
     /// Fletcher and Reeves (1964): g·g / g₀·g₀.
     FletcherReeves,
-    /// Polak and Ribière (1969), not below zero (Gilbert and Nocedal, 1992): max(g·y / g₀·g₀, 0). The default.
+    /// Polak and Ribière (1969), not below 0 (Gilbert and Nocedal, 1992): max(g·y / g₀·g₀, 0). The default.
     #[default]
     PolakRibierePlus,
-    /// Hestenes and Stiefel (1952), not below zero: max(g·y / d₀·y, 0).
+    /// Hestenes and Stiefel (1952), not below 0: max(g·y / d₀·y, 0).
     HestenesStiefel,
     /// Dai and Yuan (1999): g·g / d₀·y.
     DaiYuan,
@@ -28,17 +36,31 @@ pub enum CgFormula {
     HagerZhang,
 }
 
-/// Conjugate directions.
+/// Nonlinear conjugate gradients: d = −∇f + β·d₀, with the previous direction d₀.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{CgFormula, HagerZhang, LineSearch, NonlinearCg, Stop, minimize_fn};
+///
+/// let descent = NonlinearCg { formula: CgFormula::DaiYuan, ..NonlinearCg::default() };
+/// let square = |x: &[f64], g: &mut [f64]| {
+///     g[0] = 2.0 * x[0];
+///     x[0] * x[0]
+/// };
+/// let solver = LineSearch::new(descent, HagerZhang::default());
+/// assert!(minimize_fn(square, &[3.0], &solver, &Stop::default())?.success);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct NonlinearCg {
-    /// Which β.
+    /// The formula of β. Default Polak–Ribière+.
     pub formula: CgFormula,
-    /// Starts afresh when |g·g₀| is at least this part of g·g: successive gradients are far from orthogonal (Powell,
-    /// 1977). Off by default, which is none.
+    /// Restarts from −∇f if |g·g₀| is at least this fraction of g·g, so that successive gradients are far from orthogonal (Powell,
+    /// 1977). Default: none, no restarts.
     pub restart: Option<f64>,
 }
 
-/// The next direction, made when a step is accepted.
+/// The next direction, computed after a step is accepted.
 #[derive(Clone, Debug)]
 pub struct State {
     next: Option<(Tensor<1>, f64)>,
@@ -46,7 +68,7 @@ pub struct State {
 
 impl Remember for State {
     fn save(&self, snapshot: &mut Snapshot) {
-        // A slope is below zero: 0 says that there is none.
+        // Slopes are below 0, so 0 means no direction.
         let slope = self.next.as_ref().map_or(0.0, |(_, slope)| *slope);
         snapshot.put_number("nonlinear-cg.slope", slope);
         if let Some((direction, _)) = &self.next {
@@ -89,7 +111,7 @@ impl<P: Objective> Descent<P> for NonlinearCg {
     fn moved(&self, state: &mut State, heading: &Heading, from: &Point, to: &Trial) {
         let (g, g0, d0) = (&to.point.gradient, &from.gradient, &heading.direction);
         let (square, square0) = (to.point.gradient_norm.powi(2), from.gradient_norm.powi(2));
-        // y·g, y·d₀ and y·y by the products of what they are made of would cancel.
+        // Computing y·g, y·d₀ and y·y from products of the gradients would cancel.
         let y = g.clone() - g0.clone();
         let [yg, yd, yy, dd] = read([dot(&y, g), dot(&y, d0), dot(&y, &y), dot(d0, d0)]);
         let beta = match self.formula {
@@ -105,7 +127,7 @@ impl<P: Objective> Descent<P> for NonlinearCg {
         let apart = self.restart.is_none_or(|part| (square - yg).abs() < part * square);
         let direction = d0.clone() * beta - g.clone();
         let slope = beta * to.slope - square;
-        // Where the direction does not descend, or β is not a number, the next one is the steepest.
+        // If the direction does not descend, or β is NaN, the next direction is −∇f.
         state.next = (apart && slope < 0.0).then_some((direction, slope));
     }
 }

@@ -1,4 +1,4 @@
-//! Against the gradient.
+//! Steepest descent.
 
 use super::{Descent, Heading};
 use crate::solver::{
@@ -7,7 +7,20 @@ use crate::solver::{
     problem::{Counted, Point},
 };
 
-/// d = −∇f (Cauchy, 1847).
+/// Steepest descent, d = −∇f (Cauchy, 1847).
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{Fixed, LineSearch, Steepest, Stop, minimize_fn};
+///
+/// let square = |x: &[f64], g: &mut [f64]| {
+///     g[0] = 2.0 * x[0];
+///     x[0] * x[0]
+/// };
+/// let solver = LineSearch::new(Steepest, Fixed { step: 0.4 });
+/// assert!(minimize_fn(square, &[3.0], &solver, &Stop::default())?.success);
+/// # Ok::<(), kiln_optim::solver::SolverError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Steepest;
 

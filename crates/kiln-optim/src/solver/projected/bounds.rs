@@ -2,14 +2,20 @@
 
 use burn::tensor::Tensor;
 
-use super::{Piece, Region};
+use super::{Region, SmoothBox};
 use crate::solver::{
     SolverError,
     problem::{Point, read},
+    vector::{HostVector, IntoVector},
 };
 
-/// lower ≤ x ≤ upper, for [`ProjectedLbfgs`](super::ProjectedLbfgs). What must become small is the projected gradient, the largest
-/// entry of P(x − ∇f) − x, as for SciPy's L-BFGS-B; the start is projected too.
+/// Bounds lower ≤ x ≤ upper, for [`ProjectedLbfgs`](super::ProjectedLbfgs) and
+/// [`ProjectedGradient`](crate::solver::ProjectedGradient).
+///
+/// The optimality measure is the projected gradient, the largest absolute entry of P(x − ∇f) − x, as in SciPy's L-BFGS-B. The start
+/// is projected too.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -17,10 +23,9 @@ use crate::solver::{
 /// use kiln_tensor::derivative::Function;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let device = Device::default();
-/// let vector = |values: [f64; 2]| Tensor::<1>::from_data(values, &device);
-/// let f = Function::of_vector(vector([0.0, 0.0]), |x: Tensor<1>| (x - 1.0).square().sum());
-/// let bounds = Bounds::new(vector([0.0, 0.0]), vector([0.5, f64::INFINITY]))?;
+/// let start = Tensor::<1>::zeros([2], &Device::default());
+/// let f = Function::of_vector(start, |x: Tensor<1>| (x - 1.0).square().sum());
+/// let bounds = Bounds::new([0.0, 0.0], [0.5, f64::INFINITY])?;
 /// let outcome = minimize(&f, f.parameters(), &lbfgs_b(bounds), &Stop::default())?;
 /// assert!(outcome.success);
 /// assert_eq!(outcome.x.try_into_vec_as::<f32>()?, [0.5, 1.0]);
@@ -29,37 +34,39 @@ use crate::solver::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct Bounds {
-    lower: Tensor<1>,
-    upper: Tensor<1>,
+    lower: HostVector,
+    upper: HostVector,
 }
 
 impl Bounds {
-    /// The two vectors `[n]`, infinite where there is no bound.
+    /// Returns bounds from two vectors of n numbers: slices, arrays, `Vec`s or tensors. An infinite entry means no bound.
     ///
     /// # Errors
-    /// When they are not of one length, or a lower bound is above its upper one, or one is not a number.
-    pub fn new(lower: Tensor<1>, upper: Tensor<1>) -> Result<Self, SolverError> {
-        let (lower, upper) = (lower.without_autodiff(), upper.without_autodiff());
-        if lower.dims() != upper.dims() {
-            let got = super::length(&upper);
-            return Err(SolverError::Option { name: "upper", expected: "as long as lower", got });
+    /// Returns [`SolverError::Length`] if the lengths differ, and [`SolverError::Option`] if a lower bound is above the upper one,
+    /// or an entry is NaN.
+    pub fn new(lower: impl IntoVector, upper: impl IntoVector) -> Result<Self, SolverError> {
+        let (lower, upper) = (HostVector::new(lower), HostVector::new(upper));
+        let (expected, got) = (lower.numbers().len(), upper.numbers().len());
+        if expected != got {
+            return Err(SolverError::Length { name: "upper", expected, got });
         }
-        let numbers = |side: &Tensor<1>| -> Vec<f64> { side.to_data().try_into_vec_as().expect("floats") };
-        for (low, high) in numbers(&lower).into_iter().zip(numbers(&upper)) {
+        for (&low, &high) in lower.numbers().iter().zip(upper.numbers()) {
             if low > high || low.is_nan() || high.is_nan() {
                 let expected = "at most upper, entry by entry";
                 return Err(SolverError::Option { name: "lower", expected, got: low });
             }
             if low == f64::INFINITY || high == f64::NEG_INFINITY {
-                let (name, got) = if low > 0.0 { ("lower", low) } else { ("upper", high) };
-                return Err(SolverError::Option { name, expected: "a bound that leaves a number", got });
+                let lower = ("lower", "below infinity", low);
+                let (name, expected, got) = if low > 0.0 { lower } else { ("upper", "above -infinity", high) };
+                return Err(SolverError::Option { name, expected, got });
             }
         }
         Ok(Self { lower, upper })
     }
 
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
-        super::between(x, &self.lower, &self.upper)
+        let (lower, upper) = (self.lower.like(&x), self.upper.like(&x));
+        super::between(x, &lower, &upper)
     }
 }
 
@@ -76,8 +83,9 @@ impl Region for Bounds {
         None
     }
 
-    fn piece(&self, at: &Point) -> Piece {
-        Piece { lower: self.lower.clone(), upper: self.upper.clone(), gradient: at.gradient.clone() }
+    fn piece(&self, at: &Point) -> SmoothBox {
+        let (lower, upper) = (self.lower.like(&at.x), self.upper.like(&at.x));
+        SmoothBox { lower, upper, gradient: at.gradient.clone() }
     }
 
     fn stationarity(&self, at: &Point) -> f64 {

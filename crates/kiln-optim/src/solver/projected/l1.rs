@@ -1,17 +1,21 @@
-//! An l1 penalty.
+//! An ℓ1 penalty.
 
 use burn::tensor::Tensor;
 
-use super::{Piece, Region};
+use super::{Region, SmoothBox};
 use crate::solver::{
     SolverError,
     problem::{Point, read},
+    vector::{HostVector, IntoVector},
 };
 
-/// Σ λᵢ·|xᵢ| added to the function, for [`ProjectedLbfgs`](super::ProjectedLbfgs): the solution has zeros, exactly so (Tibshirani,
-/// 1996); with a squared penalty in the function itself it is the elastic net (Zou and Hastie, 2005). The outcome's value includes
-/// the penalty, its gradient does not. What must become small is the largest entry of the subgradient of least length (Andrew and
-/// Gao, 2007, (4)): zero at a minimum.
+/// The penalty Σ λᵢ·|xᵢ| on the function, for [`ProjectedLbfgs`](super::ProjectedLbfgs).
+///
+/// The solution has entries that are exactly 0 (the lasso: Tibshirani, 1996). With a squared penalty in the function, it is the
+/// elastic net (Zou and Hastie, 2005). The outcome's value includes the penalty, its gradient does not. The optimality measure is
+/// the largest absolute entry of the subgradient of least norm (Andrew and Gao, 2007, eq. 4), which is 0 at a minimum.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -19,12 +23,11 @@ use crate::solver::{
 /// use kiln_tensor::derivative::Function;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let device = Device::default();
-/// let vector = |values: [f64; 2]| Tensor::<1>::from_data(values, &device);
-/// let f = Function::of_vector(vector([0.0, 0.0]), move |x: Tensor<1>| {
+/// let start = Tensor::<1>::zeros([2], &Device::default());
+/// let f = Function::of_vector(start, |x: Tensor<1>| {
 ///     (x.clone() - Tensor::<1>::from_data([3.0, 0.5], &x.device())).square().sum() * 0.5
 /// });
-/// let outcome = minimize(&f, f.parameters(), &owlqn(L1::new(vector([1.0, 1.0]))?), &Stop::default())?;
+/// let outcome = minimize(&f, f.parameters(), &owlqn(L1::new([1.0, 1.0])?), &Stop::default())?;
 /// assert!(outcome.success);
 /// assert_eq!(outcome.x.try_into_vec_as::<f32>()?, [2.0, 0.0]);
 /// # Ok(())
@@ -32,29 +35,28 @@ use crate::solver::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct L1 {
-    weights: Tensor<1>,
+    weights: HostVector,
 }
 
 impl L1 {
-    /// The λ `[n]`, zero for coordinates that are free.
+    /// Returns a penalty with weights λ from n numbers: a slice, an array, a `Vec` or a tensor. Use 0 for variables without a
+    /// penalty.
     ///
     /// # Errors
-    /// When one is negative or not finite.
-    pub fn new(weights: Tensor<1>) -> Result<Self, SolverError> {
-        let weights = weights.without_autodiff();
-        let [smallest, largest] = read([weights.clone().min(), weights.clone().max()]);
-        let got = if smallest >= 0.0 { largest } else { smallest };
-        if !(smallest >= 0.0 && largest.is_finite()) {
-            return Err(SolverError::Option { name: "weights", expected: "finite numbers, 0 or more", got });
+    /// Returns [`SolverError::Option`] if a weight is negative or not finite.
+    pub fn new(weights: impl IntoVector) -> Result<Self, SolverError> {
+        let weights = HostVector::new(weights);
+        match weights.numbers().iter().find(|weight| !(weight.is_finite() && **weight >= 0.0)) {
+            None => Ok(Self { weights }),
+            Some(&got) => Err(SolverError::Option { name: "weights", expected: "finite and not negative", got }),
         }
-        Ok(Self { weights })
     }
 
-    /// The subgradient of least length, `[n]`: ∇f + λ·sign(x); at zero what is left of ∇f when λ is taken off.
+    /// The subgradient of least norm, `[n]`: ∇f + λ·sign(x), and at 0 the soft threshold of ∇f.
     fn pseudo_gradient(&self, at: &Point) -> Tensor<1> {
-        let (x, g) = (&at.x, &at.gradient);
-        let away = g.clone() + self.weights.clone() * x.clone().sign();
-        let shrunk = g.clone().sign() * (g.clone().abs() - self.weights.clone()).clamp_min(0.0);
+        let (x, g, weights) = (&at.x, &at.gradient, self.weights.like(&at.x));
+        let away = g.clone() + weights.clone() * x.clone().sign();
+        let shrunk = g.clone().sign() * (g.clone().abs() - weights).clamp_min(0.0);
         away.mask_where(x.clone().equal_scalar(0.0), shrunk)
     }
 }
@@ -69,19 +71,20 @@ impl Region for L1 {
     }
 
     fn penalty(&self, x: &Tensor<1>) -> Option<Tensor<1>> {
-        Some((self.weights.clone() * x.clone().abs()).sum())
+        Some((self.weights.like(x) * x.clone().abs()).sum())
     }
 
-    /// The orthant of x, and where x is zero the one to which the subgradient points. Without a penalty there are no orthants.
-    fn piece(&self, at: &Point) -> Piece {
+    /// The orthant of x. A variable at 0 belongs to the side that the subgradient points away from; without a penalty it has no
+    /// side.
+    fn piece(&self, at: &Point) -> SmoothBox {
         let gradient = self.pseudo_gradient(at);
         let zero = at.x.clone().equal_scalar(0.0);
         let sign = at.x.clone().sign().mask_where(zero, gradient.clone().sign().neg());
-        let unpenalised = self.weights.clone().equal_scalar(0.0);
+        let unpenalised = self.weights.like(&at.x).equal_scalar(0.0);
         let bound = |held: Tensor<1>, none: f64| {
             held.zeros_like().mask_fill(held.lower_scalar(0.0).bool_or(unpenalised.clone()), none)
         };
-        Piece { lower: bound(sign.clone(), f64::NEG_INFINITY), upper: bound(sign.neg(), f64::INFINITY), gradient }
+        SmoothBox { lower: bound(sign.clone(), f64::NEG_INFINITY), upper: bound(sign.neg(), f64::INFINITY), gradient }
     }
 
     fn stationarity(&self, at: &Point) -> f64 {

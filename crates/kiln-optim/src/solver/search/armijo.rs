@@ -1,21 +1,32 @@
 //! Backtracking.
 
-use super::{Search, at_least_one, within};
+use super::Search;
 use crate::solver::{
     EvaluationError, Objective, SolverError,
+    error::{at_least_one, within},
     line::{Line, Trial},
 };
 
-/// The first of t, ρ·t, ρ²·t … with φ(t) ≤ φ(0) + c1·t·φ′(0) (Armijo, 1966; Nocedal and Wright, Numerical Optimization, 2nd
-/// ed., Algorithm 3.1). The first is tried with its
-/// gradient; after that it computes values until one is good, and the gradient there.
+/// Backtracking: the first of t, ρ·t, ρ²·t, … with φ(t) ≤ φ(0) + c1·t·φ′(0).
+///
+/// The gradient is computed at the first point and at the accepted one; in between, values are enough.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{Armijo, LineSearch, Steepest};
+///
+/// let solver = LineSearch::new(Steepest, Armijo { shrink: 0.3, ..Armijo::default() });
+/// ```
+///
+/// # References
+/// Armijo (1966). Nocedal and Wright, *Numerical Optimization* (2006), algorithm 3.1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Armijo {
-    /// Which part of the slope must be won, in (0, ½). Default 1e-4.
+    /// Fraction of the predicted decrease that a step must reach, in (0, ½). Default 1e-4.
     pub c1: f64,
-    /// ρ, in (0, 1). Default ½.
+    /// The factor ρ, in (0, 1). Default ½.
     pub shrink: f64,
-    /// Values tried. Default 60: far enough for any step that makes a difference in f64.
+    /// Maximum number of values. Default 60, which reaches steps too small to change an f64.
     pub max_trials: usize,
 }
 
@@ -33,7 +44,7 @@ impl Search for Armijo {
     }
 
     fn search<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError> {
-        // Methods of Newton's kind mostly take the first step: its gradient is wanted anyway.
+        // Newton's and quasi-Newton methods mostly accept the first step, so its gradient is needed anyway.
         let mut step = line.first;
         let mut promising = true;
         for _ in 0..self.max_trials {

@@ -1,16 +1,26 @@
-//! The same step always.
+//! A fixed step.
 
-use super::{Search, within};
+use super::Search;
 use crate::solver::{
     EvaluationError, Objective, SolverError,
+    error::within,
     line::{Line, Trial},
 };
 
-/// t is `step`, whatever the value: for steepest descent 1/L, with L the largest curvature, converges on a convex function
-/// (Nesterov, Introductory Lectures on Convex Optimization, 2004, Corollary 2.1.2).
+/// A fixed step t, whatever the value.
+///
+/// With steepest descent, t = 1/L converges on a convex function, where L is the largest curvature (Nesterov, *Introductory
+/// Lectures on Convex Optimization*, 2004, corollary 2.1.2).
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{Fixed, LineSearch, Steepest};
+///
+/// let solver = LineSearch::new(Steepest, Fixed { step: 0.1 });
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fixed {
-    /// The step, positive.
+    /// The step t, above 0.
     pub step: f64,
 }
 

@@ -1,23 +1,36 @@
 //! The approximate Wolfe conditions.
 
-use super::{Search, at_least_one, within};
+use super::Search;
 use crate::solver::{
     EvaluationError, Objective, SolverError,
+    error::{at_least_one, within},
     line::{Line, Trial},
 };
 
-/// A t that satisfies Wolfe's conditions, φ(t) ≤ φ(0) + δ·t·φ′(0) and φ′(t) ≥ σ·φ′(0), or the approximate ones,
-/// (2δ − 1)·φ′(0) ≥ φ′(t) ≥ σ·φ′(0) with φ(t) ≤ φ(0) + ε, which slopes decide, and so can be satisfied as exactly as
-/// rounding lets a gradient be known (Hager and Zhang, 2005, §4: bracket, secant², and a bisection where these are slow).
+/// A step that satisfies the Wolfe conditions or the approximate Wolfe conditions.
+///
+/// The Wolfe conditions are φ(t) ≤ φ(0) + δ·t·φ′(0) and φ′(t) ≥ σ·φ′(0). The approximate ones are (2δ − 1)·φ′(0) ≥ φ′(t) ≥ σ·φ′(0)
+/// and φ(t) ≤ φ(0) + ε. They compare slopes, so they hold to the accuracy of the gradient, while differences of values are lost in
+/// rounding earlier.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{HagerZhang, LineSearch, NonlinearCg};
+///
+/// let solver = LineSearch::new(NonlinearCg::default(), HagerZhang { sigma: 0.5, ..HagerZhang::default() });
+/// ```
+///
+/// # References
+/// Hager and Zhang (2005), §4.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HagerZhang {
     /// δ, in (0, min(½, σ)). Default 0.1.
     pub delta: f64,
     /// σ, in (δ, 1). Default 0.9.
     pub sigma: f64,
-    /// ε in units of |φ(0)|. Default 1e-6.
+    /// ε relative to |φ(0)|. Default 1e-6.
     pub epsilon: f64,
-    /// Points tried. Default 50.
+    /// Maximum number of points. Default 50.
     pub max_trials: usize,
 }
 
@@ -27,9 +40,9 @@ impl Default for HagerZhang {
     }
 }
 
-/// Longer by this factor until the interval is found: ρ of the paper.
+/// Growth factor of the step until the interval is found: ρ of the paper.
 const GROWTH: f64 = 5.0;
-/// An interval that does not shrink to this part of itself is halved: γ of the paper.
+/// An interval that shrinks by less than this factor is bisected: γ of the paper.
 const SHRINK: f64 = 0.66;
 
 /// Why the search is over.
@@ -39,7 +52,7 @@ enum Over {
     Error(EvaluationError),
 }
 
-/// A step and the slope there.
+/// An end of the interval, with its slope.
 #[derive(Clone, Copy, Debug)]
 struct End {
     t: f64,
@@ -51,12 +64,12 @@ struct Run<'a, 'b, P> {
     line: &'a Line<'b, P>,
     ceiling: f64,
     trials: usize,
-    /// The best of the points that are lower, if any is.
+    /// The best point below φ(0), if there is one.
     lowest: Option<Trial>,
 }
 
 impl<P: Objective> Run<'_, '_, P> {
-    /// φ at t; over when the conditions hold there.
+    /// φ and φ′ at t. Ends the search if the conditions hold.
     fn at(&mut self, t: f64) -> Result<(f64, f64), Over> {
         if self.trials == self.options.max_trials {
             return Err(Over::OutOfTrials);
@@ -77,7 +90,7 @@ impl<P: Objective> Run<'_, '_, P> {
         Ok((value, slope))
     }
 
-    /// The interval after a look at c (the paper's `update`).
+    /// The paper's `update` of the interval with a new point c.
     fn update(&mut self, a: End, b: End, c: f64) -> Result<(End, End), Over> {
         if !(c > a.t && c < b.t) {
             return Ok((a, b));
@@ -93,7 +106,7 @@ impl<P: Objective> Run<'_, '_, P> {
         }
     }
 
-    /// From a falling end and one that falls too but lies too high (U3).
+    /// Bisects between an end with a negative slope and one with a negative slope but too high a value (U3).
     fn bisect(&mut self, mut a: End, mut b: End) -> Result<(End, End), Over> {
         loop {
             let t = 0.5 * (a.t + b.t);
@@ -113,7 +126,7 @@ impl<P: Objective> Run<'_, '_, P> {
         loop {
             let (value, slope) = self.at(t)?;
             let here = End { t, slope };
-            // Beyond the domain both are infinite: an end that rises, but no slope to interpolate with.
+            // Outside of the domain both are infinite: the end rises, but has no slope to interpolate with.
             if value.is_infinite() {
                 return self.bisect(low, here);
             }

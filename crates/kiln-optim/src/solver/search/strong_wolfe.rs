@@ -1,21 +1,34 @@
 //! The strong Wolfe conditions.
 
-use super::{HagerZhang, Search, at_least_one, within};
+use super::{HagerZhang, Search};
 use crate::solver::{
     EvaluationError, Objective, SolverError,
+    error::{at_least_one, within},
     line::{Line, Trial},
 };
 
-/// A t with φ(t) ≤ φ(0) + c1·t·φ′(0) and |φ′(t)| ≤ c2·|φ′(0)|: an interval that holds one is found by longer and longer
-/// steps, and made smaller by safeguarded cubic and quadratic interpolation (Moré and Thuente, 1994, as in MINPACK-2, which
-/// SciPy uses). Where rounding hides differences of φ, its slopes alone decide, as for [`HagerZhang`].
+/// A step that satisfies the strong Wolfe conditions, φ(t) ≤ φ(0) + c1·t·φ′(0) and |φ′(t)| ≤ c2·|φ′(0)|.
+///
+/// The search grows the step until an interval holds such a point, and shrinks the interval by safeguarded cubic and quadratic
+/// interpolation. If rounding hides differences of φ, its slopes decide, as in [`HagerZhang`].
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::{LineSearch, NonlinearCg, StrongWolfe};
+///
+/// let solver = LineSearch::new(NonlinearCg::default(), StrongWolfe { c2: 0.1, ..StrongWolfe::default() });
+/// ```
+///
+/// # References
+/// Moré and Thuente (1994), as in MINPACK-2 and SciPy.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StrongWolfe {
-    /// Which part of the slope must be won, in (0, c2). Default 1e-4.
+    /// Fraction of the predicted decrease that a step must reach, in (0, c2). Default 1e-4.
     pub c1: f64,
-    /// How flat φ must be at t, in (c1, 1). Default 0.9, for methods of Newton's kind; 0.1 … 0.4 for conjugate gradients.
+    /// Bound on the slope at t relative to φ′(0), in (c1, 1). Default 0.9, for Newton's and quasi-Newton methods; use 0.1 to 0.4
+    /// for conjugate gradients.
     pub c2: f64,
-    /// Points tried. Default 40.
+    /// Maximum number of points. Default 40.
     pub max_trials: usize,
 }
 
@@ -34,13 +47,13 @@ struct End {
 }
 
 impl End {
-    /// The same for φ(t) − c1·φ′(0)·t.
+    /// The same end for φ(t) − c1·φ′(0)·t.
     fn tilted(self, slope: f64) -> Self {
         Self { value: self.value - self.t * slope, slope: self.slope - slope, ..self }
     }
 }
 
-/// How far a step may grow before the interval is found, relative to the last one's length.
+/// Bounds of the growth of a step before the interval is found, relative to the last step.
 const GROWTH: (f64, f64) = (1.1, 4.0);
 
 impl Search for StrongWolfe {
@@ -53,11 +66,11 @@ impl Search for StrongWolfe {
     fn search<P: Objective>(&self, line: &Line<'_, P>) -> Result<Option<Trial>, EvaluationError> {
         let required = self.c1 * line.slope;
         let start = End { t: 0.0, value: line.value, slope: line.slope };
-        // `best` has the lowest value so far; a minimiser lies between it and `other` once `bracketed`.
+        // `best` has the lowest value so far. Once `bracketed`, a minimiser lies between it and `other`.
         let (mut best, mut other) = (start, start);
         let mut best_trial = None;
         let mut bracketed = false;
-        // Until a point is both low enough and rising, the function minus the required decrease is interpolated.
+        // Until a point is both low enough and rising, interpolate the function minus the required decrease.
         let mut first_stage = true;
         let (mut width, mut width_before) = (f64::INFINITY, f64::INFINITY);
         let mut t = line.first;
@@ -65,7 +78,7 @@ impl Search for StrongWolfe {
         for _ in 0..self.max_trials {
             let trial = line.at(t)?;
             if trial.value.is_infinite() {
-                // Beyond the domain: back to what is known.
+                // Outside of the domain: go back towards the best point.
                 bracketed = true;
                 other = End { t, value: f64::INFINITY, slope: f64::INFINITY };
                 (low, high) = (best.t.min(t), best.t.max(t));
@@ -75,7 +88,7 @@ impl Search for StrongWolfe {
             if line.decreases(&trial, self.c1) && trial.slope.abs() <= -self.c2 * line.slope {
                 return Ok(Some(trial));
             }
-            // Values that differ by rounding alone say nothing more; slopes do.
+            // If values differ by rounding only, slopes decide.
             if (trial.value - line.value).abs() <= line.rounding {
                 return self.by_slopes(line);
             }
@@ -111,7 +124,7 @@ impl Search for StrongWolfe {
                 (low, high) = (t + GROWTH.0 * (t - best.t), t + GROWTH.1 * (t - best.t));
             }
         }
-        // Not flat, but lower: better than nothing.
+        // The conditions do not hold, but the value is lower.
         Ok(best_trial.filter(|trial| line.decreases(trial, self.c1)))
     }
 }
@@ -123,7 +136,7 @@ impl StrongWolfe {
     }
 }
 
-/// The next step from the ends of the interval and a new point, one of which it replaces (`dcstep` of MINPACK-2).
+/// The next step from the ends of the interval and a new point, which replaces one of them (`dcstep` of MINPACK-2).
 fn interpolate(best: &mut End, other: &mut End, here: End, bracketed: &mut bool, low: f64, high: f64) -> f64 {
     let opposite = here.slope * best.slope.signum() < 0.0;
     let next = if here.value > best.value {
@@ -140,7 +153,7 @@ fn interpolate(best: &mut End, other: &mut End, here: End, bracketed: &mut bool,
         *bracketed = true;
         if (cubic - here.t).abs() > (secant - here.t).abs() { cubic } else { secant }
     } else if here.slope.abs() < best.slope.abs() {
-        // Lower, and flatter. The cubic may have its minimum behind, or none.
+        // Lower and flatter: the cubic may have no minimum ahead.
         let cubic = cubic_ahead(*best, here, low, high);
         let secant = here.t + here.slope / (here.slope - best.slope) * (best.t - here.t);
         let nearer = (cubic - here.t).abs() < (secant - here.t).abs();
@@ -153,7 +166,7 @@ fn interpolate(best: &mut End, other: &mut End, here: End, bracketed: &mut bool,
             next.clamp(low, high)
         }
     } else if *bracketed {
-        // Lower, and not flatter.
+        // Lower, but not flatter.
         if other.value.is_finite() { cubic_minimiser(here, *other) } else { here.t + 0.5 * (other.t - here.t) }
     } else if here.t > best.t {
         high
@@ -180,7 +193,7 @@ fn cubic_minimiser(a: End, b: End) -> f64 {
     a.t + ((gamma - a.slope) + theta) / ((gamma - a.slope) + gamma + b.slope) * (b.t - a.t)
 }
 
-/// The minimiser of the cubic beyond `here`, or a limit where it has none there.
+/// The minimiser of the cubic beyond `here`, or a limit if it has none there.
 fn cubic_ahead(best: End, here: End, low: f64, high: f64) -> f64 {
     let theta = 3.0 * (best.value - here.value) / (here.t - best.t) + best.slope + here.slope;
     let scale = theta.abs().max(best.slope.abs()).max(here.slope.abs());
