@@ -1,4 +1,4 @@
-//! Smooth one-to-one maps, and distributions of what they make.
+//! Smooth invertible maps with their Jacobian determinants.
 
 mod chain;
 mod constraint;
@@ -16,14 +16,15 @@ pub use self::{
     triangular::{CorrelationCholesky, LowerCholesky},
 };
 
-/// A smooth one-to-one map, entry by entry or of the vectors along the last axis.
+/// A smooth invertible map, elementwise or of vectors along the last axis.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_dist::{Bijector, Exp, Normal, Transformed, Distribution};
 ///
 /// let device = Device::default();
-/// // The log-normal distribution, made by hand.
+/// // The log-normal distribution.
 /// let d = Transformed::new(Normal::standard([3], &device), Exp);
 /// let x = Tensor::<1>::from_data([0.5, 1.0, 2.0], &device);
 /// assert_eq!(d.log_prob(x.clone()).dims(), [3]);
@@ -31,18 +32,17 @@ pub use self::{
 /// assert!((back - x).abs().max().into_scalar::<f32>() < 1e-6);
 /// ```
 pub trait Bijector<const D: usize>: Clone {
-    /// y = f(x).
+    /// Returns y = f(x).
     fn forward(&self, x: Tensor<D>) -> Tensor<D>;
 
-    /// x = f⁻¹(y).
+    /// Returns x = f⁻¹(y).
     fn inverse(&self, y: Tensor<D>) -> Tensor<D>;
 
-    /// ln |det ∂f/∂x| at x: of each entry where the map is of entries, and `[.., 1]` where it is of vectors.
+    /// Returns ln |det ∂f/∂x| at x: per entry for an elementwise map, and `[.., 1]` for a map of vectors.
     fn log_abs_det_jacobian(&self, x: Tensor<D>) -> Tensor<D>;
 }
 
-/// The sum of two logarithms of densities or determinants, of which one may be of entries and the other of the vectors that these make up:
-/// then the former is summed along the last axis.
+/// Adds two log-densities or log-determinants. If one is per entry and the other per vector, the former is summed along the last axis.
 pub(crate) fn sum_of_logs<const D: usize>(a: Tensor<D>, b: Tensor<D>) -> Tensor<D> {
     let (of_a, of_b) = (a.dims()[D - 1], b.dims()[D - 1]);
     let sum = |x: Tensor<D>| x.sum_dim(D - 1);

@@ -1,4 +1,4 @@
-//! Distributions of real numbers.
+//! Distributions over real numbers.
 
 pub(crate) mod beta;
 pub(crate) mod cauchy;

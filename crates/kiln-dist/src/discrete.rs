@@ -1,4 +1,4 @@
-//! Distributions of classes and counts.
+//! Distributions over classes and counts.
 
 pub(crate) mod bernoulli;
 pub(crate) mod binomial;

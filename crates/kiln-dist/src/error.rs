@@ -1,40 +1,76 @@
-//! Why a distribution cannot be made.
+//! Errors of distributions.
 
 use burn::tensor::{Bool, Tensor};
 
-/// Parameters that no distribution has.
+/// Why a distribution or a constraint cannot be built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DistError {
-    /// Two parameters' shapes do not broadcast.
+    /// The shapes of two parameters do not fit together.
     #[error(
-        "{first} has shape {first_shape:?} and {second} has shape {second_shape:?}: they must be equal, or 1 where they differ"
+        "`{first}` has shape {first_shape:?} but `{second}` has shape {second_shape:?}; sizes must be equal, or 1 to broadcast"
     )]
     Shape {
-        /// A parameter.
+        /// The first parameter.
         first: &'static str,
-        /// Its shape.
+        /// The shape of the first parameter.
         first_shape: Vec<usize>,
-        /// The other parameter.
+        /// The second parameter.
         second: &'static str,
-        /// Its shape.
+        /// The shape of the second parameter.
         second_shape: Vec<usize>,
     },
     /// A value is outside the parameter's range.
-    #[error("{name} must be {constraint}, got {value} at position {position} (row-major)")]
+    #[error("`{name}` must be {constraint}, but is {value} at position {position} (row-major)")]
     Value {
         /// The parameter.
         name: &'static str,
         /// Its range, in words.
         constraint: &'static str,
-        /// The first value outside.
+        /// The first value outside the range.
         value: f64,
-        /// Where that value stands.
+        /// The row-major position of that value.
         position: usize,
+    },
+    /// A constrained value has a wrong number of entries.
+    #[error("a value of this constraint has {expected}, not {got}")]
+    Length {
+        /// The valid number of entries, in words.
+        expected: &'static str,
+        /// The number of entries given.
+        got: usize,
+    },
+    /// Inputs have a wrong number of columns for a model.
+    #[error("the model takes {expected} columns but the inputs have {got}")]
+    Columns {
+        /// Columns that the model takes.
+        expected: usize,
+        /// Columns of the inputs.
+        got: usize,
+    },
+    /// A class index is not below the number of classes.
+    #[error(
+        "class {class} at position {position} (row-major) is not one of the {classes} classes; class indices count from 0"
+    )]
+    Class {
+        /// The first such class index.
+        class: i64,
+        /// Its row-major position.
+        position: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+    /// An interval is empty or not finite.
+    #[error("the interval ({low}, {high}) is empty or not finite; `low` must be below `high`")]
+    Interval {
+        /// The lower end.
+        low: f64,
+        /// The upper end.
+        high: f64,
     },
 }
 
-/// Reads the parameter back only when something in it is outside the range.
+/// Checks that all values are inside a range. Reads the parameter back only if one is outside.
 pub(crate) fn check_values<const D: usize>(
     name: &'static str,
     constraint: &'static str,

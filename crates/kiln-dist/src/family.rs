@@ -1,10 +1,10 @@
-//! What all families of distributions with a few tensors of parameters have in common.
+//! The macro that declares a family of distributions, and helpers for supports.
 
 use burn::tensor::{Bool, Tensor, kind::Basic};
 
 use crate::DistError;
 
-/// Tensors with names, brought to the one shape that all of theirs broadcast to.
+/// Broadcasts named tensors to their common shape.
 pub(crate) fn broadcast<const D: usize, const N: usize>(
     named: [(&'static str, Tensor<D>); N],
 ) -> Result<[Tensor<D>; N], DistError> {
@@ -21,13 +21,13 @@ pub(crate) fn broadcast<const D: usize, const N: usize>(
     Ok(named.map(|(_, tensor)| if tensor.dims() == shape { tensor } else { tensor.expand(shape) }))
 }
 
-/// The range of a parameter.
+/// The range of a parameter's values.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Range {
     pub(crate) words: &'static str,
     low: f64,
     high: f64,
-    /// Whether the lower end belongs to it; the upper one never does.
+    /// Whether the range includes its lower end. It never includes its upper end.
     closed: bool,
 }
 
@@ -44,8 +44,7 @@ impl Range {
     }
 }
 
-/// Declares a family by its parameters, each with its range: the struct, `new` (shapes broadcast), `validated`, and a method for
-/// each parameter.
+/// Declares a family by its parameters and their ranges: the struct, `new`, `validated`, and an accessor per parameter.
 macro_rules! family {
     ($(#[$doc:meta])* $name:ident { $($(#[$of:meta])* $parameter:ident: $range:ident),+ $(,)? }) => {
         $(#[$doc])*
@@ -55,20 +54,22 @@ macro_rules! family {
         }
 
         impl<const D: usize> $name<D> {
-            /// From its parameters, whose shapes broadcast. Ranges are not checked here, since that would wait for the device: see
-            /// [`validated`](Self::validated).
+            /// Builds the distribution from its parameters, whose shapes broadcast.
+            ///
+            /// The values are not checked, because that would wait for the device. A value out of its range gives NaN or
+            /// meaningless results; [`validated`](Self::validated) checks the ranges.
             ///
             /// # Errors
-            /// [`DistError::Shape`](crate::DistError::Shape).
+            /// Returns [`DistError::Shape`](crate::DistError::Shape) if the shapes do not broadcast.
             pub fn new($($parameter: burn::tensor::Tensor<D>),+) -> Result<Self, crate::DistError> {
                 let [$($parameter),+] = crate::family::broadcast([$((stringify!($parameter), $parameter)),+])?;
                 Ok(Self { $($parameter),+ })
             }
 
-            /// Checks the ranges, which waits for the device.
+            /// Checks the ranges of all parameters and returns the distribution. Waits for the device.
             ///
             /// # Errors
-            /// [`DistError::Value`](crate::DistError::Value), with the first number outside.
+            /// Returns [`DistError::Value`](crate::DistError::Value) with the first value out of its range.
             pub fn validated(self) -> Result<Self, crate::DistError> {
                 $({
                     let range = crate::family::$range;
@@ -98,7 +99,7 @@ macro_rules! family {
 
 pub(crate) use family;
 
-/// Two tensors of the one shape that theirs broadcast to.
+/// Broadcasts two tensors to their common shape.
 fn together<const D: usize, A: Basic, B: Basic>(a: Tensor<D, A>, b: Tensor<D, B>) -> (Tensor<D, A>, Tensor<D, B>) {
     let (of_a, of_b) = (a.dims(), b.dims());
     if of_a == of_b {
@@ -108,7 +109,9 @@ fn together<const D: usize, A: Basic, B: Basic>(a: Tensor<D, A>, b: Tensor<D, B>
     (a.expand(shape), b.expand(shape))
 }
 
-/// `f` of x where `inside` holds, and `outside` elsewhere; `f` sees `stand_in` there, so that its gradient is a number.
+/// Returns `f(x)` where `inside` holds, and `outside` elsewhere.
+///
+/// Elsewhere `f` sees `stand_in`, so that its gradient stays finite.
 pub(crate) fn on_support<const D: usize>(
     x: Tensor<D>,
     inside: Tensor<D, Bool>,
@@ -122,14 +125,14 @@ pub(crate) fn on_support<const D: usize>(
     value.mask_fill(not_there, outside)
 }
 
-/// x·ln y, and 0 where x is 0; shapes broadcast.
+/// Returns x·ln y, and 0 where x is 0. Shapes broadcast.
 pub(crate) fn x_ln_y<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
     let (x, y) = together(x, y);
     let zero = x.clone().equal_scalar(0.0);
     x * y.mask_fill(zero, 1.0).log()
 }
 
-/// x·ln(1 + y), and 0 where x is 0; shapes broadcast.
+/// Returns x·ln(1 + y), and 0 where x is 0. Shapes broadcast.
 pub(crate) fn x_ln1p_y<const D: usize>(x: Tensor<D>, y: Tensor<D>) -> Tensor<D> {
     let (x, y) = together(x, y);
     let zero = x.clone().equal_scalar(0.0);

@@ -1,21 +1,33 @@
-//! Vectors of independent numbers.
+//! Vectors with independent entries.
 
 use burn::tensor::Tensor;
 use kiln_tensor::Stream;
 
-use crate::{Distribution, Entropy, FromNoise, KlDivergence, Moments, Reparameterized};
+use crate::{DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Reparameterized};
 
-/// The numbers along the last axis as one vector: logarithms of densities, entropies and divergences are sums along it, `[.., 1]`.
+/// A distribution over vectors with independent entries along the last axis.
+///
+/// Log-densities, entropies and divergences are sums over that axis, `[.., 1]`.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Distribution, Independent, Normal};
+///
+/// let device = Device::default();
+/// let d = Independent::new(Normal::standard([5, 3], &device));
+/// assert_eq!(d.log_prob(Tensor::<2>::zeros([5, 3], &device)).dims(), [5, 1]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Independent<P>(P);
 
 impl<P> Independent<P> {
-    /// Of the numbers of `base`.
+    /// Treats the entries of `base` along the last axis as one vector.
     pub fn new(base: P) -> Self {
         Self(base)
     }
 
-    /// The distribution of the numbers.
+    /// Returns the distribution of the entries.
     pub fn base(&self) -> &P {
         &self.0
     }
@@ -31,15 +43,19 @@ impl<const D: usize, P: Distribution<D>> Distribution<D> for Independent<P> {
     fn sample(&self, stream: &mut Stream) -> P::Value {
         self.0.sample(stream)
     }
+
+    fn check_value(&self, value: &P::Value) -> Result<(), DistError> {
+        self.0.check_value(value)
+    }
 }
 
 impl<const D: usize, P: Moments<D>> Moments<D> for Independent<P> {
-    /// Of each number.
+    /// Returns the mean of each entry.
     fn mean(&self) -> Tensor<D> {
         self.0.mean()
     }
 
-    /// Of each number.
+    /// Returns the variance of each entry.
     fn variance(&self) -> Tensor<D> {
         self.0.variance()
     }

@@ -1,4 +1,4 @@
-//! Divergences between distributions of two families.
+//! Divergences between distributions of different families.
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, PI};
 
@@ -10,7 +10,7 @@ use crate::{
     Normal, StudentT, Uniform, Weibull, continuous::LN_SQRT_2PI,
 };
 
-/// −H(p) + ln σ + ln √(2π) + ((E x − μ)² + var x)/(2σ²), for any p with an entropy and two moments.
+/// Returns −H(p) + ln σ + ln √(2π) + ((E x − μ)² + var x)/(2σ²) for any p with an entropy and two moments.
 fn from_normal<const D: usize, P: Entropy<D> + Moments<D>>(p: &P, q: &Normal<D>) -> Tensor<D> {
     let scale = q.scale();
     let apart = (p.mean() - q.loc()) / scale.clone();
@@ -31,7 +31,7 @@ macro_rules! to_normal {
 to_normal!(Beta, Exponential, Gamma, Gumbel, HalfNormal, InverseGamma, Laplace, LogNormal, StudentT, Uniform, Weibull);
 
 impl<const D: usize> KlDivergence<D, Laplace<D>> for Normal<D> {
-    /// −H(p) + ln(2b) + E|x − m|/b, with E|x − m| = σ·√(2/π)·e^{−d²/2} + (μ − m)·erf(d/√2) and d = (μ − m)/σ.
+    /// Returns −H(p) + ln(2b) + E|x − m|/b, with E|x − m| = σ·√(2/π)·e^{−d²/2} + (μ − m)·erf(d/√2) and d = (μ − m)/σ.
     fn kl_divergence(&self, q: &Laplace<D>) -> Tensor<D> {
         let apart = self.loc() - q.loc();
         let d = apart.clone() / self.scale();

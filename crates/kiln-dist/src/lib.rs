@@ -1,29 +1,37 @@
 //! Probability distributions as batches of Burn tensors.
 //!
-//! A distribution holds parameters of shape `[..]` and answers elementwise: [`log_prob`](Distribution::log_prob) of a
-//! value of that shape has that shape. Logarithms of probabilities are in nats. Nothing is summed unless the name says so
-//! ([`log_prob_per_example`](Distribution::log_prob_per_example)).
+//! A distribution holds parameters of shape `[..]` and evaluates elementwise: [`log_prob`](Distribution::log_prob) of a value of
+//! that shape has that shape. Log-probabilities are in nats. Nothing is summed unless the name says so
+//! ([`log_prob_per_example`](Distribution::log_prob_per_example)). Parameters broadcast.
 //!
-//! What a distribution can do are traits, and what has no closed form does not compile:
+//! The capabilities of a distribution are traits. A quantity without a closed form does not compile:
 //!
-//! | | families |
+//! | trait | families |
 //! |---|---|
 //! | [`Distribution`]: `log_prob`, `sample` | all |
-//! | [`Moments`]: `mean`, `variance`, `stddev` | all but [`LkjCholesky`]; not a number or infinite where there are none |
-//! | [`Entropy`] | all but [`LkjCholesky`]; of [`Poisson`], [`Binomial`] and [`NegativeBinomial`] term by term |
-//! | [`Cdf`] | all of one dimension but [`Bernoulli`] and [`Categorical`] |
+//! | [`Moments`]: `mean`, `variance`, `stddev` | all except [`LkjCholesky`]; NaN or infinite if a moment does not exist |
+//! | [`Entropy`] | all except [`LkjCholesky`]; summed term by term for [`Poisson`], [`Binomial`] and [`NegativeBinomial`] |
+//! | [`Cdf`] | all of single numbers except [`Bernoulli`] and [`Categorical`] |
 //! | [`Quantile`] | [`Normal`], [`LogNormal`], [`HalfNormal`], [`Laplace`], [`Cauchy`], [`Gumbel`], [`Exponential`], [`Uniform`], [`Weibull`] |
-//! | [`Reparameterized`]: `rsample` | all that are continuous; [`Gamma`], [`InverseGamma`], [`Beta`], [`StudentT`], [`Dirichlet`] and [`LkjCholesky`] by implicit derivatives |
-//! | [`FromNoise`] | those with a quantile, and [`MultivariateNormal`] |
-//! | [`KlDivergence`] | each family with itself, but [`StudentT`], [`LowRankMultivariateNormal`] and [`LkjCholesky`]; [`Exponential`] with [`Gamma`]; all real ones with [`Normal`] |
+//! | [`Reparameterized`]: `rsample` | all continuous families; [`Gamma`], [`InverseGamma`], [`Beta`], [`StudentT`], [`Dirichlet`] and [`LkjCholesky`] by implicit derivatives |
+//! | [`FromNoise`] | those with a quantile function, and [`MultivariateNormal`] |
+//! | [`KlDivergence`] | each family with itself, except [`StudentT`], [`LowRankMultivariateNormal`] and [`LkjCholesky`]; [`Exponential`] with [`Gamma`]; most continuous families with [`Normal`] |
 //!
-//! Of distributions others are made: [`Transformed`] by a [`Bijector`], [`Independent`] numbers as a vector, a [`Mixture`]. A [`Constraint`] says
-//! where a value may be, and is the map that leads there.
+//! [`kl_monte_carlo`] estimates divergences without a closed form.
 //!
-//! Parameters broadcast. [`kl_monte_carlo`] estimates what has no closed form.
+//! Distributions combine: [`Transformed`] by a [`Bijector`], [`Independent`] entries as a vector, a [`Mixture`]. A [`Constraint`] is
+//! a set of values, with a map from the real numbers onto it.
 //!
-//! [`ConditionalModel`] and [`LatentVariableModel`] are what an objective asks of a model: a forward pass that gives a
-//! distribution.
+//! The contracts between models and objectives are [`ConditionalModel`], [`LatentVariableModel`] and [`LogJoint`].
+//!
+//! # Constructors
+//!
+//! | pattern | meaning |
+//! |---|---|
+//! | `X::new(parameters)` | a family from its parameters; a `Result`, because shapes must broadcast |
+//! | `X::from_logits`, `X::from_log_scale`, … | the same from other parameters; a `Result` if shapes can conflict |
+//! | `X::new(inner)` of a wrapper | [`Independent`], [`Transformed`] and [`Chain`] accept all parts and return `Self` |
+//! | `.validated()` | checks the values, which waits for the device; without it, invalid values give NaN or meaningless results |
 
 mod bijector;
 mod continuous;
@@ -33,6 +41,7 @@ mod error;
 mod family;
 mod independent;
 mod kl;
+mod log_joint;
 mod mixture;
 mod model;
 mod multivariate;
@@ -52,12 +61,13 @@ pub use discrete::{
     negative_binomial::NegativeBinomial, poisson::Poisson,
 };
 pub use distribution::{
-    Batch, Cdf, Distribution, Entropy, Estimate, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
+    Batch, Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, MonteCarloEstimate, Quantile, Reparameterized,
     kl_divergence, kl_monte_carlo, sum_per_example,
 };
 pub use error::DistError;
 pub use independent::Independent;
-pub use mixture::Mixture;
+pub use log_joint::{Factors, LogJoint, LogJointOf};
+pub use mixture::{Mixture, Scalar};
 pub use model::{ConditionalModel, LatentVariableModel};
 pub use multivariate::{
     dirichlet::Dirichlet, lkj::LkjCholesky, low_rank::LowRankMultivariateNormal, normal::MultivariateNormal,

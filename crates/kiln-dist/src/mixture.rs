@@ -1,13 +1,54 @@
-//! Mixtures of one family.
+//! Mixtures of components of one family.
 
 use burn::tensor::Tensor;
 use kiln_tensor::{Stream, special::log_sum_exp};
 
-use crate::{Categorical, Cdf, DistError, Distribution, Moments};
+use crate::{
+    Bernoulli, Beta, Binomial, Categorical, Cauchy, Cdf, DistError, Distribution, Exponential, Gamma, Geometric,
+    Gumbel, HalfNormal, InverseGamma, Laplace, LogNormal, Moments, NegativeBinomial, Normal, Poisson, StudentT,
+    Uniform, Weibull,
+};
 
-/// Σ wₖ·pₖ, with the k components along the last axis: `weights` over `[.., k]`, and `components` with parameters `[.., k]`. Values are
-/// `[.., 1]`, and so is all that is said of them.
+/// Distributions of single numbers, independent entry by entry. These can be the components of a [`Mixture`].
 ///
+/// A family of your own can implement it, if the log-density of its value has the shape of its parameters.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be a component of a mixture",
+    note = "a `Mixture` has components of single numbers along the last axis; mixtures of vectors are not supported"
+)]
+pub trait Scalar {}
+
+macro_rules! scalar {
+    ($($family:ident),+ $(,)?) => { $(impl<const D: usize> Scalar for $family<D> {})+ };
+}
+
+scalar!(
+    Bernoulli,
+    Beta,
+    Binomial,
+    Cauchy,
+    Exponential,
+    Gamma,
+    Geometric,
+    Gumbel,
+    HalfNormal,
+    InverseGamma,
+    Laplace,
+    LogNormal,
+    NegativeBinomial,
+    Normal,
+    Poisson,
+    StudentT,
+    Uniform,
+    Weibull,
+);
+
+/// A mixture Σ wₖ·pₖ of K components along the last axis.
+///
+/// `weights` has logits `[.., K]`, and `components` has parameters `[.., K]`. Values and their log-densities have shape `[.., 1]`.
+/// The components are distributions of single numbers ([`Scalar`]); mixtures of vectors are not supported.
+///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_dist::{Categorical, Distribution, Mixture, Normal};
@@ -19,17 +60,27 @@ use crate::{Categorical, Cdf, DistError, Distribution, Moments};
 /// assert_eq!(d.log_prob(Tensor::zeros([1, 1], &device)).dims(), [1, 1]);
 /// # Ok::<(), kiln_dist::DistError>(())
 /// ```
+///
+/// A mixture of vectors does not compile:
+///
+/// ```compile_fail,E0277
+/// # use burn::tensor::Tensor;
+/// # use kiln_dist::{Categorical, DistError, Mixture, MultivariateNormal};
+/// fn vectors(weights: Categorical<2>, normals: MultivariateNormal) -> Result<(), DistError> {
+///     Mixture::new(weights, normals).map(|_| ())
+/// }
+/// ```
 #[derive(Clone, Debug)]
 pub struct Mixture<P, const D: usize> {
     weights: Categorical<D>,
     components: P,
 }
 
-impl<P: Moments<D>, const D: usize> Mixture<P, D> {
-    /// Of as many components as there are weights.
+impl<P: Moments<D> + Scalar, const D: usize> Mixture<P, D> {
+    /// Builds a mixture from the weights and the components.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes of weights and components differ.
     pub fn new(weights: Categorical<D>, components: P) -> Result<Self, DistError> {
         let (first_shape, second_shape) = (weights.log_probs().dims(), components.mean().dims());
         if first_shape != second_shape {
@@ -41,17 +92,17 @@ impl<P: Moments<D>, const D: usize> Mixture<P, D> {
 }
 
 impl<P, const D: usize> Mixture<P, D> {
-    /// The components' distribution.
+    /// Returns the distribution of the component index.
     pub fn weights(&self) -> &Categorical<D> {
         &self.weights
     }
 
-    /// The components.
+    /// Returns the components.
     pub fn components(&self) -> &P {
         &self.components
     }
 
-    /// The value beside each component.
+    /// Repeats the value for each component.
     fn spread(&self, value: Tensor<D>) -> Tensor<D> {
         let mut shape = value.dims();
         shape[D - 1] = self.weights.log_probs().dims()[D - 1];
@@ -60,7 +111,7 @@ impl<P, const D: usize> Mixture<P, D> {
 }
 
 impl<P: Distribution<D, Value = Tensor<D>>, const D: usize> Mixture<P, D> {
-    /// ln wₖ·pₖ(value), `[.., k]`: normalised, how likely each component is to have given it.
+    /// Returns ln wₖ·pₖ(value), `[.., K]`. Normalised over K it is the posterior of the component.
     pub fn component_log_probs(&self, value: Tensor<D>) -> Tensor<D> {
         self.weights.log_probs() + self.components.log_prob(self.spread(value))
     }
@@ -84,7 +135,7 @@ impl<P: Moments<D, Value = Tensor<D>>, const D: usize> Moments<D> for Mixture<P,
         self.weights.expectation(self.components.mean())
     }
 
-    /// The mean of the components' variances, and the variance of their means.
+    /// Returns the mean of the components' variances plus the variance of their means.
     fn variance(&self) -> Tensor<D> {
         let apart = self.components.mean() - self.mean();
         self.weights.expectation(self.components.variance() + apart.square())

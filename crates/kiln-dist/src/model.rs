@@ -1,11 +1,12 @@
-//! What an objective asks of a model: a forward pass that gives a distribution.
+//! The contracts between a model and an objective: a forward pass that returns a distribution.
 
 use burn::{module::Module, tensor::Tensor};
 
-use crate::{Batch, Distribution, FromNoise, continuous::LN_SQRT_2PI, sum_per_example};
+use crate::{Batch, DistError, Distribution, FromNoise, continuous::LN_SQRT_2PI, sum_per_example};
 
-/// A model of p(y | x).
+/// A model of p(y | x). Its forward pass returns a distribution.
 ///
+/// # Example
 /// ```
 /// use burn::{module::Module, nn::Linear, tensor::Tensor};
 /// use kiln_dist::{ConditionalModel, Normal};
@@ -26,15 +27,24 @@ use crate::{Batch, Distribution, FromNoise, continuous::LN_SQRT_2PI, sum_per_exa
 /// }
 /// ```
 pub trait ConditionalModel: Module {
-    /// The family of p(y | x), its first axis over the examples.
+    /// The family of p(y | x). Its first axis counts the examples.
     type Output: Distribution<2>;
 
-    /// p(y | x) for inputs `[n, d]`.
+    /// Returns p(y | x) for inputs `[n, d]`.
     fn forward(&self, inputs: Tensor<2>) -> Self::Output;
+
+    /// Checks that [`forward`](Self::forward) accepts inputs of this shape. The default accepts all.
+    ///
+    /// # Errors
+    /// Returns [`DistError::Columns`] if the inputs have a wrong number of columns.
+    fn check_inputs(&self, _inputs: &Tensor<2>) -> Result<(), DistError> {
+        Ok(())
+    }
 }
 
-/// A model p(x, z) = p(z)·p(x | z) of data x with a latent z, and a posterior q(z | x) that is computed from x.
+/// A model p(x, z) = p(z)·p(x | z) of data x with a latent variable z, and an amortised posterior q(z | x).
 ///
+/// # Example
 /// ```
 /// use burn::{module::Module, nn::Linear, tensor::Tensor};
 /// use kiln_dist::{Bernoulli, LatentVariableModel, Normal};
@@ -73,27 +83,37 @@ pub trait LatentVariableModel: Module {
     /// The family of p(x | z).
     type Likelihood: Distribution<2, Value = Tensor<2>>;
 
-    /// q(z | x) for x `[n, d_x]`, over `[n, d_z]`.
+    /// Returns q(z | x) for x `[n, d_x]`. Its values have shape `[n, d_z]`.
     fn posterior(&self, x: Tensor<2>) -> Self::Posterior;
 
-    /// p(x | z) for z `[n, d_z]`, over `[n, d_x]`.
+    /// Returns p(x | z) for z `[n, d_z]`. Its values have shape `[n, d_x]`.
     fn likelihood(&self, z: Tensor<2>) -> Self::Likelihood;
 
-    /// The z that stands for x, `[n, d_z]`: the posterior's mean, or what comes next to it.
+    /// Returns a point estimate of z for x, `[n, d_z]`: the posterior's mean or an approximation of it.
     fn encode(&self, x: Tensor<2>) -> Tensor<2>;
 
-    /// ln p(z) of each row, `[n]`, in nats: that of N(0, I) unless the model says otherwise.
+    /// Returns ln p(z) of each row, `[n]`, in nats. The default prior is N(0, I).
     fn log_prior(&self, z: Tensor<2>) -> Tensor<1> {
         sum_per_example(z.square() * -0.5 - LN_SQRT_2PI)
     }
 
-    /// Numbers that p(x | z) has for each entry of x, 1 unless the model says otherwise: what works in blocks takes blocks so much smaller.
+    /// Returns the number of values that p(x | z) holds per entry of x. The default is 1.
+    ///
+    /// Code that evaluates in blocks divides its block size by this number to bound its memory.
     fn outputs_per_entry(&self) -> usize {
         1
     }
 
-    /// KL(q(z | x) ‖ p(z)) in closed form, of each example, `[n]`, in nats; None, the default, where there is none.
+    /// Returns KL(q(z | x) ‖ p(z)) of each example in closed form, `[n]`, in nats. The default is `None`: no closed form.
     fn kl_to_prior(&self, _posterior: &Self::Posterior) -> Option<Tensor<1>> {
         None
+    }
+
+    /// Checks that [`posterior`](Self::posterior) accepts data of this shape. The default accepts all.
+    ///
+    /// # Errors
+    /// Returns [`DistError::Columns`] if x has a wrong number of columns.
+    fn check_inputs(&self, _x: &Tensor<2>) -> Result<(), DistError> {
+        Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Distributions of vectors, along the last axis.
+//! Distributions over vectors along the last axis.
 
 pub(crate) mod dirichlet;
 pub(crate) mod lkj;

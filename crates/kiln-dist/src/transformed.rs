@@ -1,11 +1,22 @@
-//! What a map makes of a distribution.
+//! Distributions transformed by a bijector.
 
 use burn::tensor::{Bool, Tensor};
 use kiln_tensor::Stream;
 
 use crate::{Bijector, Distribution, FromNoise, Reparameterized, bijector::sum_of_logs};
 
-/// The distribution of f(x) for x from `base`.
+/// The distribution of f(x) for x from `base`, where f is a [`Bijector`].
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Distribution, Exp, Normal, Transformed};
+///
+/// let device = Device::default();
+/// // The log-normal distribution.
+/// let d = Transformed::new(Normal::standard([3], &device), Exp);
+/// assert_eq!(d.log_prob(Tensor::<1>::ones([3], &device)).dims(), [3]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Transformed<P, B> {
     base: P,
@@ -13,17 +24,17 @@ pub struct Transformed<P, B> {
 }
 
 impl<P, B> Transformed<P, B> {
-    /// `base` through `bijector`.
+    /// Transforms `base` by `bijector`.
     pub fn new(base: P, bijector: B) -> Self {
         Self { base, bijector }
     }
 
-    /// The distribution of x.
+    /// Returns the distribution of x.
     pub fn base(&self) -> &P {
         &self.base
     }
 
-    /// f.
+    /// Returns the bijector f.
     pub fn bijector(&self) -> &B {
         &self.bijector
     }
@@ -32,12 +43,13 @@ impl<P, B> Transformed<P, B> {
 impl<const D: usize, P: Distribution<D, Value = Tensor<D>>, B: Bijector<D>> Distribution<D> for Transformed<P, B> {
     type Value = Tensor<D>;
 
-    /// ln p(x) − ln |det ∂f/∂x| at x = f⁻¹(value); −∞, without a gradient, where that is not finite. What f⁻¹ does not look at, such as the sum
-    /// of numbers on a simplex, is not looked at here.
+    /// Returns ln p(x) − ln |det ∂f/∂x| at x = f⁻¹(value), and −∞ without a gradient where x is not finite.
+    ///
+    /// Properties that f⁻¹ ignores, such as the sum of a simplex, are not checked.
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let unknown = value.clone().is_nan();
         let x = self.bijector.inverse(value);
-        // Zero in their place, so that their derivatives are numbers too.
+        // Zero in their place keeps the derivatives finite.
         let outside = x.clone().is_finite().bool_not();
         let x = x.mask_fill(outside.clone(), 0.0);
         let log_prob = sum_of_logs(self.base.log_prob(x.clone()), -self.bijector.log_abs_det_jacobian(x));

@@ -1,6 +1,9 @@
-//! Log-densities ln p(data, z) of models whose posteriors have no closed form, for black-box inference.
+//! Models whose posteriors have no closed form, as log-densities ln p(data, z) for black-box inference.
 
 mod logistic;
 mod schools;
 
-pub use self::{logistic::BayesianLogistic, schools::EightSchools};
+pub use self::{
+    logistic::{BayesianLogistic, BayesianLogisticError},
+    schools::EightSchools,
+};

@@ -1,9 +1,11 @@
-//! Mean-field variational inference by coordinate ascent, in models whose factors have closed forms.
+//! Coordinate ascent variational inference (CAVI) in conjugate models.
 //!
-//! Given the others, each factor of q is set to its best, exp(E ln p(data, z)) over the rest, normalised (Bishop, Pattern Recognition and
-//! Machine Learning, 2006, (10.9)); the evidence lower bound rises at every sweep. Where q's family holds the posterior, the bound arrives at
-//! ln p(data).
+//! A sweep sets each factor of q to its optimum given the others, which is proportional to exp(E ln p(data, z)) over the rest. The
+//! evidence lower bound (ELBO) increases in each sweep. If the family of q contains the posterior, the bound reaches ln p(data).
 //!
+//! A model implements [`CoordinateAscent`]; [`ascend`] runs the sweeps.
+//!
+//! # Example
 //! ```
 //! use burn::tensor::{Device, Tensor};
 //! use kiln_models::cavi::{BayesianLinearRegression, Sweeps, ascend};
@@ -18,6 +20,9 @@
 //! assert!(intercept.abs() < 0.3 && (slope - 1.0).abs() < 0.2);
 //! # Ok::<(), kiln_models::cavi::CaviError>(())
 //! ```
+//!
+//! # References
+//! Bishop, *Pattern Recognition and Machine Learning* (2006), equation (10.9).
 
 mod divergence;
 mod linear;
@@ -32,82 +37,82 @@ pub use self::{
     topics::{TopicModel, TopicPosterior},
 };
 
-/// Why a model cannot be made, or a bound not be raised.
+/// Why a model cannot be built or fitted.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CaviError {
-    /// Data of another shape.
+    /// The data have a wrong shape.
     #[error("{what}")]
     Shape {
-        /// What is wanted, and what came.
+        /// The expected and the given shape.
         what: String,
     },
-    /// A number that is infinite, or none, or a count that is negative.
-    #[error("{0} has a number that is not in its range")]
+    /// A value is NaN, infinite, or out of its range.
+    #[error("{0} has a value that is not finite or out of its range")]
     Data(&'static str),
-    /// A setting out of its range.
-    #[error("{name} must be {expected}")]
+    /// A setting is out of its range.
+    #[error("`{name}` must be {expected}")]
     Setting {
         /// The setting.
         name: &'static str,
         /// Its range.
         expected: &'static str,
     },
-    /// A matrix that should be positive definite.
-    #[error("{0} is not positive definite")]
+    /// A matrix is not positive definite.
+    #[error("{0} is not positive definite; columns may be linearly dependent")]
     Singular(String),
-    /// A bound that is infinite, or none: data or settings are too extreme for the numbers' range.
-    #[error("after sweep {sweep} the evidence lower bound is {bound}")]
+    /// The bound is NaN or infinite: data or settings exceed the range of floating point numbers.
+    #[error("after sweep {sweep} the evidence lower bound is {bound}; rescale the data")]
     NotFinite {
         /// The sweep, from 1.
         sweep: usize,
         /// The bound.
         bound: f64,
     },
-    /// A sweep that lowered the bound by more than rounding does: the model's formulas are wrong.
+    /// A sweep lowered the bound by more than rounding can. The model's formulas are wrong.
     #[error("sweep {sweep} lowered the evidence lower bound from {before} to {after}")]
     Decreased {
         /// The sweep, from 1.
         sweep: usize,
-        /// The bound before it.
+        /// The bound before the sweep.
         before: f64,
-        /// And after.
+        /// The bound after the sweep.
         after: f64,
     },
 }
 
-/// A model, and a family of q whose factors have closed forms.
+/// A conjugate model with a family q whose factors have closed-form updates.
 pub trait CoordinateAscent {
-    /// q.
+    /// The approximate posterior q.
     type Posterior: Clone;
 
-    /// Where the sweeps begin. Only what the first sweep makes of it need have a bound.
+    /// Returns the start of the sweeps. Its bound may be undefined.
     ///
     /// # Errors
-    /// [`CaviError`].
+    /// Returns [`CaviError`] if the start cannot be computed.
     fn start(&self) -> Result<Self::Posterior, CaviError>;
 
-    /// Each factor once, set to its best given the others.
+    /// Updates each factor once, to its optimum given the others.
     ///
     /// # Errors
-    /// [`CaviError::Singular`].
+    /// Returns [`CaviError::Singular`] if a matrix is not positive definite.
     fn sweep(&self, posterior: &Self::Posterior) -> Result<Self::Posterior, CaviError>;
 
-    /// E_q [ln p(data, z) − ln q(z)], in nats, constants included.
+    /// Returns the bound E_q [ln p(data, z) − ln q(z)] with all constants, in nats.
     fn elbo(&self, posterior: &Self::Posterior) -> f64;
 
-    /// By what part of itself the bound may fall from rounding alone.
+    /// Returns the relative decrease of the bound that rounding can cause.
     fn rounding(&self) -> f64 {
         1e-10
     }
 }
 
-/// How many sweeps are made.
+/// The stopping rule of [`ascend`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sweeps {
-    /// Converged when a sweep raises the bound by less than this part of it (of 1, where it is smaller), ≥ 0. Default 1e-10.
+    /// Relative tolerance of the gain per sweep, ≥ 0. It is absolute for bounds below 1. Default 1e-10.
     pub tol: f64,
-    /// At the most, ≥ 1. Default 1000.
+    /// Maximum number of sweeps, at least 1. Default 1000.
     pub max: usize,
 }
 
@@ -117,23 +122,23 @@ impl Default for Sweeps {
     }
 }
 
-/// A fitted q, and how it was found.
+/// A fitted approximate posterior. Made by [`ascend`].
 #[derive(Clone, Debug)]
 pub struct CaviFit<P> {
-    /// q.
+    /// The approximate posterior q.
     pub posterior: P,
     /// The evidence lower bound, in nats.
     pub elbo: f64,
-    /// The bound after each sweep. It never falls but by rounding.
+    /// The bound after each sweep. It never decreases, except by rounding.
     pub history: Vec<f64>,
     /// Whether the last sweep gained less than `tol`.
     pub converged: bool,
 }
 
-/// Sweeps until the bound has settled.
+/// Sweeps until the bound has converged.
 ///
 /// # Errors
-/// [`CaviError`]; [`CaviError::Decreased`] where a model's sweep is no ascent.
+/// Returns [`CaviError`] if a setting is out of its range, if the bound is not finite, or if a sweep lowers the bound.
 pub fn ascend<M: CoordinateAscent>(model: &M, sweeps: &Sweeps) -> Result<CaviFit<M::Posterior>, CaviError> {
     if sweeps.tol.is_nan() || sweeps.tol < 0.0 {
         return Err(CaviError::Setting { name: "tol", expected: "not negative" });

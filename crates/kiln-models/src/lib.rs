@@ -1,14 +1,24 @@
-//! Models: a configuration, a Burn [`Module`](burn::module::Module), and a forward pass that returns a distribution.
+//! Models for Kiln: each has settings, parameters, and a distribution as its output.
 //!
-//! - [`LogisticRegression`]: p(y = 1 | x), a Bernoulli.
-//! - [`SoftmaxRegression`]: p(y = k | x), a Categorical.
-//! - [`RegressionLoss`]: the loss of either over all data, with its derivatives, for solvers.
-//! - [`GaussianMixture`]: by expectation and maximisation.
-//! - [`SvmConfig`]: a support vector machine, by its dual.
-//! - [`cavi`]: conjugate models by coordinate ascent; [`bayes`]: log-densities for black-box inference.
-//! - [`Vae`]: p(x, z) with an amortised posterior q(z | x).
+//! - [`LogisticRegression`]: p(y = 1 | x), a Bernoulli distribution.
+//! - [`SoftmaxRegression`]: p(y = k | x), a categorical distribution.
+//! - [`RegressionLoss`]: the loss of either over all data, with derivatives, for solvers; [`Inference`]: standard errors and tests.
+//! - [`Vae`]: a variational autoencoder, p(x, z) with an amortised posterior q(z | x).
+//! - [`GaussianMixture`]: fitted by expectation maximisation.
+//! - [`SvmConfig`]: a support vector machine, fitted in the dual.
+//! - [`cavi`]: conjugate models, fitted by coordinate ascent.
+//! - [`bayes`]: models with log-densities for black-box inference.
 //!
-//! What a loss is, and how it is minimised, is not decided here: see `kiln-train`.
+//! This crate contains no losses and no optimisers: see `kiln-train` and `kiln-optim`.
+//!
+//! # How models are built
+//!
+//! | pattern | meaning |
+//! |---|---|
+//! | `XConfig::new(…)` and setters | settings with defaults, checked when they are used |
+//! | `XConfig::init(seed, device)` | builds a Burn [`Module`](burn::module::Module) with initial parameters |
+//! | `XConfig::fit(data)` | fits to data and returns an `XFit` with the model and diagnostics |
+//! | `X::new(parts)`, `X::from_parts(parts)` | builds a model from its parts; a `Result` if the parts can be inconsistent |
 
 pub mod bayes;
 pub mod cavi;
@@ -17,12 +27,12 @@ mod regression;
 mod svm;
 mod vae;
 
-pub use mixture::{CovarianceType, Degenerate, GaussianMixture, GmmConfig, GmmError, GmmFit};
+pub use mixture::{CovarianceType, Degenerate, GaussianMixture, GmmConfig, GmmError, GmmFit, GmmState};
 pub use regression::{
     Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
     RegressionLoss, Separation, SeparationMismatch, Sides, SoftmaxRegression, curvature_bound,
 };
-pub use svm::{Kernel, SupportVectorMachine, SvmConfig, SvmError, SvmFit};
+pub use svm::{Kernel, SupportVectorMachine, SvmConfig, SvmError, SvmFit, SvmProgress, SvmState};
 pub use vae::{
     GreyLevels, HiddenActivation, LatentPosterior, Likelihood, PixelDistribution, Vae, VaeConfig, VaeConfigError,
 };

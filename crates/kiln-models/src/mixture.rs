@@ -1,4 +1,4 @@
-//! Mixtures of Gaussians, fitted by expectation and maximisation.
+//! Gaussian mixtures, fitted by expectation maximisation (EM).
 
 mod covariance;
 mod em;
@@ -9,95 +9,122 @@ use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::{Stream, special::log_sum_exp};
 use serde::{Deserialize, Serialize};
 
-pub use self::em::{Degenerate, GmmConfig, GmmFit};
-pub(crate) use self::{covariance::Precision, kmeans::nearest_shares, moments::Moments};
+pub use self::em::{Degenerate, GmmConfig, GmmFit, GmmState};
+pub(crate) use self::{covariance::Precision, kmeans::nearest_shares, moments::WeightedMoments};
 
-/// What the components' covariances have in common.
+/// The constraint on the components' covariance matrices.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CovarianceType {
-    /// Nothing: each component has a matrix of its own. The default.
+    /// Each component has its own full matrix. The default.
     #[default]
     Full,
-    /// One matrix for all.
+    /// All components share one full matrix.
     Tied,
-    /// Each has variances of its own along the axes, and no correlations.
+    /// Each component has its own diagonal matrix.
     Diag,
-    /// Each has one variance for all axes.
+    /// Each component has one variance for all axes.
     Spherical,
 }
 
-/// Why a mixture cannot be fitted.
+/// Why a Gaussian mixture cannot be fitted, built or evaluated.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GmmError {
-    /// Fewer rows than components, or no columns.
-    #[error("{components} components need as many rows, and a column: there are {rows} rows and {columns} columns")]
+    /// There are fewer rows than components, no components, or no columns.
+    #[error(
+        "{components} components need at least as many rows and one column, but there are {rows} rows and {columns} columns"
+    )]
     TooFew {
-        /// Components.
+        /// Number of components.
         components: usize,
-        /// Rows.
+        /// Number of rows.
         rows: usize,
-        /// Columns.
+        /// Number of columns.
         columns: usize,
     },
-    /// A number that is infinite, or none.
-    #[error("row {0} has a number that is not finite")]
+    /// A value is NaN or infinite. Holds its row, from 0.
+    #[error("row {0} has a value that is not finite")]
     NotFinite(usize),
-    /// A setting out of its range.
-    #[error("{name} must be {expected}")]
+    /// A setting is out of its range.
+    #[error("`{name}` must be {expected}")]
     Setting {
         /// The setting.
         name: &'static str,
         /// Its range.
         expected: &'static str,
     },
-    /// A start of another shape.
-    #[error("the start must have {components} components of {columns} columns")]
+    /// The parts of a mixture, or its start, have wrong shapes.
+    #[error("weights, means and covariances must be of {components} components with {columns} columns")]
     Start {
-        /// Components.
+        /// Number of components.
         components: usize,
-        /// Columns.
+        /// Number of columns.
         columns: usize,
     },
-    /// A covariance that is not positive definite.
+    /// The inputs have a different number of columns than the mixture.
+    #[error("the mixture has {expected} columns but the inputs have {got}")]
+    Columns {
+        /// Columns of the mixture.
+        expected: usize,
+        /// Columns of the inputs.
+        got: usize,
+    },
+    /// A covariance matrix is not positive definite.
     #[error(
-        "the covariance of component {component} is not positive definite: it has collapsed onto too few rows, or columns depend on one \
-         another; raise reg_covar, or ask for fewer components or a simpler covariance"
+        "the covariance of component {component} is not positive definite: it has too few rows, or columns are linearly dependent; \
+         raise `reg_covar`, or use fewer components or a simpler covariance type"
     )]
     Singular {
         /// The component, from 0.
         component: usize,
     },
-    /// A sweep that lowered the likelihood, which cannot be but by rounding.
-    #[error("sweep {sweep} lowered the log-likelihood from {before} to {after}")]
+    /// An iteration lowered the likelihood by more than rounding can.
+    #[error("iteration {sweep} lowered the mean log-likelihood from {before} to {after}; use f64 or raise `reg_covar`")]
     Decreased {
-        /// The sweep.
+        /// The iteration, from 1.
         sweep: usize,
-        /// The mean log-likelihood before it.
+        /// The mean log-likelihood before the iteration.
         before: f64,
-        /// And after.
+        /// The mean log-likelihood after the iteration.
         after: f64,
     },
 }
 
-/// Σ πₖ·N(μₖ, Σₖ) (Bishop, Pattern Recognition and Machine Learning, 2006, section 9.2).
+/// A Gaussian mixture, Σ πₖ·N(μₖ, Σₖ).
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::GaussianMixture;
+///
+/// let device = Device::default();
+/// let means = Tensor::<2>::from_data([[0.0], [4.0]], &device);
+/// let mixture = GaussianMixture::new(vec![0.5, 0.5], means, Tensor::ones([2, 1, 1], &device))?;
+/// let shares = mixture.responsibilities(&Tensor::from_data([[2.0]], &device))?;
+/// assert_eq!(shares.try_into_vec_as::<f32>().unwrap(), [0.5, 0.5]);
+/// # Ok::<(), kiln_models::GmmError>(())
+/// ```
+///
+/// # References
+/// Bishop, *Pattern Recognition and Machine Learning* (2006), section 9.2.
 #[derive(Clone, Debug)]
 pub struct GaussianMixture {
-    /// πₖ, `[k]`.
+    /// The weights πₖ, `[k]`.
     weights: Vec<f64>,
-    /// μₖ, `[k, d]`.
+    /// The means μₖ, `[k, d]`.
     means: Tensor<2>,
-    /// Σₖ, each `[d, d]` row by row.
+    /// The covariances Σₖ, each `[d, d]` in row-major order.
     covariances: Vec<Vec<f64>>,
     precisions: Vec<Precision>,
 }
 
 impl GaussianMixture {
-    /// From weights `[k]`, means `[k, d]` and covariances `[k, d, d]`.
+    /// Builds a mixture from weights `[k]`, means `[k, d]` and covariances `[k, d, d]`.
     ///
     /// # Errors
-    /// [`GmmError::Start`], [`GmmError::Setting`] for weights that are negative or do not sum to 1, [`GmmError::Singular`].
+    /// Returns [`GmmError::Start`] if the shapes do not fit, [`GmmError::Setting`] if a weight is negative or the weights do not sum
+    /// to 1, and [`GmmError::Singular`] if a covariance is not positive definite.
     pub fn new(weights: Vec<f64>, means: Tensor<2>, covariances: Tensor<3>) -> Result<Self, GmmError> {
         let ([components, columns], k) = (means.dims(), weights.len());
         if covariances.dims() != [k, columns, columns] || components != k || k == 0 {
@@ -105,9 +132,9 @@ impl GaussianMixture {
         }
         let sum: f64 = weights.iter().sum();
         if weights.iter().any(|w| w.is_nan() || *w < 0.0) || (sum - 1.0).abs() > 1e-6 {
-            return Err(GmmError::Setting { name: "weights", expected: "not negative, with the sum 1" });
+            return Err(GmmError::Setting { name: "weights", expected: "not negative, with sum 1" });
         }
-        let all: Vec<f64> = covariances.into_data().try_into_vec_as().expect("floats");
+        let all: Vec<f64> = covariances.into_data().try_into_vec_as().expect("a float tensor converts to f64");
         let covariances = all.chunks_exact(columns * columns).map(<[f64]>::to_vec).collect();
         Self::of(weights, means.without_autodiff(), covariances)
     }
@@ -120,30 +147,39 @@ impl GaussianMixture {
         Ok(Self { weights, means, covariances, precisions })
     }
 
-    /// How many components there are.
+    /// Returns the number of components.
     pub fn components(&self) -> usize {
         self.weights.len()
     }
 
-    /// πₖ, `[k]`.
+    /// Returns the weights πₖ, `[k]`.
     pub fn weights(&self) -> &[f64] {
         &self.weights
     }
 
-    /// μₖ, `[k, d]`.
+    /// Returns the means μₖ, `[k, d]`.
     pub fn means(&self) -> Tensor<2> {
         self.means.clone()
     }
 
-    /// Σₖ, `[k, d, d]`.
+    /// Returns the covariances Σₖ, `[k, d, d]`.
     pub fn covariances(&self) -> Tensor<3> {
         let (k, d) = (self.components(), self.means.dims()[1]);
         let all: Vec<f64> = self.covariances.concat();
         Tensor::from_data(TensorData::new(all, [k, d, d]), (&self.means.device(), self.means.dtype()))
     }
 
-    /// ln πₖ·N(x; μₖ, Σₖ) of each row and component, `[n, k]`.
-    pub fn component_log_probs(&self, x: &Tensor<2>) -> Tensor<2> {
+    /// Returns ln πₖ·N(x; μₖ, Σₖ) of each row and component, `[n, k]`, in nats.
+    ///
+    /// # Errors
+    /// Returns [`GmmError::Columns`] if x has a wrong number of columns.
+    pub fn component_log_probs(&self, x: &Tensor<2>) -> Result<Tensor<2>, GmmError> {
+        let ([_, got], [_, expected]) = (x.dims(), self.means.dims());
+        if got == expected { Ok(self.joint(x)) } else { Err(GmmError::Columns { expected, got }) }
+    }
+
+    /// As [`component_log_probs`](Self::component_log_probs), for inputs that were checked.
+    fn joint(&self, x: &Tensor<2>) -> Tensor<2> {
         let columns = self.precisions.iter().enumerate().map(|(component, precision)| {
             let apart = x.clone() - self.means.clone().slice(component..=component);
             precision.log_density(apart) + self.weights[component].ln()
@@ -151,21 +187,27 @@ impl GaussianMixture {
         Tensor::cat(columns.collect(), 1)
     }
 
-    /// ln p(x) of each row, `[n]`, in nats.
-    pub fn log_prob(&self, x: &Tensor<2>) -> Tensor<1> {
-        log_sum_exp(self.component_log_probs(x), 1).squeeze_dim(1)
+    /// Returns ln p(x) of each row, `[n]`, in nats.
+    ///
+    /// # Errors
+    /// Returns [`GmmError::Columns`] if x has a wrong number of columns.
+    pub fn log_prob(&self, x: &Tensor<2>) -> Result<Tensor<1>, GmmError> {
+        Ok(log_sum_exp(self.component_log_probs(x)?, 1).squeeze_dim(1))
     }
 
-    /// How likely each component is to have given each row, `[n, k]`.
-    pub fn responsibilities(&self, x: &Tensor<2>) -> Tensor<2> {
-        let log_probs = self.component_log_probs(x);
-        (log_probs.clone() - log_sum_exp(log_probs, 1)).exp()
+    /// Returns the posterior probability of each component given each row, `[n, k]`.
+    ///
+    /// # Errors
+    /// Returns [`GmmError::Columns`] if x has a wrong number of columns.
+    pub fn responsibilities(&self, x: &Tensor<2>) -> Result<Tensor<2>, GmmError> {
+        let log_probs = self.component_log_probs(x)?;
+        Ok((log_probs.clone() - log_sum_exp(log_probs, 1)).exp())
     }
 
-    /// `n` draws, `[n, d]`, and the component of each.
+    /// Draws `n` rows, `[n, d]`, and returns the component of each.
     pub fn sample(&self, n: usize, stream: &mut Stream) -> (Tensor<2>, Vec<usize>) {
         let d = self.means.dims()[1];
-        let means: Vec<f64> = self.means.to_data().try_into_vec_as().expect("floats");
+        let means: Vec<f64> = self.means.to_data().try_into_vec_as().expect("a float tensor converts to f64");
         let roots: Vec<Vec<f64>> = self.precisions.iter().map(|p| p.root(d)).collect();
         let mut rows = Vec::with_capacity(n * d);
         let mut labels = Vec::with_capacity(n);
@@ -188,7 +230,7 @@ impl GaussianMixture {
         (Tensor::from_data(TensorData::new(rows, [n, d]), like), labels)
     }
 
-    /// Free numbers: weights, means and covariances.
+    /// Returns the number of free parameters of weights, means and covariances of the given type.
     pub fn parameters(&self, covariance: CovarianceType) -> usize {
         let (k, d) = (self.components(), self.means.dims()[1]);
         let of_covariances = match covariance {

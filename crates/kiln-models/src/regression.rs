@@ -1,30 +1,33 @@
-//! Logistic and softmax regression: linear log-odds.
+//! Logistic and softmax regression.
 
 mod inference;
 mod loss;
 mod separation;
+mod table;
 
 pub use self::{
-    inference::{Coefficient, Covariance, Inference, InferenceError, InferenceTable},
+    inference::{Coefficient, Covariance, Inference, InferenceError},
     loss::{RegressionDataError, RegressionLoss},
     separation::{Separation, SeparationMismatch, Sides},
+    table::InferenceTable,
 };
 use burn::{
-    module::Module,
+    module::{Module, Param},
     nn::Linear,
     tensor::{Device, Tensor},
 };
-use kiln_dist::{Bernoulli, Categorical, ConditionalModel};
+use kiln_dist::{Bernoulli, Categorical, ConditionalModel, DistError};
 use kiln_tensor::{
     fused::{Activation, dense},
     init,
 };
 
-/// Logistic regression: p(y = 1 | x) = σ(x·w + b).
+/// Logistic regression for two classes, p(y = 1 | x) = σ(x·w + b), as a Burn module.
 ///
-/// The likelihood is concave in (w, b), so training starts from zero: there is nothing to initialise at random.
-/// Parameters: `linear.weight` `[d, 1]` and `linear.bias` `[1]`.
+/// Training starts from zero, because the likelihood is concave in (w, b). Parameters: `linear.weight` `[d, 1]` and `linear.bias`
+/// `[1]`. To fit all data at once with standard errors, use `kiln::models::LogisticConfig`.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_dist::{ConditionalModel, Moments};
@@ -40,12 +43,20 @@ pub struct LogisticRegression {
 }
 
 impl LogisticRegression {
-    /// The model of `features` inputs, at zero.
+    /// Builds the model for inputs with `features` columns, with all parameters at zero.
     pub fn new(features: usize, device: &Device) -> Self {
         Self { linear: init::zero_linear(features, 1, device) }
     }
 
-    /// Weights `[d, 1]` and intercept `[1]`.
+    /// Builds the model from weights `[d, 1]` and an intercept `[1]`.
+    ///
+    /// # Errors
+    /// Returns [`DistError::Shape`] if the shapes are others.
+    pub fn from_parts(weights: Tensor<2>, intercept: Tensor<1>) -> Result<Self, DistError> {
+        linear(weights, intercept, Some(1)).map(|linear| Self { linear })
+    }
+
+    /// Returns the weights `[d, 1]` and the intercept `[1]`.
     pub fn coefficients(&self) -> (Tensor<2>, Tensor<1>) {
         coefficients(&self.linear)
     }
@@ -54,28 +65,55 @@ impl LogisticRegression {
 impl ConditionalModel for LogisticRegression {
     type Output = Bernoulli<2>;
 
-    /// Inputs `[n, d]`, output over `[n, 1]`.
+    /// Maps inputs `[n, d]` to a Bernoulli distribution of shape `[n, 1]`.
+    ///
+    /// # Panics
+    /// If the inputs do not have d columns. [`check_inputs`](ConditionalModel::check_inputs) checks it without a panic.
     fn forward(&self, inputs: Tensor<2>) -> Bernoulli<2> {
         Bernoulli::from_logits(dense(&self.linear, inputs, Activation::Identity))
     }
+
+    fn check_inputs(&self, inputs: &Tensor<2>) -> Result<(), DistError> {
+        check_inputs(&self.linear, inputs)
+    }
 }
 
-/// Softmax (multinomial logistic) regression: p(y = k | x) = softmax(x·W + b)_k.
+/// Softmax (multinomial logistic) regression, p(y = k | x) = softmax(x·W + b)_k, as a Burn module.
 ///
-/// Every class has its own weights. They are identified only up to a shift common to all classes, which an ℓ2 penalty
-/// removes. Training starts from zero. Parameters: `linear.weight` `[d, k]` and `linear.bias` `[k]`.
+/// Each class has its own weights. They are identified up to a shift common to all classes, unless an ℓ2 penalty removes it.
+/// Training starts from zero. Parameters: `linear.weight` `[d, k]` and `linear.bias` `[k]`. To fit all data at once with standard
+/// errors, use `kiln::models::LogisticConfig`.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::ConditionalModel;
+/// use kiln_models::SoftmaxRegression;
+///
+/// let model = SoftmaxRegression::new(3, 5, &Device::default());
+/// let p = model.forward(Tensor::ones([2, 3], &Device::default())).probs();
+/// assert_eq!(p.dims(), [2, 5]);
+/// ```
 #[derive(Module, Debug)]
 pub struct SoftmaxRegression {
     linear: Linear,
 }
 
 impl SoftmaxRegression {
-    /// The model of `features` inputs and `classes` classes, at zero.
+    /// Builds the model for inputs with `features` columns and `classes` classes, with all parameters at zero.
     pub fn new(features: usize, classes: usize, device: &Device) -> Self {
         Self { linear: init::zero_linear(features, classes, device) }
     }
 
-    /// Weights `[d, k]` and intercepts `[k]`.
+    /// Builds the model from weights `[d, k]` and intercepts `[k]`.
+    ///
+    /// # Errors
+    /// Returns [`DistError::Shape`] if the shapes do not fit.
+    pub fn from_parts(weights: Tensor<2>, intercepts: Tensor<1>) -> Result<Self, DistError> {
+        linear(weights, intercepts, None).map(|linear| Self { linear })
+    }
+
+    /// Returns the weights `[d, k]` and the intercepts `[k]`.
     pub fn coefficients(&self) -> (Tensor<2>, Tensor<1>) {
         coefficients(&self.linear)
     }
@@ -84,18 +122,33 @@ impl SoftmaxRegression {
 impl ConditionalModel for SoftmaxRegression {
     type Output = Categorical<2>;
 
-    /// Inputs `[n, d]`, output over `[n, k]`.
+    /// Maps inputs `[n, d]` to a categorical distribution with logits `[n, k]`.
+    ///
+    /// # Panics
+    /// If the inputs do not have d columns. [`check_inputs`](ConditionalModel::check_inputs) checks it without a panic.
     fn forward(&self, inputs: Tensor<2>) -> Categorical<2> {
         Categorical::from_logits(dense(&self.linear, inputs, Activation::Identity))
     }
+
+    fn check_inputs(&self, inputs: &Tensor<2>) -> Result<(), DistError> {
+        check_inputs(&self.linear, inputs)
+    }
 }
 
-/// An upper bound L of the curvature of the mean negative log-likelihood of a regression on `inputs`
-/// (row after row of `features` numbers) with `classes` classes: gradient descent with step size 1/L never overshoots.
+/// Returns an upper bound L of the curvature of a regression's mean negative log-likelihood.
 ///
-/// L = c·λ_max(AᵀA)/n with A the inputs and a column of ones, and c = ¼ for two classes (logistic), ½ for more
-/// (softmax; Böhning, 1992). λ_max is found by the power method to a relative change of 1e-6, which approaches it from
-/// below: 1% is added. An ℓ2 penalty adds its λ. Zero rows give 0.
+/// Gradient descent with step size 1/L never overshoots. `inputs` has rows of `features` numbers in row-major order.
+///
+/// L = c·λ_max(AᵀA)/n, where A is the inputs with a column of ones, and c is ¼ for two classes and ½ for more (Böhning, 1992).
+/// The power method finds λ_max from below to a relative change of 1e-6, so 1% is added. An ℓ2 penalty adds its λ. Without rows L
+/// is 0.
+///
+/// # Example
+/// ```
+/// // Columns ±2 and 1: AᵀA/n = diag(4, 1), and L is ¼·4, with 1% added.
+/// let bound = kiln_models::curvature_bound(&[2.0, -2.0, 2.0, -2.0], 1, 2);
+/// assert!((bound - 1.01).abs() < 1e-5);
+/// ```
 pub fn curvature_bound(inputs: &[f64], features: usize, classes: usize) -> f64 {
     let rows = inputs.chunks_exact(features.max(1));
     let n = rows.len();
@@ -123,8 +176,24 @@ pub fn curvature_bound(inputs: &[f64], features: usize, classes: usize) -> f64 {
     1.01 * largest * if classes > 2 { 0.5 } else { 0.25 }
 }
 
+/// Builds a layer, with `columns` outputs if that is given.
+fn linear(weights: Tensor<2>, bias: Tensor<1>, columns: Option<usize>) -> Result<Linear, DistError> {
+    let ([rows, outputs], [biases]) = (weights.dims(), bias.dims());
+    if rows == 0 || outputs != biases || columns.is_some_and(|columns| columns != outputs) || outputs == 0 {
+        let (first_shape, second_shape) = (vec![rows, outputs], vec![biases]);
+        return Err(DistError::Shape { first: "weights", first_shape, second: "intercepts", second_shape });
+    }
+    let own = |tensor: Tensor<2>| Param::from_tensor(tensor.without_autodiff());
+    Ok(Linear { weight: own(weights), bias: Some(Param::from_tensor(bias.without_autodiff())) })
+}
+
+fn check_inputs(linear: &Linear, inputs: &Tensor<2>) -> Result<(), DistError> {
+    let ([expected, _], [_, got]) = (linear.weight.dims(), inputs.dims());
+    if expected == got { Ok(()) } else { Err(DistError::Columns { expected, got }) }
+}
+
 fn coefficients(linear: &Linear) -> (Tensor<2>, Tensor<1>) {
-    let bias = linear.bias.as_ref().expect("init::zero_linear makes a bias");
+    let bias = linear.bias.as_ref().expect("both constructors make a bias");
     (linear.weight.val(), bias.val())
 }
 

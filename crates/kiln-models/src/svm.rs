@@ -1,85 +1,107 @@
-//! Support vector machines, trained in the dual.
+//! Support vector machines.
 
 mod kernel;
 mod smo;
 
+use std::ops::ControlFlow;
+
 use burn::tensor::{DType, Tensor, TensorData};
 
-pub use self::kernel::Kernel;
-use self::{kernel::Rows, smo::Smo};
+pub use self::{
+    kernel::Kernel,
+    smo::{SvmProgress, SvmState},
+};
+use self::{
+    kernel::Rows,
+    smo::{End, Smo},
+};
 
-/// Why a support vector machine cannot be fitted.
+/// Why a support vector machine cannot be fitted or built.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SvmError {
-    /// An option out of its range.
-    #[error("{name} must be {expected}, not {got}")]
+    /// The state of an earlier fit belongs to other data.
+    #[error("the state does not belong to these rows: continue with the data of the earlier fit, or start a new fit")]
+    State,
+    /// An option is out of its range.
+    #[error("`{name}` must be {expected}, not {got}")]
     Option {
         /// The option.
         name: &'static str,
         /// Its range.
         expected: &'static str,
-        /// What came.
+        /// The value given.
         got: f64,
     },
-    /// Another number of classes than two among the targets.
-    #[error(
-        "a support vector machine divides two classes, 0 and 1, and both must be among the targets; there is {found}"
-    )]
+    /// The targets are not of exactly the two classes 0 and 1.
+    #[error("an SVM needs targets of both classes 0 and 1, but found {found}")]
     Classes {
-        /// What there is.
+        /// What the targets hold instead.
         found: String,
     },
-    /// Another number of targets, weights or coefficients than of rows.
-    #[error("there are {rows} rows and {got} {what}")]
+    /// The number of targets, weights or coefficients differs from the number of rows.
+    #[error("there are {rows} rows but {got} {what}; give one for each row")]
     Length {
-        /// Of what.
+        /// What is counted.
         what: &'static str,
-        /// Rows.
+        /// Number of rows.
         rows: usize,
-        /// How many came.
+        /// Number of targets, weights or coefficients.
         got: usize,
     },
-    /// Weights that are not above 0 and finite.
-    #[error("weight {value} of row {row} must be finite and above 0")]
+    /// A weight is not positive and finite.
+    #[error("the weight {value} of row {row} must be positive and finite")]
     Weight {
-        /// The first such row.
+        /// The first such row, from 0.
         row: usize,
         /// Its weight.
         value: String,
     },
-    /// Inputs that are not numbers.
-    #[error("row {row} of the inputs has a number that is not finite, or whose square is not")]
+    /// An input, or its square, is not finite.
+    #[error("row {row} of the inputs has a value that is not finite, or whose square is not finite")]
     NotFinite {
-        /// The first such row.
+        /// The first such row, from 0.
         row: usize,
+    },
+    /// The inputs have a different number of columns than the support vectors.
+    #[error("the SVM was fitted to {expected} columns, but the inputs have {got}")]
+    Columns {
+        /// Columns of the support vectors.
+        expected: usize,
+        /// Columns of the inputs.
+        got: usize,
     },
 }
 
-/// Rows of which the kernel with all support vectors is in memory at once.
+/// Rows per block of the kernel matrix between inputs and support vectors.
 const ROWS: usize = 1024;
 
-/// How a support vector machine is fitted: minimise ½·‖w‖² + C·Σ ξᵢ subject to yᵢ·(w·φ(xᵢ) + b) ≥ 1 − ξᵢ, ξᵢ ≥ 0 (Cortes and Vapnik,
-/// 1995), by its dual,
+/// Settings of a support vector classifier for two classes.
+///
+/// The fit minimises ½·‖w‖² + C·Σ ξᵢ subject to yᵢ·(w·φ(xᵢ) + b) ≥ 1 − ξᵢ and ξᵢ ≥ 0. It solves the dual,
 ///
 /// > maximise Σ αᵢ − ½·Σ αᵢ·αⱼ·yᵢ·yⱼ·K(xᵢ, xⱼ) subject to Σ yᵢ·αᵢ = 0, 0 ≤ αᵢ ≤ C,
 ///
-/// in which the intercept b is the multiplier of the equality. Two multipliers at a time are improved, chosen by second order
-/// information (Fan, Chen and Lin, 2005), as in LIBSVM.
+/// by sequential minimal optimisation: each step improves two multipliers, chosen by second-order information as in LIBSVM. The
+/// intercept b is the multiplier of the equality constraint.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_models::{Kernel, SvmConfig};
 ///
 /// let x = Tensor::<2>::from_data([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], &Device::default());
-/// // Exclusive or: no plane divides it, a radial kernel does.
+/// // Exclusive or: not linearly separable, but separable with a radial kernel.
 /// let fit = SvmConfig::new(Kernel::Rbf { gamma: 1.0 }).c(10.0).fit(&x, &[0, 0, 1, 1])?;
 /// assert!(fit.converged && fit.kkt_residual < 1e-6);
 /// assert!((fit.primal - fit.dual).abs() < 1e-5 * fit.primal);
-/// let decision: Vec<f32> = fit.machine.decision(&x).into_data().try_into_vec()?;
+/// let decision: Vec<f32> = fit.svm.decision(&x)?.into_data().try_into_vec()?;
 /// assert!(decision[0] < 0.0 && decision[1] < 0.0 && decision[2] > 0.0 && decision[3] > 0.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # References
+/// Cortes and Vapnik (1995); Fan, Chen and Lin (2005), *Working set selection using second order information*.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SvmConfig {
     kernel: Kernel,
@@ -89,92 +111,141 @@ pub struct SvmConfig {
     cache_mb: f64,
 }
 
-/// A machine and how good it is.
+/// A fitted SVM with its certificate of optimality. Made by [`SvmConfig::fit`].
 #[derive(Clone, Debug)]
 pub struct SvmFit {
-    /// The machine.
-    pub machine: SupportVectorMachine,
-    /// αᵢ of each row.
+    /// The fitted SVM.
+    pub svm: SupportVectorMachine,
+    /// The multiplier αᵢ of each row.
     pub alpha: Vec<f64>,
-    /// Cᵢ of each row: C times its weight.
+    /// The upper bound Cᵢ of each row: C times the row's weight.
     pub costs: Vec<f64>,
-    /// The rows with αᵢ above 0, which alone make the machine.
+    /// Indices of the support vectors, the rows with αᵢ > 0.
     pub support: Vec<usize>,
-    /// How many of them are at C: within the margin, or on the wrong side.
+    /// Number of support vectors with αᵢ = C: inside the margin or misclassified.
     pub at_bound: usize,
-    /// ½·‖w‖² + C·Σ max(0, 1 − yᵢ·f(xᵢ)).
+    /// Primal objective, ½·‖w‖² + C·Σ max(0, 1 − yᵢ·f(xᵢ)).
     pub primal: f64,
-    /// Σ αᵢ − ½·‖w‖².
+    /// Dual objective, Σ αᵢ − ½·‖w‖².
     pub dual: f64,
-    /// The largest violation of the conditions of Karush, Kuhn and Tucker: |yᵢ·f(xᵢ) − 1| where 0 < αᵢ < C, how far it is below 1 where
-    /// αᵢ = 0, and above 1 where αᵢ = C.
+    /// Largest violation of the KKT conditions on the margin mᵢ = yᵢ·f(xᵢ): |mᵢ − 1| if 0 < αᵢ < C, max(0, 1 − mᵢ) if αᵢ = 0,
+    /// max(0, mᵢ − 1) if αᵢ = C.
     pub kkt_residual: f64,
-    /// Whether `tol` was reached.
+    /// Whether the fit reached `tol`.
     pub converged: bool,
-    /// Pairs improved.
+    /// Number of steps.
     pub iterations: usize,
+    /// Whether the callback of [`SvmConfig::fit_with`] stopped the fit.
+    pub stopped: bool,
+    /// The state at the end, from which another fit can continue.
+    pub state: SvmState,
 }
 
-/// f(x) = Σ αᵢ·yᵢ·K(xᵢ, x) + b.
+/// A support vector classifier, f(x) = Σ αᵢ·yᵢ·K(xᵢ, x) + b.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::{Kernel, SupportVectorMachine};
+///
+/// let device = Device::default();
+/// // One support vector of each class: f(x) = x.
+/// let support = Tensor::<2>::from_data([[-1.0], [1.0]], &device);
+/// let svm = SupportVectorMachine::new(Kernel::Linear, support, &[-0.5, 0.5], 0.0)?;
+/// let decision: f32 = svm.decision(&Tensor::from_data([[3.0]], &device))?.into_scalar();
+/// assert!((decision - 3.0).abs() < 1e-6);
+/// # Ok::<(), kiln_models::SvmError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct SupportVectorMachine {
     kernel: Kernel,
-    /// `[s, d]`.
+    /// The support vectors, `[s, d]`.
     support: Tensor<2>,
-    /// αᵢ·yᵢ, `[s, 1]`.
+    /// αᵢ·yᵢ of each support vector, `[s, 1]`.
     coefficients: Tensor<2>,
     intercept: f64,
 }
 
 impl SvmConfig {
-    /// C = 1, a tolerance of 1e-6, at most 10 million pairs, 200 MB for rows of the kernel's matrix.
+    /// The default cost C of a margin violation.
+    pub const C: f64 = 1.0;
+    /// The default tolerance.
+    pub const TOL: f64 = 1e-6;
+    /// The default maximum number of steps.
+    pub const MAX_ITER: usize = 10_000_000;
+    /// The default cache size in megabytes.
+    pub const CACHE_MB: f64 = 200.0;
+
+    /// Returns the default settings for a kernel.
     pub fn new(kernel: Kernel) -> Self {
-        Self { kernel, c: 1.0, tol: 1e-6, max_iter: 10_000_000, cache_mb: 200.0 }
+        Self { kernel, c: Self::C, tol: Self::TOL, max_iter: Self::MAX_ITER, cache_mb: Self::CACHE_MB }
     }
 
-    /// What a violation of the margin costs, above 0. Default 1.
+    /// Sets the cost C of a margin violation, positive. Default 1.
     #[must_use]
     pub fn c(mut self, c: f64) -> Self {
         self.c = c;
         self
     }
 
-    /// Converged when no pair violates the conditions by more, above 0. Default 1e-6.
+    /// Sets the tolerance of the KKT conditions, positive. Default 1e-6.
     #[must_use]
     pub fn tol(mut self, tol: f64) -> Self {
         self.tol = tol;
         self
     }
 
-    /// Pairs at the most. Default 10 million.
+    /// Sets the maximum number of steps, at least 1. Default 10 million.
     #[must_use]
     pub fn max_iter(mut self, max_iter: usize) -> Self {
         self.max_iter = max_iter;
         self
     }
 
-    /// Megabytes for rows of the kernel's matrix that are kept. Default 200.
+    /// Sets the size of the cache of kernel matrix rows, in megabytes. Default 200.
     #[must_use]
     pub fn cache_mb(mut self, cache_mb: f64) -> Self {
         self.cache_mb = cache_mb;
         self
     }
 
-    /// Fits rows `[n, d]` and their classes, 0 for y = −1 and 1 for y = +1. Computed on the host in f64.
+    /// Fits the SVM to rows `[n, d]` and their classes, 0 for y = −1 and 1 for y = +1.
+    ///
+    /// The fit runs on the host in f64.
     ///
     /// # Errors
-    /// [`SvmError`].
+    /// Returns [`SvmError`] if an option is out of its range, if the lengths differ, if the targets are not of both classes 0 and
+    /// 1, or if an input is not finite.
     pub fn fit(&self, inputs: &Tensor<2>, targets: &[usize]) -> Result<SvmFit, SvmError> {
         self.fit_weighted(inputs, targets, &vec![1.0; targets.len()])
     }
 
-    /// The same with a weight for each row, above 0, as if it were there so often: its C is multiplied by it.
+    /// Fits the SVM with a positive weight for each row, which multiplies the row's C. A weight of 2 equals repeating the row.
     ///
     /// # Errors
-    /// [`SvmError`].
+    /// As [`fit`](Self::fit), and [`SvmError::Weight`] if a weight is not positive and finite.
     pub fn fit_weighted(&self, inputs: &Tensor<2>, targets: &[usize], weights: &[f64]) -> Result<SvmFit, SvmError> {
+        self.fit_with(inputs, targets, weights, None, |_| ControlFlow::Continue(()))
+    }
+
+    /// Fits the SVM from the state of an earlier fit, if one is given. Calls `callback` every 1000 steps, which can stop the
+    /// fit. A fit that is stopped and continued gives the same bits as an uninterrupted one.
+    ///
+    /// # Errors
+    /// As [`fit_weighted`](Self::fit_weighted), and [`SvmError::State`] if the state does not match the data.
+    pub fn fit_with(
+        &self,
+        inputs: &Tensor<2>,
+        targets: &[usize],
+        weights: &[f64],
+        from: Option<SvmState>,
+        callback: impl FnMut(&SvmProgress<'_>) -> ControlFlow<()>,
+    ) -> Result<SvmFit, SvmError> {
         self.validate()?;
         let [n, d] = inputs.dims();
+        if d == 0 {
+            return Err(SvmError::Option { name: "columns", expected: "at least 1", got: 0.0 });
+        }
         if targets.len() != n {
             return Err(SvmError::Length { what: "targets", rows: n, got: targets.len() });
         }
@@ -187,10 +258,11 @@ impl SvmConfig {
         let classes = |class: usize| targets.iter().filter(|&&target| target == class).count();
         if classes(0) + classes(1) != n || classes(0) == 0 || classes(1) == 0 {
             let highest = targets.iter().max().copied().unwrap_or(0);
-            let found = if highest > 1 { format!("class {highest}") } else { "one class alone".to_owned() };
+            let found = if highest > 1 { format!("class {highest}") } else { "one class only".to_owned() };
             return Err(SvmError::Classes { found });
         }
-        let values: Vec<f64> = inputs.clone().cast(DType::F64).into_data().try_into_vec_as().expect("just cast");
+        let values: Vec<f64> =
+            inputs.clone().cast(DType::F64).into_data().try_into_vec_as().expect("a float tensor converts to f64");
         if let Some(row) = values.chunks(d.max(1)).position(|row| row.iter().any(|x| !(x * x).is_finite())) {
             return Err(SvmError::NotFinite { row });
         }
@@ -198,13 +270,19 @@ impl SvmConfig {
         let rows = Rows::new(self.kernel, &values, d, self.cache_mb);
         let costs: Vec<f64> = weights.iter().map(|weight| weight * self.c).collect();
         let mut smo = Smo::new(rows, &y, &costs);
-        let (iterations, converged) = smo.run(self.tol, self.max_iter);
+        if let Some(state) = from
+            && !smo.restore(state)
+        {
+            return Err(SvmError::State);
+        }
+        let end = smo.run(self.tol, self.max_iter, callback);
+        let state = smo.state();
         let ended = smo.end();
         let support: Vec<usize> = (0..n).filter(|&i| ended.signed[i] != 0.0).collect();
         let picked: Vec<f64> = support.iter().flat_map(|&i| values[i * d..(i + 1) * d].iter().copied()).collect();
         let coefficients: Vec<f64> = support.iter().map(|&i| ended.signed[i]).collect();
         let (s, like) = (support.len(), (&inputs.device(), inputs.dtype()));
-        let machine = SupportVectorMachine {
+        let svm = SupportVectorMachine {
             kernel: self.kernel,
             support: Tensor::from_data(TensorData::new(picked, [s, d]), like),
             coefficients: Tensor::from_data(TensorData::new(coefficients, [s, 1]), like),
@@ -212,7 +290,7 @@ impl SvmConfig {
         };
         let alpha: Vec<f64> = ended.signed.iter().map(|signed| signed.abs()).collect();
         Ok(SvmFit {
-            machine,
+            svm,
             at_bound: alpha.iter().zip(&costs).filter(|(alpha, cost)| alpha >= cost).count(),
             alpha,
             costs,
@@ -220,8 +298,10 @@ impl SvmConfig {
             primal: ended.primal,
             dual: ended.dual,
             kkt_residual: ended.kkt_residual,
-            converged,
-            iterations,
+            converged: end == End::Converged,
+            stopped: end == End::Stopped,
+            iterations: state.iterations(),
+            state,
         })
     }
 
@@ -243,10 +323,10 @@ impl SvmConfig {
 }
 
 impl SupportVectorMachine {
-    /// Of support vectors `[s, d]`, their αᵢ·yᵢ `[s]`, and the intercept.
+    /// Builds an SVM from support vectors `[s, d]`, their αᵢ·yᵢ `[s]`, and the intercept.
     ///
     /// # Errors
-    /// [`SvmError::Length`].
+    /// Returns [`SvmError::Length`] if the number of coefficients differs from the number of support vectors.
     pub fn new(kernel: Kernel, support: Tensor<2>, coefficients: &[f64], intercept: f64) -> Result<Self, SvmError> {
         let ([rows, _], like) = (support.dims(), (&support.device(), support.dtype()));
         if coefficients.len() != rows {
@@ -256,42 +336,48 @@ impl SupportVectorMachine {
         Ok(Self { kernel, support, coefficients, intercept })
     }
 
-    /// f(x) of each row `[n, d]`, as `[n]`: above 0 for the second class, and at ±1 on the margins.
-    pub fn decision(&self, inputs: &Tensor<2>) -> Tensor<1> {
-        let [n, _] = inputs.dims();
+    /// Returns f(x) of each row `[n, d]`, as `[n]`: positive for class 1, ±1 on the margins.
+    ///
+    /// # Errors
+    /// Returns [`SvmError::Columns`] if the inputs have a different number of columns than the support vectors.
+    pub fn decision(&self, inputs: &Tensor<2>) -> Result<Tensor<1>, SvmError> {
+        let ([n, got], [_, expected]) = (inputs.dims(), self.support.dims());
+        if got != expected {
+            return Err(SvmError::Columns { expected, got });
+        }
         let part = |start: usize| {
             let rows = inputs.clone().slice(start..(start + ROWS).min(n));
             self.kernel.matrix(&rows, &self.support).matmul(self.coefficients.clone())
         };
         let parts: Vec<Tensor<2>> = (0..n).step_by(ROWS).map(part).collect();
-        match parts.is_empty() {
+        Ok(match parts.is_empty() {
             true => Tensor::empty([0], (&inputs.device(), inputs.dtype())),
             false => Tensor::cat(parts, 0).reshape([n]) + self.intercept,
-        }
+        })
     }
 
-    /// The kernel.
+    /// Returns the kernel.
     pub fn kernel(&self) -> Kernel {
         self.kernel
     }
 
-    /// The support vectors `[s, d]`.
+    /// Returns the support vectors, `[s, d]`.
     pub fn support(&self) -> Tensor<2> {
         self.support.clone()
     }
 
-    /// αᵢ·yᵢ of each, `[s]`.
+    /// Returns αᵢ·yᵢ of each support vector, `[s]`.
     pub fn coefficients(&self) -> Tensor<1> {
         let [s, _] = self.coefficients.dims();
         self.coefficients.clone().reshape([s])
     }
 
-    /// b.
+    /// Returns the intercept b.
     pub fn intercept(&self) -> f64 {
         self.intercept
     }
 
-    /// w `[d]` of a linear machine.
+    /// Returns the weights w `[d]` of a linear SVM, and `None` for other kernels.
     pub fn weights(&self) -> Option<Tensor<1>> {
         let [_, d] = self.support.dims();
         let weights = || self.support.clone().transpose().matmul(self.coefficients.clone()).reshape([d]);

@@ -1,4 +1,4 @@
-//! The variational autoencoder (Kingma and Welling, 2014; Rezende, Mohamed and Wierstra, 2014).
+//! The variational autoencoder.
 
 mod config;
 mod images;
@@ -12,7 +12,7 @@ use burn::{
     nn::Linear,
     tensor::Tensor,
 };
-use kiln_dist::{Bernoulli, Distribution, LatentVariableModel, Moments, Normal, sum_per_example};
+use kiln_dist::{Bernoulli, DistError, Distribution, LatentVariableModel, Moments, Normal, sum_per_example};
 use kiln_tensor::{
     Stream,
     fused::{Activation, dense},
@@ -28,15 +28,32 @@ use self::{
     latent::{StochasticLayer, normal, split, through},
 };
 
-/// p(x, z) = N(z; 0, I)·p(x | z), with q(z | x) = N(μ(x), diag σ²(x)).
+/// A variational autoencoder: p(x, z) = N(z; 0, I)·p(x | z) with q(z | x) = N(μ(x), diag σ²(x)). Built by [`VaeConfig::init`].
 ///
-/// Encoder: x → convolutions where there are some → relu(x·W + b), or tanh, for each hidden layer → μ and ln σ². Decoder: z → likewise, the
-/// other way → the logits, or the means, of x. Parameters: `encoder.0.*` …, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*` …;
-/// `log_scale` `[1]` of a Gaussian likelihood; `image_encoder.*` and `image_decoder.*` of a convolutional one.
+/// The encoder maps x through optional convolutions and hidden layers to μ and ln σ². The decoder maps z through the mirrored layers
+/// to the logits or the means of x. Images x have shape `[n, data_dim]`, latent vectors z `[n, latent_dim]`.
 ///
-/// With [several stochastic layers](VaeConfig::latent_dims) z has them beside one another, that next to x first:
-/// p(z) = N(z_L; 0, I)·Π p(z_l | z_{l+1}) and q(z | x) = q(z₁ | x)·Π q(z_{l+1} | z_l), all normal with means and variances by networks, `above.*`
-/// (Rezende, Mohamed and Wierstra, 2014; the two layers of Burda, Grosse and Salakhutdinov, 2015).
+/// With [several stochastic layers](VaeConfig::latent_dims) z holds them side by side, the layer next to x first. Then
+/// p(z) = N(z_L; 0, I)·Π p(z_l | z_{l+1}) and q(z | x) = q(z₁ | x)·Π q(z_{l+1} | z_l), all normal.
+///
+/// Parameters: `encoder.0.*` …, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*` …; `log_scale` `[1]` with a Gaussian
+/// likelihood; `image_encoder.*` and `image_decoder.*` with convolutions; `above.*` with several stochastic layers.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::VaeConfig;
+/// use kiln_tensor::Stream;
+///
+/// let device = Device::default();
+/// let model = VaeConfig::new(64).hidden_dim(32).latent_dim(2).init(0, &device)?;
+/// assert_eq!(model.reconstruct(Tensor::zeros([5, 64], &device)).dims(), [5, 64]);
+/// assert_eq!(model.sample_means(3, &mut Stream::new(0, "samples", 0, 0)).dims(), [3, 64]);
+/// # Ok::<(), kiln_models::VaeConfigError>(())
+/// ```
+///
+/// # References
+/// Kingma and Welling (2014); Rezende, Mohamed and Wierstra (2014); Burda, Grosse and Salakhutdinov (2015) for two layers.
 #[derive(Module, Debug)]
 pub struct Vae {
     image_encoder: Option<ImageEncoder>,
@@ -46,31 +63,31 @@ pub struct Vae {
     above: Vec<StochasticLayer>,
     decoder: Vec<Linear>,
     image_decoder: Option<ImageDecoder>,
-    /// Whether hidden units are tanh.
+    /// Whether the hidden activation is tanh, not ReLU.
     tanh: bool,
     log_scale: Option<Param<Tensor<1>>>,
-    /// Grey levels of a categorical likelihood.
+    /// Number of grey levels of a categorical likelihood.
     levels: Option<usize>,
 }
 
 impl Vae {
-    /// Dimensions of z, over all stochastic layers.
+    /// Returns the number of dimensions of z, over all stochastic layers.
     pub fn latent_dim(&self) -> usize {
         self.latent_dims().iter().sum()
     }
 
-    /// Dimensions of each stochastic layer, that next to x first.
+    /// Returns the number of dimensions of each stochastic layer, the layer next to x first.
     pub fn latent_dims(&self) -> Vec<usize> {
         let first = self.latent_loc.weight.dims()[1];
         std::iter::once(first).chain(self.above.iter().map(StochasticLayer::dims)).collect()
     }
 
-    /// Pixels of x.
+    /// Returns the number of pixels of x.
     pub fn data_dim(&self) -> usize {
         self.image_encoder.as_ref().map_or_else(|| self.encoder[0].weight.dims()[0], ImageEncoder::pixels)
     }
 
-    /// `n` draws from the prior, `[n, latent_dim]`.
+    /// Draws `n` latent vectors from the prior, `[n, latent_dim]`.
     pub fn sample_prior(&self, n: usize, stream: &mut Stream) -> Tensor<2> {
         let device = self.latent_loc.weight.val().device();
         let dims = self.latent_dims();
@@ -83,17 +100,17 @@ impl Vae {
         Tensor::cat(layers, 1)
     }
 
-    /// The means of `n` images x ~ p(x | z) with z from the prior, `[n, data_dim]`.
+    /// Returns the means of p(x | z) for `n` draws z from the prior, `[n, data_dim]`.
     pub fn sample_means(&self, n: usize, stream: &mut Stream) -> Tensor<2> {
         self.likelihood(self.sample_prior(n, stream)).mean()
     }
 
-    /// The mean of p(x | z) at the z that stands for x, `[n, data_dim]`.
+    /// Returns the mean of p(x | z) at the encoding z of x, `[n, data_dim]`.
     pub fn reconstruct(&self, x: Tensor<2>) -> Tensor<2> {
         self.likelihood(self.encode(x)).mean()
     }
 
-    /// z, layer by layer.
+    /// Splits z into its stochastic layers.
     fn split(&self, z: Tensor<2>) -> Vec<Tensor<2>> {
         if self.above.is_empty() { vec![z] } else { split(z, self.latent_dims().into_iter()) }
     }
@@ -103,7 +120,14 @@ impl LatentVariableModel for Vae {
     type Posterior = LatentPosterior;
     type Likelihood = PixelDistribution;
 
+    /// Returns q(z | x) for x `[n, data_dim]`.
+    ///
+    /// # Panics
+    /// If x does not have `data_dim` columns. [`check_inputs`](LatentVariableModel::check_inputs) checks it without a panic.
     fn posterior(&self, x: Tensor<2>) -> LatentPosterior {
+        if let Err(error) = self.check_inputs(&x) {
+            panic!("{error}; pass images of `data_dim` pixels");
+        }
         let x = match &self.image_encoder {
             Some(images) => images.forward(x),
             None => x,
@@ -112,34 +136,37 @@ impl LatentVariableModel for Vae {
         LatentPosterior::new(normal(hidden, &self.latent_loc, &self.latent_log_variance), &self.above)
     }
 
+    /// Returns p(x | z) for z `[n, latent_dim]`.
+    ///
+    /// # Panics
+    /// If z does not have `latent_dim` columns.
     fn likelihood(&self, z: Tensor<2>) -> PixelDistribution {
-        let n = z.dims()[0];
+        let ([n, got], expected) = (z.dims(), self.latent_dim());
+        assert_eq!(got, expected, "the model has {expected} latent dimensions but z has {got} columns");
         let z = self.split(z).swap_remove(0);
         let output = match &self.image_decoder {
             None => {
-                let (last, before) = self.decoder.split_last().expect("VaeConfig::init makes two layers or more");
+                let (last, before) = self.decoder.split_last().expect("`VaeConfig::init` makes at least two layers");
                 dense(last, through(before, z, self.tanh), Activation::Identity)
             }
             Some(images) => images.forward(through(&self.decoder, z, self.tanh)),
         };
         if let Some(levels) = self.levels {
-            return PixelDistribution::Categorical(GreyLevels::from_logits(output.reshape([
-                n,
-                self.data_dim(),
-                levels,
-            ])));
+            let logits = output.reshape([n, self.data_dim(), levels]);
+            let grey = GreyLevels::from_logits(logits).expect("`VaeConfig` has at least two levels");
+            return PixelDistribution::Categorical(grey);
         }
         match &self.log_scale {
             None => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
             Some(log_scale) => {
                 let log_scale = log_scale.val().reshape([1, 1]).expand(output.shape());
-                let normal = Normal::from_log_scale(output, log_scale).expect("log_scale was expanded to the output");
+                let normal = Normal::from_log_scale(output, log_scale).expect("log_scale has the shape of the output");
                 PixelDistribution::Gaussian(normal)
             }
         }
     }
 
-    /// μ(x); with several layers the mean of each at the mean of that below.
+    /// Returns μ(x). With several stochastic layers, each layer's mean is computed at the mean of the layer below.
     fn encode(&self, x: Tensor<2>) -> Tensor<2> {
         let mut layers = vec![self.posterior(x).first().mean()];
         for layer in &self.above {
@@ -150,7 +177,7 @@ impl LatentVariableModel for Vae {
 
     fn log_prior(&self, z: Tensor<2>) -> Tensor<1> {
         let layers = self.split(z);
-        let (top, below) = layers.split_last().expect("there is a first layer");
+        let (top, below) = layers.split_last().expect("there is at least one layer");
         let of_top = sum_per_example(top.clone().square() * -0.5 - 0.5 * (2.0 * PI).ln());
         let pairs = self.above.iter().zip(below.iter().zip(&layers[1..]));
         pairs.fold(of_top, |sum, (layer, (z, above))| {
@@ -158,13 +185,18 @@ impl LatentVariableModel for Vae {
         })
     }
 
-    /// The grey levels of a categorical likelihood.
+    /// Returns the number of grey levels of a categorical likelihood.
     fn outputs_per_entry(&self) -> usize {
         self.levels.unwrap_or(1)
     }
 
-    /// None with several stochastic layers.
+    /// Returns `None` with several stochastic layers.
     fn kl_to_prior(&self, posterior: &LatentPosterior) -> Option<Tensor<1>> {
         posterior.is_one_layer().then(|| posterior.first().kl_to_standard_per_example())
+    }
+
+    fn check_inputs(&self, x: &Tensor<2>) -> Result<(), DistError> {
+        let ([_, got], expected) = (x.dims(), self.data_dim());
+        if got == expected { Ok(()) } else { Err(DistError::Columns { expected, got }) }
     }
 }

@@ -1,20 +1,30 @@
-//! One map after another.
+//! Compositions of two maps.
 
 use burn::tensor::Tensor;
 
 use super::{Bijector, sum_of_logs};
 
-/// y = second(first(x)).
+/// The composition y = second(first(x)).
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, Chain, Exp, Softplus};
+///
+/// let map = Chain::new(Softplus, Exp);
+/// let y = map.forward(Tensor::<1>::zeros([1], &Device::default()));
+/// assert!((y.into_scalar::<f32>() - 2.0).abs() < 1e-6);
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Chain<A, B> {
-    /// Which comes first.
+    /// The map that is applied first.
     pub first: A,
-    /// Which comes then.
+    /// The map that is applied second.
     pub second: B,
 }
 
 impl<A, B> Chain<A, B> {
-    /// `first`, then `second`.
+    /// Composes two maps: `first`, then `second`.
     pub fn new(first: A, second: B) -> Self {
         Self { first, second }
     }

@@ -1,47 +1,69 @@
-//! Where a parameter or a value may be, and the map that leads there.
+//! Sets that parameters or values lie in, with a map from the real numbers onto each.
 
 use burn::tensor::Tensor;
 use kiln_tensor::special::{sigmoid, softplus};
 
-use super::{Bijector, CorrelationCholesky, Exp, Identity, LowerCholesky, Sigmoid, StickBreaking, triangular::rows_of};
+use super::{Bijector, CorrelationCholesky, Exp, Identity, LowerCholesky, Sigmoid, StickBreaking};
+use crate::DistError;
 
-/// A set of numbers, or of vectors along the last axis. As a [`Bijector`] it is the map from all real numbers, or vectors, onto it: what
-/// other libraries call `biject_to`.
+/// A set of numbers, or of vectors along the last axis.
+///
+/// As a [`Bijector`] it is a map from the real numbers onto the set, which other libraries call `biject_to`.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, Constraint};
+///
+/// let scale = Constraint::Positive.forward(Tensor::<1>::from_data([-1.0, 0.0, 2.0], &Device::default()));
+/// assert!(scale.greater_scalar(0.0).all().into_scalar::<bool>());
+/// // A vector of 3 probabilities has 2 free numbers.
+/// assert_eq!(Constraint::Simplex.free(3)?, 2);
+/// # Ok::<(), kiln_dist::DistError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub enum Constraint {
-    /// All real numbers, by the identity.
+    /// The real numbers, by the identity. The default.
     #[default]
     Real,
     /// The positive numbers, by the exponential.
     Positive,
-    /// (0, 1), by the sigmoid.
+    /// The interval (0, 1), by the sigmoid.
     UnitInterval,
-    /// (low, high), by the sigmoid.
+    /// The interval (low, high), by the sigmoid.
     Interval {
         /// The lower end.
         low: f64,
         /// The upper end.
         high: f64,
     },
-    /// Vectors of positive numbers with the sum 1, by breaking a stick: from one number less.
+    /// Vectors of positive numbers with sum 1, by stick breaking from a vector with one entry fewer.
     Simplex,
-    /// Lower triangular k×k matrices with a positive diagonal, as k² numbers: the Cholesky factors of covariances, by [`LowerCholesky`].
+    /// Cholesky factors of k×k covariance matrices, as k² numbers in row-major order, by [`LowerCholesky`].
     LowerCholesky,
-    /// The Cholesky factors of k×k correlation matrices, as k² numbers, by [`CorrelationCholesky`].
+    /// Cholesky factors of k×k correlation matrices, as k² numbers in row-major order, by [`CorrelationCholesky`].
     CorrelationCholesky,
 }
 
 impl Constraint {
-    /// How many free numbers a vector of `n` has.
+    /// Returns the number of free, unconstrained numbers behind a value with `n` entries, n ≥ 1.
     ///
-    /// # Panics
-    /// When `n` is no square, for matrices.
-    pub fn free(self, n: usize) -> usize {
+    /// # Errors
+    /// Returns [`DistError::Length`] if n is 0 or, for a matrix, not a square number, and [`DistError::Interval`] if an interval
+    /// is empty or not finite.
+    pub fn free(self, n: usize) -> Result<usize, DistError> {
+        let k = n.isqrt();
+        let length = |expected| Err(DistError::Length { expected, got: n });
         match self {
-            Self::Simplex => n.saturating_sub(1),
-            Self::LowerCholesky => rows_of(n) * (rows_of(n) + 1) / 2,
-            Self::CorrelationCholesky => rows_of(n) * rows_of(n).saturating_sub(1) / 2,
-            Self::Real | Self::Positive | Self::UnitInterval | Self::Interval { .. } => n,
+            _ if n == 0 => length("at least 1 entry"),
+            Self::LowerCholesky | Self::CorrelationCholesky if k * k != n => length("a square number of entries"),
+            Self::Interval { low, high } if !(low < high && low.is_finite() && high.is_finite()) => {
+                Err(DistError::Interval { low, high })
+            }
+            Self::Simplex => Ok(n - 1),
+            Self::LowerCholesky => Ok(k * (k + 1) / 2),
+            Self::CorrelationCholesky => Ok(k * (k - 1) / 2),
+            Self::Real | Self::Positive | Self::UnitInterval | Self::Interval { .. } => Ok(n),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Maps of single numbers.
+//! Elementwise maps.
 
 use burn::tensor::Tensor;
 use kiln_tensor::special::{log1mexp, sigmoid, softplus};
@@ -6,7 +6,17 @@ use kiln_tensor::special::{log1mexp, sigmoid, softplus};
 use super::Bijector;
 use crate::{DistError, family::broadcast};
 
-/// y = x.
+/// The identity map, y = x.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, Identity};
+///
+/// let x = Tensor::<1>::from_data([-1.0, 2.0], &Device::default());
+/// let y = Identity.forward(x.clone());
+/// assert!((Identity.inverse(y) - x).abs().max().into_scalar::<f32>() < 1e-5);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Identity;
 
@@ -24,7 +34,19 @@ impl<const D: usize> Bijector<D> for Identity {
     }
 }
 
-/// y = loc + scale·x, with scale ≠ 0.
+/// The affine map y = loc + scale·x, with scale ≠ 0.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Affine, Bijector};
+///
+/// let device = Device::default();
+/// let map = Affine::new(Tensor::<1>::from_data([1.0], &device), Tensor::from_data([2.0], &device))?;
+/// let y: f32 = map.forward(Tensor::from_data([3.0], &device)).into_scalar();
+/// assert!((y - 7.0).abs() < 1e-6);
+/// # Ok::<(), kiln_dist::DistError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Affine<const D: usize> {
     loc: Tensor<D>,
@@ -32,10 +54,10 @@ pub struct Affine<const D: usize> {
 }
 
 impl<const D: usize> Affine<D> {
-    /// The shapes of the two broadcast.
+    /// Builds the map from an offset and a scale, whose shapes broadcast.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes do not broadcast.
     pub fn new(loc: Tensor<D>, scale: Tensor<D>) -> Result<Self, DistError> {
         let [loc, scale] = broadcast([("loc", loc), ("scale", scale)])?;
         Ok(Self { loc, scale })
@@ -56,7 +78,17 @@ impl<const D: usize> Bijector<D> for Affine<D> {
     }
 }
 
-/// y = eˣ, onto the positive numbers.
+/// The exponential y = eˣ, onto the positive numbers.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, Exp};
+///
+/// let x = Tensor::<1>::from_data([-1.0, 2.0], &Device::default());
+/// let y = Exp.forward(x.clone());
+/// assert!((Exp.inverse(y) - x).abs().max().into_scalar::<f32>() < 1e-5);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Exp;
 
@@ -74,7 +106,17 @@ impl<const D: usize> Bijector<D> for Exp {
     }
 }
 
-/// y = ln(1 + eˣ), onto the positive numbers, without the exponential's growth.
+/// The softplus y = ln(1 + eˣ), onto the positive numbers. It grows linearly, not exponentially.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, Softplus};
+///
+/// let x = Tensor::<1>::from_data([-1.0, 2.0], &Device::default());
+/// let y = Softplus.forward(x.clone());
+/// assert!((Softplus.inverse(y) - x).abs().max().into_scalar::<f32>() < 1e-5);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Softplus;
 
@@ -83,7 +125,7 @@ impl<const D: usize> Bijector<D> for Softplus {
         softplus(x)
     }
 
-    /// y + ln(1 − e⁻ʸ).
+    /// Returns y + ln(1 − e⁻ʸ).
     fn inverse(&self, y: Tensor<D>) -> Tensor<D> {
         y.clone() + log1mexp(-y)
     }
@@ -93,7 +135,17 @@ impl<const D: usize> Bijector<D> for Softplus {
     }
 }
 
-/// y = 1/(1 + e⁻ˣ), onto (0, 1).
+/// The sigmoid y = 1/(1 + e⁻ˣ), onto (0, 1).
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, Sigmoid};
+///
+/// let x = Tensor::<1>::from_data([-1.0, 2.0], &Device::default());
+/// let y = Sigmoid.forward(x.clone());
+/// assert!((Sigmoid.inverse(y) - x).abs().max().into_scalar::<f32>() < 1e-5);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sigmoid;
 

@@ -1,17 +1,31 @@
-//! From all vectors to those that sum to 1.
+//! Stick breaking: from real vectors to the simplex.
 
 use burn::tensor::Tensor;
 use kiln_tensor::special::softplus;
 
 use super::Bijector;
 
-/// `[.., k − 1]` onto the simplex in `[.., k]`: each number says which part of what is left of the stick is broken off (Betancourt, 2012;
-/// Stan's reference manual, 10.7). 0 goes to the middle, where all k are equal.
+/// The stick-breaking map from `[.., k − 1]` onto the simplex in `[.., k]`.
+///
+/// Each number determines the fraction that is broken off the rest of the stick. The zero vector maps to the centre, where all k
+/// entries are equal.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, StickBreaking};
+///
+/// let y = StickBreaking.forward(Tensor::<1>::zeros([2], &Device::default()));
+/// assert!((y - 1.0 / 3.0).abs().max().into_scalar::<f32>() < 1e-6);
+/// ```
+///
+/// # References
+/// Betancourt (2012); Stan's reference manual, section 10.7.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StickBreaking;
 
 impl StickBreaking {
-    /// The log-odds of the breaks: x − ln(k − 1 − i), `[.., k − 1]`.
+    /// Returns the log-odds of the breaks, x − ln(k − 1 − i), `[.., k − 1]`.
     fn log_odds<const D: usize>(x: &Tensor<D>) -> Tensor<D> {
         x.clone() - Self::offsets(x)
     }
@@ -25,7 +39,7 @@ impl StickBreaking {
         offsets.unsqueeze()
     }
 
-    /// ln of what is left before each break and after the last, `[.., k]`.
+    /// Returns the logarithm of the rest before each break and after the last, `[.., k]`.
     fn ln_left<const D: usize>(log_odds: &Tensor<D>) -> Tensor<D> {
         let mut shape = log_odds.dims();
         shape[D - 1] = 1;
@@ -45,13 +59,13 @@ impl<const D: usize> Bijector<D> for StickBreaking {
 
     fn inverse(&self, y: Tensor<D>) -> Tensor<D> {
         let breaks = y.dims()[D - 1] - 1;
-        // What is left after each break, summed from the end.
+        // The rest after each break, summed from the end.
         let left = y.clone().flip([D - 1]).cumsum(D - 1).flip([D - 1]).narrow(D - 1, 1, breaks);
         let odds = y.narrow(D - 1, 0, breaks).log() - left.log();
         odds.clone() + Self::offsets(&odds)
     }
 
-    /// Σ (ln yᵢ + ln(1 − zᵢ)) over the breaks z, `[.., 1]`.
+    /// Returns Σ (ln yᵢ + ln(1 − zᵢ)) over the fractions z, `[.., 1]`.
     fn log_abs_det_jacobian(&self, x: Tensor<D>) -> Tensor<D> {
         let log_odds = Self::log_odds(&x);
         let breaks = x.dims()[D - 1];

@@ -1,7 +1,7 @@
-//! From vectors to triangular matrices with a positive diagonal, the Cholesky factors of covariances and of correlations.
+//! Maps from vectors to Cholesky factors of covariance and of correlation matrices.
 //!
-//! A matrix `[k, k]` is a vector of its k² entries, row after row, along the last axis. Numbers find their places by products with matrices
-//! of zeros and ones, through which gradients flow on every backend.
+//! A k×k matrix is stored as its k² entries in row-major order along the last axis. Products with 0/1 matrices place the entries,
+//! because gradients flow through products on all backends.
 
 use std::f64::consts::LN_2;
 
@@ -10,38 +10,65 @@ use kiln_tensor::special::softplus;
 
 use super::Bijector;
 
-/// `[.., k(k + 1)/2]` onto the lower triangular matrices with a positive diagonal in `[.., k·k]`: the entries from the diagonal on down, row
-/// after row, those of the diagonal by their logarithms.
+/// The map from `[.., k(k + 1)/2]` onto the Cholesky factors of covariance matrices in `[.., k·k]`.
+///
+/// The input holds the lower triangle in row-major order, with the logarithms of the diagonal.
 ///
 /// # Panics
-/// When the last axis is not of such a length.
+/// Its methods panic if the length of the last axis is not k(k + 1)/2, or k² for the inverse.
+/// [`Constraint::free`](crate::Constraint::free) returns an error instead.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, LowerCholesky};
+///
+/// // ln 1 on the diagonal, 0.5 below it.
+/// let l = LowerCholesky.forward(Tensor::<1>::from_data([0.0, 0.5, 0.0], &Device::default()));
+/// assert_eq!(l.try_into_vec_as::<f32>().unwrap(), [1.0, 0.0, 0.5, 1.0]);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct LowerCholesky;
 
-/// `[.., k(k − 1)/2]` onto the Cholesky factors of k×k correlation matrices in `[.., k·k]`: lower triangular with rows of length 1 and a positive
-/// diagonal. Along a row the hyperbolic tangent of each number is a partial correlation, the part of what is left of the row's length that
-/// the entry takes (Lewandowski, Kurowicka and Joe, 2009; Stan's reference manual, 10.12).
+/// The map from `[.., k(k − 1)/2]` onto the Cholesky factors of k×k correlation matrices in `[.., k·k]`.
+///
+/// The factors are lower triangular with rows of norm 1 and a positive diagonal. The hyperbolic tangent of each input is a partial
+/// correlation.
 ///
 /// # Panics
-/// When the last axis is not of such a length.
+/// Its methods panic if the length of the last axis is not k(k − 1)/2, or k² for the inverse.
+/// [`Constraint::free`](crate::Constraint::free) returns an error instead.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Bijector, CorrelationCholesky};
+///
+/// // No correlation: the identity matrix.
+/// let l = CorrelationCholesky.forward(Tensor::<1>::zeros([1], &Device::default()));
+/// assert_eq!(l.try_into_vec_as::<f32>().unwrap(), [1.0, 0.0, 0.0, 1.0]);
+/// ```
+///
+/// # References
+/// Lewandowski, Kurowicka and Joe (2009); Stan's reference manual, section 10.12.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CorrelationCholesky;
 
-/// The number of rows of a matrix with `entries` on and below its diagonal.
+/// Returns the number of rows of a matrix with `entries` on and below its diagonal.
 fn rows_with_diagonal(entries: usize) -> usize {
     let rows = ((8 * entries + 1).isqrt() - 1) / 2;
-    assert_eq!(rows * (rows + 1) / 2, entries, "a triangle has 1, 3, 6, 10, … entries");
+    assert_eq!(rows * (rows + 1) / 2, entries, "a lower triangle has 1, 3, 6, 10, … entries, not {entries}");
     rows
 }
 
-/// The number of rows of a matrix of `entries`.
-pub(super) fn rows_of(entries: usize) -> usize {
+/// Returns the number of rows of a square matrix with `entries`.
+fn rows_of(entries: usize) -> usize {
     let rows = entries.isqrt();
-    assert_eq!(rows * rows, entries, "a square matrix has 1, 4, 9, … entries");
+    assert_eq!(rows * rows, entries, "a square matrix has 1, 4, 9, … entries, not {entries}");
     rows
 }
 
-/// A product of the last axis with the matrix `[from, to]` of what `entry` gives.
+/// Multiplies the last axis by the matrix `[from, to]` with the entries `entry(row, column)`.
 fn along<const D: usize>(x: Tensor<D>, to: usize, entry: impl Fn(usize, usize) -> f64) -> Tensor<D> {
     let mut shape = x.dims();
     let from = shape[D - 1];
@@ -61,7 +88,7 @@ fn one_where(holds: bool) -> f64 {
     f64::from(u8::from(holds))
 }
 
-/// Row and column of the entry `index`, of those on and below the diagonal, row after row.
+/// Returns row and column of entry `index` of the lower triangle with diagonal, in row-major order.
 fn place(index: usize) -> (usize, usize) {
     let row = ((8 * index + 1).isqrt() - 1) / 2;
     (row, index - row * (row + 1) / 2)
@@ -85,7 +112,7 @@ impl<const D: usize> Bijector<D> for LowerCholesky {
         below + along(diagonal, free, |d, i| one_where(place(i) == (d, d)))
     }
 
-    /// The sum of the diagonal's logarithms, `[.., 1]`.
+    /// Returns the sum of the logarithms of the diagonal, `[.., 1]`.
     fn log_abs_det_jacobian(&self, x: Tensor<D>) -> Tensor<D> {
         along(x, 1, |i, _| {
             let (row, column) = place(i);
@@ -95,13 +122,13 @@ impl<const D: usize> Bijector<D> for LowerCholesky {
 }
 
 impl CorrelationCholesky {
-    /// Row and column of the entry `index`, of those below the diagonal.
+    /// Returns row and column of entry `index` of the lower triangle without diagonal, in row-major order.
     fn place(index: usize) -> (usize, usize) {
         let (row, column) = place(index);
         (row + 1, column)
     }
 
-    /// ln (1 − tanh² x).
+    /// Returns ln (1 − tanh² x).
     fn ln_left<const D: usize>(x: Tensor<D>) -> Tensor<D> {
         (x.clone() + softplus(x * -2.0) - LN_2) * -2.0
     }
@@ -118,7 +145,7 @@ impl<const D: usize> Bijector<D> for CorrelationCholesky {
     fn forward(&self, x: Tensor<D>) -> Tensor<D> {
         let k = Self::rows(&x);
         let taken = along(x.clone().tanh(), k * k, |i, e| one_where(Self::place(i) == (e / k, e % k)));
-        // ½·ln of what the entries before leave of the row's squared length.
+        // ½·ln of the rest of the row's squared norm after the entries before.
         let left = along(Self::ln_left(x), k * k, |i, e| {
             let ((row, column), (of, before)) = (Self::place(i), (e / k, e % k));
             0.5 * one_where(row == of && column < before && before <= of)
@@ -132,14 +159,14 @@ impl<const D: usize> Bijector<D> for CorrelationCholesky {
     fn inverse(&self, y: Tensor<D>) -> Tensor<D> {
         let k = rows_of(y.dims()[D - 1]);
         let free = k * (k - 1) / 2;
-        // An entry, over the root of what the entries after it have of the row's squared length, is the hyperbolic sine.
+        // An entry divided by the norm of the entries after it is the hyperbolic sine of the input.
         let entry = along(y.clone(), free, |e, i| one_where(Self::place(i) == (e / k, e % k)));
         let after = along(y.square(), free, |e, i| {
             let (row, column) = Self::place(i);
             one_where(e / k == row && e % k > column)
         });
         let sinh = entry / after.sqrt();
-        // The inverse of its size, by ln(1 + t) for the small ones' sake; of a derivative that is 1 at zero.
+        // The inverse hyperbolic sine of |x| by ln(1 + t), which is exact for small x and has derivative 1 at zero.
         let negative = sinh.clone().lower_scalar(0.0);
         let size = sinh.clone().mask_where(negative.clone(), -sinh);
         let square = size.clone().square();
@@ -147,9 +174,9 @@ impl<const D: usize> Bijector<D> for CorrelationCholesky {
         x.clone().mask_where(negative, -x)
     }
 
-    /// Σ (½·ln of what is left before each entry + ln(1 − tanh² x)), `[.., 1]`, for the entries below the diagonal.
+    /// Returns Σ (½·ln of the rest before each entry + ln(1 − tanh² x)) over the entries below the diagonal, `[.., 1]`.
     fn log_abs_det_jacobian(&self, x: Tensor<D>) -> Tensor<D> {
-        // The k-th of a row is left over by all that come after it, up to the diagonal.
+        // The rest after an entry is a factor of all later entries of its row, up to the diagonal.
         along(Self::ln_left(x), 1, |i, _| {
             let (row, column) = Self::place(i);
             #[allow(clippy::cast_precision_loss, reason = "a number of entries")]

@@ -10,9 +10,22 @@ use crate::{
 };
 
 family! {
-    /// Exponential(rate): density λ·e^{−λx} for x ≥ 0.
+    /// An exponential distribution, with density λ·e^{−λx} for x ≥ 0.
+    ///
+    /// Parameter: the positive `rate` λ.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{Exponential, Moments};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = Exponential::new(parameter(4.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 0.25).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     Exponential {
-        /// λ.
+        /// Returns the rate λ.
         rate: POSITIVE,
     }
 }
@@ -41,14 +54,14 @@ impl<const D: usize> Moments<D> for Exponential<D> {
 }
 
 impl<const D: usize> Entropy<D> for Exponential<D> {
-    /// 1 − ln λ.
+    /// Returns 1 − ln λ.
     fn entropy(&self) -> Tensor<D> {
         -self.rate.clone().log() + 1.0
     }
 }
 
 impl<const D: usize> Cdf<D> for Exponential<D> {
-    /// 1 − e^{−λx}.
+    /// Returns 1 − e^{−λx}.
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
         -expm1(-self.rate.clone() * value.clamp_min(0.0))
     }
@@ -73,7 +86,7 @@ impl<const D: usize> FromNoise<D> for Exponential<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Exponential<D> {
-    /// r − 1 − ln r with r = λ_q/λ_p.
+    /// Returns r − 1 − ln r with r = λ_q/λ_p.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let above = (q.rate.clone() - self.rate.clone()) / self.rate.clone();
         above.clone() - above.log1p()

@@ -12,11 +12,24 @@ use crate::{
 };
 
 family! {
-    /// Gumbel(loc, scale), of the largest of many: P(X ≤ x) = exp(−e^{−z}) with z = (x − μ)/β.
+    /// A Gumbel distribution, the limit of the maximum of many draws: P(X ≤ x) = exp(−e^{−z}) with z = (x − μ)/β.
+    ///
+    /// Parameters: the mode `loc` μ and the positive `scale` β.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{Gumbel, Moments};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = Gumbel::new(parameter(1.0), parameter(2.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 2.154_431_3).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     Gumbel {
-        /// μ, the mode.
+        /// Returns the mode μ.
         loc: FINITE,
-        /// β.
+        /// Returns the scale β.
         scale: POSITIVE,
     }
 }
@@ -41,19 +54,19 @@ impl<const D: usize> Distribution<D> for Gumbel<D> {
 }
 
 impl<const D: usize> Moments<D> for Gumbel<D> {
-    /// μ + βγ, γ being Euler's constant.
+    /// Returns μ + βγ with Euler's constant γ.
     fn mean(&self) -> Tensor<D> {
         self.loc.clone() + self.scale.clone() * EULER
     }
 
-    /// π²β²/6.
+    /// Returns π²β²/6.
     fn variance(&self) -> Tensor<D> {
         self.scale.clone().square() * (PI * PI / 6.0)
     }
 }
 
 impl<const D: usize> Entropy<D> for Gumbel<D> {
-    /// ln β + γ + 1.
+    /// Returns ln β + γ + 1.
     fn entropy(&self) -> Tensor<D> {
         self.scale.clone().log() + (EULER + 1.0)
     }
@@ -84,7 +97,7 @@ impl<const D: usize> FromNoise<D> for Gumbel<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Gumbel<D> {
-    /// With r = β_p/β_q and d = (μ_p − μ_q)/β_q: −ln r + γ·(r − 1) + d + Γ(1 + r)·e^{−d} − 1.
+    /// Returns −ln r + γ·(r − 1) + d + Γ(1 + r)·e^{−d} − 1 with r = β_p/β_q and d = (μ_p − μ_q)/β_q.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let ratio = self.scale.clone() / q.scale.clone();
         let apart = (self.loc.clone() - q.loc.clone()) / q.scale.clone();

@@ -15,9 +15,22 @@ use crate::{
 };
 
 family! {
-    /// HalfNormal(scale), of |x| for x from N(0, scale²).
+    /// A half-normal distribution, the distribution of |x| for x from N(0, σ²).
+    ///
+    /// Parameter: the positive `scale` σ.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{HalfNormal, Moments};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = HalfNormal::new(parameter(2.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 1.595_769_1).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     HalfNormal {
-        /// σ.
+        /// Returns the scale σ of the normal distribution.
         scale: POSITIVE,
     }
 }
@@ -25,7 +38,7 @@ family! {
 impl<const D: usize> Distribution<D> for HalfNormal<D> {
     type Value = Tensor<D>;
 
-    /// ½·ln(2/π) − ln σ − x²/(2σ²).
+    /// Returns ½·ln(2/π) − ln σ − x²/(2σ²).
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let inside = value.clone().greater_equal_scalar(0.0);
         on_support(value, inside, 0.0, f64::NEG_INFINITY, |x| {
@@ -39,19 +52,19 @@ impl<const D: usize> Distribution<D> for HalfNormal<D> {
 }
 
 impl<const D: usize> Moments<D> for HalfNormal<D> {
-    /// σ·√(2/π).
+    /// Returns σ·√(2/π).
     fn mean(&self) -> Tensor<D> {
         self.scale.clone() * FRAC_2_PI.sqrt()
     }
 
-    /// σ²·(1 − 2/π).
+    /// Returns σ²·(1 − 2/π).
     fn variance(&self) -> Tensor<D> {
         self.scale.clone().square() * (1.0 - FRAC_2_PI)
     }
 }
 
 impl<const D: usize> Entropy<D> for HalfNormal<D> {
-    /// ½·ln(πσ²/2) + ½.
+    /// Returns ½·ln(πσ²/2) + ½.
     fn entropy(&self) -> Tensor<D> {
         self.scale.clone().log() + 0.5 * ((PI / 2.0).ln() + 1.0)
     }
@@ -83,7 +96,7 @@ impl<const D: usize> FromNoise<D> for HalfNormal<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for HalfNormal<D> {
-    /// ½·(r² − 1) − ln r with r = σ_p/σ_q.
+    /// Returns ½·(r² − 1) − ln r with r = σ_p/σ_q.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let ratio = self.scale.clone() / q.scale.clone();
         (ratio.clone().square() - 1.0) * 0.5 - ratio.log()

@@ -13,26 +13,39 @@ use crate::{
 };
 
 family! {
-    /// InverseGamma(concentration, scale): of 1/x for x from Gamma(concentration, scale).
+    /// An inverse gamma distribution, the distribution of 1/x for x from Gamma(α, β).
+    ///
+    /// Parameters: `concentration` α and `scale` β, both positive.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{InverseGamma, Moments};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = InverseGamma::new(parameter(3.0), parameter(2.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 1.0).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     InverseGamma {
-        /// α.
+        /// Returns the concentration α.
         concentration: POSITIVE,
-        /// β, the rate of 1/x.
+        /// Returns the scale β, the rate of 1/x.
         scale: POSITIVE,
     }
 }
 
 impl<const D: usize> InverseGamma<D> {
-    /// The distribution of 1/x.
+    /// Returns the distribution of 1/x.
     pub fn reciprocal(&self) -> Gamma<D> {
-        Gamma::new(self.concentration.clone(), self.scale.clone()).expect("the shapes are one")
+        Gamma::new(self.concentration.clone(), self.scale.clone()).expect("both parameters have one shape")
     }
 }
 
 impl<const D: usize> Distribution<D> for InverseGamma<D> {
     type Value = Tensor<D>;
 
-    /// α·ln β − ln Γ(α) − (α + 1)·ln x − β/x.
+    /// Returns α·ln β − ln Γ(α) − (α + 1)·ln x − β/x.
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let inside = value.clone().greater_scalar(0.0);
         on_support(value, inside, 1.0, f64::NEG_INFINITY, |x| {
@@ -47,13 +60,13 @@ impl<const D: usize> Distribution<D> for InverseGamma<D> {
 }
 
 impl<const D: usize> Moments<D> for InverseGamma<D> {
-    /// β/(α − 1); infinite for α ≤ 1.
+    /// Returns β/(α − 1), and ∞ for α ≤ 1.
     fn mean(&self) -> Tensor<D> {
         let none = self.concentration.clone().lower_equal_scalar(1.0);
         (self.scale.clone() / (self.concentration.clone() - 1.0)).mask_fill(none, f64::INFINITY)
     }
 
-    /// β²/((α − 1)²·(α − 2)); infinite for α ≤ 2.
+    /// Returns β²/((α − 1)²·(α − 2)), and ∞ for α ≤ 2.
     fn variance(&self) -> Tensor<D> {
         let a = self.concentration.clone();
         let none = a.clone().lower_equal_scalar(2.0);
@@ -63,7 +76,7 @@ impl<const D: usize> Moments<D> for InverseGamma<D> {
 }
 
 impl<const D: usize> Entropy<D> for InverseGamma<D> {
-    /// α + ln β + ln Γ(α) − (1 + α)·ψ(α).
+    /// Returns α + ln β + ln Γ(α) − (1 + α)·ψ(α).
     fn entropy(&self) -> Tensor<D> {
         let a = self.concentration.clone();
         ln_gamma_entropy(a.clone()) - digamma(a) + self.scale.clone().log()
@@ -71,7 +84,7 @@ impl<const D: usize> Entropy<D> for InverseGamma<D> {
 }
 
 impl<const D: usize> Cdf<D> for InverseGamma<D> {
-    /// Q(α, β/x).
+    /// Returns Q(α, β/x).
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
         let inside = value.clone().greater_scalar(0.0);
         on_support(value, inside, 1.0, 0.0, |x| gamma_q(self.concentration.clone(), self.scale.clone() / x))
@@ -85,7 +98,7 @@ impl<const D: usize> Reparameterized<D> for InverseGamma<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for InverseGamma<D> {
-    /// That of the reciprocals.
+    /// Returns the divergence of the reciprocals' gamma distributions.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         kl_divergence(&self.reciprocal(), &q.reciprocal())
     }

@@ -15,19 +15,32 @@ use crate::{
 };
 
 family! {
-    /// LogNormal(loc, scale): of eˣ for x from N(loc, scale²).
+    /// A log-normal distribution, the distribution of eˣ for x from N(μ, σ²).
+    ///
+    /// Parameters: `loc` μ and the positive `scale` σ, both of the logarithm.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{LogNormal, Moments};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = LogNormal::new(parameter(0.0), parameter(1.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 1.648_721_3).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     LogNormal {
-        /// μ, the mean of the logarithm.
+        /// Returns the mean μ of the logarithm.
         loc: FINITE,
-        /// σ, the logarithm's standard deviation.
+        /// Returns the standard deviation σ of the logarithm.
         scale: POSITIVE,
     }
 }
 
 impl<const D: usize> LogNormal<D> {
-    /// The distribution of the logarithm.
+    /// Returns the distribution of the logarithm.
     pub fn log(&self) -> Normal<D> {
-        Normal::new(self.loc.clone(), self.scale.clone()).expect("the shapes are one")
+        Normal::new(self.loc.clone(), self.scale.clone()).expect("both parameters have one shape")
     }
 }
 
@@ -48,12 +61,12 @@ impl<const D: usize> Distribution<D> for LogNormal<D> {
 }
 
 impl<const D: usize> Moments<D> for LogNormal<D> {
-    /// e^{μ + σ²/2}.
+    /// Returns e^{μ + σ²/2}.
     fn mean(&self) -> Tensor<D> {
         (self.loc.clone() + self.scale.clone().square() * 0.5).exp()
     }
 
-    /// (e^{σ²} − 1)·e^{2μ + σ²}.
+    /// Returns (e^{σ²} − 1)·e^{2μ + σ²}.
     fn variance(&self) -> Tensor<D> {
         let square = self.scale.clone().square();
         expm1(square.clone()) * (self.loc.clone() * 2.0 + square).exp()
@@ -61,7 +74,7 @@ impl<const D: usize> Moments<D> for LogNormal<D> {
 }
 
 impl<const D: usize> Entropy<D> for LogNormal<D> {
-    /// μ + ½ + ln √(2π) + ln σ.
+    /// Returns μ + ½ + ln √(2π) + ln σ.
     fn entropy(&self) -> Tensor<D> {
         self.loc.clone() + self.scale.clone().log() + (0.5 + LN_SQRT_2PI)
     }
@@ -87,14 +100,14 @@ impl<const D: usize> Reparameterized<D> for LogNormal<D> {
 }
 
 impl<const D: usize> FromNoise<D> for LogNormal<D> {
-    /// e^{μ + σ·noise}, with noise from N(0, 1).
+    /// Returns e^{μ + σ·noise} for noise from N(0, 1).
     fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
         (self.loc.clone() + self.scale.clone() * noise).exp()
     }
 }
 
 impl<const D: usize> KlDivergence<D, Self> for LogNormal<D> {
-    /// That of the logarithms.
+    /// Returns the divergence of the logarithms' normal distributions.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         kl_divergence(&self.log(), &q.log())
     }

@@ -16,11 +16,12 @@ use crate::{
     family::broadcast,
 };
 
-/// N(loc, scale²), elementwise.
+/// A normal distribution with mean `loc` and standard deviation `scale`, elementwise.
 ///
-/// The scale is kept as it was given, as σ or as ln σ; the other is computed when it is first asked for. So a network that
-/// gives ln σ² loses nothing by it.
+/// The scale is stored as given, as σ or as ln σ. The other form is computed on first use, so a network that outputs ln σ² keeps
+/// full precision.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_dist::{Distribution, Normal};
@@ -34,15 +35,15 @@ use crate::{
 pub struct Normal<const D: usize> {
     loc: Tensor<D>,
     given: Scale<D>,
-    /// The other form of the scale.
+    /// The other form of the scale, computed on first use.
     other: OnceLock<Tensor<D>>,
 }
 
 #[derive(Clone, Debug)]
 enum Scale<const D: usize> {
-    /// σ.
+    /// The scale σ.
     Plain(Tensor<D>),
-    /// ln σ.
+    /// The logarithm ln σ.
     Log(Tensor<D>),
 }
 
@@ -62,43 +63,45 @@ impl<const D: usize> From<(Tensor<D>, Scale<D>)> for Normal<D> {
 }
 
 impl<const D: usize> Normal<D> {
-    /// From the mean and the standard deviation, whose shapes broadcast. `scale` > 0 is not checked here, since that would
-    /// wait for the device: see [`validated`](Self::validated).
+    /// Builds the distribution from the mean and the standard deviation, whose shapes broadcast.
+    ///
+    /// The values are not checked, because that would wait for the device. A scale that is not positive gives NaN or meaningless
+    /// results; [`validated`](Self::validated) checks the values.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes do not broadcast.
     pub fn new(loc: Tensor<D>, scale: Tensor<D>) -> Result<Self, DistError> {
         let [loc, scale] = broadcast([("loc", loc), ("scale", scale)])?;
         Ok((loc, Scale::Plain(scale)).into())
     }
 
-    /// From the mean and ln σ, any real number, whose shapes broadcast.
+    /// Builds the distribution from the mean and ln σ, any real number, whose shapes broadcast.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes do not broadcast.
     pub fn from_log_scale(loc: Tensor<D>, log_scale: Tensor<D>) -> Result<Self, DistError> {
         let [loc, log_scale] = broadcast([("loc", loc), ("log_scale", log_scale)])?;
         Ok((loc, Scale::Log(log_scale)).into())
     }
 
-    /// From the mean and ln σ², any real number, whose shapes broadcast: what the encoder of a VAE gives.
+    /// Builds the distribution from the mean and ln σ², the output of a VAE's encoder. Shapes broadcast.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes do not broadcast.
     pub fn from_log_variance(loc: Tensor<D>, log_variance: Tensor<D>) -> Result<Self, DistError> {
         Self::from_log_scale(loc, log_variance * 0.5)
     }
 
-    /// N(0, 1), in the float type of `device`.
+    /// Builds N(0, 1) in the float type of `device`.
     pub fn standard(shape: impl Into<Shape>, device: &Device) -> Self {
         let zeros = Tensor::zeros(shape.into(), device);
         (zeros.clone(), Scale::Log(zeros)).into()
     }
 
-    /// Checks the values, which waits for the device.
+    /// Checks the values and returns the distribution. Waits for the device.
     ///
     /// # Errors
-    /// [`DistError::Value`] when a mean is not finite, or a standard deviation is not finite and positive.
+    /// Returns [`DistError::Value`] if a mean is not finite or a standard deviation is not positive and finite.
     pub fn validated(self) -> Result<Self, DistError> {
         check_values("loc", "finite", &self.loc, Tensor::is_finite)?;
         check_values("scale", "finite and positive", &self.scale(), |s| {
@@ -107,12 +110,12 @@ impl<const D: usize> Normal<D> {
         Ok(self)
     }
 
-    /// μ.
+    /// Returns the mean μ.
     pub fn loc(&self) -> Tensor<D> {
         self.loc.clone()
     }
 
-    /// σ.
+    /// Returns the standard deviation σ.
     pub fn scale(&self) -> Tensor<D> {
         match &self.given {
             Scale::Plain(scale) => scale.clone(),
@@ -120,7 +123,7 @@ impl<const D: usize> Normal<D> {
         }
     }
 
-    /// ln σ.
+    /// Returns ln σ.
     pub fn log_scale(&self) -> Tensor<D> {
         match &self.given {
             Scale::Plain(scale) => once(&self.other, || scale.clone().log()),
@@ -128,13 +131,14 @@ impl<const D: usize> Normal<D> {
         }
     }
 
-    /// KL(self ‖ N(0, 1)) = ½(σ² + μ² − 1) − ln σ (Kingma and Welling, 2014, appendix B).
+    /// Returns KL(self ‖ N(0, 1)) = ½(σ² + μ² − 1) − ln σ (Kingma and Welling, 2014, appendix B).
     pub fn kl_to_standard(&self) -> Tensor<D> {
         (self.scale().square() + self.loc.clone().square() - 1.0) * 0.5 - self.log_scale()
     }
 
-    /// [`kl_to_standard`](Self::kl_to_standard) summed over all axes but the first, shape `[n]`, in one pass where the
-    /// scale was given by its logarithm.
+    /// Returns [`kl_to_standard`](Self::kl_to_standard) summed over all axes except the first, `[n]`.
+    ///
+    /// It runs in one pass if the scale was given by its logarithm.
     pub fn kl_to_standard_per_example(&self) -> Tensor<1> {
         match &self.given {
             Scale::Log(log_scale) => fused::normal_kl_to_standard(rows(self.loc.clone()), rows(log_scale.clone())),
@@ -146,7 +150,7 @@ impl<const D: usize> Normal<D> {
 impl<const D: usize> Distribution<D> for Normal<D> {
     type Value = Tensor<D>;
 
-    /// −½((x − μ)/σ)² − ln σ − ln √(2π).
+    /// Returns −½((x − μ)/σ)² − ln σ − ln √(2π).
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let z = (value - self.loc.clone()) / self.scale();
         z.square() * -0.5 - self.log_scale() - LN_SQRT_2PI
@@ -173,7 +177,7 @@ impl<const D: usize> Batch for Normal<D> {
 }
 
 impl<const D: usize> Entropy<D> for Normal<D> {
-    /// ½ + ln √(2π) + ln σ.
+    /// Returns ½ + ln √(2π) + ln σ.
     fn entropy(&self) -> Tensor<D> {
         self.log_scale() + (0.5 + LN_SQRT_2PI)
     }
@@ -194,8 +198,10 @@ impl<const D: usize> Moments<D> for Normal<D> {
 }
 
 impl<const D: usize> Cdf<D> for Normal<D> {
-    /// Φ((x − μ)/σ). Small probabilities keep their relative precision in the left tail: the f64 result at −30σ, 4.9e-198, has
-    /// twelve digits. For the right tail, 1 − P(X ≤ x), mirror the distribution.
+    /// Returns Φ((x − μ)/σ).
+    ///
+    /// The left tail keeps its relative precision: in f64 the result at −30σ, 4.9e-198, has twelve correct digits. For the right
+    /// tail, 1 − P(X ≤ x), mirror the distribution.
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
         normal_cdf((value - self.loc.clone()) / self.scale())
     }
@@ -208,7 +214,7 @@ impl<const D: usize> Quantile<D> for Normal<D> {
 }
 
 impl<const D: usize> FromNoise<D> for Normal<D> {
-    /// μ + σ·noise, with the noise cast to the float type of the parameters.
+    /// Returns μ + σ·noise, with the noise cast to the float type of the parameters.
     fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
         let noise = if noise.dtype() == self.loc.dtype() { noise } else { noise.cast(self.loc.dtype()) };
         match &self.given {
@@ -232,7 +238,7 @@ impl<const D: usize> Reparameterized<D> for Normal<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Normal<D> {
-    /// ln(σ_q/σ_p) + ½(σ_p² + (μ_p − μ_q)²)/σ_q² − ½.
+    /// Returns ln(σ_q/σ_p) + ½(σ_p² + (μ_p − μ_q)²)/σ_q² − ½.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let log_ratio = self.log_scale() - q.log_scale();
         let distance = (self.loc.clone() - q.loc.clone()) / q.scale();
@@ -260,7 +266,7 @@ mod tests {
         for row in rows {
             let x = numbers(&row["x"]);
             let d = normal(&numbers(&row["params"]["loc"]), &numbers(&row["params"]["scale"]));
-            // PyTorch takes ½(1 + erf), whose rounding near zero is ε/2 absolute.
+            // PyTorch computes ½(1 + erf), whose rounding error near zero is ε/2.
             assert_close(
                 &values(d.cdf(tensor(&x, [x.len()], &f64_device()))),
                 &numbers(&row["cdf"]),
@@ -306,7 +312,7 @@ mod tests {
         let d = Normal::from_log_scale(Tensor::zeros([2], &device), log_scale).unwrap();
         let half_ln_2_pi_e = 1.4189385332046727;
         assert_close(&values(d.entropy()), &[-1000.0 + half_ln_2_pi_e, 1000.0 + half_ln_2_pi_e], 1e-15, 0.0, "entropy");
-        // The ratio of two such scales is representable although neither scale is.
+        // The ratio of two such scales is representable, although neither scale is.
         let q = Normal::from_log_scale(Tensor::zeros([1], &device), tensor(&[1001.0], [1], &device)).unwrap();
         let p = Normal::from_log_scale(Tensor::zeros([1], &device), tensor(&[1000.0], [1], &device)).unwrap();
         let expected = 1.0 + 0.5 * ((-2f64).exp() - 1.0);
@@ -332,7 +338,7 @@ mod tests {
         assert_eq!((plain.dtype(), tracked.dtype()), (DType::F32, DType::F32));
         assert!(!plain.is_autodiff(), "sample() is plain");
         assert_eq!(values(plain), values(tracked), "sample() and rsample() draw the same numbers");
-        // Noise of another float type is cast, not refused.
+        // Noise of another float type is cast.
         assert_eq!(d.rsample_from_noise(Tensor::ones([4], &device)).dtype(), DType::F32);
     }
 }

@@ -10,11 +10,24 @@ use crate::{
 };
 
 family! {
-    /// Uniform(low, high): density 1/(high − low) for low ≤ x ≤ high.
+    /// A uniform distribution, with density 1/(high − low) for low ≤ x ≤ high.
+    ///
+    /// Parameters: `low` and `high`, with low < high. [`validated`](Self::validated) checks that both are finite.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{Moments, Uniform};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = Uniform::new(parameter(1.0), parameter(2.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 1.5).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     Uniform {
-        /// The lower end.
+        /// Returns the lower end.
         low: FINITE,
-        /// The upper end, above the lower one.
+        /// Returns the upper end.
         high: FINITE,
     }
 }
@@ -44,7 +57,7 @@ impl<const D: usize> Moments<D> for Uniform<D> {
         self.low.clone() + self.width() * 0.5
     }
 
-    /// (high − low)²/12.
+    /// Returns (high − low)²/12.
     fn variance(&self) -> Tensor<D> {
         self.width().square() * (1.0 / 12.0)
     }
@@ -81,7 +94,7 @@ impl<const D: usize> FromNoise<D> for Uniform<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Uniform<D> {
-    /// The logarithm of the widths' quotient; infinite where p reaches beyond q.
+    /// Returns the logarithm of the ratio of the widths, and ∞ if the support of p is not inside the support of q.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let beyond = self.low.clone().lower(q.low.clone()).bool_or(self.high.clone().greater(q.high.clone()));
         (q.width() / self.width()).log().mask_fill(beyond, f64::INFINITY)

@@ -14,17 +14,30 @@ use crate::{
 };
 
 family! {
-    /// Weibull(scale, concentration): P(X ≤ x) = 1 − exp(−(x/λ)ᵏ) for x ≥ 0.
+    /// A Weibull distribution, with P(X ≤ x) = 1 − exp(−(x/λ)ᵏ) for x ≥ 0.
+    ///
+    /// Parameters: `scale` λ and `concentration` k, both positive.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{Moments, Weibull};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = Weibull::new(parameter(2.0), parameter(1.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 2.0).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     Weibull {
-        /// λ.
+        /// Returns the scale λ.
         scale: POSITIVE,
-        /// k.
+        /// Returns the concentration k.
         concentration: POSITIVE,
     }
 }
 
 impl<const D: usize> Weibull<D> {
-    /// Γ(1 + n/k).
+    /// Returns Γ(1 + n/k).
     fn gamma(&self, n: f64) -> Tensor<D> {
         ln_gamma(self.concentration.clone().recip() * n + 1.0).exp()
     }
@@ -33,7 +46,7 @@ impl<const D: usize> Weibull<D> {
 impl<const D: usize> Distribution<D> for Weibull<D> {
     type Value = Tensor<D>;
 
-    /// ln(k/λ) + (k − 1)·ln(x/λ) − (x/λ)ᵏ.
+    /// Returns ln(k/λ) + (k − 1)·ln(x/λ) − (x/λ)ᵏ.
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let inside = value.clone().greater_scalar(0.0);
         on_support(value, inside, 1.0, f64::NEG_INFINITY, |x| {
@@ -49,12 +62,12 @@ impl<const D: usize> Distribution<D> for Weibull<D> {
 }
 
 impl<const D: usize> Moments<D> for Weibull<D> {
-    /// λ·Γ(1 + 1/k).
+    /// Returns λ·Γ(1 + 1/k).
     fn mean(&self) -> Tensor<D> {
         self.scale.clone() * self.gamma(1.0)
     }
 
-    /// λ²·(Γ(1 + 2/k) − Γ(1 + 1/k)²), from the quotient of the two, which is near 1 for large k.
+    /// Returns λ²·(Γ(1 + 2/k) − Γ(1 + 1/k)²), computed from the ratio of the terms, which is near 1 for large k.
     fn variance(&self) -> Tensor<D> {
         let inverse = self.concentration.clone().recip();
         let ln_quotient = ln_gamma(inverse.clone() * 2.0 + 1.0) - ln_gamma(inverse + 1.0) * 2.0;
@@ -63,7 +76,7 @@ impl<const D: usize> Moments<D> for Weibull<D> {
 }
 
 impl<const D: usize> Entropy<D> for Weibull<D> {
-    /// γ·(1 − 1/k) + ln(λ/k) + 1.
+    /// Returns γ·(1 − 1/k) + ln(λ/k) + 1.
     fn entropy(&self) -> Tensor<D> {
         let k = self.concentration.clone();
         (-k.clone().recip() + 1.0) * EULER + self.scale.clone().log() - k.log() + 1.0
@@ -92,15 +105,14 @@ impl<const D: usize> Reparameterized<D> for Weibull<D> {
 }
 
 impl<const D: usize> FromNoise<D> for Weibull<D> {
-    /// λ·noise^{1/k}, with noise from the exponential distribution.
+    /// Returns λ·noise^{1/k} for noise from the exponential distribution with rate 1.
     fn rsample_from_noise(&self, noise: Tensor<D>) -> Tensor<D> {
         self.scale.clone() * (noise.log() / self.concentration.clone()).exp()
     }
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Weibull<D> {
-    /// ln(k_p/k_q) − k_q·ln(λ_p/λ_q) + … (Bauckhage, 2013): with d = ln(λ_p/λ_q),
-    /// ln(k_p/k_q) − k_q·d − γ·(1 − k_q/k_p) + e^{k_q·d}·Γ(1 + k_q/k_p) − 1.
+    /// Returns ln(k_p/k_q) − k_q·d − γ·(1 − k_q/k_p) + e^{k_q·d}·Γ(1 + k_q/k_p) − 1 with d = ln(λ_p/λ_q) (Bauckhage, 2013).
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let (kp, kq) = (self.concentration.clone(), q.concentration.clone());
         let shift = (self.scale.clone() / q.scale.clone()).log() * kq.clone();

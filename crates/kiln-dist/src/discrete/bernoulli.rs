@@ -1,4 +1,4 @@
-//! The Bernoulli distribution, by its logits.
+//! The Bernoulli distribution.
 
 use burn::tensor::Tensor;
 use kiln_tensor::{
@@ -12,11 +12,12 @@ use crate::{
     error::check_values,
 };
 
-/// Bernoulli(σ(logits)), elementwise: 1 with probability p = 1/(1 + e^−logit), else 0.
+/// A Bernoulli distribution, elementwise: 1 with probability p = 1/(1 + e^−logit), else 0.
 ///
-/// [`log_prob`](Distribution::log_prob) is x·ln p + (1 − x)·ln(1 − p) for any x in [0, 1], not for 0 and 1 only: the
-/// cross-entropy that the literature uses on grey pixels. It is exact to rounding for finite logits of any size.
+/// [`log_prob`](Distribution::log_prob) is x·ln p + (1 − x)·ln(1 − p) for all x in [0, 1], not only for 0 and 1. This is the
+/// cross-entropy used for grey pixels. It is exact to rounding for finite logits of any size.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_dist::{Bernoulli, Moments};
@@ -31,35 +32,36 @@ pub struct Bernoulli<const D: usize> {
 }
 
 impl<const D: usize> Bernoulli<D> {
-    /// From finite logits ln(p/(1 − p)).
+    /// Builds the distribution from finite logits ln(p/(1 − p)).
     ///
-    /// An infinite logit (p = 0 or 1) still has its probability and its draws, but `log_prob`, `entropy` and the KL
-    /// divergence are NaN there, for they would meet 0·∞: [`validated`](Self::validated) refuses it.
+    /// An infinite logit (p = 0 or 1) has a valid probability and valid draws, but its `log_prob`, `entropy` and KL divergence are
+    /// NaN. [`validated`](Self::validated) refuses it.
     pub fn from_logits(logits: Tensor<D>) -> Self {
         Self { logits }
     }
 
-    /// From probabilities inside (0, 1), as ln p − ln(1 − p). Logits are more exact near the ends; 0 and 1 give the
-    /// infinite logits of [`from_logits`](Self::from_logits), and nothing is clamped.
+    /// Builds the distribution from probabilities inside (0, 1).
+    ///
+    /// Logits are more precise near 0 and 1. Probabilities are not clamped: 0 and 1 give infinite logits.
     pub fn from_probs(probs: Tensor<D>) -> Self {
         Self { logits: probs.clone().log() - (-probs).log1p() }
     }
 
-    /// Checks the values, which waits for the device.
+    /// Checks the values and returns the distribution. Waits for the device.
     ///
     /// # Errors
-    /// [`DistError::Value`] when a logit is not finite, that is, when a probability is not inside (0, 1).
+    /// Returns [`DistError::Value`] if a logit is not finite, so that a probability is not inside (0, 1).
     pub fn validated(self) -> Result<Self, DistError> {
         check_values("logits", "finite", &self.logits, Tensor::is_finite)?;
         Ok(self)
     }
 
-    /// ln(p/(1 − p)).
+    /// Returns the logits ln(p/(1 − p)).
     pub fn logits(&self) -> Tensor<D> {
         self.logits.clone()
     }
 
-    /// p.
+    /// Returns the probabilities p.
     pub fn probs(&self) -> Tensor<D> {
         sigmoid(self.logits.clone())
     }
@@ -68,7 +70,7 @@ impl<const D: usize> Bernoulli<D> {
 impl<const D: usize> Distribution<D> for Bernoulli<D> {
     type Value = Tensor<D>;
 
-    /// x·l − ln(1 + e^l), in the order that keeps the small tail: (l·x − max(l, 0)) − ln(1 + e^−|l|).
+    /// Returns x·l − ln(1 + e^l), computed as (l·x − max(l, 0)) − ln(1 + e^−|l|) to keep the small tail.
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         fused::bernoulli_log_prob(self.logits.clone(), value)
     }
@@ -82,7 +84,7 @@ impl<const D: usize> Distribution<D> for Bernoulli<D> {
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {
         let probs = sigmoid(self.logits.clone().without_autodiff());
-        // 1 − u lies in (0, 1], also after rounding to f32: p = 0 never draws 1, and p = 1 always does.
+        // 1 − u lies in (0, 1] even after rounding to f32, so p = 0 never draws 1 and p = 1 always does.
         let uniform = stream.uniform_vec(probs.shape().num_elements()).into_iter().map(|u| 1.0 - u).collect();
         let ones = noise_like(uniform, &probs).lower_equal(probs.clone());
         probs.zeros_like().mask_fill(ones, 1.0)
@@ -90,7 +92,7 @@ impl<const D: usize> Distribution<D> for Bernoulli<D> {
 }
 
 impl<const D: usize> Entropy<D> for Bernoulli<D> {
-    /// ln(1 + e^−|l|) + |l|·σ(−|l|).
+    /// Returns ln(1 + e^−|l|) + |l|·σ(−|l|).
     fn entropy(&self) -> Tensor<D> {
         let magnitude = self.logits.clone().abs();
         (-magnitude.clone()).exp().log1p() + magnitude.clone() * sigmoid(-magnitude)
@@ -102,16 +104,16 @@ impl<const D: usize> Moments<D> for Bernoulli<D> {
         self.probs()
     }
 
-    /// p(1 − p), as σ(l)·σ(−l).
+    /// Returns p(1 − p), computed as σ(l)·σ(−l).
     fn variance(&self) -> Tensor<D> {
         self.probs() * sigmoid(-self.logits.clone())
     }
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Bernoulli<D> {
-    /// p·(ln p − ln q) + (1 − p)·(ln(1 − p) − ln(1 − q)), with −ln p = ln(1 + e^−l_p) and −ln(1 − p) = ln(1 + e^l_p).
+    /// Returns p·(ln p − ln q) + (1 − p)·(ln(1 − p) − ln(1 − q)), with −ln p = ln(1 + e^−l_p) and −ln(1 − p) = ln(1 + e^l_p).
     ///
-    /// The shorter p·(l_p − l_q) − ln(1 + e^l_p) + ln(1 + e^l_q) cancels when both probabilities are near 1.
+    /// The shorter form p·(l_p − l_q) − ln(1 + e^l_p) + ln(1 + e^l_q) cancels if both probabilities are near 1.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let (minus_ln_1_p, minus_ln_p) = (softplus(self.logits.clone()), softplus(-self.logits.clone()));
         let (minus_ln_1_q, minus_ln_q) = (softplus(q.logits.clone()), softplus(-q.logits.clone()));
@@ -163,7 +165,7 @@ mod tests {
 
     #[test]
     fn gradients_hold_at_zero_logits() {
-        // A model whose weights start from zero has all its logits there.
+        // A model with zero initial weights has zero logits.
         let at = [0.0, 0.0, 1.3, -0.4];
         check_gradient(|x| Bernoulli::from_logits(x).entropy().sum(), &at, 1e-8, "entropy");
         check_gradient(|x| Bernoulli::from_logits(x).variance().sum(), &at, 1e-8, "variance");

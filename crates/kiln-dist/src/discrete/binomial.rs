@@ -16,26 +16,39 @@ use crate::{
 };
 
 family! {
-    /// Binomial(total_count, logits): successes in n trials of probability p = σ(logit), P(X = x) = C(n, x)·pˣ·(1 − p)^{n − x}.
+    /// A binomial distribution, the number of successes in n trials: P(X = x) = C(n, x)·pˣ·(1 − p)^{n − x}.
+    ///
+    /// Parameters: `total_count` n, a whole number, and `logits` ln(p/(1 − p)).
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{Binomial, Moments};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = Binomial::new(parameter(10.0), parameter(0.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 5.0).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     Binomial {
-        /// n, a whole number.
+        /// Returns the number of trials n.
         total_count: COUNT,
-        /// ln(p/(1 − p)).
+        /// Returns the logits ln(p/(1 − p)).
         logits: FINITE,
     }
 }
 
 impl<const D: usize> Binomial<D> {
-    /// From probabilities inside (0, 1).
+    /// Builds the distribution from probabilities inside (0, 1).
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes do not broadcast.
     pub fn from_probs(total_count: Tensor<D>, probs: Tensor<D>) -> Result<Self, DistError> {
         let [total_count, probs] = broadcast([("total_count", total_count), ("probs", probs)])?;
         Self::new(total_count, Bernoulli::from_probs(probs).logits())
     }
 
-    /// p.
+    /// Returns the probability p of success.
     pub fn probs(&self) -> Tensor<D> {
         sigmoid(self.logits.clone())
     }
@@ -44,7 +57,7 @@ impl<const D: usize> Binomial<D> {
 impl<const D: usize> Distribution<D> for Binomial<D> {
     type Value = Tensor<D>;
 
-    /// −ln(n + 1) − ln B(x + 1, n − x + 1) + x·ln p + (n − x)·ln(1 − p).
+    /// Returns −ln(n + 1) − ln B(x + 1, n − x + 1) + x·ln p + (n − x)·ln(1 − p).
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let n = self.total_count.clone();
         let inside = is_count(&value).bool_and(value.clone().lower_equal(n.clone()));
@@ -72,19 +85,19 @@ impl<const D: usize> Distribution<D> for Binomial<D> {
 }
 
 impl<const D: usize> Moments<D> for Binomial<D> {
-    /// np.
+    /// Returns np.
     fn mean(&self) -> Tensor<D> {
         self.total_count.clone() * self.probs()
     }
 
-    /// np·(1 − p).
+    /// Returns np·(1 − p).
     fn variance(&self) -> Tensor<D> {
         self.mean() * sigmoid(-self.logits.clone())
     }
 }
 
 impl<const D: usize> Entropy<D> for Binomial<D> {
-    /// −Σ p·ln p, term by term on the host, with its derivative in the logit; that in n, a whole number, is 0.
+    /// Returns −Σ p·ln p, summed term by term on the host, with its derivative in the logit. The derivative in n is 0.
     fn entropy(&self) -> Tensor<D> {
         with_partials([self.total_count.clone(), self.logits.clone()], |[n, logit]| {
             let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
@@ -108,14 +121,14 @@ impl<const D: usize> Entropy<D> for Binomial<D> {
 }
 
 impl<const D: usize> Cdf<D> for Binomial<D> {
-    /// I(n − ⌊x⌋, ⌊x⌋ + 1) at 1 − p.
+    /// Returns I(n − ⌊x⌋, ⌊x⌋ + 1) at 1 − p.
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
         let n = self.total_count.clone();
         let all = value.clone().greater_equal(n.clone());
         let inside = value.clone().greater_equal_scalar(0.0);
         let cdf = on_support(value.mask_fill(all.clone(), 0.0), inside, 0.0, 0.0, |x| {
             let x = x.floor();
-            // With no trial at all there is nothing below.
+            // The clamp covers values ≥ n, which are filled below.
             beta_i((n - x.clone()).clamp_min(0.5), x + 1.0, sigmoid(-self.logits.clone()))
         });
         cdf.mask_fill(all, 1.0)
@@ -123,8 +136,9 @@ impl<const D: usize> Cdf<D> for Binomial<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Binomial<D> {
-    /// n·KL(p ‖ q) of one trial, where both have as many; where p has more, it is infinite, and where it has fewer, there is no closed
-    /// form: not a number.
+    /// Returns n·KL(p ‖ q) of one trial if both have n trials.
+    ///
+    /// If p has more trials it is ∞. If p has fewer trials there is no closed form, and it is NaN.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let one = |d: &Self| Bernoulli::from_logits(d.logits.clone());
         let kl = self.total_count.clone() * kl_divergence(&one(self), &one(q));

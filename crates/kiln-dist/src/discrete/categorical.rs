@@ -1,4 +1,4 @@
-//! The categorical distribution, by its logits.
+//! The categorical distribution.
 
 use std::sync::OnceLock;
 
@@ -11,13 +11,14 @@ use crate::{
     error::check_values,
 };
 
-/// Categorical(softmax(logits)) over the last axis: class k with probability e^{l_k} / Σ_j e^{l_j}.
+/// A categorical distribution over K classes along the last axis: class k has probability e^{l_k} / Σ_j e^{l_j}.
 ///
-/// With logits `[.., K]`, values and their log-probabilities are `[.., 1]`: the class axis is kept, with length 1.
+/// Logits have shape `[.., K]`. Values and their log-probabilities have shape `[.., 1]`: the class axis is kept, with length 1.
 ///
-/// A logit of −∞ excludes its class: the class has probability 0, `log_prob` −∞, and no part in `entropy` or in the
-/// KL divergence from `self`, where 0·ln 0 = 0.
+/// A logit of −∞ excludes its class: it has probability 0 and `log_prob` −∞, and adds nothing to `entropy` and to the KL divergence
+/// from `self`.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Int, Tensor};
 /// use kiln_dist::{Categorical, Distribution};
@@ -35,44 +36,49 @@ pub struct Categorical<const D: usize> {
 }
 
 impl<const D: usize> Categorical<D> {
-    /// From logits, each a number or −∞, which need not be normalised.
+    /// Builds the distribution from logits `[.., K]`, each finite or −∞. They need not be normalised.
     pub fn from_logits(logits: Tensor<D>) -> Self {
         Self { logits, log_probs: OnceLock::new() }
     }
 
-    /// Checks the values, which waits for the device.
+    /// Checks the logits and returns the distribution. Waits for the device.
     ///
     /// # Errors
-    /// [`DistError::Value`] when a logit is NaN or +∞, or when all the logits of a row are −∞.
+    /// Returns [`DistError::Value`] if a logit is NaN or +∞, or if all logits of a row are −∞.
     pub fn validated(self) -> Result<Self, DistError> {
         check_values("logits", "a number or −∞", &self.logits, |l| l.lower_scalar(f64::INFINITY))?;
-        check_values("logits", "above −∞ for one class at least", &self.logits, |l| {
+        check_values("logits", "above −∞ for at least one class", &self.logits, |l| {
             let possible = l.clone().greater_scalar(f64::NEG_INFINITY);
             possible.any_dim(D - 1).expand(l.shape())
         })?;
         Ok(self)
     }
 
-    /// ln p, `[.., K]`.
+    /// Returns the logits as they were given, `[.., K]`.
+    pub fn logits(&self) -> Tensor<D> {
+        self.logits.clone()
+    }
+
+    /// Returns ln p, `[.., K]`, in nats.
     pub fn log_probs(&self) -> Tensor<D> {
         once(&self.log_probs, || log_softmax(self.logits.clone(), D - 1))
     }
 
-    /// p, `[.., K]`.
+    /// Returns the probabilities p, `[.., K]`.
     pub fn probs(&self) -> Tensor<D> {
         self.log_probs().exp()
     }
 
-    /// The most probable class, `[.., 1]`; the first of them when several are.
+    /// Returns the most probable class, `[.., 1]`: the first, if several have the same probability.
     pub fn most_likely(&self) -> Tensor<D, Int> {
         self.logits.clone().without_autodiff().argmax(D - 1)
     }
 
-    /// Σ_k p_k·x_k, `[.., 1]`, where a class of probability 0 adds 0 even if x_k is infinite.
+    /// Returns Σ_k p_k·x_k, `[.., 1]`. A class of probability 0 adds 0, even if x_k is infinite.
     pub(crate) fn expectation(&self, x: Tensor<D>) -> Tensor<D> {
         let probs = self.probs();
         let impossible = probs.clone().equal_scalar(0.0);
-        // Filled before the product: 0·∞ would be NaN in the value and in the gradient.
+        // Filled before the product, because 0·∞ would be NaN in the value and in the gradient.
         (probs * x.mask_fill(impossible, 0.0)).sum_dim(D - 1)
     }
 }
@@ -80,15 +86,16 @@ impl<const D: usize> Categorical<D> {
 impl<const D: usize> Distribution<D> for Categorical<D> {
     type Value = Tensor<D, Int>;
 
-    /// ln p of the classes `value`, counted from 0 and below K, `[.., 1]`.
+    /// Returns ln p of the classes `value`, `[.., 1]`. Classes count from 0.
     ///
     /// # Panics
-    /// When `value` is not `[.., 1]` with the batch axes of the logits.
+    /// If `value` is not `[.., 1]` with the batch axes of the logits, or if a class is not below K.
+    /// [`check_value`](Distribution::check_value) returns an error instead.
     fn log_prob(&self, value: Tensor<D, Int>) -> Tensor<D> {
-        // `gather` would silently take fewer rows.
+        // `gather` would silently accept fewer rows.
         let mut expected = self.logits.dims();
         expected[D - 1] = 1;
-        assert_eq!(value.dims(), expected, "classes need the shape of the logits with a last axis of length 1");
+        assert_eq!(value.dims(), expected, "classes must have the shape of the logits with a last axis of length 1");
         self.log_probs().gather(D - 1, value)
     }
 
@@ -100,12 +107,28 @@ impl<const D: usize> Distribution<D> for Categorical<D> {
         fused::categorical_log_likelihood(as_rank(self.logits.clone(), [n, k]), value.reshape([n, 1]))
     }
 
-    /// By the Gumbel-max trick: argmax_k (l_k − ln E_k) with E_k from the exponential distribution of rate 1.
+    fn check_value(&self, value: &Tensor<D, Int>) -> Result<(), DistError> {
+        let (mut expected, got) = (self.logits.dims(), value.dims());
+        let classes = expected[D - 1];
+        expected[D - 1] = 1;
+        if got != expected {
+            let (first_shape, second_shape) = (self.logits.dims().to_vec(), got.to_vec());
+            return Err(DistError::Shape { first: "logits", first_shape, second: "classes", second_shape });
+        }
+        let indices = value.clone().try_into_vec_as::<i64>().expect("an integer tensor converts to i64");
+        let outside = |class: &i64| usize::try_from(*class).map_or(true, |class| class >= classes);
+        match indices.iter().position(outside) {
+            Some(position) => Err(DistError::Class { class: indices[position], position, classes }),
+            None => Ok(()),
+        }
+    }
+
+    /// Draws by the Gumbel-max trick: argmax_k (l_k − ln E_k) with E_k from the exponential distribution of rate 1.
     fn sample(&self, stream: &mut Stream) -> Tensor<D, Int> {
         let logits = self.logits.clone().without_autodiff();
         let uniform = stream.uniform_vec(logits.shape().num_elements());
-        // E = −ln(1 − u), on the host in f64: u rounded to f32 could be 1, which would make the noise infinite, and
-        // ∞ beside a logit of −∞ is NaN. The smallest positive E, 2^−53, stands for E = 0 too.
+        // E = −ln(1 − u) in f64 on the host. In f32 u could round to 1 and make the noise infinite, and ∞ plus a logit of −∞ is
+        // NaN. E = 0 is replaced by 2^−53, the smallest positive E.
         let gumbel = uniform.into_iter().map(|u| -(-(-u).ln_1p()).max(f64::EPSILON / 2.0).ln()).collect();
         let gumbel = noise_like(gumbel, &logits);
         (logits + gumbel).argmax(D - 1)
@@ -113,19 +136,19 @@ impl<const D: usize> Distribution<D> for Categorical<D> {
 }
 
 impl<const D: usize> Entropy<D> for Categorical<D> {
-    /// −Σ_k p_k ln p_k, `[.., 1]`, between 0 and ln K.
+    /// Returns −Σ_k p_k ln p_k, `[.., 1]`, between 0 and ln K.
     fn entropy(&self) -> Tensor<D> {
         -self.expectation(self.log_probs())
     }
 }
 
 impl<const D: usize> Moments<D> for Categorical<D> {
-    /// The mean of the one-hot encoding, `[.., K]`: p. (A class itself has no mean; PyTorch gives NaN.)
+    /// Returns the mean of the one-hot encoding, `[.., K]`: p. (A class has no mean; PyTorch returns NaN.)
     fn mean(&self) -> Tensor<D> {
         self.probs()
     }
 
-    /// The variance of the one-hot encoding, `[.., K]`: p(1 − p).
+    /// Returns the variance of the one-hot encoding, `[.., K]`: p(1 − p).
     fn variance(&self) -> Tensor<D> {
         let probs = self.probs();
         probs.clone() * (-probs + 1.0)
@@ -133,7 +156,7 @@ impl<const D: usize> Moments<D> for Categorical<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Categorical<D> {
-    /// Σ_k p_k (ln p_k − ln q_k), `[.., 1]`; +∞ when q excludes a class that p does not.
+    /// Returns Σ_k p_k (ln p_k − ln q_k), `[.., 1]`. It is +∞ if q excludes a class that p does not.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         self.expectation(self.log_probs() - q.log_probs())
     }
@@ -158,8 +181,7 @@ mod tests {
         let q = row(&[1.0, 0.5, -0.5]);
         assert_close(&values(with.entropy()), &values(without.entropy()), 1e-15, 0.0, "entropy");
         assert_close(&values(with.kl_divergence(&with)), &[0.0], 0.0, 0.0, "KL of equals");
-        // q with the class excluded is q given that the class does not come, of which the divergence is less by its
-        // log-probability.
+        // Excluding the class from q conditions q on the others, which lowers the divergence by the log of their probability.
         let rest = values(q.probs()).iter().enumerate().map(|(k, p)| if k == 1 { 0.0 } else { *p }).sum::<f64>();
         let conditioned = values(without.kl_divergence(&row(&[1.0, -0.5])))[0];
         assert_close(&values(with.kl_divergence(&q)), &[conditioned - rest.ln()], 1e-14, 0.0, "KL");
@@ -224,13 +246,33 @@ mod tests {
     }
 
     #[test]
+    fn classes_that_do_not_exist_are_named() {
+        let d = Categorical::from_logits(Tensor::<2>::zeros([3, 3], &f64_device()));
+        let classes = |values: [[i32; 1]; 3]| Tensor::<2, Int>::from_data(values, &f64_device());
+        d.check_value(&classes([[0], [2], [1]])).unwrap();
+        let ten = d.check_value(&classes([[0], [9], [1]])).unwrap_err();
+        assert_eq!(ten, DistError::Class { class: 9, position: 1, classes: 3 });
+        assert_eq!(
+            ten.to_string(),
+            "class 9 at position 1 (row-major) is not one of the 3 classes; class indices count from 0"
+        );
+        assert!(matches!(d.check_value(&classes([[0], [-1], [1]])), Err(DistError::Class { class: -1, .. })));
+        let short = Tensor::<2, Int>::zeros([2, 1], &f64_device());
+        assert!(matches!(d.check_value(&short), Err(DistError::Shape { .. })));
+        assert_eq!(values(d.logits()), [0.0; 9]);
+    }
+
+    #[test]
     fn bad_logits_are_named() {
         let message = |logits: &[f64]| row(logits).validated().unwrap_err().to_string();
-        assert_eq!(message(&[0.0, f64::INFINITY]), "logits must be a number or −∞, got inf at position 1 (row-major)");
-        assert_eq!(message(&[f64::NAN, 0.0]), "logits must be a number or −∞, got NaN at position 0 (row-major)");
+        assert_eq!(
+            message(&[0.0, f64::INFINITY]),
+            "`logits` must be a number or −∞, but is inf at position 1 (row-major)"
+        );
+        assert_eq!(message(&[f64::NAN, 0.0]), "`logits` must be a number or −∞, but is NaN at position 0 (row-major)");
         assert_eq!(
             message(&[EXCLUDED, EXCLUDED]),
-            "logits must be above −∞ for one class at least, got -inf at position 0 (row-major)"
+            "`logits` must be above −∞ for at least one class, but is -inf at position 0 (row-major)"
         );
     }
 }

@@ -18,12 +18,25 @@ use crate::{
 };
 
 family! {
-    /// NegativeBinomial(total_count, logits): successes of probability p = σ(logit) before the r-th failure,
-    /// P(X = x) = Γ(x + r)/(x!·Γ(r))·pˣ·(1 − p)ʳ; a Poisson distribution whose rate is from a gamma distribution.
+    /// A negative binomial distribution, the number of successes before the r-th failure: P(X = x) = Γ(x + r)/(x!·Γ(r))·pˣ·(1 − p)ʳ.
+    ///
+    /// It is a Poisson distribution with a gamma distributed rate. Parameters: the positive `total_count` r, which need not be whole,
+    /// and `logits` ln(p/(1 − p)).
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{Moments, NegativeBinomial};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = NegativeBinomial::new(parameter(3.0), parameter(0.0))?.validated()?;
+    /// assert!((d.mean().into_scalar::<f32>() - 3.0).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     NegativeBinomial {
-        /// r, any positive number.
+        /// Returns the number of failures r.
         total_count: POSITIVE,
-        /// ln(p/(1 − p)).
+        /// Returns the logits ln(p/(1 − p)).
         logits: FINITE,
     }
 }
@@ -31,7 +44,7 @@ family! {
 impl<const D: usize> Distribution<D> for NegativeBinomial<D> {
     type Value = Tensor<D>;
 
-    /// −ln(x + r) − ln B(x + 1, r) + x·ln p + r·ln(1 − p).
+    /// Returns −ln(x + r) − ln B(x + 1, r) + x·ln p + r·ln(1 − p).
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let inside = is_count(&value);
         on_support(value, inside, 0.0, f64::NEG_INFINITY, |x| {
@@ -55,19 +68,19 @@ impl<const D: usize> Distribution<D> for NegativeBinomial<D> {
 }
 
 impl<const D: usize> Moments<D> for NegativeBinomial<D> {
-    /// r·p/(1 − p).
+    /// Returns r·p/(1 − p).
     fn mean(&self) -> Tensor<D> {
         self.total_count.clone() * self.logits.clone().exp()
     }
 
-    /// r·p/(1 − p)².
+    /// Returns r·p/(1 − p)².
     fn variance(&self) -> Tensor<D> {
         self.mean() / sigmoid(-self.logits.clone())
     }
 }
 
 impl<const D: usize> Entropy<D> for NegativeBinomial<D> {
-    /// −Σ p·ln p, term by term on the host, with its derivatives.
+    /// Returns −Σ p·ln p, summed term by term on the host, with its derivatives.
     fn entropy(&self) -> Tensor<D> {
         with_partials([self.total_count.clone(), self.logits.clone()], |[r, logit]| {
             let softplus = |x: f64| x.max(0.0) + (-x.abs()).exp().ln_1p();
@@ -88,7 +101,7 @@ impl<const D: usize> Entropy<D> for NegativeBinomial<D> {
 }
 
 impl<const D: usize> Cdf<D> for NegativeBinomial<D> {
-    /// I(r, ⌊x⌋ + 1) at 1 − p.
+    /// Returns I(r, ⌊x⌋ + 1) at 1 − p.
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
         let inside = value.clone().greater_equal_scalar(0.0);
         on_support(value, inside, 0.0, 0.0, |x| {
@@ -98,7 +111,7 @@ impl<const D: usize> Cdf<D> for NegativeBinomial<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for NegativeBinomial<D> {
-    /// r·(ln(1 − p) − ln(1 − q)) + E x·(ln p − ln q), where both have one r; elsewhere there is no closed form: not a number.
+    /// Returns r·(ln(1 − p) − ln(1 − q)) + E x·(ln p − ln q) if both have the same r. Otherwise there is no closed form: NaN.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let (p_logit, q_logit) = (self.logits.clone(), q.logits.clone());
         let failures = self.total_count.clone() * (softplus(q_logit.clone()) - softplus(p_logit.clone()));

@@ -15,9 +15,22 @@ use crate::{
 };
 
 family! {
-    /// Poisson(rate): P(X = x) = λˣ·e^{−λ}/x! for x = 0, 1, …
+    /// A Poisson distribution, P(X = x) = λˣ·e^{−λ}/x! for x = 0, 1, …
+    ///
+    /// Parameter: `rate` λ ≥ 0.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::{Distribution, Poisson};
+    ///
+    /// let parameter = |x: f32| Tensor::<1>::from_data([x], &Device::default());
+    /// let d = Poisson::new(parameter(2.0))?.validated()?;
+    /// assert!((d.log_prob(parameter(0.0)).into_scalar::<f32>() - (-2.0)).abs() < 1e-5);
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
     Poisson {
-        /// λ.
+        /// Returns the rate λ.
         rate: COUNT,
     }
 }
@@ -36,7 +49,7 @@ impl<const D: usize> Distribution<D> for Poisson<D> {
     }
 }
 
-/// A draw on the host; not a number for rates from about 1.8e19 on, which `rand_distr` does not draw.
+/// Draws on the host. Rates above about 1.8e19 give NaN, because `rand_distr` does not support them.
 pub(super) fn draw(rate: f64, stream: &mut Stream) -> f64 {
     match rand_distr::Poisson::new(rate) {
         Ok(poisson) => poisson.sample(stream.rng()),
@@ -56,11 +69,11 @@ impl<const D: usize> Moments<D> for Poisson<D> {
 }
 
 impl<const D: usize> Entropy<D> for Poisson<D> {
-    /// −Σ p·ln p, term by term on the host, with its derivative −ln λ + E ln(1 + X).
+    /// Returns −Σ p·ln p, summed term by term on the host, with its derivative −ln λ + E ln(1 + X).
     fn entropy(&self) -> Tensor<D> {
         with_partials([self.rate.clone()], |[rate]| {
             if rate <= 0.0 {
-                // Certain; its entropy rises from there as −λ·ln λ.
+                // The value 0 is certain. Near λ = 0 the entropy is −λ·ln λ.
                 return (0.0, [f64::INFINITY]);
             }
             let (mut entropy, mut in_rate) = (0.0, -rate.ln());
@@ -75,9 +88,9 @@ impl<const D: usize> Entropy<D> for Poisson<D> {
     }
 }
 
-/// Gives `term` the counts from the one below `mode` upwards, then downwards, in each direction until their ln p, which it returns,
-/// is so small that the rest has no part in sums of the order of 1. False when it gave up: some ten million terms are enough for a
-/// standard deviation of 4e5.
+/// Calls `term` with the counts from `mode` upwards, then downwards, until their ln p, which it returns, is negligible.
+///
+/// Returns `false` if ten million terms in a direction do not suffice; they suffice for a standard deviation of 4e5.
 pub(super) fn sum_around_the_mode(mode: f64, mut term: impl FnMut(f64) -> f64) -> bool {
     const NOTHING: f64 = -60.0;
     const MOST: u32 = 10_000_000;
@@ -94,7 +107,7 @@ pub(super) fn sum_around_the_mode(mode: f64, mut term: impl FnMut(f64) -> f64) -
 }
 
 impl<const D: usize> Cdf<D> for Poisson<D> {
-    /// Q(⌊x⌋ + 1, λ).
+    /// Returns Q(⌊x⌋ + 1, λ).
     fn cdf(&self, value: Tensor<D>) -> Tensor<D> {
         let inside = value.clone().greater_equal_scalar(0.0);
         on_support(value, inside, 0.0, 0.0, |x| gamma_q(x.floor() + 1.0, self.rate.clone()))
@@ -102,7 +115,7 @@ impl<const D: usize> Cdf<D> for Poisson<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Poisson<D> {
-    /// λ_p·ln(λ_p/λ_q) − (λ_p − λ_q).
+    /// Returns λ_p·ln(λ_p/λ_q) − (λ_p − λ_q).
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let (p, q) = (self.rate.clone(), q.rate.clone());
         x_ln_y(p.clone(), p.clone() / q.clone()) - (p - q)

@@ -13,44 +13,66 @@ use crate::{
     family::{POSITIVE, on_support, x_ln_y},
 };
 
-/// Dirichlet(concentration) over the last axis: of k positive numbers with the sum 1, with density Π xᵢ^{αᵢ − 1}/B(α). Values are
-/// `[.., k]`, their log-probabilities `[.., 1]`.
+/// A Dirichlet distribution over the simplex along the last axis, with density Π xᵢ^{αᵢ − 1}/B(α).
+///
+/// Values are vectors of k positive numbers with sum 1, `[.., k]`. Their log-densities have shape `[.., 1]`.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Dirichlet, Distribution};
+///
+/// let device = Device::default();
+/// let d = Dirichlet::new(Tensor::<2>::ones([1, 3], &device))?;
+/// // Uniform on the triangle, with density Γ(3) = 2.
+/// let log_prob = d.log_prob(Tensor::from_data([[0.2, 0.3, 0.5]], &device));
+/// assert!((log_prob.into_scalar::<f32>() - 2f32.ln()).abs() < 1e-5);
+/// # Ok::<(), kiln_dist::DistError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Dirichlet<const D: usize> {
     concentration: Tensor<D>,
 }
 
 impl<const D: usize> Dirichlet<D> {
-    /// From α `[.., k]`, each above 0.
-    pub fn new(concentration: Tensor<D>) -> Self {
-        Self { concentration }
-    }
-
-    /// Checks the values, which waits for the device.
+    /// Builds the distribution from the concentration α `[.., k]`, k ≥ 1, each positive.
+    ///
+    /// The values are not checked, because that would wait for the device; [`validated`](Self::validated) checks them.
     ///
     /// # Errors
-    /// [`DistError::Value`].
+    /// Returns [`DistError::Length`] if the last axis is empty.
+    pub fn new(concentration: Tensor<D>) -> Result<Self, DistError> {
+        match concentration.dims()[D - 1] {
+            0 => Err(DistError::Length { expected: "at least 1 entry", got: 0 }),
+            _ => Ok(Self { concentration }),
+        }
+    }
+
+    /// Checks the values and returns the distribution. Waits for the device.
+    ///
+    /// # Errors
+    /// Returns [`DistError::Value`] if a concentration is not positive and finite.
     pub fn validated(self) -> Result<Self, DistError> {
         check_values("concentration", POSITIVE.words, &self.concentration, |x| POSITIVE.holds(x))?;
         Ok(self)
     }
 
-    /// α.
+    /// Returns the concentration α, `[.., k]`.
     pub fn concentration(&self) -> Tensor<D> {
         self.concentration.clone()
     }
 
-    /// Σ αᵢ, `[.., 1]`.
+    /// Returns Σ αᵢ, `[.., 1]`.
     fn total(&self) -> Tensor<D> {
         self.concentration.clone().sum_dim(D - 1)
     }
 
-    /// ln B(α) = Σ ln Γ(αᵢ) − ln Γ(Σ αᵢ), `[.., 1]`.
+    /// Returns ln B(α) = Σ ln Γ(αᵢ) − ln Γ(Σ αᵢ), `[.., 1]`.
     fn ln_beta(&self) -> Tensor<D> {
         ln_gamma(self.concentration.clone()).sum_dim(D - 1) - ln_gamma(self.total())
     }
 
-    /// ψ(αᵢ) − ψ(Σ αᵢ), which is E ln xᵢ, `[.., k]`.
+    /// Returns E ln xᵢ = ψ(αᵢ) − ψ(Σ αᵢ), `[.., k]`.
     pub fn mean_log(&self) -> Tensor<D> {
         digamma(self.concentration.clone()) - digamma(self.total())
     }
@@ -64,8 +86,9 @@ impl<const D: usize> Dirichlet<D> {
 impl<const D: usize> Distribution<D> for Dirichlet<D> {
     type Value = Tensor<D>;
 
-    /// −∞ where a number is negative, or where the sum is off 1 by more than 1e-3: the density is with respect to the simplex, and
-    /// sums that are off by rounding are taken as they are.
+    /// Returns the log-density on the simplex, and −∞ if an entry is negative or if the sum differs from 1 by more than 1e-3.
+    ///
+    /// A sum that differs by rounding is accepted.
     fn log_prob(&self, value: Tensor<D>) -> Tensor<D> {
         let off = (value.clone().sum_dim(D - 1) - 1.0).abs();
         let inside = off.lower_scalar(1e-3).bool_and(value.clone().min_dim(D - 1).greater_equal_scalar(0.0));
@@ -77,17 +100,17 @@ impl<const D: usize> Distribution<D> for Dirichlet<D> {
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<D> {
-        Self::new(self.concentration.clone().without_autodiff()).rsample(stream)
+        Self { concentration: self.concentration.clone().without_autodiff() }.rsample(stream)
     }
 }
 
 impl<const D: usize> Moments<D> for Dirichlet<D> {
-    /// αᵢ/Σ α, `[.., k]`.
+    /// Returns αᵢ/Σ α, `[.., k]`.
     fn mean(&self) -> Tensor<D> {
         self.concentration.clone() / self.total()
     }
 
-    /// m·(1 − m)/(Σ α + 1) with the mean m, `[.., k]`.
+    /// Returns m·(1 − m)/(Σ α + 1) with the mean m, `[.., k]`.
     fn variance(&self) -> Tensor<D> {
         let mean = self.mean();
         mean.clone() * (-mean + 1.0) / (self.total() + 1.0)
@@ -95,9 +118,9 @@ impl<const D: usize> Moments<D> for Dirichlet<D> {
 }
 
 impl<const D: usize> Entropy<D> for Dirichlet<D> {
-    /// ln B(α) + (Σ α − k)·ψ(Σ α) − Σ (αᵢ − 1)·ψ(αᵢ), `[.., 1]`.
+    /// Returns ln B(α) + (Σ α − k)·ψ(Σ α) − Σ (αᵢ − 1)·ψ(αᵢ), `[.., 1]`.
     fn entropy(&self) -> Tensor<D> {
-        // The concentrations themselves cancel on paper.
+        // The terms in α itself cancel analytically.
         let (own, total) = (self.concentration.clone(), self.total());
         let each = ln_gamma_entropy(own.clone()) + digamma(own);
         each.sum_dim(D - 1) - ln_gamma_entropy(total.clone()) - digamma(total) * self.classes()
@@ -105,7 +128,7 @@ impl<const D: usize> Entropy<D> for Dirichlet<D> {
 }
 
 impl<const D: usize> Reparameterized<D> for Dirichlet<D> {
-    /// Gamma draws by their sum, by logarithms, with their implicit derivatives.
+    /// Draws gamma variables and normalises them, in logarithms, with implicit derivatives.
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
         let ln_gammas = ln_standard_gamma(&self.concentration, stream);
         (ln_gammas.clone() - log_sum_exp(ln_gammas, D - 1)).exp()
@@ -113,7 +136,7 @@ impl<const D: usize> Reparameterized<D> for Dirichlet<D> {
 }
 
 impl<const D: usize> KlDivergence<D, Self> for Dirichlet<D> {
-    /// ln B(q) − ln B(p) + Σ (α_p − α_q)·(ψ(α_p) − ψ(Σ α_p)), `[.., 1]`.
+    /// Returns ln B(q) − ln B(p) + Σ (α_p − α_q)·(ψ(α_p) − ψ(Σ α_p)), `[.., 1]`.
     fn kl_divergence(&self, q: &Self) -> Tensor<D> {
         let apart = (self.concentration.clone() - q.concentration.clone()) * self.mean_log();
         q.ln_beta() - self.ln_beta() + apart.sum_dim(D - 1)

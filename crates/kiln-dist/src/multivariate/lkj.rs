@@ -1,4 +1,4 @@
-//! The distribution of Lewandowski, Kurowicka and Joe over correlations.
+//! The LKJ distribution over correlation matrices.
 
 use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::{Stream, special::ln_gamma};
@@ -9,22 +9,27 @@ use crate::{
     family::{POSITIVE, on_support},
 };
 
-/// The Cholesky factors L of k×k correlation matrices, whose density in L·Lᵀ is proportional to det(L·Lᵀ)^{η − 1}: uniform over correlations with
-/// η = 1, near the identity for large η (Lewandowski, Kurowicka and Joe, 2009). Values are `[n, k·k]`, row after row, as
-/// [`CorrelationCholesky`](crate::CorrelationCholesky) makes them; their log-probabilities `[n, 1]`, of densities in the entries below the
-/// diagonal.
+/// An LKJ distribution over Cholesky factors L of k×k correlation matrices, with density proportional to det(L·Lᵀ)^{η − 1} in L·Lᵀ.
 ///
+/// η = 1 is uniform over correlation matrices; large η concentrates near the identity. Values have shape `[n, k·k]` in row-major
+/// order, as [`CorrelationCholesky`](crate::CorrelationCholesky) returns them. Log-densities have shape `[n, 1]` and refer to the
+/// entries below the diagonal.
+///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_dist::{Distribution, LkjCholesky};
 ///
 /// let device = Device::default();
 /// let d = LkjCholesky::new(2, Tensor::from_data([[1.0]], &device))?;
-/// // Of two numbers the correlation is uniform in (−1, 1), with density ½.
+/// // With k = 2 the correlation is uniform in (−1, 1), with density ½.
 /// let independent = Tensor::<2>::from_data([[1.0, 0.0, 0.0, 1.0]], &device);
 /// assert!((d.log_prob(independent).into_scalar::<f32>() + 2f32.ln()).abs() < 1e-6);
 /// # Ok::<(), kiln_dist::DistError>(())
 /// ```
+///
+/// # References
+/// Lewandowski, Kurowicka and Joe (2009), *Generating random correlation matrices based on vines and extended onion method*.
 #[derive(Clone, Debug)]
 pub struct LkjCholesky {
     dims: usize,
@@ -32,10 +37,12 @@ pub struct LkjCholesky {
 }
 
 impl LkjCholesky {
-    /// Of matrices with `dims` ≥ 1 rows, from η `[n, 1]`, each above 0.
+    /// Builds the distribution of matrices with `dims` ≥ 1 rows from the concentration η `[n, 1]`, each positive.
+    ///
+    /// The values are not checked; [`validated`](Self::validated) checks them.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if `dims` is 0 or the concentration is not `[n, 1]`.
     pub fn new(dims: usize, concentration: Tensor<2>) -> Result<Self, DistError> {
         if dims == 0 || concentration.dims()[1] != 1 {
             let (first_shape, second_shape) = (concentration.dims().to_vec(), vec![dims, dims]);
@@ -44,26 +51,26 @@ impl LkjCholesky {
         Ok(Self { dims, concentration })
     }
 
-    /// Checks the values, which waits for the device.
+    /// Checks the values and returns the distribution. Waits for the device.
     ///
     /// # Errors
-    /// [`DistError::Value`].
+    /// Returns [`DistError::Value`] if a concentration is not positive and finite.
     pub fn validated(self) -> Result<Self, DistError> {
         check_values("concentration", POSITIVE.words, &self.concentration, |x| POSITIVE.holds(x))?;
         Ok(self)
     }
 
-    /// η, `[n, 1]`.
+    /// Returns the concentration η, `[n, 1]`.
     pub fn concentration(&self) -> Tensor<2> {
         self.concentration.clone()
     }
 
-    /// Rows of a matrix.
+    /// Returns the number of rows of a matrix.
     pub fn dims(&self) -> usize {
         self.dims
     }
 
-    /// ln of the density's constant, `[n, 1]` (the same, theorem 5, in L's entries).
+    /// Returns the log of the normalising constant in the entries of L, `[n, 1]` (theorem 5).
     #[allow(clippy::cast_precision_loss, reason = "numbers of rows")]
     fn log_normalizer(&self) -> Tensor<2> {
         let rest = (self.dims - 1) as f64;
@@ -85,21 +92,27 @@ impl LkjCholesky {
 impl Distribution<2> for LkjCholesky {
     type Value = Tensor<2>;
 
-    /// −∞ where a row's length is off 1 by more than 1e-3, where the diagonal is not positive, or where there is something above it.
+    /// Returns the log-density, `[n, 1]`.
+    ///
+    /// It is −∞ if the norm of a row differs from 1 by more than 1e-3, if the diagonal is not positive, or if an entry above it is
+    /// not zero.
+    ///
+    /// # Panics
+    /// If the value does not have k·k columns. [`check_value`](Distribution::check_value) returns an error instead.
     #[allow(clippy::cast_precision_loss, reason = "numbers of rows")]
     fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
         let (k, [n, width]) = (self.dims, value.dims());
-        assert_eq!(width, k * k, "a value has the entries of a matrix");
+        assert_eq!(width, k * k, "a value of this distribution has k·k = {} columns, not {width}", k * k);
         let rows: Tensor<3> = value.clone().reshape([n, k, k]);
         let off = (rows.clone().square().sum_dim(2).squeeze_dim::<2>(2) - 1.0).abs().max_dim(1);
         let above = rows.triu(1).abs().sum_dim(2).sum_dim(1).squeeze_dim::<2>(2);
         let diagonal = Tensor::cat((0..k).map(|i| value.clone().narrow(1, i * k + i, 1)).collect(), 1);
         let inside = off.lower_scalar(1e-3).bool_and(above.lower_equal_scalar(0.0));
         let inside = inside.bool_and(diagonal.clone().min_dim(1).greater_scalar(0.0));
-        // The diagonal's powers: what η gives, and the Jacobian of L·Lᵀ in L.
+        // The powers of the diagonal come from η and from the Jacobian of L·Lᵀ in L.
         let jacobian = self.row((1..=k).map(|i| (k - i) as f64 - 2.0).collect());
         let power = self.concentration.clone() * 2.0 + jacobian;
-        // The first entry is 1, whatever the power.
+        // The first diagonal entry is 1 for any power.
         let first = self.row((0..k).map(|i| f64::from(u8::from(i > 0))).collect());
         let per_entry = inside.clone().expand([n, k]);
         let log_prob = on_support(diagonal, per_entry, 1.0, 0.0, |x| x.log() * power * first).sum_dim(1);
@@ -108,6 +121,11 @@ impl Distribution<2> for LkjCholesky {
 
     fn sample(&self, stream: &mut Stream) -> Tensor<2> {
         self.detached().rsample(stream)
+    }
+
+    fn check_value(&self, value: &Tensor<2>) -> Result<(), DistError> {
+        let (expected, [_, got]) = (self.dims * self.dims, value.dims());
+        if got == expected { Ok(()) } else { Err(DistError::Columns { expected, got }) }
     }
 }
 
@@ -122,8 +140,9 @@ impl Batch for LkjCholesky {
 }
 
 impl Reparameterized<2> for LkjCholesky {
-    /// Row by row, by the onion: a direction at random, and a beta distribution's draw for the squared length of what is beside the
-    /// diagonal (the same, section 3.2).
+    /// Draws row by row with the onion method (section 3.2).
+    ///
+    /// The part of a row beside the diagonal has a uniform direction and a beta distributed squared norm.
     #[allow(clippy::cast_precision_loss, reason = "numbers of rows")]
     fn rsample(&self, stream: &mut Stream) -> Tensor<2> {
         let (k, [n, _]) = (self.dims, self.concentration.dims());
@@ -131,11 +150,11 @@ impl Reparameterized<2> for LkjCholesky {
         let zeros = |width: usize| Tensor::<2>::zeros([n, width], like);
         let mut rows = vec![zeros(1) + 1.0];
         for i in 1..k {
-            // What is above the diagonal in the row before.
+            // The zeros above the diagonal of the row before.
             rows.push(zeros(k - i));
             let beside = self.concentration.clone() + 0.5 * (k - 1 - i) as f64;
-            let of_length =
-                Beta::new(beside.full_like(0.5 * i as f64).without_autodiff(), beside).expect("shapes are one");
+            let of_length = Beta::new(beside.full_like(0.5 * i as f64).without_autodiff(), beside)
+                .expect("both parameters have one shape");
             let squared = of_length.rsample(stream);
             let noise = Tensor::<2>::from_data(TensorData::new(stream.normal_vec(n * i), [n, i]), like);
             let direction = noise.clone() / noise.square().sum_dim(1).sqrt();

@@ -1,4 +1,4 @@
-//! The multivariate normal distribution with a covariance of low rank beside its diagonal.
+//! The multivariate normal distribution with a low-rank plus diagonal covariance.
 
 use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::Stream;
@@ -12,24 +12,38 @@ use crate::{
     family::{FINITE, POSITIVE},
 };
 
-/// N(loc, W·Wᵀ + diag(d)): a batch of n normal distributions of vectors of k numbers, with r factors; all it does takes k·r² steps.
-/// Values are `[n, k]`, their log-probabilities `[n, 1]`.
+/// A batch of n multivariate normal distributions with covariance W·Wᵀ + diag(d), where W has r columns.
+///
+/// Values have shape `[n, k]` and log-densities `[n, 1]`. All methods take O(k·r²) time.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::{Distribution, LowRankMultivariateNormal};
+///
+/// let device = Device::default();
+/// let (loc, factor, diagonal) = (Tensor::zeros([1, 3], &device), Tensor::ones([1, 3, 1], &device), Tensor::ones([1, 3], &device));
+/// let d = LowRankMultivariateNormal::new(loc, factor, diagonal)?;
+/// assert_eq!(d.log_prob(Tensor::zeros([1, 3], &device)).dims(), [1, 1]);
+/// # Ok::<(), kiln_dist::DistError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LowRankMultivariateNormal {
-    /// `[n, k]`.
+    /// The mean, `[n, k]`.
     loc: Tensor<2>,
-    /// `[n, k, r]`, or one for all, `[1, k, r]`.
+    /// W, `[n, k, r]`, or `[1, k, r]` for all.
     factor: Tensor<3>,
-    /// `[n, k]`, or one for all, `[1, k]`, as the factor.
+    /// d, `[n, k]`, or `[1, k]` for all.
     diagonal: Tensor<2>,
 }
 
 impl LowRankMultivariateNormal {
-    /// From the mean `[n, k]`, the factors W `[n, k, r]` and the diagonal d `[n, k]`, which is positive. n is 1 where one serves all: one mean,
-    /// or one covariance.
+    /// Builds the distribution from the mean `[n, k]`, the factor W `[n, k, r]` and the positive diagonal d `[n, k]`.
+    ///
+    /// The mean, or factor and diagonal together, may have a first axis of length 1 for the whole batch.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes do not fit.
     pub fn new(loc: Tensor<2>, factor: Tensor<3>, diagonal: Tensor<2>) -> Result<Self, DistError> {
         let ([n, k], [m, rows, r]) = (loc.dims(), factor.dims());
         let batch = n.max(m);
@@ -44,10 +58,10 @@ impl LowRankMultivariateNormal {
         Ok(Self { loc: loc.expand([batch, k]), factor, diagonal })
     }
 
-    /// Checks the values, which waits for the device.
+    /// Checks the values and returns the distribution. Waits for the device.
     ///
     /// # Errors
-    /// [`DistError::Value`].
+    /// Returns [`DistError::Value`] if a value is not finite or a diagonal entry is not positive.
     pub fn validated(self) -> Result<Self, DistError> {
         check_values("loc", FINITE.words, &self.loc, |x| FINITE.holds(x))?;
         check_values("factor", FINITE.words, &self.factor, |x| FINITE.holds(x))?;
@@ -55,12 +69,12 @@ impl LowRankMultivariateNormal {
         Ok(self)
     }
 
-    /// The mean, `[n, k]`.
+    /// Returns the mean, `[n, k]`.
     pub fn loc(&self) -> Tensor<2> {
         self.loc.clone()
     }
 
-    /// W·Wᵀ + diag(d), `[n, k, k]`.
+    /// Returns the covariance W·Wᵀ + diag(d), `[n, k, k]`.
     pub fn covariance(&self) -> Tensor<3> {
         let [n, k] = self.loc.dims();
         let eye = Tensor::<2>::eye(k, &self.loc.device()).cast(self.loc.dtype());
@@ -72,7 +86,7 @@ impl LowRankMultivariateNormal {
         self.factor.dims()[0] == 1
     }
 
-    /// D^{−½}·W, and Cholesky's factor of I + Wᵀ·D⁻¹·W, the capacitance.
+    /// Returns D^{−½}·W and the Cholesky factor of the capacitance matrix I + Wᵀ·D⁻¹·W.
     fn capacitance(&self) -> (Tensor<3>, Tensor<3>) {
         let scaled = self.factor.clone() / columns(self.diagonal.clone().sqrt());
         let eye = Tensor::<2>::eye(scaled.dims()[2], &self.loc.device()).cast(self.loc.dtype());
@@ -80,7 +94,7 @@ impl LowRankMultivariateNormal {
         (scaled, cholesky(&capacitance))
     }
 
-    /// ½·ln det of the covariance, `[n, 1]` or `[1, 1]` (the matrix determinant lemma).
+    /// Returns ½·ln det of the covariance by the matrix determinant lemma, `[n, 1]` or `[1, 1]`.
     fn half_log_det(&self, capacitance: &Tensor<3>) -> Tensor<2> {
         self.diagonal.clone().log().sum_dim(1) * 0.5 + diagonal(capacitance).log().sum_dim(1)
     }
@@ -94,12 +108,12 @@ impl LowRankMultivariateNormal {
 impl Distribution<2> for LowRankMultivariateNormal {
     type Value = Tensor<2>;
 
-    /// By Woodbury's identity.
+    /// Returns the log-density by Woodbury's identity, `[n, 1]`.
     fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
         let (scaled, capacitance) = self.capacitance();
         let z = (value - self.loc.clone()) / self.diagonal.clone().sqrt();
         let explained = if self.is_one_for_all() {
-            // One system with all rows as its right sides.
+            // One triangular system with all rows as right-hand sides.
             let sides = scaled.squeeze_dim::<2>(0).transpose().matmul(z.clone().transpose());
             solve_lower(&capacitance, &sides.unsqueeze()).squeeze_dim::<2>(0).transpose()
         } else {
@@ -139,7 +153,7 @@ impl Moments<2> for LowRankMultivariateNormal {
         self.loc.clone()
     }
 
-    /// The diagonal of the covariance.
+    /// Returns the diagonal of the covariance, `[n, k]`.
     fn variance(&self) -> Tensor<2> {
         (vectors(self.factor.clone().square().sum_dim(2)) + self.diagonal.clone()).expand(self.loc.dims())
     }
@@ -154,7 +168,7 @@ impl Entropy<2> for LowRankMultivariateNormal {
 }
 
 impl Reparameterized<2> for LowRankMultivariateNormal {
-    /// μ + W·ε + √d·η with ε and η from N(0, I).
+    /// Draws μ + W·ε + √d·η with ε and η from N(0, I).
     fn rsample(&self, stream: &mut Stream) -> Tensor<2> {
         let ([n, k], r) = (self.loc.dims(), self.factor.dims()[2]);
         let like = (&self.loc.device().without_autodiff(), self.loc.dtype());

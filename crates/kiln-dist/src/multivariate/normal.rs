@@ -9,8 +9,11 @@ use crate::{
     continuous::LN_SQRT_2PI, distribution::noise_like, error::check_values, family::FINITE,
 };
 
-/// N(loc, L·Lᵀ): a batch of n normal distributions of vectors of k numbers. Values are `[n, k]`, their log-probabilities `[n, 1]`.
+/// A batch of n multivariate normal distributions N(loc, L·Lᵀ) with Cholesky factors L.
 ///
+/// Values have shape `[n, k]` and log-densities `[n, 1]`.
+///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_dist::{Distribution, MultivariateNormal};
@@ -23,18 +26,19 @@ use crate::{
 /// ```
 #[derive(Clone, Debug)]
 pub struct MultivariateNormal {
-    /// `[n, k]`.
+    /// The mean, `[n, k]`.
     loc: Tensor<2>,
-    /// `[n, k, k]`, or one for all, `[1, k, k]`.
+    /// L, `[n, k, k]`, or `[1, k, k]` for all.
     scale_tril: Tensor<3>,
 }
 
 impl MultivariateNormal {
-    /// From the mean `[n, k]` and the lower triangular L `[n, k, k]`, whose diagonal is positive; what stands above the diagonal is not
-    /// looked at. n is 1 where one serves all.
+    /// Builds the distribution from the mean `[n, k]` and a lower triangular L `[n, k, k]` with a positive diagonal.
+    ///
+    /// Entries above the diagonal are ignored. One of the two may have a first axis of length 1 for the whole batch.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes do not fit.
     pub fn new(loc: Tensor<2>, scale_tril: Tensor<3>) -> Result<Self, DistError> {
         let ([n, k], [m, rows, width]) = (loc.dims(), scale_tril.dims());
         let batch = n.max(m);
@@ -49,21 +53,22 @@ impl MultivariateNormal {
         Ok(Self { loc: loc.expand([batch, k]), scale_tril: scale_tril.tril(0) })
     }
 
-    /// From the mean `[n, k]` and the covariance `[n, k, k]`, symmetric and positive definite: where it is not, the distribution is not
-    /// a number, which [`validated`](Self::validated) tells.
+    /// Builds the distribution from the mean `[n, k]` and a symmetric, positive definite covariance `[n, k, k]`.
+    ///
+    /// A covariance that is not positive definite gives NaN. [`validated`](Self::validated) then returns an error.
     ///
     /// # Errors
-    /// [`DistError::Shape`].
+    /// Returns [`DistError::Shape`] if the shapes do not fit.
     pub fn from_covariance(loc: Tensor<2>, covariance: Tensor<3>) -> Result<Self, DistError> {
-        // Of the right shapes, before it is looked at. What is above the diagonal is not needed.
+        // `new` checks the shapes and removes the upper triangle, which the factorisation does not need.
         let Self { loc, scale_tril } = Self::new(loc, covariance)?;
         Ok(Self { loc, scale_tril: cholesky(&scale_tril) })
     }
 
-    /// Checks the values, which waits for the device.
+    /// Checks the values and returns the distribution. Waits for the device.
     ///
     /// # Errors
-    /// [`DistError::Value`].
+    /// Returns [`DistError::Value`] if a value is not finite or a diagonal entry of L is not positive.
     pub fn validated(self) -> Result<Self, DistError> {
         check_values("loc", FINITE.words, &self.loc, |x| FINITE.holds(x))?;
         check_values("scale_tril", FINITE.words, &self.scale_tril, |x| FINITE.holds(x))?;
@@ -71,31 +76,31 @@ impl MultivariateNormal {
         Ok(self)
     }
 
-    /// The mean, `[n, k]`.
+    /// Returns the mean, `[n, k]`.
     pub fn loc(&self) -> Tensor<2> {
         self.loc.clone()
     }
 
-    /// L, `[n, k, k]`.
+    /// Returns the Cholesky factor L, `[n, k, k]`.
     pub fn scale_tril(&self) -> Tensor<3> {
         let [n, k] = self.loc.dims();
         self.scale_tril.clone().expand([n, k, k])
     }
 
-    /// L·Lᵀ, `[n, k, k]`.
+    /// Returns the covariance L·Lᵀ, `[n, k, k]`.
     pub fn covariance(&self) -> Tensor<3> {
         self.scale_tril().matmul(self.scale_tril().transpose())
     }
 
-    /// ln det L, `[n, 1]` or `[1, 1]`.
+    /// Returns ln det L, `[n, 1]` or `[1, 1]`.
     fn half_log_det(&self) -> Tensor<2> {
         diagonal(&self.scale_tril).log().sum_dim(1)
     }
 
-    /// L⁻¹·x of each row, `[n, k]`.
+    /// Returns L⁻¹·x for each row x, `[n, k]`.
     fn whitened(&self, x: Tensor<2>) -> Tensor<2> {
         if self.scale_tril.dims()[0] == 1 {
-            // One system with all rows as its right sides.
+            // One triangular system with all rows as right-hand sides.
             return solve_lower(&self.scale_tril, &x.transpose().unsqueeze()).squeeze_dim::<2>(0).transpose();
         }
         vectors(solve_lower(&self.scale_tril, &columns(x)))
@@ -110,7 +115,7 @@ impl MultivariateNormal {
 impl Distribution<2> for MultivariateNormal {
     type Value = Tensor<2>;
 
-    /// −½·‖L⁻¹(x − μ)‖² − ln det L − k·ln √(2π).
+    /// Returns −½·‖L⁻¹(x − μ)‖² − ln det L − k·ln √(2π).
     fn log_prob(&self, value: Tensor<2>) -> Tensor<2> {
         let z = self.whitened(value - self.loc.clone());
         z.square().sum_dim(1) * -0.5 - self.half_log_det() - self.dimensions() * LN_SQRT_2PI
@@ -141,14 +146,14 @@ impl Moments<2> for MultivariateNormal {
         self.loc.clone()
     }
 
-    /// The diagonal of the covariance.
+    /// Returns the diagonal of the covariance, `[n, k]`.
     fn variance(&self) -> Tensor<2> {
         vectors(self.scale_tril.clone().square().sum_dim(2)).expand(self.loc.dims())
     }
 }
 
 impl Entropy<2> for MultivariateNormal {
-    /// k·(½ + ln √(2π)) + ln det L.
+    /// Returns k·(½ + ln √(2π)) + ln det L.
     fn entropy(&self) -> Tensor<2> {
         let [n, _] = self.loc.dims();
         (self.half_log_det() + self.dimensions() * (0.5 + LN_SQRT_2PI)).expand([n, 1])
@@ -162,7 +167,7 @@ impl Reparameterized<2> for MultivariateNormal {
 }
 
 impl FromNoise<2> for MultivariateNormal {
-    /// μ + L·noise, with noise from N(0, I).
+    /// Returns μ + L·noise for noise from N(0, I).
     fn rsample_from_noise(&self, noise: Tensor<2>) -> Tensor<2> {
         if self.scale_tril.dims()[0] == 1 {
             return self.loc.clone() + noise.matmul(self.scale_tril.clone().squeeze_dim::<2>(0).transpose());
@@ -172,7 +177,7 @@ impl FromNoise<2> for MultivariateNormal {
 }
 
 impl KlDivergence<2, Self> for MultivariateNormal {
-    /// ½·(‖L_q⁻¹·L_p‖² + ‖L_q⁻¹(μ_p − μ_q)‖² − k) + ln det L_q − ln det L_p.
+    /// Returns ½·(‖L_q⁻¹·L_p‖² + ‖L_q⁻¹(μ_p − μ_q)‖² − k) + ln det L_q − ln det L_p.
     fn kl_divergence(&self, q: &Self) -> Tensor<2> {
         let spread = solve_lower(&q.scale_tril, &self.scale_tril).square().sum_dim(2).sum_dim(1).squeeze_dim(2);
         let apart = q.whitened(self.loc.clone() - q.loc.clone()).square().sum_dim(1);

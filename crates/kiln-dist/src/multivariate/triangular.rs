@@ -1,13 +1,13 @@
-//! Cholesky's factor and triangular systems in tensor operations: batches of small matrices, differentiable.
+//! Differentiable Cholesky factorisation and triangular solves for batches of small matrices.
 
 use burn::tensor::Tensor;
 
-/// L with L·Lᵀ = A, column by column, for A `[n, k, k]` symmetric and positive definite; not a number where it is not.
+/// Returns the Cholesky factor of A `[n, k, k]`, column by column. A matrix that is not positive definite gives NaN.
 pub(super) fn cholesky(a: &Tensor<3>) -> Tensor<3> {
     let [n, k, _] = a.dims();
     let mut factor: Option<Tensor<3>> = None;
     for j in 0..k {
-        // What of the column is not explained by those before, from the diagonal down.
+        // The part of the column that earlier columns do not explain, from the diagonal down.
         let column = a.clone().slice([0..n, j..k, j..j + 1]);
         let column = match &factor {
             Some(factor) => {
@@ -27,10 +27,10 @@ pub(super) fn cholesky(a: &Tensor<3>) -> Tensor<3> {
             None => column,
         });
     }
-    factor.expect("a matrix has a column")
+    factor.expect("a matrix has at least one column")
 }
 
-/// X with L·X = B, row by row, for L `[n, k, k]` lower triangular and B `[n, k, m]`; either n may be 1.
+/// Solves L·X = B row by row for a lower triangular L `[n, k, k]` and B `[n, k, m]`. Either n may be 1.
 pub(super) fn solve_lower(l: &Tensor<3>, b: &Tensor<3>) -> Tensor<3> {
     let [_, k, m] = b.dims();
     let n = l.dims()[0].max(b.dims()[0]);
@@ -48,21 +48,22 @@ pub(super) fn solve_lower(l: &Tensor<3>, b: &Tensor<3>) -> Tensor<3> {
             None => row,
         });
     }
-    solved.expect("a system has a row")
+    solved.expect("a system has at least one row")
 }
 
-/// The diagonal `[n, k]`.
+/// Returns the diagonal, `[n, k]`.
 pub(super) fn diagonal(a: &Tensor<3>) -> Tensor<2> {
     let [n, k, _] = a.dims();
     let entry = |i| a.clone().slice([0..n, i..i + 1, i..i + 1]).reshape([n, 1]);
     Tensor::cat((0..k).map(entry).collect(), 1)
 }
 
-/// A vector for each row, `[n, k]`, as columns `[n, k, 1]`, and back.
+/// Turns the rows of `[n, k]` into column vectors `[n, k, 1]`.
 pub(super) fn columns(x: Tensor<2>) -> Tensor<3> {
     x.unsqueeze_dim(2)
 }
 
+/// Turns column vectors `[n, k, 1]` into the rows of `[n, k]`.
 pub(super) fn vectors(x: Tensor<3>) -> Tensor<2> {
     x.squeeze_dim(2)
 }

@@ -1,16 +1,16 @@
-//! Divergences between the conjugate families, of single numbers.
+//! Divergences between conjugate families, on the host.
 
 use kiln_tensor::{
     linalg::{Cholesky, Symmetric},
     special::host::{digamma, ln_gamma},
 };
 
-/// KL(Gamma(a, b) ‖ Gamma(a₀, b₀)), b being rates.
+/// Returns KL(Gamma(a, b) ‖ Gamma(a₀, b₀)) for rates b and b₀.
 pub(super) fn gamma([a, b]: [f64; 2], [a0, b0]: [f64; 2]) -> f64 {
     (a - a0) * digamma(a) - ln_gamma(a) + ln_gamma(a0) + a0 * (b.ln() - b0.ln()) + a * (b0 - b) / b
 }
 
-/// KL(Dirichlet(α) ‖ Dirichlet(α₀)) of a concentration that is the same for all categories in the second.
+/// Returns KL(Dirichlet(α) ‖ Dirichlet(α₀)) for a second distribution with the same concentration in all categories.
 pub(super) fn dirichlet(alpha: &[f64], alpha0: f64) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a number of categories")]
     let k = alpha.len() as f64;
@@ -20,7 +20,7 @@ pub(super) fn dirichlet(alpha: &[f64], alpha0: f64) -> f64 {
     each + ln_gamma(total) - ln_gamma(k * alpha0) + k * ln_gamma(alpha0)
 }
 
-/// A Wishart distribution by its W⁻¹ and its degrees of freedom ν > d − 1 (Bishop, 2006, (B.78)).
+/// A Wishart distribution with inverse scale W⁻¹ and degrees of freedom ν > d − 1 (Bishop, 2006, (B.78)).
 #[derive(Clone, Debug)]
 pub(super) struct Wishart {
     pub(super) inverse_scale: Symmetric,
@@ -29,7 +29,7 @@ pub(super) struct Wishart {
 }
 
 impl Wishart {
-    /// None where W⁻¹ is not positive definite.
+    /// Returns `None` if W⁻¹ is not positive definite.
     pub(super) fn new(inverse_scale: Symmetric, dof: f64) -> Option<Self> {
         let factor = inverse_scale.cholesky()?;
         Some(Self { inverse_scale, factor, dof })
@@ -39,18 +39,18 @@ impl Wishart {
         self.inverse_scale.rows()
     }
 
-    /// Σᵢ f(½(ν + 1 − i)), i from 1 to d.
+    /// Returns Σᵢ f(½(ν + 1 − i)) over i from 1 to d.
     fn over_axes(&self, f: impl Fn(f64) -> f64) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "a number of columns")]
         (0..self.rows()).map(|i| f(0.5 * (self.dof - i as f64))).sum()
     }
 
-    /// E ln |Λ| − ln |W|, less d·ln 2: Σ ψ.
+    /// Returns E ln |Λ| − ln |W| − d·ln 2, a sum of digammas.
     pub(super) fn digammas(&self) -> f64 {
         self.over_axes(digamma)
     }
 
-    /// KL(self ‖ prior).
+    /// Returns KL(self ‖ prior).
     pub(super) fn divergence(&self, prior: &Self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "a number of columns")]
         let d = self.rows() as f64;

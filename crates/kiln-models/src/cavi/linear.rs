@@ -1,4 +1,4 @@
-//! Linear regression with unknown noise and an unknown precision of the weights.
+//! Bayesian linear regression.
 
 use std::f64::consts::PI;
 
@@ -10,22 +10,41 @@ use kiln_tensor::{
 
 use super::{CaviError, CoordinateAscent, divergence};
 
-/// α, how far weights are from zero.
+/// The precision α of the weights' prior.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum WeightPrecision {
-    /// Known, > 0. q's family then holds the posterior: a sweep finds it, and the bound is ln p(y).
+    /// A known precision, positive. One sweep then finds the exact posterior, and the bound is ln p(y).
     Fixed(f64),
-    /// Unknown, with a Gamma prior.
+    /// An unknown precision with a gamma prior.
     Gamma {
-        /// > 0.
+        /// The prior's shape, positive.
         shape: f64,
-        /// > 0.
+        /// The prior's rate, positive.
         rate: f64,
     },
 }
 
-/// y | w, τ ~ N(X·w, 1/τ), w | τ, α ~ N(0, 1/(τ·α)), τ ~ Gamma, with q(w, τ)·q(α) (Drugowitsch, Variational Bayesian inference for linear and
-/// logistic regression, 2013, section 2). A constant column among X's is the intercept.
+/// Bayesian linear regression with unknown noise precision τ and weight precision α.
+///
+/// y | w, τ ~ N(X·w, 1/τ), w | τ, α ~ N(0, 1/(τ·α)), τ ~ Gamma, and α ~ Gamma or known. The approximate posterior is q(w, τ)·q(α).
+/// Add a constant column to X for an intercept.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::cavi::{BayesianLinearRegression, Sweeps, WeightPrecision, ascend};
+///
+/// let device = Device::default();
+/// let x = Tensor::<2>::from_data([[1.0], [2.0], [3.0]], &device);
+/// let y = Tensor::<1>::from_data([1.1, 1.9, 3.0], &device);
+/// let model = BayesianLinearRegression::new(&x, &y)?.weight_precision(WeightPrecision::Fixed(0.1))?;
+/// let fit = ascend(&model, &Sweeps::default())?;
+/// assert!((fit.elbo - model.log_evidence().unwrap()).abs() < 1e-8);
+/// # Ok::<(), kiln_models::cavi::CaviError>(())
+/// ```
+///
+/// # References
+/// Drugowitsch (2013), *Variational Bayesian inference for linear and logistic regression*, section 2.
 #[derive(Clone, Debug)]
 pub struct BayesianLinearRegression {
     /// XᵀX.
@@ -40,24 +59,24 @@ pub struct BayesianLinearRegression {
     weights: WeightPrecision,
 }
 
-/// q(w | τ)·q(τ)·q(α) = N(mean, covariance/τ)·Gamma(shape, rate)·q(α).
+/// The approximate posterior of a [`BayesianLinearRegression`], q(w | τ)·q(τ)·q(α) = N(mean, V/τ)·Gamma(shape, rate)·q(α).
 #[derive(Clone, Debug)]
 pub struct LinearPosterior {
     mean: Vec<f64>,
-    /// Of V⁻¹.
+    /// The Cholesky factor of V⁻¹.
     factor: Cholesky,
     noise: [f64; 2],
-    /// Where α is unknown.
+    /// Shape and rate of α, if it is unknown.
     weights: Option<[f64; 2]>,
 }
 
 impl LinearPosterior {
-    /// E w, `[d]`.
+    /// Returns E w, `[d]`.
     pub fn mean(&self) -> &[f64] {
         &self.mean
     }
 
-    /// Cov w = V·E[1/τ], `[d, d]`; infinite where τ's shape is at most 1.
+    /// Returns Cov w = V·E[1/τ], `[d, d]`. It is infinite if the shape of τ is at most 1.
     pub fn covariance(&self) -> Symmetric {
         let [shape, rate] = self.noise;
         let scale = if shape > 1.0 { rate / (shape - 1.0) } else { f64::INFINITY };
@@ -65,33 +84,39 @@ impl LinearPosterior {
         Symmetric::from_fn(self.mean.len(), |i, j| inverse.at(i, j) * scale)
     }
 
-    /// Shape and rate of the noise's precision τ.
+    /// Returns shape and rate of the noise precision τ.
     pub fn noise_precision(&self) -> [f64; 2] {
         self.noise
     }
 
-    /// Shape and rate of the weights' precision α; none where it is fixed.
+    /// Returns shape and rate of the weight precision α, or `None` if it is fixed.
     pub fn weight_precision(&self) -> Option<[f64; 2]> {
         self.weights
     }
 }
 
 impl BayesianLinearRegression {
-    /// Of X `[n, d]` and y `[n]`, with Gamma(1e-6, 1e-6) for τ and for α, as scikit-learn's `BayesianRidge` has.
+    /// Builds the model from X `[n, d]` and y `[n]`. The priors of τ and α are Gamma(1e-6, 1e-6), as in scikit-learn's `BayesianRidge`.
     ///
     /// # Errors
-    /// [`CaviError`] for shapes that do not fit, and numbers that are not finite.
+    /// Returns [`CaviError`] if the shapes do not fit or if a value is not finite.
     pub fn new(x: &Tensor<2>, y: &Tensor<1>) -> Result<Self, CaviError> {
         let ([n, d], m) = (x.dims(), y.dims()[0]);
         if n == 0 || d == 0 || n != m {
             return Err(CaviError::Shape {
-                what: format!("y must have as many numbers as x rows: {m} came for [{n}, {d}]"),
+                what: format!(
+                    "y must have one value for each row of x, but y has {m} values and x has shape [{n}, {d}]"
+                ),
             });
         }
         let (x, y) = (x.clone().without_autodiff(), y.clone().without_autodiff());
         let gram = Symmetric::from_tensor(x.clone().transpose().matmul(x.clone()));
-        let pull: Vec<f64> =
-            x.transpose().matmul(y.clone().unsqueeze_dim(1)).into_data().try_into_vec_as().expect("floats");
+        let pull: Vec<f64> = x
+            .transpose()
+            .matmul(y.clone().unsqueeze_dim(1))
+            .into_data()
+            .try_into_vec_as()
+            .expect("a float tensor converts to f64");
         let energy = y.square().sum().into_scalar::<f64>();
         if !gram.is_finite() || pull.iter().any(|p| !p.is_finite()) || !energy.is_finite() {
             return Err(CaviError::Data("x or y"));
@@ -102,22 +127,22 @@ impl BayesianLinearRegression {
         Ok(Self { gram, pull, energy, n, d, noise: [1e-6; 2], weights })
     }
 
-    /// Shape and rate of τ's prior, > 0. Default 1e-6 and 1e-6.
+    /// Sets shape and rate of the prior of τ, both positive. Default 1e-6 and 1e-6.
     ///
     /// # Errors
-    /// [`CaviError::Setting`].
+    /// Returns [`CaviError::Setting`] if one is not positive and finite.
     pub fn noise_precision(self, shape: f64, rate: f64) -> Result<Self, CaviError> {
         let noise = [positive("shape", shape)?, positive("rate", rate)?];
         Ok(Self { noise, ..self })
     }
 
-    /// α. Default unknown, Gamma(1e-6, 1e-6).
+    /// Sets the precision α of the weights. Default: unknown, with a Gamma(1e-6, 1e-6) prior.
     ///
     /// # Errors
-    /// [`CaviError::Setting`].
+    /// Returns [`CaviError::Setting`] if a number is not positive and finite.
     pub fn weight_precision(self, weights: WeightPrecision) -> Result<Self, CaviError> {
         match weights {
-            WeightPrecision::Fixed(alpha) => positive("the weights' precision", alpha).map(drop)?,
+            WeightPrecision::Fixed(alpha) => positive("weight_precision", alpha).map(drop)?,
             WeightPrecision::Gamma { shape, rate } => {
                 positive("shape", shape)?;
                 positive("rate", rate)?;
@@ -126,7 +151,7 @@ impl BayesianLinearRegression {
         Ok(Self { weights, ..self })
     }
 
-    /// ln p(y) in nats, where α is fixed; none otherwise.
+    /// Returns the exact ln p(y) in nats if α is fixed, else `None`.
     pub fn log_evidence(&self) -> Option<f64> {
         let WeightPrecision::Fixed(alpha) = self.weights else { return None };
         let q = self.given(alpha).ok()?;
@@ -135,7 +160,7 @@ impl BayesianLinearRegression {
         Some(volume + normaliser(q.noise) - normaliser(self.noise))
     }
 
-    /// E α and E ln α.
+    /// Returns E α and E ln α.
     fn expected(&self, weights: Option<[f64; 2]>) -> (f64, f64) {
         match (self.weights, weights) {
             (WeightPrecision::Fixed(alpha), _) => (alpha, alpha.ln()),
@@ -146,19 +171,19 @@ impl BayesianLinearRegression {
         }
     }
 
-    /// q(w, τ) where E α is `alpha`.
+    /// Returns the optimal q(w, τ) if E α is `alpha`.
     fn given(&self, alpha: f64) -> Result<LinearPosterior, CaviError> {
         let singular = || CaviError::Singular("the precision of the weights".into());
         let factor = self.gram.shifted(alpha).cholesky().ok_or_else(singular)?;
         let mean = factor.solve(&self.pull);
         let explained: f64 = mean.iter().zip(&self.pull).map(|(m, p)| m * p).sum();
-        // What is left of yᵀy is a sum of squares.
+        // The residual is a sum of squares, so a negative value is rounding.
         let rest = (self.energy - explained).max(0.0);
         let noise = [self.noise[0] + 0.5 * self.n, self.noise[1] + 0.5 * rest];
         Ok(LinearPosterior { mean, factor, noise, weights: None })
     }
 
-    /// E[τ]·mᵀm + tr V, which is E τ·wᵀw.
+    /// Returns E τ·wᵀw = E[τ]·mᵀm + tr V.
     fn weight_energy(q: &LinearPosterior) -> f64 {
         let inverse = q.factor.inverse();
         let trace: f64 = (0..q.mean.len()).map(|i| inverse.at(i, i)).sum();
@@ -191,13 +216,13 @@ impl CoordinateAscent for BayesianLinearRegression {
         let (alpha, ln_alpha) = self.expected(q.weights);
         let inverse = q.factor.inverse();
         let indices = || 0..q.mean.len();
-        // tr(XᵀX·V), and mᵀXᵀX·m.
+        // tr(XᵀX·V) and mᵀXᵀX·m.
         let spread: f64 =
             indices().map(|i| indices().map(|j| self.gram.at(i, j) * inverse.at(i, j)).sum::<f64>()).sum();
         let product = self.gram.multiply(&q.mean);
         let misfit: f64 = self.energy + indices().map(|i| q.mean[i] * (product[i] - 2.0 * self.pull[i])).sum::<f64>();
         let of_data = 0.5 * (self.n * (ln_tau - (2.0 * PI).ln()) - tau * misfit - spread);
-        // E ln p(w | τ, α) and −E ln q(w | τ): in their sum ln τ and ln 2π cancel.
+        // E ln p(w | τ, α) − E ln q(w | τ), in which ln τ and ln 2π cancel.
         let of_weights =
             0.5 * (self.d * (ln_alpha + 1.0) - alpha * Self::weight_energy(q) - q.factor.log_determinant());
         let of_alpha = match (self.weights, q.weights) {

@@ -1,4 +1,4 @@
-//! The Bayesian mixture of Gaussians.
+//! The Bayesian Gaussian mixture.
 
 use burn::tensor::{DType, Tensor, TensorData};
 use kiln_tensor::{
@@ -12,17 +12,20 @@ use super::{
 };
 use crate::{
     GaussianMixture, GmmError,
-    mixture::{Moments, Precision, nearest_shares},
+    mixture::{Precision, WeightedMoments, nearest_shares},
 };
 
-/// A mixture of k Gaussians with π ~ Dirichlet(α₀), Λ ~ Wishart(W₀, ν₀) and μ | Λ ~ N(m₀, (β₀·Λ)⁻¹), and q(z)·q(π)·Π q(μ, Λ) (Bishop, 2006,
-/// section 10.2). With a small α₀ components that are not needed lose their rows.
+/// A Bayesian mixture of k Gaussians with conjugate priors.
 ///
+/// π ~ Dirichlet(α₀), Λ ~ Wishart(W₀, ν₀) and μ | Λ ~ N(m₀, (β₀·Λ)⁻¹). The approximate posterior is q(z)·q(π)·Π q(μ, Λ). With a small
+/// α₀ superfluous components lose their rows.
+///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor, TensorData};
 /// use kiln_models::cavi::{BayesianMixture, Sweeps, ascend};
 ///
-/// // Two clumps of fifty, and a component too many.
+/// // Two clusters of fifty rows, and one component too many.
 /// let rows: Vec<f32> = (0..100).map(|i| (i % 2 * 8) as f32 + (i / 2) as f32 / 50.0).collect();
 /// let x = Tensor::<2>::from_data(TensorData::new(rows, [100, 1]), &Device::default());
 /// let model = BayesianMixture::new(x, 3)?.concentration(1e-3)?;
@@ -31,6 +34,9 @@ use crate::{
 /// assert_eq!(kept, 2);
 /// # Ok::<(), kiln_models::cavi::CaviError>(())
 /// ```
+///
+/// # References
+/// Bishop, *Pattern Recognition and Machine Learning* (2006), section 10.2.
 #[derive(Clone, Debug)]
 pub struct BayesianMixture {
     x: Tensor<2>,
@@ -43,7 +49,7 @@ pub struct BayesianMixture {
     seed: u64,
 }
 
-/// A component's q(μ, Λ) = N(μ; mean, (precision·Λ)⁻¹)·Wishart(Λ; W, dof).
+/// The factor of a component, q(μ, Λ) = N(μ; mean, (precision·Λ)⁻¹)·Wishart(Λ; W, dof).
 #[derive(Clone, Debug)]
 struct Component {
     precision: f64,
@@ -51,60 +57,63 @@ struct Component {
     scale: Wishart,
 }
 
-/// q of a [`BayesianMixture`].
+/// The approximate posterior of a [`BayesianMixture`].
 #[derive(Clone, Debug)]
 pub struct MixturePosterior {
     concentrations: Vec<f64>,
     components: Vec<Component>,
-    /// Rows of each component.
+    /// The number of rows per component.
     counts: Vec<f64>,
-    /// `[n, k]`, each row with the sum 1: the best for the rest.
+    /// The responsibilities `[n, k]`, optimal given the other factors.
     shares: Tensor<2>,
-    /// Σₙ ln Σₖ of what the shares are made of.
+    /// Σₙ ln Σₖ of the unnormalised responsibilities.
     normalisers: f64,
 }
 
 impl MixturePosterior {
-    /// Dirichlet's parameters of π, `[k]`.
+    /// Returns the Dirichlet concentrations of π, `[k]`.
     pub fn concentrations(&self) -> &[f64] {
         &self.concentrations
     }
 
-    /// E μ of each component, `[k][d]`.
+    /// Returns E μ of each component, `[k][d]`.
     pub fn means(&self) -> Vec<&[f64]> {
         self.components.iter().map(|c| c.mean.as_slice()).collect()
     }
 
-    /// β, by how many observations each mean is known, `[k]`.
+    /// Returns β of each component, `[k]`: the number of observations that its mean is worth.
     pub fn mean_precisions(&self) -> Vec<f64> {
         self.components.iter().map(|c| c.precision).collect()
     }
 
-    /// ν, the degrees of freedom of each Λ, `[k]`.
+    /// Returns the degrees of freedom ν of each Λ, `[k]`.
     pub fn degrees_of_freedom(&self) -> Vec<f64> {
         self.components.iter().map(|c| c.scale.dof).collect()
     }
 
-    /// (E Λ)⁻¹ = W⁻¹/ν of a component, `[d, d]`.
+    /// Returns (E Λ)⁻¹ = W⁻¹/ν of a component, `[d, d]`.
+    ///
+    /// # Panics
+    /// If there is no such component.
     pub fn covariance(&self, component: usize) -> Symmetric {
         let Component { scale, .. } = &self.components[component];
         Symmetric::from_fn(scale.rows(), |i, j| scale.inverse_scale.at(i, j) / scale.dof)
     }
 
-    /// How many rows each component has, in parts, `[k]`. One with less than a row is not needed.
+    /// Returns the sum of the responsibilities of each component, `[k]`. A component with less than one row is superfluous.
     pub fn counts(&self) -> &[f64] {
         &self.counts
     }
 
-    /// How likely each component is to have given each row, `[n, k]`.
+    /// Returns the posterior probability of each component given each row, `[n, k]`.
     pub fn responsibilities(&self) -> Tensor<2> {
         self.shares.clone()
     }
 
-    /// The mixture at E π, E μ and (E Λ)⁻¹.
+    /// Returns the mixture with E π, E μ and (E Λ)⁻¹.
     ///
     /// # Errors
-    /// [`GmmError::Singular`].
+    /// Returns [`GmmError::Singular`] if a covariance is not positive definite.
     pub fn mixture(&self) -> Result<GaussianMixture, GmmError> {
         let (k, d) = (self.components.len(), self.components[0].mean.len());
         let total: f64 = self.concentrations.iter().sum();
@@ -125,21 +134,24 @@ impl MixturePosterior {
 }
 
 impl BayesianMixture {
-    /// Of rows x `[n, d]` and `components` of them. The priors are scikit-learn's: α₀ = 1/k, β₀ = 1, m₀ the columns' means, ν₀ = d, and W₀⁻¹ their
-    /// covariance.
+    /// Builds the model from rows x `[n, d]` and a number of components.
+    ///
+    /// The priors are those of scikit-learn: α₀ = 1/k, β₀ = 1, m₀ the means of the columns, ν₀ = d, and W₀⁻¹ their covariance.
     ///
     /// # Errors
-    /// [`CaviError`] for fewer than two rows, no component, numbers that are not finite, and columns that depend on one another.
+    /// Returns [`CaviError`] if there are fewer than two rows or fewer rows than components, no component, a value that is not
+    /// finite, or linearly dependent columns.
     pub fn new(x: Tensor<2>, components: usize) -> Result<Self, CaviError> {
         let x = x.without_autodiff();
         let [n, d] = x.dims();
         if n < 2 || d == 0 || components == 0 || components > n {
-            let what =
-                format!("{components} components need as many rows, at least two, and a column: [{n}, {d}] came");
+            let what = format!(
+                "{components} components need at least as many rows, two rows and one column, but x has shape [{n}, {d}]"
+            );
             return Err(CaviError::Shape { what });
         }
-        let Moments { means, scatters, .. } = Moments::of(&x, &x.ones_like().slice([0..n, 0..1]));
-        let mean: Vec<f64> = means.into_data().try_into_vec_as().expect("floats");
+        let WeightedMoments { means, scatters, .. } = WeightedMoments::of(&x, &x.ones_like().slice([0..n, 0..1]));
+        let mean: Vec<f64> = means.into_data().try_into_vec_as().expect("a float tensor converts to f64");
         if mean.iter().chain(&scatters[0]).any(|x| !x.is_finite()) {
             return Err(CaviError::Data("x"));
         }
@@ -147,15 +159,15 @@ impl BayesianMixture {
         let (degrees, dof, k) = (n as f64 - 1.0, d as f64, components as f64);
         let covariance = Symmetric::from_fn(d, |i, j| scatters[0][i * d + j] / degrees);
         let scale =
-            Wishart::new(covariance, dof).ok_or_else(|| CaviError::Singular("the columns' covariance".into()))?;
+            Wishart::new(covariance, dof).ok_or_else(|| CaviError::Singular("the covariance of the columns".into()))?;
         let (concentration, mean_precision) = (k.recip(), 1.0);
         Ok(Self { x, components, concentration, mean_precision, mean, scale, start: None, seed: 0 })
     }
 
-    /// α₀ > 0. Default 1/k.
+    /// Sets the concentration α₀, positive. Default 1/k.
     ///
     /// # Errors
-    /// [`CaviError::Setting`].
+    /// Returns [`CaviError::Setting`] if it is not positive and finite.
     pub fn concentration(self, concentration: f64) -> Result<Self, CaviError> {
         if !(concentration.is_finite() && concentration > 0.0) {
             return Err(CaviError::Setting { name: "concentration", expected: "positive and finite" });
@@ -163,10 +175,10 @@ impl BayesianMixture {
         Ok(Self { concentration, ..self })
     }
 
-    /// β₀ > 0, of how many observations worth the prior mean is. Default 1.
+    /// Sets β₀, the number of observations that the prior mean is worth, positive. Default 1.
     ///
     /// # Errors
-    /// [`CaviError::Setting`].
+    /// Returns [`CaviError::Setting`] if it is not positive and finite.
     pub fn mean_precision(self, mean_precision: f64) -> Result<Self, CaviError> {
         if !(mean_precision.is_finite() && mean_precision > 0.0) {
             return Err(CaviError::Setting { name: "mean_precision", expected: "positive and finite" });
@@ -174,18 +186,18 @@ impl BayesianMixture {
         Ok(Self { mean_precision, ..self })
     }
 
-    /// Starts from these responsibilities `[n, k]`, whose rows have the sum 1, in place of k-means.
+    /// Sets the responsibilities `[n, k]` to start from, instead of k-means. Rows sum to 1.
     ///
     /// # Errors
-    /// [`CaviError::Shape`], [`CaviError::Data`].
+    /// Returns [`CaviError::Shape`] if the shape is another, and [`CaviError::Data`] if a row is not a probability vector.
     pub fn start_from(self, shares: Tensor<2>) -> Result<Self, CaviError> {
         let wanted = [self.x.dims()[0], self.components];
         if shares.dims() != wanted {
-            let what = format!("the responsibilities must be {wanted:?}: {:?} came", shares.dims());
+            let what = format!("the responsibilities must have shape {wanted:?}, not {:?}", shares.dims());
             return Err(CaviError::Shape { what });
         }
         let shares = shares.without_autodiff();
-        let numbers: Vec<f64> = shares.to_data().try_into_vec_as().expect("floats");
+        let numbers: Vec<f64> = shares.to_data().try_into_vec_as().expect("a float tensor converts to f64");
         let is_one = |row: &[f64]| row.iter().all(|x| *x >= 0.0) && (row.iter().sum::<f64>() - 1.0).abs() < 1e-4;
         if !numbers.chunks_exact(self.components).all(is_one) {
             return Err(CaviError::Data("a row of responsibilities"));
@@ -193,16 +205,16 @@ impl BayesianMixture {
         Ok(Self { start: Some(shares), ..self })
     }
 
-    /// Decides where k-means starts. Default 0.
+    /// Sets the seed of k-means. Default 0.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// The best of the rest for these shares (Bishop's (10.58) to (10.63)), then the best shares ((10.46), (10.64) to (10.66)).
+    /// Updates the other factors given these shares (Bishop, (10.58) to (10.63)), then the shares ((10.46), (10.64) to (10.66)).
     fn given(&self, shares: &Tensor<2>) -> Result<MixturePosterior, CaviError> {
-        let Moments { counts, means, scatters } = Moments::of(&self.x, shares);
-        let means: Vec<f64> = means.into_data().try_into_vec_as().expect("floats");
+        let WeightedMoments { counts, means, scatters } = WeightedMoments::of(&self.x, shares);
+        let means: Vec<f64> = means.into_data().try_into_vec_as().expect("a float tensor converts to f64");
         let d = self.mean.len();
         let component = |k: usize| {
             let (count, at) = (counts[k], &means[k * d..(k + 1) * d]);
@@ -229,11 +241,11 @@ impl BayesianMixture {
         let all = log_sum_exp(logits.clone(), 1);
         let normalisers = all.clone().sum().into_scalar::<f64>();
         let shares = (logits - all).exp();
-        let counts = shares.clone().sum_dim(0).into_data().try_into_vec_as().expect("floats");
+        let counts = shares.clone().sum_dim(0).into_data().try_into_vec_as().expect("a float tensor converts to f64");
         Ok(MixturePosterior { concentrations, components, counts, shares, normalisers })
     }
 
-    /// KL(q(μ, Λ) ‖ p(μ, Λ)) of a component.
+    /// Returns KL(q(μ, Λ) ‖ p(μ, Λ)) of a component.
     fn divergence(&self, q: &Component) -> f64 {
         let d = self.mean.len();
         let apart: Vec<f64> = (0..d).map(|i| q.mean[i] - self.mean[i]).collect();
@@ -245,7 +257,7 @@ impl BayesianMixture {
     }
 }
 
-/// E_q ln N(x; μ, Λ⁻¹), `[n, 1]`.
+/// Returns E_q ln N(x; μ, Λ⁻¹), `[n, 1]`.
 fn expected_log_density(component: &Component, x: &Tensor<2>) -> Result<Tensor<2>, CaviError> {
     let Component { precision, mean, scale } = component;
     let d = mean.len();
@@ -253,7 +265,7 @@ fn expected_log_density(component: &Component, x: &Tensor<2>) -> Result<Tensor<2
     let density =
         Precision::of(&covariance, x).ok_or_else(|| CaviError::Singular("a component's covariance".into()))?;
     let centre = Tensor::from_data(TensorData::new(mean.clone(), [1, d]), (&x.device(), x.dtype()));
-    // The density at (E Λ)⁻¹ has ln |E Λ| = ln |W| + d·ln ν where E ln |Λ| = ln |W| + d·ln 2 + Σ ψ belongs.
+    // The density at (E Λ)⁻¹ contains ln |E Λ| = ln |W| + d·ln ν instead of E ln |Λ| = ln |W| + d·ln 2 + Σ ψ.
     #[allow(clippy::cast_precision_loss, reason = "a number of columns")]
     let correction = 0.5 * (scale.digammas() + d as f64 * ((2.0 / scale.dof).ln() - precision.recip()));
     Ok(density.log_density(x.clone() - centre) + correction)
@@ -273,7 +285,7 @@ impl CoordinateAscent for BayesianMixture {
         self.given(&q.shares)
     }
 
-    /// With q(z) at its best, E ln p(x, z | π, μ, Λ) − E ln q(z) is the sum of the shares' normalisers.
+    /// With optimal q(z), E ln p(x, z | π, μ, Λ) − E ln q(z) is the sum of the normalisers of the responsibilities.
     fn elbo(&self, q: &MixturePosterior) -> f64 {
         let of_components: f64 = q.components.iter().map(|component| self.divergence(component)).sum();
         q.normalisers - divergence::dirichlet(&q.concentrations, self.concentration) - of_components

@@ -1,4 +1,4 @@
-//! A normal distribution whose mean and precision are unknown.
+//! A normal sample with unknown mean and precision.
 
 use std::f64::consts::PI;
 
@@ -7,21 +7,39 @@ use serde::{Deserialize, Serialize};
 
 use super::{CaviError, CoordinateAscent, divergence};
 
-/// μ | τ ~ N(loc, 1/(kappa·τ)) and τ ~ Gamma(shape, rate): the conjugate prior of a normal distribution's mean μ and precision τ.
+/// The normal-gamma distribution: μ | τ ~ N(loc, 1/(kappa·τ)) and τ ~ Gamma(shape, rate).
+///
+/// It is the conjugate prior of a normal distribution's mean μ and precision τ.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NormalGamma {
-    /// μ's mean.
+    /// The mean of μ.
     pub loc: f64,
-    /// How many observations what is known of μ is worth, > 0.
+    /// The number of observations that `loc` is worth, positive.
     pub kappa: f64,
-    /// > 0.
+    /// The shape of τ, positive.
     pub shape: f64,
-    /// > 0.
+    /// The rate of τ, positive.
     pub rate: f64,
 }
 
-/// x₁, …, xₙ ~ N(μ, 1/τ) with a [`NormalGamma`] prior. The posterior is one again; the mean field q(μ)·q(τ) comes near it (Bishop, 2006,
-/// section 10.1.3).
+/// A normal sample x₁, …, xₙ ~ N(μ, 1/τ) with a [`NormalGamma`] prior.
+///
+/// The exact posterior is normal-gamma too. The mean field q(μ)·q(τ) approximates it.
+///
+/// # Example
+/// ```
+/// use kiln_models::cavi::{NormalGamma, NormalSample, Sweeps, ascend};
+///
+/// let prior = NormalGamma { loc: 0.0, kappa: 1.0, shape: 1.0, rate: 1.0 };
+/// let model = NormalSample::new(&[1.2, 0.8, 1.1, 0.9], prior)?;
+/// let fit = ascend(&model, &Sweeps::default())?;
+/// assert!(fit.elbo < model.log_evidence());
+/// assert!((fit.posterior.loc - model.posterior().loc).abs() < 1e-12);
+/// # Ok::<(), kiln_models::cavi::CaviError>(())
+/// ```
+///
+/// # References
+/// Bishop, *Pattern Recognition and Machine Learning* (2006), section 10.1.3.
 #[derive(Clone, Debug)]
 pub struct NormalSample {
     prior: NormalGamma,
@@ -31,22 +49,24 @@ pub struct NormalSample {
     scatter: f64,
 }
 
-/// q(μ)·q(τ) = N(loc, 1/precision)·Gamma(shape, rate).
+/// The approximate posterior of a [`NormalSample`], q(μ)·q(τ) = N(loc, 1/precision)·Gamma(shape, rate).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NormalPosterior {
-    /// E μ.
+    /// The mean of μ.
     pub loc: f64,
-    /// 1/Var μ.
+    /// The precision of μ, 1/Var μ.
     pub precision: f64,
-    /// Of τ.
+    /// The shape of τ.
     pub shape: f64,
-    /// Of τ.
+    /// The rate of τ.
     pub rate: f64,
 }
 
 impl NormalSample {
+    /// Builds the model from a sample and a prior.
+    ///
     /// # Errors
-    /// [`CaviError`] for no numbers, numbers that are not finite, and a prior out of its range.
+    /// Returns [`CaviError`] if the sample is empty or not finite, or if the prior is out of its range.
     pub fn new(x: &[f64], prior: NormalGamma) -> Result<Self, CaviError> {
         if x.is_empty() || x.iter().any(|x| !x.is_finite()) {
             return Err(CaviError::Data("the sample"));
@@ -65,7 +85,7 @@ impl NormalSample {
         Ok(Self { prior, n, mean, scatter })
     }
 
-    /// The posterior itself.
+    /// Returns the exact posterior.
     pub fn posterior(&self) -> NormalGamma {
         let NormalGamma { loc, kappa, shape, rate } = self.prior;
         let total = kappa + self.n;
@@ -77,13 +97,13 @@ impl NormalSample {
         }
     }
 
-    /// ln p(x), in nats.
+    /// Returns the exact ln p(x), in nats.
     pub fn log_evidence(&self) -> f64 {
         let normaliser = |p: &NormalGamma| ln_gamma(p.shape) - p.shape * p.rate.ln() - 0.5 * p.kappa.ln();
         normaliser(&self.posterior()) - normaliser(&self.prior) - 0.5 * self.n * (2.0 * PI).ln()
     }
 
-    /// E_q Σ (x − μ)² + kappa·(μ − loc)².
+    /// Returns E_q [Σ (x − μ)² + kappa·(μ − loc)²].
     fn squares(&self, q: &NormalPosterior) -> f64 {
         let about = |centre: f64| (q.loc - centre).powi(2) + q.precision.recip();
         self.scatter + self.n * about(self.mean) + self.prior.kappa * about(self.prior.loc)

@@ -1,14 +1,14 @@
-//! A component's covariance, turned into a density.
+//! The density of a component, from its covariance.
 
 use std::f64::consts::PI;
 
 use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::linalg::Symmetric;
 
-/// Σ⁻¹ on the device, and what else its density needs.
+/// The inverse covariance on the device, and the constants of the density.
 #[derive(Clone, Debug)]
 pub(crate) struct Precision {
-    /// Σ⁻¹, `[d, d]`.
+    /// The inverse Σ⁻¹, `[d, d]`.
     inverse: Tensor<2>,
     /// −½·ln det Σ − d·ln √(2π).
     constant: f64,
@@ -17,7 +17,7 @@ pub(crate) struct Precision {
 }
 
 impl Precision {
-    /// None where the covariance is not positive definite.
+    /// Returns `None` if the covariance is not positive definite.
     pub(crate) fn of(covariance: &[f64], like: &Tensor<2>) -> Option<Self> {
         let d = like.dims()[1];
         let covariance = Symmetric::from_fn(d, |i, j| covariance[i * d + j]);
@@ -34,23 +34,23 @@ impl Precision {
         Some(Self { inverse, constant, trace, covariance })
     }
 
-    /// ln N of x − μ, `[n, d]`, as `[n, 1]`.
+    /// Returns the log-density of x − μ `[n, d]`, as `[n, 1]`.
     pub(crate) fn log_density(&self, apart: Tensor<2>) -> Tensor<2> {
         let distance = (apart.clone().matmul(self.inverse.clone()) * apart).sum_dim(1);
         distance * -0.5 + self.constant
     }
 
-    /// tr Σ⁻¹.
+    /// Returns tr Σ⁻¹.
     pub(crate) fn trace(&self) -> f64 {
         self.trace
     }
 
-    /// The smallest eigenvalue of Σ.
+    /// Returns the smallest eigenvalue of Σ.
     pub(crate) fn smallest(&self) -> f64 {
         self.covariance.eigen().map_or(f64::NAN, |eigen| eigen.values[0])
     }
 
-    /// Cholesky's L of Σ, row by row.
+    /// Returns the Cholesky factor of Σ in row-major order.
     pub(crate) fn root(&self, d: usize) -> Vec<f64> {
         let mut root = vec![0.0; d * d];
         for i in 0..d {

@@ -1,13 +1,15 @@
-//! Expectation and maximisation (Dempster, Laird and Rubin, 1977).
+//! Expectation maximisation.
 
 use burn::tensor::{DType, Tensor};
 use kiln_tensor::special::log_sum_exp;
 use serde::Serialize;
+use std::ops::ControlFlow;
 
-use super::{CovarianceType, GaussianMixture, GmmError, kmeans::nearest_shares, moments::Moments};
+use super::{CovarianceType, GaussianMixture, GmmError, kmeans::nearest_shares, moments::WeightedMoments};
 
-/// How a [`GaussianMixture`] is fitted.
+/// Settings of a fit of a [`GaussianMixture`] by expectation maximisation (EM), starting from k-means.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_models::GmmConfig;
@@ -18,6 +20,9 @@ use super::{CovarianceType, GaussianMixture, GmmError, kmeans::nearest_shares, m
 /// assert!((fit.mixture.weights()[0] - 0.5).abs() < 1e-3);
 /// # Ok::<(), kiln_models::GmmError>(())
 /// ```
+///
+/// # References
+/// Dempster, Laird and Rubin (1977); Arthur and Vassilvitskii (2007) for the start by k-means++.
 #[derive(Clone, Debug)]
 pub struct GmmConfig {
     components: usize,
@@ -29,82 +34,100 @@ pub struct GmmConfig {
     start: Option<GaussianMixture>,
 }
 
-/// A component that is hardly one.
+/// A degenerate component of a fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Degenerate {
-    /// From 0.
+    /// The component, from 0.
     pub component: usize,
-    /// What it is like.
+    /// Why it is degenerate.
     pub reason: &'static str,
 }
 
-/// A fitted mixture, and how it was found.
+/// A fitted mixture. Made by [`GmmConfig::fit`].
 #[derive(Clone, Debug)]
 pub struct GmmFit {
-    /// The mixture.
+    /// The fitted mixture.
     pub mixture: GaussianMixture,
-    /// The mean log-likelihood of a row, in nats, at the fitted parameters.
+    /// The mean log-likelihood per row at the fitted parameters, in nats.
     pub log_likelihood: f64,
-    /// That of the start, and after each sweep: it never falls but by rounding, and by what `reg_covar` costs.
+    /// The mean log-likelihood at the start and after each iteration. It never decreases, except by rounding and by the effect of
+    /// `reg_covar`.
     pub history: Vec<f64>,
-    /// Sweeps.
+    /// Number of iterations.
     pub iterations: usize,
-    /// Whether the last sweep gained no more than `tol`.
+    /// Whether the last iteration gained no more than `tol`.
     pub converged: bool,
-    /// Components that have all but no row, or no extent in some direction.
+    /// Whether the callback of [`GmmConfig::fit_with`] stopped the fit.
+    pub stopped: bool,
+    /// Components with less than one row, or without extent in some direction.
     pub degenerate: Vec<Degenerate>,
-    /// Bayes' information criterion (Schwarz, 1978), of all rows; less is better.
+    /// Bayesian information criterion (Schwarz, 1978) of all rows. Lower is better.
     pub bic: f64,
-    /// Akaike's (1974).
+    /// Akaike's information criterion (1974) of all rows. Lower is better.
     pub aic: f64,
 }
 
+/// The state of a fit after an iteration, from which [`GmmConfig::fit_with`] can continue.
+#[derive(Clone, Debug)]
+pub struct GmmState {
+    /// The mixture.
+    pub mixture: GaussianMixture,
+    /// The mean log-likelihood at the start and after each iteration, at least one number.
+    pub history: Vec<f64>,
+}
+
 impl GmmConfig {
-    /// Of so many components; full covariances, to which 1e-6 is added along the diagonal; until a sweep gains less than 1e-6 nats a row, for
-    /// 1000 sweeps at the most; from k-means with seed 0.
+    /// The default number that is added to the diagonals of the covariances.
+    pub const REG_COVAR: f64 = 1e-6;
+    /// The default tolerance, in nats per row.
+    pub const TOL: f64 = 1e-6;
+    /// The default maximum number of iterations.
+    pub const MAX_ITER: usize = 1000;
+
+    /// Returns the default settings for a mixture of `components` components.
     pub fn new(components: usize) -> Self {
         Self {
             components,
             covariance: CovarianceType::default(),
-            reg_covar: 1e-6,
-            tol: 1e-6,
-            max_iter: 1000,
+            reg_covar: Self::REG_COVAR,
+            tol: Self::TOL,
+            max_iter: Self::MAX_ITER,
             seed: 0,
             start: None,
         }
     }
 
-    /// What the covariances have in common. Default full.
+    /// Sets the covariance type. Default full.
     #[must_use]
     pub fn covariance(self, covariance: CovarianceType) -> Self {
         Self { covariance, ..self }
     }
 
-    /// What is added along the diagonals, ≥ 0, so that a component cannot collapse onto a row. Default 1e-6.
+    /// Sets the number ≥ 0 that is added to the diagonals, so that a component cannot collapse onto one row. Default 1e-6.
     #[must_use]
     pub fn reg_covar(self, reg_covar: f64) -> Self {
         Self { reg_covar, ..self }
     }
 
-    /// Converged when a sweep gains no more, in nats a row, ≥ 0. Default 1e-6.
+    /// Sets the tolerance ≥ 0 of the gain per iteration, in nats per row. Default 1e-6.
     #[must_use]
     pub fn tol(self, tol: f64) -> Self {
         Self { tol, ..self }
     }
 
-    /// Sweeps at the most, ≥ 1. Default 1000.
+    /// Sets the maximum number of iterations, at least 1. Default 1000.
     #[must_use]
     pub fn max_iter(self, max_iter: usize) -> Self {
         Self { max_iter, ..self }
     }
 
-    /// Decides where k-means starts. Default 0.
+    /// Sets the seed of k-means. Default 0.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Self { seed, ..self }
     }
 
-    /// A mixture to start from, in place of k-means.
+    /// Sets a mixture to start from, instead of k-means.
     #[must_use]
     pub fn start(self, start: GaussianMixture) -> Self {
         Self { start: Some(start), ..self }
@@ -117,7 +140,7 @@ impl GmmConfig {
         }
         for (name, value) in [("reg_covar", self.reg_covar), ("tol", self.tol)] {
             if !value.is_finite() || value < 0.0 {
-                return Err(GmmError::Setting { name, expected: "finite, and not negative" });
+                return Err(GmmError::Setting { name, expected: "finite and not negative" });
             }
         }
         if self.max_iter == 0 {
@@ -129,42 +152,70 @@ impl GmmConfig {
         }
     }
 
-    /// Fits rows `[n, d]`.
+    /// Fits the mixture to rows `[n, d]`.
     ///
     /// # Errors
-    /// [`GmmError`].
+    /// Returns [`GmmError`] if a setting is out of its range, if there are too few rows, if a value is not finite, or if a
+    /// covariance becomes singular.
     pub fn fit(&self, x: Tensor<2>) -> Result<GmmFit, GmmError> {
+        self.fit_with(x, None, |_| ControlFlow::Continue(()))
+    }
+
+    /// Fits rows `[n, d]` from the state of an earlier fit, if one is given. Calls `callback` after each iteration, which can
+    /// stop the fit. A fit that is stopped and continued gives the same bits as an uninterrupted one.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit), and [`GmmError::Start`] if the state does not match the data.
+    pub fn fit_with(
+        &self,
+        x: Tensor<2>,
+        from: Option<GmmState>,
+        mut callback: impl FnMut(&GmmState) -> ControlFlow<()>,
+    ) -> Result<GmmFit, GmmError> {
         let x = x.without_autodiff();
         self.validate(&x)?;
-        let numbers: Vec<f64> = x.to_data().try_into_vec_as().expect("floats");
+        let numbers: Vec<f64> = x.to_data().try_into_vec_as().expect("a float tensor converts to f64");
         let [n, d] = x.dims();
         if let Some(at) = numbers.iter().position(|x| !x.is_finite()) {
             return Err(GmmError::NotFinite(at / d));
         }
-        let mut mixture = match &self.start {
-            Some(start) => start.clone(),
-            None => {
+        let mut state = match (from, &self.start) {
+            (Some(state), _) if state.mixture.means.dims() != [self.components, d] || state.history.is_empty() => {
+                return Err(GmmError::Start { components: self.components, columns: d });
+            }
+            (Some(state), _) => state,
+            (None, Some(start)) => GmmState { mixture: start.clone(), history: Vec::new() },
+            (None, None) => {
                 let shares = nearest_shares(&x, self.components, self.seed);
-                self.maximise(&x, &shares)?
+                GmmState { mixture: self.maximise(&x, &shares)?, history: Vec::new() }
             }
         };
-        let mut expected = expect(&mixture, &x);
-        let mut history = vec![expected.0];
-        let mut converged = false;
-        while !converged && history.len() <= self.max_iter {
-            let last = std::mem::replace(&mut mixture, self.maximise(&x, &expected.1)?);
-            expected = expect(&mixture, &x);
-            let (before, after) = (history[history.len() - 1], expected.0);
-            let rounding = if x.dtype() == DType::F64 { 1e-9 } else { 1e-3 };
-            let allowed = rounding * before.abs().max(1.0) + self.given_up(&last, &mixture);
-            // A start may have covariances that this kind does not, and be the more likely for it.
-            let is_owed = history.len() > 1 || self.start.is_none();
-            if is_owed && (after.is_nan() || after < before - allowed) {
-                return Err(GmmError::Decreased { sweep: history.len(), before, after });
-            }
-            history.push(after);
-            converged = (after - before).abs() <= self.tol;
+        let mut expected = expect(&state.mixture, &x);
+        if state.history.is_empty() {
+            state.history.push(expected.0);
         }
+        let gained_little = |history: &[f64]| match history {
+            [.., before, after] => (after - before).abs() <= self.tol,
+            _ => false,
+        };
+        let mut converged = gained_little(&state.history);
+        let mut stopped = false;
+        while !converged && !stopped && state.history.len() <= self.max_iter {
+            let last = std::mem::replace(&mut state.mixture, self.maximise(&x, &expected.1)?);
+            expected = expect(&state.mixture, &x);
+            let (before, after) = (state.history[state.history.len() - 1], expected.0);
+            let rounding = if x.dtype() == DType::F64 { 1e-9 } else { 1e-3 };
+            let allowed = rounding * before.abs().max(1.0) + self.given_up(&last, &state.mixture);
+            // A given start may have covariances outside the chosen type, and a higher likelihood.
+            let must_rise = state.history.len() > 1 || self.start.is_none();
+            if must_rise && (after.is_nan() || after < before - allowed) {
+                return Err(GmmError::Decreased { sweep: state.history.len(), before, after });
+            }
+            state.history.push(after);
+            converged = gained_little(&state.history);
+            stopped = callback(&state).is_break() && !converged;
+        }
+        let GmmState { mixture, history } = state;
         #[allow(clippy::cast_precision_loss, reason = "numbers of rows and parameters")]
         let (rows, parameters) = (n as f64, mixture.parameters(self.covariance) as f64);
         let log_likelihood = expected.0;
@@ -175,15 +226,16 @@ impl GmmConfig {
             iterations: history.len() - 1,
             history,
             converged,
+            stopped,
             bic: parameters * rows.ln() - 2.0 * rows * log_likelihood,
             aic: 2.0 * parameters - 2.0 * rows * log_likelihood,
         })
     }
 
-    /// The most likely mixture when row i belongs to component k by the part `shares[i, k]`.
+    /// The M step: the most likely mixture if row i belongs to component k with weight `shares[i, k]`.
     fn maximise(&self, x: &Tensor<2>, shares: &Tensor<2>) -> Result<GaussianMixture, GmmError> {
         let d = x.dims()[1];
-        let Moments { counts, means, mut scatters } = Moments::of(x, shares);
+        let WeightedMoments { counts, means, mut scatters } = WeightedMoments::of(x, shares);
         let total: f64 = counts.iter().sum();
         let diagonal = |i: usize| i / d == i % d;
         match self.covariance {
@@ -219,8 +271,10 @@ impl GmmConfig {
         GaussianMixture::of(weights, means, scatters)
     }
 
-    /// By how much a sweep may lower the log-likelihood for the sake of `reg_covar`: with r added, it maximises the expected log-likelihood less
-    /// ½·r·Σ πₖ·tr Σₖ⁻¹, so that what that penalty falls by, the likelihood may.
+    /// Returns by how much an iteration may lower the log-likelihood because of `reg_covar`.
+    ///
+    /// Adding r to the diagonals maximises the expected log-likelihood minus the penalty ½·r·Σ πₖ·tr Σₖ⁻¹. The likelihood may
+    /// decrease by as much as the penalty does.
     fn given_up(&self, before: &GaussianMixture, after: &GaussianMixture) -> f64 {
         let penalty = |mixture: &GaussianMixture| {
             let each = mixture.precisions.iter().zip(&after.weights);
@@ -235,15 +289,15 @@ impl GmmConfig {
                 return Some("it has less than one row");
             }
             let flat = mixture.precisions[component].smallest() <= 10.0 * self.reg_covar;
-            flat.then_some("it has no more extent in some direction than reg_covar gives it")
+            flat.then_some("it has no extent in some direction beyond `reg_covar`")
         };
         (0..self.components).filter_map(|c| reason(c).map(|reason| Degenerate { component: c, reason })).collect()
     }
 }
 
-/// The mean log-likelihood, and the parts by which rows belong to components.
+/// The E step: the mean log-likelihood, and the responsibilities `[n, k]`.
 fn expect(mixture: &GaussianMixture, x: &Tensor<2>) -> (f64, Tensor<2>) {
-    let log_probs = mixture.component_log_probs(x);
+    let log_probs = mixture.joint(x);
     let all = log_sum_exp(log_probs.clone(), 1);
     let mean = all.clone().mean().into_scalar::<f64>();
     (mean, (log_probs - all).exp())

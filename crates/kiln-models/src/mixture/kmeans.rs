@@ -1,18 +1,18 @@
-//! Where components start: k-means, from k-means++ (Arthur and Vassilvitskii, 2007).
+//! The start of a mixture by k-means with k-means++ seeding (Arthur and Vassilvitskii, 2007).
 
 use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::Stream;
 
-/// One where a row's nearest centre is the component's, of `x` `[n, d]`, else zero, `[n, k]`.
+/// Returns the one-hot k-means clusters of rows `x` `[n, d]`, as `[n, k]`.
 pub(crate) fn nearest_shares(x: &Tensor<2>, k: usize, seed: u64) -> Tensor<2> {
     let [n, d] = x.dims();
-    let numbers: Vec<f64> = x.to_data().try_into_vec_as().expect("floats");
+    let numbers: Vec<f64> = x.to_data().try_into_vec_as().expect("a float tensor converts to f64");
     let labels = k_means(&numbers, d, k, &mut Stream::new(seed, "k-means", 0, 0));
     let shares: Vec<f64> = (0..n * k).map(|i| f64::from(u8::from(labels[i / k] == i % k))).collect();
     Tensor::from_data(TensorData::new(shares, [n, k]), (&x.device(), x.dtype()))
 }
 
-/// The cluster of each row of `rows` `[n, d]`.
+/// Returns the cluster of each row of `rows` `[n, d]`.
 fn k_means(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<usize> {
     const SWEEPS: usize = 100;
     let n = rows.len() / d;
@@ -35,7 +35,7 @@ fn k_means(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<usize> 
             counts[label] += 1.0;
             sums[label * d..(label + 1) * d].iter_mut().zip(row(i)).for_each(|(sum, x)| *sum += x);
         }
-        // A cluster that lost its last row stays where it was.
+        // An empty cluster keeps its centre.
         for c in (0..k).filter(|&c| counts[c] > 0.0) {
             (0..d).for_each(|j| centres[c * d + j] = sums[c * d + j] / counts[c]);
         }
@@ -43,7 +43,7 @@ fn k_means(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<usize> 
     labels
 }
 
-/// Rows as centres, each chosen as likely as it is far from those before.
+/// Chooses rows as centres, with probability proportional to the squared distance from the nearest centre so far.
 fn seeds(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<f64> {
     let n = rows.len() / d;
     let row = |i: usize| &rows[i * d..(i + 1) * d];
@@ -62,7 +62,7 @@ fn seeds(rows: &[f64], d: usize, k: usize, stream: &mut Stream) -> Vec<f64> {
             left -= distance;
             left < 0.0
         });
-        // Where all rows are centres already, any will do.
+        // If all rows coincide with centres, any row will do.
         let chosen = chosen.unwrap_or(centres.len() / d % n);
         centres.extend_from_slice(row(chosen));
         nearest.iter_mut().enumerate().for_each(|(i, d)| *d = d.min(squared_distance(row(i), row(chosen))));

@@ -1,4 +1,4 @@
-//! The loss of a regression over all its data, as a function of one vector, with its derivatives in closed form.
+//! The loss of a regression over all its data, with derivatives in closed form.
 
 use burn::tensor::{Tensor, TensorData, activation::log_softmax};
 use kiln_tensor::{
@@ -8,50 +8,53 @@ use kiln_tensor::{
     special::sigmoid,
 };
 
-/// Data that no regression can be fitted to.
+/// Why a regression cannot be fitted to some data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RegressionDataError {
-    /// Another number of targets, or of weights, than of rows.
-    #[error("there are {rows} rows and {got} {what}")]
+    /// The number of targets or weights differs from the number of rows.
+    #[error("there are {rows} rows but {got} {what}; give one for each row")]
     Length {
-        /// Of what.
+        /// What is counted.
         what: &'static str,
-        /// Rows.
+        /// Number of rows.
         rows: usize,
-        /// How many came.
+        /// Number of targets or weights.
         got: usize,
     },
-    /// A target that is no class.
-    #[error("target {target} of row {row} is not one of the {classes} classes")]
+    /// A target is not a class index.
+    #[error("target {target} of row {row} is not one of the {classes} classes; class indices count from 0")]
     Target {
-        /// The row.
+        /// The row, from 0.
         row: usize,
         /// Its target.
         target: usize,
-        /// How many classes there are.
+        /// Number of classes.
         classes: usize,
     },
-    /// Fewer than two classes, or no rows.
-    #[error("a regression needs rows and at least two classes")]
+    /// There are no rows, or fewer than two classes.
+    #[error("a regression needs at least one row and two classes")]
     Empty,
-    /// Weights that are negative or not finite, or that are all zero, or whose sum is not finite.
-    #[error("weights must be finite and not negative, and their sum finite and positive")]
+    /// A weight is negative or not finite, all weights are zero, or their sum is not finite.
+    #[error("weights must be finite and not negative, and their sum must be positive and finite")]
     Weights,
-    /// A penalty that is none.
+    /// The penalty is negative or not finite.
     #[error("the penalty must be finite and not negative, not {0}")]
     Penalty(String),
 }
 
 /// The mean negative log-likelihood of a [`LogisticRegression`](crate::LogisticRegression) (two classes) or a
-/// [`SoftmaxRegression`](crate::SoftmaxRegression), in nats, with a penalty:
+/// [`SoftmaxRegression`](crate::SoftmaxRegression) (more classes) over all data, with an ℓ2 penalty, in nats:
 ///
-/// f(W, b) = Σᵢ sᵢ·(−log p(yᵢ | xᵢ)) / Σᵢ sᵢ + λ/2·‖W‖².
+/// f(W, b) = Σᵢ sᵢ·(−ln p(yᵢ | xᵢ)) / Σᵢ sᵢ + λ/2·‖W‖².
 ///
-/// A solver's [`Objective`], with products with the Hessian and the Hessian itself (Hosmer, Lemeshow and Sturdivant, Applied
-/// Logistic Regression, 3rd ed., §1.2; Böhning, 1992, for more classes). The vector is the model's parameters in the order of
-/// its fields: W row by row, `[d, k]`, then b `[k]`; k is 1 for two classes.
+/// It is an [`Objective`] for any solver, with Hessian-vector products and the Hessian. The vector holds the model's parameters in
+/// the order of its fields: W `[d, k]` in row-major order, then b `[k]`. For two classes k is 1.
 ///
+/// After [`rescaled`](Self::rescaled) the solver works on other units: call [`parameters`](Self::parameters) on its result.
+/// `kiln::models::LogisticConfig` does all of this in one call.
+///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_models::RegressionLoss;
@@ -64,21 +67,24 @@ pub enum RegressionDataError {
 /// assert_eq!(gradient.dims(), [2]);
 /// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
 /// ```
+///
+/// # References
+/// Hosmer, Lemeshow and Sturdivant, *Applied Logistic Regression* (2013), section 1.2; Böhning (1992) for more classes.
 #[derive(Clone, Debug)]
 pub struct RegressionLoss {
-    /// `[n, d]`.
+    /// The inputs, `[n, d]`.
     pub(super) inputs: Tensor<2>,
-    /// One for the class, `[n, k]`; of two classes the second.
+    /// The one-hot classes `[n, k]`. With two classes, whether it is the second, `[n, 1]`.
     pub(super) targets: Tensor<2>,
-    /// sᵢ / Σ s, `[n, 1]`.
+    /// Each row's share sᵢ / Σ s of the weights, `[n, 1]`.
     pub(super) shares: Tensor<2>,
-    /// Σ s.
+    /// The sum Σ s of the weights.
     pub(super) total: f64,
     pub(super) l2: f64,
     pub(super) scaling: Option<Scaling>,
 }
 
-/// What was taken from the columns of the inputs, and what they were divided by, each `[1, d]`.
+/// The means subtracted from the inputs' columns and the scales they were divided by, each `[1, d]`.
 #[derive(Clone, Debug)]
 pub(super) struct Scaling {
     pub(super) mean: Tensor<2>,
@@ -86,10 +92,14 @@ pub(super) struct Scaling {
 }
 
 impl RegressionLoss {
-    /// Of rows `[n, d]` and the class of each, with equal weights and without penalty.
+    /// The number of parameters up to which the command line and `LogisticConfig` compute the Hessian and look for a separation.
+    pub const LARGEST_HESSIAN: usize = 1000;
+
+    /// Builds the loss of rows `[n, d]` and their classes, with equal weights and no penalty.
     ///
     /// # Errors
-    /// [`RegressionDataError`].
+    /// Returns [`RegressionDataError`] if the lengths differ, if there are no rows or fewer than two classes, or if a target is not
+    /// a class index.
     pub fn new(inputs: Tensor<2>, targets: &[usize], classes: usize) -> Result<Self, RegressionDataError> {
         let [n, _] = inputs.dims();
         if targets.len() != n {
@@ -113,10 +123,10 @@ impl RegressionLoss {
         Ok(Self { inputs, targets, shares, total, l2: 0.0, scaling: None })
     }
 
-    /// With the penalty λ/2·‖W‖², λ ≥ 0. Intercepts are free.
+    /// Sets the penalty λ/2·‖W‖², λ ≥ 0. Intercepts are not penalised.
     ///
     /// # Errors
-    /// [`RegressionDataError::Penalty`].
+    /// Returns [`RegressionDataError::Penalty`] if λ is negative or not finite.
     pub fn l2(self, lambda: f64) -> Result<Self, RegressionDataError> {
         if lambda >= 0.0 && lambda.is_finite() {
             return Ok(Self { l2: lambda, ..self });
@@ -124,10 +134,10 @@ impl RegressionLoss {
         Err(RegressionDataError::Penalty(lambda.to_string()))
     }
 
-    /// With a weight for each row, as if it were there so often. A row of weight 0 counts for nothing, whatever is in it.
+    /// Sets a weight for each row. A weight of 2 equals repeating the row; a row of weight 0 is ignored, even if it holds NaN.
     ///
     /// # Errors
-    /// [`RegressionDataError`].
+    /// Returns [`RegressionDataError`] if the number of weights differs from the number of rows, or if the weights are not valid.
     pub fn weights(self, weights: &[f64]) -> Result<Self, RegressionDataError> {
         let [n, _] = self.inputs.dims();
         if weights.len() != n {
@@ -145,11 +155,13 @@ impl RegressionLoss {
         Ok(Self { inputs, shares, total, ..self })
     }
 
-    /// With the inputs' columns brought to mean 0 and to a like curvature, and the vector in their units: the same minimum, of which
-    /// [`parameters`](Self::parameters) tells the model's, for methods that columns of very different size would slow down, or stop.
-    /// A column is divided by √(σ² + 4λ), which makes its curvature at zero ¼ for two classes, and that of all of one size for more;
-    /// mean and deviation σ are weighted as the rows are. So give weights and penalty first; the penalty stays that of the model's
-    /// parameters. A column that is constant is held at 0. To rescale twice changes nothing.
+    /// Rescales the inputs' columns to mean 0 and similar curvature, so that solvers converge fast for columns of any units.
+    ///
+    /// The minimum stays the same, but the vector is in the new units: [`parameters`](Self::parameters) converts it back. The
+    /// penalty still applies to the model's own parameters.
+    ///
+    /// A column is divided by √(σ² + 4λ), which makes its curvature at zero ¼ for two classes. Mean and standard deviation σ are
+    /// weighted, so set weights and penalty first. A constant column becomes 0. Rescaling twice changes nothing.
     #[must_use]
     pub fn rescaled(self) -> Self {
         if self.scaling.is_some() {
@@ -160,11 +172,11 @@ impl RegressionLoss {
         let fill = |value: f64| self.inputs.clone().mask_fill(counts.clone().bool_not(), value);
         let (lowest, highest) = (fill(f64::INFINITY).min_dim(0), fill(f64::NEG_INFINITY).max_dim(0));
         let constant = lowest.clone().greater_equal(highest);
-        // From the lowest number, which is exact where all are near one another.
+        // Relative to the smallest value, which is exact if all values are close together.
         let above = self.inputs - lowest.clone();
         let mean_above = (above.clone() * self.shares.clone()).sum_dim(0);
         let centred = (above - mean_above.clone()).mask_fill(counts.bool_not(), 0.0);
-        // In units of the largest, whose square could overflow.
+        // In units of the largest deviation, whose square could overflow.
         let largest = centred.clone().abs().max_dim(0);
         let largest = largest.clone().mask_fill(largest.equal_scalar(0.0), 1.0);
         let relative = (centred.clone() / largest.clone()).square() * self.shares.clone();
@@ -177,7 +189,7 @@ impl RegressionLoss {
         Self { inputs, scaling: Some(Scaling { mean: lowest + mean_above, scale }), ..self }
     }
 
-    /// The model's parameters at the vector `x`: `x` itself, unless the inputs were [`rescaled`](Self::rescaled).
+    /// Converts the solver's vector `x` to the model's parameters. Without [`rescaled`](Self::rescaled) they are equal.
     pub fn parameters(&self, x: &Tensor<1>) -> Tensor<1> {
         let Some(Scaling { mean, scale }) = &self.scaling else { return x.clone() };
         let (weight, bias) = self.split(x);
@@ -186,21 +198,24 @@ impl RegressionLoss {
         Self::join(weight, bias)
     }
 
-    /// A penalty λ·‖W‖₁ on the model's weights, as one on each entry of the vector, `[(d + 1)·k]`; intercepts are free.
+    /// Returns the penalty λ·‖W‖₁ on the model's weights as a penalty per entry of the vector, `[(d + 1)·k]`. Intercepts have 0.
     pub fn l1_weights(&self, lambda: f64) -> Tensor<1> {
         self.vector(self.each_weight(|scale| lambda / scale), 0.0)
     }
 
-    /// lower ≤ W ≤ upper for the model's weights, as bounds of each entry of the vector, `[(d + 1)·k]`; intercepts are free.
+    /// Returns the bounds lower ≤ W ≤ upper on the model's weights as bounds per entry of the vector, each `[(d + 1)·k]`.
+    /// Intercepts are unbounded.
     pub fn bounds(&self, lower: f64, upper: f64) -> (Tensor<1>, Tensor<1>) {
         let side = |bound: f64, none| self.vector(self.each_weight(|scale| bound * scale), none);
         (side(lower, f64::NEG_INFINITY), side(upper, f64::INFINITY))
     }
 
-    /// A number for each weight, from what its column was divided by.
+    /// Returns a number for each weight, computed from the scale of its column.
     fn each_weight(&self, number: impl Fn(f64) -> f64) -> Vec<f64> {
         let scale = match &self.scaling {
-            Some(Scaling { scale, .. }) => scale.to_data().try_into_vec_as::<f64>().expect("floats"),
+            Some(Scaling { scale, .. }) => {
+                scale.to_data().try_into_vec_as::<f64>().expect("a float tensor converts to f64")
+            }
             None => vec![1.0; self.inputs.dims()[1]],
         };
         scale.into_iter().flat_map(|scale| std::iter::repeat_n(number(scale), self.columns())).collect()
@@ -212,17 +227,22 @@ impl RegressionLoss {
         Tensor::from_data(data, (&self.inputs.device(), self.inputs.dtype()))
     }
 
-    /// Zero, where fits start, `[(d + 1)·k]`.
+    /// Returns the zero vector `[(d + 1)·k]`, where fits start.
     pub fn start(&self) -> Tensor<1> {
         let [_, d] = self.inputs.dims();
         Tensor::zeros([(d + 1) * self.columns()], (&self.inputs.device(), self.inputs.dtype()))
+    }
+
+    /// Returns the number of parameters, (d + 1)·k.
+    pub fn parameter_count(&self) -> usize {
+        (self.inputs.dims()[1] + 1) * self.columns()
     }
 
     pub(super) fn columns(&self) -> usize {
         self.targets.dims()[1]
     }
 
-    /// W `[d, k]` and b `[1, k]`.
+    /// Splits the vector into W `[d, k]` and b `[1, k]`.
     fn split(&self, x: &Tensor<1>) -> (Tensor<2>, Tensor<2>) {
         let ([_, d], k) = (self.inputs.dims(), self.columns());
         (x.clone().slice(0..d * k).reshape([d, k]), x.clone().slice(d * k..(d + 1) * k).reshape([1, k]))
@@ -232,14 +252,14 @@ impl RegressionLoss {
         Tensor::cat(vec![weight.flatten(0, 1), bias.flatten(0, 1)], 0)
     }
 
-    /// X·W + b, `[n, k]`.
+    /// Returns X·W + b, `[n, k]`.
     pub(super) fn product(&self, x: &Tensor<1>) -> Tensor<2> {
         let (weight, bias) = self.split(x);
         let bias = bias.flatten(0, 1);
         fused::linear(self.inputs.clone(), weight, Some(bias), fused::Activation::Identity)
     }
 
-    /// (Xᵀ·R + λ·W, Σ R), the way back.
+    /// Returns the vector-Jacobian product (Xᵀ·R + λ·W, Σ R).
     fn pull_back(&self, residuals: Tensor<2>, x: &Tensor<1>) -> Tensor<1> {
         let bias = residuals.clone().sum_dim(0);
         let mut weight = self.inputs.clone().transpose().matmul(residuals);
@@ -249,12 +269,12 @@ impl RegressionLoss {
         Self::join(weight, bias)
     }
 
-    /// p of each class, `[n, k]`; of two classes the second's.
+    /// Returns the probability of each class, `[n, k]`. With two classes, only the probability of the second.
     pub(super) fn probabilities(&self, logits: Tensor<2>) -> Tensor<2> {
         if self.columns() == 1 { sigmoid(logits) } else { log_softmax(logits, 1).exp() }
     }
 
-    /// The derivative of p in the direction of `du`, `[n, k]`.
+    /// Returns the derivative of p in the direction `du`, `[n, k]`.
     fn along(&self, p: Tensor<2>, du: Tensor<2>) -> Tensor<2> {
         if self.columns() == 1 {
             return p.clone() * (p.neg() + 1.0) * du;
@@ -267,7 +287,7 @@ impl RegressionLoss {
         (self.l2 > 0.0).then(|| self.penalised(self.split(x).0).square().sum() * (self.l2 / 2.0))
     }
 
-    /// The model's weights from those of the vector.
+    /// Returns the model's weights, on which the penalty acts.
     fn penalised(&self, weight: Tensor<2>) -> Tensor<2> {
         match &self.scaling {
             Some(Scaling { scale, .. }) => weight / scale.clone().transpose(),
@@ -315,7 +335,7 @@ impl HessianProduct for RegressionLoss {
 }
 
 impl Hessian for RegressionLoss {
-    /// In blocks of two classes: Aᵀ·diag(s·p_a·(δ_ab − p_b))·A, A being the inputs and a column of ones.
+    /// Computes a block Aᵀ·diag(s·p_a·(δ_ab − p_b))·A per pair of classes, where A is the inputs with a column of ones.
     fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
         self.fits(x)?;
         let p = self.probabilities(self.product(x));
@@ -333,26 +353,29 @@ impl Hessian for RegressionLoss {
 
 impl RegressionLoss {
     fn fits(&self, x: &Tensor<1>) -> Result<(), EvaluationError> {
-        let (expected, dtype) = ((self.inputs.dims()[1] + 1) * self.columns(), self.inputs.dtype());
+        let (expected, dtype) = (self.parameter_count(), self.inputs.dtype());
         if x.dims() == [expected] && x.dtype() == dtype {
             return Ok(());
         }
         let ([got], other) = (x.dims(), x.dtype());
-        Err(format!("the vector has {got} numbers of {other:?}, the regression {expected} of {dtype:?}").into())
+        Err(format!(
+            "the vector has {got} entries of {other:?}, but the regression has {expected} parameters of {dtype:?}"
+        )
+        .into())
     }
 
-    /// Σᵢ sᵢ·gᵢ·gᵢᵀ / Σ s with the gradients gᵢ of the examples' losses.
+    /// Returns Σᵢ sᵢ·gᵢ·gᵢᵀ / Σ s with the gradient gᵢ of each example's loss.
     pub(super) fn outer_products(&self, x: &Tensor<1>) -> Symmetric {
         let residuals = self.probabilities(self.product(x)) - self.targets.clone();
         self.in_blocks(|a, b| residuals.clone().narrow(1, a, 1) * residuals.clone().narrow(1, b, 1))
     }
 
-    /// Where entry i of the vector lies: its feature, d for the intercept, and its class.
+    /// Returns the feature (d for an intercept) and the class of entry i of the vector.
     pub(super) fn places(d: usize, k: usize) -> impl Fn(usize) -> (usize, usize) {
         move |i| if i < d * k { (i / k, i % k) } else { (d, i - d * k) }
     }
 
-    /// Aᵀ·diag(s·c)·A for each two classes, with their c `[n, 1]`, in the order of the vector.
+    /// Assembles the matrix with a block Aᵀ·diag(s·c)·A for each pair of classes, where `c` returns `[n, 1]`.
     fn in_blocks(&self, c: impl Fn(usize, usize) -> Tensor<2>) -> Symmetric {
         let ([n, d], k) = (self.inputs.dims(), self.columns());
         let ones = Tensor::ones([n, 1], (&self.inputs.device(), self.inputs.dtype()));
@@ -361,7 +384,8 @@ impl RegressionLoss {
         for row in 0..k {
             for column in 0..=row {
                 let block = a.clone().transpose().matmul(a.clone() * (c(row, column) * self.shares.clone()));
-                blocks[row * k + column] = block.into_data().try_into_vec_as::<f64>().expect("floats");
+                blocks[row * k + column] =
+                    block.into_data().try_into_vec_as::<f64>().expect("a float tensor converts to f64");
             }
         }
         let place = Self::places(d, k);

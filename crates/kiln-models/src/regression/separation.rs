@@ -1,4 +1,4 @@
-//! Whether the classes can be separated, so that the likelihood has no maximum.
+//! Separable classes, for which the likelihood has no maximum.
 
 use burn::tensor::Tensor;
 use kiln_tensor::linalg::Symmetric;
@@ -6,63 +6,78 @@ use serde::{Deserialize, Serialize};
 
 use super::loss::{RegressionLoss, Scaling};
 
-/// A direction of the parameters of logistic or softmax regression along which no example becomes less likely, and some become more
-/// so: the likelihood grows for ever, and has no maximum (Albert and Anderson, 1984). It is its own proof, which
-/// [`sides`](Self::sides) checks.
+/// A certificate that the classes are separable, so that the likelihood has no maximum.
+///
+/// It is a direction of the parameters along which no example becomes less likely and some become more likely. The likelihood
+/// increases along it without limit. [`sides`](Self::sides) checks the certificate on the data.
+///
+/// # Example
+/// ```
+/// use kiln_models::Separation;
+///
+/// // A threshold at 0 separates the two classes.
+/// let separation = Separation { weights: vec![1.0], intercepts: vec![0.0], complete: true, on_the_plane: 0 };
+/// assert!(separation.sides(&[-1.0, 2.0], &[0, 1])?.separates);
+/// # Ok::<(), kiln_models::SeparationMismatch>(())
+/// ```
+///
+/// # References
+/// Albert and Anderson (1984), *On the existence of maximum likelihood estimates in logistic regression models*.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Separation {
-    /// `[d, k]` row by row: for each feature the weight of each class, or of two classes that of the second.
+    /// The weights `[d, k]` in row-major order. With two classes k is 1: the weight of the second class.
     pub weights: Vec<f64>,
-    /// `[k]`.
+    /// The intercepts, `[k]`.
     pub intercepts: Vec<f64>,
-    /// Whether every example is on its side of every plane between its class and another; otherwise some lie on one
-    /// (quasi-complete separation).
+    /// Whether the separation is complete: each example is on its side of each plane between its class and another. Otherwise
+    /// some examples lie on a plane, which is quasi-complete separation.
     pub complete: bool,
-    /// Examples on a plane, of those of positive weight.
+    /// Number of examples with positive weight that lie on a plane.
     pub on_the_plane: usize,
 }
 
-/// How examples lie to a [`Separation`].
+/// Counts of examples by side of a [`Separation`]. Made by [`Separation::sides`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Sides {
-    /// Examples on the side of their class of every plane.
+    /// Examples on the correct side of each plane.
     pub right: usize,
-    /// Examples on a plane, and on no wrong side.
+    /// Examples on a plane, and on the wrong side of none.
     pub on_the_plane: usize,
-    /// Examples on a wrong side.
+    /// Examples on the wrong side of a plane.
     pub wrong: usize,
-    /// Whether none is on a wrong side, and the direction makes one more likely.
+    /// Whether no example is on a wrong side and at least one becomes more likely.
     pub separates: bool,
 }
 
-/// A [`Separation`] that does not belong to the data.
+/// A [`Separation`] does not fit the data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "the separation is of {features} features and {columns} columns of weights; the data have {inputs} numbers in {rows} rows, and classes up to {largest}"
+    "the separation has {features} features and {columns} columns of weights, but the data have {inputs} values in {rows} rows and classes up to {largest}"
 )]
 pub struct SeparationMismatch {
     /// Features of the separation.
     pub features: usize,
-    /// Its columns: 1 for two classes, and otherwise one for each.
+    /// Columns of weights: 1 for two classes, otherwise one per class.
     pub columns: usize,
-    /// Numbers in the data.
+    /// Values in the data.
     pub inputs: usize,
     /// Rows of the data.
     pub rows: usize,
-    /// The largest class of a row.
+    /// The largest class index.
     pub largest: usize,
 }
 
 impl Separation {
-    /// What is left of a zero by rounding, in the units of [`margins`](Self::margins).
+    /// The margin, in the units of [`margins`](Self::margins), below which a value counts as zero.
     pub const ROUNDING: f64 = 1e-9;
 
-    /// For each example, and each class c but its own y, (w_y − w_c)·x + b_y − b_c as a part of Σ |w·x| + |b| over both classes: positive
-    /// on its side of the plane between the two, in [−1, 1], and 0 where all terms are. `inputs` `[n, d]` row by row, a target for
-    /// each row; the result is `[n, classes − 1]`.
+    /// Returns the relative margin of each example against each class other than its own, `[n, classes − 1]`.
+    ///
+    /// The margin of an example of class y against class c is (w_y − w_c)·x + b_y − b_c, divided by Σ |w·x| + |b| over both
+    /// classes. It lies in [−1, 1] and is positive on the correct side of the plane. `inputs` is `[n, d]` in row-major order.
     ///
     /// # Errors
-    /// [`SeparationMismatch`].
+    /// Returns [`SeparationMismatch`] if the data have other sizes than the separation.
     pub fn margins(&self, inputs: &[f64], targets: &[usize]) -> Result<Vec<f64>, SeparationMismatch> {
         let (k, rows) = (self.intercepts.len(), targets.len());
         let features = self.weights.len().checked_div(k).unwrap_or(0);
@@ -72,7 +87,7 @@ impl Separation {
             return Err(SeparationMismatch { features, columns: k, inputs: inputs.len(), rows, largest });
         }
         let row = |row: usize| &inputs[row * features..(row + 1) * features];
-        // Log-odds, or the sum of their terms' sizes.
+        // The log-odds, or the sum of the absolute values of their terms.
         let sums = |row: &[f64], term: &dyn Fn(f64) -> f64| {
             let mut z: Vec<f64> = self.intercepts.iter().map(|b| term(*b)).collect();
             for (x, weights) in row.iter().zip(self.weights.chunks_exact(k)) {
@@ -85,7 +100,7 @@ impl Separation {
             let size = |c: usize| if k == 1 { sizes[0] } else { sizes[class] + sizes[c] };
             let others = (0..k.max(2)).filter(move |c| *c != class);
             let parts = rivals(&z, class).into_iter().zip(others);
-            // Of 0/0 nothing is known but that it is on the plane; what is not a number stays so.
+            // 0/0 counts as on the plane. NaN stays NaN.
             parts.map(|(z, c)| if z == 0.0 { 0.0 } else { z / size(c) }).collect::<Vec<f64>>()
         };
         Ok(targets.iter().enumerate().flat_map(of_row).collect())
@@ -94,7 +109,7 @@ impl Separation {
     /// Counts the examples by side.
     ///
     /// # Errors
-    /// [`SeparationMismatch`].
+    /// Returns [`SeparationMismatch`] if the data have other sizes than the separation.
     pub fn sides(&self, inputs: &[f64], targets: &[usize]) -> Result<Sides, SeparationMismatch> {
         let margins = self.margins(inputs, targets)?;
         let mut sides = Sides { right: 0, on_the_plane: 0, wrong: 0, separates: false };
@@ -116,7 +131,7 @@ fn norm(vector: &[f64]) -> f64 {
     vector.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
-/// z_y − z_c for each c but y; one number z stands for two classes with 0 and z.
+/// Returns z_y − z_c for each class c other than y. A single z stands for two classes with scores 0 and z.
 fn rivals(z: &[f64], y: usize) -> Vec<f64> {
     match z {
         [z] => vec![if y == 1 { *z } else { -z }],
@@ -124,27 +139,28 @@ fn rivals(z: &[f64], y: usize) -> Vec<f64> {
     }
 }
 
-/// The rows that count, on the host in f64.
+/// The rows with positive weight, on the host in f64.
 struct Rows {
-    /// `[n, d]`.
+    /// The inputs `[n, d]`, rescaled as the loss has them.
     inputs: Vec<f64>,
     targets: Vec<usize>,
     d: usize,
     k: usize,
-    /// What was taken from the data's columns, and what they were divided by.
+    /// The means and the scales of the rescaling.
     scaling: Option<(Vec<f64>, Vec<f64>)>,
 }
 
 impl RegressionLoss {
-    /// A separation of the classes, if `x`, where a fit without penalty has come to, shows one. Along a separation the parameters run
-    /// away, and with them all log-odds but those of examples on a plane; so `x` is projected on the directions in which
-    /// the small log-odds do not change, and the result is checked.
+    /// Looks for a separation of the classes, starting from `x`, where a fit without penalty ended.
+    ///
+    /// If the classes are separable, the parameters diverge along a separation. All log-odds then grow, except those of examples on
+    /// a plane. The method projects `x` on the directions that leave the small log-odds unchanged, and checks the result on the data.
     pub fn separation(&self, x: &Tensor<1>) -> Option<Separation> {
         let (rows, z) = self.rows_that_count(x);
         let odds: Vec<Vec<f64>> = z.chunks_exact(rows.k).zip(&rows.targets).map(|(z, &y)| rivals(z, y)).collect();
         let largest = odds.iter().flatten().fold(0.0, |largest: f64, odds| largest.max(odds.abs()));
-        let x: Vec<f64> = x.to_data().try_into_vec_as().expect("floats");
-        // Nothing lies on a plane, or what has log-odds below one of these.
+        let x: Vec<f64> = x.to_data().try_into_vec_as().expect("a float tensor converts to f64");
+        // Limits below which log-odds count as on a plane; 0 stands for none on a plane.
         [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0].into_iter().filter(|limit| *limit < largest).find_map(|limit| {
             let on = |odds: &f64| limit > 0.0 && odds.abs() <= limit;
             let none = !odds.iter().flatten().any(on);
@@ -153,7 +169,7 @@ impl RegressionLoss {
         })
     }
 
-    /// Whether the loss without penalty is so small that every example must be on its side: Σ −ln p < ln 2 leaves none with p ≤ ½.
+    /// Returns whether a loss without penalty proves separation by its `value`: if Σ −ln p < ln 2, each example has p > ½.
     pub fn is_separated(&self, value: f64) -> bool {
         self.l2 == 0.0 && value * self.total < std::f64::consts::LN_2 && self.weighs_all()
     }
@@ -163,7 +179,7 @@ impl RegressionLoss {
         smallest >= 1.0 - 1e-6
     }
 
-    /// Those of positive weight in the units of the data, and their log-odds at `x`.
+    /// Returns the rows with positive weight and their log-odds at `x`.
     fn rows_that_count(&self, x: &Tensor<1>) -> (Rows, Vec<f64>) {
         let ([n, d], k) = (self.inputs.dims(), self.columns());
         let shares = numbers(&self.shares);
@@ -181,11 +197,11 @@ impl RegressionLoss {
 }
 
 fn numbers(tensor: &Tensor<2>) -> Vec<f64> {
-    tensor.to_data().try_into_vec_as().expect("floats")
+    tensor.to_data().try_into_vec_as().expect("a float tensor converts to f64")
 }
 
 impl Rows {
-    /// The direction as a separation in the units of the data, of length 1, if it is one there.
+    /// Converts a direction to a separation of length 1 in the units of the data, if it separates the data.
     fn checked(&self, mut direction: Vec<f64>) -> Option<Separation> {
         let (d, k) = (self.d, self.k);
         let (mut inputs, mut intercepts) = (self.inputs.clone(), direction.split_off(d * k));
@@ -199,7 +215,7 @@ impl Rows {
                 intercepts[i % k] -= *w * mean[i / k];
             }
         }
-        // A part that is nothing beside the others' is rounding, and would decide of a row in which these are zero.
+        // A negligible part is rounding error, but would decide the side of a row in which the other parts are zero.
         let reach = |f: usize| inputs.iter().skip(f).step_by(d.max(1)).fold(0.0, |most: f64, x| most.max(x.abs()));
         let reaches: Vec<f64> = (0..d).map(reach).chain([1.0]).collect();
         let part = |i: usize, w: f64| w.abs() * reaches[i / k];
@@ -215,13 +231,13 @@ impl Rows {
         let length = norm(&weights).hypot(norm(&intercepts));
         weights.iter_mut().chain(&mut intercepts).for_each(|w| *w /= length);
         let mut found = Separation { weights, intercepts, complete: false, on_the_plane: 0 };
-        let sides = found.sides(&inputs, &self.targets).expect("it is of these data");
+        let sides = found.sides(&inputs, &self.targets).expect("the direction has the sizes of these data");
         found.on_the_plane = sides.on_the_plane;
         found.complete = sides.on_the_plane == 0;
         sides.separates.then_some(found)
     }
 
-    /// The part of the parameters `v` that does not change the log-odds, of a row and a rival of its class, that are `on` a plane.
+    /// Returns the part of the parameters `v` that leaves the log-odds `on` a plane unchanged. `on` takes a row and a rival class.
     fn orthogonal_part(&self, v: &[f64], on: impl Fn(usize, usize) -> bool) -> Vec<f64> {
         let (n, gram) = (v.len(), self.gram(on));
         let Some(eigen) = gram.eigen() else { return v.to_vec() };
@@ -235,8 +251,9 @@ impl Rows {
         part
     }
 
-    /// Σ a·aᵀ over the log-odds that are `on` a plane, a being what multiplies the parameters in them: the row, with a one, for its
-    /// class y, and its opposite for the rival c, so that a·aᵀ is (e_y − e_c)·(e_y − e_c)ᵀ times x·xᵀ.
+    /// Returns Σ a·aᵀ over the log-odds `on` a plane, where a holds their coefficients in the parameters.
+    ///
+    /// For a row x of class y and a rival c, a·aᵀ is (e_y − e_c)·(e_y − e_c)ᵀ times x·xᵀ, x having a last entry of 1.
     fn gram(&self, on: impl Fn(usize, usize) -> bool) -> Symmetric {
         let (d, k) = (self.d, self.k);
         let with_one = |row: &[f64], f: usize| row.get(f).copied().unwrap_or(1.0);

@@ -1,26 +1,36 @@
-//! Kernels, and the rows of their matrices.
+//! Kernels, and a cache of the rows of their matrices.
 
 use std::rc::Rc;
 
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-/// K(x, x') = φ(x)·φ(x').
+/// A kernel K(x, x') = φ(x)·φ(x').
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::Kernel;
+///
+/// let x = Tensor::<2>::from_data([[0.0, 1.0], [1.0, 0.0]], &Device::default());
+/// let k = Kernel::Rbf { gamma: 0.5 }.matrix(&x, &x);
+/// assert_eq!(k.dims(), [2, 2]);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kernel", rename_all = "kebab-case")]
 pub enum Kernel {
-    /// x·x'.
+    /// The linear kernel x·x'.
     Linear,
-    /// exp(−γ·‖x − x'‖²).
+    /// The radial basis function exp(−γ·‖x − x'‖²).
     Rbf {
-        /// γ, above 0.
+        /// γ, positive.
         gamma: f64,
     },
 }
 
 impl Kernel {
-    /// The radial kernel with scikit-learn's `gamma="scale"`: γ = 1/(d·σ²), σ² being the variance of all entries of the inputs
-    /// `[n, d]`.
+    /// Returns the radial kernel with scikit-learn's `gamma="scale"`: γ = 1/(d·σ²), where σ² is the variance of all entries of the
+    /// inputs `[n, d]`. If the variance is zero, γ is 1.
     pub fn rbf_scaled(inputs: &Tensor<2>) -> Self {
         let [_, d] = inputs.dims();
         let variance = (inputs.clone() - inputs.clone().mean().reshape([1, 1])).square().mean().into_scalar::<f64>();
@@ -29,7 +39,10 @@ impl Kernel {
         Self::Rbf { gamma }
     }
 
-    /// K of each row of `a` `[n, d]` with each of `b` `[m, d]`, as `[n, m]`.
+    /// Returns the kernel of each row of `a` `[n, d]` with each row of `b` `[m, d]`, as `[n, m]`.
+    ///
+    /// # Panics
+    /// If `a` and `b` have different numbers of columns.
     pub fn matrix(&self, a: &Tensor<2>, b: &Tensor<2>) -> Tensor<2> {
         let products = a.clone().matmul(b.clone().transpose());
         match self {
@@ -43,12 +56,12 @@ impl Kernel {
     }
 }
 
-/// The rows of a kernel's matrix, computed when they are asked for, of which the last ones used are kept.
+/// Rows of a kernel matrix, computed on demand, with a least-recently-used cache.
 pub(super) struct Rows<'x> {
     kernel: Kernel,
     inputs: &'x [f64],
     features: usize,
-    /// ‖x‖² of each row.
+    /// ‖x‖² of each row of the inputs.
     squares: Vec<f64>,
     kept: Vec<Option<Rc<[f64]>>>,
     used: Vec<u64>,
@@ -57,7 +70,7 @@ pub(super) struct Rows<'x> {
 }
 
 impl<'x> Rows<'x> {
-    /// Of n rows of inputs, keeping as many as `cache_mb` megabytes hold, and two at least.
+    /// Builds a cache for as many rows as `cache_mb` megabytes hold, and at least two.
     pub(super) fn new(kernel: Kernel, inputs: &'x [f64], features: usize, cache_mb: f64) -> Self {
         let squares: Vec<f64> = inputs.chunks(features.max(1)).map(|row| dot(row, row)).collect();
         let n = squares.len();
@@ -71,7 +84,7 @@ impl<'x> Rows<'x> {
         Self { kernel, inputs, features, squares, kept: vec![None; n], used: vec![0; n], clock: 0, room }
     }
 
-    /// K(xᵢ, xᵢ).
+    /// Returns K(xᵢ, xᵢ) of all rows.
     pub(super) fn diagonal(&self) -> Vec<f64> {
         match self.kernel {
             Kernel::Linear => self.squares.clone(),
@@ -79,7 +92,7 @@ impl<'x> Rows<'x> {
         }
     }
 
-    /// K(xᵢ, ·).
+    /// Returns K(xᵢ, ·).
     pub(super) fn row(&mut self, i: usize) -> Rc<[f64]> {
         self.clock += 1;
         self.used[i] = self.clock;
@@ -88,7 +101,7 @@ impl<'x> Rows<'x> {
         }
         if self.room == 0 {
             let oldest = (0..self.kept.len()).filter(|&j| self.kept[j].is_some()).min_by_key(|&j| self.used[j]);
-            self.kept[oldest.expect("rows are kept")] = None;
+            self.kept[oldest.expect("the full cache holds a row")] = None;
         } else {
             self.room -= 1;
         }
@@ -113,7 +126,7 @@ impl<'x> Rows<'x> {
     }
 }
 
-/// a·b, in four sums that the processor adds at once.
+/// Returns a·b, summed in four lanes so that the compiler vectorises it.
 fn dot(a: &[f64], b: &[f64]) -> f64 {
     let mut sums = [0.0; 4];
     let (a4, b4) = (a.chunks_exact(4), b.chunks_exact(4));

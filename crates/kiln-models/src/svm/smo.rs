@@ -1,34 +1,99 @@
 //! Sequential minimal optimisation.
 
+use std::ops::ControlFlow;
+
 use super::kernel::Rows;
 
-/// The smallest curvature along a pair: two rows that are the same have none.
+/// A lower limit of the curvature along a pair, because two equal rows have zero curvature.
 const TAU: f64 = 1e-12;
-/// Pairs after which rows that no longer matter are left out, as in LIBSVM.
+/// Steps between two shrinkings of the active set, as in LIBSVM.
 const SHRINK_EVERY: usize = 1000;
-/// How often gradients are computed anew before the numbers' precision is taken to be reached.
+/// Steps between two calls of the callback.
+const REPORT_EVERY: usize = 1000;
+/// Maximum number of gradient refreshes. After these the fit is as accurate as rounding allows.
 const REFRESHES: usize = 20;
 
-/// The dual in βᵢ = yᵢ·αᵢ, which is between 0 and Cᵢ where yᵢ is 1, and between −Cᵢ and 0 where it is −1:
+/// The dual problem in βᵢ = yᵢ·αᵢ, which lies in [0, Cᵢ] if yᵢ = 1 and in [−Cᵢ, 0] if yᵢ = −1:
 ///
 /// > maximise Σ yᵢ·βᵢ − ½·βᵀ·K·β subject to Σ βᵢ = 0 and these bounds.
 ///
-/// Its gradient is F = y − K·β. A step raises one β and lowers another by as much.
+/// The gradient is y − K·β. A step raises one β and lowers another by the same amount.
 pub(super) struct Smo<'x> {
     rows: Rows<'x>,
     diagonal: Vec<f64>,
     y: &'x [f64],
-    /// C of each row.
+    /// The upper bound C of each row.
     costs: &'x [f64],
     beta: Vec<f64>,
     lower: Vec<f64>,
     upper: Vec<f64>,
     gradient: Vec<f64>,
-    /// The rows that are looked at; the gradients of others are not kept up.
+    /// The rows in the active set. Gradients of other rows are out of date.
     active: Vec<usize>,
+    counters: Counters,
 }
 
-/// The solution with its numbers.
+/// Where the loop is.
+#[derive(Clone, Copy)]
+struct Counters {
+    iteration: usize,
+    until_shrink: usize,
+    near: bool,
+    refreshes: usize,
+}
+
+/// The state of a fit, from which [`SvmConfig::fit_with`](super::SvmConfig::fit_with) can continue.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SvmState {
+    /// yᵢ·αᵢ of each row.
+    pub beta: Vec<f64>,
+    /// The gradient of the dual. It is up to date for active rows.
+    pub gradient: Vec<f64>,
+    /// The rows in the active set.
+    pub active: Vec<usize>,
+    /// Counters of the algorithm, of which the first is the number of steps.
+    pub counters: [usize; 4],
+}
+
+impl SvmState {
+    /// Returns the number of steps.
+    pub fn iterations(&self) -> usize {
+        self.counters[0]
+    }
+}
+
+/// A fit that goes on, for a callback.
+pub struct SvmProgress<'a> {
+    smo: &'a Smo<'a>,
+}
+
+impl SvmProgress<'_> {
+    /// Returns the number of steps so far.
+    pub fn iterations(&self) -> usize {
+        self.smo.counters.iteration
+    }
+
+    /// Returns the largest violation of the KKT conditions by a pair of active rows.
+    pub fn violation(&self) -> f64 {
+        let (_, highest, lowest) = self.smo.most_violating();
+        (highest - lowest).max(0.0)
+    }
+
+    /// Returns the state, from which another fit can continue.
+    pub fn state(&self) -> SvmState {
+        self.smo.state()
+    }
+}
+
+/// Why the loop ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Converged,
+    NotConverged,
+    Stopped,
+}
+
+/// The solution.
 pub(super) struct Ended {
     /// β.
     pub(super) signed: Vec<f64>,
@@ -53,46 +118,92 @@ impl<'x> Smo<'x> {
             upper: side(true),
             gradient: y.to_vec(),
             active: (0..y.len()).collect(),
+            counters: Counters { iteration: 0, until_shrink: y.len().min(SHRINK_EVERY), near: false, refreshes: 0 },
         }
     }
 
-    /// Improves pairs until none violates the conditions by more than `tol`. Gives how many there were, and whether it came so far.
-    pub(super) fn run(&mut self, tol: f64, max_iter: usize) -> (usize, bool) {
+    /// Continues from `state`. Returns false if it does not fit the data.
+    pub(super) fn restore(&mut self, state: SvmState) -> bool {
+        let n = self.y.len();
+        let [iteration, until_shrink, near, refreshes] = state.counters;
+        let in_bounds = |(i, beta): (usize, &f64)| *beta >= self.lower[i] && *beta <= self.upper[i];
+        let fits = state.beta.len() == n
+            && state.gradient.len() == n
+            && state.beta.iter().enumerate().all(in_bounds)
+            && state.gradient.iter().all(|g| g.is_finite())
+            && state.active.iter().all(|&row| row < n)
+            && state.active.windows(2).all(|pair| pair[0] < pair[1])
+            && !state.active.is_empty()
+            && (1..=n.min(SHRINK_EVERY)).contains(&until_shrink);
+        if fits {
+            (self.beta, self.gradient, self.active) = (state.beta, state.gradient, state.active);
+            self.counters = Counters { iteration, until_shrink, near: near != 0, refreshes };
+        }
+        fits
+    }
+
+    pub(super) fn state(&self) -> SvmState {
+        let Counters { iteration, until_shrink, near, refreshes } = self.counters;
+        SvmState {
+            beta: self.beta.clone(),
+            gradient: self.gradient.clone(),
+            active: self.active.clone(),
+            counters: [iteration, until_shrink, usize::from(near), refreshes],
+        }
+    }
+
+    /// Improves pairs until none violates the KKT conditions by more than `tol`. Calls `callback` now and then, which can stop
+    /// the loop.
+    pub(super) fn run(
+        &mut self,
+        tol: f64,
+        max_iter: usize,
+        mut callback: impl FnMut(&SvmProgress<'_>) -> ControlFlow<()>,
+    ) -> End {
         let every = self.y.len().min(SHRINK_EVERY);
-        let (mut until_shrink, mut near, mut refreshes) = (every, false, 0);
-        for iteration in 0..max_iter {
+        while self.counters.iteration < max_iter {
+            let iteration = self.counters.iteration;
+            if iteration > 0
+                && iteration.is_multiple_of(REPORT_EVERY)
+                && callback(&SvmProgress { smo: &*self }).is_break()
+            {
+                return End::Stopped;
+            }
             let (mut i, mut highest, mut lowest) = self.most_violating();
-            let close = highest - lowest <= 10.0 * tol && !near;
+            let close = highest - lowest <= 10.0 * tol && !self.counters.near;
             if (highest - lowest <= tol || close) && self.active.len() < self.y.len() {
-                // The rows that were left out may have come to matter.
-                near = true;
-                self.look_at_all();
+                // Rows outside the active set may violate the conditions now.
+                self.counters.near = true;
+                self.activate_all();
                 (i, highest, lowest) = self.most_violating();
-                until_shrink = 1;
+                self.counters.until_shrink = 1;
             }
             if highest - lowest <= tol {
-                // Gradients that were changed step by step have drifted: it counts only where they are computed anew.
+                // Updated gradients drift by rounding, so convergence is judged on gradients computed from scratch.
                 self.refresh();
                 (i, highest, lowest) = self.most_violating();
-                refreshes += 1;
-                let converged = highest - lowest <= tol;
-                if converged || refreshes == REFRESHES {
-                    return (iteration, converged);
+                self.counters.refreshes += 1;
+                if highest - lowest <= tol {
+                    return End::Converged;
+                }
+                if self.counters.refreshes >= REFRESHES {
+                    return End::NotConverged;
                 }
             }
-            until_shrink -= 1;
-            if until_shrink == 0 {
+            self.counters.until_shrink -= 1;
+            if self.counters.until_shrink == 0 {
                 self.shrink(highest, lowest);
-                until_shrink = every;
+                self.counters.until_shrink = every;
             }
             self.improve(i, highest);
+            self.counters.iteration += 1;
         }
         self.refresh();
         let (_, highest, lowest) = self.most_violating();
-        (max_iter, highest - lowest <= tol)
+        if highest - lowest <= tol { End::Converged } else { End::NotConverged }
     }
 
-    /// Raises β of `i`, and lowers that of the best partner.
+    /// Raises β of row `i` and lowers β of its best partner.
     fn improve(&mut self, i: usize, highest: f64) {
         let row_i = self.rows.row(i);
         let j = self.partner(i, highest, &row_i);
@@ -101,7 +212,7 @@ impl<'x> Smo<'x> {
         let step = (self.gradient[i] - self.gradient[j]) / curvature;
         let (room_i, room_j) = (self.upper[i] - self.beta[i], self.beta[j] - self.lower[j]);
         let step = step.min(room_i).min(room_j);
-        // To a bound exactly.
+        // Reach a bound exactly, without rounding.
         self.beta[i] = if step >= room_i { self.upper[i] } else { self.beta[i] + step };
         self.beta[j] = if step >= room_j { self.lower[j] } else { self.beta[j] - step };
         for &t in &self.active {
@@ -109,7 +220,8 @@ impl<'x> Smo<'x> {
         }
     }
 
-    /// The index with the largest gradient among those that may rise, that gradient, and the smallest among those that may fall.
+    /// Returns the row with the largest gradient among those below their upper bound, that gradient, and the smallest gradient
+    /// among the rows above their lower bound.
     fn most_violating(&self) -> (usize, f64, f64) {
         let (mut at, mut highest, mut lowest) = (0, f64::NEG_INFINITY, f64::INFINITY);
         for &t in &self.active {
@@ -124,7 +236,7 @@ impl<'x> Smo<'x> {
         (at, highest, lowest)
     }
 
-    /// Among those that may fall, the one with which the pair gains most.
+    /// Returns the row above its lower bound with which the pair gains most.
     fn partner(&self, i: usize, highest: f64, row_i: &[f64]) -> usize {
         let (mut at, mut best) = (i, f64::NEG_INFINITY);
         let own = self.diagonal[i];
@@ -140,7 +252,7 @@ impl<'x> Smo<'x> {
         at
     }
 
-    /// Leaves those out that are at a bound and, by their gradients, will stay there (Joachims, 1999).
+    /// Removes rows from the active set that are at a bound and, by their gradients, will stay there (Joachims, 1999).
     fn shrink(&mut self, highest: f64, lowest: f64) {
         let (beta, lower, upper, gradient) = (&self.beta, &self.lower, &self.upper, &self.gradient);
         self.active.retain(|&t| {
@@ -150,21 +262,21 @@ impl<'x> Smo<'x> {
         });
     }
 
-    /// Brings all back, with their gradients.
-    fn look_at_all(&mut self) {
+    /// Activates all rows and computes their gradients.
+    fn activate_all(&mut self) {
         if self.active.len() < self.y.len() {
             self.refresh();
         }
     }
 
-    /// Computes all gradients from β alone, and looks at all rows.
+    /// Activates all rows and computes all gradients from β.
     fn refresh(&mut self) {
         let products = self.products();
         self.gradient = self.y.iter().zip(&products).map(|(y, product)| y - product).collect();
         self.active = (0..self.y.len()).collect();
     }
 
-    /// K·β.
+    /// Returns K·β.
     fn products(&mut self) -> Vec<f64> {
         let mut products = vec![0.0; self.y.len()];
         for i in (0..self.y.len()).filter(|&i| self.beta[i] != 0.0) {
@@ -174,7 +286,7 @@ impl<'x> Smo<'x> {
         products
     }
 
-    /// The numbers of the solution, from β alone.
+    /// Computes the solution's values from β.
     pub(super) fn end(mut self) -> Ended {
         let n = self.y.len();
         let products = self.products();
@@ -202,7 +314,7 @@ impl<'x> Smo<'x> {
             intercept,
             primal: 0.5 * norm + hinge,
             dual: total - 0.5 * norm,
-            // What is not a number is the largest.
+            // NaN counts as the largest.
             kkt_residual: (0..n).map(violation).fold(0.0, |a: f64, b| if a.is_nan() || b <= a { a } else { b }),
             signed: self.beta,
         }

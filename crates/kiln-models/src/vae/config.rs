@@ -1,4 +1,4 @@
-//! Settings of a variational autoencoder.
+//! Settings of the variational autoencoder.
 
 use std::f64::consts::SQRT_2;
 
@@ -15,19 +15,20 @@ use super::{
     latent::{self, StochasticLayer},
 };
 
-/// What the hidden units compute.
+/// The activation function of the hidden units.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HiddenActivation {
-    /// max(x, 0). The default.
+    /// ReLU, max(x, 0). The default.
     #[default]
     Relu,
-    /// tanh x, as in the importance-weighted autoencoders' recipe (Burda, Grosse and Salakhutdinov, 2015).
+    /// tanh, used by Burda, Grosse and Salakhutdinov (2015).
     Tanh,
 }
 
-/// Settings of a [`Vae`]: the sizes of its layers, what they compute, and the likelihood.
+/// Settings of a [`Vae`]: layer sizes, activation and likelihood.
 ///
+/// # Example
 /// ```
 /// use burn::tensor::Device;
 /// use kiln_models::VaeConfig;
@@ -47,53 +48,60 @@ pub struct VaeConfig {
     data_mean: Option<Vec<f64>>,
 }
 
-/// Sizes of images, and channels of the convolutions of the encoder.
+/// The image size and the channels of the encoder's convolutions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 struct Convolutions {
     size: [usize; 2],
     channels: Vec<usize>,
 }
 
-/// Settings that no network can have.
+/// Why a [`Vae`] cannot be built.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaeConfigError {
-    /// A size of zero.
+    /// A size is zero.
     #[error("{0} must be at least 1, got 0")]
     Size(&'static str),
-    /// Images of another size than the pixels, or too small to be halved so often.
-    #[error("images of {height}×{width} pixels cannot be halved {layers} times, or are not those of {data_dim} pixels")]
+    /// The image size does not match the number of pixels, or the images are too small for the convolutions.
+    #[error("images of {height}×{width} pixels cannot be halved {layers} times, or do not have {data_dim} pixels")]
     Images {
-        /// Pixels down.
+        /// Image height in pixels.
         height: usize,
-        /// Pixels across.
+        /// Image width in pixels.
         width: usize,
-        /// Pixels of an image.
+        /// Number of pixels of an image.
         data_dim: usize,
-        /// Convolutions.
+        /// Number of convolutions.
         layers: usize,
     },
-    /// Fewer than two grey levels.
-    #[error("a categorical likelihood needs 2 levels or more, got {0}")]
+    /// There are fewer than two grey levels.
+    #[error("a categorical likelihood needs at least 2 grey levels, got {0}")]
     Levels(usize),
-    /// A mean image of another size than the images.
-    #[error("data_mean must have a value for each of the {expected} pixels, got {got}")]
+    /// The mean image has a different size than the images.
+    #[error("data_mean must have one value for each of the {expected} pixels, got {got}")]
     DataMean {
-        /// Pixels of an image.
+        /// Number of pixels of an image.
         expected: usize,
-        /// Values that came.
+        /// Number of values given.
         got: usize,
     },
 }
 
 impl VaeConfig {
-    /// A model of `data_dim` pixels, with 400 hidden units, 20 latent dimensions and a Bernoulli likelihood.
+    /// The default number of units of the hidden layer.
+    pub const HIDDEN_DIM: usize = 400;
+    /// The default number of latent dimensions.
+    pub const LATENT_DIM: usize = 20;
+    /// The default numbers of units of the hidden layers between two stochastic layers.
+    pub const UPPER_HIDDEN_DIMS: [usize; 2] = [100, 100];
+
+    /// Returns the default settings for images of `data_dim` pixels.
     pub fn new(data_dim: usize) -> Self {
         Self {
             data_dim,
-            hidden_dims: vec![400],
-            latent_dims: vec![20],
-            upper_hidden_dims: vec![100, 100],
+            hidden_dims: vec![Self::HIDDEN_DIM],
+            latent_dims: vec![Self::LATENT_DIM],
+            upper_hidden_dims: Self::UPPER_HIDDEN_DIMS.to_vec(),
             convolutions: None,
             activation: HiddenActivation::default(),
             likelihood: Likelihood::default(),
@@ -101,71 +109,74 @@ impl VaeConfig {
         }
     }
 
-    /// Units in the one hidden layer of the encoder and in that of the decoder, at least 1. Default 400.
+    /// Sets the number of units of the hidden layer in encoder and decoder, at least 1. Default 400.
     pub fn hidden_dim(self, hidden_dim: usize) -> Self {
         self.hidden_dims(vec![hidden_dim])
     }
 
-    /// Units in each hidden layer of the encoder, one layer or more; the decoder has them in the other order. Default: one of 400.
+    /// Sets the number of units of each hidden layer of the encoder, at least one layer. The decoder reverses the order. Default:
+    /// one layer of 400.
     pub fn hidden_dims(self, hidden_dims: Vec<usize>) -> Self {
         Self { hidden_dims, ..self }
     }
 
-    /// What the hidden units compute. Default relu.
+    /// Sets the activation of the hidden units. Default ReLU.
     pub fn activation(self, activation: HiddenActivation) -> Self {
         Self { activation, ..self }
     }
 
-    /// Dimensions of z, at least 1. Default 20.
+    /// Sets the number of latent dimensions, at least 1. Default 20.
     pub fn latent_dim(self, latent_dim: usize) -> Self {
         self.latent_dims(vec![latent_dim])
     }
 
-    /// Dimensions of each stochastic layer, that next to x first; one layer or more. Default: one of 20.
+    /// Sets the number of dimensions of each stochastic layer, the layer next to x first. Default: one layer of 20.
     pub fn latent_dims(self, latent_dims: Vec<usize>) -> Self {
         Self { latent_dims, ..self }
     }
 
-    /// Units in each hidden layer between one stochastic layer and the next, on the way up; in the other order on the way down. Default 100
-    /// and 100.
+    /// Sets the number of units of each hidden layer between two stochastic layers, on the way up. The way down reverses the order.
+    /// Default 100 and 100.
     pub fn upper_hidden_dims(self, upper_hidden_dims: Vec<usize>) -> Self {
         Self { upper_hidden_dims, ..self }
     }
 
-    /// Convolutions before the encoder's hidden layers, and transposed ones after the decoder's: kernels of 4×4 that halve the sides of
-    /// images of `[height, width]` pixels each time, with so many channels each. Default: none.
+    /// Adds convolutions before the encoder's hidden layers and transposed convolutions after the decoder's.
+    ///
+    /// `size` is `[height, width]` of the images, `channels` the number of channels of each convolution. Each has a 4×4 kernel and
+    /// halves the image sides. Default: no convolutions.
     pub fn convolutions(self, size: [usize; 2], channels: Vec<usize>) -> Self {
         let convolutions = (!channels.is_empty()).then_some(Convolutions { size, channels });
         Self { convolutions, ..self }
     }
 
-    /// What p(x | z) is. Default Bernoulli.
+    /// Sets the family of p(x | z). Default Bernoulli.
     pub fn likelihood(self, likelihood: Likelihood) -> Self {
         Self { likelihood, ..self }
     }
 
-    /// The mean of each pixel over the training images, in [0, 1]: the decoder's last bias starts so that it is what the
-    /// model gives at first, and nothing has to be learned to get there (as in the code of Burda, Grosse and Salakhutdinov,
-    /// 2015). Default: none, and the bias starts like every other.
+    /// Sets the mean training image, one value in [0, 1] per pixel. The decoder's last bias then starts at it, so that the model
+    /// initially outputs the mean image (Burda, Grosse and Salakhutdinov, 2015). Default: no mean image, and a random bias.
     pub fn data_mean(self, mean: Vec<f64>) -> Self {
         Self { data_mean: Some(mean), ..self }
     }
 
-    /// The model with initial weights from `seed`, equal on every device.
+    /// Builds the model with random initial weights. The same `seed` gives the same weights on all devices.
     ///
     /// # Errors
-    /// [`VaeConfigError`] when a size is 0, the mean image has another size, or images cannot be halved so often.
+    /// Returns [`VaeConfigError`] if a size is 0, if the mean image has the wrong size, or if the images are too small for the
+    /// convolutions.
     pub fn init(&self, seed: u64, device: &Device) -> Result<Vae, VaeConfigError> {
         let sides = self.check()?;
         let (tanh, outputs) = (self.activation == HiddenActivation::Tanh, self.likelihood.outputs());
         let channels = self.convolutions.as_ref().map_or(&[][..], |c| &c.channels);
-        // What the dense layers see of an image, and what they give.
+        // Inputs of the dense encoder and outputs of the dense decoder.
         let [seen, given] = match (&sides, channels.last()) {
             (Some(sides), Some(channels)) => [channels * sides[sides.len() - 1].iter().product::<usize>(); 2],
             _ => [self.data_dim, self.data_dim * outputs],
         };
         let mut stream = Stream::new(seed, "init", 0, 0);
-        // The weights that suit one hidden layer of relu make a signal smaller, and through several too small to learn from.
+        // The default weights shrink the signal. Through several ReLU layers it would become too small to learn from.
         let gain = self.is_deep_relu().then_some(SQRT_2);
         let inwards: Vec<usize> = std::iter::once(seen).chain(self.hidden_dims.iter().copied()).collect();
         let (first, last) = (self.latent_dims[0], inwards[inwards.len() - 1]);
@@ -174,7 +185,7 @@ impl VaeConfig {
         let encoder = latent::layers(&inwards, gain, &mut stream, device);
         let mut head = || init::linear(last, first, &mut stream, device);
         let (latent_loc, latent_log_variance) = (head(), head());
-        // Where no convolutions follow, the last layer gives the outputs.
+        // Without convolutions the last dense layer gives the outputs.
         let (hidden, output) =
             if sides.is_some() { (&outwards[..], None) } else { (&outwards[..outwards.len() - 1], Some(given)) };
         let mut decoder = latent::layers(hidden, gain, &mut stream, device);
@@ -214,14 +225,15 @@ impl VaeConfig {
         Ok(vae)
     }
 
-    /// Whether the units are relu, and more than one layer of them is passed on the way to z or back. Weights are larger at the start then (He et
-    /// al., 2015), and large steps are dangerous.
+    /// Returns whether encoder or decoder has several ReLU layers.
+    ///
+    /// The initial weights are then larger (He et al., 2015), and large learning rates are risky.
     pub fn is_deep_relu(&self) -> bool {
         let deep = self.hidden_dims.len() > 1 || self.convolutions.is_some() || self.latent_dims.len() > 1;
         deep && self.activation == HiddenActivation::Relu
     }
 
-    /// The sides of the images, from the image on, where there are convolutions.
+    /// Checks the settings. With convolutions, returns the image sides after each of them, starting with the image.
     fn check(&self) -> Result<Option<Vec<[usize; 2]>>, VaeConfigError> {
         let named = |sizes: &[usize], name| sizes.iter().map(move |size| (*size, name)).collect::<Vec<_>>();
         let channels = self.convolutions.as_ref().map_or(&[][..], |c| &c.channels);
@@ -268,14 +280,14 @@ mod tests {
         let gaussian = bias(&config.clone().likelihood(Likelihood::Gaussian));
         assert!(gaussian.iter().zip([0.0, 0.5, 0.8]).all(|(a, b): (&f64, f64)| (a - b).abs() < 1e-6));
         let wrong = config.data_mean(vec![0.5]).init(0, &Device::default()).unwrap_err();
-        assert_eq!(wrong.to_string(), "data_mean must have a value for each of the 3 pixels, got 1");
+        assert_eq!(wrong.to_string(), "data_mean must have one value for each of the 3 pixels, got 1");
     }
 
-    /// Whatever its layers, a model starts at the mean image, and gives back as many pixels as it takes.
+    /// For all kinds of layers, a model starts at the mean image and returns as many pixels as it takes.
     #[test]
     fn every_kind_of_decoder_starts_near_the_mean_image() {
         let device = Device::default();
-        // Sides of 5 and 7 lose a pixel when they are halved.
+        // Halving drops a pixel of sides 5 and 7.
         let mean: Vec<f64> = (0..35).map(|i| 0.05 + f64::from(i) / 40.0).collect();
         let config = VaeConfig::new(35).hidden_dim(8).latent_dim(2).data_mean(mean.clone());
         for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Categorical(5)] {
@@ -284,7 +296,7 @@ mod tests {
                 assert_eq!((vae.data_dim(), vae.latent_dim()), (35, 2));
                 let x = vae.likelihood(Tensor::zeros([3, 2], &device)).mean();
                 assert_eq!(x.dims(), [3, 35]);
-                // Hidden units of a fresh network move an output by some tenths.
+                // The hidden units of an untrained network move an output by a few tenths.
                 assert_close(&values(x)[..35], &mean, 0.0, 0.25, "the mean image");
                 assert_eq!(vae.encode(Tensor::zeros([3, 35], &device)).dims(), [3, 2]);
             }
@@ -295,7 +307,7 @@ mod tests {
         assert_close(&[at], &[0.7], 1e-12, 0.0, "the mean of the grey levels");
         let message = |config: VaeConfig| config.init(0, &device).unwrap_err().to_string();
         assert!(message(config.clone().convolutions([5, 7], vec![2, 2, 2])).contains("cannot be halved 3 times"));
-        assert!(message(config.clone().convolutions([4, 7], vec![2])).contains("those of 35 pixels"));
-        assert!(message(config.likelihood(Likelihood::Categorical(1))).contains("2 levels or more"));
+        assert!(message(config.clone().convolutions([4, 7], vec![2])).contains("do not have 35 pixels"));
+        assert!(message(config.likelihood(Likelihood::Categorical(1))).contains("at least 2 grey levels"));
     }
 }

@@ -1,4 +1,4 @@
-//! Convolutions between images and the first and last dense layers.
+//! Convolutions between images and dense layers.
 
 use burn::{
     module::{Module, Param},
@@ -10,11 +10,11 @@ use burn::{
 };
 use kiln_tensor::{Stream, init};
 
-/// Kernels of 4 pixels that move by 2: each halves, or doubles, a side. A multiple of the step, so that no pixel has more kernels over it
-/// than its neighbour (Odena, Dumoulin and Olah, 2016).
+/// The kernel side. With stride 2 each convolution halves or doubles a side. A multiple of the stride avoids checkerboard artefacts
+/// (Odena, Dumoulin and Olah, 2016).
 const KERNEL: usize = 4;
 
-/// The heights and widths of an image, and of what each of `layers` convolutions makes of it. None where one would leave nothing.
+/// Returns height and width of an image and after each of `layers` convolutions, or `None` if one would leave no pixel.
 pub(super) fn sides(size: [usize; 2], layers: usize) -> Option<Vec<[usize; 2]>> {
     let mut all = vec![size];
     for _ in 0..layers {
@@ -35,7 +35,7 @@ fn gain(tanh: bool) -> f64 {
     if tanh { 1.0 } else { std::f64::consts::SQRT_2 }
 }
 
-/// Images `[n, height·width]` → convolutions → `[n, channels·height'·width']`.
+/// Convolutions from images `[n, height·width]` to `[n, channels·height'·width']`.
 #[derive(Module, Debug)]
 pub(super) struct ImageEncoder {
     convolutions: Vec<Conv2d>,
@@ -59,14 +59,13 @@ impl ImageEncoder {
         self.convolutions.iter().fold(images, |x, layer| activated(layer.forward(x), self.tanh)).flatten(1, 3)
     }
 
-    /// Pixels of an image.
+    /// Returns the number of pixels of an image.
     pub(super) fn pixels(&self) -> usize {
         self.size[0] * self.size[1]
     }
 }
 
-/// `[n, channels·height'·width']` → transposed convolutions → for each pixel in turn its outputs, `[n, height·width·outputs]`, with a bias
-/// of each.
+/// Transposed convolutions from `[n, channels·height'·width']` to `[n, height·width·outputs]`, pixel by pixel, with a bias per output.
 #[derive(Module, Debug)]
 pub(super) struct ImageDecoder {
     convolutions: Vec<ConvTranspose2d>,
@@ -76,7 +75,7 @@ pub(super) struct ImageDecoder {
 }
 
 impl ImageDecoder {
-    /// `sides` as from [`sides`], and the encoder's `channels`, both from the image on.
+    /// Builds the decoder from the result of [`sides`] and the encoder's `channels`, both starting at the image.
     pub(super) fn new(
         sides: &[[usize; 2]],
         channels: &[usize],
@@ -87,11 +86,11 @@ impl ImageDecoder {
     ) -> Self {
         let all: Vec<usize> = std::iter::once(outputs).chain(channels.iter().copied()).collect();
         let one = |i: usize| {
-            // Nothing follows the last one.
+            // No activation follows the last convolution.
             let gain = if i == 0 { 1.0 } else { gain(tanh) };
             let mut layer = init::conv_transpose2d([all[i + 1], all[i]], [KERNEL; 2], [2, 2], gain, stream, device);
             layer.padding = [1, 1];
-            // A side that was odd lost a pixel on the way in.
+            // An odd side lost a pixel in the encoder.
             layer.padding_out = [0, 1].map(|axis| sides[i][axis] - 2 * sides[i + 1][axis]);
             if i == 0 {
                 layer.bias = None;
@@ -107,7 +106,7 @@ impl ImageDecoder {
     pub(super) fn forward(&self, h: Tensor<2>) -> Tensor<2> {
         let [n, _] = h.dims();
         let [channels, height, width] = self.from;
-        let (last, before) = self.convolutions.split_last().expect("there is a convolution");
+        let (last, before) = self.convolutions.split_last().expect("there is at least one convolution");
         let h = h.reshape([n, channels, height, width]);
         let images = last.forward(before.iter().fold(h, |x, layer| activated(layer.forward(x), self.tanh)));
         images.permute([0, 2, 3, 1]).flatten::<2>(1, 3) + self.bias.val().unsqueeze()

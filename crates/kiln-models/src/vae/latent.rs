@@ -1,4 +1,4 @@
-//! Latent vectors in one layer, or in several above one another.
+//! The latent posterior, in one stochastic layer or several.
 
 use std::f64::consts::SQRT_2;
 
@@ -14,7 +14,7 @@ use kiln_tensor::{
     init,
 };
 
-/// Dense layers from each of `sizes` to the next; with a gain their weights keep a signal's variance times its square.
+/// Builds dense layers between successive `sizes`. With a gain the weights multiply a signal's variance by its square.
 pub(super) fn layers(sizes: &[usize], gain: Option<f64>, stream: &mut Stream, device: &Device) -> Vec<Linear> {
     let mut layer = |pair: &[usize]| match gain {
         Some(gain) => init::scaled_linear(pair[0], pair[1], gain, stream, device),
@@ -23,20 +23,20 @@ pub(super) fn layers(sizes: &[usize], gain: Option<f64>, stream: &mut Stream, de
     sizes.windows(2).map(&mut layer).collect()
 }
 
-/// Hidden layers, one after the other.
+/// Applies hidden layers in order.
 pub(super) fn through(layers: &[Linear], x: Tensor<2>, tanh: bool) -> Tensor<2> {
     let activation = if tanh { Activation::Tanh } else { Activation::Relu };
     layers.iter().fold(x, |h, layer| dense(layer, h, activation))
 }
 
-/// Independent normal numbers, whose μ and ln σ² are linear in `h`.
+/// Returns a normal distribution whose μ and ln σ² are linear in `h`.
 pub(super) fn normal(h: Tensor<2>, loc: &Linear, log_variance: &Linear) -> Normal<2> {
     let loc = dense(loc, h.clone(), Activation::Identity);
     let log_variance = dense(log_variance, h, Activation::Identity);
-    Normal::from_log_variance(loc, log_variance).expect("both heads have one shape")
+    Normal::from_log_variance(loc, log_variance).expect("both heads have the same shape")
 }
 
-/// A network that gives independent normal numbers: x → hidden layers → μ and ln σ².
+/// A network from x through hidden layers to the μ and ln σ² of a normal distribution.
 #[derive(Module, Debug)]
 pub(super) struct GaussianNet {
     hidden: Vec<Linear>,
@@ -46,7 +46,7 @@ pub(super) struct GaussianNet {
 }
 
 impl GaussianNet {
-    /// `sizes` are those of the input and of the hidden layers.
+    /// Builds the network. `sizes` holds the input size and those of the hidden layers.
     pub(super) fn new(sizes: &[usize], outputs: usize, tanh: bool, stream: &mut Stream, device: &Device) -> Self {
         let hidden = layers(sizes, (!tanh).then_some(SQRT_2), stream, device);
         let mut head = || init::linear(sizes[sizes.len() - 1], outputs, stream, device);
@@ -62,7 +62,7 @@ impl GaussianNet {
     }
 }
 
-/// A stochastic layer above another: q(above | below) and p(below | above).
+/// A stochastic layer above another, with q(above | below) and p(below | above).
 #[derive(Module, Debug)]
 pub(super) struct StochasticLayer {
     up: GaussianNet,
@@ -70,7 +70,7 @@ pub(super) struct StochasticLayer {
 }
 
 impl StochasticLayer {
-    /// Of `dims` numbers above `below`, with `hidden` units between, in the other order on the way down.
+    /// Builds a layer of `dims` dimensions above one of `below`, with `hidden` units between. The way down reverses their order.
     pub(super) fn new(
         (below, dims): (usize, usize),
         hidden: &[usize],
@@ -88,19 +88,20 @@ impl StochasticLayer {
         self.up.outputs()
     }
 
-    /// p(below | above).
+    /// Returns p(below | above).
     pub(super) fn prior_below(&self, above: Tensor<2>) -> Normal<2> {
         self.down.forward(above)
     }
 
-    /// The mean of q(above | below).
+    /// Returns the mean of q(above | below).
     pub(super) fn mean_above(&self, below: Tensor<2>) -> Tensor<2> {
         self.up.forward(below).loc()
     }
 }
 
-/// q(z | x) of a [`Vae`](super::Vae): independent normal numbers; and where there are layers above, in each of them independent normal
-/// numbers given the layer below. The values `[n, d]` have the layers beside one another, that next to x first.
+/// The posterior q(z | x) of a [`Vae`](super::Vae): normal with a diagonal covariance in each stochastic layer, given the layer below.
+///
+/// Values have shape `[n, d]` and hold the layers side by side, the layer next to x first.
 #[derive(Clone, Debug)]
 pub struct LatentPosterior {
     first: Normal<2>,
@@ -112,17 +113,17 @@ impl LatentPosterior {
         Self { first, above: above.iter().map(|layer| layer.up.clone()).collect() }
     }
 
-    /// q of the layer next to x.
+    /// Returns the distribution of the layer next to x.
     pub fn first(&self) -> &Normal<2> {
         &self.first
     }
 
-    /// Whether there is one layer only.
+    /// Returns whether there is only one stochastic layer.
     pub fn is_one_layer(&self) -> bool {
         self.above.is_empty()
     }
 
-    /// Layer by layer, what `draw` makes of its distribution.
+    /// Applies `draw` to the distribution of each layer, from below, and concatenates the results.
     fn draw(&self, mut draw: impl FnMut(&Normal<2>) -> Tensor<2>) -> Tensor<2> {
         let first = draw(&self.first);
         if self.is_one_layer() {
@@ -136,7 +137,7 @@ impl LatentPosterior {
         Tensor::cat(layers, 1)
     }
 
-    /// Layer by layer, the distribution given `value`, and the layer's part of it.
+    /// Returns the distribution of each layer given `value`, with the layer's part of the value.
     fn layers(&self, value: Tensor<2>) -> Vec<(Normal<2>, Tensor<2>)> {
         let widths = std::iter::once(self.first.loc().dims()[1]).chain(self.above.iter().map(GaussianNet::outputs));
         let parts = split(value, widths);
@@ -145,7 +146,7 @@ impl LatentPosterior {
     }
 }
 
-/// The columns of `[n, d]` in parts of these widths.
+/// Splits the columns of `[n, d]` into parts of the given widths.
 pub(super) fn split(value: Tensor<2>, widths: impl Iterator<Item = usize>) -> Vec<Tensor<2>> {
     let n = value.dims()[0];
     let mut start = 0;
@@ -172,7 +173,7 @@ impl Distribution<2> for LatentPosterior {
             return self.first.log_prob_per_example(value);
         }
         let each = self.layers(value).into_iter().map(|(q, z)| q.log_prob_per_example(z));
-        each.reduce(|sum, layer| sum + layer).expect("there is a first layer")
+        each.reduce(|sum, layer| sum + layer).expect("there is at least one layer")
     }
 
     fn sample(&self, stream: &mut Stream) -> Tensor<2> {
@@ -200,7 +201,7 @@ impl FromNoise<2> for LatentPosterior {
         }
         let widths = std::iter::once(self.first.loc().dims()[1]).chain(self.above.iter().map(GaussianNet::outputs));
         let mut parts = split(noise, widths).into_iter();
-        self.draw(|q| q.rsample_from_noise(parts.next().expect("as many parts as layers")))
+        self.draw(|q| q.rsample_from_noise(parts.next().expect("one part for each layer")))
     }
 }
 

@@ -1,27 +1,29 @@
-//! What p(x | z) of a variational autoencoder is.
+//! The likelihoods p(x | z) of the variational autoencoder.
 
 use burn::tensor::{Int, Tensor, TensorData};
 use kiln_dist::{Bernoulli, Categorical, Distribution, Entropy, Moments, Normal};
 use kiln_tensor::Stream;
 use serde::{Deserialize, Serialize};
 
-/// What p(x | z) is.
+use super::VaeConfigError;
+
+/// The family of p(x | z).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {
-    /// A Bernoulli for each pixel, by its logit. The default. For grey pixels in [0, 1] it is the usual relaxation.
+    /// A Bernoulli distribution per pixel. The default. Grey pixels in [0, 1] use the cross-entropy, the usual relaxation.
     #[default]
     Bernoulli,
-    /// A Normal for each pixel, with one standard deviation for all, which is learned
-    /// (the σ-VAE of Rybkin, Daniilidis and Levine, 2021).
+    /// A normal distribution per pixel, with one learned standard deviation for all pixels (Rybkin, Daniilidis and Levine, 2021).
     Gaussian,
-    /// A Categorical for each pixel over so many grey levels, evenly from 0 to 1, at least 2. A pixel counts as the level next to it, and
-    /// its log-probability is that level's.
+    /// A categorical distribution per pixel over this number of grey levels, at least 2, evenly spaced from 0 to 1.
+    ///
+    /// A pixel is rounded to the nearest level.
     Categorical(usize),
 }
 
 impl Likelihood {
-    /// Numbers that the decoder gives for each pixel.
+    /// Returns the number of decoder outputs per pixel.
     pub(super) fn outputs(self) -> usize {
         match self {
             Self::Bernoulli | Self::Gaussian => 1,
@@ -29,14 +31,14 @@ impl Likelihood {
         }
     }
 
-    /// The decoder's outputs at which a pixel has this mean; a mean near 0 or 1 is kept 1% away, where the logit is finite.
+    /// Returns the decoder outputs that give a pixel this mean. The mean is clamped to [0.01, 0.99] to keep logits finite.
     pub(super) fn outputs_of(self, mean: f64) -> Vec<f64> {
         let p = mean.clamp(0.01, 0.99);
         match self {
             Self::Bernoulli => vec![(p / (1.0 - p)).ln()],
             Self::Gaussian => vec![mean],
             Self::Categorical(levels) => {
-                // Of all distributions with that mean the one of the highest entropy, whose logits are θ·level: the mean rises with θ.
+                // The maximum entropy distribution with this mean has logits θ·level. Bisection finds θ, in which the mean increases.
                 let at = grey(levels);
                 let mean_at = |theta: f64| {
                     let weights = at.iter().map(|x| (theta * (x - f64::from(u8::from(theta > 0.0)))).exp());
@@ -54,56 +56,69 @@ impl Likelihood {
     }
 }
 
-/// 0, 1/(levels − 1), …, 1.
+/// Returns the levels 0, 1/(levels − 1), …, 1.
 #[allow(clippy::cast_precision_loss, reason = "a number of grey levels")]
 fn grey(levels: usize) -> Vec<f64> {
     (0..levels).map(|level| level as f64 / (levels - 1) as f64).collect()
 }
 
-/// p(x | z) of a [`Vae`](super::Vae), one distribution a pixel.
+/// The likelihood p(x | z) of a [`Vae`](super::Vae), one distribution per pixel.
 #[derive(Clone, Debug)]
-#[allow(clippy::large_enum_variant, reason = "one a minibatch: a box would cost more than the bytes it saves")]
+#[allow(clippy::large_enum_variant, reason = "one per minibatch, so a box would cost more than it saves")]
 pub enum PixelDistribution {
-    /// By logits.
+    /// Bernoulli distributions.
     Bernoulli(Bernoulli<2>),
-    /// By means, with a common standard deviation.
+    /// Normal distributions with a common standard deviation.
     Gaussian(Normal<2>),
-    /// By the logits of grey levels.
+    /// Categorical distributions over grey levels.
     Categorical(GreyLevels),
 }
 
-/// A distribution of each pixel over evenly spaced grey levels from 0 to 1.
+/// A categorical distribution per pixel over evenly spaced grey levels from 0 to 1.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::GreyLevels;
+///
+/// // Two images of three pixels with four levels.
+/// let d = GreyLevels::from_logits(Tensor::zeros([2, 3, 4], &Device::default()))?;
+/// assert_eq!(d.levels(), 4);
+/// # Ok::<(), kiln_models::VaeConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct GreyLevels(Categorical<3>);
 
 impl GreyLevels {
-    /// By logits `[n, d, levels]`.
+    /// Builds the distribution from logits `[n, d, levels]`.
     ///
-    /// # Panics
-    /// With fewer than two levels.
-    pub fn from_logits(logits: Tensor<3>) -> Self {
-        assert!(logits.dims()[2] >= 2, "two grey levels or more");
-        Self(Categorical::from_logits(logits))
+    /// # Errors
+    /// Returns [`VaeConfigError::Levels`] if there are fewer than two levels.
+    pub fn from_logits(logits: Tensor<3>) -> Result<Self, VaeConfigError> {
+        match logits.dims()[2] {
+            levels @ 0..=1 => Err(VaeConfigError::Levels(levels)),
+            _ => Ok(Self(Categorical::from_logits(logits))),
+        }
     }
 
-    /// The probability of each level, `[n, d, levels]`.
+    /// Returns the probability of each level, `[n, d, levels]`.
     pub fn probs(&self) -> Tensor<3> {
         self.0.probs()
     }
 
-    /// How many levels there are.
+    /// Returns the number of levels.
     pub fn levels(&self) -> usize {
         self.0.log_probs().dims()[2]
     }
 
-    /// The levels' greys, `[1, 1, levels]`.
+    /// Returns the grey values of the levels, `[1, 1, levels]`.
     fn greys(&self) -> Tensor<3> {
         let (like, greys) = (self.0.log_probs(), grey(self.levels()));
         let shape = [1, 1, greys.len()];
         Tensor::from_data(TensorData::new(greys, shape), (&like.device().without_autodiff(), like.dtype()))
     }
 
-    /// The level next to each pixel of `[n, d]`.
+    /// Returns the level nearest to each pixel of `[n, d]`.
     fn nearest(&self, value: Tensor<2>) -> Tensor<3, Int> {
         #[allow(clippy::cast_precision_loss, reason = "a number of grey levels")]
         let last = (self.levels() - 1) as f64;
