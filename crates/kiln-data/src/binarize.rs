@@ -1,4 +1,4 @@
-//! Grey pixels made black or white at random.
+//! Random binarisation of greyscale images.
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use kiln_tensor::Stream;
@@ -6,22 +6,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Dataset, Images, images::gather};
 
-/// Whether a pixel of grey p ∈ [0, 1] is used as it is, or drawn as 1 with probability p.
+/// How pixels are binarised: a pixel with the grey value p ∈ [0, 1] can be drawn as 1 with probability p, and 0 otherwise.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Binarize {
-    /// Grey pixels as they are. The default.
+    /// Pixels keep their grey values. The default.
     #[default]
     None,
-    /// Drawn anew in every epoch of training (Burda, Grosse and Salakhutdinov, 2016); held-out images are drawn once.
+    /// Training images are drawn again in every epoch, and held-out images once (Burda, Grosse and Salakhutdinov, 2016).
     Dynamic,
-    /// Drawn once.
+    /// All images are drawn once.
     Fixed,
 }
 
-/// Images, black and white as [`Binarize`] says.
+/// A dataset of binarised images.
 ///
-/// Each image has a stream of its own, so that a draw does not depend on the minibatch that it is in.
+/// Each image has a random stream of its own, so its pixels do not depend on the rest of the minibatch.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_data::{Binarize, Binarized, Dataset, digits};
+///
+/// let data = Binarized::new(digits(), Binarize::Dynamic, 0, "binarize-train");
+/// let pixels: Vec<f32> = data.batch_in_epoch(&[0, 1], 3, &Device::default()).try_into_vec_as()?;
+/// assert!(pixels.iter().all(|pixel| *pixel == 0.0 || *pixel == 1.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Binarized {
     images: Images,
@@ -31,12 +43,12 @@ pub struct Binarized {
 }
 
 impl Binarized {
-    /// `images` under `mode`; `purpose` names the stream, and tells training images from held-out ones.
+    /// Binarises `images` by `mode`. `purpose` names the random stream; it must differ for training and held-out images.
     pub fn new(images: Images, mode: Binarize, seed: u64, purpose: &'static str) -> Self {
         Self { images, mode, seed, purpose }
     }
 
-    /// The grey images.
+    /// Returns the greyscale images.
     pub fn images(&self) -> &Images {
         &self.images
     }

@@ -1,4 +1,4 @@
-//! The two small datasets compiled into the crate; `data/README.md` gives their sources and licences.
+//! The two small datasets that are compiled into the crate. `data/README.md` states their sources and licences.
 
 use crate::{Images, Table};
 use flate2::read::GzDecoder;
@@ -10,13 +10,15 @@ pub const DIGITS_SHA256: &str = "d7ff1341011182b7af3733b201a919cea2ffe00f25ff23b
 /// The SHA-256 of the breast cancer table as an uncompressed CSV file.
 pub const BREAST_CANCER_SHA256: &str = "841ebc1d5d5822e02a772a093458239ec3704685cdb3dc7f9f74c537ce0c6a33";
 
-/// The column of [`breast_cancer`] to predict: 1 for benign, 0 for malignant.
+/// The target column of [`breast_cancer`]: 1 for benign, 0 for malignant.
 pub const BREAST_CANCER_TARGET: &str = "benign";
 
 static DIGITS: &[u8] = include_bytes!("../data/digits.csv.gz");
 static BREAST_CANCER: &[u8] = include_bytes!("../data/breast_cancer.csv.gz");
 
-/// 1797 handwritten digits of 8×8 pixels in 0..=16, in ten classes.
+/// Returns 1797 handwritten digits of 8×8 pixels in `0..=16`, in ten classes.
+///
+/// # References
 ///
 /// The test part of E. Alpaydin and C. Kaynak, *Optical Recognition of Handwritten Digits*, UCI, 1998 (CC BY 4.0).
 pub fn digits() -> Images {
@@ -29,7 +31,9 @@ pub fn digits() -> Images {
     Images::new(pixels, labels, 8, 8, 16).expect("the embedded digits are 8×8 pixels up to 16")
 }
 
-/// 569 tumours with 30 measurements each and the column [`BREAST_CANCER_TARGET`].
+/// Returns a table of 569 tumours with 30 measurements each and the column [`BREAST_CANCER_TARGET`].
+///
+/// # References
 ///
 /// W. Wolberg et al., *Breast Cancer Wisconsin (Diagnostic)*, UCI, 1993 (CC BY 4.0).
 pub fn breast_cancer() -> Table {

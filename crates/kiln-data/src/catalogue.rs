@@ -1,4 +1,4 @@
-//! What datasets there are, and which of them are on this machine.
+//! The datasets that Kiln knows by name, and which of them are on this machine.
 
 use crate::{
     Locate,
@@ -9,37 +9,47 @@ use std::path::PathBuf;
 /// A dataset that Kiln knows by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DatasetInfo {
-    /// The name to ask for.
+    /// The name.
     pub name: &'static str,
-    /// One line about the content.
+    /// A description in one line.
     pub description: &'static str,
-    /// Rows in all: training and test.
+    /// Number of rows: training and test together.
     pub rows: usize,
-    /// Features of a row.
+    /// Number of features.
     pub features: usize,
-    /// Classes.
+    /// Number of classes.
     pub classes: usize,
     /// The licence of the data.
     pub licence: &'static str,
-    /// Who published it, and where.
+    /// The publisher and the address.
     pub source: &'static str,
-    /// Where it is now.
+    /// Where the data are now.
     pub presence: Presence,
 }
 
 /// Where a dataset is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Presence {
-    /// In the program itself.
+    /// Compiled into the program.
     Embedded,
     /// In a folder.
     Found(PathBuf),
-    /// Not on this machine: its first use downloads it.
+    /// Not on this machine. The first use downloads it.
     Absent,
 }
 
-/// The datasets known by name, looked for as [`load_images`](crate::load_images) would; opens no file and no
-/// connection.
+/// Returns the datasets that Kiln knows by name, and where [`load_images`](crate::load_images) would find them.
+///
+/// It opens no file and no connection.
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::{Locate, catalogue};
+///
+/// let names: Vec<_> = catalogue(&Locate::default()).iter().map(|dataset| dataset.name).collect();
+/// assert_eq!(names, ["digits", "breast-cancer", "mnist", "fashion-mnist"]);
+/// ```
 pub fn catalogue(locate: &Locate) -> Vec<DatasetInfo> {
     list(&Places::of(locate), &collections())
 }

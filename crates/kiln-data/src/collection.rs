@@ -1,4 +1,4 @@
-//! The image datasets that come as four IDX files, and where those files may lie.
+//! The image datasets that consist of four IDX files, and the folders where they may be.
 
 use crate::{DataError, Locate};
 use std::{
@@ -6,30 +6,32 @@ use std::{
     path::{Path, PathBuf},
 };
 
-/// The four files of every collection, without `.gz`; the digest of a collection runs over them in this order.
+/// The four files of every collection, without `.gz`. The digest of a collection covers them in this order.
 pub(crate) const STEMS: [&str; 4] =
     ["train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"];
 
 /// A published set of four IDX files.
 pub(crate) struct Collection {
     pub(crate) name: &'static str,
-    /// Where `{stem}.gz` is to be had; ends with a slash.
+    /// The address of the files `{stem}.gz`, with a slash at the end.
     pub(crate) base_url: String,
-    /// How to know the four files, in the order of [`STEMS`].
+    /// The published digests of the four files, in the order of [`STEMS`].
     pub(crate) checks: [Check; 4],
-    /// The first training labels: they tell the collections apart, which share their file names.
+    /// The SHA-256 of the four uncompressed files together, if the published digests allow to compute it.
+    pub(crate) sha256: Option<&'static str>,
+    /// The first training labels. They tell apart collections with the same file names.
     pub(crate) opening: [u8; 10],
 }
 
 /// A published SHA-256.
 pub(crate) enum Check {
-    /// Of the uncompressed file, since its archives differ from mirror to mirror.
+    /// Of the uncompressed file, because the archives differ between mirrors.
     Content(String),
     /// Of the gzip archive.
     Archive(String),
 }
 
-/// The folders to look into.
+/// The folders where files are looked for.
 pub(crate) struct Places {
     pub(crate) explicit: Option<PathBuf>,
     pub(crate) environment: Option<PathBuf>,
@@ -45,7 +47,7 @@ pub(crate) fn collections() -> [Collection; 2] {
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ];
-    // As TensorFlow Datasets publishes them.
+    // From TensorFlow Datasets.
     let fashion = [
         "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84",
         "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845",
@@ -57,12 +59,14 @@ pub(crate) fn collections() -> [Collection; 2] {
             name: "mnist",
             base_url: "https://ossci-datasets.s3.amazonaws.com/mnist/".into(),
             checks: mnist.map(|digest| Check::Content(digest.into())),
+            sha256: Some("b2d8f5bf39174ee5ffeefa97e42d673c35432b411bb5d1f74fbbeddae7f1690a"),
             opening: [5, 0, 4, 1, 9, 2, 1, 3, 1, 4],
         },
         Collection {
             name: "fashion-mnist",
             base_url: "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/".into(),
             checks: fashion.map(|digest| Check::Archive(digest.into())),
+            sha256: None,
             opening: [9, 0, 0, 3, 0, 2, 7, 2, 5, 5],
         },
     ]
@@ -77,10 +81,10 @@ impl Places {
         }
     }
 
-    /// The first folder that holds all four files of `name`, with these files.
+    /// Returns the first folder with all four files of `name`, and these files.
     pub(crate) fn find(&self, name: &str) -> Option<(PathBuf, [PathBuf; 4])> {
         let own = |dir: &PathBuf| [dir.join(name), dir.clone()];
-        // An explicit folder rules out every other place: a misspelt path must not be answered with other files.
+        // With an explicit folder no other is searched: a misspelt path must not give other files.
         let folders: Vec<PathBuf> = match &self.explicit {
             Some(dir) => own(dir).into(),
             None => {
@@ -92,7 +96,7 @@ impl Places {
     }
 }
 
-/// The path of each of the four files in `dir`, plain before compressed, as far as they are there.
+/// Returns the paths of the four files in `dir`, as far as they exist; a plain file comes before a compressed one.
 pub(crate) fn files_in(dir: &Path) -> [Option<PathBuf>; 4] {
     STEMS.map(|stem| {
         // Some mirrors write `train-images.idx3-ubyte`.
@@ -102,7 +106,7 @@ pub(crate) fn files_in(dir: &Path) -> [Option<PathBuf>; 4] {
     })
 }
 
-/// The path of each of the four files in `dir`.
+/// Returns the paths of the four files in `dir`, or an error that lists the missing ones.
 pub(crate) fn all_files(dir: &Path) -> Result<[PathBuf; 4], DataError> {
     match files_in(dir) {
         [Some(a), Some(b), Some(c), Some(d)] => Ok([a, b, c, d]),

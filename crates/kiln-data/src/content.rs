@@ -4,7 +4,7 @@ use crate::DataError;
 use flate2::bufread::MultiGzDecoder;
 use sha2::{Digest, Sha256};
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
 };
@@ -12,29 +12,64 @@ use std::{
 /// The first two bytes of every gzip file.
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
-/// A file opened for reading, decompressed on the way when it is a gzip file, whatever its name.
+/// No deflate stream is longer than this many times its compressed size.
+const MAX_RATIO: u64 = 1032;
+
+/// An open file. A gzip file is decompressed while it is read, whatever its name.
 pub(crate) struct Content {
     path: PathBuf,
     reader: Box<dyn Read>,
     compressed: bool,
+    /// Bytes that the content can have at most, from the size of the file.
+    bound: u64,
+}
+
+/// Opens a regular file, and returns its size too. Devices and pipes have no end that can be relied on.
+fn open_regular(path: &Path) -> Result<(File, u64), DataError> {
+    let failed = |cause: io::Error| match cause.kind() {
+        io::ErrorKind::NotFound => DataError::MissingFile { path: path.into() },
+        _ => DataError::Io { action: "open", path: path.into(), cause },
+    };
+    // Before the file is opened, since opening a pipe waits for a writer.
+    if !fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(DataError::NotAFile { path: path.into() });
+    }
+    let file = File::open(path).map_err(failed)?;
+    let size = file.metadata().map_err(failed)?.len();
+    Ok((file, size))
+}
+
+/// Reads a whole regular file of at most `limit` bytes.
+pub(crate) fn read_regular(path: &Path, limit: u64) -> Result<Vec<u8>, DataError> {
+    let too_large = || DataError::TooLarge { path: path.into(), limit };
+    let (file, size) = open_regular(path)?;
+    if size > limit {
+        return Err(too_large());
+    }
+    let mut bytes = Vec::new();
+    reserve(&mut bytes, path, size)?;
+    // The file may have grown since.
+    let read = file.take(limit + 1).read_to_end(&mut bytes);
+    read.map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
+    if bytes.len() as u64 > limit { Err(too_large()) } else { Ok(bytes) }
 }
 
 impl Content {
     pub(crate) fn open(path: &Path) -> Result<Self, DataError> {
-        let failed = |cause: io::Error| match cause.kind() {
-            io::ErrorKind::NotFound => DataError::MissingFile { path: path.into() },
-            _ => DataError::Io { action: "open", path: path.into(), cause },
-        };
-        let mut file = BufReader::with_capacity(1 << 16, File::open(path).map_err(failed)?);
-        let compressed = file.fill_buf().map_err(failed)?.starts_with(&GZIP_MAGIC);
+        let (file, size) = open_regular(path)?;
+        let mut file = BufReader::with_capacity(1 << 16, file);
+        let first = file.fill_buf().map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
+        let compressed = first.starts_with(&GZIP_MAGIC);
         let reader: Box<dyn Read> = if compressed { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) };
-        Ok(Self { path: path.into(), reader, compressed })
+        let bound = if compressed { size.saturating_mul(MAX_RATIO) } else { size };
+        Ok(Self { path: path.into(), reader, compressed, bound })
     }
 
-    /// The next `limit` bytes, or all that are left when they are fewer. Memory grows with what comes, not with
-    /// `limit`.
+    /// Returns the next `limit` bytes, or all that are left if there are fewer. It reserves no more memory than a file of
+    /// this size can fill.
     pub(crate) fn take(&mut self, limit: u64) -> Result<Vec<u8>, DataError> {
         let mut bytes = Vec::new();
+        reserve(&mut bytes, &self.path, limit.min(self.bound))?;
         self.reader
             .by_ref()
             .take(limit)
@@ -43,7 +78,7 @@ impl Content {
         Ok(bytes)
     }
 
-    /// The SHA-256 of at most `limit` bytes.
+    /// Returns the SHA-256 of at most `limit` bytes.
     pub(crate) fn sha256(&mut self, limit: u64) -> Result<String, DataError> {
         let (mut digest, mut left) = (Sha256::new(), limit);
         while left > 0 {
@@ -58,6 +93,14 @@ impl Content {
     }
 }
 
+fn reserve(bytes: &mut Vec<u8>, path: &Path, count: u64) -> Result<(), DataError> {
+    let reserved = usize::try_from(count).ok().and_then(|count| bytes.try_reserve_exact(count).ok());
+    reserved.ok_or_else(|| {
+        let cause = io::Error::new(io::ErrorKind::OutOfMemory, format!("there is no memory for its {count} bytes"));
+        DataError::Io { action: "read", path: path.into(), cause }
+    })
+}
+
 fn failure(path: &Path, compressed: bool, cause: io::Error) -> DataError {
     let path = path.into();
     match cause.kind() {
@@ -69,7 +112,7 @@ fn failure(path: &Path, compressed: bool, cause: io::Error) -> DataError {
     }
 }
 
-/// Lower-case hexadecimal digits, two a byte.
+/// Returns lower-case hexadecimal digits, two per byte.
 pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -115,6 +158,27 @@ mod tests {
         let mut damaged = packed.clone();
         *damaged.last_mut().unwrap() ^= 1;
         assert!(matches!(take(&damaged, 1 << 20), Err(DataError::CorruptGzip { .. })));
+    }
+
+    #[test]
+    fn what_is_not_a_regular_file_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        assert!(matches!(Content::open(dir.path()).err(), Some(DataError::NotAFile { .. })));
+        assert!(matches!(read_regular(dir.path(), 10), Err(DataError::NotAFile { .. })));
+        #[cfg(unix)]
+        for device in ["/dev/zero", "/dev/null"] {
+            assert!(matches!(Content::open(Path::new(device)).err(), Some(DataError::NotAFile { .. })), "{device}");
+            assert!(matches!(read_regular(Path::new(device), 10), Err(DataError::NotAFile { .. })), "{device}");
+        }
+    }
+
+    #[test]
+    fn a_file_above_the_limit_is_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, "12345").unwrap();
+        assert_eq!(read_regular(&path, 5).unwrap(), b"12345");
+        assert!(matches!(read_regular(&path, 4), Err(DataError::TooLarge { limit: 4, .. })));
     }
 
     #[test]

@@ -1,54 +1,84 @@
-//! What a training loop needs of a dataset, and the order in which it visits the rows.
+//! Datasets: where minibatches come from, and the order of the rows.
 
 use crate::DataError;
 use burn::tensor::{Device, Int, Tensor};
 use kiln_tensor::Stream;
 
-/// A set of examples on the host, out of which minibatches are made on a device.
+/// A set of examples, of which minibatches are made on a device.
+///
+/// # Example
+///
+/// A dataset of your own:
+///
+/// ```
+/// use burn::tensor::{Device, Tensor, TensorData};
+/// use kiln_data::Dataset;
+///
+/// /// The points of a sine curve.
+/// struct Sine(usize);
+///
+/// impl Dataset for Sine {
+///     type Batch = (Tensor<2>, Tensor<2>);
+///
+///     fn len(&self) -> usize {
+///         self.0
+///     }
+///
+///     fn batch(&self, rows: &[usize], device: &Device) -> Self::Batch {
+///         let x: Vec<f64> = rows.iter().map(|row| *row as f64 / 10.0).collect();
+///         let y: Vec<f64> = x.iter().map(|x| x.sin()).collect();
+///         let column = |values: Vec<f64>| Tensor::from_data(TensorData::new(values, [rows.len(), 1]), device);
+///         (column(x), column(y))
+///     }
+/// }
+///
+/// let (x, _) = Sine(100).batch(&[3, 0], &Device::default());
+/// assert_eq!(x.dims(), [2, 1]);
+/// ```
 pub trait Dataset: Sync {
-    /// What one minibatch is: tensors on a device, their first axis over the rows asked for.
+    /// One minibatch: tensors whose first axis runs over the rows.
     type Batch;
 
-    /// The number of rows.
+    /// Returns the number of rows.
     fn len(&self) -> usize;
 
-    /// Whether there are no rows.
+    /// Returns whether there are no rows.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The given rows, in the given order, on `device` and in its float type.
+    /// Returns the given rows, in the given order, on `device` and in its float type.
     ///
     /// # Panics
     ///
-    /// When a row is not below [`len`](Self::len).
+    /// If a row is not below [`len`](Self::len).
     fn batch(&self, rows: &[usize], device: &Device) -> Self::Batch;
 
-    /// The given rows as the epoch of that number (from 0) sees them.
+    /// Returns the given rows as they are in epoch `epoch`, counted from 0.
     ///
-    /// The same as [`batch`](Self::batch), unless the dataset changes its rows at random from epoch to epoch.
+    /// The default is [`batch`](Self::batch). A dataset with random augmentation returns other values in each epoch.
     fn batch_in_epoch(&self, rows: &[usize], _epoch: u64, device: &Device) -> Self::Batch {
         self.batch(rows, device)
     }
 }
 
-/// A minibatch of inputs with their classes.
+/// A minibatch of inputs with classes.
 #[derive(Clone, Debug)]
 pub struct Supervised {
-    /// `[n, d]`: one row of features an example.
+    /// The features, shape `[n, d]`.
     pub inputs: Tensor<2>,
-    /// `[n, 1]`: class indices, counted from 0.
+    /// The class indices, counted from 0, shape `[n, 1]`.
     pub targets: Tensor<2, Int>,
 }
 
-/// Inputs and class indices: what a model with a categorical output is trained on.
+/// Inputs and class indices, for a model with a categorical output.
 impl From<Supervised> for (Tensor<2>, Tensor<2, Int>) {
     fn from(batch: Supervised) -> Self {
         (batch.inputs, batch.targets)
     }
 }
 
-/// Inputs and 0 or 1: what a model with a Bernoulli output is trained on.
+/// Inputs and the numbers 0 or 1, for a model with a Bernoulli output.
 impl From<Supervised> for (Tensor<2>, Tensor<2>) {
     fn from(batch: Supervised) -> Self {
         let dtype = batch.inputs.dtype();
@@ -56,14 +86,14 @@ impl From<Supervised> for (Tensor<2>, Tensor<2>) {
     }
 }
 
-/// The order in which an epoch visits the rows.
+/// The order of the rows in an epoch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
-    /// Row 0 first.
+    /// In the order of the dataset.
     Sequential,
-    /// An order of its own for every epoch, fixed by the seed.
+    /// In a random order that depends on the seed and the epoch.
     Shuffled {
-        /// The run's seed.
+        /// The seed of the run.
         seed: u64,
         /// The epoch, counted from 0.
         epoch: u64,
@@ -71,8 +101,9 @@ pub enum Order {
 }
 
 impl Order {
-    /// The rows `0..n` in this order. A shuffled one is the `"shuffle"` stream of `(seed, epoch)`, so that a resumed run
-    /// sees the order it would have seen.
+    /// Returns the rows `0..n` in this order.
+    ///
+    /// A random order comes from the `"shuffle"` stream of `(seed, epoch)`, so a resumed run sees the same order.
     pub fn rows(self, n: usize) -> Vec<usize> {
         match self {
             Self::Sequential => (0..n).collect(),
@@ -81,7 +112,7 @@ impl Order {
     }
 }
 
-/// The rows of the minibatches of one epoch, in order; see [`minibatches`].
+/// An iterator over the minibatches of one epoch, each a list of rows. [`minibatches`] makes it.
 #[derive(Clone, Debug)]
 pub struct Minibatches {
     order: Vec<usize>,
@@ -89,13 +120,15 @@ pub struct Minibatches {
     next: usize,
 }
 
-/// Divides the rows `0..n` into minibatches of `batch_size` ≥ 1 rows; the last one may be smaller.
+/// Divides the rows `0..n` into minibatches of `batch_size` rows (at least 1). The last one may be smaller.
 ///
-/// Every row comes exactly once.
+/// Each row is in exactly one minibatch.
 ///
 /// # Errors
 ///
-/// [`DataError::BatchSize`] when `batch_size` is 0.
+/// [`DataError::BatchSize`] if `batch_size` is 0.
+///
+/// # Example
 ///
 /// ```
 /// use kiln_data::{Order, minibatches};

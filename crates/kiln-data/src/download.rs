@@ -1,9 +1,9 @@
-//! Fetching the files of a collection into the cache.
+//! Downloads of image datasets into the cache.
 
 use crate::{
     DataError,
     collection::{Check, Collection, STEMS, files_in},
-    content::{Content, hex},
+    content::{Content, hex, read_regular},
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -15,44 +15,44 @@ use std::{
 use tempfile::NamedTempFile;
 use ureq::Agent;
 
-/// How long to wait for a connection.
+/// The time limit for a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-/// How long to wait for the next bytes of a transfer under way.
+/// The time limit for the next bytes of a transfer.
 const STALLED: Duration = Duration::from_secs(30);
-/// More than twice the largest archive; a server that sends more sends something else.
+/// More than twice the size of the largest archive.
 const MAX_ARCHIVE: u64 = 64 << 20;
-/// More than twice the largest uncompressed file.
+/// More than twice the size of the largest uncompressed file.
 const MAX_CONTENT: u64 = 128 << 20;
 
-/// How far a download has come.
+/// The progress of a download.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress<'a> {
-    /// The name of the file under way, such as `train-images-idx3-ubyte.gz`.
+pub struct DownloadProgress<'a> {
+    /// The name of the current file, such as `train-images-idx3-ubyte.gz`.
     pub file: &'a str,
     /// Bytes received so far.
     pub received: u64,
-    /// Bytes to receive, if the server says so.
+    /// Bytes in total, if the server states them.
     pub total: Option<u64>,
 }
 
-/// The HTTP client: it gives up on dead connections, and honours the proxy variables of the environment.
+/// Returns the HTTP client. It has time limits, and uses the proxy variables of the environment.
 pub(crate) fn agent() -> Agent {
     Agent::config_builder()
         .timeout_connect(Some(CONNECT))
         .timeout_recv_response(Some(STALLED))
         .timeout_per_read(Some(STALLED))
-        // The archives are wanted as they are, for their digests.
+        // The digests are those of the archives as they are published.
         .accept_encoding("identity")
         .build()
         .new_agent()
 }
 
-/// Downloads those files of `collection` that `dir` lacks, each verified before it gets its name.
+/// Downloads the files of `collection` that `dir` lacks. Each file is verified before it gets its name.
 pub(crate) fn download(
     agent: &Agent,
     collection: &Collection,
     dir: &Path,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(DownloadProgress<'_>),
 ) -> Result<(), DataError> {
     fs::create_dir_all(dir).map_err(|cause| DataError::Io { action: "create", path: dir.into(), cause })?;
     for ((stem, check), present) in STEMS.iter().zip(&collection.checks).zip(files_in(dir)) {
@@ -69,7 +69,7 @@ fn fetch(
     file: &str,
     check: &Check,
     dir: &Path,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(DownloadProgress<'_>),
 ) -> Result<(), DataError> {
     let path = dir.join(file);
     let url = format!("{}{file}", collection.base_url);
@@ -83,13 +83,12 @@ fn fetch(
     let body = agent.get(&url).call().map_err(|cause| unavailable(&cause))?.into_body();
     let total = body.content_length();
     let mut reader = body.into_reader().take(MAX_ARCHIVE);
-    // The temporary file vanishes when it is dropped, so that an early return leaves nothing behind; it takes the
-    // file's name in one step, so that no reader ever sees half a file.
+    // An early return deletes the temporary file. It gets its name in one step, so no reader ever sees half a file.
     let mut temporary = NamedTempFile::new_in(dir).map_err(written)?;
     let mut buffer = vec![0; 1 << 16];
     let mut received = 0;
     loop {
-        progress(Progress { file, received, total });
+        progress(DownloadProgress { file, received, total });
         let n = reader.read(&mut buffer).map_err(|cause| unavailable(&cause))?;
         if n == 0 {
             break;
@@ -105,7 +104,7 @@ fn fetch(
 
 fn verify(url: &str, path: &Path, check: &Check) -> Result<(), DataError> {
     let (expected, found) = match check {
-        // Content that cannot be unpacked is as wrong as other content: the archive's digest stands for it.
+        // For content that cannot be decompressed, the error shows the digest of the archive.
         Check::Content(expected) => match Content::open(path)?.sha256(MAX_CONTENT) {
             Ok(found) => (expected, found),
             Err(DataError::TruncatedGzip { .. } | DataError::CorruptGzip { .. }) => (expected, archive_digest(path)?),
@@ -119,9 +118,8 @@ fn verify(url: &str, path: &Path, check: &Check) -> Result<(), DataError> {
     Err(DataError::Digest { url: url.into(), expected: expected.clone(), found })
 }
 
-fn archive_digest(path: &Path) -> Result<String, DataError> {
-    let bytes = fs::read(path).map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
-    Ok(hex(&Sha256::digest(bytes)))
+pub(crate) fn archive_digest(path: &Path) -> Result<String, DataError> {
+    Ok(hex(&Sha256::digest(read_regular(path, MAX_ARCHIVE)?)))
 }
 
 #[cfg(test)]
@@ -166,7 +164,13 @@ pub(crate) mod tests {
     }
 
     fn collection(base_url: String, check: impl Fn(&[u8]) -> Check) -> Collection {
-        Collection { name: "mnist", base_url, checks: contents().map(|content| check(&content)), opening: [0; 10] }
+        Collection {
+            name: "mnist",
+            base_url,
+            checks: contents().map(|content| check(&content)),
+            sha256: None,
+            opening: [0; 10],
+        }
     }
 
     fn archives() -> HashMap<String, Vec<u8>> {
@@ -189,7 +193,7 @@ pub(crate) mod tests {
         let cache = tempfile::tempdir().unwrap();
         let dir = cache.path().join("kiln/mnist");
         let mut seen = Vec::new();
-        let report = &mut |p: Progress<'_>| seen.push((p.file.to_string(), p.received, p.total));
+        let report = &mut |p: DownloadProgress<'_>| seen.push((p.file.to_string(), p.received, p.total));
         download(&direct(), &collection(serve(archives(), 4), content_check), &dir, report).unwrap();
 
         assert_eq!(names(&dir).len(), 4);

@@ -1,17 +1,19 @@
-//! The translation of tables into numbers, fitted once and repeated on new files.
+//! Encoders: they turn tables into numbers, the same way for training data and for new files.
 
 use crate::{
     Column, DataError, Examples, Table,
     examples::check_finite,
-    table::{abridged, is_missing, number},
+    shown::{self, Shown},
+    table::{is_missing, number},
     vocabulary::Lookup,
 };
 use serde::{Deserialize, Serialize};
 
 mod fit;
 mod pixels;
+mod validate;
 
-/// How one column becomes features.
+/// The encoding of one column.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EncodedColumn {
@@ -19,13 +21,13 @@ pub enum EncodedColumn {
     Numeric {
         /// The column.
         name: String,
-        /// The mean over the training rows, or 0 when nothing is standardised.
+        /// The mean over the training rows, or 0 without standardisation.
         mean: f64,
-        /// The population standard deviation over the training rows; 1 for a constant column, or when nothing is
-        /// standardised.
+        /// The population standard deviation over the training rows. It is 1 for a constant column, and without
+        /// standardisation.
         scale: f64,
     },
-    /// One feature for each category: 1 where the cell is that category, else 0.
+    /// One feature per category: 1 if the cell is that category, and 0 otherwise (one-hot encoding).
     Categorical {
         /// The column.
         name: String,
@@ -39,14 +41,18 @@ pub enum EncodedColumn {
 pub struct Target {
     /// The column.
     pub name: String,
-    /// The texts of the classes in the order of their indices: by value when all are numbers, else by letters.
+    /// The texts of the classes in the order of their indices: sorted by value if all are numbers, and as text otherwise.
     pub classes: Vec<String>,
 }
 
-/// A translation of tables with certain columns into rows of features, as a saved model needs it for new files.
+/// Turns the columns of a table into rows of features. A saved model needs it to read new files.
 ///
-/// Columns of numbers become one feature each, standardised if asked for; columns of text become one feature for each
-/// category, *all* of them and not standardised (so that the features of a column add up to 1, as an intercept does).
+/// A numeric column becomes one feature, which can be standardised. A text column becomes one feature per category, without
+/// standardisation. No category is left out, so the features of a text column add up to 1, as an intercept does.
+///
+/// An encoder that is read from JSON is checked: a damaged one is an error and never makes another method panic.
+///
+/// # Example
 ///
 /// ```
 /// use kiln_data::{Encoder, Table};
@@ -57,23 +63,28 @@ pub struct Target {
 ///
 /// let new = Table::parse("new.csv", "colour,weight\ngrey,10\n")?;
 /// assert_eq!(encoder.encode_inputs(&new)?, [0.0, 1.0, 0.0]);
-/// # Ok::<(), kiln_data::DataError>(())
+///
+/// let json = serde_json::to_string(&encoder)?;
+/// assert_eq!(serde_json::from_str::<Encoder>(&json)?, encoder);
+/// assert!(serde_json::from_str::<Encoder>(&json.replace("grey", "red")).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "validate::Unchecked")]
 pub struct Encoder {
     columns: Vec<EncodedColumn>,
     target: Option<Target>,
 }
 
 impl EncodedColumn {
-    /// The column.
+    /// Returns the name of the column.
     pub fn name(&self) -> &str {
         match self {
             Self::Numeric { name, .. } | Self::Categorical { name, .. } => name,
         }
     }
 
-    /// The number of features that the column becomes.
+    /// Returns the number of features of the column.
     pub fn width(&self) -> usize {
         match self {
             Self::Numeric { .. } => 1,
@@ -90,7 +101,7 @@ impl EncodedColumn {
         }
     }
 
-    /// Fills in the features of `cells`, at `offset` in every row of `width` inputs.
+    /// Writes the features of the column at `offset` in every row of `width` inputs.
     fn encode(
         &self,
         table: &Table,
@@ -120,32 +131,32 @@ impl EncodedColumn {
 }
 
 impl Encoder {
-    /// How each column is encoded, in the order of the features.
+    /// Returns the encoding of each column, in the order of the features.
     pub fn columns(&self) -> &[EncodedColumn] {
         &self.columns
     }
 
-    /// The column to predict, unless the encoder makes inputs only.
+    /// Returns the column to predict, or `None` if the encoder makes inputs only.
     pub fn target(&self) -> Option<&Target> {
         self.target.as_ref()
     }
 
-    /// The names of the classes; none without a target.
+    /// Returns the names of the classes; they are empty without a target.
     pub fn class_names(&self) -> &[String] {
         self.target.as_ref().map_or(&[], |target| &target.classes)
     }
 
-    /// The number of features.
+    /// Returns the number of features.
     pub fn features(&self) -> usize {
         self.columns.iter().map(EncodedColumn::width).sum()
     }
 
-    /// The names of the features: the column's, or `column=category`.
+    /// Returns the names of the features: that of the column, or `column=category`.
     pub fn feature_names(&self) -> Vec<String> {
         self.columns.iter().flat_map(EncodedColumn::feature_names).collect()
     }
 
-    /// The mean and scale of each feature, (0, 1) for those that are not standardised.
+    /// Returns the mean and scale of each feature: (0, 1) if it is not standardised.
     pub fn scaling(&self) -> Vec<(f64, f64)> {
         let scaling = |column: &EncodedColumn| match column {
             EncodedColumn::Numeric { mean, scale, .. } => vec![(*mean, *scale)],
@@ -154,7 +165,7 @@ impl Encoder {
         self.columns.iter().flat_map(scaling).collect()
     }
 
-    /// All rows of `table` with their classes.
+    /// Encodes all rows of `table` with their classes.
     ///
     /// # Errors
     ///
@@ -172,14 +183,14 @@ impl Encoder {
         Examples::new(self.encode_inputs(table)?, targets, self.feature_names(), target.classes.clone())
     }
 
-    /// The features of all rows of `table`, row after row; it needs no target column.
+    /// Encodes the features of all rows of `table`, in row-major order. The table needs no target column.
     ///
-    /// Columns are found by name; others than those fitted are ignored.
+    /// Columns are found by name, and columns that the encoder does not know are ignored.
     ///
     /// # Errors
     ///
     /// [`DataError::MissingColumn`], [`DataError::MissingValues`], [`DataError::TextInNumeric`],
-    /// [`DataError::UnknownCategory`], and [`DataError::NonFinite`] when a value overflows by its scale.
+    /// [`DataError::UnknownCategory`], and [`DataError::NonFinite`] if a standardised value overflows.
     pub fn encode_inputs(&self, table: &Table) -> Result<Vec<f64>, DataError> {
         let find = |encoded: &EncodedColumn| {
             table.column(encoded.name()).ok_or_else(|| DataError::MissingColumn {
@@ -202,7 +213,7 @@ impl Encoder {
     }
 }
 
-/// Refuses missing cells in `columns`, naming the first of them in the order of the lines.
+/// Returns an error if a cell of `columns` is missing. It names the first ones in the order of the lines.
 fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), DataError> {
     const SHOWN: usize = 5;
     let missing = |row: &usize| columns.iter().filter(|column| is_missing(&column.cells()[*row])).count();
@@ -212,7 +223,7 @@ fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), DataError> {
     }
     let places = (0..table.len()).flat_map(|row| {
         let columns = columns.iter().filter(move |column| is_missing(&column.cells()[row]));
-        columns.map(move |column| format!("line {} column '{}'", table.line(row), column.name()))
+        columns.map(move |column| format!("line {} column '{}'", table.line(row), Shown(column.name())))
     });
     let mut first = places.take(SHOWN).collect::<Vec<_>>().join(", ");
     if count > SHOWN {
@@ -236,7 +247,7 @@ fn unknown(table: &Table, column: &Column, row: usize, known: &[String]) -> Data
         line: table.line(row),
         column: column.name().into(),
         cell: column.cells()[row].clone(),
-        known: abridged(known.iter().map(String::as_str)),
+        known: shown::list(known.iter().map(String::as_str)),
     }
 }
 
@@ -338,14 +349,5 @@ mod tests {
         let labels = table("x,y\n1,0\n2,1.0\n3,1\n");
         let encoder = Encoder::fit(&labels, Some("y"), &[0, 1, 2], false).unwrap();
         assert_eq!(encoder.encode(&labels).unwrap().targets(), [0, 1, 1]);
-    }
-
-    #[test]
-    fn a_damaged_scale_is_noticed() {
-        let text = serde_json::to_string(&pets(true)).unwrap().replace("\"scale\":1.0", "\"scale\":0.0");
-        let damaged: Encoder = serde_json::from_str(&text).unwrap();
-        assert!(
-            matches!(damaged.encode(&table(PETS)), Err(DataError::NonFinite { feature, .. }) if feature == "weight")
-        );
     }
 }

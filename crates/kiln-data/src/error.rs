@@ -1,227 +1,282 @@
-//! Everything that can go wrong with data.
+//! The errors of this crate.
 
 use std::{io, path::PathBuf};
 
+use crate::shown::{Shown, safe_path, whole};
+
 /// Why data could not be found, read, encoded or divided.
 ///
-/// The message is complete by itself: it names the file, what was expected, what came and what to do.
+/// The message is complete: it names the file, what was expected, what was found and what to do. It shows at most 80
+/// characters of each text from the data, with control characters escaped.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-#[allow(missing_docs, reason = "the fields are the blanks of the messages, which say what they hold")]
+#[allow(missing_docs, reason = "the messages explain the fields")]
 pub enum DataError {
-    /// The operating system refused to read or write.
-    #[error("cannot {action} {path}: {cause}")]
+    /// The operating system refused to open, read or write a file.
+    #[error("cannot {action} {}: {cause}", safe_path(.path))]
     Io { action: &'static str, path: PathBuf, cause: io::Error },
 
-    /// A named file is not there.
-    #[error("{path} does not exist: check the path")]
+    /// A file does not exist.
+    #[error("{} does not exist: check the path", safe_path(.path))]
     MissingFile { path: PathBuf },
 
-    /// A folder that should hold the four IDX files of an image dataset lacks some of them.
+    /// A path names a folder, a device, a pipe or a socket.
+    #[error("{} is not a regular file: copy the data into a file first", safe_path(.path))]
+    NotAFile { path: PathBuf },
+
+    /// A file is larger than any that can be loaded.
+    #[error("{} holds more than {limit} bytes: divide it into smaller files", safe_path(.path))]
+    TooLarge { path: PathBuf, limit: u64 },
+
+    /// A folder lacks some of the four IDX files of an image dataset.
     #[error(
-        "{dir} lacks {missing}: it must hold train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte \
-         and t10k-labels-idx1-ubyte, plain or with .gz"
+        "{} lacks {missing}: it must contain train-images-idx3-ubyte, train-labels-idx1-ubyte, t10k-images-idx3-ubyte and \
+         t10k-labels-idx1-ubyte, each plain or with .gz",
+        safe_path(.dir)
     )]
     MissingIdxFiles { dir: PathBuf, missing: String },
 
-    /// An image dataset is not on this machine and cannot be, or must not be, downloaded.
+    /// An image dataset is not on this machine and cannot be downloaded.
     #[error(
-        "{name} is not on this machine and {reason}; put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, \
-         t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz into {place}, or into a folder named by the \
-         environment variable KILN_DATA_DIR"
+        "{} is not on this machine and {}; put train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, \
+         t10k-images-idx3-ubyte.gz and t10k-labels-idx1-ubyte.gz into {}, or into a folder that the environment variable \
+         KILN_DATA_DIR names",
+        Shown(.name), whole(.reason), whole(.place)
     )]
     Unavailable { name: String, reason: String, place: String },
 
-    /// A downloaded file is not the published one; it has been deleted.
+    /// A downloaded file is not the published one. It was deleted.
     #[error(
-        "{url} gave a file with SHA-256 {found}, expected {expected}; it was not kept: try again, \
-         or get the file elsewhere"
+        "{url} has SHA-256 {found}, expected {expected}; the file was not kept: try again, or get it from another source"
     )]
     Digest { url: String, expected: String, found: String },
 
-    /// A folder holds the files of another dataset than the one asked for (the file names are the same).
-    #[error("{dir} holds {found}, not {asked}: put the files of {asked} into {dir}/{asked} or name another folder")]
+    /// The files in the cache are not the published ones.
+    #[error(
+        "the files of {name} in {} are not the published ones (SHA-256 {found}): delete the folder to download them again",
+        safe_path(.dir)
+    )]
+    CachedDigest { name: String, dir: PathBuf, found: String },
+
+    /// A folder contains the files of another dataset with the same file names.
+    #[error(
+        "{} contains {found}, not {asked}: put the files of {asked} into {}/{asked}, or name another folder",
+        safe_path(.dir), safe_path(.dir)
+    )]
     WrongDataset { dir: PathBuf, asked: String, found: String },
 
-    /// Neither a dataset's name nor a folder.
-    #[error("no image dataset is called '{name}' and there is no such folder{hint}; known: {known}")]
+    /// A name is neither that of a dataset nor that of a folder.
+    #[error("there is no image dataset and no folder called '{}'{hint}; known datasets: {known}", Shown(.name))]
     UnknownDataset { name: String, hint: String, known: String },
 
     /// A gzip file ends too early.
-    #[error("{path} is a truncated gzip file: copy or download it again")]
+    #[error("{} is a truncated gzip file: copy or download it again", safe_path(.path))]
     TruncatedGzip { path: PathBuf },
 
     /// A gzip file cannot be decompressed.
-    #[error("{path} is a damaged gzip file ({cause}): copy or download it again")]
+    #[error("{} is a damaged gzip file ({cause}): copy or download it again", safe_path(.path))]
     CorruptGzip { path: PathBuf, cause: io::Error },
 
-    /// A file does not start as an IDX file of the expected kind.
+    /// A file does not start as an IDX file of the expected kind does.
     #[error(
-        "{path} begins with {found:#010x}, expected {expected:#010x}, an IDX file of {kind}: check \
-         that the right file has this name"
+        "{} begins with {found:#010x}, expected {expected:#010x} for an IDX file of {kind}: check that the right file has \
+         this name",
+        safe_path(.path)
     )]
     IdxMagic { path: PathBuf, kind: &'static str, expected: u32, found: u32 },
 
     /// An IDX file is shorter than its header.
-    #[error("{path} ends after {found} bytes, within its header of {expected}: copy or download it again")]
+    #[error("{} ends after {found} bytes, within its header of {expected}: copy or download it again", safe_path(.path))]
     IdxHeader { path: PathBuf, expected: usize, found: usize },
 
-    /// The sizes in an IDX header cannot be true.
+    /// The sizes in an IDX header are 0 or too large.
     #[error(
-        "the header of {path} says {count} images of {height}×{width}: sizes must be at least 1 and \
-         the whole at most 4 GiB"
+        "the header of {} says {count} images of {height}×{width}: each size must be at least 1, and all images together \
+         at most 4 GiB",
+        safe_path(.path)
     )]
     IdxSizes { path: PathBuf, count: u32, height: u32, width: u32 },
 
-    /// An IDX file holds fewer bytes than its header promises.
-    #[error("{path} holds {found} bytes after its header, which promises {expected}: copy or download it again")]
+    /// An IDX file has fewer bytes than its header says.
+    #[error(
+        "{} has {found} bytes after its header, which says {expected}: copy or download it again", safe_path(.path)
+    )]
     IdxShort { path: PathBuf, expected: u64, found: u64 },
 
-    /// An IDX file goes on after the last of the bytes its header promises.
-    #[error("{path} goes on after the {expected} bytes its header promises: copy or download it again")]
+    /// An IDX file has more bytes than its header says.
+    #[error(
+        "{} has more than the {expected} bytes that its header says: copy or download it again", safe_path(.path)
+    )]
     IdxTrailing { path: PathBuf, expected: u64 },
 
-    /// An image file and its label file disagree.
+    /// An image file and its label file have different counts.
     #[error(
-        "{images} holds {image_count} images but {labels} holds {label_count} labels: the files do not belong together"
+        "{} has {image_count} images, but {} has {label_count} labels: use files that belong together",
+        safe_path(.images), safe_path(.labels)
     )]
     CountMismatch { images: PathBuf, image_count: usize, labels: PathBuf, label_count: usize },
 
-    /// A vector's length does not fit the others.
+    /// A vector has the wrong length.
     #[error("{what}: {found} values, expected {expected}")]
     Length { what: &'static str, expected: usize, found: usize },
 
-    /// Images without extent or without a scale.
+    /// Images without pixels, or without a scale.
     #[error(
         "images of {height}×{width} with pixels up to {max}: height, width and the largest value must be at least 1"
     )]
     ImageShape { height: usize, width: usize, max: u8 },
 
-    /// A pixel above the declared largest value.
+    /// A pixel exceeds the declared largest value.
     #[error("pixel {index} is {value}, above the largest value {max}")]
     PixelRange { index: usize, value: u8, max: u8 },
+
+    /// Labels were asked of images that have none.
+    #[error("these images have no labels: make them with labels, or use a dataset without labels")]
+    NoLabels,
+
+    /// A grid of images is too large for a picture.
+    #[error(
+        "a grid of {images} images of {height}×{width} with {columns} per row is too large for a picture: show fewer images"
+    )]
+    GridSize { images: usize, height: usize, width: usize, columns: usize },
 
     /// A class index without a class.
     #[error("row {row} has class {target}, but there are {classes} classes, counted from 0")]
     TargetRange { row: usize, target: usize, classes: usize },
 
-    /// An input that is infinite or not a number.
-    #[error("row {row} of '{feature}' is not finite: check the data, or the scale of the encoder")]
+    /// An input is infinite or NaN.
+    #[error("row {row} of '{}' is not finite: check the data, and the scale of the encoder", Shown(.feature))]
     NonFinite { row: usize, feature: String },
 
-    /// Minibatches of no rows.
+    /// A minibatch without rows.
     #[error("the batch size must be at least 1")]
     BatchSize,
 
     /// A test fraction that is not in [0, 1).
-    #[error("the test fraction is {found}, expected a number from 0 up to, but not including, 1")]
+    #[error("the test fraction must be at least 0 and less than 1, got {found}")]
     TestFraction { found: f64 },
 
-    /// A split that would leave nothing to train on.
-    #[error("a test fraction of {fraction} leaves none of {rows} rows to train on: choose a smaller one")]
+    /// A split that would leave no training data.
+    #[error("a test fraction of {fraction} leaves none of {rows} rows to train on: choose a smaller fraction")]
     EmptyTraining { fraction: f64, rows: usize },
 
-    /// A CSV file that is not text.
-    #[error("{file}, line {line}: not UTF-8 text; save the file as UTF-8")]
+    /// A CSV file is not text.
+    #[error("{}, line {line}: this is not UTF-8 text; save the file as UTF-8", whole(.file))]
     NotUtf8 { file: String, line: u64 },
 
-    /// The CSV parser gave up.
-    #[error("{file}: {cause}")]
+    /// The CSV parser failed.
+    #[error("{}: {cause}", whole(.file))]
     Csv { file: String, cause: csv::Error },
 
-    /// A CSV file without a header.
-    #[error("{file} is empty: the first line must name the columns")]
+    /// A CSV file has no header.
+    #[error("{} is empty: the first line must name the columns", whole(.file))]
     NoHeader { file: String },
 
-    /// A CSV file whose first line is data.
-    #[error("{file}: the first line holds only numbers ({first}, …); it must name the columns")]
+    /// The first line of a CSV file contains data.
+    #[error(
+        "{}: the first line has only numbers ({}, …); it must name the columns", whole(.file), Shown(.first)
+    )]
     NumericHeader { file: String, first: String },
 
-    /// A CSV file with a header only.
-    #[error("{file} has a header but no rows")]
+    /// A CSV file has only a header.
+    #[error("{} has a header but no rows: add data", whole(.file))]
     NoRows { file: String },
 
-    /// A column without a name.
-    #[error("{file}: column {position} has no name; name every column in the first line")]
+    /// A column has no name.
+    #[error("{}: column {position} has no name; name every column in the first line", whole(.file))]
     UnnamedColumn { file: String, position: usize },
 
-    /// Two columns with one name.
-    #[error("{file}: two columns are called '{column}'; rename one")]
+    /// Two columns have the same name.
+    #[error("{}: two columns are called '{}'; rename one", whole(.file), Shown(.column))]
     DuplicateColumn { file: String, column: String },
 
-    /// A line with too few or too many cells.
+    /// A line has too few or too many cells.
     #[error(
-        "{file}, line {line}: {found} cells, expected {expected} as in the header; put quotes around a cell \
-         that holds a comma"
+        "{}, line {line}: {found} cells, expected {expected} as in the header; put quotes around a cell that contains a \
+         comma",
+        whole(.file)
     )]
     Ragged { file: String, line: u64, expected: usize, found: usize },
 
-    /// Text among numbers.
+    /// A numeric column contains text.
     #[error(
-        "{file}: text cell '{cell}' in numeric column '{column}' at line {line}; correct the cell or drop the column"
+        "{}: text cell '{}' in numeric column '{}' at line {line}; correct the cell or drop the column",
+        whole(.file), Shown(.cell), Shown(.column)
     )]
     TextInNumeric { file: String, line: u64, column: String, cell: String },
 
     /// Cells without a value.
-    #[error("{file}: {count} missing value(s): {first}; fill them in or drop these rows or columns")]
+    #[error("{}: {count} missing value(s): {}; fill them in or drop these rows or columns", whole(.file), whole(.first))]
     MissingValues { file: String, count: usize, first: String },
 
-    /// A column to predict, or of weights, that is not there.
-    #[error("{file} has no column '{column}'{hint}; its columns: {columns}")]
+    /// The target, or the column of weights, does not exist.
+    #[error("{} has no column '{}'{hint}; its columns: {columns}", whole(.file), Shown(.column))]
     UnknownColumn { file: String, column: String, hint: String, columns: String },
 
-    /// A weight that is none.
-    #[error("{file}, line {line}: weight '{cell}' in column '{column}'; weights must be finite numbers, 0 or more")]
+    /// A weight is not a number, or is negative.
+    #[error(
+        "{}, line {line}: weight '{}' in column '{}'; weights must be finite numbers, 0 or more",
+        whole(.file), Shown(.cell), Shown(.column)
+    )]
     Weight { file: String, line: u64, column: String, cell: String },
 
-    /// Nothing to tell apart.
-    #[error("{file}: every row of target '{target}' is '{class}'; two classes are needed")]
+    /// The target has only one class.
+    #[error("{}: every row of target '{}' is '{}'; at least two classes are needed", whole(.file), Shown(.target), Shown(.class))]
     OneClass { file: String, target: String, class: String },
 
-    /// A target of measurements or names.
+    /// The target has measurements or names instead of classes.
     #[error(
-        "{file}: target '{target}' has {count} different values in {rows} rows, which cannot be classes (at most \
-         {limit}, and some must repeat); choose another target"
+        "{}: target '{}' has {count} different values in {rows} rows, which cannot be classes (at most {limit}, and some \
+         must repeat); choose another target",
+        whole(.file), Shown(.target)
     )]
     NotClasses { file: String, target: String, count: usize, rows: usize, limit: usize },
 
-    /// No input besides the target.
-    #[error("{file} has no feature column; it needs one besides the target, and commas between the columns")]
+    /// There is no feature besides the target.
+    #[error("{} has no feature column: it needs at least one besides the target, and commas between the columns", whole(.file))]
     NoFeatures { file: String },
 
-    /// Too many different texts for one-hot columns.
+    /// A text column has too many different values for one-hot encoding.
     #[error(
-        "{file}: column '{column}' has {count} different values, more than {limit}; drop the column or \
-         encode it as numbers"
+        "{}: column '{}' has {count} different values, more than {limit}; drop the column or encode it as numbers",
+        whole(.file), Shown(.column)
     )]
     TooManyCategories { file: String, column: String, count: usize, limit: usize },
 
-    /// A column that names rows rather than describing them.
+    /// A text column has a different value in every row, as names do.
     #[error(
-        "{file}: all {count} values of column '{column}' are different, as in a list of names; drop the column \
-         or encode it as numbers"
+        "{}: all {count} values of column '{}' are different, as in a list of names; drop the column or encode it as numbers",
+        whole(.file), Shown(.column)
     )]
     AllDistinct { file: String, column: String, count: usize },
 
-    /// Numbers that cannot be standardised.
+    /// A numeric column cannot be standardised.
     #[error(
-        "{file}: the numbers of column '{column}' are so large that their deviation overflows; choose a larger unit"
+        "{}: the standard deviation of column '{}' is too large or too small for a 64-bit float; choose another unit",
+        whole(.file), Shown(.column)
     )]
     Spread { file: String, column: String },
 
-    /// No rows to fit an encoder to.
-    #[error("{file}: an encoder needs at least one training row")]
+    /// There are no rows to fit an encoder to.
+    #[error("{}: an encoder needs at least one training row", whole(.file))]
     NoTrainingRows { file: String },
 
-    /// A column that the encoder was fitted to is not in the file.
-    #[error("{file} lacks column '{column}', which the encoder was fitted to; its columns: {columns}")]
+    /// A file lacks a column that the encoder needs.
+    #[error("{} lacks column '{}', which the encoder needs; its columns: {columns}", whole(.file), Shown(.column))]
     MissingColumn { file: String, column: String, columns: String },
 
-    /// A text that the encoder has never seen.
-    #[error("{file}, line {line}: '{cell}' in column '{column}' is unknown to the encoder; known: {known}")]
+    /// A text is not among the encoder's categories or classes.
+    #[error(
+        "{}, line {line}: '{}' in column '{}' is unknown to the encoder; known: {known}",
+        whole(.file), Shown(.cell), Shown(.column)
+    )]
     UnknownCategory { file: String, line: u64, column: String, cell: String, known: String },
 
-    /// Labels were asked of an encoder fitted without a target.
-    #[error("the encoder was fitted without a target column and cannot make labelled examples")]
+    /// Labelled examples were asked of an encoder without a target.
+    #[error("the encoder was fitted without a target column, so it cannot make labelled examples")]
     NoTarget,
+
+    /// A saved encoder is damaged.
+    #[error("the encoder is damaged: {}", whole(.reason))]
+    Encoder { reason: String },
 }

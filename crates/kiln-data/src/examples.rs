@@ -1,9 +1,22 @@
-//! Dense labelled rows.
+//! Rows of numbers with classes.
 
 use crate::{DataError, Dataset, Images, Supervised};
 use burn::tensor::{Device, Tensor, TensorData};
 
-/// Rows of real features, each with a class.
+/// Rows of real-valued features, each with a class.
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::{Dataset, Examples};
+///
+/// // Three rows of two features, in two classes.
+/// let examples = Examples::from_slices(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.5], 2, &[0, 1, 1])?;
+/// assert_eq!((examples.len(), examples.features(), examples.classes()), (3, 2, 2));
+/// assert_eq!(examples.row(2), [5.0, 6.5]);
+/// assert_eq!((&examples.feature_names()[1], &examples.class_names()[0]), (&"x1".to_string(), &"0".to_string()));
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Examples {
     inputs: Vec<f64>,
@@ -13,12 +26,14 @@ pub struct Examples {
 }
 
 impl Examples {
-    /// Rows of `feature_names.len()` ≥ 1 finite inputs, row after row, and one class index below `class_names.len()`
-    /// each.
+    /// Examples with names for the features and classes.
+    ///
+    /// `inputs` has shape `[n, feature_names.len()]` in row-major order and must be finite. `targets` has one class index
+    /// below `class_names.len()` per row. [`from_slices`](Self::from_slices) needs no names.
     ///
     /// # Errors
     ///
-    /// [`DataError::NoFeatures`], [`DataError::Length`] when the inputs are not as many as the targets need,
+    /// [`DataError::NoFeatures`], [`DataError::Length`] if the numbers of inputs and targets do not fit,
     /// [`DataError::TargetRange`] and [`DataError::NonFinite`].
     pub fn new(
         inputs: Vec<f64>,
@@ -40,50 +55,74 @@ impl Examples {
         Ok(Self { inputs, targets, feature_names, class_names })
     }
 
-    /// All inputs, row after row.
+    /// Examples without names: the features are called `x0`, `x1`, …, and the classes `0`, `1`, ….
+    ///
+    /// `inputs` has shape `[n, features]` in row-major order and must be finite. `targets` has one class index per row, and
+    /// the number of classes is the largest index plus 1.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`new`](Self::new).
+    pub fn from_slices(inputs: &[f64], features: usize, targets: &[usize]) -> Result<Self, DataError> {
+        if inputs.len() != targets.len().saturating_mul(features) {
+            let expected = targets.len().saturating_mul(features);
+            return Err(DataError::Length { what: "inputs", expected, found: inputs.len() });
+        }
+        // An index as large as this is no class, and its names would fill the memory.
+        const MOST: usize = 1 << 20;
+        if let Some(row) = targets.iter().position(|target| *target >= MOST) {
+            return Err(DataError::TargetRange { row, target: targets[row], classes: MOST });
+        }
+        let classes = targets.iter().max().map_or(0, |largest| largest + 1);
+        let feature_names = (0..features).map(|i| format!("x{i}")).collect();
+        let class_names = (0..classes).map(|class| class.to_string()).collect();
+        Self::new(inputs.to_vec(), targets.to_vec(), feature_names, class_names)
+    }
+
+    /// Returns all inputs in row-major order.
     pub fn inputs(&self) -> &[f64] {
         &self.inputs
     }
 
-    /// The features of one row.
+    /// Returns the features of one row.
     ///
     /// # Panics
     ///
-    /// When `row` is not below [`len`](Dataset::len).
+    /// If `row` is not below [`len`](Dataset::len).
     pub fn row(&self, row: usize) -> &[f64] {
         &self.inputs[row * self.features()..][..self.features()]
     }
 
-    /// The class index of every row.
+    /// Returns the class index of every row.
     pub fn targets(&self) -> &[usize] {
         &self.targets
     }
 
-    /// The name of every feature.
+    /// Returns the name of every feature.
     pub fn feature_names(&self) -> &[String] {
         &self.feature_names
     }
 
-    /// The name of every class.
+    /// Returns the name of every class.
     pub fn class_names(&self) -> &[String] {
         &self.class_names
     }
 
-    /// The number of features, at least 1.
+    /// Returns the number of features, at least 1.
     pub fn features(&self) -> usize {
         self.feature_names.len()
     }
 
-    /// The number of classes.
+    /// Returns the number of classes.
     pub fn classes(&self) -> usize {
         self.class_names.len()
     }
 
-    /// The given rows, in the given order, with the same features and classes.
+    /// Returns the given rows, in the given order, with the same features and classes.
     ///
     /// # Panics
     ///
-    /// When a row is not below [`len`](Dataset::len).
+    /// If a row is not below [`len`](Dataset::len).
     pub fn subset(&self, rows: &[usize]) -> Self {
         Self {
             inputs: self.gather(rows),
@@ -98,7 +137,7 @@ impl Examples {
     }
 }
 
-/// Refuses an infinite value or a NaN among rows of named features.
+/// Returns an error if a value is infinite or NaN.
 pub(crate) fn check_finite(inputs: &[f64], feature_names: &[String]) -> Result<(), DataError> {
     match inputs.iter().position(|value| !value.is_finite()) {
         None => Ok(()),
@@ -124,15 +163,24 @@ impl Dataset for Examples {
     }
 }
 
-impl From<&Images> for Examples {
-    /// Pixels in [0, 1] as features `p0`, `p1`, …, and classes called `0`, `1`, ….
-    fn from(images: &Images) -> Self {
-        Self {
+impl TryFrom<&Images> for Examples {
+    type Error = DataError;
+
+    /// Makes features `p0`, `p1`, … of the pixels, scaled to [0, 1], and classes called `0`, `1`, ….
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::NoLabels`] if the images have no labels.
+    fn try_from(images: &Images) -> Result<Self, DataError> {
+        if !images.has_labels() {
+            return Err(DataError::NoLabels);
+        }
+        Ok(Self {
             inputs: images.bytes().iter().map(|pixel| f64::from(*pixel) / f64::from(images.max())).collect(),
             targets: images.targets(),
             feature_names: (0..images.dims()).map(|pixel| format!("p{pixel}")).collect(),
             class_names: (0..images.classes()).map(|class| class.to_string()).collect(),
-        }
+        })
     }
 }
 
@@ -171,9 +219,19 @@ mod tests {
     }
 
     #[test]
+    fn slices_become_examples() {
+        let make = |inputs: &[f64], features, targets: &[usize]| Examples::from_slices(inputs, features, targets);
+        assert_eq!(make(&[1.0, 2.0], 1, &[0, 2]).unwrap().classes(), 3);
+        assert!(matches!(make(&[1.0], 0, &[]), Err(DataError::Length { expected: 0, found: 1, .. })));
+        assert!(matches!(make(&[], 0, &[]), Err(DataError::NoFeatures { .. })));
+        assert!(matches!(make(&[], usize::MAX, &[0, 0]), Err(DataError::Length { .. })));
+        assert!(matches!(make(&[1.0, 2.0], 1, &[0, usize::MAX]), Err(DataError::TargetRange { row: 1, .. })));
+    }
+
+    #[test]
     fn images_become_examples() {
         let images = Images::new(vec![0, 4, 8, 16], vec![2, 0], 1, 2, 16).unwrap();
-        let examples = Examples::from(&images);
+        let examples = Examples::try_from(&images).unwrap();
         assert_eq!(examples.inputs(), [0.0, 0.25, 0.5, 1.0]);
         assert_eq!(examples.targets(), [2, 0]);
         assert_eq!(examples.feature_names(), ["p0", "p1"]);

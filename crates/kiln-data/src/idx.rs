@@ -1,4 +1,6 @@
-//! The IDX format of MNIST: big-endian 32-bit magic and sizes, then one byte a value; plain or gzip.
+//! The IDX format of MNIST, plain or compressed by gzip.
+//!
+//! A file has a magic number, the sizes of its axes (both big-endian, 32 bits), and one byte per value.
 
 use crate::{DataError, Dataset, Images, content::Content};
 use sha2::{Digest, Sha256};
@@ -8,7 +10,7 @@ use std::path::Path;
 const IMAGES: u32 = 0x0000_0803;
 /// The magic number of one-axis `u8` files.
 const LABELS: u32 = 0x0000_0801;
-/// No image file known is a hundredth of this; a header beyond it is noise.
+/// The largest image file that is read. The largest well-known one, EMNIST, has an eighth of it.
 const MAX_BYTES: u64 = 1 << 32;
 
 /// An image file without its labels.
@@ -16,61 +18,117 @@ const MAX_BYTES: u64 = 1 << 32;
 pub struct IdxImages {
     /// The number of images.
     pub count: usize,
-    /// Pixels down.
+    /// Height in pixels.
     pub height: usize,
-    /// Pixels across.
+    /// Width in pixels.
     pub width: usize,
     /// `count` × `height` × `width` bytes, image after image and row after row; 255 is white.
     pub pixels: Vec<u8>,
 }
 
-/// Reads the images of `images` with the labels of `labels`; pixels go up to 255.
+/// Reads the images of one file with the labels of another. Pixels go up to 255.
+///
+/// Both headers are read and compared before the rest, so a wrong pair of files is refused at once.
 ///
 /// # Errors
 ///
 /// Those of [`read_images`] and [`read_labels`], and [`DataError::CountMismatch`].
+///
+/// # Example
+///
+/// ```no_run
+/// use std::path::Path;
+///
+/// let folder = Path::new("data/mnist");
+/// let images = folder.join("train-images-idx3-ubyte.gz");
+/// let labels = folder.join("train-labels-idx1-ubyte.gz");
+/// let images = kiln_data::idx::read(&images, &labels)?;
+/// println!("{} × {} pixels", images.height(), images.width());
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 pub fn read(images: &Path, labels: &Path) -> Result<Images, DataError> {
-    let (file, classes) = (read_images(images)?, read_labels(labels)?);
-    if file.count != classes.len() {
+    let (mut image_file, mut label_file) = (OpenImages::open(images)?, OpenLabels::open(labels)?);
+    if image_file.count != label_file.count {
         return Err(DataError::CountMismatch {
             images: images.into(),
-            image_count: file.count,
+            image_count: image_file.count as usize,
             labels: labels.into(),
-            label_count: classes.len(),
+            label_count: label_file.count as usize,
         });
     }
+    let (classes, file) = (label_file.read()?, image_file.read()?);
     Images::new(file.pixels, classes, file.height, file.width, u8::MAX)
 }
 
-/// Reads an image file (magic `0x00000803`).
+/// Reads an image file (magic number `0x00000803`).
 ///
 /// # Errors
 ///
-/// A missing or unreadable file, damaged gzip, another magic number, a header with a size of 0 or beyond 4 GiB in all,
-/// fewer or more bytes than the header promises. Never reads, nor reserves memory for, more than the file holds.
+/// Returns an error if the file does not exist, is not a regular file, cannot be read or decompressed, has another magic
+/// number, has a size of 0 or more than 4 GiB, or has fewer or more bytes than its header says. It never reads more than
+/// the header says, and never reserves more memory than the file can fill.
 pub fn read_images(path: &Path) -> Result<IdxImages, DataError> {
-    let mut content = Content::open(path)?;
-    let [_, count, height, width] = header::<4>(path, &mut content, "images", IMAGES)?;
-    // Three 32-bit sizes multiply within 96 bits.
-    let bytes = u128::from(count) * u128::from(height) * u128::from(width);
-    let bytes = u64::try_from(bytes).ok().filter(|bytes| (1..=MAX_BYTES).contains(bytes));
-    let bytes = bytes.ok_or(DataError::IdxSizes { path: path.into(), count, height, width })?;
-    let pixels = payload(path, &mut content, bytes)?;
-    Ok(IdxImages { count: count as usize, height: height as usize, width: width as usize, pixels })
+    OpenImages::open(path)?.read()
 }
 
-/// Reads a label file (magic `0x00000801`).
+/// Reads a label file (magic number `0x00000801`).
 ///
 /// # Errors
 ///
-/// A missing or unreadable file, damaged gzip, another magic number, fewer or more bytes than the header promises.
+/// Returns an error if the file does not exist, is not a regular file, cannot be read or decompressed, has another magic
+/// number, or has fewer or more bytes than its header says.
 pub fn read_labels(path: &Path) -> Result<Vec<u8>, DataError> {
-    let mut content = Content::open(path)?;
-    let [_, count] = header::<2>(path, &mut content, "labels", LABELS)?;
-    payload(path, &mut content, u64::from(count))
+    OpenLabels::open(path)?.read()
 }
 
-/// Feeds `digest` the uncompressed image file and label file that hold `images`.
+/// An image file after its header.
+struct OpenImages<'a> {
+    path: &'a Path,
+    content: Content,
+    count: u32,
+    height: u32,
+    width: u32,
+    bytes: u64,
+}
+
+impl<'a> OpenImages<'a> {
+    fn open(path: &'a Path) -> Result<Self, DataError> {
+        let mut content = Content::open(path)?;
+        let [_, count, height, width] = header::<4>(path, &mut content, "images", IMAGES)?;
+        // The product of three 32-bit sizes has at most 96 bits.
+        let bytes = u128::from(count) * u128::from(height) * u128::from(width);
+        let bytes = u64::try_from(bytes).ok().filter(|bytes| (1..=MAX_BYTES).contains(bytes));
+        let bytes = bytes.ok_or(DataError::IdxSizes { path: path.into(), count, height, width })?;
+        Ok(Self { path, content, count, height, width, bytes })
+    }
+
+    fn read(&mut self) -> Result<IdxImages, DataError> {
+        let pixels = payload(self.path, &mut self.content, self.bytes)?;
+        let [count, height, width] = [self.count, self.height, self.width].map(|size| size as usize);
+        Ok(IdxImages { count, height, width, pixels })
+    }
+}
+
+/// A label file after its header.
+struct OpenLabels<'a> {
+    path: &'a Path,
+    content: Content,
+    count: u32,
+}
+
+impl<'a> OpenLabels<'a> {
+    fn open(path: &'a Path) -> Result<Self, DataError> {
+        let mut content = Content::open(path)?;
+        let [_, count] = header::<2>(path, &mut content, "labels", LABELS)?;
+        Ok(Self { path, content, count })
+    }
+
+    fn read(&mut self) -> Result<Vec<u8>, DataError> {
+        payload(self.path, &mut self.content, u64::from(self.count))
+    }
+}
+
+/// Adds to `digest` the uncompressed image file and label file of `images`.
 pub(crate) fn digest_files(digest: &mut Sha256, images: &Images) {
     let words = [IMAGES, images.len() as u32, images.height() as u32, images.width() as u32];
     words.iter().for_each(|word| digest.update(word.to_be_bytes()));
@@ -90,7 +148,7 @@ fn header<const WORDS: usize>(
     for (word, chunk) in words.iter_mut().zip(bytes.chunks_exact(4)) {
         *word = chunk.iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
     }
-    // A short file of another kind is told by its magic number, if it has one.
+    // The magic number tells a short file of another kind.
     if bytes.len() >= 4 && words[0] != expected {
         return Err(DataError::IdxMagic { path: path.into(), kind, expected, found: words[0] });
     }
@@ -105,7 +163,7 @@ fn payload(path: &Path, content: &mut Content, expected: u64) -> Result<Vec<u8>,
     if (bytes.len() as u64) < expected {
         return Err(DataError::IdxShort { path: path.into(), expected, found: bytes.len() as u64 });
     }
-    // Reading on also makes gzip check its trailing checksum.
+    // Reading on also makes gzip verify its checksum.
     match content.take(1)?.is_empty() {
         true => Ok(bytes),
         false => Err(DataError::IdxTrailing { path: path.into(), expected }),
@@ -233,6 +291,24 @@ mod tests {
         // Within the limit, yet far beyond the file.
         let promised = files.images(&images_file(4_000_000, 32, 32, &[0; 4]));
         assert!(matches!(promised, Err(DataError::IdxShort { found: 4, .. })));
+    }
+
+    /// A small archive may announce gigabytes of images. If the headers disagree, none of it is decompressed.
+    #[test]
+    fn a_gzip_bomb_is_refused_by_its_header() {
+        let files = Files::new();
+        // The second half of the archive is missing: decompressing all of it would fail with another error.
+        let half = |bytes: &[u8]| {
+            let packed = gzip(bytes);
+            packed[..packed.len() / 2].to_vec()
+        };
+        let noise: Vec<u8> = (0..100_000u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let bomb = files.write("i", &half(&images_file(5_000_000, 28, 28, &noise)));
+        let error = read(&bomb, &files.write("l", &labels_file(&[0; 40]))).unwrap_err();
+        assert!(matches!(error, DataError::CountMismatch { image_count: 5_000_000, label_count: 40, .. }), "{error}");
+        // Nor is anything after the announced bytes: here after one pixel.
+        let long = files.write("i", &half(&images_file(1, 1, 1, &noise)));
+        assert!(matches!(read_images(&long), Err(DataError::IdxTrailing { expected: 1, .. })));
     }
 
     #[test]

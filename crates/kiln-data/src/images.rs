@@ -1,16 +1,32 @@
-//! Grey images kept as bytes.
+//! Greyscale images, stored as bytes.
 
 use crate::{DataError, Dataset, Supervised};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 
-/// Grey images of one size with their labels, one byte a pixel.
+/// Greyscale images of one size, one byte per pixel, with or without labels.
 ///
-/// As a [`Dataset`] the images are unlabelled: a batch is the tensor of [`pixels`](Self::pixels).
-/// [`Labelled`] makes supervised batches of them.
+/// As a [`Dataset`] the images are unlabelled: a batch is the tensor of [`pixels`](Self::pixels). [`Labelled`] makes
+/// batches with labels.
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::{Dataset, Images, Labelled};
+///
+/// // Two images of 2×2 pixels between 0 and 255.
+/// let pixels = vec![0, 51, 102, 255, 255, 0, 0, 255];
+/// let images = Images::unlabelled(pixels.clone(), 2, 2, 255)?;
+/// assert_eq!((images.len(), images.dims(), images.has_labels()), (2, 4, false));
+///
+/// let images = Images::new(pixels, vec![7, 3], 2, 2, 255)?.with_classes(10)?;
+/// assert_eq!(Labelled::new(images)?.images().labels(), [7, 3]);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     pixels: Vec<u8>,
+    /// Empty for images without labels.
     labels: Vec<u8>,
     height: usize,
     width: usize,
@@ -18,41 +34,83 @@ pub struct Images {
     classes: usize,
 }
 
-/// Images whose batches carry the labels.
+/// Images whose batches contain the labels.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_data::{Dataset, Labelled, digits};
+///
+/// let data = Labelled::new(digits())?;
+/// let batch = data.batch(&[0, 1, 2], &Device::default());
+/// assert_eq!((batch.inputs.dims(), batch.targets.dims()), ([3, 64], [3, 1]));
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labelled(pub Images);
+pub struct Labelled(Images);
 
-impl Images {
-    /// Images of `height` × `width` pixels in `0..=max`, image after image and row after row, and one label each.
-    ///
-    /// There are as many classes as the largest label says, counted from 0 (none without labels);
-    /// [`with_classes`](Self::with_classes) declares more.
+impl Labelled {
+    /// The images with their labels.
     ///
     /// # Errors
     ///
-    /// [`DataError::ImageShape`] when a size or `max` is 0, [`DataError::Length`] when the pixels are not as many as
-    /// the labels need, [`DataError::PixelRange`] when a pixel is above `max`.
+    /// [`DataError::NoLabels`] if the images have no labels.
+    pub fn new(images: Images) -> Result<Self, DataError> {
+        if images.has_labels() { Ok(Self(images)) } else { Err(DataError::NoLabels) }
+    }
+
+    /// Returns the images.
+    pub fn images(&self) -> &Images {
+        &self.0
+    }
+}
+
+impl Images {
+    /// Images with labels.
+    ///
+    /// `pixels` has the images one after the other, each in row-major order, with values in `0..=max`. `labels` has one
+    /// label per image. The number of classes is the largest label plus 1; [`with_classes`](Self::with_classes) sets a
+    /// larger one.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::ImageShape`] if a size or `max` is 0, [`DataError::Length`] if the numbers of pixels and labels do not
+    /// fit, and [`DataError::PixelRange`] if a pixel is above `max`.
     pub fn new(pixels: Vec<u8>, labels: Vec<u8>, height: usize, width: usize, max: u8) -> Result<Self, DataError> {
-        let dims = height.checked_mul(width).filter(|dims| *dims > 0 && max > 0);
-        let dims = dims.ok_or(DataError::ImageShape { height, width, max })?;
+        let dims = checked_dims(height, width, max)?;
         let expected = dims.saturating_mul(labels.len());
         if pixels.len() != expected {
             return Err(DataError::Length { what: "pixels", expected, found: pixels.len() });
         }
-        if max < u8::MAX
-            && let Some(index) = pixels.iter().position(|pixel| *pixel > max)
-        {
-            return Err(DataError::PixelRange { index, value: pixels[index], max });
-        }
+        check_range(&pixels, max)?;
         let classes = labels.iter().max().map_or(0, |largest| usize::from(*largest) + 1);
         Ok(Self { pixels, labels, height, width, max, classes })
     }
 
-    /// Declares the number of classes, for images that happen to lack the last ones.
+    /// Images without labels.
+    ///
+    /// `pixels` has the images one after the other, each in row-major order, with values in `0..=max`.
     ///
     /// # Errors
     ///
-    /// [`DataError::TargetRange`] when a label is not below `classes`.
+    /// [`DataError::ImageShape`] if a size or `max` is 0, [`DataError::Length`] if the pixels are not a whole number of
+    /// images, and [`DataError::PixelRange`] if a pixel is above `max`.
+    pub fn unlabelled(pixels: Vec<u8>, height: usize, width: usize, max: u8) -> Result<Self, DataError> {
+        let dims = checked_dims(height, width, max)?;
+        if !pixels.len().is_multiple_of(dims) {
+            let expected = pixels.len().next_multiple_of(dims);
+            return Err(DataError::Length { what: "pixels of whole images", expected, found: pixels.len() });
+        }
+        check_range(&pixels, max)?;
+        Ok(Self { pixels, labels: Vec::new(), height, width, max, classes: 0 })
+    }
+
+    /// Sets the number of classes, for images that lack examples of the last ones.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::TargetRange`] if a label is not below `classes`.
     pub fn with_classes(mut self, classes: usize) -> Result<Self, DataError> {
         match self.labels.iter().position(|label| usize::from(*label) >= classes) {
             Some(row) => Err(DataError::TargetRange { row, target: usize::from(self.labels[row]), classes }),
@@ -63,67 +121,73 @@ impl Images {
         }
     }
 
-    /// Pixels down.
+    /// Returns the height in pixels.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Pixels across.
+    /// Returns the width in pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Pixels of one image: height × width.
+    /// Returns the number of pixels of one image, height × width.
     pub fn dims(&self) -> usize {
         self.height * self.width
     }
 
-    /// The byte that stands for 1.0.
+    /// Returns the byte that stands for 1.0.
     pub fn max(&self) -> u8 {
         self.max
     }
 
-    /// The label of every image.
+    /// Returns whether the images have labels. An empty set of images counts as labelled.
+    pub fn has_labels(&self) -> bool {
+        self.labels.len() == self.pixels.len() / self.dims()
+    }
+
+    /// Returns the label of every image; it is empty for images without labels.
     pub fn labels(&self) -> &[u8] {
         &self.labels
     }
 
-    /// The number of classes; every label is below it.
+    /// Returns the number of classes; every label is below it. It is 0 without labels.
     pub fn classes(&self) -> usize {
         self.classes
     }
 
-    /// All pixels, image after image and row after row.
+    /// Returns all pixels: one image after the other, each in row-major order.
     pub fn bytes(&self) -> &[u8] {
         &self.pixels
     }
 
-    /// The labels as class indices.
+    /// Returns the labels as class indices.
     pub fn targets(&self) -> Vec<usize> {
         self.labels.iter().map(|label| usize::from(*label)).collect()
     }
 
-    /// The given rows, in the given order, with the same classes.
+    /// Returns the given images, in the given order, with the same number of classes.
     ///
     /// # Panics
     ///
-    /// When a row is not below [`len`](Dataset::len).
+    /// If a row is not below [`len`](Dataset::len).
     pub fn subset(&self, rows: &[usize]) -> Self {
-        let labels = rows.iter().map(|row| self.labels[*row]).collect();
+        let labels =
+            if self.labels.is_empty() { Vec::new() } else { rows.iter().map(|row| self.labels[*row]).collect() };
         Self { pixels: self.gather(rows, |pixel| pixel), labels, ..*self }
     }
 
-    /// The given rows as `[n, dims]` on `device`, scaled to [0, 1].
+    /// Returns the given images as a tensor `[n, dims]` on `device`, scaled to [0, 1].
     ///
-    /// On a device of 64-bit floats the values are the quotients `pixel / max` rounded once; on the others they pass
-    /// through `f32`.
+    /// On a device with 64-bit floats the quotients `pixel / max` are rounded once. On other devices they are rounded to
+    /// `f32`.
     ///
     /// # Panics
     ///
-    /// When a row is not below [`len`](Dataset::len).
+    /// If a row is not below [`len`](Dataset::len).
     pub fn pixels(&self, rows: &[usize], device: &Device) -> Tensor<2> {
         let shape = [rows.len(), self.dims()];
-        // A table of the 256 quotients: no division, and no pass through f64 on devices that hold f32.
+        // A table of the 256 quotients is faster than a division per pixel.
         let exact: [f64; 256] = std::array::from_fn(|byte| byte as f64 / f64::from(self.max));
         let data = if device.settings().float_dtype == FloatDType::F64 {
             TensorData::new(self.gather(rows, |pixel| exact[usize::from(pixel)]), shape)
@@ -134,13 +198,13 @@ impl Images {
         Tensor::from_data(data, device)
     }
 
-    /// The mean of each pixel over all images, in [0, 1], row after row; zeros when there are no images.
+    /// Returns the mean of each pixel over all images, in [0, 1] and in row-major order. Without images the means are 0.
     pub fn mean(&self) -> Vec<f64> {
         let mut sums = vec![0u64; self.dims()];
         for image in self.pixels.chunks_exact(self.dims()) {
             sums.iter_mut().zip(image).for_each(|(sum, pixel)| *sum += u64::from(*pixel));
         }
-        let scale = f64::from(self.max) * (self.labels.len().max(1)) as f64;
+        let scale = f64::from(self.max) * (self.len().max(1)) as f64;
         sums.into_iter().map(|sum| sum as f64 / scale).collect()
     }
 
@@ -152,13 +216,28 @@ impl Images {
     }
 }
 
-/// `width` values for each of `rows`, written by `write` row by row, on as many threads as that is worth.
+fn checked_dims(height: usize, width: usize, max: u8) -> Result<usize, DataError> {
+    let dims = height.checked_mul(width).filter(|dims| *dims > 0 && max > 0);
+    dims.ok_or(DataError::ImageShape { height, width, max })
+}
+
+fn check_range(pixels: &[u8], max: u8) -> Result<(), DataError> {
+    if max == u8::MAX {
+        return Ok(());
+    }
+    match pixels.iter().position(|pixel| *pixel > max) {
+        Some(index) => Err(DataError::PixelRange { index, value: pixels[index], max }),
+        None => Ok(()),
+    }
+}
+
+/// Returns `width` values for each of `rows`, which `write` fills in, on several threads if that pays.
 pub(crate) fn gather<T: Clone + Default + Send>(
     rows: &[usize],
     width: usize,
     write: impl Fn(usize, &mut [T]) + Sync,
 ) -> Vec<T> {
-    /// Values that take about as long as another thread takes to begin.
+    /// Below this number of values, another thread takes longer to start than it saves.
     const GRAIN: usize = 1 << 14;
     let mut values = vec![T::default(); rows.len() * width];
     let lines = values.par_chunks_mut(width).zip(rows).with_min_len(GRAIN.div_ceil(width));
@@ -170,7 +249,7 @@ impl Dataset for Images {
     type Batch = Tensor<2>;
 
     fn len(&self) -> usize {
-        self.labels.len()
+        self.pixels.len() / self.dims()
     }
 
     fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
@@ -210,7 +289,7 @@ mod tests {
 
     #[test]
     fn labelled_batches_carry_the_classes() {
-        let batch = Labelled(three()).batch(&[0, 2], &Device::flex());
+        let batch = Labelled::new(three()).unwrap().batch(&[0, 2], &Device::flex());
         assert_eq!(batch.inputs.dims(), [2, 4]);
         assert_eq!(batch.targets.dims(), [2, 1]);
         assert_eq!(batch.targets.into_data().convert::<i64>().try_to_vec::<i64>().unwrap(), [2, 1]);
@@ -237,6 +316,22 @@ mod tests {
         assert!(matches!(Images::new(vec![], vec![], 0, 2, 16), Err(DataError::ImageShape { .. })));
         assert!(matches!(Images::new(vec![0], vec![0], 1, 1, 0), Err(DataError::ImageShape { .. })));
         assert!(matches!(Images::new(vec![0], vec![0], usize::MAX, 2, 1), Err(DataError::ImageShape { .. })));
+    }
+
+    #[test]
+    fn images_need_no_labels() {
+        let images = Images::unlabelled(vec![0, 4, 8, 16, 1, 2, 3, 5], 2, 2, 16).unwrap();
+        assert_eq!((images.len(), images.classes(), images.has_labels()), (2, 0, false));
+        assert_eq!(images.batch(&[1, 0], &Device::flex()).dims(), [2, 4]);
+        assert_eq!(images.subset(&[1]).bytes(), [1, 2, 3, 5]);
+        assert_eq!(images.mean(), [0.5, 3.0, 5.5, 10.5].map(|sum| sum / 16.0));
+        assert!(matches!(Labelled::new(images.clone()), Err(DataError::NoLabels)));
+        let encoder = crate::Encoder::fit_pixels(&images, &[0, 1], true);
+        assert!(encoder.target().is_none() && matches!(encoder.encode_images(&images), Err(DataError::NoLabels)));
+        assert!(matches!(
+            Images::unlabelled(vec![0; 7], 2, 2, 16),
+            Err(DataError::Length { expected: 8, found: 7, .. })
+        ));
     }
 
     #[test]

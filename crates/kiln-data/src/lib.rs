@@ -1,15 +1,20 @@
-//! Data for Kiln: datasets on the host, the files they come from, and the minibatches made of them on a device.
+//! Data for Kiln: datasets, the files that they come from, and minibatches on a device.
 //!
-//! - [`dataset`]: what a training loop needs of a dataset, and the order of its minibatches.
-//! - [`images`], [`examples`]: grey images as bytes, and dense labelled rows.
-//! - [`binarize`], [`resident`](mod@resident): grey pixels drawn black or white; examples that stay on the device.
-//! - [`builtin`]: the two small datasets compiled into the crate.
-//! - [`idx`]: the file format of MNIST.
-//! - [`sources`], [`catalogue`](mod@catalogue): image datasets by name: found on disk, or downloaded and verified.
-//! - [`table`], [`encode`]: CSV files, and their translation into numbers that a saved model can repeat.
-//! - [`split`]: stratified train/test splits.
+//! | module | content |
+//! |---|---|
+//! | [`dataset`] | the trait [`Dataset`], and the order of minibatches |
+//! | [`images`], [`binarize`] | greyscale images as bytes; random binarisation |
+//! | [`examples`], [`resident`](mod@resident) | rows of numbers with classes; the same on a device |
+//! | [`tensors`] | tensors of any rank as a dataset; real-valued targets |
+//! | [`builtin`] | the two small datasets that are compiled into the crate |
+//! | [`sources`], [`catalogue`](mod@catalogue) | image datasets by name: found on disk, or downloaded and verified |
+//! | [`idx`] | the file format of MNIST |
+//! | [`table`], [`encode`] | CSV files, and encoders that turn them into numbers |
+//! | [`split`] | stratified train/test splits |
+//! | [`image_grid`] | grids of images as PNG files |
+//! | [`shown`] | text from data files in messages |
 //!
-//! Every failure is a [`DataError`], whose message says which file, what was expected, what came and what to do.
+//! Every failure is a [`DataError`]. Its message names the file, what was expected, what was found and what to do.
 
 pub mod binarize;
 pub mod builtin;
@@ -19,11 +24,14 @@ pub mod encode;
 pub mod error;
 pub mod examples;
 pub mod idx;
+pub mod image_grid;
 pub mod images;
 pub mod resident;
+pub mod shown;
 pub mod sources;
 pub mod split;
 pub mod table;
+pub mod tensors;
 
 mod collection;
 mod content;
@@ -35,12 +43,15 @@ pub use binarize::{Binarize, Binarized};
 pub use builtin::{BREAST_CANCER_SHA256, BREAST_CANCER_TARGET, DIGITS_SHA256, breast_cancer, digits};
 pub use catalogue::{DatasetInfo, Presence, catalogue};
 pub use dataset::{Dataset, Minibatches, Order, Supervised, minibatches};
-pub use download::Progress;
+pub use download::DownloadProgress;
 pub use encode::{EncodedColumn, Encoder, Target};
 pub use error::DataError;
 pub use examples::Examples;
+pub use image_grid::ImageGrid;
 pub use images::{Images, Labelled};
 pub use resident::Resident;
+pub use shown::Shown;
 pub use sources::{HoldOut, ImageSplits, Locate, load_images};
 pub use split::{Split, stratified_split};
 pub use table::{Column, ColumnKind, Table};
+pub use tensors::{RegressionExamples, Rows, TensorDataset};

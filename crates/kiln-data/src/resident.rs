@@ -4,7 +4,21 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 
 use crate::{Dataset, Examples, Supervised};
 
-/// [`Examples`] uploaded once: a full batch costs nothing, a minibatch is a selection of rows on the device.
+/// [`Examples`] that are copied to a device once.
+///
+/// A full batch costs nothing, and a minibatch is a selection of rows on the device.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_data::{Dataset, Examples, Resident, digits};
+///
+/// let device = Device::default();
+/// let data = Resident::new(&Examples::try_from(&digits())?, &device);
+/// assert_eq!(data.batch(&[5, 7], &device).inputs.dims(), [2, 64]);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Resident {
     inputs: Tensor<2>,
@@ -13,7 +27,7 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Uploads `examples` to `device`, in its float type.
+    /// Copies `examples` to `device`, in its float type.
     pub fn new(examples: &Examples, device: &Device) -> Self {
         let rows: Vec<usize> = (0..examples.len()).collect();
         let Supervised { inputs, targets } = examples.batch(&rows, device);
@@ -28,7 +42,7 @@ impl Dataset for Resident {
         self.len
     }
 
-    /// The rows, on the device that holds the examples; `_device` is taken to be that one.
+    /// Returns the rows on the device of the examples, whatever `_device` is.
     fn batch(&self, rows: &[usize], _device: &Device) -> Supervised {
         if rows.len() == self.len && rows.iter().enumerate().all(|(i, &row)| i == row) {
             return Supervised { inputs: self.inputs.clone(), targets: self.targets.clone() };
@@ -49,7 +63,7 @@ mod tests {
     #[test]
     fn batches_are_those_of_the_examples() {
         let device = Device::default();
-        let examples = Examples::from(&crate::digits().subset(&[0, 1, 2, 3]));
+        let examples = Examples::try_from(&crate::digits().subset(&[0, 1, 2, 3])).unwrap();
         let resident = Resident::new(&examples, &device);
         for rows in [vec![0, 1, 2, 3], vec![2, 0], vec![3, 2, 1, 0]] {
             let (a, b) = (resident.batch(&rows, &device), examples.batch(&rows, &device));

@@ -1,11 +1,11 @@
-//! Image datasets by name or folder.
+//! Image datasets by name or by folder.
 
 use crate::{
-    DIGITS_SHA256, DataError, Images, Progress,
-    collection::{Collection, Places, all_files, collections},
+    DIGITS_SHA256, DataError, DownloadProgress, Images,
+    collection::{Check, Collection, Places, all_files, collections},
     content::hex,
     digits,
-    download::{agent, download},
+    download::{agent, archive_digest, download},
     idx, stratified_split, suggest,
 };
 use sha2::{Digest, Sha256};
@@ -15,15 +15,16 @@ use ureq::Agent;
 /// Where to look for the files of a dataset.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Locate {
-    /// The only folder to look into: itself and its subfolder of the dataset's name. `None` (the default) looks into
-    /// the folder named by the environment variable `KILN_DATA_DIR`, likewise, then into the user's cache directory
-    /// (`kiln/<name>`), and at last downloads into the latter.
+    /// The only folder to look into, together with its subfolder of the dataset's name.
+    ///
+    /// With `None` (the default) Kiln looks into the folder that the environment variable `KILN_DATA_DIR` names, then into
+    /// the user's cache directory (`kiln/<name>`), and finally downloads into the latter.
     pub data_dir: Option<PathBuf>,
-    /// Never download. Default: `false`.
+    /// Whether downloads are forbidden. Default: `false`.
     pub offline: bool,
 }
 
-/// How to divide a dataset that comes without a test set.
+/// How to divide a dataset that has no test set.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HoldOut {
     /// The fraction of the rows to test on, in [0, 1). Default: 0.2.
@@ -38,46 +39,67 @@ impl Default for HoldOut {
     }
 }
 
-/// An image dataset, divided; both parts have the same size of image and number of classes.
+/// An image dataset, divided into training and test data.
+///
+/// Both parts have the same image size and number of classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageSplits {
-    /// The dataset's name, or its folder as it was given.
+    /// The dataset's name, or its folder as given.
     pub name: String,
-    /// The SHA-256 of the uncompressed files, for IDX in the order train images, train labels, test images, test
-    /// labels.
+    /// The SHA-256 of the uncompressed files. For IDX files the order is training images, training labels, test images,
+    /// test labels.
     pub sha256: String,
-    /// Images to train on.
+    /// Whether the files are the published ones of the dataset `name`. `None` if that cannot be told: for a folder of your
+    /// own, and for Fashion-MNIST outside the cache, of which only the archives' digests are published.
+    pub published: Option<bool>,
+    /// The training images.
     pub train: Images,
-    /// Images to test on.
+    /// The test images.
     pub test: Images,
 }
 
-/// Loads `digits`, `mnist`, `fashion-mnist`, or the four IDX files in the folder `name_or_dir`.
+/// Loads the dataset `digits`, `mnist` or `fashion-mnist`, or the four IDX files in the folder `name_or_dir`.
 ///
-/// Only `digits` heeds `hold_out` (stratified): the others come with a test set. Only the downloads call `progress`,
-/// once before and after every block received. A dataset's name wins over a folder of that name; `./mnist` is the
-/// folder.
+/// A dataset's name takes precedence over a folder of that name; write `./mnist` for the folder. `hold_out` applies to
+/// `digits` only, because the others have a test set. `progress` is called during downloads, before and after every block.
+///
+/// Files in the cache are compared with their published digest.
 ///
 /// # Errors
 ///
-/// [`DataError::UnknownDataset`]; [`DataError::MissingIdxFiles`] for a folder, or an explicit `data_dir`, that lacks
-/// files; [`DataError::Unavailable`] when a dataset is not on the machine and `offline` or the network forbids to fetch
-/// it; [`DataError::Digest`] for a download that is not the published file; [`DataError::WrongDataset`] when the files
-/// are those of another dataset; whatever is wrong with the files (see [`idx`]), and with the fraction.
+/// - [`DataError::UnknownDataset`];
+/// - [`DataError::MissingIdxFiles`] if a folder, or an explicit `data_dir`, lacks files;
+/// - [`DataError::Unavailable`] if a dataset is not on the machine and cannot be downloaded;
+/// - [`DataError::Digest`] if a download is not the published file;
+/// - [`DataError::CachedDigest`] if the files in the cache are not the published ones;
+/// - [`DataError::WrongDataset`] if the files are those of another dataset;
+/// - [`DataError::TestFraction`], [`DataError::EmptyTraining`], and the errors of [`idx`].
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::{Dataset, HoldOut, Locate, load_images};
+///
+/// let digits = load_images("digits", &Locate::default(), HoldOut::default(), &mut |_| {})?;
+/// assert_eq!((digits.train.len(), digits.test.len()), (1438, 359));
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 pub fn load_images(
     name_or_dir: &str,
     locate: &Locate,
     hold_out: HoldOut,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(DownloadProgress<'_>),
 ) -> Result<ImageSplits, DataError> {
     if name_or_dir == "digits" {
         return load_digits(hold_out);
     }
     let known = collections();
     if let Some(collection) = known.iter().find(|collection| collection.name == name_or_dir) {
-        let (dir, files) = resolve(collection, &Places::of(locate), locate.offline, &agent(), progress)?;
-        let splits = read(name_or_dir, &files)?;
+        let places = Places::of(locate);
+        let (dir, files) = resolve(collection, &places, locate.offline, &agent(), progress)?;
+        let mut splits = read(name_or_dir, &files)?;
         check_identity(&splits, &dir, &known)?;
+        check_published(&mut splits, collection, &places, &dir, &files)?;
         return Ok(splits);
     }
     let dir = Path::new(name_or_dir);
@@ -98,18 +120,19 @@ fn load_digits(hold_out: HoldOut) -> Result<ImageSplits, DataError> {
     Ok(ImageSplits {
         name: "digits".into(),
         sha256: DIGITS_SHA256.into(),
+        published: Some(true),
         train: images.subset(&split.train),
         test: images.subset(&split.test),
     })
 }
 
-/// The folder and files of `collection`, downloaded if they must and may be.
+/// Returns the folder and files of `collection`, and downloads them if necessary and allowed.
 fn resolve(
     collection: &Collection,
     places: &Places,
     offline: bool,
     agent: &Agent,
-    progress: &mut dyn FnMut(Progress<'_>),
+    progress: &mut dyn FnMut(DownloadProgress<'_>),
 ) -> Result<(PathBuf, [PathBuf; 4]), DataError> {
     if let Some(found) = places.find(collection.name) {
         return Ok(found);
@@ -149,12 +172,13 @@ fn read(
     Ok(ImageSplits {
         name: name.into(),
         sha256: hex(&digest.finalize()),
+        published: None,
         train: train.with_classes(classes)?,
         test: test.with_classes(classes)?,
     })
 }
 
-/// Refuses files that open as another known collection does: MNIST and its successors share their file names.
+/// Returns an error if the first labels are those of another known collection, because several share their file names.
 fn check_identity(splits: &ImageSplits, dir: &Path, known: &[Collection]) -> Result<(), DataError> {
     let opening = |collection: &&Collection| splits.train.labels().starts_with(&collection.opening);
     match known.iter().find(opening) {
@@ -165,12 +189,41 @@ fn check_identity(splits: &ImageSplits, dir: &Path, known: &[Collection]) -> Res
     }
 }
 
+/// Compares the files with the published ones. In the cache they must be the same, because Kiln put them there; a folder
+/// that the user named may contain others.
+fn check_published(
+    splits: &mut ImageSplits,
+    collection: &Collection,
+    places: &Places,
+    dir: &Path,
+    files: &[PathBuf; 4],
+) -> Result<(), DataError> {
+    let in_cache = places.cache.as_ref().is_some_and(|cache| dir == cache.join(collection.name));
+    if let Some(sha256) = collection.sha256 {
+        splits.published = Some(splits.sha256 == sha256);
+    } else if in_cache {
+        let same = files.iter().zip(&collection.checks).map(|(file, check)| match check {
+            Check::Archive(sha256) if file.extension().is_some_and(|extension| extension == "gz") => {
+                archive_digest(file).map(|found| Some(found == *sha256))
+            }
+            _ => Ok(None),
+        });
+        let same = same.collect::<Result<Vec<_>, _>>()?;
+        splits.published = same.into_iter().try_fold(true, |all, one| Some(all && one?));
+    }
+    if in_cache && splits.published == Some(false) {
+        let (name, found) = (splits.name.clone(), splits.sha256.clone());
+        return Err(DataError::CachedDigest { name, dir: dir.into(), found });
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{
         Dataset,
-        collection::{Check, STEMS},
+        collection::STEMS,
         download::tests::{direct, serve},
         idx::fixtures::{gzip, images_file, labels_file},
     };
@@ -196,7 +249,7 @@ mod tests {
 
     fn collection(base_url: String) -> Collection {
         let checks = contents().map(|content| Check::Content(hex(&Sha256::digest(content))));
-        Collection { name: "mnist", base_url, checks, opening: OPENING }
+        Collection { name: "mnist", base_url, checks, sha256: None, opening: OPENING }
     }
 
     fn load(name: &str, data_dir: Option<&Path>) -> Result<ImageSplits, DataError> {
@@ -257,7 +310,7 @@ mod tests {
     fn an_unknown_name_is_answered_with_the_nearest() {
         let message = load("fashion_mnist", None).unwrap_err().to_string();
         assert!(message.contains("did you mean 'fashion-mnist'?"), "{message}");
-        assert!(message.contains("known: digits, mnist, fashion-mnist"), "{message}");
+        assert!(message.contains("known datasets: digits, mnist, fashion-mnist"), "{message}");
     }
 
     #[test]
@@ -287,6 +340,39 @@ mod tests {
         }
     }
 
+    /// Files in the cache must be the published ones; those in a folder of the user's may be others.
+    #[test]
+    fn the_cache_is_compared_with_the_published_digests() {
+        let cache = tempfile::tempdir().unwrap();
+        let dir = cache.path().join("mnist");
+        fill(&dir, &contents());
+        let places = Places { explicit: None, environment: None, cache: Some(cache.path().into()) };
+        let elsewhere = Places { explicit: Some(cache.path().into()), environment: None, cache: None };
+        let files = all_files(&dir).unwrap();
+        let check = |collection: &Collection, places: &Places, files: &[PathBuf; 4]| {
+            let mut splits = read("mnist", files).unwrap();
+            check_published(&mut splits, collection, places, &dir, files).map(|()| splits.published)
+        };
+        let [mnist, fashion] = collections();
+        let error = check(&mnist, &places, &files).unwrap_err();
+        assert!(matches!(error, DataError::CachedDigest { .. }), "{error}");
+        assert_eq!(check(&mnist, &elsewhere, &files).unwrap(), Some(false));
+        // Plain files cannot be compared with digests of archives.
+        assert_eq!(check(&Collection { name: "mnist", ..fashion }, &places, &files).unwrap(), None);
+
+        STEMS.iter().zip(contents()).for_each(|(stem, content)| {
+            fs::write(dir.join(format!("{stem}.gz")), gzip(&content)).unwrap();
+            fs::remove_file(dir.join(stem)).unwrap();
+        });
+        let archives = all_files(&dir).unwrap();
+        let checks = contents().map(|content| Check::Archive(hex(&Sha256::digest(gzip(&content)))));
+        let right = Collection { checks, ..collection(String::new()) };
+        assert_eq!(check(&right, &places, &archives).unwrap(), Some(true));
+        let checks = contents().map(|content| Check::Archive(hex(&Sha256::digest(content))));
+        let wrong = Collection { checks, ..collection(String::new()) };
+        assert!(matches!(check(&wrong, &places, &archives), Err(DataError::CachedDigest { .. })));
+    }
+
     #[test]
     fn the_real_mnist_reads_where_it_is() {
         let places =
@@ -301,6 +387,7 @@ mod tests {
         let splits = read("mnist", &files).unwrap();
         assert_eq!((splits.train.len(), splits.test.len(), splits.train.dims()), (60_000, 10_000, 784));
         assert_eq!(splits.train.labels()[..10], OPENING);
+        assert_eq!(Some(splits.sha256.as_str()), collections()[0].sha256);
         let images = idx::read_images(&files[0]).unwrap();
         let content = images_file(60_000, 28, 28, &images.pixels);
         let published = |check: &Check| matches!(check, Check::Content(sha) if *sha == hex(&Sha256::digest(&content)));

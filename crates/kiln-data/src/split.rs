@@ -4,24 +4,27 @@ use crate::DataError;
 use kiln_tensor::Stream;
 use std::{cmp::Reverse, collections::BTreeMap};
 
-/// A division of the rows of a dataset; each part ascending, together every row once.
+/// A division of the rows of a dataset into two parts. Each row is in one part, and each part is in ascending order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Split {
-    /// Rows to train on.
+    /// The training rows.
     pub train: Vec<usize>,
-    /// Rows to test on.
+    /// The test rows.
     pub test: Vec<usize>,
 }
 
-/// Draws a test set of round(n · `test_fraction`) of the rows in which the classes keep their proportions.
+/// Draws a random test set in which the classes keep their proportions.
 ///
-/// The largest remainders decide which classes get the rows that do not divide evenly, the lower class first in a tie,
-/// so that no class is off its share by a whole row. Seed, targets and fraction fix the result.
+/// The test set has round(n · `test_fraction`) rows. Rows that do not divide evenly go to the classes with the largest
+/// remainders, and to the lower class in a tie, so each class differs from its exact share by less than one row. The result
+/// depends only on the seed, the targets and the fraction.
 ///
 /// # Errors
 ///
-/// [`DataError::TestFraction`] unless 0 ≤ `test_fraction` < 1, and [`DataError::EmptyTraining`] when rounding would
-/// take every row (few rows, fraction near 1).
+/// [`DataError::TestFraction`] unless 0 ≤ `test_fraction` < 1, and [`DataError::EmptyTraining`] if rounding leaves no row
+/// to train on.
+///
+/// # Example
 ///
 /// ```
 /// let split = kiln_data::stratified_split(&[0, 0, 0, 0, 1, 1], 1.0 / 3.0, 7)?;

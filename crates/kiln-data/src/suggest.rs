@@ -1,17 +1,23 @@
 //! "Did you mean …?".
 
-/// A hint for a message: the candidate nearest to `name`, when one is near, else nothing.
+use crate::shown::Shown;
+
+/// The longest name that is compared. A longer one is no misspelling, and the comparison takes quadratic time.
+const LONGEST: usize = 200;
+
+/// Returns a hint for a message: the candidate nearest to `name` if it is near, and nothing otherwise.
 pub(crate) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let near = candidates
         .into_iter()
+        .filter(|candidate| name.len() <= LONGEST && candidate.len() <= LONGEST)
         .map(|candidate| (distance(&name.to_lowercase(), &candidate.to_lowercase()), candidate))
         .min_by_key(|(distance, _)| *distance)
-        // A third of the letters may differ: more is no longer a misspelling.
+        // More than a third of the letters is no longer a misspelling.
         .filter(|(distance, _)| *distance <= name.chars().count().div_ceil(3));
-    near.map(|(_, candidate)| format!(" (did you mean '{candidate}'?)")).unwrap_or_default()
+    near.map(|(_, candidate)| format!(" (did you mean '{}'?)", Shown(candidate))).unwrap_or_default()
 }
 
-/// The Levenshtein distance.
+/// Returns the Levenshtein distance.
 fn distance(a: &str, b: &str) -> usize {
     let b: Vec<char> = b.chars().collect();
     let mut row: Vec<usize> = (0..=b.len()).collect();
@@ -42,5 +48,6 @@ mod tests {
     fn only_near_names_are_suggested() {
         assert_eq!(hint("Bening", ["mean_radius", "benign"]), " (did you mean 'benign'?)");
         assert_eq!(hint("price", ["mean_radius", "benign"]), "");
+        assert_eq!(hint(&"x".repeat(100_000), ["x"]), "");
     }
 }

@@ -1,15 +1,22 @@
-//! CSV files as columns of text, with the columns of numbers recognised.
+//! CSV files as columns of text, of which some hold numbers.
 
-use crate::{DataError, content::hex, suggest};
+use crate::{
+    DataError,
+    content::{hex, read_regular},
+    shown, suggest,
+};
 use sha2::{Digest, Sha256};
-use std::{collections::HashSet, fs, path::Path};
+use std::{collections::HashSet, path::Path};
 
-/// What the cells of a column are.
+/// The largest CSV file that is read. A table in memory takes several times its size.
+const MAX_BYTES: u64 = 4 << 30;
+
+/// The kind of a column's cells.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ColumnKind {
     /// Every cell that is not missing is a finite number.
     Numeric,
-    /// Some cell is not.
+    /// Some cell is text.
     Categorical,
 }
 
@@ -21,11 +28,26 @@ pub struct Column {
     cells: Vec<String>,
 }
 
-/// A CSV file in memory: named columns of equally many cells.
+/// A CSV file in memory: named columns with equal numbers of cells.
 ///
-/// The file is UTF-8 text with commas between the cells, quotes (`"`) around cells that hold commas or line ends, and
-/// a header line of distinct names. Blanks around names and cells do not count, nor do blank lines. A cell is missing
-/// when it is empty, `NA`, `NaN` or `?`, in any case.
+/// The file is UTF-8 text with commas between the cells, quotes (`"`) around cells that contain commas or line ends, and a
+/// header line of distinct names. Spaces around names and cells are removed, and blank lines are skipped. A cell is missing
+/// if it is empty, `NA`, `NaN` or `?`, in upper or lower case.
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::{ColumnKind, Table};
+///
+/// let table = Table::parse("pets.csv", "weight,kind\n4,cat\n20,dog\n")?;
+/// assert_eq!((table.len(), table.columns().len()), (2, 2));
+/// assert_eq!(table.columns()[0].kind(), ColumnKind::Numeric);
+/// assert_eq!(table.column("kind").map(|column| column.cells().to_vec()), Some(vec!["cat".into(), "dog".into()]));
+///
+/// let error = Table::parse("pets.csv", "weight,kind\n4\n").unwrap_err();
+/// assert!(error.to_string().starts_with("pets.csv, line 2: 1 cells, expected 2"));
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Table {
     file: String,
@@ -36,23 +58,24 @@ pub struct Table {
 }
 
 impl Column {
-    /// The name in the header.
+    /// Returns the name in the header.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What the cells are.
+    /// Returns whether the cells are numbers or text.
     pub fn kind(&self) -> ColumnKind {
         self.kind
     }
 
-    /// The texts of the cells, without the blanks around them.
+    /// Returns the texts of the cells, without spaces around them.
     pub fn cells(&self) -> &[String] {
         &self.cells
     }
 
-    /// The first text in a column of numbers: a row whose cell is neither missing nor a number while at least nine in
-    /// ten of the cells that are not missing are.
+    /// Returns the first row whose cell is text, if at least 90% of the cells that are not missing are numbers.
+    ///
+    /// Such a column is a numeric one with errors.
     pub fn stray_text(&self) -> Option<usize> {
         let present = self.cells.iter().filter(|cell| !is_missing(cell)).count();
         let numbers = self.cells.iter().filter(|cell| number(cell).is_some()).count();
@@ -66,13 +89,11 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// A missing or unreadable file, text that is not UTF-8, no header, unnamed or doubly named columns, a first line
-    /// of numbers only, lines with too few or too many cells, no rows.
+    /// Returns an error if the file does not exist, is not a regular file, is larger than 4 GiB or cannot be read; if it
+    /// is not UTF-8 text or has no header or no rows; if a column has no name or the name of another column; if the first
+    /// line has only numbers; and if a line has too few or too many cells.
     pub fn read(path: &Path) -> Result<Self, DataError> {
-        let bytes = fs::read(path).map_err(|cause| match cause.kind() {
-            std::io::ErrorKind::NotFound => DataError::MissingFile { path: path.into() },
-            _ => DataError::Io { action: "read", path: path.into(), cause },
-        })?;
+        let bytes = read_regular(path, MAX_BYTES)?;
         let file = path.display().to_string();
         match std::str::from_utf8(&bytes) {
             Ok(text) => Self::parse(&file, text),
@@ -80,11 +101,11 @@ impl Table {
         }
     }
 
-    /// Reads the text of a CSV file called `file` in messages.
+    /// Parses the text of a CSV file. Messages call it `file`.
     ///
     /// # Errors
     ///
-    /// As [`read`](Self::read), save those of the file system.
+    /// Those of [`read`](Self::read), without those of the file system.
     pub fn parse(file: &str, text: &str) -> Result<Self, DataError> {
         let sha256 = hex(&Sha256::digest(text));
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -104,7 +125,7 @@ impl Table {
         let mut counter = LineCounter { text: text.as_bytes(), at: 0, line: 1 };
         for record in records {
             let record = record.map_err(|cause| DataError::Csv { file: file.clone(), cause })?;
-            // A line of blanks is no row, as an empty line is none.
+            // A line of spaces is skipped like an empty line.
             if record.len() == 1 && names.len() > 1 && record[0].trim().is_empty() {
                 continue;
             }
@@ -122,46 +143,46 @@ impl Table {
         Ok(Self { file, sha256, columns: columns.collect(), lines })
     }
 
-    /// The file's name, as messages give it.
+    /// Returns the name of the file, as in messages.
     pub fn file(&self) -> &str {
         &self.file
     }
 
-    /// The SHA-256 of the file.
+    /// Returns the SHA-256 of the file.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// The number of rows, at least 1.
-    #[allow(clippy::len_without_is_empty, reason = "a table without rows is not made")]
+    /// Returns the number of rows, at least 1.
+    #[allow(clippy::len_without_is_empty, reason = "a table has at least one row")]
     pub fn len(&self) -> usize {
         self.lines.len()
     }
 
-    /// The columns in the order of the file.
+    /// Returns the columns in the order of the file.
     pub fn columns(&self) -> &[Column] {
         &self.columns
     }
 
-    /// The column called `name`.
+    /// Returns the column called `name`.
     pub fn column(&self, name: &str) -> Option<&Column> {
         self.columns.iter().find(|column| column.name == name)
     }
 
-    /// The line of the file on which a row begins, counted from 1.
+    /// Returns the line of the file on which a row begins, counted from 1.
     ///
     /// # Panics
     ///
-    /// When `row` is not below [`len`](Self::len).
+    /// If `row` is not below [`len`](Self::len).
     pub fn line(&self, row: usize) -> u64 {
         self.lines[row]
     }
 
-    /// The weights of the rows from the column called `name`, and the table without it.
+    /// Returns the table without the column called `name`, and the numbers of that column as weights of the rows.
     ///
     /// # Errors
     ///
-    /// [`DataError::UnknownColumn`], and [`DataError::Weight`] for a cell that is not a finite number of 0 or more.
+    /// [`DataError::UnknownColumn`], and [`DataError::Weight`] for a cell that is not a finite number of at least 0.
     pub fn split_weights(mut self, name: &str) -> Result<(Self, Vec<f64>), DataError> {
         let column = self.required(name)?;
         let weight = |(row, cell): (usize, &String)| {
@@ -177,7 +198,26 @@ impl Table {
         Ok((self, weights))
     }
 
-    /// The column that must be called `name`.
+    /// Returns the table without the columns called `names`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownColumn`] if a column does not exist.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let table = kiln_data::Table::parse("t.csv", "id,x\n7,1\n8,2\n")?.without(&["id"])?;
+    /// assert_eq!(table.columns().len(), 1);
+    /// # Ok::<(), kiln_data::DataError>(())
+    /// ```
+    pub fn without(mut self, names: &[&str]) -> Result<Self, DataError> {
+        names.iter().try_for_each(|name| self.required(name).map(drop))?;
+        self.columns.retain(|column| !names.contains(&column.name.as_str()));
+        Ok(self)
+    }
+
+    /// Returns the column called `name`, or an error.
     pub(crate) fn required(&self, name: &str) -> Result<&Column, DataError> {
         self.column(name).ok_or_else(|| DataError::UnknownColumn {
             file: self.file.clone(),
@@ -188,27 +228,16 @@ impl Table {
     }
 
     pub(crate) fn column_list(&self) -> String {
-        abridged(self.columns.iter().map(Column::name))
+        shown::list(self.columns.iter().map(Column::name))
     }
 }
 
-/// Texts for a message, the first twenty at most.
-pub(crate) fn abridged<'a>(texts: impl ExactSizeIterator<Item = &'a str>) -> String {
-    const SHOWN: usize = 20;
-    let more = texts.len().saturating_sub(SHOWN);
-    let mut shown = texts.take(SHOWN).collect::<Vec<_>>().join(", ");
-    if more > 0 {
-        shown += &format!(", and {more} more");
-    }
-    shown
-}
-
-/// Whether a cell stands for a missing value.
+/// Returns whether a cell stands for a missing value.
 pub(crate) fn is_missing(cell: &str) -> bool {
     ["", "na", "nan", "?"].iter().any(|mark| cell.eq_ignore_ascii_case(mark))
 }
 
-/// The finite number that a cell spells.
+/// Returns the finite number in a cell.
 pub(crate) fn number(cell: &str) -> Option<f64> {
     cell.parse().ok().filter(|value: &f64| value.is_finite())
 }
@@ -235,8 +264,8 @@ fn check_names(file: &str, names: &[String]) -> Result<(), DataError> {
     }
 }
 
-/// Finds the lines of records, which come in order. The CSV reader's own line numbers are those of the blank lines and
-/// line ends it skips before a record.
+/// Finds the lines of records, which must come in order. The CSV reader's own line numbers count the blank lines before a
+/// record as part of it.
 struct LineCounter<'a> {
     text: &'a [u8],
     at: usize,
@@ -253,13 +282,16 @@ impl LineCounter<'_> {
     }
 }
 
+/// Counts line ends: `\n`, `\r\n`, and a `\r` alone, as the CSV reader does.
 fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|byte| **byte == b'\n').count() as u64
+    let alone = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
+    (0..bytes.len()).filter(|&at| bytes[at] == b'\n' || alone(at)).count() as u64
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn parse(text: &str) -> Result<Table, DataError> {
         Table::parse("test.csv", text)
@@ -324,6 +356,29 @@ mod tests {
         fs::write(&path, b"a,b\n1,x\n2,caf\xe9\n").unwrap();
         assert!(matches!(Table::read(&path), Err(DataError::NotUtf8 { line: 3, .. })));
         assert!(matches!(Table::read(&dir.path().join("none.csv")), Err(DataError::MissingFile { .. })));
+        assert!(matches!(Table::read(dir.path()), Err(DataError::NotAFile { .. })));
+        #[cfg(unix)]
+        assert!(matches!(Table::read(Path::new("/dev/zero")), Err(DataError::NotAFile { .. })));
+    }
+
+    /// A cell of 5 MB, with an escape code and a line end, must not reach the terminal as it is.
+    #[test]
+    fn messages_are_short_and_safe() {
+        let long = "y".repeat(5_000_000);
+        let names = format!("a\u{1b}[31m,\"b\n\",{long}");
+        let table = parse(&format!("{names}\n1,2,3\n")).unwrap();
+        let cell = format!("x,z\n{}\u{1b}[2J{long},1\n", "1,1\n".repeat(20));
+        let weights = parse(&format!("w,x\n\"\u{1b}]0;{long}\n\",1\n")).unwrap().split_weights("w");
+        for error in [
+            table.required(&format!("z{long}")).unwrap_err(),
+            crate::Encoder::fit(&parse(&cell).unwrap(), None, &[0], true).unwrap_err(),
+            weights.unwrap_err(),
+            parse(&format!("{long},{long}\n1,2\n")).unwrap_err(),
+        ] {
+            let message = error.to_string();
+            assert!(message.chars().count() < 500, "{} characters", message.chars().count());
+            assert!(!message.chars().any(char::is_control), "{message:?}");
+        }
     }
 
     #[test]

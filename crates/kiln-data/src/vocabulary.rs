@@ -3,8 +3,8 @@
 use crate::table::number;
 use std::collections::HashMap;
 
-/// The distinct cells, sorted as numbers when all of them are, else as text. Spellings of one number (`1`, `1.0`) are
-/// one entry, the first that comes.
+/// Returns the distinct cells, sorted as numbers if all of them are numbers, and as text otherwise. Several spellings of one
+/// number, such as `1` and `1.0`, are one entry: the first one.
 pub(crate) fn distinct(cells: &[String]) -> Vec<String> {
     let keys: Option<Vec<f64>> = cells.iter().map(|cell| number(cell)).collect();
     match keys {
@@ -27,7 +27,7 @@ pub(crate) fn distinct(cells: &[String]) -> Vec<String> {
 /// Finds cells in a vocabulary.
 pub(crate) struct Lookup<'a> {
     texts: HashMap<&'a str, usize>,
-    /// By the bits of the number; empty unless every entry is one.
+    /// By the bits of the number; empty unless every entry is a number.
     numbers: HashMap<u64, usize>,
 }
 
@@ -41,14 +41,19 @@ impl<'a> Lookup<'a> {
         }
     }
 
-    /// The index of a cell's entry: the same text, or the same number in a vocabulary of numbers.
+    /// Returns whether two entries are the same text or the same number.
+    pub(crate) fn has_duplicates(&self, vocabulary: &[String]) -> bool {
+        self.texts.len() < vocabulary.len() || (!self.numbers.is_empty() && self.numbers.len() < vocabulary.len())
+    }
+
+    /// Returns the index of a cell's entry: the same text, or the same number in a vocabulary of numbers.
     pub(crate) fn find(&self, cell: &str) -> Option<usize> {
         let same_number = || self.numbers.get(&unsigned_zero(number(cell)?).to_bits());
         self.texts.get(cell).or_else(same_number).copied()
     }
 }
 
-/// Makes −0 and 0 one number, with one bit pattern.
+/// Makes −0 and 0 one number with one bit pattern.
 fn unsigned_zero(value: f64) -> f64 {
     value + 0.0
 }

@@ -11,6 +11,6 @@ fn batches_on_a_device_of_64_bit_floats_are_exact() {
     let expected = [100.0 / 255.0, 1.0, 1.0 / 255.0, 2.0 / 255.0];
     let values = |tensor: burn::tensor::Tensor<2>| tensor.into_data().try_to_vec::<f64>().unwrap();
     assert_eq!(values(images.pixels(&[1, 0], &device)), expected);
-    assert_eq!(values(Examples::from(&images).batch(&[1, 0], &device).inputs), expected);
-    assert_eq!(values(Labelled(images).batch(&[1, 0], &device).inputs), expected);
+    assert_eq!(values(Examples::try_from(&images).unwrap().batch(&[1, 0], &device).inputs), expected);
+    assert_eq!(values(Labelled::new(images).unwrap().batch(&[1, 0], &device).inputs), expected);
 }

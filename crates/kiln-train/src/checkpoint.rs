@@ -1,11 +1,21 @@
-//! Checkpoints: all that a run needs to go on as if it had never stopped.
+//! Checkpoints: everything that a run needs to continue as if it had never stopped.
 //!
-//! A checkpoint is a folder `step-000001410` with `model.bpk` (parameters and their ids), `optimizer.bpk` (velocities,
-//! averages of the iterates and the like) and `state.json` (the method's name, step, epoch, position in the epoch, metrics
-//! so far, the state of a plateau controller, and the SHA-256 of the other two).
-//! Random numbers and the order of the data are functions of seed, epoch and step, so that their position is the step.
+//! A checkpoint is a folder, such as `step-000001410`, with three files:
 //!
-//! It is written to a hidden folder, flushed to the disk, and renamed: a checkpoint is there whole, or not at all.
+//! | file | content |
+//! |---|---|
+//! | `model.bpk` | the parameters with their ids |
+//! | `optimizer.bpk` | the state of the optimiser: velocities, averages of the iterates, … |
+//! | `state.json` | the optimiser's name, the [`Position`] of the run, and the SHA-256 of all three files |
+//!
+//! Random numbers and the order of the data are functions of the seed, the epoch and the step, so they need no state.
+//!
+//! A checkpoint is written to a hidden folder, flushed to the disk, and renamed. A killed process therefore leaves either a
+//! complete checkpoint or none, and never loses the one before.
+
+mod position;
+mod saved;
+mod state;
 
 use std::{
     fs::{self, File},
@@ -13,72 +23,43 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use burn::{
-    module::Module,
-    optim::OptimizerRecord,
-    store::ModuleRecord,
-    tensor::{Bytes, Device},
+use burn::{module::Module, tensor::Bytes};
+use kiln_optim::FirstOrder;
+use kiln_tensor::atomic::sync_folder;
+
+pub use self::{position::Position, saved::Checkpoint};
+use self::{
+    saved::{MODEL, OPTIMIZER, STATE},
+    state::{State, sha256},
 };
-use kiln_optim::{FirstOrder, ReduceOnPlateau};
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use crate::metrics::RunningMean;
-
-const MODEL: &str = "model.bpk";
-const OPTIMIZER: &str = "optimizer.bpk";
-const STATE: &str = "state.json";
+/// Start of the name of a checkpoint.
 const PREFIX: &str = "step-";
+/// Start of the name of a checkpoint that is being written.
 const UNFINISHED: &str = ".unfinished-";
-/// Raised whenever an older Kiln could not read what a newer one writes, or the other way round.
-const FORMAT: u32 = 2;
+/// Start of the name of a complete checkpoint that a newer one of the same step is about to replace.
+const REPLACED: &str = ".replaced-";
+/// Start of the name of a checkpoint that is being deleted.
+const DELETED: &str = ".deleted-";
 
-/// A folder of checkpoints, of which the newest few and the best are kept.
+/// A folder of checkpoints. It keeps the newest ones and the best one.
+///
+/// # Example
+///
+/// ```
+/// use kiln_train::{Checkpoints, CheckpointError};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let checkpoints = Checkpoints::new(folder.path().join("checkpoints"), 2);
+/// assert!(matches!(checkpoints.latest(), Err(CheckpointError::None(_))));
+/// # Ok::<(), std::io::Error>(())
+/// ```
+///
+/// [`Trainer::checkpoint_to`](crate::Trainer::checkpoint_to) has an example that writes checkpoints and reads them back.
 #[derive(Clone, Debug)]
 pub struct Checkpoints {
     folder: PathBuf,
     keep: usize,
-}
-
-/// Where a run is.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct Progress {
-    /// Steps taken.
-    pub step: u64,
-    /// Whole epochs behind.
-    pub epoch: u64,
-    /// Minibatches of the current epoch that are behind.
-    pub batch: u64,
-    /// Rows of the current epoch that are behind.
-    pub row: usize,
-    /// Seconds of training and evaluation so far, those of earlier processes included.
-    pub wall_s: f64,
-    /// Gradients evaluated.
-    pub gradients: u64,
-    /// Gradients left out in a row, up to here, because they were not finite.
-    pub(crate) skipped_in_a_row: u64,
-    /// What watches the held-out loss, in a run that has it.
-    pub(crate) plateau: Option<ReduceOnPlateau>,
-    /// The held-out loss, where it was measured; the smallest one is the best.
-    pub score: Option<f64>,
-    /// The current epoch's averages so far.
-    pub(crate) running: RunningMean,
-}
-
-#[derive(Serialize, Deserialize)]
-struct State {
-    format: u32,
-    method: String,
-    #[serde(flatten)]
-    progress: Progress,
-    model_sha256: String,
-    optimizer_sha256: String,
-}
-
-/// One checkpoint on the disk.
-#[derive(Clone, Debug)]
-pub struct Checkpoint {
-    path: PathBuf,
 }
 
 /// Why a checkpoint cannot be written or read.
@@ -104,15 +85,31 @@ pub enum CheckpointError {
     /// There is no checkpoint.
     #[error("there is no checkpoint in {0}: the run stopped before its first one; start it again")]
     None(PathBuf),
+    /// The trainer was asked to continue a run but has no folder of checkpoints.
+    #[error("the trainer has no folder of checkpoints: call `Trainer::checkpoint_to` before `Trainer::load`")]
+    NoFolder,
+    /// There is no checkpoint of that step.
+    #[error("there is no checkpoint of step {step} in {folder}; available steps: {available}")]
+    NoStep {
+        /// The folder.
+        folder: PathBuf,
+        /// The step that was asked for.
+        step: u64,
+        /// The steps that have a checkpoint.
+        available: String,
+    },
+    /// No checkpoint was evaluated, so none is the best.
+    #[error("no checkpoint in {0} was evaluated on test data, so there is no best one: choose the latest")]
+    NoScore(PathBuf),
     /// The checkpoint's files do not have the content that was written.
-    #[error("the checkpoint {path} is corrupt ({reason}): delete this folder to go on from the one before it")]
+    #[error("the checkpoint {path} is corrupt ({reason}): delete this folder to continue from the previous checkpoint")]
     Corrupt {
         /// The checkpoint.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
     },
-    /// The checkpoint is whole, but of another model or method.
+    /// The checkpoint is intact but belongs to another model or optimiser.
     #[error("the checkpoint {path} does not belong to this run: {reason}")]
     Mismatch {
         /// The checkpoint.
@@ -120,7 +117,7 @@ pub enum CheckpointError {
         /// The first difference.
         reason: String,
     },
-    /// Burn would load the optimiser's state in another float type than the model's.
+    /// Burn would load the optimiser's state with another float type than the model's.
     #[error(
         "the default device computes in {default:?} and the model in {model:?}, and Burn loads an optimiser's state \
          through the default device: set BURN_DEVICE to the backend that trains"
@@ -134,185 +131,139 @@ pub enum CheckpointError {
 }
 
 impl Checkpoints {
-    /// Checkpoints in `folder` (made when needed), the newest `keep` ≥ 1 of them and the best.
+    /// Checkpoints in `folder`, which is created when the first one is written. Keeps the newest `keep` (at least 1) and
+    /// the best one.
     pub fn new(folder: impl Into<PathBuf>, keep: usize) -> Self {
         Self { folder: folder.into(), keep: keep.max(1) }
     }
 
-    /// Every whole checkpoint, oldest first.
+    /// Returns all complete checkpoints, oldest first.
     pub fn list(&self) -> Vec<Checkpoint> {
         let Ok(entries) = fs::read_dir(&self.folder) else { return Vec::new() };
-        let mut found: Vec<PathBuf> = entries
-            .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.file_name().and_then(|n| n.to_str()).is_some_and(|n| n.starts_with(PREFIX)))
+        let names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+        let mut found: Vec<Checkpoint> = names
+            .iter()
+            .filter_map(|name| {
+                // A process that was killed between two renames left the old checkpoint under its other name.
+                let visible = name.strip_prefix(REPLACED).unwrap_or(name);
+                let stale = visible != name && names.iter().any(|other| other == visible);
+                let step = visible.strip_prefix(PREFIX)?.parse().ok()?;
+                let path = self.folder.join(name);
+                (!stale && path.is_dir()).then_some(Checkpoint { path, step })
+            })
             .collect();
-        found.sort();
-        found.into_iter().map(|path| Checkpoint { path }).collect()
+        found.sort_by_key(Checkpoint::step);
+        found
     }
 
-    /// The newest checkpoint.
+    /// Returns the newest checkpoint.
     ///
     /// # Errors
-    /// [`CheckpointError::None`].
+    /// [`CheckpointError::None`] if there is none.
     pub fn latest(&self) -> Result<Checkpoint, CheckpointError> {
         self.list().pop().ok_or_else(|| CheckpointError::None(self.folder.clone()))
     }
 
-    /// Writes a checkpoint, then removes those that are neither among the newest nor the best.
+    /// Returns the checkpoint with the smallest held-out loss, and the oldest of several.
+    ///
+    /// Checkpoints that cannot be read are passed over.
     ///
     /// # Errors
-    /// [`CheckpointError::Write`]; the checkpoints that were there stay as they are.
+    /// [`CheckpointError::None`] if there is no checkpoint, and [`CheckpointError::NoScore`] if none was evaluated.
+    pub fn best(&self) -> Result<Checkpoint, CheckpointError> {
+        let all = self.list();
+        if all.is_empty() {
+            return Err(CheckpointError::None(self.folder.clone()));
+        }
+        best_of(&all).cloned().ok_or_else(|| CheckpointError::NoScore(self.folder.clone()))
+    }
+
+    /// Returns the checkpoint that was written after `step` steps.
+    ///
+    /// # Errors
+    /// [`CheckpointError::NoStep`], with the steps that have a checkpoint.
+    pub fn at(&self, step: u64) -> Result<Checkpoint, CheckpointError> {
+        let all = self.list();
+        let steps: Vec<String> = all.iter().map(|checkpoint| checkpoint.step.to_string()).collect();
+        all.into_iter().find(|checkpoint| checkpoint.step == step).ok_or_else(|| CheckpointError::NoStep {
+            folder: self.folder.clone(),
+            step,
+            available: if steps.is_empty() { "none".to_owned() } else { steps.join(", ") },
+        })
+    }
+
+    /// Writes a checkpoint, then deletes those that are neither among the newest nor the best.
+    ///
+    /// # Errors
+    /// [`CheckpointError::Write`]. All earlier checkpoints are intact then.
     pub fn save<M: Module>(
         &self,
         model: &M,
         optimizer: &FirstOrder,
-        progress: &Progress,
+        position: &Position,
     ) -> Result<(), CheckpointError> {
-        let name = format!("{PREFIX}{:09}", progress.step);
-        let path = self.folder.join(&name);
-        let failed = |source| CheckpointError::Write { path: path.clone(), source };
+        let name = format!("{PREFIX}{:09}", position.step);
+        let failed = |source| CheckpointError::Write { path: self.folder.join(&name), source };
         let model = into_bytes(model.clone().into_record().into_bytes()).map_err(failed)?;
-        let state = into_bytes(optimizer.to_record().into_bytes()).map_err(failed)?;
-        self.write(&name, &model, (optimizer.name(), &state), progress).map_err(failed)?;
+        let optimizer_state = into_bytes(optimizer.to_record().into_bytes()).map_err(failed)?;
+        let state = State {
+            method: optimizer.name().to_owned(),
+            position: position.clone(),
+            model_sha256: sha256(&model),
+            optimizer_sha256: sha256(&optimizer_state),
+        };
+        let state = state.to_bytes().map_err(|e| failed(e.into()))?;
+        self.write(&name, &[(MODEL, &model), (OPTIMIZER, &optimizer_state), (STATE, &state)]).map_err(failed)?;
         self.prune();
         Ok(())
     }
 
-    fn write(
-        &self,
-        name: &str,
-        model: &[u8],
-        (method, optimizer): (&str, &[u8]),
-        progress: &Progress,
-    ) -> io::Result<()> {
-        let state = State {
-            format: FORMAT,
-            method: method.to_owned(),
-            progress: progress.clone(),
-            model_sha256: sha256(model),
-            optimizer_sha256: sha256(optimizer),
-        };
-        let unfinished = self.folder.join(format!("{UNFINISHED}{name}"));
+    fn write(&self, name: &str, files: &[(&str, &[u8])]) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        if unfinished.exists() {
-            fs::remove_dir_all(&unfinished)?;
-        }
+        let [path, unfinished, replaced] =
+            ["", UNFINISHED, REPLACED].map(|prefix| self.folder.join(format!("{prefix}{name}")));
+        remove_if_there(&unfinished)?;
         fs::create_dir(&unfinished)?;
-        write_synced(&unfinished.join(MODEL), model)?;
-        write_synced(&unfinished.join(OPTIMIZER), optimizer)?;
-        write_synced(&unfinished.join(STATE), &serde_json::to_vec_pretty(&state).expect("state has string keys only"))?;
+        for (file, bytes) in files {
+            write_synced(&unfinished.join(file), bytes)?;
+        }
         sync_folder(&unfinished)?;
-        let path = self.folder.join(name);
         if path.exists() {
-            fs::remove_dir_all(&path)?;
+            remove_if_there(&replaced)?;
+            fs::rename(&path, &replaced)?;
         }
         fs::rename(&unfinished, &path)?;
-        sync_folder(&self.folder)
+        sync_folder(&self.folder)?;
+        // If this fails, the next save tries again.
+        let _ = fs::remove_dir_all(&replaced);
+        Ok(())
     }
 
-    /// Failing to tidy up loses nothing, so errors are passed over.
+    /// Deletes what is no longer needed. A failure loses nothing, so it is ignored.
     fn prune(&self) {
         let all = self.list();
-        let score = |c: &Checkpoint| c.state().ok().and_then(|s| s.progress.score);
-        let best = all
-            .iter()
-            .filter_map(|c| Some((score(c)?, &c.path)))
-            .min_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, path)| path.clone());
-        for old in all.iter().take(all.len().saturating_sub(self.keep)) {
-            if Some(&old.path) != best.as_ref() {
-                let _ = fs::remove_dir_all(&old.path);
-            }
+        let best = best_of(&all).map(Checkpoint::path);
+        let old = &all[..all.len().saturating_sub(self.keep)];
+        for checkpoint in old.iter().filter(|checkpoint| Some(checkpoint.path()) != best) {
+            // Renamed first, so that no half-deleted folder passes for a checkpoint.
+            let deleted = self.folder.join(format!("{DELETED}{}", checkpoint.step));
+            let _ = fs::rename(checkpoint.path(), deleted);
         }
-        let stale = fs::read_dir(&self.folder).into_iter().flatten().flatten();
-        for entry in stale.filter(|e| e.file_name().to_string_lossy().starts_with(UNFINISHED)) {
+        let leftovers = fs::read_dir(&self.folder).into_iter().flatten().flatten();
+        let is_leftover = |name: &str| {
+            let replaced = name.strip_prefix(REPLACED).is_some_and(|visible| self.folder.join(visible).exists());
+            replaced || name.starts_with(UNFINISHED) || name.starts_with(DELETED)
+        };
+        for entry in leftovers.filter(|entry| is_leftover(&entry.file_name().to_string_lossy())) {
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-impl Checkpoint {
-    /// The checkpoint's folder.
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    /// The model, the optimiser and the place in the run.
-    ///
-    /// `model` is one of the same shape, on the device that will train; `optimizer` has the same method.
-    ///
-    /// # Errors
-    /// [`CheckpointError::Read`], [`CheckpointError::Corrupt`], [`CheckpointError::Mismatch`],
-    /// [`CheckpointError::DefaultDevice`].
-    pub fn load<M: Module>(
-        &self,
-        model: M,
-        optimizer: FirstOrder,
-        device: &Device,
-    ) -> Result<(M, FirstOrder, Progress), CheckpointError> {
-        let state = self.state()?;
-        if state.method != optimizer.name() {
-            let (saved, asked) = (state.method, optimizer.name());
-            return Err(self.mismatch(format!("its optimiser is {saved}, and the run's settings name {asked}")));
-        }
-        let model_bytes = self.read_checked(MODEL, &state.model_sha256)?;
-        let optimizer_bytes = self.read_checked(OPTIMIZER, &state.optimizer_sha256)?;
-        let (default, used) = (Device::default().settings().float_dtype, device.settings().float_dtype);
-        if default != used {
-            return Err(CheckpointError::DefaultDevice { default, model: used });
-        }
-        let record =
-            ModuleRecord::from_bytes(Bytes::from_bytes_vec(model_bytes)).map_err(|e| self.corrupt(e.to_string()))?;
-        let model = model.try_load_record(record).map_err(|e| self.mismatch(format!("it is of another model: {e}")))?;
-        let record = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(optimizer_bytes))
-            .map_err(|e| self.corrupt(e.to_string()))?;
-        // Burn passes over a state that the method does not know: what was loaded must be all that was saved, or the
-        // method has other parts, such as an average.
-        let saved = record.len();
-        let optimizer = optimizer.load_record(record);
-        if optimizer.to_record().len() != saved {
-            return Err(self.mismatch("its optimiser has other parts than the run's settings name".to_owned()));
-        }
-        Ok((model, optimizer, state.progress))
-    }
-
-    fn state(&self) -> Result<State, CheckpointError> {
-        let bytes = self.read(STATE)?;
-        let damaged = |e: serde_json::Error| self.corrupt(format!("{STATE}: {e}"));
-        let value: serde_json::Value = serde_json::from_slice(&bytes).map_err(damaged)?;
-        match value["format"].as_u64() {
-            Some(format) if format != u64::from(FORMAT) => {
-                let reason = format!("it has format {format}, and this Kiln reads format {FORMAT}");
-                Err(self.mismatch(reason))
-            }
-            _ => serde_json::from_value(value).map_err(damaged),
-        }
-    }
-
-    fn read_checked(&self, name: &str, expected: &str) -> Result<Vec<u8>, CheckpointError> {
-        let bytes = self.read(name)?;
-        if sha256(&bytes) == expected {
-            Ok(bytes)
-        } else {
-            Err(self.corrupt(format!("{name} does not have the SHA-256 that {STATE} states")))
-        }
-    }
-
-    fn read(&self, name: &str) -> Result<Vec<u8>, CheckpointError> {
-        let path = self.path.join(name);
-        fs::read(&path).map_err(|source| match source.kind() {
-            io::ErrorKind::NotFound => self.corrupt(format!("{name} is missing")),
-            _ => CheckpointError::Read { path, source },
-        })
-    }
-
-    fn mismatch(&self, reason: String) -> CheckpointError {
-        CheckpointError::Mismatch { path: self.path.clone(), reason }
-    }
-
-    fn corrupt(&self, reason: String) -> CheckpointError {
-        CheckpointError::Corrupt { path: self.path.clone(), reason }
-    }
+fn best_of(all: &[Checkpoint]) -> Option<&Checkpoint> {
+    let score = |checkpoint: &Checkpoint| checkpoint.position().ok()?.score;
+    let scored = all.iter().filter_map(|checkpoint| Some((score(checkpoint)?, checkpoint)));
+    scored.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, checkpoint)| checkpoint)
 }
 
 fn into_bytes(record: Result<Bytes, burn::store::RecordError>) -> io::Result<Vec<u8>> {
@@ -320,16 +271,132 @@ fn into_bytes(record: Result<Bytes, burn::store::RecordError>) -> io::Result<Vec
 }
 
 fn write_synced(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(path)?;
+    let mut file = File::create_new(path)?;
     file.write_all(bytes)?;
     file.sync_all()
 }
 
-/// A rename is on the disk only when its folder is. Other systems than Unix cannot open a folder, and need not.
-fn sync_folder(path: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(path)?.sync_all() } else { Ok(()) }
+fn remove_if_there(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(e) if e.kind() != io::ErrorKind::NotFound => Err(e),
+        _ => Ok(()),
+    }
 }
 
-fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use burn::{nn::LinearConfig, tensor::Device};
+    use kiln_optim::Sgd;
+
+    fn saved(folder: &Path, keep: usize, positions: &[(u64, Option<f64>)]) -> Checkpoints {
+        let checkpoints = Checkpoints::new(folder, keep);
+        let (model, optimizer) = (LinearConfig::new(2, 1).init(&Device::default()), FirstOrder::from(Sgd));
+        for &(step, score) in positions {
+            checkpoints.save(&model, &optimizer, &Position { step, score, ..Position::start() }).unwrap();
+        }
+        checkpoints
+    }
+
+    fn steps(checkpoints: &Checkpoints) -> Vec<u64> {
+        checkpoints.list().iter().map(Checkpoint::step).collect()
+    }
+
+    #[test]
+    fn steps_are_sorted_as_numbers() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoints = saved(folder.path(), 9, &[(9_999_999_999, None), (1_000_000_000, None), (5, None)]);
+        assert_eq!(steps(&checkpoints), [5, 1_000_000_000, 9_999_999_999]);
+        assert_eq!(checkpoints.latest().unwrap().step(), 9_999_999_999);
+    }
+
+    #[test]
+    fn the_newest_and_the_best_are_kept_and_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let scores = [(1, Some(3.0)), (2, Some(1.0)), (3, Some(2.0)), (4, None), (5, Some(1.0))];
+        let checkpoints = saved(folder.path(), 2, &scores);
+        assert_eq!(steps(&checkpoints), [2, 4, 5]);
+        let best = checkpoints.best().unwrap();
+        assert_eq!((best.step(), best.position().unwrap().score), (2, Some(1.0)));
+        assert_eq!(checkpoints.at(4).unwrap().step(), 4);
+        let message = checkpoints.at(3).unwrap_err().to_string();
+        assert!(message.contains("step 3") && message.ends_with("available steps: 2, 4, 5"), "{message}");
+        let empty = tempfile::tempdir().unwrap();
+        assert!(matches!(Checkpoints::new(empty.path(), 1).best(), Err(CheckpointError::None(_))));
+        assert!(matches!(saved(empty.path(), 1, &[(1, None)]).best(), Err(CheckpointError::NoScore(_))));
+    }
+
+    /// Makes the folder of a process that was killed between two system calls of `write` or `prune`, and expects the
+    /// newest checkpoint to be readable there and after the next save.
+    #[test]
+    fn a_kill_at_any_point_leaves_the_latest_checkpoint() {
+        let position = |score| Position { step: 2, score: Some(score), ..Position::start() };
+        let (model, optimizer) = (LinearConfig::new(2, 1).init(&Device::default()), FirstOrder::from(Sgd));
+        for killed_after in ["writing one file", "moving the old one aside", "renaming", "deleting in part"] {
+            let folder = tempfile::tempdir().unwrap();
+            let checkpoints = saved(folder.path(), 1, &[(1, None), (2, Some(0.5))]);
+            let at = |name: &str| folder.path().join(name);
+            let expected = match killed_after {
+                "writing one file" => {
+                    fs::create_dir(at(".unfinished-step-000000002")).unwrap();
+                    fs::write(at(".unfinished-step-000000002/model.bpk"), "half").unwrap();
+                    0.5
+                }
+                "moving the old one aside" => {
+                    fs::rename(at("step-000000002"), at(".replaced-step-000000002")).unwrap();
+                    fs::create_dir(at(".unfinished-step-000000002")).unwrap();
+                    0.5
+                }
+                "renaming" => {
+                    fs::rename(at("step-000000002"), at(".replaced-step-000000002")).unwrap();
+                    saved(folder.path(), 9, &[]);
+                    let other = tempfile::tempdir().unwrap();
+                    saved(other.path(), 1, &[(2, Some(0.25))]);
+                    let new = other.path().join("step-000000002");
+                    fs::create_dir(at("step-000000002")).unwrap();
+                    for file in [MODEL, OPTIMIZER, STATE] {
+                        fs::copy(new.join(file), at("step-000000002").join(file)).unwrap();
+                    }
+                    0.25
+                }
+                _ => {
+                    fs::create_dir(at(".deleted-1")).unwrap();
+                    fs::write(at(".deleted-1/state.json"), "half").unwrap();
+                    0.5
+                }
+            };
+            let found = checkpoints.latest().unwrap();
+            assert_eq!(found.position().unwrap().score, Some(expected), "after {killed_after}");
+            assert_eq!(steps(&checkpoints), [2], "after {killed_after}");
+
+            checkpoints.save(&model, &optimizer, &position(0.125)).unwrap();
+            assert_eq!(checkpoints.latest().unwrap().position().unwrap().score, Some(0.125));
+            let names: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+            assert_eq!(names, ["step-000000002"], "after {killed_after}");
+        }
+    }
+
+    #[test]
+    fn damage_to_any_file_is_noticed() {
+        let folder = tempfile::tempdir().unwrap();
+        let checkpoint = saved(folder.path(), 1, &[(7, Some(0.5))]).latest().unwrap();
+        let load = || checkpoint.load(LinearConfig::new(2, 1).init(&Device::default()), FirstOrder::from(Sgd));
+        load().unwrap();
+        for (file, from, to) in [(STATE, "0.5", "0.25"), (STATE, "\"format\": 3", "\"format\": 9"), (STATE, "7", "8")] {
+            let path = checkpoint.path().join(file);
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from));
+            fs::write(&path, text.replacen(from, to, 1)).unwrap();
+            assert!(load().is_err(), "{from} -> {to}");
+            fs::write(&path, text).unwrap();
+        }
+        for file in [MODEL, OPTIMIZER] {
+            let path = checkpoint.path().join(file);
+            let bytes = fs::read(&path).unwrap();
+            fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+            assert!(matches!(load(), Err(CheckpointError::Corrupt { .. })), "{file}");
+            fs::write(&path, bytes).unwrap();
+        }
+        load().unwrap();
+    }
 }

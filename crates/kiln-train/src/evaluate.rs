@@ -6,27 +6,63 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use kiln_data::{Dataset, Order, minibatches};
+use kiln_optim::StepError;
 use kiln_tensor::{Stream, fused::in_pool, params};
 
 use crate::{
     Metrics, TrainError,
     metrics::RunningMean,
     objective::{Loss, Objective},
+    place::{device_of, for_training},
 };
 
-/// The held-out loss of `model`, averaged over `data`, without gradients.
+/// Returns the held-out loss of `model`, averaged over `data`, without gradients.
 ///
-/// Noise is the `"evaluate"` stream of `seed`, the same at every call, so that epochs can be compared.
+/// The data go to the device of the model's parameters, `batch_size` (at least 1) rows at a time. The noise is the
+/// `"evaluate"` stream of `seed`, the same at every call, so that epochs can be compared.
 ///
 /// # Errors
-/// [`TrainError::Empty`] when there are no rows, [`TrainError::Data`] when `batch_size` is 0.
+/// [`TrainError::Empty`] if there are no rows, and [`TrainError::Data`] if `batch_size` is 0.
+///
+/// # Example
+///
+/// ```
+/// use burn::{nn::Linear, tensor::Device};
+/// use kiln_data::{Labelled, digits};
+/// use kiln_dist::Categorical;
+/// use kiln_tensor::{Stream, init};
+/// use kiln_train::{LikelihoodOf, evaluate};
+///
+/// let data = Labelled::new(digits())?;
+/// let model = init::linear(64, 10, &mut Stream::new(0, "init", 0, 0), &Device::default());
+/// let objective = LikelihoodOf::new(|model: &Linear, x| Categorical::from_logits(model.forward(x)));
+/// let metrics = evaluate(&model, &objective, &data, 1000, 0)?;
+/// assert!((metrics.loss - 10f64.ln()).abs() < 0.5);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn evaluate<M, O, D>(
     model: &M,
     objective: &O,
     data: &D,
     batch_size: usize,
     seed: u64,
+) -> Result<Metrics, TrainError>
+where
+    M: Module,
+    D: Dataset,
+    O: Objective<M, D::Batch>,
+{
+    evaluate_on(&device_of(model).unwrap_or_default(), model, objective, data, batch_size, seed)
+}
+
+/// [`evaluate`] with the data on `device`.
+pub(crate) fn evaluate_on<M, O, D>(
     device: &Device,
+    model: &M,
+    objective: &O,
+    data: &D,
+    batch_size: usize,
+    seed: u64,
 ) -> Result<Metrics, TrainError>
 where
     M: Module,
@@ -42,8 +78,10 @@ where
     Ok(in_pool(move || {
         let mut mean = RunningMean::default();
         for (i, rows) in batches.enumerate() {
+            let batch = data.batch(&rows, &device);
             let mut stream = Stream::new(seed, "evaluate", 0, i as u64);
-            let loss = objective.held_out(&model, data.batch(&rows, &device), &mut stream);
+            seed_device(&device, seed, "evaluate-device", (0, i as u64));
+            let loss = objective.held_out(&model, batch, &mut stream);
             let names: Vec<&'static str> = loss.terms.iter().map(|(name, _)| *name).collect();
             let values = read_back(loss, []);
             mean.add(rows.len(), values[0], names.into_iter().zip(values[1..].iter().copied()));
@@ -52,19 +90,27 @@ where
     }))
 }
 
-/// The objective over all of `data` in one batch, and the largest absolute value of its gradient.
+/// Seeds the device's own random numbers, from which layers such as Burn's `Dropout` draw.
+pub(crate) fn seed_device(device: &Device, seed: u64, purpose: &str, (epoch, batch): (u64, u64)) {
+    device.seed(Stream::new(seed, purpose, epoch, batch).next_u64());
+}
+
+/// The value and gradient of an objective over a whole dataset.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FullGradient {
+    /// The value of the objective.
+    pub loss: f64,
+    /// The largest absolute entry of the gradient.
+    pub max_abs_grad: f64,
+}
+
+/// Returns the objective over all of `data` in one batch, and the size of its gradient.
 ///
-/// `model` must be on an autodiff device; it is the certificate of a minimum that was found by a deterministic method.
+/// It shows how close a point is to a minimum. The data go to the device of the model's parameters.
 ///
 /// # Errors
-/// [`TrainError::Empty`] when there are no rows; [`TrainError::Step`] when no parameter has a gradient.
-pub fn full_gradient<M, O, D>(
-    model: &M,
-    objective: &O,
-    data: &D,
-    seed: u64,
-    device: &Device,
-) -> Result<(f64, f64), TrainError>
+/// [`TrainError::Empty`] if there are no rows, and [`TrainError::Step`] if no parameter has a gradient.
+pub fn full_gradient<M, O, D>(model: &M, objective: &O, data: &D, seed: u64) -> Result<FullGradient, TrainError>
 where
     M: Module,
     D: Dataset,
@@ -73,20 +119,24 @@ where
     if data.is_empty() {
         return Err(TrainError::Empty);
     }
-    let model = model.clone();
-    let (value, largest) = in_pool(move || {
+    let (model, device) = for_training(model.clone()).ok_or(StepError::NothingToUpdate)?;
+    let evaluated = in_pool(move || {
         let rows: Vec<usize> = (0..data.len()).collect();
-        let batch = data.batch(&rows, &device.clone().autodiff());
+        let batch = data.batch(&rows, &device);
+        seed_device(&device, seed, "evaluate-device", (0, 0));
         let loss = objective.loss(&model, batch, &mut Stream::new(seed, "evaluate", 0, 0));
+        if !loss.value.is_autodiff() || !loss.value.is_tracked() {
+            return None;
+        }
         let value = loss.value.clone().without_autodiff().into_scalar::<f64>();
         let gradients = GradientsParams::from_grads(loss.value.backward(), &model);
-        (value, params::gradient_summary(&model, &gradients).max_abs)
+        let largest = params::gradient_summary(&model, &gradients).max_abs?;
+        Some(FullGradient { loss: value, max_abs_grad: largest.into_scalar::<f64>() })
     });
-    let largest = largest.ok_or(kiln_optim::StepError::NothingToUpdate)?;
-    Ok((value, largest.into_scalar::<f64>()))
+    Ok(evaluated.ok_or(StepError::NothingToUpdate)?)
 }
 
-/// The loss, its terms and `more`, read from the device in one transfer.
+/// Returns the loss, its terms and `more`, read from the device in one transfer.
 pub(crate) fn read_back<const N: usize>(loss: Loss, more: [Tensor<1>; N]) -> Vec<f64> {
     let scalars =
         std::iter::once(loss.value).chain(loss.terms.into_iter().map(|(_, t)| t)).map(|t| t.without_autodiff());

@@ -1,20 +1,25 @@
-//! Training: what is minimised, the loop that minimises it, and what it leaves behind.
+//! Training: objectives, the minibatch trainer, checkpoints and observers.
 //!
-//! - [`objective`]: maximum likelihood (with an ℓ2 penalty: MAP), the ELBO and bounds by importance weights, in nats an example.
-//! - [`config`]: how long, and in what steps.
-//! - [`trainer`]: the minibatch loop, over any Burn module, any objective, any dataset.
-//! - [`lr_find()`](lr_find::lr_find): the learning-rate range test.
-//! - [`checkpoint`]: everything that a run needs to go on, written atomically.
-//! - [`observer`]: what watches a run; [`MetricsLog`] writes `metrics.jsonl`.
-//! - [`vi`]: black-box variational inference, and Laplace's approximation.
-//! - [`marginal`]: how likely data are under a model with a latent variable, by importance sampling.
-//! - [`mle`]: families of distributions fitted to data.
-//! - [`evaluate()`](evaluate::evaluate): an objective averaged over a dataset.
+//! | module | content |
+//! |---|---|
+//! | [`objective`] | maximum likelihood (with an ℓ2 penalty: MAP), the ELBO and importance-weighted bounds, in nats per example |
+//! | [`config`] | the settings of training |
+//! | [`trainer`] | the minibatch loop, for any Burn module, objective and dataset |
+//! | [`outcome`] | the result of training |
+//! | [`checkpoint`] | everything that a run needs to continue, written atomically |
+//! | [`observer`] | observers, which see a run and may stop it; [`MetricsLog`] writes `metrics.jsonl` |
+//! | [`early_stopping`] | the end of a run whose held-out loss no longer falls |
+//! | [`evaluate`](mod@evaluate) | an objective averaged over a dataset |
+//! | [`lr_find`](mod@lr_find) | the learning-rate range test |
+//! | [`marginal`] | the likelihood of data under a model with a latent variable, by importance sampling |
+//! | [`mle`] | families of distributions fitted to data |
+//! | [`vi`] | black-box variational inference, and Laplace's approximation |
 //!
 //! Nothing here knows a model: an objective asks for one of the contracts in [`kiln_dist`].
 
 pub mod checkpoint;
 pub mod config;
+pub mod early_stopping;
 pub mod error;
 pub mod evaluate;
 pub mod lr_find;
@@ -23,20 +28,25 @@ pub mod metrics;
 pub mod mle;
 pub mod objective;
 pub mod observer;
+pub mod outcome;
 pub mod trainer;
 pub mod vi;
 
+mod number;
+mod place;
 mod run;
 mod weighting;
 
-pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints};
+pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Position};
 pub use config::TrainConfig;
+pub use early_stopping::EarlyStopping;
 pub use error::TrainError;
-pub use evaluate::{evaluate, full_gradient};
+pub use evaluate::{FullGradient, evaluate, full_gradient};
 pub use lr_find::{LrFindConfig, LrFindError, LrPoint, LrRange, lr_find};
 pub use marginal::{Bound, Marginal, marginal_likelihood};
 pub use metrics::Metrics;
 pub use mle::{FitMle, MleError};
-pub use objective::{Constrained, Elbo, ImportanceGradient, Iwae, Loss, MaximumLikelihood, Objective};
-pub use observer::{EpochReport, MetricsLog, Observer, StepReport};
-pub use trainer::{Loaded, Outcome, Status, Trainer};
+pub use objective::{Constrained, Elbo, ImportanceGradient, Iwae, LikelihoodOf, Loss, MaximumLikelihood, Objective};
+pub use observer::{EpochReport, MetricsLog, Observer, StepReport, Watched};
+pub use outcome::{TrainOutcome, TrainStatus};
+pub use trainer::{Loaded, Trainer};

@@ -1,31 +1,31 @@
-//! The learning-rate range test: in which steps a model learns, and in which it flies apart.
+//! The learning-rate range test: at which learning rates a model learns, and at which it diverges.
 
-use std::sync::{
-    Arc, Mutex,
-    atomic::{AtomicBool, Ordering},
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex, PoisonError},
 };
 
-use burn::{module::Module, tensor::Device};
+use burn::module::Module;
 use kiln_data::Dataset;
 use kiln_optim::{FirstOrder, Schedule, ScheduleError};
 use serde::Serialize;
 
-use crate::{Objective, Observer, StepReport, TrainConfig, TrainError, Trainer};
+use crate::{Objective, Observer, StepReport, TrainConfig, TrainError, TrainStatus, Trainer, Watched};
 
-/// Settings of [`lr_find`].
+/// Settings of [`lr_find()`].
 #[derive(Clone, Debug)]
 pub struct LrFindConfig {
-    /// The first step size, positive. Default 1e-7.
+    /// The first learning rate, positive. Default 1e-7.
     pub from: f64,
-    /// The last step size, above the first. Default 10.
+    /// The last learning rate, larger than the first. Default 10.
     pub to: f64,
-    /// Steps of the sweep, at least 4/(1 − β) and at least 10. Default 200.
+    /// Steps of the sweep, at least 10 and at least 4/(1 − β). Default 200.
     pub steps: u64,
-    /// β of the smoothed loss, in [0, 1): a loss counts for β of what the next one counts. Default 0.95.
+    /// β of the exponential moving average of the loss, in [0, 1). Default 0.95.
     pub smoothing: f64,
-    /// Examples a step. Default 128.
+    /// Minibatch size, at least 1. Default 128.
     pub batch_size: usize,
-    /// What fixes noise and order. Default 0.
+    /// Seed of the noise and of the order of the data. Default 0.
     pub seed: u64,
 }
 
@@ -35,64 +35,64 @@ impl Default for LrFindConfig {
     }
 }
 
-/// What a sweep showed.
+/// The result of a sweep.
 #[derive(Clone, Debug, Serialize)]
 pub struct LrRange {
     /// Every step, in order.
     pub points: Vec<LrPoint>,
-    /// The step size at which the smoothed loss fell fastest over ln ε, before its minimum: a step size to train with.
-    /// Absent when the loss never fell.
+    /// The learning rate ε at which the smoothed loss fell fastest as a function of ln ε, before its minimum. It is a good
+    /// learning rate to train with. `None` if the loss never fell.
     pub suggestion: Option<f64>,
-    /// The step size of the smallest smoothed loss: beyond it training comes apart. Absent when the loss never fell.
+    /// The learning rate of the smallest smoothed loss, beyond which training diverges. `None` if the loss never fell.
     pub minimum: Option<f64>,
-    /// Whether the sweep ended early, because the loss had risen far above its minimum or was not finite.
+    /// Whether the sweep ended early because the loss rose far above its minimum or was not finite.
     pub diverged: bool,
 }
 
 /// One step of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct LrPoint {
-    /// ε.
+    /// The learning rate ε.
     pub lr: f64,
-    /// The minibatch's loss, before the step.
+    /// The loss of the minibatch before the step.
     pub loss: f64,
-    /// The exponential moving average of the losses, without bias towards the start.
+    /// The exponential moving average of the losses, corrected for its start as in Adam.
     pub smoothed: f64,
 }
 
-/// Settings that make no sweep.
+/// A setting of the learning-rate range test is out of its range.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LrFindError {
-    /// The range has no length, or is not positive.
+    /// The range is empty or not positive.
     #[error("the sweep must go from a positive learning rate to a larger one, got {from} to {to}")]
     Range {
-        /// The first step size.
+        /// The first learning rate.
         from: f64,
-        /// The last one.
+        /// The last learning rate.
         to: f64,
     },
-    /// Too few steps to see a slope.
+    /// There are too few steps to measure a slope.
     #[error("a sweep with this smoothing must have at least {needed} steps, got {got}")]
     Steps {
-        /// Steps that are needed.
+        /// The smallest number of steps.
         needed: u64,
-        /// Steps that were asked for.
+        /// The number of steps that was given.
         got: u64,
     },
-    /// β outside [0, 1).
+    /// β is not in [0, 1).
     #[error("the smoothing must be in [0, 1), got {0}")]
     Smoothing(f64),
 }
 
-/// A loss that has risen to this many times the smallest one's size above it will not come back.
+/// The sweep ends when the smoothed loss exceeds its minimum by this many times the minimum's size.
 const RISE: f64 = 3.0;
 
 impl LrFindConfig {
-    /// ε_k = from·(to/from)^(k/(steps − 1)).
+    /// Returns the learning rate by step: ε_k = from·(to/from)^(k/(steps − 1)).
     ///
     /// # Errors
-    /// [`LrFindError`] when a number is out of its range.
+    /// [`LrFindError`] if a setting is out of its range.
     pub fn schedule(&self) -> Result<Schedule, LrFindError> {
         let Self { from, to, steps, smoothing, .. } = *self;
         let range = |_: ScheduleError| LrFindError::Range { from, to };
@@ -102,7 +102,7 @@ impl LrFindConfig {
         if !(0.0..1.0).contains(&smoothing) {
             return Err(LrFindError::Smoothing(smoothing));
         }
-        // The average has to settle, and a slope needs as many steps again; most of the sweep should be left to look at.
+        // The average has to settle, and a slope needs as many steps again. Most of the sweep should remain after that.
         let needed = 4 * settled(smoothing) as u64;
         if steps < needed.max(10) {
             return Err(LrFindError::Steps { needed: needed.max(10), got: steps });
@@ -111,21 +111,41 @@ impl LrFindConfig {
     }
 }
 
-/// Trains `model` with steps that grow from tiny to huge, and looks where the loss falls fastest
-/// (Smith, *Cyclical Learning Rates for Training Neural Networks*, 2017, section 3.3).
+/// Trains `model` with a learning rate that grows at every step, and finds where the loss falls fastest.
 ///
-/// `model` must be on `device.autodiff()`; what it has become is thrown away. The sweep ends early when the loss is not
-/// finite, or far above its smallest value.
+/// The model is discarded. The sweep ends early if the loss is not finite, or far above its smallest value.
 ///
 /// # Errors
-/// [`TrainError`], with [`TrainError::LrFind`] for settings that make no sweep.
+/// [`TrainError`], with [`TrainError::LrFind`] if a setting is out of its range.
+///
+/// # Example
+///
+/// ```
+/// use burn::{nn::Linear, tensor::{Device, Tensor}};
+/// use kiln_data::{Labelled, digits};
+/// use kiln_dist::Categorical;
+/// use kiln_optim::Sgd;
+/// use kiln_tensor::{Stream, init};
+/// use kiln_train::{LikelihoodOf, LrFindConfig, lr_find};
+///
+/// let data = Labelled::new(digits())?;
+/// let model = init::linear(64, 10, &mut Stream::new(0, "init", 0, 0), &Device::default());
+/// let objective = LikelihoodOf::new(|model: &Linear, x: Tensor<2>| Categorical::from_logits(model.forward(x)));
+/// let config = LrFindConfig { from: 1e-4, to: 1e3, ..LrFindConfig::default() };
+/// let range = lr_find(&config, Sgd, model, &objective, &data)?;
+/// assert!(range.suggestion.is_some_and(|lr| (0.01..10.0).contains(&lr)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # References
+///
+/// Smith, *Cyclical Learning Rates for Training Neural Networks* (2017), section 3.3.
 pub fn lr_find<M, O, D>(
     config: &LrFindConfig,
     optimizer: impl Into<FirstOrder>,
     model: M,
     objective: &O,
     data: &D,
-    device: &Device,
 ) -> Result<LrRange, TrainError>
 where
     M: Module,
@@ -133,7 +153,6 @@ where
     O: Objective<M, D::Batch>,
 {
     let schedule = config.schedule()?;
-    let stop = Arc::new(AtomicBool::new(false));
     let sweep = Arc::new(Mutex::new(Sweep::new(config)));
     let trainer = TrainConfig {
         epochs: u64::MAX,
@@ -143,14 +162,13 @@ where
         evaluate_every: u64::MAX,
         ..TrainConfig::default()
     };
-    let watch = Watch { sweep: sweep.clone(), stop: stop.clone(), steps: config.steps };
-    let outcome =
-        Trainer::new(trainer, optimizer).observe(watch).interrupt_on(stop).fit(model, objective, data, None, device)?;
-    let sweep = sweep.lock().expect("no one panics with the lock held");
-    Ok(sweep.range(matches!(outcome.status, crate::Status::Diverged { .. })))
+    let watch = Watch { sweep: sweep.clone(), steps: config.steps };
+    let outcome = Trainer::new(trainer, optimizer).observe(watch).fit(model, objective, data, None)?;
+    let sweep = sweep.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok(sweep.range(matches!(outcome.status, TrainStatus::Diverged { .. })))
 }
 
-/// What is seen so far.
+/// The losses so far.
 struct Sweep {
     points: Vec<LrPoint>,
     beta: f64,
@@ -163,7 +181,7 @@ impl Sweep {
         Self { points: Vec::new(), beta: config.smoothing, average: 0.0, smallest: f64::INFINITY }
     }
 
-    /// Takes a step in, and says whether the loss has come apart.
+    /// Adds a step, and returns whether the loss has diverged.
     fn add(&mut self, lr: f64, loss: f64) -> bool {
         self.average = self.beta * self.average + (1.0 - self.beta) * loss;
         let smoothed = self.average / (1.0 - self.beta.powf(self.points.len() as f64 + 1.0));
@@ -175,12 +193,12 @@ impl Sweep {
     fn range(&self, diverged: bool) -> LrRange {
         let points = self.points.clone();
         let last = points.last().map_or(f64::NAN, |p| p.smoothed);
-        let come_apart = last > self.smallest + RISE * self.smallest.abs();
-        // The average is of fewer losses than it is to be of, and too noisy to be read.
+        let has_diverged = last > self.smallest + RISE * self.smallest.abs();
+        // Before it has settled, the average is too noisy to use.
         let settled = settled(self.beta);
         let smoothed = |i: usize| points[i].smoothed;
         let minimum = (settled..points.len()).min_by(|&a, &b| smoothed(a).total_cmp(&smoothed(b)));
-        // Slopes are over as many steps as the average is of: two losses next to each other differ by noise.
+        // A slope spans as many steps as the average does, because neighbouring losses differ by noise.
         let half = settled.div_ceil(2);
         let slope =
             |i: usize| (smoothed(i + half) - smoothed(i - half)) / (points[i + half].lr / points[i - half].lr).ln();
@@ -190,32 +208,29 @@ impl Sweep {
         LrRange {
             suggestion: steepest.map(|i| points[i].lr),
             minimum: steepest.and(minimum).map(|m| points[m].lr),
-            diverged: diverged || come_apart,
+            diverged: diverged || has_diverged,
             points,
         }
     }
 }
 
-/// How many losses an average with that β is of.
+/// Returns the number of losses that an average with this β effectively covers.
 fn settled(beta: f64) -> usize {
     (1.0 / (1.0 - beta) - 1e-9).ceil() as usize
 }
 
-/// Writes the sweep down, and ends it.
+/// Records the sweep, and ends it.
 struct Watch {
     sweep: Arc<Mutex<Sweep>>,
-    stop: Arc<AtomicBool>,
     steps: u64,
 }
 
-impl Observer for Watch {
-    fn on_step(&mut self, report: &StepReport, _due: bool) -> Result<(), TrainError> {
-        let come_apart =
-            self.sweep.lock().expect("no one panics with the lock held").add(report.lr, report.metrics.loss);
-        if come_apart || report.step >= self.steps {
-            self.stop.store(true, Ordering::SeqCst);
-        }
-        Ok(())
+impl<M> Observer<M> for Watch {
+    fn on_step(&mut self, report: &StepReport, _model: &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError> {
+        let mut sweep = self.sweep.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_diverged = sweep.add(report.lr, report.metrics.loss);
+        let ends = has_diverged || report.step >= self.steps;
+        Ok(if ends { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
 }
 
@@ -223,7 +238,7 @@ impl Observer for Watch {
 mod tests {
     use super::*;
 
-    /// A loss that is level, falls around ε = 1e-3, and rises without end from 0.1 on.
+    /// A loss that is level at first, falls around ε = 1e-3, and rises without bound from 0.1 on.
     fn loss(lr: f64) -> f64 {
         1.0 - 0.5 / (1.0 + (1e-3 / lr).powi(2)) + (lr / 0.3).powi(4)
     }

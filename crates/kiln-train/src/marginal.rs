@@ -1,57 +1,79 @@
-//! How likely data are under a model with a latent variable, by importance sampling.
+//! The likelihood of data under a model with a latent variable, by importance sampling.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::Tensor;
 use kiln_data::Dataset;
 use kiln_dist::{Batch, LatentVariableModel, Reparameterized};
 use kiln_tensor::{Stream, fused::in_pool, special::host::log_sum_exp};
 use serde::Serialize;
 
-use crate::{TrainError, objective::Iwae};
+use crate::{TrainError, objective::Iwae, place::device_of};
 
-/// What importance samples say of held-out examples, in nats an example.
+/// Estimates of the likelihood of held-out examples, in nats per example.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Marginal {
-    /// Examples.
+    /// Number of examples.
     pub examples: usize,
-    /// Importance samples of each.
+    /// Number of importance samples per example.
     pub samples: usize,
-    /// −ln p(x), estimated from below by the bound of all samples (Burda, Grosse and Salakhutdinov, 2015, section 5).
+    /// An estimate of −ln p(x) from above: minus the bound of all samples.
     pub nll: f64,
     /// The standard error of the mean over the examples.
     pub standard_error: f64,
-    /// The bounds of fewer samples, each the mean over as many groups as there are: k = 1 is the ELBO.
+    /// The bounds of fewer samples, averaged over all groups of that size: k = 1 gives the ELBO.
     pub bounds: Vec<Bound>,
-    /// Dimensions of z whose [`encode`](LatentVariableModel::encode)d value, the posterior's mean, varies by more than 0.01 over the examples (the same, appendix C).
+    /// Number of dimensions of z whose [`encode`](LatentVariableModel::encode)d value has a variance above 0.01 over the
+    /// examples.
     pub active_units: usize,
-    /// Dimensions of z.
+    /// Number of dimensions of z.
     pub latent_dim: usize,
 }
 
 /// The bound of k importance samples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Bound {
-    /// Samples.
+    /// Number of samples.
     pub k: usize,
-    /// The bound.
+    /// The bound, in nats.
     pub bound: f64,
 }
 
-/// Examples whose posterior is computed at once, and draws of them that are decoded at once where there is one number a pixel.
+/// Number of examples whose posterior is computed at once.
 const ROWS: usize = 50;
+/// Number of draws that are decoded at once if the model has one number per pixel.
 const DECODED: usize = 5000;
 
-/// Looks at the first `examples` of `data` with `samples` ≥ 1 draws of z for each, from the key `seed`; `ks` are the bounds wanted, those
-/// up to `samples`.
+/// Estimates −ln p(x) of the first `examples` rows of `data` from `samples` (at least 1) draws of z per example.
+///
+/// `ks` names further bounds to report; those above `samples` are left out. `seed` fixes the draws. The data go to the
+/// device of the model's parameters.
 ///
 /// # Errors
-/// [`TrainError::Empty`] when there are no examples.
+/// [`TrainError::Empty`] if there are no examples.
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::Images;
+/// use kiln_dist::LatentVariableModel;
+/// use kiln_train::{TrainError, marginal_likelihood};
+///
+/// fn report<M: LatentVariableModel>(model: &M, test: &Images) -> Result<(), TrainError> {
+///     let marginal = marginal_likelihood(model, test, (100, 5000), &[1, 50], 0)?;
+///     println!("−ln p(x) = {:.2} ± {:.2} nats", marginal.nll, marginal.standard_error);
+///     println!("ELBO = {:.2} nats", marginal.bounds[0].bound);
+///     Ok(())
+/// }
+/// ```
+///
+/// # References
+///
+/// Burda, Grosse and Salakhutdinov, *Importance Weighted Autoencoders* (2016), section 5 and appendix C.
 pub fn marginal_likelihood<M, D>(
     model: &M,
     data: &D,
     (examples, samples): (usize, usize),
     ks: &[usize],
     seed: u64,
-    device: &Device,
 ) -> Result<Marginal, TrainError>
 where
     M: LatentVariableModel,
@@ -63,7 +85,7 @@ where
         return Err(TrainError::Empty);
     }
     let model = model.valid();
-    let device = device.clone().without_autodiff();
+    let device = device_of(&model).unwrap_or_default().without_autodiff();
     let (log_weights, means) = in_pool(move || {
         let (mut log_weights, mut means) = (Vec::with_capacity(examples), Vec::new());
         for (block, first) in (0..examples).step_by(ROWS).enumerate() {
@@ -74,8 +96,8 @@ where
             let mean = model.encode(x.clone());
             let latent_dim = mean.dims()[1];
             means.extend(host(mean).chunks_exact(latent_dim).map(<[f64]>::to_vec));
-            // One column of log-weights for each example.
-            let mut columns = vec![Vec::with_capacity(samples); n];
+            // One column of log-weights per example.
+            let mut columns: Vec<Vec<f64>> = (0..n).map(|_| Vec::with_capacity(samples)).collect();
             let at_once = (DECODED / n / model.outputs_per_entry()).max(1);
             for (part, start) in (0..samples).step_by(at_once).enumerate() {
                 let k = at_once.min(samples - start);
@@ -90,7 +112,6 @@ where
         (log_weights, means)
     });
     let bound = |k: usize| {
-        // Groups of k draws, as many as there are.
         let of_example = |w: &Vec<f64>| mean(w.chunks_exact(k).map(log_mean_exp));
         log_weights.iter().map(of_example).collect::<Vec<f64>>()
     };
@@ -129,7 +150,7 @@ fn mean(numbers: impl ExactSizeIterator<Item = f64>) -> f64 {
     numbers.sum::<f64>() / n
 }
 
-/// ln (1/k) Σ e^w.
+/// Returns ln (1/k) Σ e^w.
 fn log_mean_exp(w: &[f64]) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a length")]
     let ln_k = (w.len() as f64).ln();

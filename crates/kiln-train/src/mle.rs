@@ -1,4 +1,4 @@
-//! The parameters that make data most likely, family by family.
+//! Maximum likelihood fits of families of distributions.
 
 mod discrete;
 mod draws;
@@ -8,50 +8,53 @@ mod vectors;
 use kiln_dist::DistError;
 use kiln_optim::solver::SolverError;
 
-/// Why data have no most likely distribution of a family.
+/// Why a family cannot be fitted to data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MleError {
-    /// No data.
-    #[error("there are no data")]
+    /// There are no data.
+    #[error("there are no data; give at least one draw")]
     Empty,
-    /// A value that no distribution of the family has.
-    #[error("{family} has no value {value}, which must be {support}")]
+    /// A value is outside the support of the family.
+    #[error("{value} is outside the support of {family}; values must be {support}")]
     Support {
         /// The family.
         family: &'static str,
         /// The value.
         value: f64,
-        /// Where values are.
+        /// The support, in words.
         support: &'static str,
     },
-    /// The likelihood grows for ever, or has its maximum at no distribution of the family.
+    /// The likelihood has no maximum in the family: it is unbounded or approached in a limit only.
     #[error("the likelihood of {family} has no maximum: {reason}")]
     NoMaximum {
         /// The family.
         family: &'static str,
-        /// What the data are like.
+        /// The property of the data that causes it.
         reason: &'static str,
     },
-    /// The solver refused.
+    /// The solver refused the problem.
     #[error(transparent)]
     Solver(#[from] SolverError),
-    /// The solver ended away from a maximum.
+    /// The solver did not reach a maximum.
     #[error("the fit of {family} did not converge: {message}")]
     NotConverged {
         /// The family.
         family: &'static str,
-        /// How it ended.
+        /// The solver's message.
         message: String,
     },
-    /// The estimates are no parameters.
+    /// The estimates are not valid parameters.
     #[error(transparent)]
     Parameters(#[from] DistError),
 }
 
-/// A family that can be fitted to independent draws by maximum likelihood: in closed form where there is one, and elsewhere by Newton's
-/// method on the mean negative log-likelihood, with its exact Hessian.
+/// Families that can be fitted to independent draws by maximum likelihood.
 ///
+/// The fit has a closed form if the family allows it. Otherwise Newton's method minimises the mean negative log-likelihood with its
+/// exact Hessian.
+///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
 /// use kiln_dist::{Gamma, Moments};
@@ -63,12 +66,12 @@ pub enum MleError {
 /// # Ok::<(), kiln_train::MleError>(())
 /// ```
 pub trait FitMle: Sized {
-    /// The draws: `[n]` numbers, or `[n, k]` vectors; with them what is known beforehand.
+    /// The draws, `[n]` numbers or `[n, k]` vectors. Some families also take a known number, such as the number of trials.
     type Data;
 
-    /// The most likely distribution, with parameters `[1]`, or `[1, k]` for vectors.
+    /// Returns the distribution with the maximum likelihood. Its parameters have shape `[1]`, or `[1, k]` for vectors.
     ///
     /// # Errors
-    /// [`MleError`].
+    /// Returns [`MleError`] if there are no data, if a value is outside the support, or if the likelihood has no maximum.
     fn fit_mle(data: Self::Data) -> Result<Self, MleError>;
 }

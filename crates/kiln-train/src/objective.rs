@@ -1,57 +1,129 @@
-//! Objectives: what a model is trained to make small, in nats an example.
+//! Objectives: what training minimises, in nats per example.
 
 mod constrained;
 mod importance;
+mod likelihood_of;
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
-use kiln_dist::{Batch, ConditionalModel, Distribution, FromNoise, LatentVariableModel, Reparameterized};
+use kiln_dist::{Batch, ConditionalModel, DistError, Distribution, FromNoise, LatentVariableModel, Reparameterized};
 use kiln_tensor::Stream;
 
 pub use self::{
     constrained::Constrained,
     importance::{ImportanceGradient, Iwae},
+    likelihood_of::LikelihoodOf,
 };
 
-/// A loss over one minibatch, and the terms that it is made of.
+/// The loss of one minibatch, and its terms.
 #[derive(Clone, Debug)]
 pub struct Loss {
-    /// What is minimised, the mean over the examples, shape `[1]`.
+    /// The value that training minimises: the mean over the examples, shape `[1]`.
     pub value: Tensor<1>,
-    /// Terms to report beside it, by name, each the mean over the examples, shape `[1]`. No gradient is asked of them.
+    /// Terms to report, by name: each the mean over the examples, shape `[1]`. No gradient is taken of them.
     pub terms: Vec<(&'static str, Tensor<1>)>,
 }
 
-/// A function of a model and a minibatch that training makes small.
+/// A function of a model and a minibatch that training minimises.
+///
+/// # Example
+///
+/// The mean squared error, as an objective of your own:
+///
+/// ```
+/// use burn::{nn::Linear, tensor::Tensor};
+/// use kiln_tensor::Stream;
+/// use kiln_train::{Loss, Objective};
+///
+/// struct SquaredError;
+///
+/// impl Objective<Linear, (Tensor<2>, Tensor<2>)> for SquaredError {
+///     fn loss(&self, model: &Linear, (x, y): (Tensor<2>, Tensor<2>), _: &mut Stream) -> Loss {
+///         Loss { value: (model.forward(x) - y).square().mean(), terms: Vec::new() }
+///     }
+/// }
+/// ```
 pub trait Objective<M: Module, B>: Sync {
-    /// The loss of `model` on `batch`; noise, where the objective needs it, comes from `stream`.
+    /// Returns the loss of `model` on `batch`. Noise must come from `stream`.
     fn loss(&self, model: &M, batch: B, stream: &mut Stream) -> Loss;
 
-    /// What is reported for held-out data. The loss, unless part of it concerns the parameters only (a penalty).
+    /// Returns the loss to report for held-out data. The default is [`loss`](Self::loss); an objective with a penalty on
+    /// the parameters leaves it out here.
     fn held_out(&self, model: &M, batch: B, stream: &mut Stream) -> Loss {
         self.loss(model, batch, stream)
+    }
+
+    /// Checks that the model accepts the batch. The trainer calls it once, on the first minibatch. The default accepts all.
+    ///
+    /// # Errors
+    ///
+    /// Returns what does not fit: a number of columns, a class.
+    fn check(&self, _model: &M, _batch: B) -> Result<(), DistError> {
+        Ok(())
     }
 }
 
 /// Maximum likelihood: −(1/n) Σᵢ log p(yᵢ | xᵢ), with an optional penalty λ/2·‖W‖².
 ///
-/// Minimising it minimises KL(data ‖ model) and the cross-entropy, which differ from it by constants
-/// (*Deep Learning*, section 5.5). With λ > 0 it is the MAP estimate under W ~ N(0, I/(nλ)). The penalty is on every
-/// parameter of rank 2 or more, that is, on weights and not on intercepts. Reports the term `nll`.
+/// It minimises KL(data ‖ model), and the cross-entropy, which differ from it by constants. With λ > 0 the minimum is the
+/// MAP estimate under W ~ N(0, I/(nλ)). The penalty covers every parameter of rank 2 or more: weights, not intercepts.
+/// Reports the term `nll`, the loss without the penalty.
+///
+/// The model implements [`ConditionalModel`]. The targets are what its output draws: classes for a `Categorical`, real
+/// numbers for a `Normal`. For a module without that trait, or with inputs of another rank, use [`LikelihoodOf`].
+///
+/// # Example
+///
+/// ```
+/// use burn::{module::Module, nn::Linear, tensor::{Device, Tensor}};
+/// use kiln_data::RegressionExamples;
+/// use kiln_dist::{ConditionalModel, Normal};
+/// use kiln_optim::AdamConfig;
+/// use kiln_tensor::{Stream, init};
+/// use kiln_train::{MaximumLikelihood, TrainConfig, Trainer};
+///
+/// /// Linear regression with a standard deviation of 1.
+/// #[derive(Module, Debug)]
+/// struct Regression {
+///     linear: Linear,
+/// }
+///
+/// impl ConditionalModel for Regression {
+///     type Output = Normal<2>;
+///
+///     fn forward(&self, x: Tensor<2>) -> Normal<2> {
+///         let loc = self.linear.forward(x);
+///         let scale = loc.ones_like();
+///         Normal::new(loc, scale).expect("the scale is positive")
+///     }
+/// }
+///
+/// let data = RegressionExamples::new(vec![0.0, 1.0, 2.0, 3.0], 1, vec![1.0, 3.0, 5.0, 7.0])?;
+/// let linear = init::linear(1, 1, &mut Stream::new(0, "init", 0, 0), &Device::default());
+/// let model = Regression { linear };
+/// let objective = MaximumLikelihood::new().l2(1e-3);
+/// let outcome = Trainer::new(TrainConfig::default(), AdamConfig::new().build()?).fit(model, &objective, &data, None)?;
+/// assert!(outcome.train.term("nll").is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # References
+///
+/// Goodfellow, Bengio and Courville, *Deep Learning* (2016), section 5.5.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct MaximumLikelihood {
     l2: f64,
 }
 
 impl MaximumLikelihood {
-    /// Without penalty.
+    /// Maximum likelihood without a penalty.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// With the penalty λ/2·‖W‖², λ ≥ 0. Default 0.
+    /// Adds the penalty λ/2·‖W‖² with λ ≥ 0. Default 0.
     pub fn l2(self, lambda: f64) -> Self {
         Self { l2: lambda }
     }
@@ -72,12 +144,13 @@ where
     B: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
 {
     fn loss(&self, model: &M, batch: B, _stream: &mut Stream) -> Loss {
-        let nll = Self::negative_log_likelihood(model, batch);
-        let value = match (self.l2 > 0.0).then(|| squared_norm_of_weights(model)).flatten() {
-            Some(squared_norm) => nll.clone() + squared_norm * (self.l2 / 2.0),
-            None => nll.clone(),
-        };
-        Loss { value, terms: vec![("nll", nll)] }
+        penalised(model, Self::negative_log_likelihood(model, batch), self.l2)
+    }
+
+    fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
+        let (inputs, targets) = batch.into();
+        model.check_inputs(&inputs)?;
+        model.forward(inputs).check_value(&targets)
     }
 
     fn held_out(&self, model: &M, batch: B, stream: &mut Stream) -> Loss {
@@ -85,11 +158,38 @@ where
     }
 }
 
+/// Adds λ/2·‖W‖² to a negative log-likelihood, which is reported as `nll`.
+fn penalised<M: Module>(model: &M, nll: Tensor<1>, l2: f64) -> Loss {
+    let value = match (l2 > 0.0).then(|| squared_norm_of_weights(model)).flatten() {
+        Some(squared_norm) => nll.clone() + squared_norm * (l2 / 2.0),
+        None => nll.clone(),
+    };
+    Loss { value, terms: vec![("nll", nll)] }
+}
+
 /// The negative evidence lower bound, −(1/n) Σᵢ [E_q log p(xᵢ | z) − β·KL(q(z | xᵢ) ‖ p(z))].
 ///
-/// Reparameterised samples z estimate the expectation, one an example unless [`particles`](Self::particles) asks for
-/// more, and the KL is in closed form (Kingma and Welling, 2014, eq. 10), or estimated by the same samples where the model has none. β = 1 is the ELBO; other values give the β-VAE
-/// (Higgins et al., 2017). Reports `reconstruction` (−E log p), `kl`, and `elbo`, the bound itself at β = 1.
+/// Reparameterised samples of z estimate the expectation: one per example by default, see [`particles`](Self::particles).
+/// The KL is in closed form if the model has one, and is estimated from the same samples otherwise. β = 1 gives the ELBO,
+/// other values the β-VAE. Reports the terms `reconstruction` (−E log p), `kl`, and `elbo` (the bound at β = 1).
+///
+/// # Example
+///
+/// ```
+/// use kiln_dist::LatentVariableModel;
+/// use kiln_data::Images;
+/// use kiln_optim::AdamConfig;
+/// use kiln_train::{Elbo, TrainConfig, TrainError, TrainOutcome, Trainer};
+///
+/// fn train<M: LatentVariableModel>(model: M, images: &Images) -> Result<TrainOutcome<M>, TrainError> {
+///     let trainer = Trainer::new(TrainConfig::default(), AdamConfig::new().build()?);
+///     trainer.fit(model, &Elbo::new().beta(4.0).particles(8), images, None)
+/// }
+/// ```
+///
+/// # References
+///
+/// Kingma and Welling, *Auto-Encoding Variational Bayes* (2014), equation 10; Higgins et al., *β-VAE* (2017).
 #[derive(Clone, Copy, Debug)]
 pub struct Elbo {
     beta: f64,
@@ -103,23 +203,25 @@ impl Default for Elbo {
 }
 
 impl Elbo {
-    /// The bound, with β = 1.
+    /// The ELBO: β = 1 and one sample per example.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The weight of the KL term, β ≥ 0. Default 1.
+    /// Sets the weight of the KL term, β ≥ 0. Default 1.
     pub fn beta(self, beta: f64) -> Self {
         Self { beta, ..self }
     }
 
-    /// Samples z an example, at least 1. Default 1, which is enough for minibatches of 100 and more
-    /// (Kingma and Welling, 2014, section 2.3); a small minibatch gains from more, since their noise dominates there.
+    /// Sets the number of samples of z per example, at least 1. Default 1.
+    ///
+    /// One sample is enough for minibatches of 100 examples and more (Kingma and Welling, 2014, section 2.3). With small
+    /// minibatches more samples help, because the noise of the samples dominates there.
     pub fn particles(self, particles: usize) -> Self {
         Self { particles: particles.max(1), ..self }
     }
 
-    /// The loss from a posterior and samples of it, `[n, d_x]` and `[s·n, d_z]`.
+    /// Returns the loss from x `[n, d_x]`, the posterior, and its samples z `[s·n, d_z]`.
     fn assemble<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, posterior: M::Posterior, z: Tensor<2>) -> Loss {
         let particles = z.dims()[0] / x.dims()[0].max(1);
         let x = if particles > 1 { x.repeat_dim(0, particles) } else { x };
@@ -128,16 +230,16 @@ impl Elbo {
             posterior.log_prob_per_example(z.clone()) - model.log_prior(z.clone())
         });
         let (kl, log_likelihood) = (kl.mean(), model.likelihood(z).log_prob_per_example(x).mean());
-        // What is only reported has no place in the graph.
+        // Terms are only reported, so they are taken out of the graph.
         let [of_likelihood, of_kl] = [&log_likelihood, &kl].map(|term| term.clone().without_autodiff());
         let terms =
             vec![("elbo", of_likelihood.clone() - of_kl.clone()), ("reconstruction", -of_likelihood), ("kl", of_kl)];
-        // Multiplied by β = 1 it is itself, and an operation less.
+        // β = 1 needs no multiplication.
         let kl = if self.beta.to_bits() == 1f64.to_bits() { kl } else { kl * self.beta };
         Loss { value: kl - log_likelihood, terms }
     }
 
-    /// The loss with the posterior's noise given, one sample an example: z = μ + σ·`noise`, both `[n, d_z]`.
+    /// Returns the loss with given noise, one sample per example: z = μ + σ·`noise`, with `noise` `[n, d_z]`.
     pub fn loss_at_noise<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, noise: Tensor<2>) -> Loss {
         let posterior = model.posterior(x.clone());
         let z = posterior.rsample_from_noise(noise);
@@ -152,9 +254,13 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Elbo {
         let z = posterior.rsample_many(self.particles, stream);
         self.assemble(model, x, posterior, z)
     }
+
+    fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
+        model.check_inputs(&batch.into())
+    }
 }
 
-/// Σ w² over the trainable parameters of rank ≥ 2, shape `[1]`; absent when there is none.
+/// Returns Σ w² over the parameters of rank 2 or more, shape `[1]`, or `None` if there are none.
 fn squared_norm_of_weights<M: Module>(model: &M) -> Option<Tensor<1>> {
     struct Squares(Option<Tensor<1>>);
     impl ModuleVisitor for Squares {

@@ -1,147 +1,154 @@
-//! What watches a run.
+//! Observers: they see what a run does, and may stop it.
 
-use std::{
-    fs::{File, OpenOptions},
-    io::{BufRead, BufReader, Write},
-    path::{Path, PathBuf},
-};
+mod log;
 
+use std::ops::ControlFlow;
+
+use kiln_optim::FirstOrder;
 use serde::Serialize;
 
-use crate::{Metrics, TrainError};
+pub use self::log::MetricsLog;
+use crate::{Metrics, TrainError, checkpoint::Position};
 
-/// One optimiser step, after it was taken.
+/// A report of one optimiser step.
 #[derive(Clone, Debug, Serialize)]
 pub struct StepReport {
-    /// Steps taken so far, this one included.
+    /// Steps taken so far, including this one.
     pub step: u64,
-    /// The epoch that it belongs to, counted from 1.
+    /// The epoch of the step, counted from 1.
     pub epoch: u64,
     /// Always `train`.
     pub split: &'static str,
-    /// The minibatch's loss and its terms.
+    /// The loss of the minibatch and its terms.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// The step size.
+    /// The learning rate.
     pub lr: f64,
     /// The momentum, for a method that has one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub momentum: Option<f64>,
-    /// Examples a gradient, as asked for; the last minibatch of an epoch may have fewer.
+    /// The requested minibatch size. The last minibatch of an epoch may be smaller.
     pub batch_size: usize,
-    /// The Euclidean norm of the whole gradient as it came, before it was clipped; of the last minibatch, where several
-    /// make a step.
+    /// The Euclidean norm of the whole gradient before clipping. If several minibatches make a step, it is that of the
+    /// last minibatch.
     pub grad_norm: f64,
-    /// Examples a second since the last report.
+    /// Examples per second since the last step that was due.
     pub examples_per_s: f64,
+    /// Whether [`TrainConfig::log_every`](crate::TrainConfig::log_every) asks for a log line at this step.
+    #[serde(skip)]
+    pub due: bool,
 }
 
-/// The averages of an epoch, over one split.
+/// A report of one epoch on one split of the data.
 #[derive(Clone, Debug, Serialize)]
 pub struct EpochReport {
     /// Steps taken so far.
     pub step: u64,
     /// The epoch that ended, counted from 1.
     pub epoch: u64,
-    /// `train-epoch` (the mean over the epoch's minibatches, as the parameters moved) or `test`.
+    /// `train-epoch` (the average over the epoch's minibatches, measured while the parameters moved) or `test`.
     pub split: &'static str,
     /// The loss and its terms.
     #[serde(flatten)]
     pub metrics: Metrics,
-    /// The step size of the last step.
+    /// The learning rate of the last step.
     pub lr: f64,
-    /// Examples a second, this split's own.
+    /// Examples per second on this split.
     pub examples_per_s: f64,
 }
 
-/// Watches a run. Every method does nothing unless it is given.
-pub trait Observer: Send {
-    /// Training is about to start or to go on: `step` steps are behind it, `total` is where it will end.
+/// The model during training, as an observer sees it.
+pub struct Watched<'r, M> {
+    pub(crate) module: &'r M,
+    pub(crate) optimizer: &'r FirstOrder,
+}
+
+impl<M: burn::module::Module> Watched<'_, M> {
+    /// Returns the module as it trains. With Nesterov's method it is at the look-ahead point.
+    pub fn module(&self) -> &M {
+        self.module
+    }
+
+    /// Returns the model as the trainer evaluates it, without autodiff: the average of the iterates if the optimiser keeps
+    /// one, and the iterate otherwise. It is computed at each call.
+    pub fn evaluated(&self) -> M {
+        self.optimizer.average(self.module).valid()
+    }
+}
+
+/// Watches a training run and may stop it.
+///
+/// Every method has a default that does nothing. `on_step` and `on_epoch` return [`ControlFlow::Break`] to stop the run: the
+/// trainer then finishes the step or the epoch, writes a checkpoint and returns
+/// [`TrainStatus::StoppedByObserver`](crate::TrainStatus::StoppedByObserver).
+///
+/// # Example
+///
+/// An observer that stops at a target loss and looks at the model:
+///
+/// ```
+/// use std::ops::ControlFlow;
+///
+/// use burn::{module::Module, nn::Linear, tensor::Device};
+/// use kiln_data::RegressionExamples;
+/// use kiln_dist::Normal;
+/// use kiln_optim::{Schedule, Sgd};
+/// use kiln_tensor::{Stream, init};
+/// use kiln_train::{EpochReport, LikelihoodOf, Observer, TrainConfig, TrainError, TrainStatus, Trainer, Watched};
+///
+/// struct Target(f64);
+///
+/// impl<M: Module> Observer<M> for Target {
+///     fn on_epoch(&mut self, report: &EpochReport, model: &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError> {
+///         assert_eq!(model.evaluated().num_params(), 2);
+///         Ok(if report.metrics.loss < self.0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+///     }
+/// }
+///
+/// // y = 2x + 1, and a Normal output with standard deviation 1.
+/// let data = RegressionExamples::new(vec![0.0, 1.0, 2.0, 3.0], 1, vec![1.0, 3.0, 5.0, 7.0])?;
+/// let model = init::linear(1, 1, &mut Stream::new(0, "init", 0, 0), &Device::default());
+/// let objective = LikelihoodOf::new(|model: &Linear, x| {
+///     let loc = model.forward(x);
+///     let scale = loc.ones_like();
+///     Normal::new(loc, scale).expect("the scale is positive")
+/// });
+/// let config = TrainConfig { epochs: 1000, schedule: Schedule::constant(0.1)?, ..TrainConfig::default() };
+/// let outcome = Trainer::new(config, Sgd).observe(Target(1.0)).fit(model, &objective, &data, None)?;
+/// assert_eq!(outcome.status, TrainStatus::StoppedByObserver);
+/// assert!(outcome.epochs < 1000 && outcome.train.loss < 1.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub trait Observer<M>: Send {
+    /// Called before training starts or continues. `step` steps are done; the run will end after about `total` steps.
+    ///
+    /// # Errors
+    /// An error ends the training.
     fn on_start(&mut self, _step: u64, _total: u64) -> Result<(), TrainError> {
         Ok(())
     }
 
-    /// A step was taken. Called for every step; `due` says whether the log interval asks for a line.
-    fn on_step(&mut self, _report: &StepReport, _due: bool) -> Result<(), TrainError> {
+    /// Called after every step; [`StepReport::due`] tells whether a log line is due.
+    ///
+    /// # Errors
+    /// An error ends the training.
+    fn on_step(&mut self, _report: &StepReport, _model: &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError> {
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Called at the end of every epoch that is evaluated, once for each split.
+    ///
+    /// # Errors
+    /// An error ends the training.
+    fn on_epoch(&mut self, _report: &EpochReport, _model: &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError> {
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Called just before a checkpoint is written.
+    ///
+    /// # Errors
+    /// An error ends the training, and the checkpoint is not written.
+    fn on_checkpoint(&mut self, _position: &Position) -> Result<(), TrainError> {
         Ok(())
-    }
-
-    /// An epoch ended; called once for each split that was measured.
-    fn on_epoch(&mut self, _report: &EpochReport) -> Result<(), TrainError> {
-        Ok(())
-    }
-}
-
-/// Writes `metrics.jsonl`: one JSON object a line, each step that is due and each epoch.
-///
-/// When a run goes on from a checkpoint, lines of steps after it are taken out first: they will be written again.
-#[derive(Debug)]
-pub struct MetricsLog {
-    path: PathBuf,
-    file: Option<File>,
-}
-
-impl MetricsLog {
-    /// A log at `path`, opened when training starts.
-    pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self { path: path.into(), file: None }
-    }
-
-    fn write(&mut self, record: &impl Serialize) -> Result<(), TrainError> {
-        let Some(file) = &mut self.file else { return Ok(()) };
-        let mut line = serde_json::to_vec(record).expect("a report has no keys but strings");
-        line.push(b'\n');
-        file.write_all(&line).map_err(|source| TrainError::Observer { path: self.path.clone(), source })
-    }
-}
-
-impl Observer for MetricsLog {
-    fn on_start(&mut self, step: u64, _total: u64) -> Result<(), TrainError> {
-        let file = open_truncated(&self.path, step);
-        self.file = Some(file.map_err(|source| TrainError::Observer { path: self.path.clone(), source })?);
-        Ok(())
-    }
-
-    fn on_step(&mut self, report: &StepReport, due: bool) -> Result<(), TrainError> {
-        if due { self.write(report) } else { Ok(()) }
-    }
-
-    fn on_epoch(&mut self, report: &EpochReport) -> Result<(), TrainError> {
-        self.write(report)
-    }
-}
-
-/// Opens the log for appending, without the lines of steps after `step` and without a line that was cut short.
-fn open_truncated(path: &Path, step: u64) -> std::io::Result<File> {
-    let mut kept = Vec::new();
-    if let Ok(old) = File::open(path) {
-        for line in BufReader::new(old).lines() {
-            let line = line?;
-            let at = serde_json::from_str::<serde_json::Value>(&line).ok().and_then(|v| v["step"].as_u64());
-            if at.is_some_and(|at| at <= step) {
-                kept.push(line);
-            }
-        }
-    }
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).open(path)?;
-    for line in kept {
-        writeln!(file, "{line}")?;
-    }
-    Ok(file)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_log_that_goes_on_has_no_line_twice() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("metrics.jsonl");
-        std::fs::write(&path, "{\"step\":1}\n{\"step\":2}\n{\"step\":3}\n{\"st").unwrap();
-        let mut log = MetricsLog::new(&path);
-        log.on_start(2, 4).unwrap();
-        drop(log);
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "{\"step\":1}\n{\"step\":2}\n");
     }
 }

@@ -3,10 +3,10 @@
 mod clock;
 mod evaluated;
 
-use std::{sync::atomic::Ordering, time::Instant};
+use std::{ops::ControlFlow, sync::atomic::Ordering, time::Instant};
 
 use burn::{module::Module, optim::GradientsParams, tensor::Device};
-use kiln_data::{DataError, Dataset, Order};
+use kiln_data::{Dataset, Order};
 use kiln_optim::{ReduceOnPlateau, StepError};
 use kiln_tensor::{Stream, params};
 
@@ -15,32 +15,41 @@ use self::{
     evaluated::Evaluated,
 };
 use crate::{
-    EpochReport, Metrics, Objective, Outcome, Status, StepReport, TrainError, Trainer, checkpoint::Progress,
-    evaluate::evaluate, metrics::RunningMean,
+    EpochReport, Metrics, Objective, Observer, StepReport, TrainError, TrainOutcome, TrainStatus, Trainer, Watched,
+    checkpoint::Position,
+    early_stopping::Patience,
+    evaluate::{evaluate_on, seed_device},
+    metrics::RunningMean,
 };
 
-/// What a run trains and evaluates on.
+/// The data of a run. `device` is on autodiff.
 pub(crate) struct Data<'t, D> {
     pub(crate) train: &'t D,
     pub(crate) test: Option<&'t D>,
     pub(crate) device: &'t Device,
 }
 
+/// Whether to go on: the inner error is the reason to stop.
+type Step = Result<Result<(), TrainStatus>, TrainError>;
+
 pub(crate) struct Run<'t, 'a, M, O, D> {
-    trainer: Trainer<'a>,
-    /// Absent only while the optimiser holds it, which must own it to update it in place.
+    trainer: Trainer<'a, M>,
+    /// Absent only while the optimiser has it, which must own it to update it in place.
     model: Option<M>,
-    at: Progress,
+    at: Position,
     objective: &'t O,
     data: Data<'t, D>,
     clock: Clock,
-    /// The minibatches of the step that is under way: several where gradients are accumulated.
+    /// The minibatches of the current step: several if gradients are accumulated.
     of_step: RunningMean,
     train: Metrics,
     test: Option<Metrics>,
-    grad_norm: f64,
     /// The Euclidean norm of the last minibatch's gradient.
     last_norm: f64,
+    /// Gradients that earlier processes skipped.
+    skipped_before: u64,
+    /// Whether an observer asked to stop.
+    stop: bool,
 }
 
 impl<'t, 'a, M, O, D> Run<'t, 'a, M, O, D>
@@ -50,9 +59,9 @@ where
     O: Objective<M, D::Batch>,
 {
     pub(crate) fn new(
-        trainer: Trainer<'a>,
+        trainer: Trainer<'a, M>,
         model: M,
-        mut at: Progress,
+        mut at: Position,
         objective: &'t O,
         data: Data<'t, D>,
     ) -> Result<Self, TrainError> {
@@ -60,57 +69,61 @@ where
             return Err(TrainError::Empty);
         }
         let config = &trainer.config;
-        if config.batch_schedule.is_none() && config.batch_size == 0 {
-            return Err(DataError::BatchSize.into());
-        }
-        // The settings win over a checkpoint: a controller that they do not name, or name otherwise, starts anew.
+        // The settings take precedence over a checkpoint: a controller with other settings starts anew.
         at.plateau = match (config.plateau, at.plateau) {
             (Some(asked), Some(saved)) if saved.config() == asked => Some(saved),
             (Some(asked), _) => Some(ReduceOnPlateau::new(asked)?),
             (None, _) => None,
         };
+        at.patience = match (config.early_stopping, at.patience) {
+            (Some(asked), Some(saved)) if saved.config() == asked => Some(saved),
+            (asked, _) => asked.map(Patience::new),
+        };
         let data = Data { test: data.test.filter(|test| !test.is_empty()), ..data };
+        let rows: Vec<usize> = (0..data.train.len().min(config.batch_size_at(at.step, data.train.len()))).collect();
+        let plain = data.device.clone().without_autodiff();
+        objective.check(&model.valid(), data.train.batch_in_epoch(&rows, at.epoch, &plain))?;
         Ok(Self {
             trainer,
             model: Some(model),
             clock: Clock::starting_at(at.wall_s),
+            train: at.train.clone().unwrap_or_else(Metrics::unknown),
+            test: at.test.clone().filter(|_| data.test.is_some()),
+            skipped_before: at.skipped,
             at,
             objective,
             data,
             of_step: RunningMean::default(),
-            train: Metrics { loss: f64::NAN, ..Metrics::default() },
-            test: None,
-            grad_norm: f64::NAN,
             last_norm: f64::NAN,
+            stop: false,
         })
     }
 
-    /// Runs to the end, saves, and evaluates what came of it.
-    pub(crate) fn finish(mut self) -> Result<Outcome<M>, TrainError> {
+    /// Runs to the end, writes a checkpoint, and evaluates the result.
+    pub(crate) fn finish(mut self) -> Result<TrainOutcome<M>, TrainError> {
         let per_step = self.trainer.optimizer.gradients_per_step();
         let total = self.trainer.config.steps(self.data.train.len(), per_step);
         for observer in &mut self.trainer.observers {
             observer.on_start(self.at.step, total)?;
         }
-        let mut status = self.epochs()?;
-        if !matches!(status, Status::Diverged { .. })
-            && let Err(stopped) = self.save()?
-        {
-            status = stopped;
-        }
-        // What converged is the point whose gradient was measured, not the iterate behind it.
+        let status = match self.at.ending(&self.trainer.config) {
+            // The checkpoint is the last one of its run: there is nothing to train and nothing to write.
+            Some(status) => status,
+            None => self.run()?,
+        };
         let model = match status {
-            Status::Converged => self.model().valid(),
+            // The point whose gradient was measured, not the iterate behind it.
+            TrainStatus::Converged => self.model().valid(),
             _ => self.trainer.optimizer.average(self.model()).valid(),
         };
-        if self.test.is_none() && !matches!(status, Status::Diverged { .. }) {
+        if self.test.is_none() && !matches!(status, TrainStatus::Diverged { .. }) {
             self.test = self.evaluate(&model)?;
         }
-        // Where it converged is known at once; where it stopped within an epoch, what came so far counts.
-        if status != Status::Converged && !self.at.running.is_empty() {
+        // A run that stopped within an epoch reports the average of that epoch so far.
+        if status != TrainStatus::Converged && !self.at.running.is_empty() {
             self.train = self.at.running.mean();
         }
-        Ok(Outcome {
+        Ok(TrainOutcome {
             model,
             status,
             epochs: self.at.epoch,
@@ -120,13 +133,27 @@ where
             examples_per_s: self.clock.total.rate(),
             train: self.train,
             test: self.test,
-            grad_norm: self.grad_norm,
-            skipped: self.trainer.optimizer.skipped(),
+            max_abs_grad: self.at.max_abs_grad,
+            skipped: self.skipped_before + self.trainer.optimizer.skipped(),
             gradients: self.at.gradients,
         })
     }
 
-    fn epochs(&mut self) -> Result<Status, TrainError> {
+    /// Trains until something ends the run, and writes the last checkpoint.
+    fn run(&mut self) -> Result<TrainStatus, TrainError> {
+        if self.at.ended.take() == Some(TrainStatus::Converged) {
+            // With a smaller tolerance the run goes on at the gradient that was within the old one: it is not counted twice.
+            self.at.gradients = self.at.gradients.saturating_sub(1);
+        }
+        let status = self.epochs()?;
+        if matches!(status, TrainStatus::Diverged { .. }) {
+            return Ok(status);
+        }
+        self.at.ended = Some(status.clone());
+        Ok(self.save()?.err().unwrap_or(status))
+    }
+
+    fn epochs(&mut self) -> Result<TrainStatus, TrainError> {
         let n = self.data.train.len();
         while self.at.epoch < self.trainer.config.epochs {
             let config = &self.trainer.config;
@@ -141,23 +168,28 @@ where
                 if let Err(stopped) = self.minibatch(&order[self.at.row..end])? {
                     return Ok(stopped);
                 }
-                // Someone's wish to stop in the last step of an epoch is met after that epoch's evaluation.
-                if self.is_interrupted() && self.at.row < n && !self.trainer.optimizer.is_pending() {
-                    return Ok(Status::Interrupted);
+                // A request to stop in the last step of an epoch takes effect after that epoch's evaluation.
+                if self.at.row < n
+                    && !self.trainer.optimizer.is_pending()
+                    && let Some(stopped) = self.request_to_stop()
+                {
+                    return Ok(stopped);
                 }
             }
             if let Err(stopped) = self.end_of_epoch()? {
                 return Ok(stopped);
             }
         }
-        Ok(Status::Completed)
+        Ok(TrainStatus::Completed)
     }
 
-    /// One gradient, and the step that it completes; the inner error is the reason to stop before it.
-    fn minibatch(&mut self, rows: &[usize]) -> Result<Result<(), Status>, TrainError> {
+    /// Evaluates one gradient, and takes the step that it completes.
+    fn minibatch(&mut self, rows: &[usize]) -> Step {
         let tick = Instant::now();
-        let batch = self.data.train.batch_in_epoch(rows, self.at.epoch, &self.data.device.clone().autodiff());
-        let mut noise = Stream::new(self.trainer.config.seed, "noise", self.at.epoch, self.at.batch);
+        let (seed, epoch, device) = (self.trainer.config.seed, self.at.epoch, self.data.device);
+        let batch = self.data.train.batch_in_epoch(rows, epoch, device);
+        let mut noise = Stream::new(seed, "noise", epoch, self.at.batch);
+        seed_device(device, seed, "device", (epoch, self.at.batch));
         let evaluated = Evaluated::new(self.model(), self.objective, batch, &mut noise)?;
         let not_finite = evaluated.not_finite(self.model());
         if let Some(what) = &not_finite
@@ -165,13 +197,13 @@ where
         {
             return Ok(Err(self.diverged(what.clone())));
         }
-        (self.grad_norm, self.last_norm) = (evaluated.largest, evaluated.norm);
+        (self.at.max_abs_grad, self.last_norm) = (evaluated.largest, evaluated.norm);
         self.at.gradients += 1;
         let whole = self.trainer.optimizer.gradients_per_step() == 1;
         if whole && self.trainer.config.gtol.is_some_and(|gtol| evaluated.largest <= gtol) {
             self.train = evaluated.metrics();
-            self.test = None;
-            return Ok(Err(Status::Converged));
+            (self.test, self.at.score) = (None, None);
+            return Ok(Err(TrainStatus::Converged));
         }
         if not_finite.is_none() {
             for mean in [&mut self.at.running, &mut self.of_step] {
@@ -186,7 +218,7 @@ where
         self.update(model, prepared, rows.len(), norm, tick)
     }
 
-    /// Takes the step that is ready, if one is, and reports it.
+    /// Takes the step that is ready, if there is one, and reports it.
     fn update(
         &mut self,
         model: M,
@@ -194,7 +226,7 @@ where
         examples: usize,
         grad_norm: f64,
         tick: Instant,
-    ) -> Result<Result<(), Status>, TrainError> {
+    ) -> Step {
         let gradients = match prepared {
             Ok(Some(gradients)) => gradients,
             Ok(None) => {
@@ -211,8 +243,12 @@ where
         let lr = self.lr_at(self.at.step);
         self.model = Some(self.trainer.optimizer.apply(lr, model, gradients));
         self.clock.add(examples, tick.elapsed());
+        // What was measured belongs to the model before the step.
+        (self.test, self.at.score) = (None, None);
+        let step = self.at.step + 1;
+        let due = step.is_multiple_of(self.trainer.config.log_every);
         let report = StepReport {
-            step: self.at.step + 1,
+            step,
             epoch: self.at.epoch + 1,
             split: "train",
             metrics: std::mem::take(&mut self.of_step).mean(),
@@ -221,16 +257,13 @@ where
             batch_size: self.trainer.config.batch_size_at(self.at.step, self.data.train.len()),
             grad_norm,
             examples_per_s: self.clock.interval.rate(),
+            due,
         };
-        self.test = None;
-        self.at.step += 1;
-        let due = self.at.step.is_multiple_of(self.trainer.config.log_every.max(1));
+        self.at.step = step;
         if due {
             self.clock.interval = Rate::default();
         }
-        for observer in &mut self.trainer.observers {
-            observer.on_step(&report, due)?;
-        }
+        self.tell(|observer, model| observer.on_step(&report, model))?;
         Ok(Ok(()))
     }
 
@@ -238,13 +271,13 @@ where
         self.trainer.config.schedule.at(step) * self.at.plateau.as_ref().map_or(1.0, ReduceOnPlateau::multiple)
     }
 
-    fn diverged(&self, what: String) -> Status {
-        Status::Diverged { what, step: self.at.step + 1 }
+    fn diverged(&self, what: String) -> TrainStatus {
+        TrainStatus::Diverged { what, step: self.at.step + 1 }
     }
 
-    /// Averages, evaluation and checkpoint; the inner error is the reason to stop.
-    fn end_of_epoch(&mut self) -> Result<Result<(), Status>, TrainError> {
-        // Gradients that were waiting for more make a step of their own: an epoch leaves nothing behind.
+    /// Averages, evaluates, and writes a checkpoint if one is due.
+    fn end_of_epoch(&mut self) -> Step {
+        // Gradients that were waiting for more make a step of their own, so that an epoch leaves nothing behind.
         if self.trainer.optimizer.is_pending() {
             let model = self.model.take().expect("the model is put back after every update");
             let prepared = self.trainer.optimizer.flush(&model);
@@ -256,35 +289,54 @@ where
         (self.at.batch, self.at.row) = (0, 0);
         self.train = std::mem::take(&mut self.at.running).mean();
         let done = self.at.epoch >= self.trainer.config.epochs;
-        let interrupted = !done && self.is_interrupted();
-        let last = interrupted || done;
-        let due = self.at.epoch.is_multiple_of(self.trainer.config.evaluate_every.max(1));
-        if last || due {
-            let rate = std::mem::take(&mut self.clock.epoch).rate();
-            self.report_epoch("train-epoch", self.train.clone(), rate)?;
-            let tick = Instant::now();
-            self.test = self.evaluate(&self.trainer.optimizer.average(self.model()))?;
-            if let (Some(metrics), Some(test)) = (self.test.clone(), self.data.test) {
-                let finite = metrics.loss.is_finite();
-                self.at.score = Some(metrics.loss);
-                self.report_epoch("test", metrics, test.len() as f64 / tick.elapsed().as_secs_f64())?;
-                if !finite {
-                    let parameter = params::first_non_finite(self.model()).map(|name| format!("the parameter {name}"));
-                    let what = parameter.unwrap_or_else(|| "the held-out loss".to_owned());
-                    return Ok(Err(Status::Diverged { what, step: self.at.step }));
-                }
-            }
-            // An evaluation that is only due because the run stops here is none of a longer run's.
-            if let Some(plateau) = self.at.plateau.as_mut().filter(|_| due) {
-                plateau.observe(self.test.as_ref().map_or(self.train.loss, |test| test.loss));
-            }
+        let last = done || self.request_to_stop().is_some();
+        let due = self.at.epoch.is_multiple_of(self.trainer.config.evaluate_every);
+        if (last || due)
+            && let Err(diverged) = self.evaluate_epoch(due)?
+        {
+            return Ok(Err(diverged));
         }
-        if interrupted {
-            return Ok(Err(Status::Interrupted));
+        if done {
+            return Ok(Ok(()));
         }
-        // The end of a run saves on its own.
-        if !last && self.at.epoch.is_multiple_of(self.trainer.config.checkpoint_every.max(1)) {
+        if self.at.patience.as_ref().is_some_and(Patience::is_exhausted) {
+            return Ok(Err(TrainStatus::StoppedEarly));
+        }
+        if let Some(stopped) = self.request_to_stop() {
+            return Ok(Err(stopped));
+        }
+        // The end of a run writes its own checkpoint.
+        if self.at.epoch.is_multiple_of(self.trainer.config.checkpoint_every) {
             return self.save();
+        }
+        Ok(Ok(()))
+    }
+
+    /// Reports the epoch on both splits, and tells the controllers about it if the evaluation was `due`.
+    fn evaluate_epoch(&mut self, due: bool) -> Step {
+        let rate = std::mem::take(&mut self.clock.epoch).rate();
+        self.report_epoch("train-epoch", self.train.clone(), rate)?;
+        let tick = Instant::now();
+        self.test = self.evaluate(&self.trainer.optimizer.average(self.model()))?;
+        if let (Some(metrics), Some(test)) = (self.test.clone(), self.data.test) {
+            let finite = metrics.loss.is_finite();
+            self.at.score = Some(metrics.loss);
+            self.report_epoch("test", metrics, test.len() as f64 / tick.elapsed().as_secs_f64())?;
+            if !finite {
+                let parameter = params::first_non_finite(self.model()).map(|name| format!("the parameter {name}"));
+                let what = parameter.unwrap_or_else(|| "the held-out loss".to_owned());
+                return Ok(Err(TrainStatus::Diverged { what, step: self.at.step }));
+            }
+        }
+        // A run that was not interrupted here would not evaluate here.
+        if due {
+            let loss = self.test.as_ref().map_or(self.train.loss, |test| test.loss);
+            if let Some(plateau) = &mut self.at.plateau {
+                plateau.observe(loss);
+            }
+            if let Some(patience) = &mut self.at.patience {
+                patience.observe(loss);
+            }
         }
         Ok(Ok(()))
     }
@@ -292,8 +344,19 @@ where
     fn report_epoch(&mut self, split: &'static str, metrics: Metrics, examples_per_s: f64) -> Result<(), TrainError> {
         let lr = self.lr_at(self.at.step.saturating_sub(1));
         let report = EpochReport { step: self.at.step, epoch: self.at.epoch, split, metrics, lr, examples_per_s };
-        for observer in &mut self.trainer.observers {
-            observer.on_epoch(&report)?;
+        self.tell(|observer, model| observer.on_epoch(&report, model))
+    }
+
+    /// Calls every observer, and notes whether one asked to stop.
+    fn tell<F>(&mut self, call: F) -> Result<(), TrainError>
+    where
+        F: Fn(&mut (dyn Observer<M> + 'a), &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError>,
+    {
+        let module = self.model.as_ref().expect("the model is put back after every update");
+        let Trainer { observers, optimizer, .. } = &mut self.trainer;
+        let watched = Watched { module, optimizer };
+        for observer in observers {
+            self.stop |= call(observer.as_mut(), &watched)?.is_break();
         }
         Ok(())
     }
@@ -301,18 +364,26 @@ where
     fn evaluate(&self, model: &M) -> Result<Option<Metrics>, TrainError> {
         let Some(test) = self.data.test else { return Ok(None) };
         let config = &self.trainer.config;
-        evaluate(model, self.objective, test, config.evaluation_batch.max(1), config.seed, self.data.device).map(Some)
+        evaluate_on(self.data.device, model, self.objective, test, config.evaluation_batch, config.seed).map(Some)
     }
 
-    /// Saves a checkpoint, unless a parameter is not finite: the inner error.
-    fn save(&mut self) -> Result<Result<(), Status>, TrainError> {
+    /// Writes a checkpoint, unless a parameter is not finite.
+    fn save(&mut self) -> Step {
         if let Some(name) = params::first_non_finite(self.model()) {
-            return Ok(Err(Status::Diverged { what: format!("the parameter {name}"), step: self.at.step }));
+            return Ok(Err(TrainStatus::Diverged { what: format!("the parameter {name}"), step: self.at.step }));
         }
+        let optimizer = &self.trainer.optimizer;
         self.at.wall_s = self.clock.in_all();
-        self.at.skipped_in_a_row = self.trainer.optimizer.skipped_in_a_row();
+        self.at.skipped = self.skipped_before + optimizer.skipped();
+        self.at.skipped_in_a_row = optimizer.skipped_in_a_row();
+        self.at.train = Some(self.train.clone());
+        self.at.test = self.test.clone();
         if let Some(checkpoints) = &self.trainer.checkpoints {
-            checkpoints.save(self.model(), &self.trainer.optimizer, &self.at)?;
+            for observer in &mut self.trainer.observers {
+                observer.on_checkpoint(&self.at)?;
+            }
+            let model = self.model.as_ref().expect("the model is put back after every update");
+            checkpoints.save(model, &self.trainer.optimizer, &self.at)?;
         }
         Ok(Ok(()))
     }
@@ -321,7 +392,11 @@ where
         self.model.as_ref().expect("the model is put back after every update")
     }
 
-    fn is_interrupted(&self) -> bool {
-        self.trainer.interrupt.load(Ordering::SeqCst)
+    /// Why someone wants the run to stop, if anyone does.
+    fn request_to_stop(&self) -> Option<TrainStatus> {
+        if self.stop {
+            return Some(TrainStatus::StoppedByObserver);
+        }
+        self.trainer.interrupt.load(Ordering::SeqCst).then_some(TrainStatus::Interrupted)
     }
 }

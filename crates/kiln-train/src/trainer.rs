@@ -1,101 +1,74 @@
-//! Training a module, and what comes of it. The loop itself is in `run.rs`.
+//! The trainer: it trains a module on minibatches. `run.rs` has the loop itself.
 
 use std::sync::{Arc, atomic::AtomicBool};
 
 use burn::{module::Module, tensor::Device};
 use kiln_data::Dataset;
-use kiln_optim::FirstOrder;
+use kiln_optim::{FirstOrder, StepError};
 use kiln_tensor::fused::in_pool;
-use serde::{Deserialize, Serialize};
 
 use crate::{
-    Checkpoints, Metrics, Objective, Observer, TrainConfig, TrainError,
-    checkpoint::Progress,
+    CheckpointError, Checkpoints, Objective, Observer, TrainConfig, TrainError, TrainOutcome, TrainStatus,
+    checkpoint::Position,
+    place::for_training,
     run::{Data, Run},
 };
 
-/// Why a run ended.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "status", rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Status {
-    /// Every epoch that was asked for is done.
-    Completed,
-    /// The gradient is within the tolerance that was asked for.
-    Converged,
-    /// Someone asked the run to stop; it finished its step, and saved.
-    Interrupted,
-    /// A number was not finite. The step was not taken, and nothing was saved after it.
-    Diverged {
-        /// What was not finite: the loss, or the gradient of a parameter, or a parameter.
-        what: String,
-        /// The step, counted from 1.
-        step: u64,
-    },
-}
-
-impl Status {
-    /// A sentence for people.
-    pub fn message(&self) -> String {
-        match self {
-            Self::Completed => "all epochs are done".to_owned(),
-            Self::Converged => "the gradient is within tolerance".to_owned(),
-            Self::Interrupted => "interrupted; saved".to_owned(),
-            Self::Diverged { what, step } => {
-                format!(
-                    "{what} is not finite at step {step}: lower the learning rate, or look at the data; nothing was saved after it"
-                )
-            }
-        }
-    }
-}
-
-/// What a run came to.
-#[derive(Clone, Debug)]
-pub struct Outcome<M> {
-    /// The model at the average of the iterates where the optimiser keeps one, else at its iterate; without gradients,
-    /// ready to evaluate, to save and to use. When the run converged it is at the point whose gradient is within tolerance;
-    /// after a divergence it is the last finite one.
-    pub model: M,
-    /// Why the run ended.
-    pub status: Status,
-    /// Whole epochs done, those before a resume included.
-    pub epochs: u64,
-    /// Steps done, those before a resume included.
-    pub steps: u64,
-    /// Seconds in this process.
-    pub wall_s: f64,
-    /// Seconds in all, those before a resume included, as far as checkpoints tell.
-    pub total_wall_s: f64,
-    /// Training examples a second in this process, evaluation time left out.
-    pub examples_per_s: f64,
-    /// The last epoch's averages over the training data, as the parameters moved; NaN when no step was taken.
-    pub train: Metrics,
-    /// The last evaluation on held-out data, when there is any.
-    pub test: Option<Metrics>,
-    /// The largest absolute gradient entry of the last step.
-    pub grad_norm: f64,
-    /// Gradients left out in this process because they were not finite; see
-    /// [`FirstOrder::skip_non_finite`](kiln_optim::FirstOrder::skip_non_finite).
-    pub skipped: u64,
-    /// Gradients evaluated, those before a resume included.
-    pub gradients: u64,
-}
-
 /// Trains a module on minibatches.
 ///
-/// See the crate `kiln`'s examples for a whole run. The loop takes any Burn [`Module`], any [`Objective`] over it and
-/// any [`Dataset`]; it does not know what a model is.
-pub struct Trainer<'a> {
+/// It takes any Burn [`Module`], any [`Objective`] for it and any [`Dataset`]. The data go to the device of the model's
+/// parameters.
+///
+/// # Reproducibility
+///
+/// The same settings, seed and data give the same model. On the CPU the result is bit-identical, also after a resume.
+/// Noise and the order of the data come from keyed streams. For layers that draw from the device's own random numbers, such
+/// as Burn's `Dropout`, the trainer seeds the device before every minibatch. Burn's CPU backends have one generator per
+/// process, so runs with such layers are reproducible only if nothing else draws from it at the same time.
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::{Labelled, digits};
+/// use kiln_dist::{Categorical, ConditionalModel};
+/// use kiln_optim::{NesterovConfig, Schedule};
+/// use kiln_tensor::{Stream, init};
+/// use kiln_train::{MaximumLikelihood, TrainConfig, TrainStatus, Trainer};
+/// use burn::{module::Module, nn::Linear, tensor::{Device, Tensor}};
+///
+/// #[derive(Module, Debug)]
+/// struct Softmax {
+///     linear: Linear,
+/// }
+///
+/// impl ConditionalModel for Softmax {
+///     type Output = Categorical<2>;
+///
+///     fn forward(&self, inputs: Tensor<2>) -> Categorical<2> {
+///         Categorical::from_logits(self.linear.forward(inputs))
+///     }
+/// }
+///
+/// let data = Labelled::new(digits())?;
+/// let linear = init::linear(64, 10, &mut Stream::new(0, "init", 0, 0), &Device::default());
+/// let model = Softmax { linear };
+/// let config = TrainConfig { epochs: 2, schedule: Schedule::constant(0.1)?, ..TrainConfig::default() };
+/// let optimizer = NesterovConfig::new().build()?;
+/// let outcome = Trainer::new(config, optimizer).fit(model, &MaximumLikelihood::new(), &data, None)?;
+/// assert_eq!((outcome.status, outcome.epochs), (TrainStatus::Completed, 2));
+/// assert!(outcome.train.loss < 1.0, "ln 10 = 2.3 nats is the loss of a guess");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Trainer<'a, M> {
     pub(crate) config: TrainConfig,
     pub(crate) optimizer: FirstOrder,
-    pub(crate) observers: Vec<Box<dyn Observer + 'a>>,
+    pub(crate) observers: Vec<Box<dyn Observer<M> + 'a>>,
     pub(crate) checkpoints: Option<Checkpoints>,
     pub(crate) interrupt: Arc<AtomicBool>,
 }
 
-impl<'a> Trainer<'a> {
-    /// A loop that follows `config` with `optimizer`: one of Kiln's methods, or a `ModuleOptimizer` of Burn's.
+impl<'a, M: Module> Trainer<'a, M> {
+    /// A trainer with these settings and this optimiser: one of Kiln's methods, or a `ModuleOptimizer` of Burn.
     pub fn new(config: TrainConfig, optimizer: impl Into<FirstOrder>) -> Self {
         Self {
             config,
@@ -106,82 +79,134 @@ impl<'a> Trainer<'a> {
         }
     }
 
-    /// Adds an observer.
-    pub fn observe(mut self, observer: impl Observer + 'a) -> Self {
+    /// Adds an observer. Observers are called in the order in which they were added.
+    pub fn observe(mut self, observer: impl Observer<M> + 'a) -> Self {
         self.observers.push(Box::new(observer));
         self
     }
 
-    /// Writes checkpoints there.
+    /// Writes checkpoints, from which [`load`](Self::load) continues.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use burn::{nn::Linear, tensor::Device};
+    /// use kiln_data::RegressionExamples;
+    /// use kiln_dist::Normal;
+    /// use kiln_optim::{MomentumConfig, Schedule};
+    /// use kiln_tensor::{Stream, init};
+    /// use kiln_train::{Checkpoints, LikelihoodOf, TrainConfig, Trainer};
+    ///
+    /// let data = RegressionExamples::new(vec![0.0, 1.0, 2.0, 3.0], 1, vec![1.0, 3.0, 5.0, 7.0])?;
+    /// let model = || init::linear(1, 1, &mut Stream::new(0, "init", 0, 0), &Device::default());
+    /// let objective = LikelihoodOf::new(|model: &Linear, x| {
+    ///     let loc = model.forward(x);
+    ///     let scale = loc.ones_like();
+    ///     Normal::new(loc, scale).expect("the scale is positive")
+    /// });
+    /// # let folder = tempfile::tempdir()?;
+    /// # let folder = folder.path();
+    /// let checkpoints = Checkpoints::new(folder.join("checkpoints"), 3);
+    /// let trainer = |epochs| -> Result<Trainer<Linear>, Box<dyn std::error::Error>> {
+    ///     let config = TrainConfig { epochs, schedule: Schedule::constant(0.05)?, ..TrainConfig::default() };
+    ///     Ok(Trainer::new(config, MomentumConfig::new().build()?).checkpoint_to(checkpoints.clone()))
+    /// };
+    /// trainer(4)?.fit(model(), &objective, &data, Some(&data))?;
+    ///
+    /// // Continues to six epochs in all.
+    /// let outcome = trainer(6)?.load(model())?.fit(&objective, &data, Some(&data))?;
+    /// assert_eq!(outcome.epochs, 6);
+    ///
+    /// let best = checkpoints.best()?;
+    /// println!("step {}: {:?} nats", best.step(), best.position()?.score);
+    /// let best = best.model(model(), MomentumConfig::new().build()?)?;
+    /// # let _: Linear = best;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn checkpoint_to(mut self, checkpoints: Checkpoints) -> Self {
         self.checkpoints = Some(checkpoints);
         self
     }
 
-    /// Ends the run after the current step, saved, when `flag` becomes true.
+    /// Stops after the current step, with a checkpoint, when `flag` becomes true.
+    ///
+    /// If the flag is set during the last step of an epoch, the run stops after that epoch's evaluation.
     pub fn interrupt_on(mut self, flag: Arc<AtomicBool>) -> Self {
         self.interrupt = flag;
         self
     }
 
-    /// Trains `model`, which must be on `device.autodiff()`, and evaluates it on `test` when that is not empty.
+    /// Trains `model` on `train`, and evaluates it on `test` if there are test data.
     ///
-    /// All of it, the observers too, runs on a thread of rayon's pool, which other fits of this process share: see
+    /// The data go to the device of the model's parameters. A model on a device without autodiff is put on autodiff first.
+    ///
+    /// Everything, including the observers, runs on a thread of rayon's pool, which other fits of this process share; see
     /// [`in_pool`].
     ///
     /// # Errors
-    /// [`TrainError`]. A loss that is not finite is not an error but [`Status::Diverged`].
-    pub fn fit<M, O, D>(
-        self,
-        model: M,
-        objective: &O,
-        train: &D,
-        test: Option<&D>,
-        device: &Device,
-    ) -> Result<Outcome<M>, TrainError>
+    /// [`TrainError`]. A loss that is not finite is not an error: the status is then [`TrainStatus::Diverged`].
+    pub fn fit<O, D>(self, model: M, objective: &O, train: &D, test: Option<&D>) -> Result<TrainOutcome<M>, TrainError>
     where
-        M: Module,
         D: Dataset,
         O: Objective<M, D::Batch>,
     {
-        let data = Data { train, test, device };
-        in_pool(|| Run::new(self, model, Progress::default(), objective, data)?.finish())
+        self.config.validate()?;
+        let (model, device) = for_training(model).ok_or(StepError::NothingToUpdate)?;
+        let data = Data { train, test, device: &device };
+        in_pool(|| Run::new(self, model, Position::start(), objective, data)?.finish())
     }
 
-    /// Loads the newest checkpoint; `model` gives the shapes. [`Loaded::fit`] goes on from there.
+    /// Loads the newest checkpoint. [`Loaded::fit`] continues from there.
+    ///
+    /// `model` gives the shapes and the device.
     ///
     /// # Errors
-    /// [`TrainError::Checkpoint`], among them that there is no checkpoint, or a corrupt one, or one of another method.
-    pub fn load<M: Module>(mut self, model: M, device: &Device) -> Result<Loaded<'a, M>, TrainError> {
-        let none = || crate::CheckpointError::None(std::path::PathBuf::from("a trainer without checkpoints"));
-        let checkpoint = self.checkpoints.as_ref().ok_or_else(none)?.latest()?;
-        let (model, optimizer, at) = checkpoint.load(model, self.optimizer, device)?;
+    /// [`TrainError::Checkpoint`] if there is no checkpoint, or it is corrupt or belongs to another model or optimiser.
+    pub fn load(mut self, model: M) -> Result<Loaded<'a, M>, TrainError> {
+        self.config.validate()?;
+        let (model, device) = for_training(model).ok_or(StepError::NothingToUpdate)?;
+        let checkpoint = self.checkpoints.as_ref().ok_or(CheckpointError::NoFolder)?.latest()?;
+        let (model, optimizer, at) = checkpoint.load(model, self.optimizer)?;
         self.optimizer = optimizer.after_skips(at.skipped_in_a_row);
-        Ok(Loaded { trainer: self, model, at, device: device.clone() })
+        Ok(Loaded { trainer: self, model, at, device })
     }
 }
 
-/// A run as its newest checkpoint left it.
+/// A run at its newest checkpoint, ready to continue. [`Trainer::load`] makes it.
 pub struct Loaded<'a, M> {
-    trainer: Trainer<'a>,
+    trainer: Trainer<'a, M>,
     model: M,
-    at: Progress,
+    at: Position,
     device: Device,
 }
 
 impl<M: Module> Loaded<'_, M> {
-    /// Whole epochs behind.
+    /// Returns the number of completed epochs.
     pub fn epochs(&self) -> u64 {
         self.at.epoch
     }
 
-    /// Goes on, up to `config.epochs` in all.
+    /// Returns the position of the run.
+    pub fn position(&self) -> &Position {
+        &self.at
+    }
+
+    /// Returns why the run ended if [`fit`](Self::fit) has no step left to take, and `None` otherwise.
     ///
-    /// On the CPU the result equals that of a run that was never stopped, to the bit.
+    /// It depends on the trainer's settings: with more epochs, for example, a completed run continues.
+    pub fn ended(&self) -> Option<TrainStatus> {
+        self.at.ending(&self.trainer.config)
+    }
+
+    /// Continues up to `config.epochs` epochs in total.
+    ///
+    /// On the CPU the result is bit-identical to that of a run that was never stopped. If no step is left to take (see
+    /// [`ended`](Self::ended)), no checkpoint is written, and the result is that of the process that wrote the newest one;
+    /// only the times differ.
     ///
     /// # Errors
     /// [`TrainError`].
-    pub fn fit<O, D>(self, objective: &O, train: &D, test: Option<&D>) -> Result<Outcome<M>, TrainError>
+    pub fn fit<O, D>(self, objective: &O, train: &D, test: Option<&D>) -> Result<TrainOutcome<M>, TrainError>
     where
         D: Dataset,
         O: Objective<M, D::Batch>,

@@ -1,31 +1,31 @@
-//! What an encoder learns from a table.
+//! Fitting an encoder to a table.
 
 use super::{EncodedColumn, Encoder, Target, check_missing, text_in_numeric};
 use crate::{Column, ColumnKind, DataError, Table, table::number, vocabulary::distinct};
 
-/// The most categories that a column may have, and the most classes that a target may have.
+/// The largest number of categories of a column, and of classes of a target.
 const MAX_CATEGORIES: usize = 100;
 
 impl Encoder {
-    /// Fits an encoder to every column of `table` but `target`.
+    /// Fits an encoder to all columns of `table` except `target`.
     ///
-    /// Kinds of columns, categories and classes are those of the whole table, so that all of it can be encoded; means
-    /// and scales are taken over `rows`, the training rows, only. Without a target the encoder makes inputs only.
+    /// The kinds of columns, the categories and the classes come from the whole table, so that all of it can be encoded.
+    /// Means and scales come from the training rows `rows` only. Without a target the encoder makes inputs only.
     ///
     /// # Errors
     ///
     /// - [`DataError::UnknownColumn`], [`DataError::NoFeatures`], [`DataError::NoTrainingRows`];
     /// - [`DataError::MissingValues`] in any column;
-    /// - [`DataError::TextInNumeric`]: a column in which at least nine cells in ten are numbers, but not all, is
-    ///   taken for a damaged column of numbers rather than for categories;
-    /// - [`DataError::TooManyCategories`]: a column of text with more than 100 categories;
-    /// - [`DataError::AllDistinct`]: a column of text with as many categories as rows;
-    /// - [`DataError::OneClass`], and [`DataError::NotClasses`]: more than 100 classes, or as many as rows;
-    /// - [`DataError::Spread`]: numbers so large that their deviation overflows.
+    /// - [`DataError::TextInNumeric`] if at least 90% of a column's cells, but not all, are numbers: such a column is taken
+    ///   for a numeric one with errors;
+    /// - [`DataError::TooManyCategories`] if a text column has more than 100 categories;
+    /// - [`DataError::AllDistinct`] if a text column has as many categories as rows;
+    /// - [`DataError::OneClass`], and [`DataError::NotClasses`] if there are more than 100 classes, or as many as rows;
+    /// - [`DataError::Spread`] if the standard deviation of a column overflows or underflows.
     ///
     /// # Panics
     ///
-    /// When a row is not below the table's length.
+    /// If a row is not below the length of the table.
     pub fn fit(table: &Table, target: Option<&str>, rows: &[usize], standardize: bool) -> Result<Self, DataError> {
         let target = target.map(|name| table.required(name)).transpose()?;
         let features = || table.columns().iter().filter(|column| target.is_none_or(|t| t.name() != column.name()));
@@ -54,7 +54,7 @@ fn fit_column(table: &Table, column: &Column, rows: &[usize], standardize: bool)
     let values =
         rows.iter().map(|row| number(&column.cells()[*row]).ok_or_else(|| text_in_numeric(table, column, *row)));
     let (mean, scale) = moments(&values.collect::<Result<Vec<_>, _>>()?);
-    if mean.is_finite() && scale.is_finite() {
+    if mean.is_finite() && scale.is_finite() && scale > 0.0 {
         Ok(EncodedColumn::Numeric { name, mean, scale })
     } else {
         Err(DataError::Spread { file: table.file().into(), column: name })
@@ -76,7 +76,7 @@ fn fit_target(table: &Table, column: &Column) -> Result<Target, DataError> {
 fn fit_categories(table: &Table, column: &Column) -> Result<Vec<String>, DataError> {
     let categories = vocabulary(table, column)?;
     let (file, name, count) = (table.file().to_string(), column.name().to_string(), categories.len());
-    // A single row is trivially distinct, and no list of names.
+    // A single row is always distinct.
     if count == table.len() && count > 1 {
         return Err(DataError::AllDistinct { file, column: name, count });
     }
@@ -86,7 +86,7 @@ fn fit_categories(table: &Table, column: &Column) -> Result<Vec<String>, DataErr
     Ok(categories)
 }
 
-/// The distinct texts of a column that is not one of numbers with a slip in it.
+/// Returns the distinct texts of a column, or an error if it is a numeric column with errors.
 fn vocabulary(table: &Table, column: &Column) -> Result<Vec<String>, DataError> {
     match column.stray_text() {
         Some(row) => Err(text_in_numeric(table, column, row)),
@@ -94,16 +94,16 @@ fn vocabulary(table: &Table, column: &Column) -> Result<Vec<String>, DataError> 
     }
 }
 
-/// The mean and population standard deviation, (value, 1) of a constant.
+/// Returns the mean and the population standard deviation; (value, 1) for a constant column.
 fn moments(values: &[f64]) -> (f64, f64) {
     let n = values.len() as f64;
     let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
-    // Not by the deviation, which rounding leaves above 0.
+    // The deviation of a constant column may be above 0 by rounding.
     if low >= high {
         return (low, 1.0);
     }
     let mean = values.iter().sum::<f64>() / n;
-    // In units of the largest deviation, so that no square overflows or vanishes.
+    // In units of the largest deviation, so that no square overflows or underflows.
     let unit = (high - mean).max(mean - low);
     let variance = values.iter().map(|x| ((x - mean) / unit).powi(2)).sum::<f64>() / n;
     (mean, unit * variance.sqrt())
@@ -160,6 +160,35 @@ mod tests {
         assert!(
             matches!(fit("x,y\n1e308,a\n1.7e308,a\n1e308,b\n"), Err(DataError::Spread { column, .. }) if column == "x")
         );
+    }
+
+    /// Finite numbers of any size give finite features, or an error.
+    #[test]
+    fn extreme_numbers_never_give_nan() {
+        let extremes = [1.7e308, -1.7e308, 1e308, 5e-324, -5e-324, 1e-308, 1e16, 1.0, 0.0];
+        let mut encoded = 0;
+        for a in extremes {
+            for b in extremes {
+                for c in extremes {
+                    let table = Table::parse("t", &format!("x,y\n{a:e},0\n{b:e},1\n{c:e},1\n0,0\n")).unwrap();
+                    for (rows, standardize) in [(&[0, 1][..], true), (&[0, 1, 2, 3][..], true), (&[0][..], false)] {
+                        match Encoder::fit(&table, Some("y"), rows, standardize).and_then(|e| e.encode(&table)) {
+                            Ok(examples) => {
+                                assert!(examples.inputs().iter().all(|x| x.is_finite()));
+                                encoded += 1;
+                            }
+                            Err(error) => {
+                                let known = matches!(error, DataError::Spread { .. } | DataError::NonFinite { .. });
+                                assert!(known, "{a:e}, {b:e}, {c:e}: {error}");
+                            }
+                        }
+                    }
+                }
+            }
+        }
+        assert!(encoded > 9 * 9 * 9, "{encoded}");
+        let tiny: String = (0..20).map(|_| "0,0\n").chain(["5e-324,1\n"]).collect();
+        assert!(matches!(fit(&format!("x,y\n{tiny}")), Err(DataError::Spread { .. })));
     }
 
     #[test]

@@ -1,10 +1,16 @@
-//! The encoder of an image dataset: each pixel is a numeric column, so that a saved model reads pixels from a CSV file.
+//! The encoder of an image dataset. Each pixel is a numeric column, so that a saved model can read pixels from a CSV file.
 
 use crate::{DataError, EncodedColumn, Encoder, Examples, Images, encode::Target};
 
 impl Encoder {
-    /// Pixels `p0`, `p1`, … divided by the largest value that a pixel can have; with `standardize`, standardised over
-    /// `rows` instead (population standard deviation; 1 for a constant pixel). The target is `label`.
+    /// Fits an encoder to images: the features are the pixels `p0`, `p1`, …, and the target is `label`.
+    ///
+    /// Pixels are divided by their largest possible value. With `standardize` they are standardised over `rows` instead, by
+    /// the population standard deviation, or 1 for a constant pixel. For images without labels the encoder has no target.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not below the number of images.
     pub fn fit_pixels(images: &Images, rows: &[usize], standardize: bool) -> Self {
         let dims = images.dims();
         let columns = (0..dims).map(|pixel| {
@@ -14,20 +20,25 @@ impl Encoder {
             };
             EncodedColumn::Numeric { name: format!("p{pixel}"), mean, scale }
         });
-        let classes = (0..images.classes()).map(|class| class.to_string()).collect();
-        Self { columns: columns.collect(), target: Some(Target { name: "label".into(), classes }) }
+        let classes: Vec<String> = (0..images.classes()).map(|class| class.to_string()).collect();
+        let target = (!classes.is_empty()).then(|| Target { name: "label".into(), classes });
+        Self { columns: columns.collect(), target }
     }
 
-    /// All images with their labels.
+    /// Encodes all images with their labels.
     ///
     /// # Errors
     ///
-    /// [`DataError::Length`] when the images have another number of pixels than the encoder has columns.
+    /// [`DataError::Length`] if the images have another number of pixels than the encoder has features, and
+    /// [`DataError::NoLabels`] if they have no labels.
     pub fn encode_images(&self, images: &Images) -> Result<Examples, DataError> {
         let scaling = self.scaling();
         let dims = images.dims();
         if scaling.len() != dims {
             return Err(DataError::Length { what: "pixels of an image", expected: scaling.len(), found: dims });
+        }
+        if !images.has_labels() {
+            return Err(DataError::NoLabels);
         }
         let value = |(pixel, &byte): (usize, &u8)| {
             let (mean, scale) = scaling[pixel % dims];
@@ -38,7 +49,7 @@ impl Encoder {
     }
 }
 
-/// Mean and population standard deviation in two passes, 1 instead of a deviation of 0.
+/// Returns the mean and the population standard deviation in two passes, with 1 in place of a deviation of 0.
 fn moments(values: impl Iterator<Item = f64> + Clone, n: usize) -> (f64, f64) {
     let mean = values.clone().sum::<f64>() / n as f64;
     let deviation = (values.map(|v| (v - mean).powi(2)).sum::<f64>() / n as f64).sqrt();

@@ -1,4 +1,4 @@
-//! Families of counts and classes.
+//! Fits of discrete families.
 
 use burn::tensor::{Int, Tensor, TensorData};
 use kiln_dist::{Bernoulli, Binomial, Categorical, Geometric, NegativeBinomial, Poisson};
@@ -19,13 +19,13 @@ impl FitMle for Bernoulli<1> {
 }
 
 impl FitMle for Categorical<1> {
-    /// Classes, and how many there are.
+    /// The class indices and the number of classes.
     type Data = (Tensor<1, Int>, usize);
 
-    /// The classes' shares: −∞ for the logarithm of one that is not among the draws.
+    /// Returns the shares of the classes. A class without draws gets a logit of −∞.
     fn fit_mle((data, classes): (Tensor<1, Int>, usize)) -> Result<Self, MleError> {
         let like = data.device().without_autodiff();
-        let d = Draws::new("Categorical", data.float(), "a class below their number", |x| {
+        let d = Draws::new("Categorical", data.float(), "class indices below the number of classes", |x| {
             #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
             let classes = classes as f64;
             x >= 0.0 && x < classes
@@ -38,18 +38,18 @@ impl FitMle for Categorical<1> {
 }
 
 impl FitMle for Binomial<1> {
-    /// Successes, and the number of trials of each draw.
+    /// The numbers of successes and the number of trials per draw.
     type Data = (Tensor<1>, u32);
 
-    /// The share of successes.
+    /// Returns the share of successes.
     fn fit_mle((data, trials): (Tensor<1>, u32)) -> Result<Self, MleError> {
         let n = f64::from(trials);
-        let d = Draws::new("Binomial", data, "a whole number from 0 to that of the trials", |x| {
+        let d = Draws::new("Binomial", data, "whole numbers from 0 to the number of trials", |x| {
             x >= 0.0 && x <= n && x.fract() == 0.0
         })?;
         let share = d.mean() / n;
         if !(share > 0.0 && share < 1.0) {
-            return Err(d.none("all trials, or none, succeeded, of which the probability 1 or 0 is the limit"));
+            return Err(d.none("all trials or none succeeded, so the probability tends to 1 or 0"));
         }
         Ok(Self::new(d.parameter(n), d.parameter((share / (1.0 - share)).ln()))?)
     }
@@ -59,7 +59,7 @@ fit!(Poisson, d: counts, { Ok(Self::new(d.parameter(d.mean()))?) });
 
 fit!(Geometric, d: counts, {
     if d.mean() <= 0.0 {
-        return Err(d.none("all draws are 0, of which the probability 1 is the limit"));
+        return Err(d.none("all draws are 0, so the probability tends to 1"));
     }
     Ok(Self::new(d.parameter((1.0 + d.mean()).recip()))?)
 });
@@ -67,7 +67,7 @@ fit!(Geometric, d: counts, {
 fit!(NegativeBinomial, d: counts, {
     let (mean, square) = d.moments_of(|x| x);
     if square <= mean {
-        return Err(d.none("the draws spread no more than a Poisson distribution's, which is its limit"));
+        return Err(d.none("the variance of the draws does not exceed their mean, so the fit tends to a Poisson distribution"));
     }
     let count = mean * mean / (square - mean);
     d.solve(&[count.ln(), (mean / count).ln()], |t| Self::new(t.positive(0), t.real(1)))

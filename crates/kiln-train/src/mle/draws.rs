@@ -1,4 +1,4 @@
-//! Draws, and what a fit asks of them.
+//! Draws on the host, and the solver for families without a closed form.
 
 use burn::{
     module::Param,
@@ -10,7 +10,7 @@ use kiln_tensor::derivative::{Function, HvpMethod, Inputs};
 
 use super::MleError;
 
-/// Data on the host, with what is asked of them.
+/// Draws with their values on the host.
 pub(super) struct Draws {
     pub(super) tensor: Tensor<1>,
     pub(super) numbers: Vec<f64>,
@@ -25,7 +25,7 @@ impl Draws {
         inside: impl Fn(f64) -> bool,
     ) -> Result<Self, MleError> {
         let tensor = tensor.without_autodiff();
-        let numbers: Vec<f64> = tensor.to_data().try_into_vec_as().expect("floats");
+        let numbers: Vec<f64> = tensor.to_data().try_into_vec_as().expect("a float tensor converts to f64");
         if numbers.is_empty() {
             return Err(MleError::Empty);
         }
@@ -44,7 +44,7 @@ impl Draws {
     }
 
     pub(super) fn not_negative(family: &'static str, tensor: Tensor<1>) -> Result<Self, MleError> {
-        Self::new(family, tensor, "0 or more", |x| x >= 0.0)
+        Self::new(family, tensor, "not negative", |x| x >= 0.0)
     }
 
     pub(super) fn counts(family: &'static str, tensor: Tensor<1>) -> Result<Self, MleError> {
@@ -61,7 +61,7 @@ impl Draws {
         self.mean_of(|x| x)
     }
 
-    /// The mean and the mean square about it.
+    /// Returns the mean and the mean squared deviation of f(x).
     pub(super) fn moments_of(&self, f: impl Fn(f64) -> f64) -> (f64, f64) {
         let mean = self.mean_of(&f);
         (mean, self.mean_of(|x| (f(x) - mean).powi(2)))
@@ -103,7 +103,7 @@ impl Draws {
         Tensor::from_data(TensorData::new(vec![x], [1]), (&self.tensor.device(), self.tensor.dtype()))
     }
 
-    /// The family at the θ that minimises its mean negative log-likelihood, from `start`.
+    /// Returns the family at the θ that minimises its mean negative log-likelihood, starting from `start`.
     pub(super) fn solve<P: Distribution<1, Value = Tensor<1>>>(
         &self,
         start: &[f64],
@@ -113,14 +113,14 @@ impl Draws {
         let start = Tensor::<1>::from_data(TensorData::new(start.to_vec(), [start.len()]), like);
         let parameter = Param::from_tensor(start.clone());
         let loss = Function::new(&parameter, self.tensor.clone(), |theta: &Param<Tensor<1>>, data: Tensor<1>| {
-            let family = family(Theta(theta.val())).expect("every parameter is one number");
+            let family = family(Theta(theta.val())).expect("each parameter is one number");
             -family.log_prob(data).mean()
         });
         Ok(family(Theta(most_likely(self.family, loss)?))?)
     }
 }
 
-/// The minimum of a mean negative log-likelihood, from the function's own parameters on.
+/// Minimises a mean negative log-likelihood by Newton's method, starting from the function's parameters.
 pub(super) fn most_likely<I: Inputs>(
     family: &'static str,
     loss: Function<'_, Param<Tensor<1>>, I, 1>,
@@ -131,15 +131,15 @@ pub(super) fn most_likely<I: Inputs>(
     reached(family, minimize(&loss, start, &newton(), &stop)?)
 }
 
-/// When a fit that starts here has converged.
+/// Returns the stopping rule of a fit in the float type of `start`.
 pub(super) fn stop(start: &Tensor<1>) -> Stop {
     let gtol = if start.dtype() == DType::F64 { 1e-11 } else { 1e-6 };
     Stop { gtol, max_iter: 500, ..Stop::default() }
 }
 
-/// Where a solver ended, if that is a minimum.
+/// Returns the solver's point if it is a minimum.
 pub(super) fn reached(family: &'static str, outcome: Outcome) -> Result<Tensor<1>, MleError> {
-    // The last digits may be lost in rounding.
+    // Rounding may stop the solver before its tolerance.
     let enough = if outcome.x.dtype() == DType::F64 { 1e-7 } else { 1e-3 };
     if !outcome.success && (outcome.grad_norm.is_nan() || outcome.grad_norm > enough) {
         return Err(MleError::NotConverged { family, message: outcome.message });
@@ -147,7 +147,7 @@ pub(super) fn reached(family: &'static str, outcome: Outcome) -> Result<Tensor<1
     Ok(outcome.x)
 }
 
-/// The free numbers of a family.
+/// The unconstrained parameters of a family.
 #[derive(Clone)]
 pub(super) struct Theta(Tensor<1>);
 
@@ -161,7 +161,7 @@ impl Theta {
     }
 }
 
-/// A family of numbers whose parameters are found by `$body` from draws `$draws` of the kind `$support`.
+/// Implements [`FitMle`] for a family of numbers. `$body` computes the fit from the draws `$draws` with support `$support`.
 macro_rules! fit {
     ($family:ident, $draws:ident: $support:ident, $(#[$doc:meta])* $body:block) => {
         impl FitMle for $family<1> {

@@ -1,4 +1,4 @@
-//! Families of real numbers.
+//! Fits of continuous families of single numbers.
 
 use std::f64::consts::PI;
 
@@ -26,7 +26,7 @@ fit!(LogNormal, d: positive, {
 });
 
 fit!(Laplace, d: real,
-/// The median, and the mean distance from it.
+/// Returns the median and the mean absolute deviation from it.
 {
     d.varies()?;
     let median = d.quantile(0.5);
@@ -44,7 +44,7 @@ fit!(HalfNormal, d: not_negative, {
 });
 
 fit!(Uniform, d: real,
-/// The smallest and the largest draw.
+/// Returns the smallest and the largest draw.
 {
     d.varies()?;
     Ok(Self::new(d.parameter(d.quantile(0.0)), d.parameter(d.quantile(1.0)))?)
@@ -58,12 +58,12 @@ fit!(Gamma, d: positive, {
 });
 
 fit!(InverseGamma, d: positive,
-/// By the gamma distribution of the reciprocals.
+/// Fits a gamma distribution to the reciprocals.
 {
     d.varies()?;
     let own = |error| match error {
         MleError::NotConverged { message, .. } => MleError::NotConverged { family: "InverseGamma", message },
-        MleError::Support { .. } => d.none("some draw is so small that its reciprocal is no number"),
+        MleError::Support { .. } => d.none("a draw is so small that its reciprocal overflows"),
         other => other,
     };
     let of_reciprocals = Gamma::fit_mle(d.tensor.clone().recip()).map_err(own)?;
@@ -97,7 +97,7 @@ fit!(Weibull, d: positive, {
 });
 
 fit!(Cauchy, d: real,
-/// From the quartiles: the likelihood can have several maxima, and this is the one near them.
+/// Starts from the quartiles. The likelihood can have several maxima; this is the one near the quartiles.
 {
     d.varies()?;
     let half = (d.quantile(0.75) - d.quantile(0.25)) / 2.0;
@@ -106,15 +106,16 @@ fit!(Cauchy, d: real,
 });
 
 fit!(StudentT, d: real,
-/// From five degrees of freedom, the median and the quartiles: the likelihood can have several maxima, and this is the one near them.
-/// Draws whose tails are no heavier than a normal distribution's have none: the likelihood grows with the degrees of freedom.
+/// Starts from five degrees of freedom, the median and the quartiles, and returns the maximum near them.
+///
+/// If the tails are not heavier than normal tails, there is no maximum: the likelihood increases with the degrees of freedom.
 {
     d.varies()?;
     let half = (d.quantile(0.75) - d.quantile(0.25)) / 2.0;
     let half = if half > 0.0 { half } else { d.moments_of(|x| x).1.sqrt() };
     let start = [5f64.ln(), d.quantile(0.5), (half / 0.73).ln()];
     let fitted = d.solve(&start, |t| Self::new(t.positive(0), t.real(1), t.positive(2)));
-    // At the normal limit the log-likelihood's slope in 1/df is (kurtosis − 3)/4: up to 3 the limit is a maximum of its own.
+    // At the normal limit the log-likelihood has the slope (kurtosis − 3)/4 in 1/df, so up to 3 the limit is a local maximum.
     let (mean, square) = d.moments_of(|x| x);
     let is_light = d.mean_of(|x| ((x - mean).powi(2) / square).powi(2)) <= 3.0;
     let at_the_limit = match &fitted {
@@ -123,7 +124,7 @@ fit!(StudentT, d: real,
         Err(_) => false,
     };
     if at_the_limit {
-        return Err(d.none("the draws' tails are no heavier than a normal distribution's, which is its limit"));
+        return Err(d.none("the tails are not heavier than normal tails, so the fit tends to a normal distribution"));
     }
     fitted
 });

@@ -1,4 +1,4 @@
-//! Families of vectors.
+//! Fits of families of vectors.
 
 use burn::{
     module::Param,
@@ -16,7 +16,7 @@ use super::{
 impl FitMle for MultivariateNormal {
     type Data = Tensor<2>;
 
-    /// The mean and the covariance of the rows.
+    /// Returns the mean and the covariance of the rows, divided by n.
     fn fit_mle(data: Tensor<2>) -> Result<Self, MleError> {
         let data = data.without_autodiff();
         let [n, k] = data.dims();
@@ -31,7 +31,7 @@ impl FitMle for MultivariateNormal {
         let fitted = Self::from_covariance(mean, covariance.reshape([1, k, k]))?;
         fitted.validated().map_err(|_| MleError::NoMaximum {
             family: "MultivariateNormal",
-            reason: "the rows lie in a subspace: there are too few of them, or columns depend on one another",
+            reason: "the rows lie in a subspace: there are too few rows, or columns are linearly dependent",
         })
     }
 }
@@ -39,7 +39,7 @@ impl FitMle for MultivariateNormal {
 impl FitMle for Dirichlet<2> {
     type Data = Tensor<2>;
 
-    /// From the moments (Minka, Estimating a Dirichlet distribution, 2000).
+    /// Starts from the moments (Minka, 2000, *Estimating a Dirichlet distribution*).
     fn fit_mle(data: Tensor<2>) -> Result<Self, MleError> {
         let data = data.without_autodiff();
         let [n, k] = data.dims();
@@ -50,7 +50,11 @@ impl FitMle for Dirichlet<2> {
         let off = |row: &[f64]| (row.iter().sum::<f64>() - 1.0).abs();
         if let Some(row) = d.numbers.chunks_exact(k).find(|row| off(row) > 1e-4) {
             let value = row.iter().sum();
-            return Err(MleError::Support { family: "Dirichlet", value, support: "1, the sum of a row" });
+            return Err(MleError::Support {
+                family: "Dirichlet",
+                value,
+                support: "rows with sum 1, but this is the sum of a row",
+            });
         }
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
         let moment =
@@ -62,26 +66,27 @@ impl FitMle for Dirichlet<2> {
         let mean: Vec<f64> = (0..k).map(|j| moment(j, 1)).collect();
         let of_one_draw: f64 = mean.iter().map(|m| m * (1.0 - m)).sum();
         let variance: f64 = mean.iter().enumerate().map(|(j, m)| moment(j, 2) - m * m).sum();
-        // Rounding can leave rows that hardly differ without a variance: a large size, then, and not a negative one.
+        // If the rows hardly differ, rounding can make their variance zero or negative. The size is then large.
         let size = (of_one_draw / variance.max(1e-12 * of_one_draw) - 1.0).max(0.1);
         let start: Vec<f64> = mean.iter().map(|m| (m * size).ln()).collect();
         let start = Tensor::<1>::from_data(TensorData::new(start, [k]), (&data.device(), data.dtype()));
         let loss = Function::new(&Param::from_tensor(start), data, |theta: &Param<Tensor<1>>, data: Tensor<2>| {
-            -Self::new(theta.val().exp().unsqueeze()).log_prob(data).mean()
+            -Self::new(theta.val().exp().unsqueeze()).expect("k is at least 1").log_prob(data).mean()
         });
-        Ok(Self::new(most_likely("Dirichlet", loss)?.exp().unsqueeze()))
+        Ok(Self::new(most_likely("Dirichlet", loss)?.exp().unsqueeze())?)
     }
 }
 
 impl FitMle for LowRankMultivariateNormal {
-    /// The rows, and how many factors the covariance has beside its diagonal.
+    /// The rows and the number of factors of the covariance.
     type Data = (Tensor<2>, usize);
 
-    /// Factor analysis: L-BFGS from the principal components (Tipping and Bishop, 1999). Factors are found but for a rotation, which the
-    /// distribution does not depend on.
+    /// Factor analysis by L-BFGS, starting from the principal components (Tipping and Bishop, 1999).
+    ///
+    /// The factors are identified up to a rotation, which does not change the distribution.
     fn fit_mle((data, rank): (Tensor<2>, usize)) -> Result<Self, MleError> {
         const FAMILY: &str = "LowRankMultivariateNormal";
-        /// Of a number's variance, what is beside the factors at the least: where it is less, the numbers of the covariance cancel.
+        /// The smallest share of an entry's variance outside the factors. Below it the covariance is lost to cancellation.
         const LEAST: f64 = 1e-6;
         let data = data.without_autodiff();
         let [n, k] = data.dims();
@@ -90,7 +95,7 @@ impl FitMle for LowRankMultivariateNormal {
         }
         let none = |reason| MleError::NoMaximum { family: FAMILY, reason };
         if rank == 0 || rank >= k {
-            return Err(none("there must be a factor, and fewer of them than numbers"));
+            return Err(none("the number of factors must be at least 1 and below the number of columns"));
         }
         let d = Draws::real(FAMILY, data.clone().flatten(0, 1))?;
         let mean = data.clone().mean_dim(0);
@@ -122,19 +127,19 @@ impl FitMle for LowRankMultivariateNormal {
         };
         let parameter = Param::from_tensor(start);
         let loss = Function::new(&parameter, (data, mean.clone()), |theta: &Param<Tensor<1>>, (data, mean)| {
-            -family(theta.val(), mean).expect("the shapes fit").log_prob(data).mean()
+            -family(theta.val(), mean).expect("the fit keeps the shapes").log_prob(data).mean()
         });
         let outcome = minimize(&loss, loss.parameters(), &lbfgs(), &stop(&loss.parameters()))?;
         let theta = reached(FAMILY, outcome)?;
         if theta.clone().narrow(0, k * rank, k).min().into_scalar::<f64>() < LEAST.ln() {
-            return Err(none("the factors explain a number whole, of which a diagonal of 0 is the limit"));
+            return Err(none("the factors explain a column completely, so its diagonal entry tends to 0"));
         }
         Ok(family(theta, mean)?)
     }
 }
 
 impl FitMle for LkjCholesky {
-    /// Cholesky factors of k×k correlation matrices, `[n, k·k]`.
+    /// The Cholesky factors of k×k correlation matrices, `[n, k·k]`.
     type Data = Tensor<2>;
 
     fn fit_mle(data: Tensor<2>) -> Result<Self, MleError> {
@@ -151,13 +156,13 @@ impl FitMle for LkjCholesky {
         let family = move |eta: Tensor<1>| Self::new(k, eta.exp().unsqueeze());
         let start = Tensor::<1>::zeros([1], (&data.device(), data.dtype()));
         let support = family(start.clone())?.log_prob(data.clone());
-        Draws::new("LkjCholesky", support.flatten(0, 1), "the factor of a correlation matrix", |_| true)?;
+        Draws::new("LkjCholesky", support.flatten(0, 1), "Cholesky factors of correlation matrices", |_| true)?;
         if k == 1 || data.clone().reshape([n, k, k]).tril(-1).abs().max().into_scalar::<f64>() == 0.0 {
-            let reason = "there are no correlations, of which infinite concentration is the limit";
+            let reason = "there are no correlations, so the concentration tends to infinity";
             return Err(MleError::NoMaximum { family: "LkjCholesky", reason });
         }
         let loss = Function::new(&Param::from_tensor(start), data, |eta: &Param<Tensor<1>>, data: Tensor<2>| {
-            -family(eta.val()).expect("the shapes fit").log_prob(data).mean()
+            -family(eta.val()).expect("the fit keeps the shapes").log_prob(data).mean()
         });
         Ok(family(most_likely("LkjCholesky", loss)?)?)
     }

@@ -8,12 +8,15 @@ use kiln_tensor::Stream;
 
 use super::{Loss, Objective};
 
-/// An objective under constraints on a minibatch, whose multipliers move while the model trains: the mean of f is made small subject to a mean
-/// of g of at most 0, or of h that is 0, as [`DualAscent`] has it.
+/// An objective under constraints that are measured on a minibatch, with multipliers that move while the model trains.
 ///
-/// The function gives the loss and the constraints' values `[m]` of a model on a minibatch. Reported beside the loss's own terms are
-/// `constraint`, the largest value, and `multiplier`, the sum of all. Held-out data are measured by the loss alone. A checkpoint does not have the
-/// multipliers: [`ascent`](Self::ascent) does, for a run that is to go on.
+/// It minimises the mean of f subject to a mean of g of at most 0, or a mean of h equal to 0; see [`DualAscent`]. The function
+/// returns the loss and the values `[m]` of the constraints. Reports, beside the loss's own terms, `constraint` (the largest
+/// value) and `multiplier` (the sum of all multipliers). Held-out data are measured by the loss alone.
+///
+/// A checkpoint does not contain the multipliers. To continue a run, save [`ascent`](Self::ascent) yourself.
+///
+/// # Example
 ///
 /// ```
 /// use burn::tensor::{Device, Tensor};
@@ -22,7 +25,7 @@ use super::{Loss, Objective};
 /// use kiln_tensor::Stream;
 /// use kiln_train::{Constrained, Loss, Objective};
 ///
-/// /// Maximum likelihood with predictions of at least half a nat of entropy.
+/// /// Maximum likelihood with a mean entropy of the predictions of at least half a nat.
 /// fn humble<M>(device: &Device) -> Result<impl Objective<M, (Tensor<2>, <M::Output as Distribution<2>>::Value)>, SolverError>
 /// where
 ///     M: ConditionalModel,
@@ -44,7 +47,7 @@ pub struct Constrained<F> {
 }
 
 impl<F> Constrained<F> {
-    /// With multipliers of `ascent`, of the loss and the constraints that `function` gives.
+    /// The objective with the multipliers of `ascent`, and the loss and constraints of `function`.
     pub fn new<M, B>(ascent: DualAscent, function: F) -> Self
     where
         F: Fn(&M, B, &mut Stream) -> (Loss, Tensor<1>),
@@ -52,7 +55,7 @@ impl<F> Constrained<F> {
         Self { ascent: Mutex::new(ascent), function }
     }
 
-    /// The multipliers as they are now.
+    /// Returns the current multipliers.
     pub fn ascent(&self) -> DualAscent {
         self.ascent.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -91,7 +94,8 @@ mod tests {
         tensor.into_scalar::<f64>()
     }
 
-    /// The nearest point to (3, 1) on x + y ≤ 2, or = 2, is (2, 0), with a multiplier of 2; and where nothing holds it, it is (3, 1) with 0.
+    /// The nearest point to (3, 1) with x + y ≤ 2, or = 2, is (2, 0), with a multiplier of 2. Without an active constraint it is
+    /// (3, 1), with a multiplier of 0.
     #[test]
     fn descent_and_ascent_meet_at_the_saddle() {
         let device = Device::default();
@@ -117,10 +121,10 @@ mod tests {
                 }
                 let found: Vec<f64> = x.clone().try_into_vec_as().unwrap();
                 let price = number(objective.ascent().multipliers());
-                // In f32, of numbers of the size of 1.
+                // In f32, for numbers near 1.
                 assert!(found.iter().zip(expected).all(|(x, e)| (x - e).abs() < 1e-4), "{found:?} with {penalty}");
                 assert!((price - multiplier).abs() < 1e-4, "{price}, not {multiplier}, with {penalty}");
-                // Held-out data do not move it.
+                // Held-out data do not move the multiplier.
                 let held_out = objective.held_out(&Param::from_tensor(x), target, &mut stream);
                 assert_eq!(number(objective.ascent().multipliers()).to_bits(), price.to_bits());
                 let distance = (expected[0] - 3.0).powi(2) + (expected[1] - 1.0f64).powi(2);

@@ -1,27 +1,50 @@
-//! Bounds by importance weights.
+//! Importance-weighted bounds.
 
 use burn::tensor::Tensor;
-use kiln_dist::{Batch, Distribution, FromNoise, LatentVariableModel, Reparameterized};
+use kiln_dist::{Batch, DistError, Distribution, FromNoise, LatentVariableModel, Reparameterized};
 use kiln_tensor::Stream;
 
 use super::{Loss, Objective};
 use crate::weighting;
 
-/// How the encoder's gradient is estimated.
+/// The estimator of the encoder's gradient.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ImportanceGradient {
-    /// By automatic differentiation of the bound. Its signal fades beside its noise as k grows (Rainforth et al., 2018). The default.
+    /// Automatic differentiation of the bound. Its signal-to-noise ratio falls as k grows (Rainforth et al., 2018). The
+    /// default.
     #[default]
     Plain,
-    /// Doubly reparameterised, DReG: Σ w̃ₖ²·∂ln wₖ/∂z·∂z/∂φ, unbiased for the same gradient, with less variance, and the more so the larger k
-    /// is (Tucker, Lawson, Gu and Maddison, 2019, (8)); with k = 1 it sticks the landing (Roeder, Wu and Duvenaud, 2017). Costs one more
-    /// forward pass.
+    /// The doubly reparameterised estimator (DReG), Σ w̃ₖ²·∂ln wₖ/∂z·∂z/∂φ (Tucker, Lawson, Gu and Maddison, 2019, equation 8).
+    ///
+    /// It is unbiased for the same gradient with less variance, and gains most for large k. For k = 1 it is the
+    /// sticking-the-landing estimator (Roeder, Wu and Duvenaud, 2017). It costs one more forward pass.
     DoublyReparameterized,
 }
 
-/// The negative importance-weighted bound, −(1/n) Σᵢ ln (1/k) Σₖ wₖ with wₖ = p(xᵢ, zₖ)/q(zₖ | xᵢ) and zₖ from q (Burda, Grosse and
-/// Salakhutdinov, 2015), which rises with k from the ELBO to ln p(x). With an order α other than 0 it is Rényi's bound
-/// (1/(1 − α))·ln (1/k) Σₖ wₖ^{1 − α} (Li and Turner, 2016). Reports `iwae`, the bound, and `elbo`, the mean of ln wₖ.
+/// The negative importance-weighted bound, −(1/n) Σᵢ ln (1/k) Σₖ wₖ.
+///
+/// Here wₖ = p(xᵢ, zₖ)/q(zₖ | xᵢ) with zₖ drawn from q. The bound rises with k from the ELBO to ln p(x). With an order α
+/// other than 0 it is Rényi's bound, (1/(1 − α))·ln (1/k) Σₖ wₖ^{1 − α}. Reports the terms `iwae` (the bound) and `elbo`
+/// (the mean of ln wₖ).
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::Images;
+/// use kiln_dist::LatentVariableModel;
+/// use kiln_optim::AdamConfig;
+/// use kiln_train::{ImportanceGradient, Iwae, TrainConfig, TrainError, TrainOutcome, Trainer};
+///
+/// fn train<M: LatentVariableModel>(model: M, images: &Images) -> Result<TrainOutcome<M>, TrainError> {
+///     let objective = Iwae::new(50).gradient(ImportanceGradient::DoublyReparameterized);
+///     Trainer::new(TrainConfig::default(), AdamConfig::new().build()?).fit(model, &objective, images, None)
+/// }
+/// ```
+///
+/// # References
+///
+/// Burda, Grosse and Salakhutdinov, *Importance Weighted Autoencoders* (2016); Li and Turner, *Rényi Divergence
+/// Variational Inference* (2016).
 #[derive(Clone, Copy, Debug)]
 pub struct Iwae {
     k: usize,
@@ -30,22 +53,22 @@ pub struct Iwae {
 }
 
 impl Iwae {
-    /// With `k` ≥ 1 samples an example.
+    /// The bound with `k` samples per example, at least 1.
     pub fn new(k: usize) -> Self {
         Self { k: k.max(1), alpha: 0.0, gradient: ImportanceGradient::default() }
     }
 
-    /// How the encoder's gradient is estimated. Default: by automatic differentiation.
+    /// Sets the estimator of the encoder's gradient. Default: automatic differentiation.
     pub fn gradient(self, gradient: ImportanceGradient) -> Self {
         Self { gradient, ..self }
     }
 
-    /// Rényi's order α ≤ 1, with 1 the ELBO. Default 0: the importance-weighted bound.
+    /// Sets Rényi's order α ≤ 1; 1 gives the ELBO. Default 0: the importance-weighted bound.
     pub fn alpha(self, alpha: f64) -> Self {
         Self { alpha, ..self }
     }
 
-    /// ln wₖ of z `[k·n, d_z]`, `[k, n]`.
+    /// Returns ln wₖ `[k, n]` of z `[k·n, d_z]`.
     pub(crate) fn log_weights<M: LatentVariableModel>(
         model: &M,
         x: &Tensor<2>,
@@ -69,7 +92,7 @@ impl Iwae {
         let log_weights = match self.gradient {
             ImportanceGradient::Plain => Self::log_weights(model, x, posterior, z),
             ImportanceGradient::DoublyReparameterized => {
-                // Of ln q only the path through z is kept. What each sample weighs is known from a pass without gradients.
+                // Only the path through z is kept in ln q. The weights come from a pass without gradients.
                 let posterior = posterior.detached();
                 let weights = Self::log_weights(&model.valid(), x, &posterior, z.clone().without_autodiff());
                 Self::log_weights(model, x, &posterior, weighting::reweight_paths(z, weights, self.alpha))
@@ -81,7 +104,7 @@ impl Iwae {
         Loss { value, terms: vec![("iwae", iwae), ("elbo", elbo)] }
     }
 
-    /// The loss with the posterior's noise given, `[k·n, d_z]`, the examples' first samples first.
+    /// Returns the loss with given noise `[k·n, d_z]`: the first sample of every example, then the second, and so on.
     pub fn loss_at_noise<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, noise: Tensor<2>) -> Loss {
         let k = noise.dims()[0] / x.dims()[0].max(1);
         let posterior = model.posterior(x.clone()).repeated(k);
@@ -96,5 +119,9 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Iwae {
         let posterior = model.posterior(x.clone()).repeated(self.k);
         let z = posterior.rsample(stream);
         self.assemble(model, &x, &posterior, z)
+    }
+
+    fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
+        model.check_inputs(&batch.into())
     }
 }

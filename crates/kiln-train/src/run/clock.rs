@@ -1,11 +1,11 @@
-//! How long training has taken, and how fast it is.
+//! The time that training takes, and its speed.
 
 use std::time::{Duration, Instant};
 
-/// The rates are of training only: evaluation and saving are left out.
+/// The times of a run. Rates count training only, without evaluation and saving.
 pub(super) struct Clock {
     started: Instant,
-    /// Seconds of earlier processes.
+    /// Seconds in earlier processes.
     pub(super) before: f64,
     pub(super) interval: Rate,
     pub(super) epoch: Rate,
@@ -41,7 +41,7 @@ pub(super) struct Rate {
 }
 
 impl Rate {
-    /// Examples a second; 0 when nothing was done.
+    /// Returns examples per second, or 0 if nothing was done.
     pub(super) fn rate(&self) -> f64 {
         if self.examples == 0 { 0.0 } else { self.examples as f64 / self.time.as_secs_f64() }
     }

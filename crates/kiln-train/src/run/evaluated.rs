@@ -1,4 +1,4 @@
-//! A minibatch's loss and gradient.
+//! The loss and gradient of a minibatch.
 
 use burn::{module::Module, optim::GradientsParams};
 use kiln_optim::StepError;
@@ -10,7 +10,9 @@ use crate::{Metrics, Objective, TrainError, evaluate::read_back};
 pub(super) struct Evaluated {
     pub(super) loss: f64,
     pub(super) terms: Vec<(&'static str, f64)>,
+    /// The Euclidean norm of the whole gradient.
     pub(super) norm: f64,
+    /// The largest absolute entry of the gradient.
     pub(super) largest: f64,
     pub(super) gradients: GradientsParams,
 }
@@ -42,14 +44,18 @@ impl Evaluated {
         })
     }
 
-    /// What is not finite, if anything is.
+    /// Returns what is not finite: the loss or the gradient of a parameter.
+    ///
+    /// The terms are not checked, because they are only reported: a bound of −∞ beside a finite loss is no divergence.
+    /// They are named if the loss is not finite.
     pub(super) fn not_finite<M: Module>(&self, model: &M) -> Option<String> {
         if !self.loss.is_finite() {
             let terms: Vec<&str> = self.terms.iter().filter(|(_, v)| !v.is_finite()).map(|(name, _)| *name).collect();
             let terms = if terms.is_empty() { String::new() } else { format!(" (its terms: {})", terms.join(", ")) };
             return Some(format!("the loss{terms}"));
         }
-        // A maximum can hide a NaN on some backends; a sum of squares cannot. It can overflow where no entry does.
+        // On some backends a maximum hides a NaN, but a sum of squares does not. A sum of squares may overflow although every
+        // entry is finite.
         if self.norm.is_finite() {
             return None;
         }
@@ -59,7 +65,7 @@ impl Evaluated {
     pub(super) fn metrics(&self) -> Metrics {
         Metrics {
             loss: self.loss,
-            terms: self.terms.iter().map(|(name, value)| ((*name).to_owned(), (*value).into())).collect(),
+            terms: self.terms.iter().map(|(name, value)| ((*name).to_owned(), *value)).collect(),
         }
     }
 }

@@ -1,44 +1,57 @@
 //! Stochastic gradients of the evidence lower bound.
 
 use burn::{optim::GradientsParams, tensor::Tensor};
+use kiln_dist::LogJoint;
 use kiln_tensor::{Stream, flat::Layout};
 use serde::{Deserialize, Serialize};
 
-use super::{Guide, LogJoint, ViError};
+use super::{Guide, ViError, check};
 use crate::weighting;
 
-/// How the gradient of the bound is estimated. The first six have the exact gradient of E_q [ln p − ln q] as their mean; they differ in variance,
-/// and in what they ask of model and guide. The last two are of the importance-weighted bound.
+/// A stochastic gradient estimator of the evidence lower bound (ELBO).
+///
+/// The first six are unbiased for the gradient of the ELBO, E_q [ln p − ln q]. They differ in variance and in their demands on
+/// model and guide. The last two estimate the gradient of the importance-weighted bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
-    /// Through the draws, with the guide's entropy in closed form (Kucukelbir et al., 2017). The default.
-    #[default]
+    /// The path derivative through the draws, with the guide's entropy in closed form (Kucukelbir et al., 2017).
     Reparameterized,
-    /// Through the draws, with ln q at fixed parameters: its variance goes to zero as the guide becomes the posterior (Roeder, Wu and
-    /// Duvenaud, 2017).
+    /// The path derivative through the draws, with ln q at fixed parameters. The default.
+    ///
+    /// Its variance goes to zero as the guide approaches the posterior (Roeder, Wu and Duvenaud, 2017).
+    #[default]
     StickingTheLanding,
-    /// (ln p − ln q)·∇ln q: the model need not be differentiable, and the variance is large (Ranganath, Gerrish and Blei, 2014, (3)).
+    /// The score function, (ln p − ln q)·∇ln q (Ranganath, Gerrish and Blei, 2014, equation 3).
+    ///
+    /// The model need not be differentiable. The variance is large.
     ScoreFunction,
-    /// The same, where the number zᵢ's own ∇ln qᵢ meets only ln qᵢ and the model's [factors](LogJoint::factors) that zᵢ is in (Ranganath,
-    /// Gerrish and Blei, 2014, (5)). For a guide of independent numbers.
+    /// The Rao-Blackwellised score function (Ranganath, Gerrish and Blei, 2014, equation 5).
+    ///
+    /// Each entry zᵢ uses only ln qᵢ and those [factors](LogJoint::factors) of the model that depend on zᵢ. The guide's entries
+    /// must be independent.
     RaoBlackwellized,
-    /// The score function less a multiple a·∇ln q of the score, whose mean is zero, each parameter with the a that leaves it the least
-    /// variance (Ranganath, Gerrish and Blei, 2014, (7) to (9)). For each particle a comes from the others, so that the mean stays exact: at
-    /// least two.
+    /// The score function with the score as control variate (Ranganath, Gerrish and Blei, 2014, equations 7 to 9).
+    ///
+    /// Each parameter has its own variance-minimising coefficient. The coefficient of each particle is estimated from the other
+    /// particles, so the mean stays exact. Needs at least two particles.
     ControlVariate,
-    /// The score function less the mean of the other particles' ln p − ln q (Mnih and Rezende, 2016; Kool, van Hoof and Welling, 2019): at
-    /// least two.
+    /// The score function with a leave-one-out baseline: the mean of ln p − ln q over the other particles.
+    ///
+    /// Needs at least two particles (Mnih and Rezende, 2016; Kool, van Hoof and Welling, 2019).
     LeaveOneOut,
-    /// Of the importance-weighted bound E ln (1/k) Σ p/q of k particles (Burda, Grosse and Salakhutdinov, 2015; Domke and Sheldon, 2018),
-    /// through the draws.
+    /// The path derivative of the importance-weighted bound E ln (1/k) Σ p/q of k particles.
+    ///
+    /// (Burda, Grosse and Salakhutdinov, 2015; Domke and Sheldon, 2018.)
     ImportanceWeighted,
-    /// Of the same bound, doubly reparameterised: with less variance (Tucker, Lawson, Gu and Maddison, 2019, (8)).
+    /// The doubly reparameterised gradient of the importance-weighted bound, which has less variance.
+    ///
+    /// (Tucker, Lawson, Gu and Maddison, 2019, equation 8.)
     DoublyReparameterized,
 }
 
 impl Estimator {
-    /// Every estimator, those that have less variance as a rule first.
+    /// All estimators: those of the ELBO first, usually in order of increasing variance.
     pub const ALL: [Self; 8] = [
         Self::StickingTheLanding,
         Self::Reparameterized,
@@ -50,7 +63,7 @@ impl Estimator {
         Self::ImportanceWeighted,
     ];
 
-    /// Its name, as in `sticking-the-landing`.
+    /// Returns the name in kebab case, as in `sticking-the-landing`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Reparameterized => "reparameterized",
@@ -64,7 +77,7 @@ impl Estimator {
         }
     }
 
-    /// Whether its mean is the gradient of E_q [ln p − ln q], and not of the importance-weighted bound.
+    /// Returns whether it estimates the gradient of the ELBO rather than of the importance-weighted bound.
     pub fn is_of_elbo(self) -> bool {
         !matches!(self, Self::ImportanceWeighted | Self::DoublyReparameterized)
     }
@@ -73,30 +86,45 @@ impl Estimator {
         matches!(self, Self::ScoreFunction | Self::RaoBlackwellized | Self::ControlVariate | Self::LeaveOneOut)
     }
 
-    /// Whether it can be had of `particles` draws of `guide`.
+    /// Checks that the estimator supports this guide and number of particles.
     pub(super) fn check(self, guide: &impl Guide, particles: usize) -> Result<(), ViError> {
         let pairs = matches!(self, Self::ControlVariate | Self::LeaveOneOut);
         let refused = |name, expected| Err(ViError::Setting { name, expected });
         if particles == 0 || (pairs && particles < 2) {
-            return refused("particles", "at least 1, and 2 for a baseline made of the others");
+            return refused("particles", "at least 1, and at least 2 for leave-one-out and control-variate");
         }
         if !guide.has_density() && (self.uses_scores() || !self.is_of_elbo()) {
-            return refused("estimator", "reparameterized or sticking-the-landing for a guide that is one point");
-        }
-        if self == Self::RaoBlackwellized && guide.log_prob_each(guide.mean().unsqueeze()).is_none() {
             return refused(
                 "estimator",
-                "another than rao-blackwellized for a guide whose numbers depend on one another",
+                "reparameterized or sticking-the-landing, because this guide is a single point",
             );
+        }
+        if self == Self::RaoBlackwellized && guide.log_prob_each(guide.mean().unsqueeze()).is_none() {
+            return refused("estimator", "other than rao-blackwellized, because this guide's entries are dependent");
         }
         Ok(())
     }
 }
 
-/// An estimate of the bound by `particles` draws, and of the gradient of −bound in the guide's parameters.
+/// Estimates the bound, in nats, and the gradient of −bound in the guide's parameters, from `particles` draws.
 ///
 /// # Errors
-/// [`ViError::Setting`] where the estimator cannot be had of such a guide, or of so few draws.
+/// Returns [`ViError`] if guide and model do not fit, or if the estimator does not support the guide or the number of particles.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::LogJointOf;
+/// use kiln_tensor::Stream;
+/// use kiln_train::vi::{Estimator, MeanField, gradient};
+///
+/// let model = LogJointOf::new(1, |z: Tensor<2>| z.square().squeeze_dim::<1>(1) * -0.5);
+/// let guide = MeanField::new(1, &Device::default());
+/// let mut stream = Stream::new(0, "gradient", 0, 0);
+/// let (bound, _gradients) = gradient(&model, &guide, Estimator::Reparameterized, 8, &mut stream)?;
+/// assert!(bound.is_finite());
+/// # Ok::<(), kiln_train::vi::ViError>(())
+/// ```
 pub fn gradient<G: Guide>(
     model: &impl LogJoint,
     guide: &G,
@@ -105,77 +133,79 @@ pub fn gradient<G: Guide>(
     stream: &mut Stream,
 ) -> Result<(f64, GradientsParams), ViError> {
     estimator.check(guide, particles)?;
-    Ok(checked_gradient(model, guide, estimator, particles, stream))
+    check::dims(model, guide.dims())?;
+    checked_gradient(model, guide, estimator, particles, stream)
 }
 
-/// As [`gradient`], of an estimator that the guide was found to have.
+/// As [`gradient`], without checking guide, estimator and number of particles again.
 pub(super) fn checked_gradient<G: Guide>(
     model: &impl LogJoint,
     guide: &G,
     estimator: Estimator,
     particles: usize,
     stream: &mut Stream,
-) -> (f64, GradientsParams) {
-    let (bound, descent) = estimate(model, guide, estimator, particles, stream);
+) -> Result<(f64, GradientsParams), ViError> {
+    let (bound, descent) = estimate(model, guide, estimator, particles, stream)?;
     let gradients = match descent {
         Descent::Loss(loss) => GradientsParams::from_grads(loss.backward(), guide),
         Descent::Vector(vector) => {
-            Layout::of(guide).gradients_of(guide, &vector).expect("it has the guide's own layout")
+            Layout::of(guide).gradients_of(guide, &vector).expect("the vector follows the guide's layout")
         }
     };
-    // Only now, that the device knows all of its work.
-    let bound: Vec<f64> = bound.into_data().try_into_vec_as().expect("floats");
-    (bound[0], gradients)
+    // Read back only now, after all work was sent to the device.
+    let bound: Vec<f64> = bound.into_data().try_into_vec_as().expect("a float tensor converts to f64");
+    Ok((bound[0], gradients))
 }
 
-/// The gradient of −bound in the guide's parameters.
+/// The gradient of −bound in the guide's parameters, in one of two forms.
 pub(super) enum Descent {
-    /// Of this loss `[1]`, by a backward pass.
+    /// A loss `[1]` whose backward pass gives the gradient.
     Loss(Tensor<1>),
-    /// Its numbers `[p]`, in the order of the parameters' [`Layout`].
+    /// The gradient itself, `[p]`, in the order of the parameters' [`Layout`].
     Vector(Tensor<1>),
 }
 
-/// An estimate `[1]` of the bound, and of the gradient of −bound.
+/// Estimates the bound `[1]` and the gradient of −bound.
 pub(super) fn estimate<G: Guide>(
     model: &impl LogJoint,
     guide: &G,
     estimator: Estimator,
     particles: usize,
     stream: &mut Stream,
-) -> (Tensor<1>, Descent) {
+) -> Result<(Tensor<1>, Descent), ViError> {
     let (bound, loss) = match estimator {
         Estimator::ControlVariate => {
-            let (bound, gradient) = control_variate(model, guide, particles, stream);
-            return (bound, Descent::Vector(gradient));
+            let (bound, gradient) = control_variate(model, guide, particles, stream)?;
+            return Ok((bound, Descent::Vector(gradient)));
         }
         Estimator::Reparameterized => {
-            let bound = pathwise_bound(model, guide, particles, stream);
+            let z = guide.rsample(particles, stream);
+            let bound = check::log_joint(model, z)?.mean() + guide.entropy();
             (fixed(&bound), -bound)
         }
         Estimator::StickingTheLanding => {
             let z = guide.rsample(particles, stream);
             let log_q = guide.clone().no_grad().log_prob(z.clone());
-            let bound = (model.log_joint(z) - log_q).mean();
+            let bound = (check::log_joint(model, z)? - log_q).mean();
             (fixed(&bound), -bound)
         }
         Estimator::ScoreFunction => {
-            let Scored { gain, log_q, .. } = Scored::new(model, guide, particles, stream);
+            let Scored { gain, log_q, .. } = Scored::new(model, guide, particles, stream)?;
             (gain.clone().mean(), -(gain * log_q).mean())
         }
         Estimator::LeaveOneOut => {
-            let Scored { gain, log_q, .. } = Scored::new(model, guide, particles, stream);
+            let Scored { gain, log_q, .. } = Scored::new(model, guide, particles, stream)?;
             #[allow(clippy::cast_precision_loss, reason = "a number of particles")]
             let n = particles as f64;
-            // A particle less the mean of the others is its distance from the mean of all, enlarged.
+            // The difference to the mean of the others is n/(n − 1) times the difference to the mean of all.
             let advantage = (gain.clone() - gain.clone().mean()) * (n / (n - 1.0));
             (gain.mean(), -(advantage * log_q).mean())
         }
         Estimator::RaoBlackwellized => {
             let z = guide.valid().rsample(particles, stream);
-            let factors = model.factors(z.clone());
+            let factors = check::factors(model, z.clone())?;
             let terms = factors.terms.without_autodiff();
-            let each = guide.log_prob_each(z).expect("checked before");
+            let each = guide.log_prob_each(z).expect("`check` found independent entries");
             let plain = each.clone().without_autodiff();
             let bound = (terms.clone().sum_dim(1) - plain.clone().sum_dim(1)).squeeze_dim::<1>(1).mean();
             let gain = terms.matmul(factors.involved) - plain;
@@ -183,24 +213,26 @@ pub(super) fn estimate<G: Guide>(
         }
         Estimator::ImportanceWeighted => {
             let z = guide.rsample(particles, stream);
-            let bound = weighted_bound(model.log_joint(z.clone()) - guide.log_prob(z));
+            let bound = weighted_bound(check::log_joint(model, z.clone())? - guide.log_prob(z));
             (fixed(&bound), -bound)
         }
         Estimator::DoublyReparameterized => {
-            // Of ln q only the path through z is kept. What each draw weighs is known from a pass without gradients.
+            // ln q contributes only through the path of z. The weights come from a pass without gradients.
             let z = guide.rsample(particles, stream);
             let still = z.clone().without_autodiff();
-            let log_weights = model.log_joint(still.clone()) - guide.valid().log_prob(still);
+            let log_weights = check::log_joint(model, still.clone())? - guide.valid().log_prob(still);
             let z = weighting::reweight_paths(z, log_weights.unsqueeze_dim(1), 0.0);
             let log_q = guide.clone().no_grad().log_prob(z.clone());
-            let bound = weighted_bound(model.log_joint(z) - log_q);
+            let bound = weighted_bound(check::log_joint(model, z)? - log_q);
             (fixed(&bound), -bound)
         }
     };
-    (bound, Descent::Loss(loss))
+    Ok((bound, Descent::Loss(loss)))
 }
 
-/// E ln p by the stream's draws, through which gradients flow, with the guide's entropy in closed form, `[1]`.
+/// Estimates the bound `[1]` by differentiable draws, with the guide's entropy in closed form.
+///
+/// The caller checked the model's shapes: this function runs inside a recorded closure, which cannot fail.
 pub(super) fn pathwise_bound<G: Guide>(
     model: &impl LogJoint,
     guide: &G,
@@ -214,12 +246,12 @@ fn fixed(tensor: &Tensor<1>) -> Tensor<1> {
     tensor.clone().without_autodiff()
 }
 
-/// ln (1/k) Σ w of ln w `[k]`, `[1]`.
+/// Returns ln (1/k) Σ w, as `[1]`, from ln w `[k]`.
 fn weighted_bound(log_weights: Tensor<1>) -> Tensor<1> {
     weighting::bound(log_weights.unsqueeze_dim(1), 0.0).squeeze_dim(1)
 }
 
-/// Draws z `[s, d]` through which no gradients flow.
+/// Draws z `[s, d]` without gradients.
 struct Scored {
     z: Tensor<2>,
     /// ln p − ln q, without gradients, `[s]`.
@@ -228,10 +260,11 @@ struct Scored {
 }
 
 impl Scored {
-    fn new<G: Guide>(model: &impl LogJoint, guide: &G, particles: usize, stream: &mut Stream) -> Self {
+    fn new<G: Guide>(model: &impl LogJoint, guide: &G, particles: usize, stream: &mut Stream) -> Result<Self, ViError> {
         let z = guide.valid().rsample(particles, stream);
         let log_q = guide.log_prob(z.clone());
-        Self { gain: model.log_joint(z.clone()).without_autodiff() - fixed(&log_q), log_q, z }
+        let gain = check::log_joint(model, z.clone())?.without_autodiff() - fixed(&log_q);
+        Ok(Self { z, gain, log_q })
     }
 }
 
@@ -240,16 +273,16 @@ fn control_variate<G: Guide>(
     guide: &G,
     particles: usize,
     stream: &mut Stream,
-) -> (Tensor<1>, Tensor<1>) {
-    let Scored { z, gain, .. } = Scored::new(model, guide, particles, stream);
+) -> Result<(Tensor<1>, Tensor<1>), ViError> {
+    let Scored { z, gain, .. } = Scored::new(model, guide, particles, stream)?;
     let scores = guide.scores(z).without_autodiff();
     let column = gain.clone().unsqueeze_dim::<2>(1);
-    // The mean of the scores h is zero, so that the best a = Cov(gain·h, h)/Var h is E gain·h²/E h².
+    // The scores h have mean zero, so the best coefficient Cov(gain·h, h)/Var h is E gain·h²/E h².
     let squares = scores.clone().square();
     let weighted = squares.clone() * column.clone();
     let others = |all: Tensor<2>| all.clone().sum_dim(0) - all;
-    // Where no other particle has a score, there is nothing to go by.
+    // The clamp covers parameters for which no other particle has a score.
     let multiple = others(weighted) / others(squares).clamp_min(f64::from(f32::MIN_POSITIVE));
     let gradient = -(scores * (column - multiple)).mean_dim(0).squeeze_dim::<1>(0);
-    (gain.mean(), gradient)
+    Ok((gain.mean(), gradient))
 }

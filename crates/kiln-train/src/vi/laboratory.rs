@@ -1,31 +1,33 @@
-//! What an estimator's gradients are like: mean, and variance.
+//! Bias and variance of a gradient estimator.
 
+use kiln_dist::LogJoint;
 use kiln_tensor::{Stream, flat::Layout, fused::in_pool};
 use serde::Serialize;
 
 use super::{
-    Estimator, Guide, LogJoint, ViError,
+    Estimator, Guide, ViError, check,
     estimator::{Descent, estimate},
 };
 
-/// The first two moments of an estimator's gradients of −bound, in the order of the guide's parameters.
+/// Mean and variance of an estimator's gradient of −ELBO. Entries follow the guide's parameters. Made by [`gradient_moments`].
 #[derive(Clone, Debug, Serialize)]
 pub struct GradientMoments {
-    /// `[p]`.
+    /// Mean gradient, `[p]`.
     pub mean: Vec<f64>,
-    /// Of the mean, `[p]`.
+    /// Standard error of the mean, `[p]`.
     pub standard_error: Vec<f64>,
-    /// The variances' sum.
+    /// Sum of the variances of all entries.
     pub variance: f64,
-    /// Of that sum.
+    /// Standard error of `variance`.
     pub variance_standard_error: f64,
-    /// Gradients taken.
+    /// Number of gradients.
     pub repeats: u64,
 }
 
 impl GradientMoments {
-    /// By how many standard errors the mean is from `exact` `[p]`, in the parameter where it is furthest. Where a gradient does not vary, what
-    /// is within rounding counts as none.
+    /// Returns the largest distance of the mean from `exact` `[p]` over all entries, in standard errors.
+    ///
+    /// If an entry does not vary, a difference within rounding counts as zero.
     pub fn worst_bias(&self, exact: &[f64]) -> f64 {
         let each = self.mean.iter().zip(&self.standard_error).zip(exact).map(|((mean, error), exact)| {
             let rounding = 1e-12 * exact.abs().max(1.0);
@@ -35,10 +37,13 @@ impl GradientMoments {
     }
 }
 
-/// Moments of `repeats` ≥ 2 gradients of `particles` draws each, at `guide`.
+/// Estimates the mean and the variance of an estimator's gradient at `guide`.
+///
+/// Takes `repeats` gradients, at least 2, of `particles` draws each.
 ///
 /// # Errors
-/// [`ViError::Setting`] where the estimator cannot be had of such a guide, or of so few draws.
+/// Returns [`ViError`] if guide and model do not fit, if the estimator does not support the guide, or if there are too few
+/// particles or repeats.
 pub fn gradient_moments<G: Guide>(
     model: &impl LogJoint,
     guide: &G,
@@ -48,27 +53,31 @@ pub fn gradient_moments<G: Guide>(
     seed: u64,
 ) -> Result<GradientMoments, ViError> {
     estimator.check(guide, particles)?;
+    check::dims(model, guide.dims())?;
+    if repeats < 2 {
+        return Err(ViError::Setting { name: "repeats", expected: "at least 2" });
+    }
     let layout = Layout::of(guide);
     let p = layout.len();
     let guide = guide.clone();
     let draws: Vec<Vec<f64>> = in_pool(move || {
-        (0..repeats.max(2))
+        (0..repeats)
             .map(|repeat| {
                 let mut stream = Stream::new(seed, "gradient-moments", 0, repeat);
-                let gradient = match estimate(model, &guide, estimator, particles, &mut stream).1 {
+                let gradient = match estimate(model, &guide, estimator, particles, &mut stream)?.1 {
                     Descent::Loss(loss) => layout.gradients(&guide, &loss.backward()),
                     Descent::Vector(vector) => vector,
                 };
-                gradient.into_data().try_into_vec_as().expect("floats")
+                Ok(gradient.into_data().try_into_vec_as().expect("a float tensor converts to f64"))
             })
-            .collect()
-    });
+            .collect::<Result<_, ViError>>()
+    })?;
     #[allow(clippy::cast_precision_loss, reason = "a number of gradients")]
     let n = draws.len() as f64;
     let mean: Vec<f64> = (0..p).map(|i| draws.iter().map(|g| g[i]).sum::<f64>() / n).collect();
     let square = |i: usize, g: &[f64]| (g[i] - mean[i]).powi(2);
     let each: Vec<f64> = (0..p).map(|i| draws.iter().map(|g| square(i, g)).sum::<f64>() / (n - 1.0)).collect();
-    // The sum of variances is the mean of squared distances.
+    // The sum of the variances is the mean squared distance from the mean.
     let distances: Vec<f64> = draws.iter().map(|g| (0..p).map(|i| square(i, g)).sum()).collect();
     let variance = distances.iter().sum::<f64>() / (n - 1.0);
     let spread = distances.iter().map(|d| (d - variance).powi(2)).sum::<f64>() / (n - 1.0);
@@ -77,6 +86,6 @@ pub fn gradient_moments<G: Guide>(
         mean,
         variance,
         variance_standard_error: (spread / n).sqrt(),
-        repeats: repeats.max(2),
+        repeats,
     })
 }

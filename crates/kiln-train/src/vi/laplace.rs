@@ -1,45 +1,63 @@
-//! Laplace's approximation.
+//! The Laplace approximation.
 
 use burn::tensor::{Tensor, TensorData};
-use kiln_dist::MultivariateNormal;
+use kiln_dist::{LogJoint, MultivariateNormal};
 use kiln_optim::solver::{Outcome, Status, Stop, minimize, newton};
 use kiln_tensor::{
     derivative::{Function, Hessian, HvpMethod},
-    device::rounding_unit,
+    device::machine_epsilon,
     linalg::Symmetric,
 };
 
-use super::{LogJoint, ViError};
+use super::{ViError, check};
 
-/// A posterior's mode, and the normal distribution with the posterior's curvature there.
+/// The normal distribution at a posterior's mode with the posterior's curvature there. Made by [`laplace`].
 #[derive(Clone, Debug)]
-pub struct Laplace {
-    /// N(mode, H⁻¹), H being the Hessian of −ln p at the mode, `[1, d]`.
+pub struct LaplaceApproximation {
+    /// N(mode, H⁻¹) with the Hessian H of −ln p at the mode. Values have shape `[1, d]`.
     pub posterior: MultivariateNormal,
-    /// ln p(data) as the approximation has it: ln p(data, mode) + ½·d·ln 2π − ½·ln det H (MacKay, Information Theory, Inference, and Learning
-    /// Algorithms, 2003, (27.6)).
+    /// The approximate evidence, ln p(data, mode) + ½·d·ln 2π − ½·ln det H, in nats.
     pub log_evidence: f64,
-    /// How the mode was found.
+    /// The solver's outcome at the mode.
     pub outcome: Outcome,
 }
 
-/// The mode by Newton's method from `start` `[d]`, and the exact Hessian there (by differences where the model has operations without a
-/// rule).
+/// Finds the posterior's mode by Newton's method from `start` `[d]`, and returns the Laplace approximation there.
+///
+/// The Hessian is exact. Differences of gradients replace it if the model has operations without a second derivative.
 ///
 /// # Errors
-/// [`ViError::Dims`]; [`ViError::Solver`]; [`ViError::NoMode`] where the solver does not arrive; [`ViError::NotAPeak`] where the Hessian is not positive definite.
-pub fn laplace(model: &impl LogJoint, start: Tensor<1>, stop: &Stop) -> Result<Laplace, ViError> {
+/// Returns [`ViError::Dims`] or [`ViError::Rows`] if model and start do not fit, [`ViError::NoMode`] if the solver does not
+/// converge, and [`ViError::NotAPeak`] if the Hessian is not positive definite.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::LogJointOf;
+/// use kiln_optim::solver::Stop;
+/// use kiln_train::vi::laplace;
+///
+/// // N(1, 1) without its constant: the approximation is exact.
+/// let model = LogJointOf::new(1, |z: Tensor<2>| (z - 1.0).square().squeeze_dim::<1>(1) * -0.5);
+/// let found = laplace(&model, Tensor::zeros([1], &Device::default()), &Stop { gtol: 1e-4, ..Stop::default() })?;
+/// assert!((found.log_evidence - 0.5 * (2.0 * std::f64::consts::PI).ln()).abs() < 1e-4);
+/// # Ok::<(), kiln_train::vi::ViError>(())
+/// ```
+///
+/// # References
+/// MacKay, *Information Theory, Inference, and Learning Algorithms* (2003), equation (27.6).
+pub fn laplace(model: &impl LogJoint, start: Tensor<1>, stop: &Stop) -> Result<LaplaceApproximation, ViError> {
     let start = start.without_autodiff();
     let [d] = start.dims();
-    if d != model.dims() {
-        return Err(ViError::Dims { expected: model.dims(), got: d });
-    }
+    check::dims(model, d)?;
+    // Two rows: a model that sums over the rows returns the right shape for one.
+    check::log_joint(model, start.clone().unsqueeze::<2>().repeat_dim(0, 2))?;
     let loss = Function::of_vector(start.clone(), |z: Tensor<1>| -model.log_joint(z.unsqueeze()))
         .with_hvp_method(HvpMethod::Auto);
     let outcome = minimize(&loss, start.clone(), &newton(), stop)?;
-    // Where rounding stopped the search before `gtol`, half of the digits will do: a step of Newton's would move the mode by as little.
-    let enough = rounding_unit(start.dtype()).sqrt() * (1.0 + outcome.value.abs());
-    let rounded = matches!(outcome.status, Status::LineSearchFailed | Status::Stalled) && outcome.grad_norm <= enough;
+    // If rounding stopped the search before `gtol`, half of the digits suffice: a Newton step would move the mode as little.
+    let enough = machine_epsilon(start.dtype()).sqrt() * (1.0 + outcome.value.abs());
+    let rounded = matches!(outcome.status, Status::NoProgress | Status::Stalled) && outcome.grad_norm <= enough;
     if !(outcome.success || rounded) {
         return Err(ViError::NoMode { message: outcome.message });
     }
@@ -51,5 +69,5 @@ pub fn laplace(model: &impl LogJoint, start: Tensor<1>, stop: &Stop) -> Result<L
     let posterior = MultivariateNormal::from_covariance(outcome.x.clone().unsqueeze(), covariance)?;
     #[allow(clippy::cast_precision_loss, reason = "a number of dimensions")]
     let volume = 0.5 * d as f64 * (2.0 * std::f64::consts::PI).ln() - 0.5 * factor.log_determinant();
-    Ok(Laplace { posterior, log_evidence: volume - outcome.value, outcome })
+    Ok(LaplaceApproximation { posterior, log_evidence: volume - outcome.value, outcome })
 }

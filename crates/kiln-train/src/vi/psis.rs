@@ -1,26 +1,50 @@
-//! Pareto-smoothed importance sampling: whether a guide is near enough to its posterior.
+//! Pareto-smoothed importance sampling: a diagnostic of how well a guide covers its posterior.
+
+use std::fmt;
 
 use kiln_tensor::special::host::log_sum_exp;
 
-/// Importance weights whose tail is smoothed, and the tail's shape.
-#[derive(Clone, Debug, PartialEq)]
+/// Pareto-smoothed importance weights and the shape of their tail. Made by [`psis`].
+#[derive(Clone, PartialEq)]
 pub struct Psis {
-    /// k̂, the shape of the generalised Pareto distribution of the largest weights. Up to 0.7 averages by these weights can be trusted, and the
-    /// guide with them; above it the posterior has mass where the guide seldom draws. Infinite where there are too few weights to tell.
+    /// k̂, the shape of the generalised Pareto distribution that fits the largest weights. Below 0.7 weighted averages are
+    /// reliable. Above 0.7 the posterior has mass where the guide rarely draws. Infinite if there are too few weights to tell.
     pub khat: f64,
-    /// The logarithms of the smoothed weights, which sum to 1.
+    /// The logarithms of the smoothed weights. The weights sum to 1.
     pub log_weights: Vec<f64>,
 }
 
 impl Psis {
-    /// 1/Σ w², how many draws from the posterior the weighted ones are worth (Kong, 1992).
+    /// Returns the effective sample size 1/Σ w² (Kong, 1992).
     pub fn effective_sample_size(&self) -> f64 {
         self.log_weights.iter().map(|w| (2.0 * w).exp()).sum::<f64>().recip()
     }
 }
 
-/// Smooths the largest weights, of which `log_ratios` are the logarithms, ln p(data, z) − ln q(z) of draws from q (Vehtari, Simpson, Gelman, Yao
-/// and Gabry, Pareto Smoothed Importance Sampling, JMLR 2024, Algorithm 1).
+impl fmt::Debug for Psis {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Psis")
+            .field("khat", &self.khat)
+            .field("effective_sample_size", &self.effective_sample_size())
+            .field("weights", &self.log_weights.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Smooths the largest importance weights by a generalised Pareto distribution.
+///
+/// `log_ratios` holds ln p(data, z) − ln q(z) of draws z from q.
+///
+/// # Example
+/// ```
+/// use kiln_train::vi::psis;
+///
+/// let smoothed = psis(&[0.3; 100]);
+/// assert!((smoothed.effective_sample_size() - 100.0).abs() < 1e-9, "equal weights");
+/// ```
+///
+/// # References
+/// Vehtari, Simpson, Gelman, Yao and Gabry (2024), *Pareto smoothed importance sampling*, JMLR, algorithm 1.
 pub fn psis(log_ratios: &[f64]) -> Psis {
     let largest = log_ratios.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let mut weights: Vec<f64> = log_ratios.iter().map(|r| r - largest).collect();
@@ -60,8 +84,10 @@ pub fn psis(log_ratios: &[f64]) -> Psis {
     Psis { khat, log_weights: weights.iter().map(|w| w - all).collect() }
 }
 
-/// Shape and scale of numbers in rising order, all positive (Zhang and Stephens, 2009, with the weakly informative prior of Vehtari et al.,
-/// appendix C, which is worth ten observations of ½).
+/// Fits the shape and the scale of a generalised Pareto distribution to positive numbers in ascending order.
+///
+/// The method of Zhang and Stephens (2009), with the weakly informative prior of Vehtari et al., appendix C, which counts as ten
+/// observations of ½.
 #[allow(clippy::cast_precision_loss, reason = "numbers of draws")]
 fn generalised_pareto(excess: &[f64]) -> (f64, f64) {
     let n = excess.len();

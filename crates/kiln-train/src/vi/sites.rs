@@ -1,59 +1,70 @@
-//! The named variables of a model, each where it may be, as one vector of real numbers.
+//! Named, constrained variables as one vector of real numbers.
 
 use burn::tensor::Tensor;
-use kiln_dist::{Bijector, Constraint};
+use kiln_dist::{Bijector, Constraint, DistError};
 
-/// A model's latent variables in the order in which they lie in z.
+/// The N named latent variables of a model, in their order in z.
 ///
+/// Each variable has a [`Constraint`] that maps real numbers to its set. The number of variables is part of the type, so that
+/// [`constrain`](Self::constrain) returns exactly as many values.
+///
+/// # Example
 /// ```
 /// use burn::tensor::{Device, Tensor};
-/// use kiln_dist::{Constraint, Distribution, HalfNormal, Normal};
-/// use kiln_train::vi::{LogJointOf, Sites};
+/// use kiln_dist::{Constraint, Distribution, HalfNormal, LogJoint, LogJointOf, Normal};
+/// use kiln_train::vi::Sites;
 ///
-/// let sites = Sites::new().with("mu", Constraint::Real, 1).with("sigma", Constraint::Positive, 1);
+/// let sites = Sites::new([("mu", Constraint::Real, 1), ("sigma", Constraint::Positive, 1)])?;
 /// let model = LogJointOf::new(sites.dims(), |z: Tensor<2>| {
-///     let ([mu, sigma], jacobian) = sites.constrain(z);
+///     let ([mu, sigma], log_jacobian) = sites.constrain(z);
 ///     let prior = Normal::new(mu.zeros_like(), mu.ones_like() * 10.0).unwrap().log_prob(mu.clone())
 ///         + HalfNormal::new(sigma.ones_like()).unwrap().log_prob(sigma.clone());
 ///     let y = Tensor::<2>::from_data([[1.2, 0.4, 2.2]], &mu.device()).repeat_dim(0, mu.dims()[0]);
 ///     let likelihood = Normal::new(mu.repeat_dim(1, 3), sigma.repeat_dim(1, 3)).unwrap().log_prob(y).sum_dim(1);
-///     (likelihood + prior).squeeze_dim::<1>(1) + jacobian
+///     (likelihood + prior).squeeze_dim::<1>(1) + log_jacobian
 /// });
-/// # use kiln_train::vi::LogJoint;
 /// assert_eq!(model.log_joint(Tensor::zeros([5, 2], &Device::default())).dims(), [5]);
+/// # Ok::<(), kiln_dist::DistError>(())
 /// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Sites {
-    sites: Vec<Site>,
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sites<const N: usize> {
+    sites: [Site; N],
 }
 
 #[derive(Clone, Debug, PartialEq)]
 struct Site {
     name: String,
     constraint: Constraint,
-    /// Numbers of its value.
+    /// Entries of the constrained value.
     len: usize,
+    /// Entries of z that the variable takes.
+    free: usize,
 }
 
-impl Sites {
-    /// Without variables.
-    pub fn new() -> Self {
-        Self::default()
+impl<const N: usize> Sites<N> {
+    /// Builds the list from a name, a constraint and the length of the constrained value for each variable.
+    ///
+    /// The lengths are at least 1. A matrix counts its k² entries.
+    ///
+    /// # Errors
+    /// Returns [`DistError`] if a length is 0, if a matrix has no square number of entries, or if an interval is empty.
+    pub fn new<S: Into<String>>(variables: [(S, Constraint, usize); N]) -> Result<Self, DistError> {
+        let sites: Vec<Site> = variables
+            .into_iter()
+            .map(|(name, constraint, len)| Ok(Site { name: name.into(), constraint, len, free: constraint.free(len)? }))
+            .collect::<Result<_, DistError>>()?;
+        Ok(Self { sites: sites.try_into().expect("one site for each of the N variables") })
     }
 
-    /// And a vector of `len` ≥ 1 numbers, after the others.
-    #[must_use]
-    pub fn with(mut self, name: impl Into<String>, constraint: Constraint, len: usize) -> Self {
-        self.sites.push(Site { name: name.into(), constraint, len: len.max(1) });
-        self
-    }
-
-    /// How many numbers z has. A vector on the simplex takes one less than it has, a factor with k² numbers those below its diagonal, or from it on.
+    /// Returns the number of dimensions of z.
+    ///
+    /// A simplex takes one entry fewer than its value. The factor of a covariance takes k(k + 1)/2 entries, and the factor of a
+    /// correlation matrix takes k(k − 1)/2.
     pub fn dims(&self) -> usize {
-        self.sites.iter().map(|site| site.constraint.free(site.len)).sum()
+        self.sites.iter().map(|site| site.free).sum()
     }
 
-    /// A name for each number of the values: the variable's, with an index from 0 where it has several.
+    /// Returns a name for each entry of the values. A variable with several entries gets an index from 0, as in `eta[0]`.
     pub fn names(&self) -> Vec<String> {
         let each = |site: &Site| -> Vec<String> {
             if site.len == 1 {
@@ -64,18 +75,23 @@ impl Sites {
         self.sites.iter().flat_map(each).collect()
     }
 
-    /// The variables' values `[s, len]` at each row of z `[s, d]`, and the logarithms `[s]` of the Jacobian's determinants, which belong to the density of z.
+    /// Maps z `[s, d]` to the variables' values, each `[s, len]`, and the logarithm `[s]` of the Jacobian determinant.
+    ///
+    /// Add the logarithm to the log-density, because z has a density of its own.
     ///
     /// # Panics
-    /// When N is not the number of variables, or z has another number of columns than [`dims`](Self::dims).
-    pub fn constrain<const N: usize>(&self, z: Tensor<2>) -> ([Tensor<2>; N], Tensor<1>) {
-        assert_eq!(N, self.sites.len(), "as many values as variables");
+    /// If z does not have [`dims`](Self::dims) columns. Inference never calls a model with other columns, if the model's number of
+    /// dimensions is `dims()`.
+    pub fn constrain(&self, z: Tensor<2>) -> ([Tensor<2>; N], Tensor<1>) {
         let [s, d] = z.dims();
-        assert_eq!(d, self.dims(), "z has {d} columns, the variables take {}", self.dims());
+        let dims = self.dims();
+        assert_eq!(
+            d, dims,
+            "z has {d} columns but the variables take {dims}; give the model `sites.dims()` dimensions"
+        );
         let (mut start, mut jacobian) = (0, None);
         let values = std::array::from_fn(|i| {
-            let Site { constraint, len, .. } = &self.sites[i];
-            let free = constraint.free(*len);
+            let Site { constraint, free, .. } = &self.sites[i];
             let x = z.clone().slice([0..s, start..start + free]);
             start += free;
             if *constraint != Constraint::Real {
@@ -88,12 +104,8 @@ impl Sites {
         (values, jacobian)
     }
 
-    /// The z `[s, d]` of the variables' values, each `[s, len]` and in its range.
-    ///
-    /// # Panics
-    /// When N is not the number of variables.
-    pub fn free<const N: usize>(&self, values: [Tensor<2>; N]) -> Tensor<2> {
-        assert_eq!(N, self.sites.len(), "as many values as variables");
+    /// Maps the variables' values, each `[s, len]` and inside its set, back to z `[s, d]`.
+    pub fn free(&self, values: [Tensor<2>; N]) -> Tensor<2> {
         let each = values.into_iter().zip(&self.sites).map(|(value, site)| site.constraint.inverse(value));
         Tensor::cat(each.collect(), 1)
     }

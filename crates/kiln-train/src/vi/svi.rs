@@ -1,104 +1,140 @@
-//! The loop that follows stochastic gradients of the bound.
+//! Stochastic variational inference by Adam.
 
+use std::fmt;
+
+use kiln_dist::LogJoint;
 use kiln_optim::{AdamConfig, FirstOrder};
 use kiln_tensor::{Stream, fused::in_pool};
 use serde::Serialize;
 
-use super::{Estimator, Guide, Importance, LogJoint, ViError, estimator::checked_gradient};
+use super::{EVALUATION_DRAWS, Estimator, Guide, Importance, ViError, check, estimator::checked_gradient};
 
-/// Stochastic variational inference by Adam, with steps that decay.
+/// Stochastic variational inference: Adam on stochastic gradients of the evidence lower bound (ELBO), with a decaying learning rate.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::LogJointOf;
+/// use kiln_train::vi::{Guide, MeanField, Svi, SviStatus};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// // A normal posterior with mean 1.
+/// let model = LogJointOf::new(1, |z: Tensor<2>| (z - 1.0).square().squeeze_dim::<1>(1) * -0.5);
+/// let fit = Svi { steps: 500, lr: Some(0.05), ..Svi::default() }.fit(&model, MeanField::new(1, &Device::default()))?;
+/// assert_eq!(fit.status, SviStatus::Completed);
+/// assert!((fit.guide.mean().into_scalar::<f32>() - 1.0).abs() < 0.1);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Svi {
-    /// How gradients are estimated. Default reparameterised.
+    /// The gradient estimator. Default [`Estimator::StickingTheLanding`].
     pub estimator: Estimator,
-    /// Draws a gradient, at least 1, and 2 for a baseline made of the others. Default 8.
+    /// Number of draws per gradient: at least 1, and at least 2 for estimators with a leave-one-out baseline. Default 16.
     pub particles: usize,
-    /// Steps at the most, at least 1. Default 5000.
+    /// Maximum number of steps, at least 1. Default 3000.
     pub steps: u64,
-    /// Adam's step size at the start, positive; it falls to a hundredth along half a cosine. None tries 1, 0.3, 0.1, and on to 0.001, for 50 steps each,
-    /// and takes that with the highest bound, as Stan's ADVI does (Kucukelbir et al., 2017, section 2.6). Default 0.05.
+    /// Adam's initial learning rate, positive. It decays to 1% of it along half a cosine.
+    ///
+    /// `None` tries 1, 0.3, 0.1, …, 0.001 for 50 steps each and takes the one with the highest bound, as Stan's ADVI does
+    /// (Kucukelbir et al., 2017, section 2.6). Default 0.01.
     pub lr: Option<f64>,
-    /// Converged when, of the last changes of the bound from one hundred steps' mean to the next, the median is less than this part of the bound, as in
-    /// Stan's ADVI; 0 never. The last ones are a tenth of all that `steps` allows, and at least two. Default 0.
+    /// Relative tolerance of the bound; 0 disables the test. Default 0.
+    ///
+    /// The fit has converged if the median relative change between the mean bounds of successive 100-step windows is below the
+    /// tolerance. The median is over the last tenth of all windows that `steps` allows, at least two.
     pub tol_rel: f64,
-    /// Draws of the guide that the fit ends with, at least 2. Default 1000.
-    pub evaluation: usize,
-    /// Fixes the draws. Default 0.
+    /// Number of draws that estimate the fitted guide's bound, at least 2. Default 4000.
+    pub evaluation_draws: usize,
+    /// Seed of the draws. Default 0.
     pub seed: u64,
+}
+
+impl Svi {
+    /// The default settings, also those of `kiln vi`.
+    pub const DEFAULT: Self = Self {
+        estimator: Estimator::StickingTheLanding,
+        particles: 16,
+        steps: 3000,
+        lr: Some(0.01),
+        tol_rel: 0.0,
+        evaluation_draws: EVALUATION_DRAWS,
+        seed: 0,
+    };
 }
 
 impl Default for Svi {
     fn default() -> Self {
-        Self {
-            estimator: Estimator::default(),
-            particles: 8,
-            steps: 5000,
-            lr: Some(0.05),
-            tol_rel: 0.0,
-            evaluation: 1000,
-            seed: 0,
-        }
+        Self::DEFAULT
     }
 }
 
-/// Why a fit ended.
+/// Why [`Svi::fit`] ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SviStatus {
-    /// The steps are taken.
+    /// All steps were taken.
     Completed,
-    /// The bound changes by less than `tol_rel`.
+    /// The bound changed by less than `tol_rel`.
     Converged,
-    /// A bound was not finite: the guide is the last one whose bound was.
+    /// A bound was not finite. The result holds the last guide with a finite bound.
     Diverged,
 }
 
-/// A fitted guide.
-#[derive(Clone, Debug)]
+/// The result of [`Svi::fit`].
+#[derive(Clone)]
 pub struct SviFit<G> {
-    /// The guide.
+    /// The fitted guide.
     pub guide: G,
-    /// Draws of it, with its evidence lower bound.
+    /// Draws from the guide, with its evidence lower bound.
     pub importance: Importance,
-    /// The estimator's bound as each step saw it.
+    /// The estimate of the bound at each step, in nats.
     pub trace: Vec<f64>,
-    /// The step size at the start, given or chosen.
+    /// The initial learning rate, given or chosen.
     pub lr: f64,
-    /// Why it ended.
+    /// Why the fit ended.
     pub status: SviStatus,
 }
 
-/// Steps whose mean bound is compared with the next ones'.
+impl<G: fmt::Debug> fmt::Debug for SviFit<G> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SviFit")
+            .field("status", &self.status)
+            .field("steps", &self.trace.len())
+            .field("lr", &self.lr)
+            .field("importance", &self.importance)
+            .field("guide", &self.guide)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Steps per window of the convergence test.
 const WINDOW: usize = 100;
-/// What is tried where no step size is given, for how long, and by how many draws they are compared.
-const STEP_SIZES: [f64; 7] = [1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001];
+/// The learning rates tried if none is given, the steps of each trial, and the draws that compare the results.
+const LEARNING_RATES: [f64; 7] = [1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001];
 const TRIAL_STEPS: u64 = 50;
 const TRIAL_DRAWS: usize = 100;
 
 impl Svi {
     fn validate(&self, model: &impl LogJoint, guide: &impl Guide) -> Result<(), ViError> {
-        let got = guide.dims();
-        if got != model.dims() {
-            return Err(ViError::Dims { expected: model.dims(), got });
-        }
         self.estimator.check(guide, self.particles)?;
         for (holds, name, expected) in [
             (self.steps >= 1, "steps", "at least 1"),
             (self.lr.is_none_or(|lr| lr > 0.0 && lr.is_finite()), "lr", "positive and finite"),
             (self.tol_rel >= 0.0, "tol_rel", "not negative"),
-            (self.evaluation >= 2, "evaluation", "at least 2"),
+            (self.evaluation_draws >= 2, "evaluation_draws", "at least 2"),
         ] {
             if !holds {
                 return Err(ViError::Setting { name, expected });
             }
         }
-        Ok(())
+        check::model_and_guide(model, guide, self.particles)
     }
 
-    /// Raises the bound from where `guide` is.
+    /// Maximises the evidence lower bound, starting from `guide`.
     ///
     /// # Errors
-    /// [`ViError`].
+    /// Returns [`ViError`] if guide and model do not fit, or if a setting is out of its range.
     pub fn fit<G: Guide>(&self, model: &impl LogJoint, guide: G) -> Result<SviFit<G>, ViError> {
         self.validate(model, &guide)?;
         let settings = *self;
@@ -118,7 +154,7 @@ impl Svi {
         let mut status = SviStatus::Completed;
         for step in 0..self.steps {
             let mut stream = Stream::new(self.seed, "svi", 0, step);
-            let (bound, gradients) = checked_gradient(model, &guide, self.estimator, self.particles, &mut stream);
+            let (bound, gradients) = checked_gradient(model, &guide, self.estimator, self.particles, &mut stream)?;
             if !bound.is_finite() {
                 status = SviStatus::Diverged;
                 guide = last;
@@ -136,28 +172,29 @@ impl Svi {
             }
         }
         let mut stream = Stream::new(self.seed, "svi-evaluate", 0, 0);
-        let importance = Importance::new(model, &guide, self.evaluation, &mut stream);
+        let importance = Importance::new(model, &guide, self.evaluation_draws, &mut stream)?;
         Ok(SviFit { guide, importance, trace, lr, status })
     }
 
-    /// The step size of [`STEP_SIZES`] with the highest bound; from where they fall again, the rest is left out.
+    /// Returns the rate of [`LEARNING_RATES`] with the highest bound. Stops at the first rate that does worse than the best.
     fn choose<G: Guide>(&self, model: &impl LogJoint, guide: &G) -> Result<f64, ViError> {
         let bound = |guide: &G| {
-            Importance::new(model, guide, TRIAL_DRAWS, &mut Stream::new(self.seed, "svi-trial", 0, 0)).elbo()
+            let mut stream = Stream::new(self.seed, "svi-trial", 0, 0);
+            Importance::new(model, guide, TRIAL_DRAWS, &mut stream).map(|importance| importance.elbo())
         };
-        let start = bound(guide);
-        let mut best = (f64::NEG_INFINITY, STEP_SIZES[STEP_SIZES.len() - 1]);
-        for lr in STEP_SIZES {
+        let start = bound(guide)?;
+        let mut best = (f64::NEG_INFINITY, LEARNING_RATES[LEARNING_RATES.len() - 1]);
+        for lr in LEARNING_RATES {
             let (mut tried, mut optimizer) = (guide.clone(), adam());
             for step in 0..TRIAL_STEPS.min(self.steps) {
                 let mut stream = Stream::new(self.seed, "svi", 0, step);
-                let (bound, gradients) = checked_gradient(model, &tried, self.estimator, self.particles, &mut stream);
+                let (bound, gradients) = checked_gradient(model, &tried, self.estimator, self.particles, &mut stream)?;
                 if !bound.is_finite() {
                     break;
                 }
                 tried = optimizer.step(lr, tried, gradients)?;
             }
-            let reached = bound(&tried);
+            let reached = bound(&tried)?;
             if reached > best.0 {
                 best = (reached, lr);
             } else if best.0 > start {
@@ -185,5 +222,5 @@ impl Svi {
 }
 
 fn adam() -> FirstOrder {
-    AdamConfig::new().build().expect("the defaults are in range").into()
+    AdamConfig::new().build().expect("Adam's defaults are in range").into()
 }

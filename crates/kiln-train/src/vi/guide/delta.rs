@@ -1,4 +1,4 @@
-//! A single point.
+//! A point mass.
 
 use burn::{
     module::{Module, Param},
@@ -8,21 +8,30 @@ use kiln_tensor::Stream;
 
 use super::Guide;
 
-/// All mass in one point: what is fitted is the mode of ln p(data, z), the maximum a posteriori estimate. ln q and the entropy count as 0, so
-/// that the bound is ln p(data, z) at the point, and no bound of the evidence. It is the mode of the density of the real numbers z; that of what
-/// a bijector makes of them lies elsewhere.
+/// A point mass: fits the mode of ln p(data, z), the maximum a posteriori estimate.
+///
+/// ln q and the entropy count as 0, so the reported bound is ln p(data, z) at the point, which does not bound the evidence. The
+/// mode refers to the unconstrained z. A constrained variable has its mode elsewhere.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_train::vi::{Delta, Guide};
+///
+/// assert_eq!(Delta::new(3, &Device::default()).mean().dims(), [3]);
+/// ```
 #[derive(Module, Debug)]
 pub struct Delta {
     loc: Param<Tensor<1>>,
 }
 
 impl Delta {
-    /// At 0 in each of `dims` ≥ 1 numbers.
+    /// Builds a point mass at zero in `dims` dimensions.
     pub fn new(dims: usize, device: &Device) -> Self {
         Self::at(Tensor::zeros([dims], device))
     }
 
-    /// At a point `[d]`.
+    /// Builds a point mass at `loc` `[d]`.
     pub fn at(loc: Tensor<1>) -> Self {
         Self { loc: Param::from_tensor(loc.without_autodiff().autodiff()) }
     }

@@ -1,16 +1,26 @@
-//! A normal vector with any covariance.
+//! The full-rank normal family.
 
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
 };
-use kiln_dist::{Batch, Distribution, Entropy, Moments, MultivariateNormal, Reparameterized};
+use kiln_dist::{Batch, DistError, Distribution, Entropy, Moments, MultivariateNormal, Reparameterized};
 use kiln_tensor::Stream;
 
-use super::Guide;
+use super::{Guide, same_length};
 
-/// A normal vector with any covariance L·Lᵀ. Below the diagonal of the parameter `factor` stands L's, on it the logarithms of L's; what
-/// is above counts for nothing.
+/// The full-rank family: a normal distribution with any covariance L·Lᵀ.
+///
+/// The parameter `factor` holds the entries of L below the diagonal, and their logarithms on the diagonal. Entries above the
+/// diagonal are ignored.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_train::vi::FullRank;
+///
+/// assert_eq!(FullRank::new(3, &Device::default()).covariance().dims(), [3, 3]);
+/// ```
 #[derive(Module, Debug)]
 pub struct FullRank {
     loc: Param<Tensor<1>>,
@@ -18,7 +28,7 @@ pub struct FullRank {
 }
 
 impl FullRank {
-    /// N(0, 0.1²·I) of `dims` ≥ 1 numbers.
+    /// Builds N(0, 0.1²·I) in `dims` dimensions.
     pub fn new(dims: usize, device: &Device) -> Self {
         let device = device.clone().autodiff();
         Self {
@@ -27,18 +37,26 @@ impl FullRank {
         }
     }
 
-    /// From a mean `[d]` and an L `[d, d]` with a positive diagonal. Where columns of data follow one another, start at
-    /// [`laplace`](crate::vi::laplace)'s: from afar Adam needs long to turn a covariance round.
-    pub fn from_parts(loc: Tensor<1>, scale_tril: Tensor<2>) -> Self {
+    /// Builds the guide from a mean `[d]` and a Cholesky factor L `[d, d]` with a positive diagonal.
+    ///
+    /// If data columns are correlated, start at the approximation of [`laplace`](crate::vi::laplace): Adam rotates a covariance
+    /// slowly.
+    ///
+    /// # Errors
+    /// Returns [`DistError::Shape`] if the shapes do not fit.
+    pub fn from_parts(loc: Tensor<1>, scale_tril: Tensor<2>) -> Result<Self, DistError> {
+        let [rows, columns] = scale_tril.dims();
+        let length = if rows == columns { rows } else { 0 };
+        same_length(("loc", &loc), ("scale_tril", length, &[rows, columns]))?;
         let (loc, scale_tril) = (loc.without_autodiff(), scale_tril.without_autodiff());
         let eye = Tensor::<2>::eye(loc.dims()[0], &loc.device()).cast(loc.dtype());
-        // Above the diagonal there is nothing whose logarithm is wanted, nor beside it.
+        // The sum takes the diagonal alone, so no logarithm of another entry is computed.
         let diagonal = (scale_tril.clone() * eye.clone()).sum_dim(1).log();
         let factor = scale_tril.tril(-1) + eye * diagonal;
-        Self { loc: Param::from_tensor(loc.autodiff()), factor: Param::from_tensor(factor.autodiff()) }
+        Ok(Self { loc: Param::from_tensor(loc.autodiff()), factor: Param::from_tensor(factor.autodiff()) })
     }
 
-    /// L, `[d, d]`.
+    /// Returns L, `[d, d]`.
     pub fn scale_tril(&self) -> Tensor<2> {
         let factor = self.factor.val();
         let eye = Tensor::<2>::eye(self.loc.dims()[0], &factor.device().without_autodiff()).cast(factor.dtype());
@@ -46,14 +64,15 @@ impl FullRank {
         factor.tril(-1) + eye * diagonal
     }
 
-    /// L·Lᵀ, `[d, d]`.
+    /// Returns the covariance L·Lᵀ, `[d, d]`.
     pub fn covariance(&self) -> Tensor<2> {
         let factor = self.scale_tril();
         factor.clone().matmul(factor.transpose())
     }
 
     fn one(&self) -> MultivariateNormal {
-        MultivariateNormal::new(self.loc.val().unsqueeze(), self.scale_tril().unsqueeze()).expect("the shapes fit")
+        MultivariateNormal::new(self.loc.val().unsqueeze(), self.scale_tril().unsqueeze())
+            .expect("the guide's shapes fit")
     }
 }
 
@@ -82,7 +101,7 @@ impl Guide for FullRank {
         self.one().variance().sqrt().squeeze_dim(0)
     }
 
-    /// One more than there are numbers: across fewer draws the covariance could grow without end in a direction that none of them has.
+    /// Returns d + 1. With fewer draws the covariance could grow without bound in a direction that no draw has.
     fn least_fixed_draws(&self) -> usize {
         self.dims() + 1
     }

@@ -1,16 +1,27 @@
-//! A normal vector whose covariance has few directions of its own.
+//! The low-rank normal family.
 
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
 };
-use kiln_dist::{Batch, Distribution, Entropy, LowRankMultivariateNormal, Moments, Reparameterized};
+use kiln_dist::{Batch, DistError, Distribution, Entropy, LowRankMultivariateNormal, Moments, Reparameterized};
 use kiln_tensor::Stream;
 
-use super::Guide;
+use super::{Guide, same_length};
 
-/// A normal vector with the covariance W·Wᵀ + diag(s²), W being `[d, r]` (Ong, Nott and Smith, 2018): between the mean field and the full rank, with
-/// d·(r + 2) parameters.
+/// The low-rank family: a normal distribution with covariance W·Wᵀ + diag(s²), where W is `[d, r]`.
+///
+/// It has d·(r + 2) parameters, between the mean field and the full rank (Ong, Nott and Smith, 2018).
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_tensor::Stream;
+/// use kiln_train::vi::LowRank;
+///
+/// let guide = LowRank::new(5, 2, &Device::default(), &mut Stream::new(0, "low-rank", 0, 0));
+/// assert_eq!(guide.covariance().dims(), [5, 5]);
+/// ```
 #[derive(Module, Debug)]
 pub struct LowRank {
     loc: Param<Tensor<1>>,
@@ -19,7 +30,9 @@ pub struct LowRank {
 }
 
 impl LowRank {
-    /// Of `dims` ≥ 1 numbers and `rank` ≥ 1 directions: near N(0, 0.1²·I), the entries of W drawn from N(0, 0.01²) so that directions differ.
+    /// Builds a guide near N(0, 0.1²·I) in `dims` dimensions, with `rank` columns of W, clamped to 1..=`dims`.
+    ///
+    /// The entries of W are drawn from N(0, 0.01²), so that its columns differ.
     pub fn new(dims: usize, rank: usize, device: &Device, stream: &mut Stream) -> Self {
         let rank = rank.clamp(1, dims.max(1));
         let device = device.clone().autodiff();
@@ -32,16 +45,22 @@ impl LowRank {
         }
     }
 
-    /// From a mean `[d]`, W `[d, r]` and the deviations beside it, `[d]`, which are positive.
-    pub fn from_parts(loc: Tensor<1>, factor: Tensor<2>, scale: Tensor<1>) -> Self {
-        Self {
+    /// Builds the guide from a mean `[d]`, W `[d, r]` and positive standard deviations s `[d]`.
+    ///
+    /// # Errors
+    /// Returns [`DistError::Shape`] if the shapes do not fit.
+    pub fn from_parts(loc: Tensor<1>, factor: Tensor<2>, scale: Tensor<1>) -> Result<Self, DistError> {
+        let [rows, rank] = factor.dims();
+        same_length(("loc", &loc), ("factor", if rank == 0 { 0 } else { rows }, &[rows, rank]))?;
+        same_length(("loc", &loc), ("scale", scale.dims()[0], &scale.dims()))?;
+        Ok(Self {
             loc: Param::from_tensor(loc.without_autodiff().autodiff()),
             factor: Param::from_tensor(factor.without_autodiff().autodiff()),
             log_scale: Param::from_tensor(scale.without_autodiff().log().autodiff()),
-        }
+        })
     }
 
-    /// W·Wᵀ + diag(s²), `[d, d]`.
+    /// Returns the covariance W·Wᵀ + diag(s²), `[d, d]`.
     pub fn covariance(&self) -> Tensor<2> {
         self.one().covariance().squeeze_dim(0)
     }
@@ -49,7 +68,7 @@ impl LowRank {
     fn one(&self) -> LowRankMultivariateNormal {
         let variance = (self.log_scale.val() * 2.0).exp();
         LowRankMultivariateNormal::new(self.loc.val().unsqueeze(), self.factor.val().unsqueeze(), variance.unsqueeze())
-            .expect("the shapes fit")
+            .expect("the guide's shapes fit")
     }
 }
 
@@ -78,7 +97,7 @@ impl Guide for LowRank {
         self.one().variance().sqrt().squeeze_dim(0)
     }
 
-    /// Two more than there are directions.
+    /// Returns r + 2.
     fn least_fixed_draws(&self) -> usize {
         self.factor.dims()[1] + 2
     }

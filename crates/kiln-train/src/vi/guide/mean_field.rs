@@ -1,16 +1,25 @@
-//! Independent normal numbers.
+//! The mean-field normal family.
 
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
 };
-use kiln_dist::{Distribution, Entropy, Independent, Normal, Reparameterized};
+use kiln_dist::{DistError, Distribution, Entropy, Independent, Normal, Reparameterized};
 use kiln_tensor::Stream;
 
-use super::Guide;
+use super::{Guide, same_length};
 
-/// Independent normal numbers: the mean-field family. It fits each number's precision given the others, so that where they are
-/// correlated it is too narrow.
+/// The mean-field family: a normal distribution with a diagonal covariance.
+///
+/// It matches each entry's precision conditional on the others, so it is too narrow if the posterior's entries are correlated.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_train::vi::{Guide, MeanField};
+///
+/// assert_eq!(MeanField::new(3, &Device::default()).stddev().dims(), [3]);
+/// ```
 #[derive(Module, Debug)]
 pub struct MeanField {
     loc: Param<Tensor<1>>,
@@ -18,7 +27,7 @@ pub struct MeanField {
 }
 
 impl MeanField {
-    /// N(0, 0.1²) in each of `dims` ≥ 1 numbers, as Pyro's guides start.
+    /// Builds N(0, 0.1²) in each of `dims` dimensions, the start of Pyro's guides.
     pub fn new(dims: usize, device: &Device) -> Self {
         let device = device.clone().autodiff();
         Self {
@@ -27,15 +36,21 @@ impl MeanField {
         }
     }
 
-    /// From a mean and standard deviations, each `[d]`.
-    pub fn from_parts(loc: Tensor<1>, scale: Tensor<1>) -> Self {
+    /// Builds the guide from a mean and positive standard deviations, each `[d]`.
+    ///
+    /// # Errors
+    /// Returns [`DistError::Shape`] if the shapes differ.
+    pub fn from_parts(loc: Tensor<1>, scale: Tensor<1>) -> Result<Self, DistError> {
+        same_length(("loc", &loc), ("scale", scale.dims()[0], &scale.dims()))?;
         let own = |tensor: Tensor<1>| Param::from_tensor(tensor.without_autodiff().autodiff());
-        Self { loc: own(loc), log_scale: own(scale.log()) }
+        Ok(Self { loc: own(loc), log_scale: own(scale.log()) })
     }
 
     fn one(&self) -> Independent<Normal<2>> {
         let row = |p: &Param<Tensor<1>>| p.val().unsqueeze::<2>();
-        Independent::new(Normal::from_log_scale(row(&self.loc), row(&self.log_scale)).expect("the shapes are one"))
+        Independent::new(
+            Normal::from_log_scale(row(&self.loc), row(&self.log_scale)).expect("loc and log_scale have one shape"),
+        )
     }
 }
 
@@ -68,7 +83,7 @@ impl Guide for MeanField {
         Some(self.one().base().log_prob(z))
     }
 
-    /// (z − μ)/σ² and (z − μ)²/σ² − 1.
+    /// Returns (z − μ)/σ² for the means and (z − μ)²/σ² − 1 for the log scales.
     fn scores(&self, z: Tensor<2>) -> Tensor<2> {
         let row = |p: &Param<Tensor<1>>| p.val().without_autodiff().unsqueeze::<2>();
         let inverse_scale = row(&self.log_scale).neg().exp();
