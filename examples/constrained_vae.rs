@@ -1,36 +1,41 @@
-//! A module trained under a constraint: the best reconstruction of digits that a code of 6 nats allows.
+//! Trains a module under a constraint: the best reconstruction of digits with a code of at most 6 nats.
 //!
+//! ```sh
 //! cargo run --release --example constrained_vae
+//! ```
 //!
-//! A VAE has a rate (the KL of its code, in nats an image) and a distortion (−log p of the image given the code). Here the
-//! distortion is made small subject to a rate of at most 6 nats. The multiplier of the budget moves in the training loop. The Lagrangian is a
-//! β-VAE's loss with the multiplier as its β, so that at the end the multiplier says which β would have led here (Higgins et al., 2017): below 1 for a budget
-//! above an ordinary VAE's rate, above 1 for one below it.
+//! A VAE has a rate (the KL of its code, in nats per image) and a distortion (−log p of the image given the code). This program
+//! minimises the distortion subject to a rate of at most 6 nats. The multiplier of this budget moves in the training loop. The Lagrangian is
+//! the loss of a β-VAE (Higgins et al., 2017) with the multiplier as its β. At the end, the multiplier is the β that leads to this rate:
+//! below 1 if the budget is above the rate of an ordinary VAE, and above 1 if it is below.
 //!
-//! This should end with a rate within 0.2 nats of the budget on the training images, and writes constrained_vae.svg: rate and
-//! multiplier, step by step.
+//! The program should end with a rate within 0.2 nats of the budget on the training images. It writes constrained_vae.svg: rate and
+//! multiplier per step.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex},
+};
 
 use kiln::{
     data::{HoldOut, Locate, load_images},
     optim::constrained::DualAscent,
     prelude::*,
-    train::{Constrained, Loss, Observer, StepReport, TrainError},
+    train::Constrained,
 };
 use plotters::prelude::*;
 
 const BUDGET: f64 = 6.0;
 
-/// Rate and multiplier of each step.
+/// The rate and the multiplier at each step.
 #[derive(Clone, Default)]
 struct Curves(Arc<Mutex<Vec<[f64; 2]>>>);
 
-impl Observer for Curves {
-    fn on_step(&mut self, report: &StepReport, _: bool) -> Result<(), TrainError> {
-        let term = |name: &str| report.metrics.terms.get(name).and_then(|value| value.as_f64()).unwrap_or(f64::NAN);
+impl<M> Observer<M> for Curves {
+    fn on_step(&mut self, report: &StepReport, _: &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError> {
+        let term = |name: &str| report.metrics.term(name).unwrap_or(f64::NAN);
         self.0.lock().expect("no thread panics").push([term("rate"), term("multiplier")]);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -52,7 +57,7 @@ fn main() -> anyhow::Result<()> {
     let curves = Curves::default();
     let config = TrainConfig { epochs: 60, batch_size: 64, ..TrainConfig::default() };
     let trainer = Trainer::new(config, AdamConfig::new().init()?).observe(curves.clone());
-    let outcome = trainer.fit(model, &objective, &digits.train, Some(&digits.test), &device)?;
+    let outcome = trainer.fit(model, &objective, &digits.train, Some(&digits.test))?;
 
     let curves = curves.0.lock().expect("no thread panics").clone();
     let last = &curves[curves.len() - 200..];
@@ -72,7 +77,8 @@ fn draw(curves: &[[f64; 2]]) -> anyhow::Result<()> {
     let area = SVGBackend::new("constrained_vae.svg", (900, 600)).into_drawing_area();
     area.fill(&WHITE)?;
     let (upper, lower) = area.split_vertically(300);
-    for (area, which, name, line) in [(upper, 0, "rate, nats an image", Some(BUDGET)), (lower, 1, "multiplier", None)] {
+    for (area, which, name, line) in [(upper, 0, "rate, nats per image", Some(BUDGET)), (lower, 1, "multiplier", None)]
+    {
         let highest = curves.iter().map(|step| step[which]).fold(0.0, f64::max) * 1.05;
         let mut chart = ChartBuilder::on(&area)
             .margin(12)

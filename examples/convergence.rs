@@ -1,9 +1,11 @@
-//! How fast gradient descent, momentum and Nesterov's method go down an ill-conditioned quadratic, beside what the theory
-//! promises: a factor of (κ − 1)/(κ + 1), (√κ − 1)/(√κ + 1) and 1 − 1/√κ a step, for the distance to the minimum.
+//! Measures how fast gradient descent, momentum and Nesterov's method converge on an ill-conditioned quadratic.
 //!
+//! ```sh
 //! cargo run --release --example convergence
+//! ```
 //!
-//! This should print rates within 2% of the theory's. `kiln rates` measures more.
+//! In theory the distance to the minimum falls per step by a factor of (κ − 1)/(κ + 1), (√κ − 1)/(√κ + 1) and 1 − 1/√κ. The program
+//! should print rates within 2% of these. `kiln rates` measures more.
 
 use kiln::{
     burn::{module::Param, optim::GradientsParams, tensor::TensorData},
@@ -19,7 +21,7 @@ struct Point {
     x: Param<Tensor<1>>,
 }
 
-/// The errors J(θ_k) = ½ Σ aθ² on the way from the vector of ones, whose minimum is 0.
+/// The errors J(θ_k) = ½ Σ aθ² at each step, from a start at the vector of ones. The minimum of J is 0.
 fn errors(mut optimizer: FirstOrder, lr: f64, steps: u64) -> anyhow::Result<Vec<(u64, f64)>> {
     let device = Device::default().autodiff();
     let curvatures: Vec<f64> = (0..10).map(|i| KAPPA.powf(-f64::from(i) / 9.0)).collect();
@@ -47,7 +49,7 @@ fn main() -> anyhow::Result<()> {
         ("Nesterov", nesterov.into(), 1.0, 1.0 - 1.0 / root),
     ] {
         let curve = errors(optimizer, lr, 2500)?;
-        // The error falls as the square of the distance.
+        // The error is proportional to the square of the distance.
         let measured = (-0.5 * rate::linear(&curve[500..])?.value).exp();
         let off = 100.0 * (measured.ln() / factor.ln() - 1.0);
         println!("{name:<17} factor a step {measured:.5}, theory {factor:.5} ({off:+.1}%)");

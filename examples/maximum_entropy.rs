@@ -1,19 +1,21 @@
-//! Duality at work: probabilities of maximum entropy are those of logistic regression.
+//! Duality: the probabilities of maximum entropy are those of logistic regression.
 //!
+//! ```sh
 //! cargo run --release --example maximum_entropy
+//! ```
 //!
-//! Of all ways to give 100 tumours a probability of being benign that keep the observed averages of two features, one has the largest entropy. It is
-//! found here as it stands, with 100 unknowns and three equations; and as its dual, a logistic regression with three coefficients,
-//! which are the multipliers of the equations with their signs changed.
+//! Each of 100 tumours gets a probability of being benign. Among all assignments that keep the observed averages of two features, one has the
+//! largest entropy. The program finds it directly, with 100 unknowns and three equations, and as its dual, a logistic regression with
+//! three coefficients. The coefficients are the negative multipliers of the equations.
 //!
-//! This should print the same numbers twice, to eight digits, and a duality gap of 0.
+//! The program should print the same numbers twice, to eight digits, and a duality gap of 0.
 
 use kiln::{
     burn::tensor::{FloatDType, TensorData},
     data::{BREAST_CANCER_TARGET, Encoder, breast_cancer},
     models::RegressionLoss,
     optim::{
-        constrained::{self, Certificate, LagrangianHessian, Problem, Sqp},
+        constrained::{self, Certificate, ConstrainedProblem, LagrangianHessian, Sqp},
         solver::newton,
     },
     prelude::*,
@@ -27,7 +29,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let table = breast_cancer();
     let rows: Vec<usize> = (0..N).collect();
     let data = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &rows, true)?.encode(&table)?.subset(&rows);
-    // Texture and smoothness: no plane of these divides the classes.
+    // Texture and smoothness: the classes are not separable by these features.
     let features: Vec<f64> = rows.iter().flat_map(|&row| [data.row(row)[1], data.row(row)[4]]).collect();
     let features = Tensor::<2>::from_data(TensorData::new(features, [N, 2]), &device);
 
@@ -40,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let with_ones = Tensor::cat(vec![features, Tensor::ones([N, 1], &device)], 1).transpose();
     let observed: Vec<f64> = data.targets().iter().map(|&class| f64::from(u8::from(class == 1))).collect();
     let observed = with_ones.clone().matmul(Tensor::from_data(TensorData::new(observed, [N, 1]), &device));
-    let problem = Problem::of_vector(Tensor::full([N], 0.5, &device), |p: Tensor<1>| {
+    let problem = ConstrainedProblem::of_vector(Tensor::full([N], 0.5, &device), |p: Tensor<1>| {
         let q = p.clone().neg() + 1.0;
         (p.clone() * p.log() + q.clone() * q.log()).sum()
     })
@@ -51,7 +53,12 @@ fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     .bounded(vec![0.0; N], vec![1.0; N])?
     .convex();
     let sqp = Sqp { hessian: LagrangianHessian::Exact, ..Sqp::default() };
-    let solution = constrained::minimize(&problem, problem.parameters(), &sqp, &constrained::Stop::default())?;
+    let solution = constrained::minimize_constrained(
+        &problem,
+        problem.parameters(),
+        &sqp,
+        &constrained::ConstrainedStop::default(),
+    )?;
 
     println!("                    texture     smoothness  intercept");
     println!("coefficients       {}", coefficients.iter().map(|c| format!("{c:>11.8}")).collect::<Vec<_>>().join(" "));

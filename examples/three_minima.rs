@@ -1,5 +1,7 @@
-//! Maximum likelihood is the minimum of the divergence from the data's shares, and of the cross-entropy with them: three functions, one
-//! minimum. The three columns agree to nine digits, and the last two lines say by what the values differ.
+//! Maximum likelihood minimises the KL divergence from the empirical distribution of the data, and the cross-entropy: three functions with
+//! the same minimum.
+//!
+//! The program should print the same rate four times, to nine digits. The last two lines show by which constant the values differ.
 //!
 //! ```sh
 //! cargo run --release --example three_minima
@@ -17,7 +19,7 @@ use kiln::{
     train::FitMle,
 };
 
-/// Deaths by horse kicks in the corps of the Prussian army (von Bortkiewicz, 1898): corps and years with so many.
+/// Deaths by horse kicks in the Prussian army (von Bortkiewicz, 1898): the number of deaths, and in how many corps-years it occurred.
 const CORPS_YEARS: [(f64, f64); 5] = [(0.0, 109.0), (1.0, 65.0), (2.0, 22.0), (3.0, 3.0), (4.0, 1.0)];
 
 fn main() -> anyhow::Result<()> {

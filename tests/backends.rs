@@ -74,10 +74,10 @@ fn constrain(device: &Device, tolerance: f64) {
         let name = row["problem"].as_str().unwrap().replace('_', "-");
         let problem = problems::constrained().into_iter().find(|problem| problem.name == name).unwrap();
         let (on_device, start) = (problem.problem(device), || problem.start(device));
-        let stop = constrained::Stop::default();
+        let stop = constrained::ConstrainedStop::default();
         for solution in [
-            constrained::minimize(&on_device, start(), &Sqp::default(), &stop).unwrap(),
-            constrained::minimize(&on_device, start(), &AugmentedLagrangian::default(), &stop).unwrap(),
+            constrained::minimize_constrained(&on_device, start(), &Sqp::default(), &stop).unwrap(),
+            constrained::minimize_constrained(&on_device, start(), &AugmentedLagrangian::default(), &stop).unwrap(),
         ] {
             assert!(solution.outcome.success, "{name}: {:?}", solution.residuals);
             close(solution.outcome.x, &numbers(&row["x"]), &name);

@@ -2,8 +2,8 @@
 
 use kiln::{
     dist::{
-        Affine, Bijector, Chain, Constraint, CorrelationCholesky, Exp, Independent, LkjCholesky, LowerCholesky,
-        Mixture, Sigmoid, Softplus, StickBreaking, Transformed,
+        Affine, Bijector, Chain, Constraint, CorrelationCholesky, DistError, Exp, Independent, LkjCholesky,
+        LowerCholesky, Mixture, Sigmoid, Softplus, StickBreaking, Transformed,
     },
     prelude::*,
     tensor::derivative::Function,
@@ -68,7 +68,11 @@ fn a_covariance_s_factor_is_made_of_its_entries() {
     let expected = [1.0, 0.0, 0.0, 0.5, 2.0, 0.0, -0.3, 0.7, 0.1f64.exp()];
     assert_close(&values(factor.clone()), &expected, 1e-15, 1e-15, "L");
     assert_close(&values(Constraint::LowerCholesky.inverse(factor)), &values(x), 1e-14, 1e-15, "and back");
-    assert_eq!((Constraint::LowerCholesky.free(9), Constraint::CorrelationCholesky.free(9)), (6, 3));
+    assert_eq!((Constraint::LowerCholesky.free(9), Constraint::CorrelationCholesky.free(9)), (Ok(6), Ok(3)));
+    assert!(matches!(Constraint::LowerCholesky.free(8), Err(DistError::Length { got: 8, .. })));
+    assert!(matches!(Constraint::Simplex.free(0), Err(DistError::Length { got: 0, .. })));
+    let empty = Constraint::Interval { low: 2.0, high: 2.0 };
+    assert!(matches!(empty.free(1), Err(DistError::Interval { .. })));
     // One row: its factor is 1, with no number free, for any rank.
     let none = Tensor::<1>::zeros([0], &f64_device());
     assert_eq!(values(CorrelationCholesky.forward(none.clone())), [1.0]);

@@ -227,11 +227,11 @@ fn equal_streams_give_equal_draws_and_no_gradient_flows() {
 fn bad_parameters_are_named() {
     let device = f64_device();
     let message = Normal::<1>::new(Tensor::zeros([2], &device), Tensor::ones([3], &device)).unwrap_err().to_string();
-    assert_eq!(message, "loc has shape [2] and scale has shape [3]: they must be equal, or 1 where they differ");
+    assert_eq!(message, "`loc` has shape [2] but `scale` has shape [3]; sizes must be equal, or 1 to broadcast");
     let d = Normal::<1>::new(Tensor::zeros([2], &device), tensor(&[1.0, -0.5], [2], &device)).unwrap();
     assert_eq!(
         d.validated().unwrap_err().to_string(),
-        "scale must be finite and positive, got -0.5 at position 1 (row-major)"
+        "`scale` must be finite and positive, but is -0.5 at position 1 (row-major)"
     );
     assert!(Bernoulli::<1>::from_logits(tensor(&[f64::NAN], [1], &device)).validated().is_err());
     assert!(Categorical::<1>::from_logits(tensor(&[0.0, f64::INFINITY], [2], &device)).validated().is_err());

@@ -3,14 +3,16 @@
 use kiln::{
     burn::tensor::Tensor,
     models::{Kernel, SvmConfig},
-    optim::constrained::{Certifiable, Certificate, LagrangianHessian, Problem, Sqp, Stop, minimize},
+    optim::constrained::{
+        Certifiable, Certificate, ConstrainedProblem, ConstrainedStop, LagrangianHessian, Sqp, minimize_constrained,
+    },
 };
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
 
 const EXACT: Sqp = Sqp { hessian: LagrangianHessian::Exact, c1: 1e-4, max_trials: 30 };
 
-fn tight() -> Stop {
-    Stop { tol: Some(1e-11), ..Stop::default() }
+fn tight() -> ConstrainedStop {
+    ConstrainedStop { tol: Some(1e-11), ..ConstrainedStop::default() }
 }
 
 /// Σ p·ln p, −entropy in nats.
@@ -31,17 +33,17 @@ fn maximum_entropy_is_logistic_regression() {
     let features = tensor::<2>(&features, [n, 4], &device);
     let observed = features.clone().transpose().matmul(tensor::<2>(&y, [n, 1], &device));
     let start = Tensor::<1>::full([n], 0.5, (&device, kiln::burn::tensor::DType::F64));
-    let problem =
-        Problem::of_vector(start.clone(), |p: Tensor<1>| negative_entropy(p.clone()) + negative_entropy(p.neg() + 1.0))
-            .equality("averages", move |p: Tensor<1>| {
-                let (features, observed) =
-                    (features.clone().to_device(&p.device()), observed.clone().to_device(&p.device()));
-                (features.transpose().matmul(p.reshape([n, 1])) - observed).reshape([4])
-            })
-            .bounded(vec![0.0; n], vec![1.0; n])
-            .unwrap()
-            .convex();
-    let solution = minimize(&problem, start, &EXACT, &tight()).unwrap();
+    let problem = ConstrainedProblem::of_vector(start.clone(), |p: Tensor<1>| {
+        negative_entropy(p.clone()) + negative_entropy(p.neg() + 1.0)
+    })
+    .equality("averages", move |p: Tensor<1>| {
+        let (features, observed) = (features.clone().to_device(&p.device()), observed.clone().to_device(&p.device()));
+        (features.transpose().matmul(p.reshape([n, 1])) - observed).reshape([4])
+    })
+    .bounded(vec![0.0; n], vec![1.0; n])
+    .unwrap()
+    .convex();
+    let solution = minimize_constrained(&problem, start, &EXACT, &tight()).unwrap();
     assert!(solution.outcome.success, "{}", solution.outcome.message);
     let coefficients: Vec<f64> = solution.multipliers.equality.iter().map(|lambda| -lambda).collect();
     assert_close(&coefficients, &numbers(&row["coef"]), 1e-6, 0.0, "multipliers and coefficients");
@@ -70,7 +72,7 @@ fn the_die_of_jaynes() {
     let expected: Vec<f64> = weights.iter().map(|w| w / weights.iter().sum::<f64>()).collect();
 
     let start = tensor::<1>(&[1.0 / 6.0; 6], [6], &device);
-    let problem = Problem::of_vector(start.clone(), negative_entropy)
+    let problem = ConstrainedProblem::of_vector(start.clone(), negative_entropy)
         .equality("total", |p: Tensor<1>| p.sum() - 1.0)
         .equality("average", |p: Tensor<1>| {
             let faces = Tensor::<1>::from_data([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], &p.device());
@@ -79,7 +81,7 @@ fn the_die_of_jaynes() {
         .bounded(vec![0.0; 6], vec![1.0; 6])
         .unwrap()
         .convex();
-    let solution = minimize(&problem, start, &EXACT, &tight()).unwrap();
+    let solution = minimize_constrained(&problem, start, &EXACT, &tight()).unwrap();
     assert_close(&values(solution.outcome.x), &expected, 0.0, 1e-9, "the probabilities");
     assert_close(&solution.multipliers.equality[1..], &[low], 0.0, 1e-9, "λ");
     // Jaynes prints 0.05435, 0.07877, 0.11416, 0.16545, 0.23977, 0.34749.
@@ -95,14 +97,14 @@ fn the_multiplier_of_a_categorical_is_how_often_it_was_seen() {
         #[allow(clippy::cast_precision_loss, reason = "a number of categories")]
         let start = tensor::<1>(&vec![1.0 / k as f64; k], [k], &device);
         let seen = tensor::<1>(&counts, [k], &device);
-        let problem = Problem::of_vector(start.clone(), move |p: Tensor<1>| {
+        let problem = ConstrainedProblem::of_vector(start.clone(), move |p: Tensor<1>| {
             -(seen.clone().to_device(&p.device()) * p.log()).sum()
         })
         .equality("total", |p: Tensor<1>| p.sum() - 1.0)
         .bounded(vec![0.0; k], vec![1.0; k])
         .unwrap()
         .convex();
-        let solution = minimize(&problem, start, &EXACT, &tight()).unwrap();
+        let solution = minimize_constrained(&problem, start, &EXACT, &tight()).unwrap();
         let expected: Vec<f64> = counts.iter().map(|n| n / total).collect();
         assert_close(&values(solution.outcome.x), &expected, 0.0, 1e-10, "frequencies");
         assert_close(&solution.multipliers.equality, &[total], 1e-9, 0.0, "N");
@@ -116,12 +118,12 @@ fn weak_and_strong_duality() {
     let device = f64_device();
     let a = [1.0, 2.0, -2.0];
     let start = tensor::<1>(&[3.0, 0.0, 1.0], [3], &device);
-    let problem = Problem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum() * 0.5)
+    let problem = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| x.square().sum() * 0.5)
         .inequality("halfspace", move |x: Tensor<1>| {
             (x.clone() * Tensor::<1>::from_data(a, &x.device())).sum().neg() + 1.0
         })
         .convex();
-    let solution = minimize(&problem, start, &EXACT, &tight()).unwrap();
+    let solution = minimize_constrained(&problem, start, &EXACT, &tight()).unwrap();
     let dual = |mu: f64| mu - 4.5 * mu * mu;
     for mu in [0.0, 0.01, 0.1, 0.2, 1.0, 7.0] {
         assert!(dual(mu) <= solution.outcome.value + 1e-12, "weak duality at {mu}");
@@ -144,7 +146,7 @@ fn a_support_vector_machine_is_a_quadratic_programme() {
     let signed = y.clone().reshape([n, 1]);
     let q = kernel.matrix(&x, &x) * signed.clone().matmul(signed.transpose());
     let start = tensor::<1>(&[0.1; 8], [n], &device);
-    let problem = Problem::of_vector(start.clone(), move |alpha: Tensor<1>| {
+    let problem = ConstrainedProblem::of_vector(start.clone(), move |alpha: Tensor<1>| {
         let product = q.clone().to_device(&alpha.device()).matmul(alpha.clone().reshape([n, 1])).reshape([n]);
         (alpha.clone() * (product * 0.5 - 1.0)).sum()
     })
@@ -152,18 +154,18 @@ fn a_support_vector_machine_is_a_quadratic_programme() {
     .bounded(vec![0.0; n], vec![c; n])
     .unwrap()
     .convex();
-    let solution = minimize(&problem, start, &EXACT, &tight()).unwrap();
+    let solution = minimize_constrained(&problem, start, &EXACT, &tight()).unwrap();
     let fit = SvmConfig::new(kernel).c(c).tol(1e-11).fit(&x, &targets).unwrap();
     assert_close(&fit.alpha, &values(solution.outcome.x.clone()), 0.0, 1e-9, "α");
     assert_close(&[fit.dual], &[-solution.outcome.value], 0.0, 1e-10, "the dual objective");
-    assert_close(&[fit.machine.intercept()], &solution.multipliers.equality, 0.0, 1e-9, "the intercept");
+    assert_close(&[fit.svm.intercept()], &solution.multipliers.equality, 0.0, 1e-9, "the intercept");
     // The slack of a row at C is the multiplier of its bound: ξ = ν₊.
-    let decision = values(fit.machine.decision(&x));
+    let decision = values(fit.svm.decision(&x).unwrap());
     let slack: Vec<f64> =
         (0..n).map(|i| (1.0 - decision[i] * if targets[i] == 1 { 1.0 } else { -1.0 }).max(0.0)).collect();
     let held: Vec<f64> = (0..n).map(|i| if fit.alpha[i] >= c { slack[i] } else { 0.0 }).collect();
     assert_close(&solution.multipliers.upper, &held, 0.0, 1e-8, "slacks");
     let alpha = tensor::<1>(&fit.alpha, [n], &device);
-    let multipliers = problem.bound_multipliers(&alpha, &[fit.machine.intercept()], &[], 0.0).unwrap();
+    let multipliers = problem.bound_multipliers(&alpha, &[fit.svm.intercept()], &[], 0.0).unwrap();
     Certificate::of(&problem, &alpha, &multipliers).unwrap().verify(&problem, &device).unwrap();
 }

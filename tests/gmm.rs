@@ -45,8 +45,8 @@ fn from_the_same_start_the_fits_are_scikit_learns() {
         close(fit.mixture.weights(), "weights", 1e-5);
         close(&values(fit.mixture.means()), "means", 1e-5);
         close(&values(fit.mixture.covariances()), "covariances", 1e-5);
-        close(&values(fit.mixture.log_prob(&x))[..5], "log_prob", 1e-5);
-        let responsibilities = values(fit.mixture.responsibilities(&x.clone().slice(50..53)));
+        close(&values(fit.mixture.log_prob(&x).unwrap())[..5], "log_prob", 1e-5);
+        let responsibilities = values(fit.mixture.responsibilities(&x.clone().slice(50..53)).unwrap());
         close(&responsibilities, "responsibilities", 1e-4);
     }
 }
@@ -79,7 +79,7 @@ fn draws_follow_the_mixture_and_a_fit_to_them_comes_back() {
         // Five standard errors of a mean: √2/√6000.
         assert_close(&means[2 * component..2 * component + 2], &[[0.0, 0.0], [4.0, -1.0]][i], 0.0, 0.1, "means");
     }
-    let truth = values(truth.log_prob(&x).mean())[0];
+    let truth = values(truth.log_prob(&x).unwrap().mean())[0];
     assert!(fit.log_likelihood >= truth && fit.log_likelihood < truth + 0.01, "{} beside {truth}", fit.log_likelihood);
 }
 
@@ -114,6 +114,18 @@ fn a_large_addition_is_no_error() {
         let fit = GmmConfig::new(2).reg_covar(reg_covar).fit(matrix(&rows, 1)).unwrap();
         assert!(fit.converged && fit.log_likelihood.is_finite(), "{reg_covar}");
     }
+}
+
+#[test]
+fn rows_of_another_width_are_refused() {
+    let means = matrix(&[0.0, 0.0, 4.0, 4.0], 2);
+    let covariances = Tensor::<3>::ones([2, 1, 1], (&means.device(), means.dtype()));
+    let eye = Tensor::<2>::eye(2, &means.device()).cast(means.dtype()).unsqueeze::<3>();
+    assert!(GaussianMixture::new(vec![0.5; 2], means.clone(), covariances).is_err());
+    let mixture = GaussianMixture::new(vec![0.5; 2], means, eye.repeat_dim(0, 2)).unwrap();
+    let wrong = mixture.log_prob(&matrix(&[1.0, 2.0, 3.0], 3)).unwrap_err();
+    assert_eq!(wrong, GmmError::Columns { expected: 2, got: 3 });
+    assert!(mixture.responsibilities(&matrix(&[1.0], 1)).is_err());
 }
 
 #[test]

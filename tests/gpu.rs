@@ -4,13 +4,14 @@
 //! with the variable `KILN_EXPECT_ADAPTER` set, as in CI, that is a failure.
 #![cfg(feature = "wgpu")]
 
-use std::sync::{Arc, Mutex};
+use std::{
+    ops::ControlFlow,
+    sync::{Arc, Mutex},
+};
 
 use kiln::{
-    data::{Examples, Labelled},
     prelude::*,
     tensor::device::{Backend, DeviceInfo, available},
-    train::{Observer, StepReport, TrainError},
 };
 
 const STEPS: usize = 20;
@@ -18,10 +19,10 @@ const STEPS: usize = 20;
 /// The losses of a run's steps.
 struct Losses(Arc<Mutex<Vec<f64>>>);
 
-impl Observer for Losses {
-    fn on_step(&mut self, report: &StepReport, _due: bool) -> Result<(), TrainError> {
+impl<M> Observer<M> for Losses {
+    fn on_step(&mut self, report: &StepReport, _: &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError> {
         self.0.lock().unwrap().push(report.metrics.loss);
-        Ok(())
+        Ok(ControlFlow::Continue(()))
     }
 }
 
@@ -38,7 +39,7 @@ fn gpu() -> Option<DeviceInfo> {
 }
 
 /// Losses of the first steps of `train` on a device.
-fn losses(lr: f64, train: impl FnOnce(Trainer<'_>)) -> Vec<f64> {
+fn losses<M: Module>(lr: f64, train: impl FnOnce(Trainer<'_, M>)) -> Vec<f64> {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let schedule = Schedule::constant(lr).unwrap();
     let config = TrainConfig { epochs: 2, batch_size: 128, seed: 3, schedule, ..TrainConfig::default() };
@@ -62,7 +63,7 @@ fn a_vae_trains_alike_on_cpu_and_gpu() {
     let data = kiln::data::digits();
     let run = |device: Device| {
         let model = VaeConfig::new(64).hidden_dim(64).latent_dim(4).init(3, &device.clone().autodiff()).unwrap();
-        losses(1e-3, |trainer| drop(trainer.fit(model, &Elbo::new(), &data, None, &device).unwrap()))
+        losses(1e-3, |trainer| drop(trainer.fit(model, &Elbo::new(), &data, None).unwrap()))
     };
     assert_equal_losses(&run(Device::flex()), &run(info.device()));
 }
@@ -70,13 +71,11 @@ fn a_vae_trains_alike_on_cpu_and_gpu() {
 #[test]
 fn softmax_regression_trains_alike_on_cpu_and_gpu() {
     let Some(info) = gpu() else { return };
-    let data = Labelled(kiln::data::digits());
-    let classes = Examples::from(&data.0).classes();
+    let data = Labelled::new(kiln::data::digits()).unwrap();
+    let classes = data.images().classes();
     let run = |device: Device| {
         let model = SoftmaxRegression::new(64, classes, &device.clone().autodiff());
-        losses(1e-2, |trainer| {
-            drop(trainer.fit(model, &MaximumLikelihood::new().l2(0.01), &data, None, &device).unwrap())
-        })
+        losses(1e-2, |trainer| drop(trainer.fit(model, &MaximumLikelihood::new().l2(0.01), &data, None).unwrap()))
     };
     assert_equal_losses(&run(Device::flex()), &run(info.device()));
 }

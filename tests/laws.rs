@@ -169,8 +169,8 @@ fn text_comes_back_with_its_horizon_filled_in() {
 #[test]
 fn text_that_is_no_schedule_says_what_is() {
     for (spec, part) in [
-        ("cosin", "known: constant, linear"),
-        ("linear:stpes=3", "'linear' has no 'stpes'; it has last, steps, warm-up, from"),
+        ("cosin", "expected one of constant, linear"),
+        ("linear:stpes=3", "'linear' has no key 'stpes': it has last, steps, warm-up, from"),
         ("linear:steps=many", "steps=many"),
         ("linear:steps", "'steps' is not key=value"),
         ("linear:steps=0", "horizon must be at least 1 step"),

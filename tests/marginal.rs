@@ -75,7 +75,7 @@ fn the_evidence_is_found() {
     };
     // With the exact posterior every weight is p(x), and every bound the evidence.
     let line = Line::new(1.0);
-    let found = marginal_likelihood(&line, &data, (1000, 60), &[1, 5, 50], 0, &f64_device()).unwrap();
+    let found = marginal_likelihood(&line, &data, (1000, 60), &[1, 5, 50], 0).unwrap();
     assert_eq!((found.examples, found.samples, found.latent_dim, found.active_units), (120, 60, 1, 1));
     assert_close(&[found.nll], &[exact(&line, 120)], 1e-12, 0.0, "exact posterior");
     for bound in &found.bounds {
@@ -83,7 +83,7 @@ fn the_evidence_is_found() {
     }
     // With a posterior that is too wide bounds rise with k towards the evidence.
     let line = Line::new(1.7);
-    let found = marginal_likelihood(&line, &data, (70, 4000), &[1, 5, 50, 5000], 0, &f64_device()).unwrap();
+    let found = marginal_likelihood(&line, &data, (70, 4000), &[1, 5, 50, 5000], 0).unwrap();
     assert_eq!(
         found.bounds.iter().map(|b| b.k).collect::<Vec<_>>(),
         [1, 5, 50],
@@ -96,10 +96,7 @@ fn the_evidence_is_found() {
     // The ELBO of the wrong posterior in closed form: KL(q ‖ p) below the evidence.
     let kl = 0.5 * (1.7f64.powi(2) - 1.0) - 1.7f64.ln();
     assert_close(&[bounds[0]], &[-exact(&line, 70) - kl], 0.0, 0.01, "k = 1 is the ELBO");
-    let again = marginal_likelihood(&line, &data, (70, 4000), &[1, 5, 50], 0, &f64_device()).unwrap();
+    let again = marginal_likelihood(&line, &data, (70, 4000), &[1, 5, 50], 0).unwrap();
     assert_eq!(found, again, "the same key, the same numbers");
-    assert!(matches!(
-        marginal_likelihood(&line, &Numbers(vec![]), (10, 10), &[1], 0, &f64_device()),
-        Err(TrainError::Empty)
-    ));
+    assert!(matches!(marginal_likelihood(&line, &Numbers(vec![]), (10, 10), &[1], 0), Err(TrainError::Empty)));
 }

@@ -228,7 +228,7 @@ fn data_without_a_fit_are_refused() {
     let gamma = |x: &[f64]| Gamma::fit_mle(vector(x)).map(|d| values(d.rate()));
     assert!(matches!(refused(gamma(&[])), MleError::Empty));
     let message = refused(gamma(&[1.0, -2.0])).to_string();
-    assert_eq!(message, "Gamma has no value -2, which must be positive");
+    assert_eq!(message, "-2 is outside the support of Gamma; values must be positive");
     assert!(matches!(refused(gamma(&[2.0, 2.0])), MleError::NoMaximum { .. }));
     assert!(matches!(refused(gamma(&[2.0, f64::NAN])), MleError::Support { .. }));
     let poisson_like = NegativeBinomial::fit_mle(vector(&[1.0, 2.0, 1.0, 2.0])).map(|d| values(d.logits()));

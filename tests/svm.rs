@@ -28,10 +28,10 @@ fn config(row: &Value) -> SvmConfig {
 }
 
 #[test]
-fn the_machines_are_scikit_learns() {
+fn fitted_svms_are_scikit_learns() {
     let (x, targets) = standardised();
     for row in reference("svm")["rows"].as_array().unwrap() {
-        let SvmFit { machine, support, primal, dual, kkt_residual, at_bound, converged, .. } =
+        let SvmFit { svm, support, primal, dual, kkt_residual, at_bound, converged, .. } =
             config(row).fit(&x, &targets).unwrap();
         let what = format!("{} with C = {}", row["kernel"], row["c"]);
         assert!(converged && kkt_residual <= 1e-6, "{what}: {kkt_residual:e}");
@@ -45,11 +45,11 @@ fn the_machines_are_scikit_learns() {
         assert_eq!(support, theirs, "{what}: support vectors");
         assert_eq!(at_bound as u64, row["at_bound"].as_u64().unwrap(), "{what}: at C");
         // α of a matrix that is off by 6e-8 are off by up to 1e-4 where it is nearly singular, as breast cancer's linear one is.
-        assert_close(&[machine.intercept()], &numbers(&row["intercept"]), 0.0, 2e-5, &format!("{what}: intercept"));
-        let decision = values(machine.decision(&x).slice(0..10));
+        assert_close(&[svm.intercept()], &numbers(&row["intercept"]), 0.0, 2e-5, &format!("{what}: intercept"));
+        let decision = values(svm.decision(&x).unwrap().slice(0..10));
         assert_close(&decision, &numbers(&row["decision"]), 1e-5, 1e-5, &format!("{what}: decisions"));
         if !row["coef"].is_null() {
-            let weights = values(machine.weights().unwrap());
+            let weights = values(svm.weights().unwrap());
             assert_close(&weights, &numbers(&row["coef"]), 0.0, 2e-5, &format!("{what}: weights"));
         }
     }
@@ -69,7 +69,7 @@ fn weights_count_rows() {
     let weighted = config.fit_weighted(&x, &targets, &weights).unwrap();
     let repeated = config.fit(&again, &classes).unwrap();
     assert_close(&[weighted.dual, weighted.primal], &[repeated.dual, repeated.primal], 1e-9, 0.0, "objectives");
-    let [ours, theirs] = [&weighted, &repeated].map(|fit| values(fit.machine.decision(&x)));
+    let [ours, theirs] = [&weighted, &repeated].map(|fit| values(fit.svm.decision(&x).unwrap()));
     assert_close(&ours, &theirs, 0.0, 1e-8, "decisions");
     let alpha: f64 = weighted.alpha.iter().sum();
     assert_close(&[alpha], &[repeated.alpha.iter().sum()], 1e-8, 0.0, "Σ α");
@@ -92,7 +92,7 @@ fn four_points_by_hand() {
     let x = tensor(&[-2.0, -1.0, 1.0, 2.0], [4, 1], &f64_device());
     let fit = SvmConfig::new(Kernel::Linear).c(10.0).fit(&x, &[0, 0, 1, 1]).unwrap();
     assert_close(&fit.alpha, &[0.0, 0.5, 0.5, 0.0], 0.0, 1e-12, "α");
-    assert_close(&[fit.machine.intercept(), fit.primal, fit.dual], &[0.0, 0.5, 0.5], 0.0, 1e-12, "b and ½·w²");
+    assert_close(&[fit.svm.intercept(), fit.primal, fit.dual], &[0.0, 0.5, 0.5], 0.0, 1e-12, "b and ½·w²");
     // C below ½ leaves a soft margin: all are at it but none free.
     let soft = SvmConfig::new(Kernel::Linear).c(0.1).fit(&x, &[0, 0, 1, 1]).unwrap();
     assert!(soft.at_bound > 0 && soft.kkt_residual < 1e-6);
@@ -118,6 +118,10 @@ fn what_cannot_be_fitted_is_refused() {
     assert!(matches!(linear.fit(&x, &[0, 1]), Err(SvmError::Length { what: "targets", rows: 3, got: 2 })));
     assert!(linear.fit(&x, &[1, 1, 1]).unwrap_err().to_string().contains("one class"));
     assert!(linear.fit(&x, &[0, 1, 2]).unwrap_err().to_string().contains("class 2"));
+    assert_eq!(option(linear.fit(&Tensor::zeros([3, 0], &f64_device()), &[0, 1, 1])), "columns");
+    let svm = linear.fit(&x, &[0, 1, 1]).unwrap().svm;
+    let wide = svm.decision(&Tensor::zeros([1, 2], &f64_device())).unwrap_err();
+    assert_eq!(wide, SvmError::Columns { expected: 1, got: 2 });
     let holed = Tensor::<2>::from_data(TensorData::new(vec![0.0, f64::NAN, 1.0], [3, 1]), &f64_device());
     assert!(matches!(linear.fit(&holed, &[0, 1, 1]), Err(SvmError::NotFinite { row: 1 })));
     let huge = Tensor::<2>::from_data(TensorData::new(vec![0.0, 1e200, 1.0], [3, 1]), &f64_device());

@@ -358,6 +358,23 @@ fn convolutions_and_grey_levels_are_pytorch_s() {
 }
 
 #[test]
+fn images_of_another_width_are_refused() {
+    let device = f64_device();
+    let model = VaeConfig::new(6).hidden_dim(3).latent_dim(2).init(0, &device).unwrap();
+    LatentVariableModel::check_inputs(&model, &Tensor::zeros([4, 6], &device)).unwrap();
+    let error = LatentVariableModel::check_inputs(&model, &Tensor::zeros([4, 5], &device)).unwrap_err();
+    assert_eq!(error.to_string(), "the model takes 6 columns but the inputs have 5");
+}
+
+#[test]
+#[should_panic(expected = "the model takes 6 columns but the inputs have 5; pass images of `data_dim` pixels")]
+fn a_forward_pass_on_another_width_says_so() {
+    let device = f64_device();
+    let model = VaeConfig::new(6).hidden_dim(3).latent_dim(2).init(0, &device).unwrap();
+    let _ = model.posterior(Tensor::zeros([4, 5], &device));
+}
+
+#[test]
 fn sizes_of_zero_are_refused() {
     let message = VaeConfig::new(6).latent_dim(0).init(0, &f64_device()).unwrap_err().to_string();
     assert_eq!(message, "latent_dim must be at least 1, got 0");

@@ -143,7 +143,7 @@ fn vae_epoch(arguments: &Arguments) {
         let model = VaeConfig::new(784).init(0, &device.clone().autodiff()).expect("no size is zero");
         let config = TrainConfig { epochs: 1, batch_size: 128, ..TrainConfig::default() };
         let outcome = Trainer::new(config, optimizer(arguments))
-            .fit(model, &Elbo::new(), &images.train, Some(&images.test), &device)
+            .fit(model, &Elbo::new(), &images.train, Some(&images.test))
             .expect("nothing is written");
         assert!(outcome.test.expect("there is test data").loss < 150.0);
     });
@@ -152,14 +152,13 @@ fn vae_epoch(arguments: &Arguments) {
 /// One epoch of softmax regression by SGD on data that is in memory, as bytes.
 fn softmax_epoch(arguments: &Arguments) {
     let device = Device::flex();
-    let train = Labelled(mnist(arguments).train);
+    let train = Labelled::new(mnist(arguments).train).expect("MNIST has labels");
     serve(2, || {
         let model = SoftmaxRegression::new(784, 10, &device.clone().autodiff());
         let schedule = Schedule::constant(0.1).expect("positive");
         let config = TrainConfig { epochs: 1, batch_size: 128, schedule, ..TrainConfig::default() };
-        let outcome = Trainer::new(config, Sgd)
-            .fit(model, &MaximumLikelihood::new(), &train, None, &device)
-            .expect("nothing is written");
+        let outcome =
+            Trainer::new(config, Sgd).fit(model, &MaximumLikelihood::new(), &train, None).expect("nothing is written");
         assert!(outcome.train.loss < 0.6);
     });
 }

@@ -201,7 +201,7 @@ fn pathwise_gradients_are_those_of_expectations() {
     // E x² of Dirichlet's first number: a(a + 1)/(n(n + 1)).
     let concentration =
         Tensor::<2>::from_data([[0.7, 1.9, 3.0]], (&device, DType::F64)).repeat_dim(0, n).require_grad();
-    let x = Dirichlet::new(concentration.clone()).rsample(&mut stream);
+    let x = Dirichlet::new(concentration.clone()).unwrap().rsample(&mut stream);
     let gradients = x.narrow(1, 0, 1).square().sum().backward();
     let gradient = concentration.grad(&gradients).unwrap();
     let (a, total) = (0.7f64, 5.6f64);
@@ -280,12 +280,17 @@ fn parameters_broadcast_and_are_checked() {
     let d = Gamma::new(Tensor::<2>::ones([3, 1], &device), Tensor::ones([1, 4], &device)).unwrap();
     assert_eq!((d.mean().dims(), d.sample(&mut Stream::new(0, "b", 0, 0)).dims()), ([3, 4], [3, 4]));
     let message = Gamma::<1>::new(vector(&[1.0, 2.0]), vector(&[1.0, 2.0, 3.0])).unwrap_err().to_string();
-    assert!(message.contains("concentration has shape [2] and rate has shape [3]"), "{message}");
+    assert!(message.contains("`concentration` has shape [2] but `rate` has shape [3]"), "{message}");
     let refused = |result: Result<(), kiln::dist::DistError>| result.unwrap_err().to_string();
     let message = refused(Gamma::new(vector(&[1.0, 0.0]), vector(&[1.0])).unwrap().validated().map(|_| ()));
-    assert!(message.contains("concentration must be finite and positive, got 0 at position 1"), "{message}");
+    assert!(message.contains("`concentration` must be finite and positive, but is 0 at position 1"), "{message}");
+    // Parameters are not checked until they are asked to be; a draw is then no number.
+    let negative = Gamma::new(vector(&[-1.0]), vector(&[1.0])).unwrap();
+    assert!(values(negative.sample(&mut Stream::new(0, "negative", 0, 0)))[0].is_nan());
+    assert!(refused(negative.validated().map(|_| ())).contains("but is -1 at position 0"));
+    assert!(Dirichlet::new(Tensor::<2>::zeros([1, 0], &device)).is_err(), "no classes");
     let message = refused(Geometric::new(vector(&[1.0])).unwrap().validated().map(|_| ()));
-    assert!(message.contains("probs must be inside (0, 1)"), "{message}");
+    assert!(message.contains("`probs` must be inside (0, 1)"), "{message}");
     let flat = Tensor::<3>::from_data([[[1.0, 2.0], [2.0, 1.0]]], (&device, DType::F64));
     let normal = MultivariateNormal::from_covariance(Tensor::zeros([1, 2], (&device, DType::F64)), flat).unwrap();
     assert!(normal.validated().is_err(), "a covariance that is not positive definite");
@@ -364,6 +369,6 @@ fn entropies_of_large_shapes_in_f32() {
     both(&|t| Gamma::new(at(1e4, t), at(2.0, t)).unwrap().entropy(), "Gamma");
     both(&|t| InverseGamma::new(at(1e4, t), at(2.0, t)).unwrap().entropy(), "InverseGamma");
     both(&|t| Beta::new(at(3e3, t), at(1e4, t)).unwrap().entropy(), "Beta");
-    both(&|t| Dirichlet::new(vector(&[1e3, 3e3, 7e3]).cast(t)).entropy(), "Dirichlet");
+    both(&|t| Dirichlet::new(vector(&[1e3, 3e3, 7e3]).cast(t)).unwrap().entropy(), "Dirichlet");
     both(&|t| Geometric::new(at(1e-6, t)).unwrap().entropy(), "Geometric");
 }

@@ -100,7 +100,7 @@ fn distributions_of_vectors_match_pytorch_and_scipy() {
     let dirichlet = row("Dirichlet");
     let of = |params: &Value| {
         let concentration = numbers(&params["concentration"]);
-        Dirichlet::new(tensor::<2>(&concentration, [1, concentration.len()], &device)).validated().unwrap()
+        Dirichlet::new(tensor::<2>(&concentration, [1, concentration.len()], &device)).unwrap().validated().unwrap()
     };
     let (p, q) = (of(&dirichlet["params"]), of(&dirichlet["q_params"]));
     let x = tensor::<2>(&numbers(&dirichlet["x"]), [3, 4], &device);

@@ -1,13 +1,11 @@
 //! Every estimator's mean and variance, beside exact gradients.
 
 use kiln::{
+    dist::{LogJoint, LogJointOf},
     models::bayes::EightSchools,
     prelude::*,
     tensor::{flat::Layout, linalg::Symmetric, params::named},
-    train::vi::{
-        Delta, Estimator, Factors, FullRank, GradientMoments, Guide, LogJoint, LogJointOf, MeanField, ViError,
-        gradient, gradient_moments,
-    },
+    train::vi::{Delta, Estimator, FullRank, GradientMoments, Guide, MeanField, ViError, gradient, gradient_moments},
 };
 use kiln_testkit::{assert_close, f64_device, tensor, values};
 
@@ -21,7 +19,7 @@ fn every_estimator_has_the_exact_gradient_as_its_mean() {
     let (precision, pull) = (model.precision(), model.pull());
     let (loc, scale) = ([0.9, -0.2, 0.1], [0.2, 0.3, 0.15]);
     let device = f64_device();
-    let guide = MeanField::from_parts(tensor(&loc, [3], &device), tensor(&scale, [3], &device));
+    let guide = MeanField::from_parts(tensor(&loc, [3], &device), tensor(&scale, [3], &device)).unwrap();
     // ∂(−ELBO)/∂μ = Λμ − b, ∂(−ELBO)/∂ln σ = Λᵢᵢ·σᵢ² − 1.
     let mut exact: Vec<f64> = precision.multiply(&loc).iter().zip(&pull).map(|(a, b)| a - b).collect();
     exact.extend((0..3).map(|i| precision.at(i, i) * scale[i] * scale[i] - 1.0));
@@ -59,23 +57,6 @@ fn apart(a: &GradientMoments, b: &GradientMoments) -> f64 {
     each.map(|((a, b), (of_a, of_b))| (a - b).abs() / of_a.hypot(*of_b).max(1e-12)).fold(0.0, f64::max)
 }
 
-struct Schools;
-
-impl LogJoint for Schools {
-    fn dims(&self) -> usize {
-        EightSchools.dims()
-    }
-
-    fn log_joint(&self, z: Tensor<2>) -> Tensor<1> {
-        EightSchools.log_joint(z)
-    }
-
-    fn factors(&self, z: Tensor<2>) -> Factors {
-        let (terms, involved) = EightSchools.factors(z);
-        Factors { terms, involved }
-    }
-}
-
 /// Were a factor said not to have a number that it has, its part of that number's gradient would be missing.
 #[test]
 fn factors_leave_nothing_out() {
@@ -85,10 +66,10 @@ fn factors_leave_nothing_out() {
     let sum = model.factors(z.clone()).terms.sum_dim(1);
     assert_close(&values(sum), &values(model.log_joint(z)), 1e-12, 0.0, "the sum of the factors");
     let loc: Vec<f64> = (0..10).map(|i| [4.0, 0.8, 0.3, -0.2, 0.1, -0.5, 0.6, 0.0, 0.2, -0.1][i]).collect();
-    let guide = MeanField::from_parts(tensor(&loc, [10], &device), tensor(&[0.4; 10], [10], &device));
-    let pathwise = gradient_moments(&Schools, &guide, Estimator::Reparameterized, 10, 4000, 3).unwrap();
-    let rao_blackwell = gradient_moments(&Schools, &guide, Estimator::RaoBlackwellized, 10, 10_000, 4).unwrap();
-    let score = gradient_moments(&Schools, &guide, Estimator::ScoreFunction, 10, 10_000, 5).unwrap();
+    let guide = MeanField::from_parts(tensor(&loc, [10], &device), tensor(&[0.4; 10], [10], &device)).unwrap();
+    let pathwise = gradient_moments(&EightSchools, &guide, Estimator::Reparameterized, 10, 4000, 3).unwrap();
+    let rao_blackwell = gradient_moments(&EightSchools, &guide, Estimator::RaoBlackwellized, 10, 10_000, 4).unwrap();
+    let score = gradient_moments(&EightSchools, &guide, Estimator::ScoreFunction, 10, 10_000, 5).unwrap();
     assert!(apart(&pathwise, &rao_blackwell) < 4.0, "{pathwise:?} {rao_blackwell:?}");
     assert!(rao_blackwell.variance < 0.5 * score.variance, "{} of {}", rao_blackwell.variance, score.variance);
 }
@@ -98,7 +79,7 @@ fn importance_weighted_gradients_agree_and_the_doubly_reparameterised_one_varies
     let model = Regression::new();
     let device = f64_device();
     let vector = |v: &[f64]| tensor::<1>(v, [3], &device);
-    let guide = MeanField::from_parts(vector(&[0.9, -0.2, 0.1]), vector(&[0.2, 0.3, 0.15]));
+    let guide = MeanField::from_parts(vector(&[0.9, -0.2, 0.1]), vector(&[0.2, 0.3, 0.15])).unwrap();
     let plain = gradient_moments(&model, &guide, Estimator::ImportanceWeighted, 10, 10_000, 6).unwrap();
     let doubly = gradient_moments(&model, &guide, Estimator::DoublyReparameterized, 10, 10_000, 7).unwrap();
     assert!(apart(&plain, &doubly) < 4.0, "{plain:?} {doubly:?}");
@@ -117,7 +98,7 @@ fn scores_are_gradients_of_ln_q() {
     let device = f64_device();
     let z = tensor::<2>(&[0.3, -0.2, 1.1, 0.0, -2.0, 0.7], [2, 3], &device);
     let vector = |v: &[f64]| tensor::<1>(v, [3], &device);
-    let mean_field = MeanField::from_parts(vector(&[0.9, -0.2, 0.1]), vector(&[0.2, 0.3, 0.15]));
+    let mean_field = MeanField::from_parts(vector(&[0.9, -0.2, 0.1]), vector(&[0.2, 0.3, 0.15])).unwrap();
     let layout = Layout::of(&mean_field);
     let row = |i: usize| {
         let ln_q = mean_field.log_prob(z.clone().slice(i..=i));
@@ -127,7 +108,7 @@ fn scores_are_gradients_of_ln_q() {
     assert_close(&values(mean_field.scores(z.clone())), &expected, 1e-12, 1e-12, "the mean field's");
     let tril = tensor::<2>(&[0.5, 0.0, 0.0, 0.2, 0.4, 0.0, -0.1, 0.3, 0.6], [3, 3], &device);
     let loc = [0.9, -0.2, 0.1];
-    let full_rank = FullRank::from_parts(vector(&loc), tril);
+    let full_rank = FullRank::from_parts(vector(&loc), tril).unwrap();
     let covariance = values(full_rank.covariance());
     let precision = Symmetric::from_fn(3, |i, j| covariance[3 * i + j]).cholesky().unwrap().inverse();
     let scores = values(full_rank.scores(z.clone()));

@@ -1,16 +1,16 @@
 //! Guides of every family, at the posterior or as near as the family goes.
 
 use kiln::{
+    dist::LogJointOf,
     prelude::*,
     tensor::linalg::Symmetric,
     train::vi::{
-        Delta, Estimator, FullRank, Guide, LogJointOf, LowRank, MeanField, SampleAverage, Svi, SviStatus, ViError,
-        laplace,
+        Delta, Estimator, FullRank, Guide, LowRank, MeanField, SampleAverage, Svi, SviStatus, ViError, laplace,
     },
 };
 use kiln_testkit::{assert_close, f64_device, tensor, values};
 
-use crate::regression::Regression;
+use crate::{QUICK, regression::Regression};
 
 #[test]
 fn laplaces_approximation_of_a_normal_posterior_is_exact() {
@@ -35,7 +35,7 @@ fn laplaces_approximation_of_a_normal_posterior_is_exact() {
 fn a_full_rank_guide_reaches_the_posterior_and_its_bound_the_evidence() {
     let model = Regression::new();
     let evidence = model.log_evidence();
-    let svi = Svi { estimator: Estimator::StickingTheLanding, steps: 3000, lr: Some(0.03), ..Svi::default() };
+    let svi = Svi { estimator: Estimator::StickingTheLanding, steps: 3000, lr: Some(0.03), ..QUICK };
     let fit = svi.fit(&model, FullRank::new(3, &f64_device())).unwrap();
     assert_eq!((fit.status, fit.trace.len()), (SviStatus::Completed, 3000));
     // The guide comes to the posterior itself, and with it the estimator's variance to nothing.
@@ -51,8 +51,7 @@ fn a_full_rank_guide_reaches_the_posterior_and_its_bound_the_evidence() {
     );
 
     // Independent numbers have the precisions of each given the others, and a bound below.
-    let fit =
-        Svi { steps: 3000, lr: Some(0.03), ..Svi::default() }.fit(&model, MeanField::new(3, &f64_device())).unwrap();
+    let fit = Svi { steps: 3000, lr: Some(0.03), ..QUICK }.fit(&model, MeanField::new(3, &f64_device())).unwrap();
     let precision = model.precision();
     let narrow: Vec<f64> = (0..3).map(|i| precision.at(i, i).powf(-0.5)).collect();
     assert_close(&values(fit.guide.mean()), &model.mean(), 0.0, 0.02, "the mean field's mean");
@@ -93,7 +92,7 @@ fn a_low_rank_guide_reaches_a_posterior_of_its_family() {
     let model = LogJointOf::new(4, log_joint);
     let device = f64_device();
     let start = LowRank::new(4, 1, &device, &mut Stream::new(1, "start", 0, 0));
-    let svi = Svi { estimator: Estimator::StickingTheLanding, steps: 3000, lr: Some(0.03), ..Svi::default() };
+    let svi = Svi { estimator: Estimator::StickingTheLanding, steps: 3000, lr: Some(0.03), ..QUICK };
     let fit = svi.fit(&model, start).unwrap();
     let exact: Vec<f64> = (0..16).map(|i| covariance.at(i / 4, i % 4)).collect();
     assert_close(&values(fit.guide.covariance()), &exact, 0.0, 0.01, "the covariance");
@@ -110,7 +109,8 @@ fn a_low_rank_guide_reaches_a_posterior_of_its_family() {
     let narrow = svi.fit(&model, MeanField::new(4, &device)).unwrap();
     assert!(narrow.importance.elbo() < evidence - 0.5, "{} beside {evidence}", narrow.importance.elbo());
     let again =
-        LowRank::from_parts(tensor(&loc, [4], &device), tensor(&factor, [4, 1], &device), tensor(&scale, [4], &device));
+        LowRank::from_parts(tensor(&loc, [4], &device), tensor(&factor, [4, 1], &device), tensor(&scale, [4], &device))
+            .unwrap();
     assert_close(&values(again.covariance()), &exact, 1e-12, 1e-12, "from its parts");
 }
 
@@ -124,9 +124,8 @@ fn a_point_comes_to_the_mode() {
     assert_close(&values(fit.guide.mean()), &model.mean(), 1e-9, 1e-10, "by L-BFGS");
     assert_close(&[fit.importance.elbo()], &[-fit.outcome.value], 1e-12, 0.0, "the bound is ln p(data, mode)");
     assert!(values(fit.guide.stddev()).iter().all(|s| *s == 0.0) && fit.importance.standard_error() < 1e-12);
-    let fit = Svi { steps: 2000, particles: 1, ..Svi::default() }
-        .fit(&model, Delta::at(tensor(&[1.0; 3], [3], &device)))
-        .unwrap();
+    let fit =
+        Svi { steps: 2000, particles: 1, ..QUICK }.fit(&model, Delta::at(tensor(&[1.0; 3], [3], &device))).unwrap();
     assert_close(&values(fit.guide.mean()), &model.mean(), 0.0, 1e-4, "by Adam");
 }
 
@@ -154,7 +153,8 @@ fn fixed_draws_have_a_maximum() {
     // Where the average over the noise ε has no slope: Λ·(m − posterior mean + σ∘ε̄) = 0, and σᵢ·Σⱼ Λᵢⱼ·Cᵢⱼ·σⱼ = 1, C being the noise's
     // covariance. The gradient's tolerance is a millionth of the solver's own scale.
     let (precision, m, sd) = (model.precision(), values(few.guide.mean()), values(few.guide.stddev()));
-    let unit = MeanField::from_parts(tensor(&[0.0; 3], [3], &device), tensor(&[1.0; 3], [3], &device));
+    let unit = MeanField::from_parts(tensor(&[0.0; 3], [3], &device), tensor(&[1.0; 3], [3], &device)).unwrap();
+    assert!(MeanField::from_parts(tensor(&[0.0; 3], [3], &device), tensor(&[1.0; 2], [2], &device)).is_err());
     let noise = values(unit.rsample(30, &mut Stream::new(0, "fixed-draws", 0, 0)));
     let mean = |f: &dyn Fn(&[f64]) -> f64| noise.chunks_exact(3).map(f).sum::<f64>() / 30.0;
     let centre = [0, 1, 2].map(|i| mean(&|e| e[i]));
@@ -173,13 +173,13 @@ fn fixed_draws_have_a_maximum() {
 #[test]
 fn a_step_size_is_chosen() {
     let model = LogJointOf::new(2, |z: Tensor<2>| ((z - 40.0) * 0.2).square().sum_dim(1).squeeze_dim::<1>(1) * -0.5);
-    let svi = Svi { lr: None, steps: 2000, ..Svi::default() };
+    let svi = Svi { lr: None, steps: 2000, ..QUICK };
     let fit = svi.fit(&model, MeanField::new(2, &f64_device())).unwrap();
     assert!((fit.lr - 1.0).abs() < 1e-12, "{}", fit.lr);
     assert_close(&values(fit.guide.mean()), &[40.0; 2], 0.0, 0.5, "the mean");
     // And a narrow one, N(0, 0.001²), where steps of 1 would go to and fro.
     let narrow = LogJointOf::new(2, |z: Tensor<2>| (z * 1000.0).square().sum_dim(1).squeeze_dim::<1>(1) * -0.5);
-    let fit = Svi { lr: None, ..Svi::default() }.fit(&narrow, MeanField::new(2, &f64_device())).unwrap();
+    let fit = Svi { lr: None, ..QUICK }.fit(&narrow, MeanField::new(2, &f64_device())).unwrap();
     let evidence = (2.0 * std::f64::consts::PI).ln() - 2.0 * 1000f64.ln();
     assert!(fit.lr < 1.0 && evidence - fit.importance.elbo() < 0.2, "{} with {}", fit.importance.elbo(), fit.lr);
 }
@@ -189,7 +189,7 @@ fn a_step_size_is_chosen() {
 fn what_diverges_leaves_the_last_guide_that_had_a_bound() {
     let edge =
         LogJointOf::new(1, |z: Tensor<2>| (-z.clone() + 1.0).log().squeeze_dim::<1>(1) + z.squeeze_dim::<1>(1) * 5.0);
-    let fit = Svi { lr: Some(0.5), ..Svi::default() }.fit(&edge, MeanField::new(1, &f64_device())).unwrap();
+    let fit = Svi { lr: Some(0.5), ..QUICK }.fit(&edge, MeanField::new(1, &f64_device())).unwrap();
     assert_eq!(fit.status, SviStatus::Diverged);
     assert!(!fit.trace.is_empty() && fit.trace.iter().all(|bound| bound.is_finite()));
     assert!(values(fit.guide.mean())[0].is_finite() && values(fit.guide.stddev())[0].is_finite());

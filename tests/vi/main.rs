@@ -6,15 +6,32 @@ mod regression;
 
 use kiln::{
     data::{BREAST_CANCER_TARGET, Encoder, breast_cancer},
-    dist::{Bijector, Constraint, Gamma, LkjCholesky, MultivariateNormal, Normal, Poisson, StudentT},
-    models::bayes::{BayesianLogistic, EightSchools},
+    dist::{
+        Bijector, Constraint, DistError, Gamma, LkjCholesky, LogJoint, LogJointOf, MultivariateNormal, Normal, Poisson,
+        StudentT,
+    },
+    models::bayes::{BayesianLogistic, BayesianLogisticError, EightSchools},
     prelude::*,
     tensor::special::host::ln_gamma,
-    train::vi::{Estimator, FullRank, Guide, LogJointOf, MeanField, Sites, Svi, SviStatus, ViError, laplace, psis},
+    train::vi::{
+        Estimator, FullRank, Guide, Importance, MeanField, SampleAverage, Sites, Svi, SviStatus, ViError, gradient,
+        gradient_moments, laplace, psis,
+    },
 };
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
 
 use self::regression::Regression;
+
+/// Quick settings for small problems, on which the tests' tolerances were set.
+const QUICK: Svi = Svi {
+    estimator: Estimator::Reparameterized,
+    particles: 8,
+    steps: 5000,
+    lr: Some(0.05),
+    tol_rel: 0.0,
+    evaluation_draws: 1000,
+    seed: 0,
+};
 
 #[test]
 fn built_in_log_joints_are_scipys() {
@@ -39,8 +56,12 @@ fn built_in_log_joints_are_scipys() {
         0.0,
         "logistic regression",
     );
-    assert!(BayesianLogistic::new(&rows(&json["x"], 2), &positive[1..], 1.0).is_none());
-    assert!(BayesianLogistic::new(&rows(&json["x"], 2), &positive, 0.0).is_none());
+    let refused = |positive: &[bool], scale| BayesianLogistic::new(&rows(&json["x"], 2), positive, scale).unwrap_err();
+    let (length, scale) = (refused(&positive[1..], 1.0), refused(&positive, 0.0));
+    assert_eq!(length, BayesianLogisticError::Length { rows: positive.len(), got: positive.len() - 1 });
+    assert_eq!(scale, BayesianLogisticError::PriorScale(0.0));
+    let none = BayesianLogistic::new(&Tensor::zeros([0, 2], &device), &[], 1.0).unwrap_err();
+    assert_eq!(none, BayesianLogisticError::Empty);
 }
 
 /// Of weights with a known tail, against ArviZ.
@@ -75,13 +96,8 @@ fn a_constrained_variable_goes_through_its_bijector() {
     let (sum, n) = (counts.iter().sum::<f64>(), counts.len() as f64);
     let factorials: f64 = counts.iter().map(|c| ln_gamma(c + 1.0)).sum();
     let evidence = a * b.ln() - ln_gamma(a) + ln_gamma(a + sum) - (a + sum) * (b + n).ln() - factorials;
-    let svi = Svi {
-        estimator: Estimator::StickingTheLanding,
-        steps: 1500,
-        lr: Some(0.05),
-        evaluation: 4000,
-        ..Svi::default()
-    };
+    let svi =
+        Svi { estimator: Estimator::StickingTheLanding, steps: 1500, lr: Some(0.05), evaluation_draws: 4000, ..QUICK };
     let fit = svi.fit(&model, MeanField::new(1, &f64_device())).unwrap();
     // With 71 counted a gamma distribution is nearly log-normal: KL(q ‖ p) is about 1/(24·71).
     assert!(
@@ -93,7 +109,7 @@ fn a_constrained_variable_goes_through_its_bijector() {
     let deviation = values(fit.guide.stddev())[0];
     assert_close(&[deviation], &[(a + sum).powf(-0.5)], 0.05, 0.0, "the logarithm's deviation");
     // The score function needs no derivative of the model, and comes there too, more slowly.
-    let svi = Svi { estimator: Estimator::LeaveOneOut, particles: 32, steps: 2000, lr: Some(0.05), ..Svi::default() };
+    let svi = Svi { estimator: Estimator::LeaveOneOut, particles: 32, steps: 2000, lr: Some(0.05), ..QUICK };
     let fit = svi.fit(&model, MeanField::new(1, &f64_device())).unwrap();
     assert!(evidence - fit.importance.elbo() < 0.05, "{} beside {evidence}", fit.importance.elbo());
 }
@@ -108,15 +124,13 @@ fn bayesian_logistic_regression_is_as_nuts_has_it() {
     let x = tensor::<2>(data.inputs(), [data.len(), data.features()], &device);
     let positive: Vec<bool> = data.targets().iter().map(|class| *class == 1).collect();
     let posterior = BayesianLogistic::new(&x, &positive, 1.0).unwrap();
-    let model = LogJointOf::new(posterior.dims(), |z| posterior.log_joint(z));
     let nuts = reference("nuts");
     let (mean, sd) = (numbers(&nuts["mean"]), numbers(&nuts["sd"]));
     let start = tensor::<1>(&[0.0; 31], [31], &device);
-    let mode = laplace(&model, start, &Stop::default()).unwrap().posterior;
+    let mode = laplace(&posterior, start, &Stop::default()).unwrap().posterior;
     let (loc, factor) = (mode.loc().squeeze_dim::<1>(0), mode.scale_tril().squeeze_dim::<2>(0));
-    let svi =
-        Svi { estimator: Estimator::StickingTheLanding, particles: 16, steps: 3000, lr: Some(0.01), ..Svi::default() };
-    let fit = svi.fit(&model, FullRank::from_parts(loc, factor)).unwrap();
+    let svi = Svi { estimator: Estimator::StickingTheLanding, particles: 16, steps: 3000, lr: Some(0.01), ..QUICK };
+    let fit = svi.fit(&posterior, FullRank::from_parts(loc, factor).unwrap()).unwrap();
     let (got, spread) = (values(fit.guide.mean()), values(fit.guide.stddev()));
     let worst = |f: &dyn Fn(usize) -> f64| (0..sd.len()).map(f).fold(0.0, f64::max);
     let of_means = worst(&|i| (got[i] - mean[i]).abs() / sd[i]);
@@ -128,7 +142,7 @@ fn bayesian_logistic_regression_is_as_nuts_has_it() {
     // Its own error is about 0.02 and 4%, NUTS's 0.003 and 0.3%.
     assert!(of_means < 0.05 && of_deviations < 0.07);
     assert_close(&[fit.importance.elbo()], &[-55.46], 0.0, 4.0 * fit.importance.standard_error() + 0.02, "its bound");
-    let narrow = svi.fit(&model, MeanField::new(posterior.dims(), &device)).unwrap();
+    let narrow = svi.fit(&posterior, MeanField::new(posterior.dims(), &device)).unwrap();
     let ratio = values(narrow.guide.stddev()).iter().zip(&sd).map(|(a, b)| a / b).sum::<f64>() / sd.len() as f64;
     println!("mean field: deviations {ratio:.2} of NUTS's in the mean, bound {:.3}", narrow.importance.elbo());
     assert_close(&[ratio], &[0.57], 0.0, 0.03, "how narrow the mean field is");
@@ -145,19 +159,19 @@ fn bayesian_logistic_regression_is_as_nuts_has_it() {
 fn fits_end_and_settings_are_checked() {
     let model = Regression::new();
     let guide = || MeanField::new(3, &f64_device());
-    let fit = Svi { tol_rel: 0.01, ..Svi::default() }.fit(&model, guide()).unwrap();
+    let fit = Svi { tol_rel: 0.01, ..QUICK }.fit(&model, guide()).unwrap();
     assert!(fit.status == SviStatus::Converged && fit.trace.len() < 5000, "{:?} after {}", fit.status, fit.trace.len());
-    let again = Svi { tol_rel: 0.01, ..Svi::default() }.fit(&model, guide()).unwrap();
+    let again = Svi { tol_rel: 0.01, ..QUICK }.fit(&model, guide()).unwrap();
     assert_eq!(fit.trace, again.trace, "the same seed, the same fit");
     let nan = LogJointOf::new(3, |z: Tensor<2>| z.sum_dim(1).squeeze_dim(1) * f64::NAN);
-    let fit = Svi { steps: 10, ..Svi::default() }.fit(&nan, guide()).unwrap();
+    let fit = Svi { steps: 10, ..QUICK }.fit(&nan, guide()).unwrap();
     assert_eq!((fit.status, fit.trace.len()), (SviStatus::Diverged, 0));
     let refused = |svi: Svi| svi.fit(&model, guide()).map(|fit| fit.importance.elbo()).unwrap_err();
-    let lone = Svi { estimator: Estimator::LeaveOneOut, particles: 1, ..Svi::default() };
+    let lone = Svi { estimator: Estimator::LeaveOneOut, particles: 1, ..QUICK };
     assert!(matches!(refused(lone), ViError::Setting { name: "particles", .. }));
-    assert!(matches!(refused(Svi { lr: Some(0.0), ..Svi::default() }), ViError::Setting { name: "lr", .. }));
-    assert!(matches!(refused(Svi { steps: 0, ..Svi::default() }), ViError::Setting { name: "steps", .. }));
-    let wrong = Svi::default().fit(&model, MeanField::new(2, &f64_device())).map(|fit| fit.importance.elbo());
+    assert!(matches!(refused(Svi { lr: Some(0.0), ..QUICK }), ViError::Setting { name: "lr", .. }));
+    assert!(matches!(refused(Svi { steps: 0, ..QUICK }), ViError::Setting { name: "steps", .. }));
+    let wrong = QUICK.fit(&model, MeanField::new(2, &f64_device())).map(|fit| fit.importance.elbo());
     assert!(matches!(wrong, Err(ViError::Dims { expected: 3, got: 2 })));
 }
 
@@ -166,7 +180,7 @@ fn fits_end_and_settings_are_checked() {
 fn a_correlation_goes_through_its_cholesky_factor() {
     let pairs = [(0.4, 0.9), (-1.3, -0.2), (1.8, 1.1), (-0.6, -1.0), (0.2, -0.5), (1.1, 1.6), (-0.9, -1.4), (0.3, 0.1)];
     let numbers: Vec<f64> = pairs.iter().flat_map(|(x, y)| [*x, *y]).collect();
-    let sites = Sites::new().with("factor", Constraint::CorrelationCholesky, 4);
+    let sites = Sites::new([("factor", Constraint::CorrelationCholesky, 4)]).unwrap();
     assert_eq!(sites.dims(), 1);
     let model = LogJointOf::new(1, |z: Tensor<2>| {
         let [s, _] = z.dims();
@@ -192,7 +206,7 @@ fn a_correlation_goes_through_its_cholesky_factor() {
     let grid = (0..20_000).map(|i| (f64::from(i) + 0.5) / 10_000.0 - 1.0);
     let (mass, moment) = grid.fold((0.0, 0.0), |(m, f), r| (m + likelihood(r), f + r * likelihood(r)));
     let evidence = (0.5 * mass / 10_000.0).ln();
-    let svi = Svi { estimator: Estimator::StickingTheLanding, steps: 1500, evaluation: 4000, ..Svi::default() };
+    let svi = Svi { estimator: Estimator::StickingTheLanding, steps: 1500, evaluation_draws: 4000, ..QUICK };
     let fit = svi.fit(&model, MeanField::new(1, &f64_device())).unwrap();
     assert!(evidence - fit.importance.elbo() < 0.05 && fit.importance.elbo() < evidence + 0.01, "beside {evidence}");
     // 4000 draws of weights that hardly differ.
@@ -206,11 +220,9 @@ fn a_correlation_goes_through_its_cholesky_factor() {
 /// Eight schools said by its variables, beside SciPy's densities.
 #[test]
 fn variables_are_named_and_constrained() {
-    let sites = Sites::new().with("mu", Constraint::Real, 1).with("tau", Constraint::Positive, 1).with(
-        "eta",
-        Constraint::Real,
-        8,
-    );
+    let sites =
+        Sites::new([("mu", Constraint::Real, 1), ("tau", Constraint::Positive, 1), ("eta", Constraint::Real, 8)])
+            .unwrap();
     assert_eq!(sites.dims(), 10);
     assert_eq!(sites.names()[1..4], ["tau", "eta[0]", "eta[1]"]);
     let log_joint = |z: Tensor<2>| {
@@ -232,10 +244,46 @@ fn variables_are_named_and_constrained() {
     let z = tensor::<2>(&z, [z.len() / 10, 10], &f64_device());
     assert_close(&values(log_joint(z)), &numbers(&json["log_joint"]), 1e-12, 0.0, "eight schools");
     // And back, with a vector on the simplex, which has one free number less.
-    let sites = Sites::new().with("weights", Constraint::Simplex, 3).with("scale", Constraint::Positive, 2);
+    let sites = Sites::new([("weights", Constraint::Simplex, 3), ("scale", Constraint::Positive, 2)]).unwrap();
     assert_eq!((sites.dims(), sites.names().len()), (4, 5));
     let z = tensor::<2>(&[0.3, -0.4, 1.2, -2.0], [1, 4], &f64_device());
     let ([weights, scale], _) = sites.constrain(z.clone());
     assert_close(&[values(weights.clone()).iter().sum::<f64>()], &[1.0], 1e-12, 0.0, "on the simplex");
     assert_close(&values(sites.free([weights, scale])), &values(z), 1e-12, 1e-12, "there and back");
+    let wrong = Sites::new([("factor", Constraint::LowerCholesky, 3)]).unwrap_err();
+    assert!(matches!(wrong, DistError::Length { got: 3, .. }), "{wrong}");
+    assert!(matches!(Sites::new([("x", Constraint::Real, 0)]), Err(DistError::Length { got: 0, .. })));
+}
+
+/// A model that sums over the rows of z too returns one value for all of them.
+#[test]
+fn a_model_that_sums_over_the_rows_is_refused_everywhere() {
+    let model = LogJointOf::new(2, |z: Tensor<2>| -z.square().sum());
+    let (guide, device) = (|| MeanField::new(2, &f64_device()), f64_device());
+    let stream = || Stream::new(0, "draws", 0, 0);
+    let errors = [
+        QUICK.fit(&model, guide()).map(|_| ()).unwrap_err(),
+        // One particle returns the right number of values, and is refused all the same.
+        Svi { particles: 1, ..QUICK }.fit(&model, guide()).map(|_| ()).unwrap_err(),
+        SampleAverage::default().fit(&model, guide()).map(|_| ()).unwrap_err(),
+        Importance::new(&model, &guide(), 10, &mut stream()).map(|_| ()).unwrap_err(),
+        gradient(&model, &guide(), Estimator::default(), 8, &mut stream()).map(|_| ()).unwrap_err(),
+        gradient_moments(&model, &guide(), Estimator::ControlVariate, 8, 2, 0).map(|_| ()).unwrap_err(),
+        laplace(&model, tensor(&[0.0; 2], [2], &device), &Stop::default()).map(|_| ()).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, ViError::Rows { got: 1, .. }), "{error}");
+    }
+    let message = QUICK.fit(&model, guide()).map(|_| ()).unwrap_err().to_string();
+    assert!(message.contains("returned 1 values for 8 rows"), "{message}");
+}
+
+#[test]
+fn what_is_printed_for_debugging_is_short() {
+    let model = Regression::new();
+    let fit = Svi { steps: 200, ..QUICK }.fit(&model, MeanField::new(3, &f64_device())).unwrap();
+    let smoothed = format!("{:?}", fit.importance.psis());
+    assert!(smoothed.starts_with("Psis { khat: ") && smoothed.len() < 120, "{smoothed}");
+    assert!(format!("{:?}", fit.importance).len() < 160);
+    assert!(!format!("{fit:?}").contains("trace"));
 }

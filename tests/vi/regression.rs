@@ -1,9 +1,9 @@
 //! A posterior that is known.
 
 use kiln::{
+    dist::{Factors, LogJoint},
     prelude::*,
     tensor::linalg::Symmetric,
-    train::vi::{Factors, LogJoint},
 };
 use kiln_testkit::{f64_device, tensor};
 
