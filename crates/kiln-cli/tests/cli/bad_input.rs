@@ -104,8 +104,14 @@ fn damaged_idx_files_are_refused() {
         &|place| place.write(images, idx(&[0x801, 12, 2, 2], &[0; 48])),
         &["train-images-idx3-ubyte", "0x00000801", "0x00000803"],
     );
-    refused(&|place| place.write(images, idx(&[0x803, 13, 2, 2], &[0; 48])), &["train-images-idx3-ubyte", "48", "52"]);
-    refused(&|place| place.write(images, idx(&[0x803, 11, 2, 2], &[0; 48])), &["train-images-idx3-ubyte", "44"]);
+    refused(
+        &|place| place.write(images, idx(&[0x803, 13, 2, 2], &[0; 48])),
+        &["train-images-idx3-ubyte", "13 images", "12 labels"],
+    );
+    refused(
+        &|place| place.write(images, idx(&[0x803, 11, 2, 2], &[0; 48])),
+        &["train-images-idx3-ubyte", "11 images", "12 labels"],
+    );
     refused(&|place| place.write(labels, idx(&[0x801, 11], &[0; 11])), &["12 images", "11 labels"]);
     refused(&|place| fs::remove_file(place.path(labels)).unwrap(), &["train-labels-idx1-ubyte"]);
 }
@@ -168,10 +174,10 @@ fn words_that_mean_nothing_are_refused() {
     let place = Place::new();
     for (flags, word) in [
         ("--optimizer sdg", "sdg"),
-        ("--schedule cosin", "known: constant, linear"),
+        ("--schedule cosin", "expected one of constant, linear"),
         ("--schedule step", "'step' needs factor=…"),
-        ("--average mean", "known: uniform, polynomial, ema"),
-        ("--schedule plateau:patients=3", "'plateau' has no 'patients'"),
+        ("--average mean", "expected one of uniform, polynomial, ema"),
+        ("--schedule plateau:patients=3", "'plateau' has no key 'patients'"),
         ("--lr fast", "fast"),
         ("--epochs -1", "-1"),
         ("--epochs 1.5", "1.5"),
@@ -242,7 +248,7 @@ fn a_folder_that_is_not_a_run_is_never_replaced() {
     place.write("thesis/chapter.tex", "years of work");
     let before = place.snapshot("thesis");
     for force in ["", "--force"] {
-        place.refused(&format!("{SMALL} --epochs 1 {force} --out thesis"), &["thesis", "not a run"]);
+        place.refused(&format!("{SMALL} --epochs 1 {force} --out thesis"), &["thesis", "not only a run"]);
         place.refused(&format!("{SMALL} --epochs 1 {force} --out thesis/chapter.tex"), &["chapter.tex"]);
     }
     assert!(place.snapshot("thesis") == before, "the folder was changed");
@@ -298,7 +304,7 @@ fn a_settings_file_is_checked() {
     let place = Place::new();
     for (text, words) in [
         ("[method]\nlearning-rate = 0.5\n", ["c.toml", "learning-rate"]),
-        ("[method]\nschedule = \"cosin\"\n", ["c.toml", "known: constant"]),
+        ("[method]\nschedule = \"cosin\"\n", ["c.toml", "expected one of constant"]),
         ("[training]\nlr = 0.5\n", ["c.toml", "training"]),
         ("[method]\nlr = \"fast\"\n", ["c.toml", "string"]),
         ("[train\n", ["c.toml", "bad settings"]),

@@ -108,15 +108,16 @@ impl Place {
         all
     }
 
-    /// `state.json` of a run's newest checkpoint.
+    /// The state in a run's newest checkpoint.
     #[track_caller]
     pub(crate) fn state(&self, run: &str) -> Value {
         let newest = self.checkpoints(run).pop().expect("the run has a checkpoint");
-        serde_json::from_slice(&fs::read(newest.join("state.json")).unwrap()).unwrap()
+        let file: Value = serde_json::from_slice(&fs::read(newest.join("state.json")).unwrap()).unwrap();
+        file["state"]["position"].clone()
     }
 
     /// The command of a line whose words have no blanks within.
-    fn command(&self, line: &str) -> Command {
+    pub(crate) fn command(&self, line: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_kiln"));
         command.args(line.split_whitespace()).current_dir(self.0.path()).stdin(Stdio::null());
         command.env_remove("KILN_DATA_DIR").env_remove("BURN_DEVICE").env_remove("RAYON_NUM_THREADS");

@@ -13,7 +13,7 @@ fn problems_with_constraints_are_solved_and_certified() {
         for how in
             ["", "--hessian exact", "--method augmented-lagrangian", "--method augmented-lagrangian --solver newton"]
         {
-            let result = place.json_of(&format!("solve {name} {how} --tol 1e-11 --certificate c.json --json"));
+            let result = place.json_of(&format!("solve {name} {how} --tol 1e-11 --force --certificate c.json --json"));
             assert_close(&numbers(&result["x"]), &numbers(&row["x"]), 0.0, 1e-7, &format!("{name} {how}"));
             assert_close(&[number(&result["fun"])], &numbers(&row["f"]), 0.0, 1e-9, &format!("{name} {how}"));
             assert_eq!((result["success"].as_bool(), result["status"].as_str()), (Some(true), Some("residuals-small")));
@@ -40,7 +40,7 @@ fn every_certificate_that_is_written_is_accepted() {
     for problem in list.as_array().unwrap() {
         let name = problem["name"].as_str().unwrap();
         let file = format!("{name}.json");
-        let done = place.run(&format!("solve {name} --certificate {file}"));
+        let done = place.run(&format!("solve {name} --force --certificate {file}"));
         if done.code == Some(0) {
             place.ok(&format!("verify {file}"));
             written += 1;
@@ -52,7 +52,7 @@ fn every_certificate_that_is_written_is_accepted() {
     for options in
         ["rosenbrock --lower 1.5", "rosenbrock --upper 0.5,inf", "beale --l1 0.1", "rosenbrock-50 --x0 -1,1,1"]
     {
-        place.ok(&format!("solve {options} --certificate c.json"));
+        place.ok(&format!("solve {options} --force --certificate c.json"));
         place.ok("verify c.json");
     }
     // What shows too little is not written, and said.
@@ -60,13 +60,13 @@ fn every_certificate_that_is_written_is_accepted() {
         let done = place.ok(&format!("solve {options} --certificate none.json"));
         assert!(done.stderr.contains("no certificate in none.json") && !place.exists("none.json"), "{done:?}");
     }
-    place.refused("solve hs71 --dtype f32 --certificate c.json", &["--certificate", "f64"]);
+    place.refused("solve hs71 --dtype f32 --force --certificate c.json", &["--certificate", "f64"]);
 }
 
 #[test]
 fn what_was_changed_in_a_certificate_is_found() {
     let place = Place::new();
-    place.ok("solve hs71 --certificate c.json");
+    place.ok("solve hs71 --force --certificate c.json");
     let right = place.json("c.json");
     let refused = |what: &str, change: &dyn Fn(&mut Value)| {
         let mut wrong = right.clone();
@@ -164,7 +164,7 @@ fn what_cannot_be_solved_says_why() {
     for (name, status, message) in
         [("infeasible", "infeasible", "violates them least"), ("unbounded", "unbounded", "no minimum")]
     {
-        let done = place.exits(3, &format!("solve {name} --json --certificate c.json"));
+        let done = place.exits(3, &format!("solve {name} --json --force --certificate c.json"));
         let result: Value = serde_json::from_str(&done.stdout).unwrap();
         assert_eq!(result["status"], status);
         assert!(done.stderr.contains(message) && !place.exists("c.json"), "{done:?}");

@@ -7,6 +7,7 @@ mod common;
 mod bad_input;
 mod checkpoints;
 mod constrained;
+mod faults;
 mod gmm;
 mod help;
 mod laboratory;

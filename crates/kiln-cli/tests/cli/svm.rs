@@ -104,5 +104,5 @@ fn what_cannot_be_trained_is_refused() {
     let done = place.exits(3, "train svm --max-iter 5 --out short");
     assert!(done.stderr.contains("--max-iter") && !place.exists("short/certificate.json"), "{}", done.stderr);
     place.refused("verify short", &["certificate.json"]);
-    place.refused("resume short --epochs 3", &["svm"]);
+    place.refused("resume short --epochs 3", &["--epochs", "--max-iter"]);
 }

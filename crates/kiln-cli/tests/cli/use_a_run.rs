@@ -44,7 +44,7 @@ fn eval_takes_other_data() {
     place.ok("train vae --data a --hidden-dim 8 --latent-dim 2 --epochs 1 --out run");
     let done = place.ok("eval run --data b --json");
     assert_eq!(serde_json::from_str::<Value>(&done.stdout).unwrap()["n"], 7);
-    place.refused("eval run --data digits", &["model"]);
+    place.refused("eval run --data digits", &["pixels"]);
     place.refused("eval run --data absent", &["absent"]);
 }
 
@@ -78,7 +78,7 @@ fn samples_fill_a_square_as_far_as_they_go() {
     place.ok(&format!("{SMALL} --epochs 1 --out run"));
     // Cells of 50 pixels: images of 8×8 six times enlarged, two pixels apart.
     for (n, columns, rows) in [(1, 1, 1), (9, 3, 3), (10, 4, 3)] {
-        let done = place.ok(&format!("sample run -n {n} --output s.png --json"));
+        let done = place.ok(&format!("sample run -n {n} --output s.png --force --json"));
         let result: Value = serde_json::from_str(&done.stdout).unwrap();
         assert_eq!((&result["images"], &result["output"]), (&n.into(), &"s.png".into()));
         assert_eq!(place.picture_size("s.png"), (columns * 50 + 2, rows * 50 + 2), "{n} samples");
@@ -96,7 +96,7 @@ fn reconstructions_lie_below_their_images() {
     let place = Place::new();
     place.ok(&format!("{SMALL} --epochs 1 --out run"));
     for (n, columns, rows) in [(1, 1, 2), (5, 5, 2), (17, 16, 4)] {
-        place.ok(&format!("reconstruct run -n {n} --output r.png"));
+        place.ok(&format!("reconstruct run -n {n} --output r.png --force"));
         assert_eq!(place.picture_size("r.png"), (columns * 50 + 2, rows * 50 + 2), "{n} reconstructions");
     }
     place.refused("reconstruct run -n 0", &["-n"]);

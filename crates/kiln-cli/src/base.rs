@@ -1,0 +1,28 @@
+//! The lowest layer: errors and exit codes, output, files, run folders, pictures. Knows no model and no setting.
+
+mod checks;
+mod console;
+mod failure;
+mod files;
+mod lock;
+mod own_files;
+mod place;
+mod run_files;
+mod rundir;
+mod text;
+
+pub(crate) mod interrupt;
+pub(crate) mod plot;
+
+pub(crate) use self::{
+    checks::{count, require},
+    console::{Console, metrics},
+    failure::{Exit, Failure, Result},
+    files::{Output, OutputFolder},
+    lock::Lock,
+    own_files::OwnFiles,
+    place::Place,
+    run_files::{CERTIFICATE, CONFIG, ENCODER, METRICS, MODEL, RESULT, RUN},
+    rundir::RunDir,
+    text::{file_stem, table, to_vec},
+};

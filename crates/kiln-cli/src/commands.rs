@@ -1,0 +1,21 @@
+//! The commands that are not about training one of the models.
+
+mod completions;
+mod images;
+mod list;
+mod lr_find;
+mod rates;
+mod solve;
+mod verify;
+mod vi;
+
+pub(crate) use self::{
+    completions::{CompletionsFlags, ManFlags, completions, man},
+    images::{latent, reconstruct, sample},
+    list::{DatasetsFlags, datasets, devices, schedules},
+    lr_find::{LrFind, lr_find},
+    rates::{RatesFlags, rates},
+    solve::{SolveFlags, solve},
+    verify::verify,
+    vi::{ViFlags, vi},
+};

@@ -1,0 +1,30 @@
+//! What a command works with: the device, the data, the run, its record. Knows settings, but no model.
+
+mod compute;
+mod data_check;
+mod interrupted;
+mod memory;
+mod model_file;
+mod opened;
+mod record;
+mod search;
+mod session;
+mod snapshots;
+mod tables;
+
+pub(crate) mod certificate;
+pub(crate) mod tabular;
+
+pub(crate) use self::{
+    compute::Compute,
+    data_check::{check_certified, check_data},
+    interrupted::is_interrupted,
+    memory::Memory,
+    model_file::ModelFile,
+    opened::{Opened, Which},
+    record::{DataRecord, MetricsLine, RunRecord, Summary, exit_of},
+    search::{Search, SweepFlags},
+    session::{Finished, Session, Start, continue_or_finish, trainer},
+    snapshots::Snapshots,
+    tables::{Loaded, Part, Purpose, Source, load, prediction_table},
+};

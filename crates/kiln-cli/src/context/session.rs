@@ -1,0 +1,164 @@
+//! A run that is being written: its folder, its record, and how it starts and ends.
+
+use std::cell::RefCell;
+
+use kiln::{
+    burn::module::Module,
+    data::Dataset,
+    optim::FirstOrder,
+    train::{Loaded, MetricsLog, Objective, TrainConfig, TrainOutcome, Trainer},
+};
+use serde::Serialize;
+
+use super::record::{RunRecord, now};
+use crate::base::{CONFIG, Console, ENCODER, Exit, Failure, METRICS, RESULT, RUN, Result, RunDir, interrupt};
+
+/// Where a fit starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// At the beginning.
+    Fresh,
+    /// At the newest checkpoint.
+    Again,
+}
+
+/// A run that is being written.
+pub(crate) struct Session<'a> {
+    pub(crate) dir: &'a RunDir,
+    pub(crate) console: Console,
+    pub(crate) start: Start,
+    /// `config.toml`.
+    config: String,
+    /// `encoder.json`, for a run on a table.
+    encoder: Option<Vec<u8>>,
+    record: RefCell<RunRecord>,
+    /// Whether the run had ended before this command, so that there must be something left to do.
+    had_ended: bool,
+}
+
+/// What a fit came to.
+pub(crate) struct Finished<R> {
+    /// `result.json`.
+    pub(crate) report: R,
+    /// The same for people.
+    pub(crate) text: String,
+    pub(crate) exit: Exit,
+    /// One line on how it ended.
+    pub(crate) message: String,
+    /// Seconds of training, including those before a resume.
+    pub(crate) total_wall_s: f64,
+}
+
+impl<'a> Session<'a> {
+    pub(crate) fn new(
+        dir: &'a RunDir,
+        config: String,
+        encoder: Option<Vec<u8>>,
+        record: RunRecord,
+        start: Start,
+        console: Console,
+    ) -> Self {
+        let had_ended = start == Start::Again && dir.read_json::<RunRecord>(RUN).is_ok_and(|run| run.ended.is_some());
+        Self { dir, console, start, config, encoder, record: RefCell::new(record), had_ended }
+    }
+
+    /// Writes the files that describe the run. A fit calls this once nothing can refuse it any more.
+    pub(crate) fn begin(&self) -> Result<()> {
+        if self.start == Start::Fresh
+            && let Some(encoder) = &self.encoder
+        {
+            self.dir.write(ENCODER, encoder)?;
+        }
+        self.dir.write_json(RUN, &*self.record.borrow())?;
+        // The last one, because a folder is a run when it has this file.
+        self.dir.write(CONFIG, self.config.as_bytes())
+    }
+
+    /// Returns whether the fit starts at the beginning: in a new run, or in one that was killed before its first checkpoint.
+    pub(crate) fn starts_anew(&self) -> bool {
+        self.start == Start::Fresh || (!self.had_ended && !self.dir.has_checkpoint())
+    }
+
+    /// Reads the checkpoint of a fit that is no trainer's. Returns none if the fit starts at the beginning.
+    pub(crate) fn checkpoint(&self, name: &str) -> Result<Option<Vec<u8>>> {
+        if self.starts_anew() {
+            return Ok(None);
+        }
+        let path = self.dir.checkpoint_file(name);
+        std::fs::read(&path).map(Some).map_err(|e| match e.kind() {
+            std::io::ErrorKind::NotFound => {
+                Failure::usage(format!("there is no checkpoint {}: start a new run", path.display()))
+            }
+            _ => Failure::usage(format!("cannot read {}: {e}", path.display())),
+        })
+    }
+
+    /// Refuses to resume a run that has `done` of `allowed` units and all its outputs.
+    pub(crate) fn check_left(&self, done: u64, allowed: u64, unit: &str, flag: &str) -> Result<()> {
+        if done < allowed || !self.had_ended {
+            return Ok(());
+        }
+        Err(Failure::usage(format!(
+            "the run has done {done} of {allowed} {unit} and is complete: give {flag} above {done} to go on"
+        )))
+    }
+
+    /// Writes the result, and marks the run as ended. Prints the result.
+    pub(crate) fn end<R: Serialize>(&self, finished: Finished<R>) -> Result<Exit> {
+        let Finished { report, text, exit, message, total_wall_s } = finished;
+        self.dir.write_json(RESULT, &report)?;
+        let mut record = self.record.borrow_mut();
+        record.wall_s = Some(total_wall_s);
+        record.ended = Some(now());
+        self.dir.write_json(RUN, &*record)?;
+        self.console.result(&report, || format!("{text}\nrun    {}", self.dir.path().display()))?;
+        match exit {
+            Exit::Diverged | Exit::NotConverged => Err(Failure { message, exit }),
+            _ => Ok(exit),
+        }
+    }
+}
+
+/// Returns a trainer that writes to the run's folder, shows its progress, and stops at Ctrl-C.
+pub(crate) fn trainer<M: Module>(
+    config: TrainConfig,
+    optimizer: FirstOrder,
+    session: &Session<'_>,
+    keep: usize,
+) -> Trainer<'static, M> {
+    Trainer::new(config, optimizer)
+        .observe(MetricsLog::new(session.dir.file(METRICS)))
+        .observe(session.console.observer())
+        .checkpoint_to(session.dir.checkpoints(keep))
+        .interrupt_on(interrupt::flag())
+}
+
+/// Trains from the start or from the newest checkpoint.
+pub(crate) fn continue_or_finish<M, O, D>(
+    session: &Session<'_>,
+    trainer: Trainer<'static, M>,
+    model: M,
+    (objective, epochs): (&O, u64),
+    (train, test): (&D, Option<&D>),
+) -> Result<(TrainOutcome<M>, f64)>
+where
+    M: Module,
+    D: Dataset,
+    O: Objective<M, D::Batch>,
+{
+    if session.starts_anew() {
+        session.begin()?;
+        let outcome = trainer.fit(model, objective, train, test)?;
+        let wall_s = outcome.total_wall_s;
+        return Ok((outcome, wall_s));
+    }
+    let loaded: Loaded<'static, M> = trainer.load(model)?;
+    session.check_left(loaded.epochs(), epochs, "epochs", "--epochs")?;
+    // A process that was killed left no total: then the checkpoint knows best.
+    let before =
+        session.dir.read_json::<RunRecord>(RUN).ok().filter(|run| run.ended.is_some()).and_then(|run| run.wall_s);
+    session.begin()?;
+    let outcome = loaded.fit(objective, train, test)?;
+    let wall_s = before.map_or(outcome.total_wall_s, |before| before + outcome.wall_s);
+    Ok((outcome, wall_s))
+}

@@ -1,0 +1,131 @@
+//! `kiln eval` and `kiln predict` for models of tables.
+
+use std::path::Path;
+
+use kiln::{
+    burn::tensor::{Tensor, TensorData},
+    data::{Dataset, Encoder, Examples, Table},
+};
+use serde::Serialize;
+
+use super::{
+    compute::Compute,
+    data_check::check_data,
+    opened::Opened,
+    record::DataRecord,
+    tables::{Loaded, Part, Purpose, Source, load},
+};
+use crate::{
+    base::{ENCODER, Exit, Failure, Output, Result},
+    flags::{EvalFlags, PredictFlags},
+};
+
+/// A fitted model of a table.
+pub(crate) trait Fitted {
+    /// The part of `result.json` for held-out rows.
+    type Score: Serialize;
+
+    /// Scores rows. A number that is not finite is left as it is.
+    fn score(&self, rows: &Examples, compute: &Compute) -> Result<Self::Score>;
+
+    /// The score in one line.
+    fn score_line(score: &Self::Score) -> String;
+
+    /// Returns whether all numbers of a score are finite.
+    fn is_finite(score: &Self::Score) -> bool;
+
+    /// The predictions for inputs `[n, d]`, as a CSV file. Numbers that are not finite are an error.
+    fn predict(&self, inputs: Tensor<2>, encoder: &Encoder) -> Result<Vec<u8>>;
+}
+
+/// Returns the encoder of a run.
+pub(crate) fn encoder<S>(run: &Opened<S>) -> Result<Encoder> {
+    run.dir.read_json(ENCODER)
+}
+
+/// Evaluates on the run's test set, or on other data.
+pub(crate) fn eval<S, F: Fitted>(
+    mut run: Opened<S>,
+    (mut source, purpose): (Source, Purpose),
+    flags: &EvalFlags,
+    model: impl FnOnce(&Opened<S>, &Encoder) -> Result<F>,
+) -> Result<Exit> {
+    if flags.samples.is_some() || flags.images.is_some() {
+        return Err(Failure::usage("--samples and --images are for a VAE only"));
+    }
+    let encoder = encoder(&run)?;
+    let fitted = model(&run, &encoder)?;
+    source.data_dir = flags.access.machine.data_dir.clone().or(source.data_dir);
+    let loaded = match &flags.data {
+        Some(name) => {
+            source.name.clone_from(name);
+            let other = load(&source, (purpose, Part::Whole), Some(encoder.clone()), run.console)?;
+            // The run's own data, which have moved: only their test part was held out.
+            let moved = other.record.sha256 == run.record.data.sha256 && !is_in_place(&run.record.data);
+            if moved { load(&source, (purpose, Part::Split), Some(encoder), run.console)? } else { other }
+        }
+        None => {
+            let own = load(&source, (purpose, Part::Split), Some(encoder), run.console)?;
+            check_data(&mut run.record, &own.record, flags.access.allow_changed_data, run.console)?;
+            own
+        }
+    };
+    let Loaded { test, record, .. } = loaded;
+    if test.is_empty() {
+        return Err(Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"));
+    }
+    let score = fitted.score(&test, &run.compute)?;
+    let DataRecord { name, .. } = &record;
+    let result = serde_json::json!({ "data": name, "test": score, "warnings": run.record.warnings });
+    run.console.result(&result, || F::score_line(&score))?;
+    if F::is_finite(&score) {
+        return Ok(Exit::Done);
+    }
+    Err(Failure::diverged(format!(
+        "the score on {name} is not finite: its values are beyond what the model can compute with"
+    )))
+}
+
+/// Returns whether the data of a run are still where they were.
+fn is_in_place(data: &DataRecord) -> bool {
+    let path = Path::new(&data.name);
+    !path.is_absolute() || Table::read(path).is_ok_and(|table| table.sha256() == data.sha256)
+}
+
+/// Predicts the rows of a CSV file.
+pub(crate) fn predict<S, F: Fitted>(
+    run: Opened<S>,
+    flags: &PredictFlags,
+    model: impl FnOnce(&Opened<S>, &Encoder) -> Result<F>,
+) -> Result<Exit> {
+    let output = Output::new(&flags.output, flags.force)?.other_than(&flags.data)?;
+    let encoder = encoder(&run)?;
+    let fitted = model(&run, &encoder)?;
+    let table = Table::read(&flags.data)?;
+    let inputs = TensorData::new(encoder.encode_inputs(&table)?, [table.len(), encoder.features()]);
+    let csv = fitted.predict(Tensor::from_data(inputs, &run.compute.device), &encoder)?;
+    output.write(&csv)?;
+    let rows = table.len();
+    run.console.result(&serde_json::json!({ "rows": rows, "output": output.shown() }), || {
+        format!("{rows} predictions in {}", output.shown())
+    })?;
+    Ok(Exit::Done)
+}
+
+/// Returns the rows as a tensor `[n, d]`.
+pub(crate) fn rows(examples: &Examples, compute: &Compute) -> Tensor<2> {
+    let data = TensorData::new(examples.inputs().to_vec(), [examples.len(), examples.features()]);
+    Tensor::from_data(data, &compute.device)
+}
+
+/// Refuses predictions that are not finite, naming the first row.
+pub(crate) fn check_predictions(values: &[f64], per_row: usize) -> Result<()> {
+    match values.iter().position(|value| !value.is_finite()) {
+        None => Ok(()),
+        Some(at) => Err(Failure::diverged(format!(
+            "the prediction for row {} is not finite: its values are beyond what the model can compute with; nothing was \
+             written",
+            at / per_row.max(1) + 1
+        ))),
+    }
+}

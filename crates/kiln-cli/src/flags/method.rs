@@ -1,0 +1,81 @@
+//! How a model is optimised.
+
+use clap::Args;
+use kiln::optim::ScheduleSpec;
+use serde::Serialize;
+
+use crate::{
+    base::count,
+    names::{AverageName, LrSchedule, OptimizerName, SolverName},
+};
+
+/// The table `[solver]`.
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Solver (uses all rows at each step)")]
+pub(crate) struct SolverFlags {
+    /// Solver: l-bfgs, newton, newton-cg, trust-ncg, bfgs, nonlinear-cg, gd, l-bfgs-b, owl-qn [default: automatic]
+    #[arg(long, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) solver: Option<SolverName>,
+    /// Maximum number of iterations [default: 10000; gd: 100000]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) max_iter: Option<usize>,
+}
+
+/// The table `[method]`.
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Optimizer (uses minibatches)")]
+pub(crate) struct MethodFlags {
+    /// Optimizer: sgd, momentum, nesterov, torch-sgd, torch-nesterov, adam, adamw [default: automatic]
+    #[arg(long, value_name = "NAME", hide_possible_values = true)]
+    pub(crate) optimizer: Option<OptimizerName>,
+    /// Learning rate [default: automatic]
+    #[arg(long, value_name = "LR", allow_negative_numbers = true)]
+    pub(crate) lr: Option<f64>,
+    /// Learning-rate schedule; see `kiln schedules` [default: automatic]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(crate) schedule: Option<LrSchedule>,
+    /// Momentum, in [0, 1) [default: 0.9; torch-sgd: 0]
+    #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
+    pub(crate) momentum: Option<f64>,
+    /// Momentum schedule, with --momentum as its base value [default: constant]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(crate) momentum_schedule: Option<ScheduleSpec>,
+    /// Dampening of torch-sgd's momentum, in [0, 1) [default: 0]
+    #[arg(long, value_name = "D", allow_negative_numbers = true)]
+    pub(crate) dampening: Option<f64>,
+    /// Weight decay: coupled for torch-sgd and torch-nesterov, decoupled for adamw [default: 0; adamw: 0.01]
+    #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
+    pub(crate) weight_decay: Option<f64>,
+    /// Adam's β₁: decay rate of the first moment [default: 0.9]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
+    pub(crate) beta1: Option<f64>,
+    /// Adam's β₂: decay rate of the second moment [default: 0.999]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
+    pub(crate) beta2: Option<f64>,
+    /// Adam's ε, added to the root of the second moment [default: 1e-8]
+    #[arg(long, value_name = "E", allow_negative_numbers = true)]
+    pub(crate) epsilon: Option<f64>,
+    /// Minibatch size [default: automatic]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) batch_size: Option<usize>,
+    /// Minibatch size schedule, with --batch-size as its base value [default: constant]
+    #[arg(long, value_name = "SCHEDULE")]
+    pub(crate) batch_schedule: Option<ScheduleSpec>,
+    /// Number of minibatches to average per update [default: 1]
+    #[arg(long, value_name = "N", value_parser = count::<u64>())]
+    pub(crate) accumulate: Option<u64>,
+    /// Maximum gradient norm; longer gradients are scaled down [default: none]
+    #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
+    pub(crate) clip_norm: Option<f64>,
+    /// Number of consecutive NaN or infinite gradients to skip [default: 0]
+    #[arg(long, value_name = "N", value_parser = count::<u64>())]
+    pub(crate) skip_non_finite: Option<u64>,
+    /// Average of the iterates: uniform[:from=K], polynomial[:eta=3], ema:decay=0.999 [default: none]
+    #[arg(long, value_name = "AVERAGE")]
+    pub(crate) average: Option<AverageName>,
+    /// Stop after N evaluations without a lower test loss [default: never]
+    #[arg(long, value_name = "N", value_parser = count::<u64>())]
+    pub(crate) patience: Option<u64>,
+}

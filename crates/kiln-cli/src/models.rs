@@ -1,0 +1,19 @@
+//! The models that the command line trains, each in its own folder.
+//!
+//! A model implements [`Model`] and has one line in `registry.rs`. What all models share, from flags to locks and
+//! progress, is in `skeleton.rs`.
+
+mod gmm;
+mod logistic;
+mod model;
+mod registry;
+mod skeleton;
+pub(crate) mod vae;
+
+pub(crate) use self::{
+    logistic::{LogisticFlags, Regression as LogisticRegression, lr_find as lr_find_logistic},
+    model::Model,
+    registry::{Config, Train},
+    skeleton::open,
+    vae::{Autoencoder, VaeFlags},
+};

@@ -1,0 +1,95 @@
+//! Mixtures of Gaussians, by expectation maximisation.
+
+mod checkpoint;
+mod fit;
+mod fitted;
+mod flags;
+mod plan;
+mod settings;
+
+use kiln::data::Encoder;
+
+use self::{fit::GmmReport, fitted::FittedMixture, flags::GmmFlags, plan::GmmPlan, settings::GmmSettings};
+use super::model::{Common, Model, refuse};
+use crate::{
+    base::{Console, Exit, MODEL, Result},
+    context::{Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, tabular},
+    flags::{EvalFlags, PredictFlags, ResumeFlags},
+    names::Dtype,
+};
+
+/// `kiln train gmm`.
+pub(crate) enum Mixture {}
+
+impl Model for Mixture {
+    const KIND: &'static str = "gmm";
+    const ABOUT: &'static str = "Mixture of Gaussians, by expectation maximization";
+    const FILES: &'static [&'static str] = &["components.csv"];
+    const PREDICTS: bool = true;
+    const DTYPE: Dtype = Dtype::F64;
+    type Flags = GmmFlags;
+    type Settings = GmmSettings;
+    type Data = Loaded;
+    type Plan = GmmPlan;
+    type Report = GmmReport;
+
+    fn common(settings: &mut GmmSettings) -> Common<'_> {
+        let GmmSettings { data, run, .. } = settings;
+        Common { data: &mut data.name, data_dir: &mut data.data_dir, run }
+    }
+
+    fn check(settings: &GmmSettings) -> Result<()> {
+        settings.check()
+    }
+
+    fn load(settings: &GmmSettings, encoder: Option<Encoder>, console: Console) -> Result<Loaded> {
+        load(&Source::of_rows(&settings.data, settings.run.seed), (Purpose::Rows, Part::Split), encoder, console)
+    }
+
+    fn record(data: &Loaded) -> &DataRecord {
+        &data.record
+    }
+
+    fn plan(settings: GmmSettings, data: Loaded, compute: Compute) -> Result<GmmPlan> {
+        Ok(GmmPlan::new(settings, data, compute))
+    }
+
+    fn settings(plan: &GmmPlan) -> &GmmSettings {
+        &plan.settings
+    }
+
+    fn encoder(plan: &GmmPlan) -> Option<&Encoder> {
+        Some(&plan.data.encoder)
+    }
+
+    fn memory(plan: &GmmPlan) -> Memory {
+        plan.memory()
+    }
+
+    fn fit(plan: &GmmPlan, session: &Session<'_>) -> Result<Finished<GmmReport>> {
+        fit::fit(plan, session)
+    }
+
+    fn resumed(mut settings: GmmSettings, flags: &ResumeFlags) -> Result<GmmSettings> {
+        refuse(
+            &[(flags.epochs.is_some(), "--epochs"), (flags.gtol.is_some(), "--gtol")],
+            "a mixture is fitted by sweeps of EM; give --max-iter",
+        )?;
+        settings.model.max_iter = flags.max_iter.unwrap_or(settings.model.max_iter);
+        Ok(settings)
+    }
+
+    fn eval(run: Opened<GmmSettings>, flags: &EvalFlags) -> Result<Exit> {
+        let source = Source::of_rows(&run.settings.data, run.settings.run.seed);
+        tabular::eval(run, (source, Purpose::Rows), flags, FittedMixture::open)
+    }
+
+    fn predict(run: Opened<GmmSettings>, flags: &PredictFlags) -> Result<Exit> {
+        tabular::predict(run, flags, FittedMixture::open)
+    }
+
+    fn export(run: &Opened<GmmSettings>) -> Result<Vec<u8>> {
+        run.no_checkpoints("EM")?;
+        run.dir.read(MODEL)
+    }
+}

@@ -1,0 +1,104 @@
+//! A regression that was fitted: its scores and predictions.
+
+use kiln::{
+    burn::tensor::{Int, Tensor},
+    data::{Dataset, Encoder, Examples, Resident, Supervised},
+    dist::Distribution,
+    tensor::weights,
+    train::{MaximumLikelihood, evaluate},
+};
+use serde::Serialize;
+
+use super::{regression::Regression, settings::LogisticSettings};
+use crate::{
+    base::{Failure, Result, to_vec},
+    context::{
+        Compute, Opened, prediction_table,
+        tabular::{Fitted, check_predictions, encoder},
+    },
+};
+
+pub(super) const EVALUATION_BATCH: usize = 4096;
+
+/// A model without gradients.
+pub(super) struct FittedRegression<M>(M);
+
+/// How well rows are classified.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Score {
+    n: usize,
+    accuracy: f64,
+    /// The mean negative log-likelihood, in nats.
+    nll: f64,
+}
+
+/// Returns the number of classes of a run.
+pub(super) fn classes(run: &Opened<LogisticSettings>) -> Result<usize> {
+    let classes = encoder(run)?.class_names().len();
+    match classes {
+        0 | 1 => Err(Failure::usage(format!("the run's encoder.json is damaged: it has {classes} classes"))),
+        _ => Ok(classes),
+    }
+}
+
+impl<M: Regression> FittedRegression<M> {
+    pub(super) fn new(model: &M) -> Self {
+        Self(model.valid())
+    }
+
+    pub(super) fn open(run: &Opened<LogisticSettings>, encoder: &Encoder) -> Result<Self> {
+        let template = M::init(encoder.features(), encoder.class_names().len(), &run.compute);
+        let by_solver = run.settings.solver.name.is_some();
+        if by_solver {
+            run.no_checkpoints("a solver")?;
+        }
+        let model = run.load_module(template, |checkpoint, template| {
+            Ok(checkpoint.model(template, run.settings.method.optimizer(1)?)?)
+        })?;
+        Ok(Self::new(&model))
+    }
+
+    pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {
+        Ok(weights::to_bytes(&self.0)?)
+    }
+}
+
+impl<M> Fitted for FittedRegression<M>
+where
+    M: Regression,
+    Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
+{
+    type Score = Score;
+
+    fn score(&self, examples: &Examples, compute: &Compute) -> Result<Score> {
+        let device = &compute.device;
+        let data = Resident::new(examples, device);
+        let nll = evaluate(&self.0, &MaximumLikelihood::new(), &data, EVALUATION_BATCH, 0)?.loss;
+        let rows: Vec<usize> = (0..data.len()).collect();
+        let right: usize = rows
+            .chunks(EVALUATION_BATCH)
+            .map(|rows| {
+                let Supervised { inputs, targets } = data.batch(rows, device);
+                let predicted: Tensor<2, Int> = M::probabilities(&self.0.forward(inputs)).argmax(1);
+                predicted.equal(targets).int().sum().into_scalar::<i64>() as usize
+            })
+            .sum();
+        Ok(Score { n: data.len(), accuracy: right as f64 / data.len() as f64, nll })
+    }
+
+    fn score_line(score: &Score) -> String {
+        format!("test   accuracy {:.4}  nll {:.6}  ({} rows)", score.accuracy, score.nll, score.n)
+    }
+
+    fn is_finite(score: &Score) -> bool {
+        score.nll.is_finite()
+    }
+
+    /// The most probable class of each row, and each class's probability.
+    fn predict(&self, inputs: Tensor<2>, encoder: &Encoder) -> Result<Vec<u8>> {
+        let classes = encoder.class_names();
+        let probabilities = to_vec(M::probabilities(&self.0.forward(inputs)));
+        check_predictions(&probabilities, classes.len())?;
+        prediction_table(classes, &probabilities).map_err(Failure::internal)
+    }
+}

@@ -1,0 +1,74 @@
+//! `result.json` of a regression, and the same for people.
+
+use kiln::{burn::tensor::Tensor, data::Supervised, dist::Distribution, models::Inference};
+use serde::Serialize;
+
+use super::{
+    fitted::{FittedRegression, Score},
+    regression::Regression,
+};
+use crate::{
+    context::{Summary, tabular::Fitted},
+    names::SolverName,
+};
+
+/// `result.json`, with SciPy's names.
+#[derive(Debug, Serialize)]
+pub(crate) struct LogisticReport {
+    #[serde(flatten)]
+    pub(super) summary: Summary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) solver: Option<SolverName>,
+    /// The objective over all training rows at the final parameters: mean NLL + l2/2·‖w‖² + l1·‖w‖₁.
+    pub(super) fun: f64,
+    /// The largest absolute entry of its gradient. A solver measures it in rescaled columns: of the projected gradient
+    /// within bounds, and of the smallest subgradient with an l1 penalty.
+    pub(super) grad_norm: f64,
+    /// Steps.
+    pub(super) nit: u64,
+    /// Evaluations of the objective, each with its gradient.
+    pub(super) nfev: u64,
+    /// Evaluations of the gradient, and of the Hessian or products with it, by a solver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) njev: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) nhev: Option<u64>,
+    pub(super) test: Option<Score>,
+    /// For a maximum likelihood fit by a solver.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) inference: Option<Inference>,
+    /// Weights that an l1 penalty did not set to zero.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) selected: Option<Selected>,
+}
+
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct Selected {
+    pub(super) nonzero: usize,
+    pub(super) of: usize,
+}
+
+pub(super) fn text<M>(report: &LogisticReport) -> String
+where
+    M: Regression,
+    Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
+{
+    let Summary { status, steps, wall_s, .. } = &report.summary;
+    let test = report
+        .test
+        .as_ref()
+        .map_or_else(String::new, |score| format!("\n{}", FittedRegression::<M>::score_line(score)));
+    // A solver's message may say more than its status. Failures are reported on standard error.
+    let remark = match report.summary.message.split_once("; ") {
+        Some((_, rest)) if report.solver.is_some() && *status == "converged" => format!("\n       {rest}"),
+        _ => String::new(),
+    };
+    let selected = report.selected.map_or_else(String::new, |Selected { nonzero, of }| {
+        format!("\n       {nonzero} of {of} weights are not zero")
+    });
+    format!(
+        "{status}: {steps} steps in {wall_s:.1} s\n\
+         train  objective {:.9}  largest gradient entry {:.1e}{selected}{remark}{test}",
+        report.fun, report.grad_norm
+    )
+}

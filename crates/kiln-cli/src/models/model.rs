@@ -1,0 +1,131 @@
+//! What the command line needs to know of a model.
+
+use std::{
+    fmt::Debug,
+    path::{Path, PathBuf},
+};
+
+use clap::Args;
+use kiln::data::Encoder;
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{
+    base::{Console, Exit, Failure, Result},
+    context::{Compute, DataRecord, Finished, Memory, Opened, Session},
+    flags::{EvalFlags, PlaceFlags, PredictFlags, ResumeFlags, VerifyFlags},
+    names::Dtype,
+    settings::RunSettings,
+};
+
+/// A model: from flags to a trained run, and what can be done with the run.
+///
+/// `kiln train` goes through the functions from top to bottom. Each may refuse, and nothing is written before
+/// [`fit`](Self::fit).
+pub(crate) trait Model: Sized {
+    /// The name on the command line and in `config.toml`.
+    const KIND: &'static str;
+    /// The help text of `kiln train KIND`.
+    const ABOUT: &'static str;
+    /// Names of files in a run folder that only this model writes.
+    const FILES: &'static [&'static str];
+    /// Whether `kiln predict` works with its runs.
+    const PREDICTS: bool;
+    /// The float type unless `--dtype` is given.
+    const DTYPE: Dtype;
+    /// Flags that mirror the tables of the settings, all optional.
+    type Flags: Args + Serialize + Debug;
+    /// The content of `config.toml`.
+    type Settings: Serialize + DeserializeOwned + Clone + Debug + Default + PartialEq;
+    /// The data, split and encoded.
+    type Data;
+    /// The complete and checked description of a fit, with its data. It does not change any more.
+    type Plan;
+    /// `result.json`.
+    type Report: Serialize;
+
+    /// Settings below the file of `--config` and the flags, where they differ from the defaults.
+    fn base(_flags: &Self::Flags, _config: Option<&Path>) -> Result<toml::Table> {
+        Ok(toml::Table::new())
+    }
+
+    /// The settings that every model has.
+    fn common(settings: &mut Self::Settings) -> Common<'_>;
+
+    /// Refuses settings that no data can make valid.
+    fn check(settings: &Self::Settings) -> Result<()>;
+
+    /// Reads the data. A run that exists has an encoder, if its data are a table.
+    fn load(settings: &Self::Settings, encoder: Option<Encoder>, console: Console) -> Result<Self::Data>;
+
+    /// The data's part of `run.json`.
+    fn record(data: &Self::Data) -> &DataRecord;
+
+    /// Completes the settings from the data.
+    fn plan(settings: Self::Settings, data: Self::Data, compute: Compute) -> Result<Self::Plan>;
+
+    /// The complete settings.
+    fn settings(plan: &Self::Plan) -> &Self::Settings;
+
+    /// The encoder, if the data are a table.
+    fn encoder(_plan: &Self::Plan) -> Option<&Encoder> {
+        None
+    }
+
+    /// The memory that the fit will need.
+    fn memory(plan: &Self::Plan) -> Memory;
+
+    /// Fits, from the start or from a checkpoint, and writes all files but `result.json`.
+    fn fit(plan: &Self::Plan, session: &Session<'_>) -> Result<Finished<Self::Report>>;
+
+    /// The settings of a run that is resumed.
+    fn resumed(settings: Self::Settings, flags: &ResumeFlags) -> Result<Self::Settings>;
+
+    /// `kiln eval`.
+    fn eval(run: Opened<Self::Settings>, flags: &EvalFlags) -> Result<Exit>;
+
+    /// `kiln predict`. [`PREDICTS`](Self::PREDICTS) tells whether the model has it.
+    fn predict(run: Opened<Self::Settings>, _flags: &PredictFlags) -> Result<Exit> {
+        Err(unsupported::<Self>("predict", run.dir.path()))
+    }
+
+    /// `kiln verify`.
+    fn verify(run: Opened<Self::Settings>, _certificate: &Path, _flags: &VerifyFlags) -> Result<Exit> {
+        Err(unsupported::<Self>("verify", run.dir.path()))
+    }
+
+    /// `kiln export`: the bytes of a safetensors file.
+    fn export(run: &Opened<Self::Settings>) -> Result<Vec<u8>>;
+}
+
+/// The settings that every model has.
+pub(crate) struct Common<'a> {
+    /// The name or path of the data.
+    pub(crate) data: &'a mut String,
+    pub(crate) data_dir: &'a mut Option<PathBuf>,
+    pub(crate) run: &'a mut RunSettings,
+}
+
+/// The flags of `kiln train MODEL`.
+#[derive(Args, Debug)]
+pub(crate) struct TrainFlags<F: Args> {
+    #[command(flatten)]
+    pub(crate) place: PlaceFlags,
+    #[command(flatten)]
+    pub(crate) config: F,
+}
+
+fn unsupported<M: Model>(command: &str, run: &Path) -> Failure {
+    Failure::usage(format!(
+        "{} is a run of the model {}, which `kiln {command}` does not support",
+        run.display(),
+        M::KIND
+    ))
+}
+
+/// Refuses flags of `kiln resume` that another kind of fit has.
+pub(crate) fn refuse(given: &[(bool, &str)], why: &str) -> Result<()> {
+    match given.iter().find(|(given, _)| *given) {
+        Some((_, flag)) => Err(Failure::usage(format!("{flag} cannot be used here: {why}"))),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,165 @@
+//! What all models share: the way from the flags to a run, and back from a run.
+
+use std::path::Path;
+
+use super::model::{Common, Model, TrainFlags};
+use crate::{
+    base::{Console, ENCODER, Exit, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, file_stem},
+    context::{Compute, Opened, RunRecord, Session, Start, check_data},
+    flags::{EvalFlags, ExportFlags, MachineFlags, PredictFlags, ResumeFlags, RunAccess, VerifyFlags},
+    names::Dtype,
+    settings::{layered, located},
+};
+
+/// `kiln train`.
+pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, console: Console) -> Result<Exit> {
+    let TrainFlags { place, config } = flags;
+    let mut settings: M::Settings =
+        layered(M::base(&config, place.config.as_deref())?, M::KIND, place.config.as_deref(), &config)?;
+    let Common { data, data_dir, .. } = M::common(&mut settings);
+    let title = format!("{}-{}", M::KIND, file_stem(data));
+    located(data, data_dir)?;
+    M::check(&settings)?;
+    let place = Place::choose(place.out, &title, place.force, own)?;
+
+    let compute = Compute::start(M::common(&mut settings).run, M::DTYPE)?;
+    let data = M::load(&settings, None, console)?;
+    let run = M::common(&mut settings).run;
+    run.dtype = Some(compute.dtype);
+    let record = RunRecord::new(M::record(&data).clone(), &compute, run.seed);
+    let plan = M::plan(settings, data, compute)?;
+    M::memory(&plan).check()?;
+
+    let run = place.create(own)?;
+    let session = session::<M>(run.dir(), &plan, record, Start::Fresh, console);
+    let finished = match M::fit(&plan, &session) {
+        Ok(finished) => finished,
+        Err(failure) => {
+            // Something was saved from which the run can go on.
+            if run.dir().has_checkpoint() {
+                run.keep()?;
+            }
+            return Err(failure);
+        }
+    };
+    run.keep()?;
+    session.end(finished)
+}
+
+/// `kiln resume`.
+pub(super) fn resume<M: Model>(
+    dir: &RunDir,
+    settings: M::Settings,
+    flags: &ResumeFlags,
+    console: Console,
+) -> Result<Exit> {
+    let _lock = Lock::acquire(dir.path())?;
+    let mut settings = M::resumed(settings, flags)?;
+    moved::<M>(&mut settings, flags.data.as_deref(), &flags.machine)?;
+    M::check(&settings)?;
+    let compute = Compute::again(M::common(&mut settings).run, &flags.machine)?;
+    let mut record: RunRecord = dir.read_json(RUN)?;
+    let encoder = if dir.file(ENCODER).is_file() { Some(dir.read_json(ENCODER)?) } else { None };
+    let data = M::load(&settings, encoder, console)?;
+    check_data(&mut record, M::record(&data), flags.allow_changed_data, console)?;
+    let record = record.resumed(M::record(&data).clone(), &compute);
+    let plan = M::plan(settings, data, compute)?;
+    M::memory(&plan).check()?;
+    let session = session::<M>(dir, &plan, record, Start::Again, console);
+    let finished = M::fit(&plan, &session)?;
+    session.end(finished)
+}
+
+/// `kiln eval`.
+pub(super) fn eval<M: Model>(dir: RunDir, settings: M::Settings, flags: &EvalFlags, console: Console) -> Result<Exit> {
+    M::eval(open::<M>(dir, settings, &flags.access, console)?, flags)
+}
+
+/// `kiln predict`.
+pub(super) fn predict<M: Model>(
+    dir: RunDir,
+    settings: M::Settings,
+    flags: &PredictFlags,
+    console: Console,
+) -> Result<Exit> {
+    M::predict(open::<M>(dir, settings, &flags.access, console)?, flags)
+}
+
+/// `kiln export`.
+pub(super) fn export<M: Model>(
+    dir: RunDir,
+    settings: M::Settings,
+    flags: &ExportFlags,
+    console: Console,
+) -> Result<Exit> {
+    let output = Output::new(&flags.output, flags.force)?;
+    let bytes = M::export(&open::<M>(dir, settings, &flags.access, console)?)?;
+    output.write(&bytes)?;
+    let size = bytes.len();
+    console.result(&serde_json::json!({ "output": output.shown(), "bytes": size }), || {
+        format!("{size} bytes in {}", output.shown())
+    })?;
+    Ok(Exit::Done)
+}
+
+/// `kiln verify` of a run. It computes in f64, whatever the run's float type.
+pub(super) fn verify<M: Model>(
+    dir: RunDir,
+    mut settings: M::Settings,
+    certificate: &Path,
+    flags: &VerifyFlags,
+    console: Console,
+) -> Result<Exit> {
+    moved::<M>(&mut settings, flags.data.as_deref(), &flags.machine)?;
+    M::check(&settings)?;
+    M::common(&mut settings).run.dtype = Some(Dtype::F64);
+    let run = M::common(&mut settings).run.clone();
+    let opened = Opened::new(dir, settings, &run, (&flags.machine, None), console)?;
+    M::verify(opened, certificate, flags)
+}
+
+/// Opens a run for a command that reads it.
+pub(crate) fn open<M: Model>(
+    dir: RunDir,
+    mut settings: M::Settings,
+    access: &RunAccess,
+    console: Console,
+) -> Result<Opened<M::Settings>> {
+    moved::<M>(&mut settings, None, &access.machine)?;
+    M::check(&settings)?;
+    let run = M::common(&mut settings).run.clone();
+    Opened::new(dir, settings, &run, (&access.machine, access.checkpoint), console)
+}
+
+/// The content of a run's `config.toml`.
+pub(super) fn config_text<M: Model>(settings: &M::Settings) -> String {
+    let tables = toml::to_string_pretty(settings).expect("settings are tables of plain values");
+    format!("kind = \"{}\"\n\n{tables}", M::KIND)
+}
+
+/// Names a run's data anew.
+fn moved<M: Model>(settings: &mut M::Settings, name: Option<&str>, machine: &MachineFlags) -> Result<()> {
+    let Common { data, data_dir, .. } = M::common(settings);
+    if let Some(name) = name {
+        name.clone_into(data);
+    }
+    if machine.data_dir.is_some() {
+        data_dir.clone_from(&machine.data_dir);
+    }
+    located(data, data_dir)
+}
+
+fn session<'a, M: Model>(
+    dir: &'a RunDir,
+    plan: &M::Plan,
+    record: RunRecord,
+    start: Start,
+    console: Console,
+) -> Session<'a> {
+    let encoder = M::encoder(plan).map(|encoder| {
+        let mut json = serde_json::to_vec_pretty(encoder).expect("an encoder has string keys only");
+        json.push(b'\n');
+        json
+    });
+    Session::new(dir, config_text::<M>(M::settings(plan)), encoder, record, start, console)
+}

@@ -1,0 +1,115 @@
+//! The variational autoencoder: trained, evaluated, sampled from.
+
+mod apply;
+mod data;
+mod fit;
+mod flags;
+mod latent;
+mod latent_flags;
+mod lr_find;
+mod pictures;
+mod plan;
+mod sample_flags;
+mod settings;
+mod size_defaults;
+
+use std::path::Path;
+
+use kiln::tensor::weights;
+
+pub(crate) use self::{
+    apply::{reconstruct, sample},
+    flags::VaeFlags,
+    latent::latent,
+    latent_flags::LatentCommand,
+    lr_find::lr_find,
+    sample_flags::{ReconstructFlags, SampleFlags},
+    settings::VaeSettings,
+};
+use self::{data::ImageSet, fit::VaeReport, plan::VaePlan};
+use super::model::{Common, Model, refuse};
+use crate::{
+    base::{Console, Exit, Failure, Result},
+    context::{Compute, DataRecord, Finished, Memory, Opened, Session},
+    flags::{EvalFlags, ResumeFlags},
+    names::Dtype,
+};
+
+/// `kiln train vae`.
+pub(crate) enum Autoencoder {}
+
+/// The settings that `--recipe iwae` stands for.
+const IWAE: &str = include_str!("vae/recipes/iwae.toml");
+
+impl Model for Autoencoder {
+    const KIND: &'static str = "vae";
+    const ABOUT: &'static str = "Variational autoencoder on images";
+    const FILES: &'static [&'static str] =
+        &["samples.png", "reconstructions.png", "loss.svg", "traversal.png", "interpolation.png", "latent-map.png"];
+    const PREDICTS: bool = false;
+    const DTYPE: Dtype = Dtype::F32;
+    type Flags = VaeFlags;
+    type Settings = VaeSettings;
+    type Data = ImageSet;
+    type Plan = VaePlan;
+    type Report = VaeReport;
+
+    fn base(flags: &VaeFlags, config: Option<&Path>) -> Result<toml::Table> {
+        match &flags.recipe {
+            Some(_) if config.is_some() => Err(Failure::usage("--recipe cannot be combined with --config")),
+            Some(_) => IWAE.parse().map_err(Failure::internal),
+            None => Ok(toml::Table::new()),
+        }
+    }
+
+    fn common(settings: &mut VaeSettings) -> Common<'_> {
+        let VaeSettings { data, run, .. } = settings;
+        Common { data: &mut data.name, data_dir: &mut data.data_dir, run }
+    }
+
+    fn check(settings: &VaeSettings) -> Result<()> {
+        settings.check()
+    }
+
+    fn load(settings: &VaeSettings, _encoder: Option<kiln::data::Encoder>, console: Console) -> Result<ImageSet> {
+        ImageSet::load(settings, console)
+    }
+
+    fn record(data: &ImageSet) -> &DataRecord {
+        &data.record
+    }
+
+    fn plan(settings: VaeSettings, data: ImageSet, compute: Compute) -> Result<VaePlan> {
+        VaePlan::new(settings, data, compute)
+    }
+
+    fn settings(plan: &VaePlan) -> &VaeSettings {
+        &plan.settings
+    }
+
+    fn memory(plan: &VaePlan) -> Memory {
+        plan.memory()
+    }
+
+    fn fit(plan: &VaePlan, session: &Session<'_>) -> Result<Finished<VaeReport>> {
+        fit::fit(plan, session)
+    }
+
+    fn resumed(mut settings: VaeSettings, flags: &ResumeFlags) -> Result<VaeSettings> {
+        refuse(
+            &[(flags.max_iter.is_some(), "--max-iter"), (flags.gtol.is_some(), "--gtol")],
+            "a VAE is trained by an optimizer; give --epochs",
+        )?;
+        settings.train.epochs = flags.epochs.unwrap_or(settings.train.epochs);
+        Ok(settings)
+    }
+
+    fn eval(run: Opened<VaeSettings>, flags: &EvalFlags) -> Result<Exit> {
+        apply::eval(run, flags)
+    }
+
+    fn export(run: &Opened<VaeSettings>) -> Result<Vec<u8>> {
+        let model = apply::load_model(run, apply::image_size(run)?)?;
+        Ok(weights::to_bytes(&model)?)
+    }
+}

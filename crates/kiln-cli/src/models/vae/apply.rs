@@ -1,0 +1,137 @@
+//! What is done with a trained VAE: evaluation, samples, reconstructions.
+
+use kiln::{
+    data::Dataset,
+    models::Vae,
+    train::{Marginal, evaluate, marginal_likelihood},
+};
+
+use super::{
+    data::ImageSet,
+    pictures::{reconstructions, samples},
+    plan::{evaluation_batch, objective},
+    sample_flags::{ReconstructFlags, SampleFlags},
+    settings::VaeSettings,
+};
+use crate::{
+    base::{Console, Exit, Failure, Output, Result, metrics, require},
+    context::{Memory, Opened, check_data},
+    settings::located,
+};
+
+/// Returns the height and width of a run's images. A run of an older Kiln did not store them: then its data tell.
+pub(super) fn image_size(run: &Opened<VaeSettings>) -> Result<[usize; 2]> {
+    match run.record.data.image_size {
+        Some(size) => Ok(size),
+        None => {
+            let data = ImageSet::load(&run.settings, run.console)?;
+            Ok([data.images().height(), data.images().width()])
+        }
+    }
+}
+
+/// Returns the model of a run.
+pub(super) fn load_model(run: &Opened<VaeSettings>, size: [usize; 2]) -> Result<Vae> {
+    let seed = run.settings.run.seed;
+    let template = run.settings.model.config(size).init(seed, &run.compute.device.clone().autodiff())?;
+    run.load_module(template, |checkpoint, template| {
+        // The method of a run is complete, and the number of steps does not change what an average is.
+        let optimizer = run.settings.method.optimizer(1)?;
+        Ok(checkpoint.model(template, optimizer)?)
+    })
+}
+
+/// The images of a run, checked, and its model.
+pub(super) fn load_both(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<(ImageSet, Vae)> {
+    let data = ImageSet::load(&run.settings, run.console)?;
+    check_data(&mut run.record, &data.record, allow_changed_data, run.console)?;
+    let model = load_model(run, [data.images().height(), data.images().width()])?;
+    Ok((data, model))
+}
+
+/// `kiln eval` of a VAE.
+pub(super) fn eval(mut run: Opened<VaeSettings>, flags: &crate::flags::EvalFlags) -> Result<Exit> {
+    let (samples, images) = (flags.samples.unwrap_or(5000), flags.images.unwrap_or(1000));
+    require(images >= 1, "images", "at least 1", images)?;
+    let (data, model) = match &flags.data {
+        Some(name) => {
+            let own = image_size(&run)?;
+            run.settings.data.name.clone_from(name);
+            located(&mut run.settings.data.name, &mut run.settings.data.data_dir)?;
+            let data = ImageSet::load(&run.settings, run.console)?;
+            let size = [data.images().height(), data.images().width()];
+            if size != own {
+                return Err(Failure::usage(format!(
+                    "{name} has images of {} × {} pixels, and the run was trained on {} × {}",
+                    size[0], size[1], own[0], own[1]
+                )));
+            }
+            (data, load_model(&run, own)?)
+        }
+        None => load_both(&mut run, flags.access.allow_changed_data)?,
+    };
+    if data.test.is_empty() {
+        return Err(Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"));
+    }
+    let (seed, binarize) = (run.settings.run.seed, run.settings.data.binarize);
+    let memory = Memory::default().with("importance samples", &[samples.min(5000), model.latent_dim(), 4], 8);
+    memory.with("bounds", &[images.min(data.test.len()), 64], 8).check()?;
+    let batch = evaluation_batch(&run.settings);
+    let test = evaluate(&model, &objective(&run.settings), &data.test, batch, seed)?;
+    let marginal = (samples > 0)
+        .then(|| marginal_likelihood(&model, &data.test, (images, samples), &[1, 5, 50], seed))
+        .transpose()?;
+    let result = serde_json::json!({
+        "data": data.record.name, "n": data.test.len(), "test": test, "marginal": marginal, "binarize": binarize,
+        "warnings": run.record.warnings,
+    });
+    run.console.result(&result, || {
+        let drawn = serde_json::to_value(binarize).ok().and_then(|b| b.as_str().map(str::to_owned)).unwrap_or_default();
+        let head = format!("{} test images, binarize {drawn}: {}", data.test.len(), metrics(&test));
+        marginal.as_ref().map_or_else(|| head.clone(), |marginal| format!("{head}\n{}", importance(marginal)))
+    })?;
+    if test.loss.is_finite() {
+        return Ok(Exit::Done);
+    }
+    Err(Failure::diverged("the test loss is not finite"))
+}
+
+fn importance(marginal: &Marginal) -> String {
+    let Marginal { examples, samples, nll, standard_error, bounds, active_units, latent_dim } = marginal;
+    let bounds: Vec<String> = bounds.iter().map(|b| format!("k={} {:.3}", b.k, b.bound)).collect();
+    format!(
+        "NLL    {nll:.3} ± {standard_error:.3} nats ({examples} images, {samples} samples each)\nbounds {}\n\
+         active {active_units} of {latent_dim} units",
+        bounds.join("  ")
+    )
+}
+
+/// `kiln sample`. It needs no data.
+pub(crate) fn sample(run: &Opened<VaeSettings>, flags: &SampleFlags) -> Result<Exit> {
+    require((1..=10_000).contains(&flags.count), "-n", "from 1 to 10000", flags.count)?;
+    let output = Output::or_in(flags.write.output.as_deref(), flags.write.force, run.dir.path(), "samples.png")?;
+    let size = image_size(run)?;
+    let model = load_model(run, size)?;
+    let batch = evaluation_batch(&run.settings);
+    let png = samples(&model, size, (flags.count, batch), flags.seed, &run.compute)?;
+    write_picture(&output, &png, flags.count, run.console)
+}
+
+/// `kiln reconstruct`.
+pub(crate) fn reconstruct(mut run: Opened<VaeSettings>, flags: &ReconstructFlags) -> Result<Exit> {
+    require((1..=1000).contains(&flags.count), "-n", "from 1 to 1000", flags.count)?;
+    let write = &flags.write;
+    let output = Output::or_in(write.output.as_deref(), write.force, run.dir.path(), "reconstructions.png")?;
+    let (data, model) = load_both(&mut run, flags.access.allow_changed_data)?;
+    let count = flags.count.min(data.shown().len());
+    let png = reconstructions(&model, &data, count, &run.compute)?;
+    write_picture(&output, &png, count, run.console)
+}
+
+fn write_picture(output: &Output, png: &[u8], count: usize, console: Console) -> Result<Exit> {
+    output.write(png)?;
+    console.result(&serde_json::json!({ "images": count, "output": output.shown() }), || {
+        format!("{count} images in {}", output.shown())
+    })?;
+    Ok(Exit::Done)
+}

@@ -1,0 +1,44 @@
+//! The images of a run.
+
+use kiln::data::{Binarized, Dataset, HoldOut, Images, Locate, load_images};
+
+use super::settings::VaeSettings;
+use crate::{
+    base::{Console, Result},
+    context::DataRecord,
+};
+
+/// Training images and test images.
+pub(crate) struct ImageSet {
+    pub(super) train: Binarized,
+    pub(super) test: Binarized,
+    pub(super) record: DataRecord,
+}
+
+impl ImageSet {
+    pub(super) fn load(settings: &VaeSettings, console: Console) -> Result<Self> {
+        let locate = Locate { data_dir: settings.data.data_dir.clone(), offline: false };
+        let (seed, binarize) = (settings.run.seed, settings.data.binarize);
+        let hold_out = HoldOut { test_fraction: settings.data.test_fraction, seed };
+        let images = load_images(&settings.data.name, &locate, hold_out, &mut console.download())?;
+        let record = DataRecord {
+            name: settings.data.name.clone(),
+            sha256: images.sha256,
+            n_train: images.train.len(),
+            n_test: images.test.len(),
+            image_size: Some([images.train.height(), images.train.width()]),
+        };
+        let train = Binarized::new(images.train, binarize, seed, "binarize-train");
+        let test = Binarized::new(images.test, binarize, seed, "binarize-test");
+        Ok(Self { train, test, record })
+    }
+
+    /// The images that pictures show: test images, or training images if there are none.
+    pub(super) fn shown(&self) -> &Binarized {
+        if self.test.is_empty() { &self.train } else { &self.test }
+    }
+
+    pub(super) fn images(&self) -> &Images {
+        self.train.images()
+    }
+}

@@ -1,0 +1,102 @@
+//! The flags of `kiln train vae`, as the tables of its settings.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::{
+    base::count,
+    flags::{MethodFlags, RunFlags},
+};
+
+#[derive(Args, Debug, Serialize)]
+pub(crate) struct VaeFlags {
+    /// Settings from the literature: iwae (Burda et al., 2016; 3280 epochs of MNIST)
+    #[arg(long, value_name = "NAME", value_parser = ["iwae"], help_heading = "Run folder")]
+    #[serde(skip)]
+    pub(crate) recipe: Option<String>,
+    #[command(flatten)]
+    pub(crate) data: ImageDataFlags,
+    #[command(flatten)]
+    pub(crate) model: VaeModelFlags,
+    #[command(flatten)]
+    pub(crate) method: MethodFlags,
+    #[command(flatten)]
+    pub(crate) train: VaeTrainFlags,
+    #[command(flatten)]
+    pub(crate) run: RunFlags,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Data")]
+pub(crate) struct ImageDataFlags {
+    /// Folder with IDX files, or digits, mnist, fashion-mnist [default: digits]
+    #[arg(long = "data", value_name = "NAME|DIR")]
+    #[serde(rename = "data")]
+    pub(crate) name: Option<String>,
+    /// Folder with the dataset's files [default: $KILN_DATA_DIR, then the cache]
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Fraction of images to hold out, for data without a test set [default: 0.2]
+    #[arg(long, value_name = "F")]
+    pub(crate) test_fraction: Option<f64>,
+    /// Binarization of pixels: none, dynamic (redrawn each epoch), fixed (drawn once) [default: none]
+    #[arg(long, value_name = "HOW", value_parser = ["none", "dynamic", "fixed"], hide_possible_values = true)]
+    pub(crate) binarize: Option<String>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Model")]
+pub(crate) struct VaeModelFlags {
+    /// Units per hidden layer of the encoder; the decoder mirrors them [default: 400]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
+    pub(crate) hidden_dim: Option<Vec<usize>>,
+    /// Activation function of the hidden layers [default: relu]
+    #[arg(long, value_name = "NAME", value_parser = ["relu", "tanh"])]
+    pub(crate) activation: Option<String>,
+    /// Latent dimensions per stochastic layer, starting next to the image [default: 20]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
+    pub(crate) latent_dim: Option<Vec<usize>>,
+    /// Units per hidden layer between two stochastic layers [default: 100,100]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
+    pub(crate) upper_hidden_dim: Option<Vec<usize>>,
+    /// Channels per convolution; each halves the image's sides [default: none]
+    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
+    pub(crate) channels: Option<Vec<usize>>,
+    /// Distribution of a pixel given z [default: bernoulli]
+    #[arg(long, value_name = "NAME", value_parser = ["bernoulli", "gaussian", "categorical"])]
+    pub(crate) likelihood: Option<String>,
+    /// Number of grey levels of a categorical likelihood, from 2 to 256 [default: 16]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) levels: Option<usize>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Training")]
+pub(crate) struct VaeTrainFlags {
+    /// Number of passes over the training data [default: 20]
+    #[arg(long, value_name = "N", value_parser = count::<u64>())]
+    pub(crate) epochs: Option<u64>,
+    /// Objective: elbo, iwae (importance weighted), dreg (its doubly reparameterized gradient) [default: elbo]
+    #[arg(long, value_name = "NAME", value_parser = ["elbo", "iwae", "dreg"], hide_possible_values = true)]
+    pub(crate) objective: Option<String>,
+    /// Weight of the KL term [default: 1]
+    #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
+    pub(crate) beta: Option<f64>,
+    /// Importance samples per image, for iwae and dreg [default: 5]
+    #[arg(long, value_name = "K", value_parser = count::<usize>())]
+    pub(crate) k: Option<usize>,
+    /// Samples of z per image and step, for elbo [default: automatic]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) particles: Option<usize>,
+    /// Steps between two lines of the log [default: 100]
+    #[arg(long, value_name = "N", value_parser = count::<u64>())]
+    pub(crate) log_every: Option<u64>,
+    /// Number of checkpoints to keep, besides the best [default: 2]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) keep: Option<usize>,
+}

@@ -1,0 +1,252 @@
+//! `kiln latent`: pictures of the latent space.
+
+use kiln::{data::Dataset, dist::LatentVariableModel, models::Vae, tensor::linalg::Symmetric};
+use serde::Serialize;
+
+use super::{
+    apply::load_both,
+    data::ImageSet,
+    latent_flags::{InterpolateFlags, LatentCommand, MapFlags, TraverseFlags},
+    pictures::{decoded, grid},
+    plan::{EVALUATION_BATCH, evaluation_batch},
+    settings::VaeSettings,
+};
+use crate::{
+    base::{
+        Exit, Failure, Output, Result,
+        plot::{self, Axis, Curve, Legend, Marks, Panel},
+        require, to_vec,
+    },
+    context::{Compute, Opened},
+    flags::WriteFlags,
+};
+
+/// Number of test images from which the spread of z is estimated.
+const LOOKED_AT: usize = 1000;
+
+/// Draws the picture that is asked for.
+pub(crate) fn latent(run: Opened<VaeSettings>, command: &LatentCommand) -> Result<Exit> {
+    match command {
+        LatentCommand::Traverse(flags) => traverse(run, flags),
+        LatentCommand::Interpolate(flags) => interpolate(run, flags),
+        LatentCommand::Map(flags) => map(run, flags),
+    }
+}
+
+fn output(run: &Opened<VaeSettings>, flags: &WriteFlags, name: &str) -> Result<Output> {
+    Output::or_in(flags.output.as_deref(), flags.force, run.dir.path(), name)
+}
+
+/// The run's images and model, and where it computes.
+struct Job {
+    data: ImageSet,
+    model: Vae,
+    compute: Compute,
+    batch: usize,
+}
+
+impl Job {
+    fn open(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<Self> {
+        let (data, model) = load_both(run, allow_changed_data)?;
+        Ok(Self { data, model, compute: run.compute.clone(), batch: evaluation_batch(&run.settings) })
+    }
+
+    /// The images that rows of z decode to.
+    fn decoded(&self, z: Vec<f64>) -> Vec<f64> {
+        decoded(&self.model, z, self.batch, &self.compute)
+    }
+
+    fn grid(&self, pixels: Vec<f64>, columns: usize) -> Result<Vec<u8>> {
+        let images = self.data.images();
+        grid(pixels, [images.height(), images.width()], columns)
+    }
+}
+
+/// The result for `--json`.
+#[derive(Serialize)]
+struct Traversal {
+    /// Dimensions of z, from the top row on.
+    dims: Vec<usize>,
+    /// Their standard deviations over the test images.
+    sd: Vec<f64>,
+    output: String,
+}
+
+fn traverse(mut run: Opened<VaeSettings>, flags: &TraverseFlags) -> Result<Exit> {
+    let TraverseFlags { range, count, dims: rows, .. } = *flags;
+    require(range > 0.0 && range.is_finite(), "range", "positive", range)?;
+    require((2..=100).contains(&count), "-n", "from 2 to 100", count)?;
+    require(rows != Some(0), "dims", "at least 1", 0)?;
+    let output = output(&run, &flags.write, "traversal.png")?;
+    let job = Job::open(&mut run, flags.access.allow_changed_data)?;
+    let codes = Codes::of(&job, LOOKED_AT);
+    let start = match flags.image {
+        Some(image) => {
+            let images = job.data.shown().len();
+            require(image < images, "image", &format!("below {images}"), image)?;
+            Some(Codes::of_rows(&job, &[image]).z)
+        }
+        None => None,
+    };
+    let (mean, sd) = codes.moments();
+    // The layer next to the images decides what they show.
+    let mut dims: Vec<usize> = (0..job.model.latent_dims()[0]).collect();
+    dims.sort_by(|&a, &b| sd[b].total_cmp(&sd[a]));
+    dims.truncate(rows.unwrap_or(10));
+    let start = start.as_ref().unwrap_or(&mean);
+    let row = |&dim: &usize| {
+        let (mean, sd) = (mean[dim], sd[dim]);
+        (0..count).flat_map(move |i| {
+            let mut z = start.clone();
+            z[dim] = mean + range * sd * (2.0 * i as f64 / (count - 1) as f64 - 1.0);
+            z
+        })
+    };
+    let z: Vec<f64> = dims.iter().flat_map(row).collect();
+    output.write(&job.grid(job.decoded(z), count)?)?;
+    let traversal = Traversal { sd: dims.iter().map(|&d| sd[d]).collect(), dims, output: output.shown() };
+    run.console.result(&traversal, || {
+        let named = traversal.dims.iter().zip(&traversal.sd).map(|(d, sd)| format!("{d} ({sd:.2})"));
+        format!(
+            "dimensions from the top, with their standard deviations: {}\n{}",
+            named.collect::<Vec<_>>().join(", "),
+            traversal.output
+        )
+    })?;
+    Ok(Exit::Done)
+}
+
+fn interpolate(mut run: Opened<VaeSettings>, flags: &InterpolateFlags) -> Result<Exit> {
+    let InterpolateFlags { pairs, count, .. } = *flags;
+    require((1..=100).contains(&pairs), "pairs", "from 1 to 100", pairs)?;
+    require((2..=100).contains(&count), "-n", "from 2 to 100", count)?;
+    let output = output(&run, &flags.write, "interpolation.png")?;
+    let job = Job::open(&mut run, flags.access.allow_changed_data)?;
+    let most = job.data.shown().len() / 2;
+    require(pairs <= most, "pairs", &format!("at most {most}, half the number of images"), pairs)?;
+    let codes = Codes::of(&job, 2 * pairs);
+    let line = |pair: usize| {
+        let (from, to) = (codes.row(2 * pair), codes.row(2 * pair + 1));
+        (0..count).flat_map(move |i| {
+            let part = i as f64 / (count - 1) as f64;
+            from.iter().zip(to).map(move |(a, b)| a + part * (b - a)).collect::<Vec<_>>()
+        })
+    };
+    let decoded = job.decoded((0..pairs).flat_map(line).collect());
+    let images = to_vec(job.data.shown().batch(&(0..2 * pairs).collect::<Vec<_>>(), &job.compute.device));
+    let dims = job.model.data_dim();
+    let image = |i: usize| &images[i * dims..(i + 1) * dims];
+    let pixels: Vec<f64> = (0..pairs)
+        .flat_map(|pair| {
+            let between = &decoded[pair * count * dims..(pair + 1) * count * dims];
+            [image(2 * pair), between, image(2 * pair + 1)].concat()
+        })
+        .collect();
+    output.write(&job.grid(pixels, count + 2)?)?;
+    run.console.result(&serde_json::json!({ "pairs": pairs, "output": output.shown() }), || {
+        format!("{pairs} pairs of images, with {count} images between the two of each, in {}", output.shown())
+    })?;
+    Ok(Exit::Done)
+}
+
+fn map(mut run: Opened<VaeSettings>, flags: &MapFlags) -> Result<Exit> {
+    require(flags.count >= 2, "-n", "at least 2", flags.count)?;
+    let output = output(&run, &flags.write, "latent-map.png")?;
+    let job = Job::open(&mut run, flags.access.allow_changed_data)?;
+    let codes = Codes::of(&job, flags.count);
+    let Plane { points, labels: [x, y], share } = codes.plane()?;
+    let images = job.data.shown().images();
+    let of_class = |class: usize| {
+        let mine = points.iter().zip(images.labels()).filter(|(_, label)| usize::from(**label) == class);
+        Curve { name: class.to_string(), points: mine.map(|(point, _)| *point).collect() }
+    };
+    // A class keeps its color if others are missing.
+    let classes = (0..images.classes()).map(of_class);
+    let panel = Panel {
+        title: format!("z of {} images", codes.len()),
+        x: Axis::linear(&x),
+        y: Axis::linear(&y),
+        curves: classes.collect(),
+        legend: Legend::UpperRight,
+        marks: Marks::Points,
+    };
+    let png = plot::png(&[panel]).ok_or_else(|| Failure::usage("no image has a finite z"))?;
+    output.write(&png)?;
+    let result = serde_json::json!({ "images": codes.len(), "variance_shown": share, "output": output.shown() });
+    run.console.result(&result, || {
+        format!("{} images, {:.0}% of the variance of z, in {}", codes.len(), 100.0 * share, output.shown())
+    })?;
+    Ok(Exit::Done)
+}
+
+/// The z of test images, on the host.
+struct Codes {
+    z: Vec<f64>,
+    dims: usize,
+}
+
+/// Codes in two dimensions.
+struct Plane {
+    points: Vec<(f64, f64)>,
+    labels: [String; 2],
+    /// The share of the variance of z that the plane shows.
+    share: f64,
+}
+
+impl Codes {
+    /// The codes of the first `count` test images, or of all if there are fewer.
+    fn of(job: &Job, count: usize) -> Self {
+        Self::of_rows(job, &(0..count.min(job.data.shown().len())).collect::<Vec<_>>())
+    }
+
+    fn of_rows(job: &Job, rows: &[usize]) -> Self {
+        let (data, device) = (job.data.shown(), &job.compute.device);
+        let batch = |rows: &[usize]| to_vec(job.model.encode(data.batch(rows, device)));
+        Self { z: rows.chunks(EVALUATION_BATCH).flat_map(batch).collect(), dims: job.model.latent_dim() }
+    }
+
+    fn len(&self) -> usize {
+        self.z.len() / self.dims
+    }
+
+    fn row(&self, image: usize) -> &[f64] {
+        &self.z[image * self.dims..(image + 1) * self.dims]
+    }
+
+    /// The mean and the standard deviation of each dimension.
+    fn moments(&self) -> (Vec<f64>, Vec<f64>) {
+        let n = self.len() as f64;
+        let mean_of =
+            |f: &dyn Fn(f64) -> f64, d: usize| self.z.iter().skip(d).step_by(self.dims).map(|z| f(*z)).sum::<f64>() / n;
+        let mean: Vec<f64> = (0..self.dims).map(|d| mean_of(&|z| z, d)).collect();
+        let sd = (0..self.dims).map(|d| mean_of(&|z| (z - mean[d]).powi(2), d).sqrt()).collect();
+        (mean, sd)
+    }
+
+    /// Returns z itself if it has two dimensions, and its first two principal components if it has more.
+    fn plane(&self) -> Result<Plane> {
+        match self.dims {
+            1 => return Err(Failure::usage("z has one dimension, and a map needs at least two")),
+            2 => {
+                let points = self.z.chunks_exact(2).map(|z| (z[0], z[1])).collect();
+                return Ok(Plane { points, labels: ["z0", "z1"].map(str::to_owned), share: 1.0 });
+            }
+            _ => {}
+        }
+        let (mean, _) = self.moments();
+        let rows = || self.z.chunks_exact(self.dims);
+        let n = self.len() as f64;
+        let covariance =
+            Symmetric::from_fn(self.dims, |i, j| rows().map(|z| (z[i] - mean[i]) * (z[j] - mean[j])).sum::<f64>() / n);
+        let eigen = covariance.eigen().ok_or_else(|| Failure::usage("the z of an image is not finite"))?;
+        let total = eigen.values.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        let shares = [1, 2].map(|i| eigen.values[self.dims - i] / total);
+        let axes = [1, 2].map(|i| eigen.vector(self.dims - i));
+        let along = |z: &[f64], axis: &[f64]| z.iter().zip(&mean).zip(axis).map(|((z, m), a)| (z - m) * a).sum::<f64>();
+        let points = rows().map(|z| (along(z, &axes[0]), along(z, &axes[1]))).collect();
+        let labels = [("first", shares[0]), ("second", shares[1])];
+        let labels =
+            labels.map(|(rank, share)| format!("{rank} principal component, {:.0}% of the variance", 100.0 * share));
+        Ok(Plane { points, labels, share: shares.iter().sum() })
+    }
+}

@@ -1,0 +1,26 @@
+//! `kiln lr-find vae`.
+
+use kiln::train;
+
+use super::{data::ImageSet, flags::VaeFlags, plan::VaePlan, settings::VaeSettings};
+use crate::{
+    base::{Console, Exit, Result},
+    context::{Compute, Search},
+    names::Dtype,
+};
+
+/// Trains with growing learning rates, and reports where the loss falls fastest.
+pub(crate) fn lr_find(search: Search, flags: &VaeFlags, mut settings: VaeSettings, console: Console) -> Result<Exit> {
+    search.prepare(&mut settings.method)?;
+    let train = &flags.train;
+    search.refuse(train.epochs.is_some() || train.log_every.is_some() || train.keep.is_some())?;
+    let compute = Compute::start(&settings.run, Dtype::F32)?;
+    let data = ImageSet::load(&settings, console)?;
+    let plan = VaePlan::new(settings, data, compute)?;
+    plan.memory().check()?;
+    let config = search.config(plan.method.batch_size, plan.settings.run.seed);
+    let optimizer = plan.method.settings.optimizer(config.steps)?;
+    let model = plan.model.init(plan.settings.run.seed, &plan.compute.device.clone().autodiff())?;
+    let range = train::lr_find(&config, optimizer, model, &plan.objective, &plan.data.train)?;
+    search.report(&range, console)
+}

@@ -1,0 +1,148 @@
+//! The plan of a VAE's training run.
+
+use kiln::{
+    burn::tensor::Tensor,
+    data::Dataset,
+    models::{Vae, VaeConfig},
+    tensor::Stream,
+    train::{Elbo, ImportanceGradient, Iwae, Loss, Objective, TrainConfig},
+};
+
+use super::{
+    data::ImageSet,
+    settings::{ObjectiveName, VaeSettings},
+    size_defaults::SizeDefaults,
+};
+use crate::{
+    base::Result,
+    context::{Compute, Memory},
+    names::{LrSchedule, OptimizerName},
+    settings::{MethodDefaults, MethodPlan},
+};
+
+/// Test images per evaluation batch where there is one number per pixel. It affects memory, and the noise, which is drawn
+/// per batch.
+pub(super) const EVALUATION_BATCH: usize = 1000;
+
+/// A complete training run.
+pub(crate) struct VaePlan {
+    pub(super) settings: VaeSettings,
+    pub(super) data: ImageSet,
+    pub(super) compute: Compute,
+    pub(super) method: MethodPlan,
+    pub(super) config: TrainConfig,
+    pub(super) objective: VaeObjective,
+    pub(super) model: VaeConfig,
+}
+
+/// What is maximised.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum VaeObjective {
+    Elbo(Elbo),
+    Iwae(Iwae),
+}
+
+impl<B: Into<Tensor<2>>> Objective<Vae, B> for VaeObjective {
+    fn loss(&self, model: &Vae, batch: B, stream: &mut Stream) -> Loss {
+        match self {
+            Self::Elbo(objective) => objective.loss(model, batch, stream),
+            Self::Iwae(objective) => objective.loss(model, batch, stream),
+        }
+    }
+}
+
+impl VaePlan {
+    pub(super) fn new(mut settings: VaeSettings, data: ImageSet, compute: Compute) -> Result<Self> {
+        let (n, images) = (data.train.len(), data.images());
+        let model = settings.model.config([images.height(), images.width()]);
+        let asked = &settings.method;
+        let sized = asked.batch_size.is_none() && asked.batch_schedule.is_none();
+        let usual = if sized { SizeDefaults::of(n, model.is_deep_relu()) } else { SizeDefaults::LARGE };
+        let paced = asked.lr.is_none() && asked.schedule.is_none();
+        let defaults = MethodDefaults {
+            optimizer: OptimizerName::Adam,
+            batch_size: usual.batch_size,
+            lr: if paced { usual.lr } else { SizeDefaults::LARGE.lr },
+            schedule: if paced {
+                usual.schedule(n, asked.accumulate.unwrap_or(1)).map(LrSchedule::Function)
+            } else {
+                None
+            },
+            momentum: None,
+        };
+        let method = asked.plan(defaults, n, settings.train.epochs)?;
+        method.optimizer()?;
+        let train = &mut settings.train;
+        match train.objective {
+            ObjectiveName::Elbo => drop(train.particles.get_or_insert(usual.particles)),
+            ObjectiveName::Iwae | ObjectiveName::Dreg => drop(train.k.get_or_insert(VaeSettings::K)),
+        }
+        settings.method = method.settings.clone();
+        let config = TrainConfig {
+            seed: settings.run.seed,
+            log_every: settings.train.log_every,
+            evaluation_batch: evaluation_batch(&settings),
+            ..method.config.clone()
+        };
+        let objective = objective(&settings);
+        let model = model.data_mean(images.mean());
+        Ok(Self { settings, data, compute, method, config, objective, model })
+    }
+
+    /// The memory of weights, optimiser, activations and images.
+    pub(super) fn memory(&self) -> Memory {
+        let (settings, number) = (&self.settings, self.compute.dtype.size());
+        let model = &settings.model;
+        let images = self.data.images();
+        let pixels = images.dims();
+        let outputs = pixels.saturating_mul(model.outputs_per_pixel());
+        // Weights, gradients, two moments of Adam, and the copies that a checkpoint makes.
+        let copies = 8;
+        let mut memory = Memory::default().with("images", &[self.data.train.len() + self.data.test.len(), pixels], 1);
+        let latent = |layer: usize| model.latent_dim.0[layer];
+        let hidden = &model.hidden_dim.0;
+        let mut widths = vec![pixels];
+        widths.extend(hidden);
+        for pair in widths.windows(2) {
+            memory = memory.with("weights", &[pair[0], pair[1], 2, copies], number);
+        }
+        let last = *widths.last().expect("it has the pixels");
+        memory = memory.with("weights", &[last, latent(0), 3, copies], number);
+        memory = memory.with("weights", &[hidden.first().copied().unwrap_or(latent(0)), outputs, copies], number);
+        let upper = model.upper_hidden_dim.as_ref().map_or(100, |sizes| sizes.0.iter().copied().max().unwrap_or(100));
+        for pair in model.latent_dim.0.windows(2) {
+            memory = memory.with("weights", &[pair[0].saturating_add(pair[1]), upper, 4, copies], number);
+        }
+        for channels in model.channels.iter().flat_map(|sizes| sizes.0.windows(2)) {
+            memory = memory.with("weights", &[channels[0], channels[1], 16, 2, copies], number);
+        }
+        let of_channels = model.channels.as_ref().map_or(0, |sizes| {
+            sizes.0.iter().fold(0usize, |sum, channels| sum.saturating_add(channels.saturating_mul(pixels)))
+        });
+        let rows = match settings.train.objective {
+            ObjectiveName::Elbo => settings.train.particles.unwrap_or(1),
+            ObjectiveName::Iwae | ObjectiveName::Dreg => settings.train.k.unwrap_or(VaeSettings::K),
+        };
+        let wide = hidden.iter().chain(&model.latent_dim.0).fold(0usize, |sum, width| sum.saturating_add(*width));
+        let width = wide.saturating_add(outputs).saturating_add(of_channels);
+        let batch = self.config.batch_size.min(self.data.train.len());
+        // The forward pass, its gradients, and an evaluation without them.
+        let memory = memory.with("activations", &[batch, rows, width, 4], number);
+        memory.with("evaluation", &[self.config.evaluation_batch.min(self.data.test.len()), rows, width, 2], number)
+    }
+}
+
+/// [`EVALUATION_BATCH`], and fewer images if a pixel has a number per grey level.
+pub(super) fn evaluation_batch(settings: &VaeSettings) -> usize {
+    (EVALUATION_BATCH / settings.model.outputs_per_pixel()).max(1)
+}
+
+pub(super) fn objective(settings: &VaeSettings) -> VaeObjective {
+    let train = &settings.train;
+    let importance = Iwae::new(train.k.unwrap_or(VaeSettings::K));
+    match train.objective {
+        ObjectiveName::Elbo => VaeObjective::Elbo(Elbo::new().beta(train.beta).particles(train.particles.unwrap_or(1))),
+        ObjectiveName::Iwae => VaeObjective::Iwae(importance),
+        ObjectiveName::Dreg => VaeObjective::Iwae(importance.gradient(ImportanceGradient::DoublyReparameterized)),
+    }
+}

@@ -1,0 +1,33 @@
+//! The flags of `kiln sample` and `kiln reconstruct`.
+
+use clap::Args;
+
+use crate::{
+    base::count,
+    flags::{RunAccess, WriteFlags},
+};
+
+#[derive(Args, Debug)]
+pub(crate) struct SampleFlags {
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
+    /// Number of images, from 1 to 10000
+    #[arg(short = 'n', value_name = "N", default_value_t = 64, value_parser = count::<usize>())]
+    pub(crate) count: usize,
+    /// Random seed
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub(crate) seed: u64,
+    #[command(flatten)]
+    pub(crate) write: WriteFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ReconstructFlags {
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
+    /// Number of test images, from 1 to 1000
+    #[arg(short = 'n', value_name = "N", default_value_t = 16, value_parser = count::<usize>())]
+    pub(crate) count: usize,
+    #[command(flatten)]
+    pub(crate) write: WriteFlags,
+}

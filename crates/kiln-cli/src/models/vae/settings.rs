@@ -1,0 +1,216 @@
+//! The settings of a VAE.
+
+use std::path::PathBuf;
+
+use kiln::{
+    data::Binarize,
+    models::{HiddenActivation, Likelihood, VaeConfig},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::{Failure, Result, require},
+    settings::{MethodSettings, RunSettings},
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct VaeSettings {
+    pub(crate) data: ImageData,
+    pub(crate) model: VaeModel,
+    pub(crate) method: MethodSettings,
+    pub(crate) train: VaeTrain,
+    pub(crate) run: RunSettings,
+}
+
+impl VaeSettings {
+    /// The default of `k`.
+    pub(super) const K: usize = 5;
+
+    pub(super) fn check(&self) -> Result<()> {
+        let train = &self.train;
+        require(train.epochs >= 1, "epochs", "at least 1", train.epochs)?;
+        require(train.log_every >= 1, "log-every", "at least 1", train.log_every)?;
+        require(train.keep >= 1, "keep", "at least 1", train.keep)?;
+        require(train.beta >= 0.0 && train.beta.is_finite(), "beta", "finite and not negative", train.beta)?;
+        require(train.particles != Some(0), "particles", "at least 1", 0)?;
+        require(train.k != Some(0), "k", "at least 1", 0)?;
+        let weighted = train.objective != ObjectiveName::Elbo;
+        let not_one = train.beta.to_bits() != 1f64.to_bits();
+        if weighted && (train.particles.is_some() || not_one) {
+            return Err(Failure::usage("--particles and --beta are for --objective elbo; iwae and dreg have --k"));
+        }
+        if !weighted && train.k.is_some() {
+            return Err(Failure::usage("--k is for --objective iwae and dreg; elbo has --particles"));
+        }
+        self.model.check()?;
+        self.method.check()
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct ImageData {
+    #[serde(rename = "data")]
+    pub(crate) name: String,
+    pub(crate) data_dir: Option<PathBuf>,
+    pub(crate) test_fraction: f64,
+    pub(crate) binarize: Binarize,
+}
+
+impl Default for ImageData {
+    fn default() -> Self {
+        Self { name: "digits".into(), data_dir: None, test_fraction: 0.2, binarize: Binarize::None }
+    }
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct VaeModel {
+    pub(crate) hidden_dim: Sizes,
+    pub(crate) latent_dim: Sizes,
+    /// For several stochastic layers only. Absent: 100, 100.
+    pub(crate) upper_hidden_dim: Option<Sizes>,
+    /// Channels of convolutions. Absent: none.
+    pub(crate) channels: Option<Sizes>,
+    pub(crate) activation: HiddenActivation,
+    pub(crate) likelihood: LikelihoodName,
+    /// Grey levels of a categorical likelihood. Absent: 16.
+    pub(crate) levels: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum LikelihoodName {
+    Bernoulli,
+    Gaussian,
+    Categorical,
+}
+
+impl VaeModel {
+    /// The default of `levels`.
+    const LEVELS: usize = 16;
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.upper_hidden_dim.is_some() && self.latent_dim.0.len() < 2 {
+            return Err(Failure::usage(
+                "--upper-hidden-dim needs several stochastic layers: give --latent-dim two or more numbers",
+            ));
+        }
+        if self.levels.is_some() && self.likelihood != LikelihoodName::Categorical {
+            return Err(Failure::usage("--levels is for --likelihood categorical"));
+        }
+        let levels = self.levels.unwrap_or(Self::LEVELS);
+        require((2..=256).contains(&levels), "levels", "from 2 to 256", levels)
+    }
+
+    /// Returns how many numbers p(x | z) has per pixel.
+    pub(crate) fn outputs_per_pixel(&self) -> usize {
+        match self.likelihood {
+            LikelihoodName::Bernoulli | LikelihoodName::Gaussian => 1,
+            LikelihoodName::Categorical => self.levels.unwrap_or(Self::LEVELS),
+        }
+    }
+
+    /// Returns the model for images of `[height, width]` pixels.
+    pub(crate) fn config(&self, size: [usize; 2]) -> VaeConfig {
+        let config = VaeConfig::new(size[0] * size[1])
+            .hidden_dims(self.hidden_dim.0.clone())
+            .latent_dims(self.latent_dim.0.clone())
+            .activation(self.activation)
+            .likelihood(match self.likelihood {
+                LikelihoodName::Bernoulli => Likelihood::Bernoulli,
+                LikelihoodName::Gaussian => Likelihood::Gaussian,
+                LikelihoodName::Categorical => Likelihood::Categorical(self.levels.unwrap_or(Self::LEVELS)),
+            });
+        let config = match &self.upper_hidden_dim {
+            Some(Sizes(sizes)) => config.upper_hidden_dims(sizes.clone()),
+            None => config,
+        };
+        match &self.channels {
+            Some(Sizes(channels)) => config.convolutions(size, channels.clone()),
+            None => config,
+        }
+    }
+}
+
+/// The size of one layer, or a list of sizes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Written", into = "Written")]
+pub(crate) struct Sizes(pub(crate) Vec<usize>);
+
+/// [`Sizes`] in a file.
+#[derive(Serialize, Deserialize)]
+#[serde(untagged)]
+enum Written {
+    One(usize),
+    Many(Vec<usize>),
+}
+
+impl From<Written> for Sizes {
+    fn from(written: Written) -> Self {
+        match written {
+            Written::One(size) => Self(vec![size]),
+            Written::Many(sizes) => Self(sizes),
+        }
+    }
+}
+
+impl From<Sizes> for Written {
+    fn from(Sizes(sizes): Sizes) -> Self {
+        if let [size] = sizes[..] { Self::One(size) } else { Self::Many(sizes) }
+    }
+}
+
+impl Default for VaeModel {
+    fn default() -> Self {
+        Self {
+            hidden_dim: Sizes(vec![400]),
+            latent_dim: Sizes(vec![20]),
+            upper_hidden_dim: None,
+            channels: None,
+            activation: HiddenActivation::Relu,
+            likelihood: LikelihoodName::Bernoulli,
+            levels: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum ObjectiveName {
+    /// The evidence lower bound.
+    Elbo,
+    /// The importance-weighted bound of k samples.
+    Iwae,
+    /// The importance-weighted bound with the doubly reparameterised gradient.
+    Dreg,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct VaeTrain {
+    pub(crate) epochs: u64,
+    pub(crate) objective: ObjectiveName,
+    pub(crate) beta: f64,
+    /// Absent: chosen from the batch size.
+    pub(crate) particles: Option<usize>,
+    /// Importance samples for iwae and dreg. Absent: 5.
+    pub(crate) k: Option<usize>,
+    pub(crate) log_every: u64,
+    pub(crate) keep: usize,
+}
+
+impl Default for VaeTrain {
+    fn default() -> Self {
+        Self {
+            epochs: 20,
+            objective: ObjectiveName::Elbo,
+            beta: 1.0,
+            particles: None,
+            k: None,
+            log_every: 100,
+            keep: 2,
+        }
+    }
+}

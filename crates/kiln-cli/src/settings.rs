@@ -1,0 +1,17 @@
+//! Settings: what `config.toml` holds. Absent values are chosen automatically, and the plan of a run states them.
+//!
+//! Defaults, then the file of `--config`, then flags: each layer overrides the one before, key by key.
+
+mod layers;
+mod method;
+mod run;
+mod solver;
+mod tabular;
+
+pub(crate) use self::{
+    layers::{layered, parse},
+    method::{MethodDefaults, MethodPlan, MethodSettings},
+    run::RunSettings,
+    solver::{Begin, SolverPlan, SolverSettings, Task, check_solver, default_max_iter, default_solver, ending},
+    tabular::{RowsData, TabularData, located},
+};
