@@ -8,6 +8,7 @@ mod logistic;
 mod model;
 mod registry;
 mod skeleton;
+mod svm;
 pub(crate) mod vae;
 
 pub(crate) use self::{

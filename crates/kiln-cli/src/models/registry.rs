@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     gmm, logistic,
     model::{Model, TrainFlags},
-    skeleton, vae,
+    skeleton, svm, vae,
 };
 use crate::{
     base::{CONFIG, Console, Exit, Failure, OwnFiles, Result, RunDir},
@@ -117,6 +117,7 @@ registry! {
     Vae: vae::Autoencoder,
     Logistic: logistic::Regression,
     Gmm: gmm::Mixture,
+    Svm: svm::SupportVector,
 }
 
 /// How a run folder is recognised, whatever its model.
