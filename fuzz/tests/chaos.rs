@@ -149,7 +149,7 @@ impl Laboratory {
         {
             return Err("eval of the killed run gives other numbers without a warning".to_owned());
         }
-        if !self.path("run/result.json").exists() {
+        if !self.has_ended() {
             self.finish(line, random, row)?;
         }
         self.compare(whole)
@@ -182,6 +182,12 @@ impl Laboratory {
         running
     }
 
+    /// Whether run.json says that the last output was written.
+    fn has_ended(&self) -> bool {
+        let record = fs::read(self.path("run/run.json")).unwrap_or_default();
+        serde_json::from_slice::<Value>(&record).is_ok_and(|record| record["ended"].is_string())
+    }
+
     /// Resumes until the run has ended; a resume may be killed as well.
     fn finish(&self, line: &str, random: &mut Random, row: &mut Row) -> Result<(), String> {
         for attempt in 0..4 {
@@ -198,8 +204,7 @@ impl Laboratory {
                 row.resumed += 1;
                 return Ok(());
             }
-            let finished = self.path("run/result.json").exists();
-            if finished && ended.code == Some(2) {
+            if self.has_ended() && ended.code == Some(2) {
                 return Ok(());
             }
             if had_checkpoints || ended.code != Some(2) {

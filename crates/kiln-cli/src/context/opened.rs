@@ -127,8 +127,13 @@ impl<S> Opened<S> {
         let newest = self.checkpoints().latest().ok().map(|checkpoint| checkpoint.step());
         match (of_model, newest) {
             (Some(of_model), Some(newest)) if of_model == newest => {
+                self.console.note(format_args!("{run} has not ended: this is its model of step {of_model}"));
+                Ok(())
+            }
+            // The model is written once, after the last checkpoint.
+            (None, _) | (_, None) if self.record.resumed.is_empty() => {
                 self.console
-                    .note(format_args!("{run} was resumed and has not ended: this is its model of step {of_model}"));
+                    .note(format_args!("{run} has not ended: `kiln resume {run}` writes the outputs that it lacks"));
                 Ok(())
             }
             _ => Err(Failure::usage(format!(

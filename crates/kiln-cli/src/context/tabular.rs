@@ -38,6 +38,18 @@ pub(crate) trait Fitted {
     fn predict(&self, inputs: Tensor<2>, encoder: &Encoder) -> Result<Vec<u8>>;
 }
 
+/// How a fit ends: as it did, or as diverged if its score on the test rows is not finite.
+pub(crate) fn with_test<F: Fitted>(
+    test: Option<&F::Score>,
+    (status, exit, message): (&'static str, Exit, String),
+) -> (&'static str, Exit, String) {
+    if !matches!(exit, Exit::Done | Exit::NotConverged) || test.is_none_or(F::is_finite) {
+        return (status, exit, message);
+    }
+    let message = "the score on the test rows is not finite: their values are beyond what the model can compute with";
+    ("diverged", Exit::Diverged, message.to_owned())
+}
+
 /// Returns the encoder of a run.
 pub(crate) fn encoder<S>(run: &Opened<S>) -> Result<Encoder> {
     run.dir.read_json(ENCODER)

@@ -104,6 +104,49 @@ fn a_model_older_than_the_newest_checkpoint_is_not_used_silently() {
     assert_eq!(place.weights("whole"), place.weights("run"));
 }
 
+/// Found by killing runs: everything is written but the mark that the run has ended.
+#[test]
+fn a_run_that_was_killed_after_its_last_output_can_be_used() {
+    for train in EVERY_KIND {
+        let place = Place::new();
+        place.ok(&format!("{train} --out run"));
+        let whole = place.json_of("eval run --json");
+        let mut record = place.json("run/run.json");
+        record["ended"] = Value::Null;
+        place.write("run/run.json", record.to_string());
+        assert_eq!(place.json_of("eval run --json")["test"], whole["test"], "{train}");
+        let said = place.ok("eval run").stderr;
+        assert!(said.contains("run has not ended"), "{train}: {said}");
+    }
+}
+
+/// Found by fuzzing: a number in a test row beyond what the model can compute with.
+#[test]
+fn a_score_that_is_not_finite_is_not_a_success() {
+    let place = Place::new();
+    let rows: String =
+        (0..40).map(|i| format!("{}.{},{}\n", i % 7, i % 3, if i % 2 == 0 { "p" } else { "q" })).collect();
+    place.write("train.csv", format!("a,y\n{rows}"));
+    for model in ["gmm --components 2 --drop y", "svm --target y", "logistic --l2 0.1 --target y"] {
+        let mut beyond = 0;
+        for row in 0..15 {
+            let mut lines: Vec<String> = place.text("train.csv").lines().map(str::to_owned).collect();
+            let class = lines[row + 1].split_once(',').unwrap().1.to_owned();
+            lines[row + 1] = format!("1.7e308,{class}");
+            place.write("far.csv", lines.join("\n"));
+            let done = place.run(&format!("train {model} --data far.csv --out run --force --json"));
+            let Ok(result) = serde_json::from_str::<Value>(&done.stdout) else { continue };
+            if result["test"].as_object().unwrap().values().any(Value::is_null) {
+                assert_eq!(done.code, Some(4), "{model}, row {row}: {}", done.stderr);
+                assert!(done.stderr.contains("the score on the test rows is not finite"), "{}", done.stderr);
+                beyond += 1;
+            }
+        }
+        // The negative log-likelihood of a regression stays finite.
+        assert!(beyond > 0 || model.starts_with("logistic"), "{model}: no row was held out");
+    }
+}
+
 #[test]
 fn a_forced_run_that_is_refused_leaves_the_old_run() {
     let place = Place::new();

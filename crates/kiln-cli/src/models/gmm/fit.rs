@@ -17,7 +17,7 @@ use crate::{
     base::{Exit, Failure, METRICS, Result, RunDir, to_vec},
     context::{
         Finished, MetricsLine, ModelFile, Session, Snapshots, is_interrupted,
-        tabular::{Fitted, rows},
+        tabular::{Fitted, rows, with_test},
     },
 };
 
@@ -74,7 +74,7 @@ pub(super) fn fit(plan: &GmmPlan, session: &Session<'_>) -> Result<Finished<GmmR
     dir.write("components.csv", &component_table(&fit.mixture, &data.encoder)?)?;
     let fitted = FittedMixture(fit.mixture.clone());
     let test = (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?;
-    let (status, exit, message) = ending(&fit);
+    let (status, exit, message) = with_test::<FittedMixture>(test.as_ref(), ending(&fit));
     let report = GmmReport {
         status,
         message: message.clone(),

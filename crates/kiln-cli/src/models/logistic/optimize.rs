@@ -74,6 +74,7 @@ where
         dir.write_model(&outcome.model)?;
         dir.write("coef.csv", &coefficient_table(&outcome.model, &data.encoder, None)?)?;
     }
+    let exit = report.end_with_test::<M>(exit);
     let message = report.summary.message.clone();
     Ok(Finished { text: text::<M>(&report), report, exit, message, total_wall_s })
 }

@@ -8,7 +8,11 @@ use super::{
     regression::Regression,
 };
 use crate::{
-    context::{Summary, tabular::Fitted},
+    base::Exit,
+    context::{
+        Summary,
+        tabular::{Fitted, with_test},
+    },
     names::SolverName,
 };
 
@@ -40,6 +44,20 @@ pub(crate) struct LogisticReport {
     /// Weights that an l1 penalty did not set to zero.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) selected: Option<Selected>,
+}
+
+impl LogisticReport {
+    /// How the fit ends, with its score on the test rows taken into account.
+    pub(super) fn end_with_test<M>(&mut self, exit: Exit) -> Exit
+    where
+        M: Regression,
+        Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
+    {
+        let so_far = (self.summary.status, exit, std::mem::take(&mut self.summary.message));
+        let (status, exit, message) = with_test::<FittedRegression<M>>(self.test.as_ref(), so_far);
+        (self.summary.status, self.summary.message) = (status, message);
+        exit
+    }
 }
 
 #[derive(Clone, Copy, Debug, Serialize)]

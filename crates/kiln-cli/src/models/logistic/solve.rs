@@ -84,8 +84,10 @@ where
         };
         dir.write(SUMMARY, table.to_string().as_bytes())?;
     }
-    let (exit, message) = (ending.exit, ending.message.clone());
-    let report = report(plan, solver, &outcome, &model, (ending, wall_s), inference)?;
+    let exit = ending.exit;
+    let mut report = report(plan, solver, &outcome, &model, (ending, wall_s), inference)?;
+    let exit = report.end_with_test::<M>(exit);
+    let message = report.summary.message.clone();
     Ok(Finished { text: text::<M>(&report), report, exit, message, total_wall_s })
 }
 

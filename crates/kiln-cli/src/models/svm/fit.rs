@@ -18,8 +18,10 @@ use super::{
 use crate::{
     base::{CERTIFICATE, Exit, Failure, METRICS, Result, to_vec},
     context::{
-        Finished, MetricsLine, Session, Snapshots, certificate::text as certificate_text, is_interrupted,
-        tabular::Fitted,
+        Finished, MetricsLine, Session, Snapshots,
+        certificate::text as certificate_text,
+        is_interrupted,
+        tabular::{Fitted, with_test},
     },
 };
 
@@ -99,7 +101,8 @@ pub(super) fn fit(plan: &SvmPlan, session: &Session<'_>) -> Result<Finished<SvmR
     };
     dir.write(METRICS, format!("{}\n", serde_json::to_string(&line).expect("numbers")).as_bytes())?;
 
-    let (status, exit, message) = ending(&fit);
+    let test = (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?;
+    let (status, exit, message) = with_test::<FittedSvm>(test.as_ref(), ending(&fit));
     let report = SvmReport {
         status,
         message: message.clone(),
@@ -115,7 +118,7 @@ pub(super) fn fit(plan: &SvmPlan, session: &Session<'_>) -> Result<Finished<SvmR
         nit: fit.iterations,
         wall_s,
         train: fitted.score(&data.train, compute)?,
-        test: (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?,
+        test,
     };
     let text = text(&report, certificate.as_ref().ok());
     Ok(Finished { report, text, exit, message, total_wall_s: snapshots.wall_s() })
