@@ -89,8 +89,7 @@ fn temporary(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
 fn refuse_special(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Ok(found) if !found.is_file() => {
-            let reason = format!("{} exists and is not a regular file", path.display());
-            Err(io::Error::new(io::ErrorKind::AlreadyExists, reason))
+            Err(io::Error::new(io::ErrorKind::AlreadyExists, "it exists and is not a regular file; remove it"))
         }
         _ => Ok(()),
     }

@@ -1,6 +1,6 @@
 //! Errors of the command line, and exit codes.
 
-use std::{fmt::Display, path::Path};
+use std::{fmt::Display, io, path::Path};
 
 use kiln::{
     data::DataError,
@@ -57,9 +57,9 @@ impl Failure {
         Self { message: message.to_string(), exit: Exit::Diverged }
     }
 
-    /// A file cannot be written.
-    pub(crate) fn write(path: &Path, cause: impl Display) -> Self {
-        Self::internal(format!("cannot write {}: {cause}", path.display()))
+    /// A file cannot be written. Something else at its place is the user's to remove.
+    pub(crate) fn write(path: &Path, cause: &io::Error) -> Self {
+        Self { message: format!("cannot write {}: {cause}", path.display()), exit: exit_of(cause) }
     }
 
     /// The message on one line, without control characters, and not longer than a screen: it may quote a user's file.
@@ -78,6 +78,13 @@ impl Failure {
             }
         }
         line
+    }
+}
+
+fn exit_of(cause: &io::Error) -> Exit {
+    match cause.kind() {
+        io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Exit::Usage,
+        _ => Exit::Internal,
     }
 }
 
@@ -121,7 +128,8 @@ impl From<GmmError> for Failure {
 impl From<CheckpointError> for Failure {
     fn from(error: CheckpointError) -> Self {
         match error {
-            CheckpointError::Write { .. } | CheckpointError::DefaultDevice { .. } => Self::internal(error),
+            CheckpointError::Write { ref source, .. } => Self { exit: exit_of(source), message: error.to_string() },
+            CheckpointError::DefaultDevice { .. } => Self::internal(error),
             _ => Self::usage(error),
         }
     }
@@ -131,6 +139,7 @@ impl From<TrainError> for Failure {
     fn from(error: TrainError) -> Self {
         match error {
             TrainError::Checkpoint(error) => error.into(),
+            TrainError::Observer { ref source, .. } => Self { exit: exit_of(source), message: error.to_string() },
             TrainError::Data(_) | TrainError::Empty | TrainError::LrFind(_) => Self::usage(error),
             _ => Self::internal(error),
         }

@@ -77,7 +77,7 @@ impl Output {
 
     pub(crate) fn write(&self, bytes: &[u8]) -> Result<()> {
         let written = if self.force { atomic::write(&self.path, bytes) } else { atomic::write_new(&self.path, bytes) };
-        written.map_err(|e| Failure::write(&self.path, e))
+        written.map_err(|e| Failure::write(&self.path, &e))
     }
 
     pub(crate) fn write_json(&self, value: &impl Serialize) -> Result<()> {
@@ -104,7 +104,7 @@ impl OutputFolder {
     }
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        fs::create_dir_all(&self.path).map_err(|e| Failure::write(&self.path, e))?;
+        fs::create_dir_all(&self.path).map_err(|e| Failure::write(&self.path, &e))?;
         Output { path: self.path.join(name), force: self.force }.write(bytes)
     }
 
@@ -115,7 +115,7 @@ impl OutputFolder {
 
 /// Writes a JSON file that Kiln owns.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    atomic::write(path, &json(value)).map_err(|e| Failure::write(path, e))
+    atomic::write(path, &json(value)).map_err(|e| Failure::write(path, &e))
 }
 
 fn json(value: &impl Serialize) -> Vec<u8> {

@@ -31,7 +31,7 @@ impl Lock {
         if fs::symlink_metadata(&path).is_ok_and(|found| !found.is_file()) {
             return Err(Failure::usage(format!("{} is not a regular file: remove it", path.display())));
         }
-        let failed = |e: std::io::Error| Failure::write(&path, e);
+        let failed = |e: std::io::Error| Failure::write(&path, &e);
         let mut file =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path).map_err(failed)?;
         match file.try_lock() {

@@ -65,14 +65,14 @@ impl Place {
 }
 
 fn numbered(parent: &Path, name: &str) -> Result<NewRun> {
-    fs::create_dir_all(parent).map_err(|e| Failure::write(parent, e))?;
+    fs::create_dir_all(parent).map_err(|e| Failure::write(parent, &e))?;
     for number in 1.. {
         let suffix = if number == 1 { String::new() } else { format!("-{number}") };
         let path = parent.join(format!("{name}{suffix}"));
         match fs::create_dir(&path) {
             Ok(()) => return NewRun::locked(path, None),
             Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {}
-            Err(e) => return Err(Failure::write(&path, e)),
+            Err(e) => return Err(Failure::write(&path, &e)),
         }
     }
     unreachable!("some number is free")
@@ -106,11 +106,11 @@ fn look(path: &Path, force: bool, own: OwnFiles<'_>) -> Result<Option<Found>> {
 }
 
 fn chosen(path: PathBuf, force: bool, own: OwnFiles<'_>) -> Result<NewRun> {
-    let failed = |e| Failure::write(&path, e);
+    let failed = |e: io::Error| Failure::write(&path, &e);
     match look(&path, force, own)? {
         None => {
             if let Some(parent) = path.parent() {
-                fs::create_dir_all(parent).map_err(|e| Failure::write(parent, e))?;
+                fs::create_dir_all(parent).map_err(|e| Failure::write(parent, &e))?;
             }
             match fs::create_dir(&path) {
                 Err(e) if e.kind() == io::ErrorKind::AlreadyExists => {
@@ -134,7 +134,7 @@ fn chosen(path: PathBuf, force: bool, own: OwnFiles<'_>) -> Result<NewRun> {
                 Ok(()) => NewRun::locked(path, Some(aside)),
                 Err(e) => {
                     let _ = fs::rename(&aside, &path);
-                    Err(Failure::write(&path, e))
+                    Err(Failure::write(&path, &e))
                 }
             }
         }
@@ -188,7 +188,7 @@ impl NewRun {
         self.kept.set(true);
         match self.replaced.take() {
             // It was looked at: everything in it is Kiln's.
-            Some(old) => fs::remove_dir_all(&old).map_err(|e| Failure::write(&old, e)),
+            Some(old) => fs::remove_dir_all(&old).map_err(|e| Failure::write(&old, &e)),
             None => Ok(()),
         }
     }

@@ -75,7 +75,7 @@ impl RunDir {
 
     pub(crate) fn write(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.file(name);
-        atomic::write(&path, bytes).map_err(|e| Failure::write(&path, e))
+        atomic::write(&path, bytes).map_err(|e| Failure::write(&path, &e))
     }
 
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
@@ -90,7 +90,7 @@ impl RunDir {
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let path = self.file(name);
         match fs::remove_file(&path) {
-            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Failure::write(&path, e)),
+            Err(e) if e.kind() != io::ErrorKind::NotFound => Err(Failure::write(&path, &e)),
             _ => Ok(()),
         }
     }

@@ -28,7 +28,7 @@ impl Snapshots {
     pub(crate) fn start(dir: &RunDir, name: &str, before: f64) -> Result<Self> {
         let path = dir.checkpoint_file(name);
         let folder = path.parent().expect("it is in a folder");
-        fs::create_dir_all(folder).map_err(|e| Failure::write(folder, e))?;
+        fs::create_dir_all(folder).map_err(|e| Failure::write(folder, &e))?;
         let now = Instant::now();
         Ok(Self { path, before, started: now, last: now, took: Duration::ZERO })
     }
@@ -50,7 +50,7 @@ impl Snapshots {
 
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         let begun = Instant::now();
-        atomic::write(&self.path, bytes).map_err(|e| Failure::write(&self.path, e))?;
+        atomic::write(&self.path, bytes).map_err(|e| Failure::write(&self.path, &e))?;
         self.last = Instant::now();
         self.took = self.last - begun;
         Ok(())
