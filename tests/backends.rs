@@ -87,7 +87,7 @@ fn constrain(device: &Device, tolerance: f64) {
     close(Simplex { radius: 1.0 }.project(x), &[0.15, 0.85, 0.0], "a simplex");
     let corners = Tensor::<2>::from_data([[0.0, 0.0], [1.0, 1.0], [0.0, 1.0], [1.0, 0.0]], device);
     let fit = SvmConfig::new(Kernel::Rbf { gamma: 1.0 }).c(10.0).fit(&corners, &[0, 0, 1, 1]).unwrap();
-    close(fit.machine.decision(&corners), &[-1.0, -1.0, 1.0, 1.0], "exclusive or: all on the margin");
+    close(fit.svm.decision(&corners).unwrap(), &[-1.0, -1.0, 1.0, 1.0], "exclusive or: all on the margin");
 }
 
 #[cfg(feature = "ndarray")]
