@@ -49,6 +49,9 @@ impl State {
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let damaged = |e: serde_json::Error| StateError::Damaged(e.to_string());
         let mut file: Value = serde_json::from_slice(bytes).map_err(damaged)?;
+        if has_absurd_count(&file) {
+            return Err(StateError::Damaged("it has a count that no run reaches".to_owned()));
+        }
         match file["format"].as_u64() {
             Some(FORMAT) => {
                 let state = file["state"].take();
@@ -65,6 +68,16 @@ impl State {
             Some(other) => Err(StateError::Format(other)),
             None => Err(StateError::Damaged("it has no format number".to_owned())),
         }
+    }
+}
+
+/// Whether there is an integer so large that counting on would overflow.
+fn has_absurd_count(value: &Value) -> bool {
+    match value {
+        Value::Number(number) => number.as_u64().is_some_and(|count| i64::try_from(count).is_err()),
+        Value::Array(items) => items.iter().any(has_absurd_count),
+        Value::Object(fields) => fields.values().any(has_absurd_count),
+        _ => false,
     }
 }
 
@@ -111,6 +124,15 @@ mod tests {
             tried += 1;
         }
         assert!(tried > 60);
+    }
+
+    /// Found by fuzzing: counting on overflowed.
+    #[test]
+    fn a_count_that_no_run_reaches_is_refused() {
+        let mut far = state();
+        far.position.batch = u64::MAX;
+        let read = State::from_bytes(&far.to_bytes().unwrap());
+        assert!(matches!(&read, Err(StateError::Damaged(reason)) if reason.contains("count")), "{read:?}");
     }
 
     #[test]
