@@ -28,7 +28,10 @@ impl<'t> Options<'t> {
         key: &'static str,
         expected: &'static str,
     ) -> Result<Option<T>, SpecError> {
-        let read = |text: &str| text.parse().map_err(|_| bad(&format!("{key}={text}"), expected));
+        let read = |text: &str| {
+            let is_nan = text.parse().is_ok_and(f64::is_nan);
+            text.parse().ok().filter(|_| !is_nan).ok_or_else(|| bad(&format!("{key}={text}"), expected))
+        };
         self.take(key).map(read).transpose()
     }
 
@@ -105,3 +108,17 @@ macro_rules! through_text {
 }
 
 pub(crate) use through_text;
+
+#[cfg(test)]
+mod tests {
+    use crate::ScheduleSpec;
+
+    /// Found by fuzzing: it was read, and then written as another schedule.
+    #[test]
+    fn nan_is_not_a_number() {
+        for text in ["one-cycle:rise=nan", "cosine:last=NaN", "inverse-time:kappa=-nan"] {
+            assert!(text.parse::<ScheduleSpec>().is_err(), "{text}");
+        }
+        assert!("one-cycle:rise=0.3".parse::<ScheduleSpec>().is_ok());
+    }
+}
