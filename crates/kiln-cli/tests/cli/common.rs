@@ -16,6 +16,9 @@ pub(crate) const SMALL: &str = "train vae --hidden-dim 16 --latent-dim 2 --batch
 /// 1438 of the 1797 digits are for training: this many steps of 128 an epoch.
 pub(crate) const SMALL_STEPS: u64 = 12;
 
+/// A small table with two classes.
+pub(crate) const TABLE: &str = "x,y\n1,a\n2,b\n3,a\n4,b\n5,a\n6,b\n7,b\n8,a\n9,b\n10,a\n11,b\n12,b\n";
+
 /// A fresh folder: the working directory, the home and the cache of every command.
 pub(crate) struct Place(TempDir);
 
