@@ -17,6 +17,7 @@ pub use crate::real::Real;
 /// use kiln_tensor::pass::{Pass, Real, pass};
 ///
 /// /// θ ← θ − εg.
+/// #[derive(Clone, Copy)]
 /// struct Step(f64);
 ///
 /// impl Pass<1> for Step {
@@ -32,7 +33,7 @@ pub use crate::real::Real;
 /// let [theta] = pass(&Step(0.5), [ones.clone()], ones);
 /// assert_eq!(theta.try_into_vec_as::<f32>().unwrap(), [0.5; 3]);
 /// ```
-pub trait Pass<const N: usize>: Sync {
+pub trait Pass<const N: usize>: Copy + Sync {
     /// Returns the new value of an element of each tensor.
     fn element<E: Real>(&self, states: [E; N], gradient: E) -> [E; N];
 
@@ -120,14 +121,20 @@ mod flex {
 
     #[inline(always)]
     fn every<P: Pass<N>, E: Real, const N: usize>(update: &P, states: [&mut [E]; N], gradient: &[E]) {
+        // Numbers of a copy cannot be in the memory of the states, so that they are read and rounded once.
+        let update = *update;
         let n = gradient.len();
         // With slices of one known length the loop below has no bounds checks.
         let mut states = states.map(|state| &mut state[..n]);
         for i in 0..n {
-            let old = std::array::from_fn(|j| states[j][i]);
+            // No closure: the compiler may leave its call in the loop, which then has no vector instructions.
+            let mut old = [E::of(0.0); N];
+            for (old, state) in old.iter_mut().zip(&states) {
+                *old = state[i];
+            }
             let new = update.element(old, gradient[i]);
-            for (state, value) in states.iter_mut().zip(new) {
-                state[i] = value;
+            for (state, value) in states.iter_mut().zip(&new) {
+                state[i] = *value;
             }
         }
     }
@@ -139,6 +146,7 @@ mod tests {
     use burn::tensor::{DType, Device, TensorData};
 
     /// v ← αv − εg, θ ← θ + v.
+    #[derive(Clone, Copy)]
     struct Momentum;
 
     impl Pass<2> for Momentum {

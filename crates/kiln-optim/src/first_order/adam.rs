@@ -167,6 +167,7 @@ impl Adam {
 }
 
 /// One step, with the bias corrections as numbers.
+#[derive(Clone, Copy)]
 struct Update {
     betas: [f64; 2],
     /// 1 − ελ.

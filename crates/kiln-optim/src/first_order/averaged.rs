@@ -52,6 +52,7 @@ impl<O: Method> Optimizer for Averaged<O> {
 }
 
 /// θ̄ ← θ̄ + w(θ − θ̄).
+#[derive(Clone, Copy)]
 struct Towards {
     weight: f64,
 }

@@ -100,6 +100,7 @@ impl Method for Momentum {
 }
 
 /// v ← αv − εg, θ ← θ + v.
+#[derive(Clone, Copy)]
 struct HeavyBall {
     momentum: f64,
     lr: f64,

@@ -136,6 +136,7 @@ impl Optimizer for Nesterov {
 }
 
 /// v ← αv − εg, θ ← θ + v, and the look-ahead point becomes θ + α′v.
+#[derive(Clone, Copy)]
 struct Accelerated {
     momentum: f64,
     ahead: f64,

@@ -48,6 +48,7 @@ impl Optimizer for Sgd {
 }
 
 /// θ ← θ − εg.
+#[derive(Clone, Copy)]
 pub(super) struct GradientStep {
     pub(super) lr: f64,
 }

@@ -135,6 +135,7 @@ impl Optimizer for TorchSgd {
 }
 
 /// u ← μu + (1 − d)g, and θ ← θ − εu or θ ← θ − ε(g + μu).
+#[derive(Clone, Copy)]
 struct TorchMomentum {
     momentum: f64,
     /// 1 − d.
