@@ -7,6 +7,17 @@ use serde::{Deserialize, Serialize};
 use crate::{Dataset, Images, images::gather};
 
 /// How pixels are binarised: a pixel with the grey value p ∈ [0, 1] can be drawn as 1 with probability p, and 0 otherwise.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_data::{Binarize, Binarized, Dataset, digits};
+///
+/// let grey = Binarized::new(digits(), Binarize::None, 0, "binarize-train");
+/// let pixels: Vec<f32> = grey.batch_in_epoch(&[0], 0, &Device::default()).try_into_vec_as()?;
+/// assert!(pixels.iter().any(|pixel| *pixel > 0.0 && *pixel < 1.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Binarize {

@@ -2,7 +2,8 @@
 
 use crate::{
     Locate,
-    collection::{Collection, Places, collections},
+    collection::{Collection, collections},
+    locate::Places,
 };
 use std::path::PathBuf;
 

@@ -1,10 +1,7 @@
-//! The image datasets that consist of four IDX files, and the folders where they may be.
+//! The image datasets that consist of four IDX files.
 
-use crate::{DataError, Locate};
-use std::{
-    env,
-    path::{Path, PathBuf},
-};
+use crate::DataError;
+use std::path::{Path, PathBuf};
 
 /// The four files of every collection, without `.gz`. The digest of a collection covers them in this order.
 pub(crate) const STEMS: [&str; 4] =
@@ -29,14 +26,6 @@ pub(crate) enum Check {
     Content(String),
     /// Of the gzip archive.
     Archive(String),
-}
-
-/// The folders where files are looked for.
-pub(crate) struct Places {
-    pub(crate) explicit: Option<PathBuf>,
-    pub(crate) environment: Option<PathBuf>,
-    /// Kiln's folder in the user's cache directory.
-    pub(crate) cache: Option<PathBuf>,
 }
 
 /// MNIST and Fashion-MNIST.
@@ -72,30 +61,6 @@ pub(crate) fn collections() -> [Collection; 2] {
     ]
 }
 
-impl Places {
-    pub(crate) fn of(locate: &Locate) -> Self {
-        Self {
-            explicit: locate.data_dir.clone(),
-            environment: env::var_os("KILN_DATA_DIR").filter(|dir| !dir.is_empty()).map(PathBuf::from),
-            cache: dirs::cache_dir().map(|dir| dir.join("kiln")),
-        }
-    }
-
-    /// Returns the first folder with all four files of `name`, and these files.
-    pub(crate) fn find(&self, name: &str) -> Option<(PathBuf, [PathBuf; 4])> {
-        let own = |dir: &PathBuf| [dir.join(name), dir.clone()];
-        // With an explicit folder no other is searched: a misspelt path must not give other files.
-        let folders: Vec<PathBuf> = match &self.explicit {
-            Some(dir) => own(dir).into(),
-            None => {
-                let environment = self.environment.iter().flat_map(own);
-                environment.chain(self.cache.iter().map(|dir| dir.join(name))).collect()
-            }
-        };
-        folders.into_iter().find_map(|dir| all_files(&dir).ok().map(|files| (dir, files)))
-    }
-}
-
 /// Returns the paths of the four files in `dir`, as far as they exist; a plain file comes before a compressed one.
 pub(crate) fn files_in(dir: &Path) -> [Option<PathBuf>; 4] {
     STEMS.map(|stem| {
@@ -123,36 +88,10 @@ mod tests {
     use super::*;
     use std::fs;
 
-    fn fill(dir: &Path, suffix: &str) {
-        fs::create_dir_all(dir).unwrap();
-        STEMS.iter().for_each(|stem| fs::write(dir.join(format!("{stem}{suffix}")), "x").unwrap());
-    }
-
-    #[test]
-    fn places_are_tried_in_order() {
-        let root = tempfile::tempdir().unwrap();
-        let at = |name: &str| root.path().join(name);
-        let places = |explicit: Option<&str>| Places {
-            explicit: explicit.map(at),
-            environment: Some(at("env")),
-            cache: Some(at("cache")),
-        };
-        assert!(places(None).find("mnist").is_none());
-        fill(&at("cache/mnist"), ".gz");
-        assert_eq!(places(None).find("mnist").unwrap().0, at("cache/mnist"));
-        fill(&at("env"), ".gz");
-        assert_eq!(places(None).find("mnist").unwrap().0, at("env"));
-        fill(&at("env/mnist"), "");
-        assert_eq!(places(None).find("mnist").unwrap().0, at("env/mnist"));
-        assert!(places(Some("explicit")).find("mnist").is_none());
-        fill(&at("explicit"), "");
-        assert_eq!(places(Some("explicit")).find("mnist").unwrap().0, at("explicit"));
-    }
-
     #[test]
     fn the_missing_files_are_listed() {
         let dir = tempfile::tempdir().unwrap();
-        fill(dir.path(), ".gz");
+        STEMS.iter().for_each(|stem| fs::write(dir.path().join(format!("{stem}.gz")), "x").unwrap());
         fs::remove_file(dir.path().join("t10k-images-idx3-ubyte.gz")).unwrap();
         fs::rename(dir.path().join("train-labels-idx1-ubyte.gz"), dir.path().join("train-labels.idx1-ubyte")).unwrap();
         let error = all_files(dir.path()).unwrap_err();

@@ -87,6 +87,17 @@ impl From<Supervised> for (Tensor<2>, Tensor<2>) {
 }
 
 /// The order of the rows in an epoch.
+///
+/// # Example
+/// ```
+/// use kiln_data::Order;
+///
+/// assert_eq!(Order::Sequential.rows(3), [0, 1, 2]);
+/// let mut rows = Order::Shuffled { seed: 0, epoch: 4 }.rows(100);
+/// assert_ne!(rows, Order::Shuffled { seed: 0, epoch: 5 }.rows(100));
+/// rows.sort();
+/// assert_eq!(rows, Order::Sequential.rows(100));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Order {
     /// In the order of the dataset.

@@ -14,6 +14,17 @@ mod pixels;
 mod validate;
 
 /// The encoding of one column.
+///
+/// # Example
+/// ```
+/// use kiln_data::{EncodedColumn, Encoder, Table};
+///
+/// let table = Table::parse("pets.csv", "colour,kind\nred,cat\ngrey,cat\nred,dog\n")?;
+/// let encoder = Encoder::fit(&table, Some("kind"), &[0, 1, 2], true)?;
+/// let categories = ["grey", "red"].map(String::from).to_vec();
+/// assert_eq!(encoder.columns(), [EncodedColumn::Categorical { name: "colour".into(), categories }]);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum EncodedColumn {

@@ -1,30 +1,30 @@
 //! Image datasets by name or by folder.
 
 use crate::{
-    DIGITS_SHA256, DataError, DownloadProgress, Images,
-    collection::{Check, Collection, Places, all_files, collections},
+    DIGITS_SHA256, DataError, DownloadProgress, Images, Locate,
+    collection::{Check, Collection, all_files, collections},
     content::hex,
     digits,
     download::{agent, archive_digest, download},
-    idx, stratified_split, suggest,
+    idx,
+    locate::Places,
+    stratified_split, suggest,
 };
 use sha2::{Digest, Sha256};
 use std::path::{Path, PathBuf};
 use ureq::Agent;
 
-/// Where to look for the files of a dataset.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Locate {
-    /// The only folder to look into, together with its subfolder of the dataset's name.
-    ///
-    /// With `None` (the default) Kiln looks into the folder that the environment variable `KILN_DATA_DIR` names, then into
-    /// the user's cache directory (`kiln/<name>`), and finally downloads into the latter.
-    pub data_dir: Option<PathBuf>,
-    /// Whether downloads are forbidden. Default: `false`.
-    pub offline: bool,
-}
-
 /// How to divide a dataset that has no test set.
+///
+/// # Example
+/// ```
+/// use kiln_data::{Dataset, HoldOut, Locate, load_images};
+///
+/// let half = HoldOut { test_fraction: 0.5, seed: 1 };
+/// let digits = load_images("digits", &Locate::default(), half, &mut |_| {})?;
+/// assert_eq!(digits.train.len() + digits.test.len(), 1797);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct HoldOut {
     /// The fraction of the rows to test on, in [0, 1). Default: 0.2.

@@ -1,6 +1,7 @@
 //! The variational autoencoder.
 
 mod config;
+mod error;
 mod images;
 mod latent;
 mod pixels;
@@ -19,7 +20,8 @@ use kiln_tensor::{
 };
 
 pub use self::{
-    config::{HiddenActivation, VaeConfig, VaeConfigError},
+    config::{HiddenActivation, VaeConfig},
+    error::VaeConfigError,
     latent::LatentPosterior,
     pixels::{GreyLevels, Likelihood, PixelDistribution},
 };

@@ -3,7 +3,7 @@
 use kiln_data::DataError;
 use kiln_optim::{ConfigError, StepError};
 
-use crate::{checkpoint::CheckpointError, lr_find::LrFindError};
+use crate::checkpoint::CheckpointError;
 
 /// Why training could not start or continue.
 ///
@@ -44,4 +44,29 @@ pub enum TrainError {
     /// An observer returned an error of its own.
     #[error(transparent)]
     Custom(Box<dyn std::error::Error + Send + Sync>),
+}
+
+/// A setting of the learning-rate range test is out of its range.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LrFindError {
+    /// The range is empty or not positive.
+    #[error("the test must go from a positive learning rate to a larger one, got {from} to {to}")]
+    Range {
+        /// The first learning rate.
+        from: f64,
+        /// The last learning rate.
+        to: f64,
+    },
+    /// There are too few steps to measure a slope.
+    #[error("a test with this smoothing must have at least {needed} steps, got {got}")]
+    Steps {
+        /// The smallest number of steps.
+        needed: u64,
+        /// The number of steps that was given.
+        got: u64,
+    },
+    /// β is not in [0, 1).
+    #[error("the smoothing must be in [0, 1), got {0}")]
+    Smoothing(f64),
 }

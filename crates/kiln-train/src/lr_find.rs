@@ -10,9 +10,19 @@ use kiln_data::Dataset;
 use kiln_optim::{FirstOrder, Schedule, ScheduleError};
 use serde::Serialize;
 
-use crate::{Objective, Observer, StepReport, TrainConfig, TrainError, TrainStatus, Trainer, Watched};
+use crate::{LrFindError, Objective, Observer, StepReport, TrainConfig, TrainError, TrainStatus, Trainer, Watched};
 
 /// Settings of [`lr_find()`].
+///
+/// # Example
+/// ```
+/// use kiln_train::LrFindConfig;
+///
+/// let config = LrFindConfig { from: 1e-4, to: 1.0, steps: 101, smoothing: 0.9, ..LrFindConfig::default() };
+/// let lr = config.schedule()?;
+/// assert!((lr.at(50) - 1e-2).abs() < 1e-12 && (lr.at(100) - 1.0).abs() < 1e-12);
+/// # Ok::<(), kiln_train::LrFindError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct LrFindConfig {
     /// The first learning rate, positive. Default 1e-7.
@@ -58,31 +68,6 @@ pub struct LrPoint {
     pub loss: f64,
     /// The exponential moving average of the losses, corrected for its start as in Adam.
     pub smoothed: f64,
-}
-
-/// A setting of the learning-rate range test is out of its range.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-pub enum LrFindError {
-    /// The range is empty or not positive.
-    #[error("the sweep must go from a positive learning rate to a larger one, got {from} to {to}")]
-    Range {
-        /// The first learning rate.
-        from: f64,
-        /// The last learning rate.
-        to: f64,
-    },
-    /// There are too few steps to measure a slope.
-    #[error("a sweep with this smoothing must have at least {needed} steps, got {got}")]
-    Steps {
-        /// The smallest number of steps.
-        needed: u64,
-        /// The number of steps that was given.
-        got: u64,
-    },
-    /// β is not in [0, 1).
-    #[error("the smoothing must be in [0, 1), got {0}")]
-    Smoothing(f64),
 }
 
 /// The sweep ends when the smoothed loss exceeds its minimum by this many times the minimum's size.

@@ -15,11 +15,12 @@ use self::{
     evaluated::Evaluated,
 };
 use crate::{
-    EpochReport, Metrics, Objective, Observer, StepReport, TrainError, TrainOutcome, TrainStatus, Trainer, Watched,
+    EpochReport, Metrics, Objective, Observer, StepReport, TrainError, TrainOutcome, TrainStatus, Watched,
     checkpoint::Position,
     early_stopping::Patience,
     evaluate::{evaluate_on, seed_device},
     metrics::RunningMean,
+    setup::Setup,
 };
 
 /// The data of a run. `device` is on autodiff.
@@ -33,7 +34,7 @@ pub(crate) struct Data<'t, D> {
 type Step = Result<Result<(), TrainStatus>, TrainError>;
 
 pub(crate) struct Run<'t, 'a, M, O, D> {
-    trainer: Trainer<'a, M>,
+    setup: Setup<'a, M>,
     /// Absent only while the optimiser has it, which must own it to update it in place.
     model: Option<M>,
     at: Position,
@@ -59,7 +60,7 @@ where
     O: Objective<M, D::Batch>,
 {
     pub(crate) fn new(
-        trainer: Trainer<'a, M>,
+        setup: Setup<'a, M>,
         model: M,
         mut at: Position,
         objective: &'t O,
@@ -68,7 +69,7 @@ where
         if data.train.is_empty() {
             return Err(TrainError::Empty);
         }
-        let config = &trainer.config;
+        let config = &setup.config;
         // The settings take precedence over a checkpoint: a controller with other settings starts anew.
         at.plateau = match (config.plateau, at.plateau) {
             (Some(asked), Some(saved)) if saved.config() == asked => Some(saved),
@@ -84,7 +85,7 @@ where
         let plain = data.device.clone().without_autodiff();
         objective.check(&model.valid(), data.train.batch_in_epoch(&rows, at.epoch, &plain))?;
         Ok(Self {
-            trainer,
+            setup,
             model: Some(model),
             clock: Clock::starting_at(at.wall_s),
             train: at.train.clone().unwrap_or_else(Metrics::unknown),
@@ -101,12 +102,12 @@ where
 
     /// Runs to the end, writes a checkpoint, and evaluates the result.
     pub(crate) fn finish(mut self) -> Result<TrainOutcome<M>, TrainError> {
-        let per_step = self.trainer.optimizer.gradients_per_step();
-        let total = self.trainer.config.steps(self.data.train.len(), per_step);
-        for observer in &mut self.trainer.observers {
+        let per_step = self.setup.optimizer.gradients_per_step();
+        let total = self.setup.config.steps(self.data.train.len(), per_step);
+        for observer in &mut self.setup.observers {
             observer.on_start(self.at.step, total)?;
         }
-        let status = match self.at.ending(&self.trainer.config) {
+        let status = match self.at.ending(&self.setup.config) {
             // The checkpoint is the last one of its run: there is nothing to train and nothing to write.
             Some(status) => status,
             None => self.run()?,
@@ -114,7 +115,7 @@ where
         let model = match status {
             // The point whose gradient was measured, not the iterate behind it.
             TrainStatus::Converged => self.model().valid(),
-            _ => self.trainer.optimizer.average(self.model()).valid(),
+            _ => self.setup.optimizer.average(self.model()).valid(),
         };
         if self.test.is_none() && !matches!(status, TrainStatus::Diverged { .. }) {
             self.test = self.evaluate(&model)?;
@@ -134,7 +135,7 @@ where
             train: self.train,
             test: self.test,
             max_abs_grad: self.at.max_abs_grad,
-            skipped: self.skipped_before + self.trainer.optimizer.skipped(),
+            skipped: self.skipped_before + self.setup.optimizer.skipped(),
             gradients: self.at.gradients,
         })
     }
@@ -155,8 +156,8 @@ where
 
     fn epochs(&mut self) -> Result<TrainStatus, TrainError> {
         let n = self.data.train.len();
-        while self.at.epoch < self.trainer.config.epochs {
-            let config = &self.trainer.config;
+        while self.at.epoch < self.setup.config.epochs {
+            let config = &self.setup.config;
             let full = config.batch_schedule.is_none() && config.batch_size >= n;
             let order = match full {
                 true => Order::Sequential,
@@ -164,13 +165,13 @@ where
             };
             let order = order.rows(n);
             while self.at.row < n {
-                let end = n.min(self.at.row + self.trainer.config.batch_size_at(self.at.step, n));
+                let end = n.min(self.at.row + self.setup.config.batch_size_at(self.at.step, n));
                 if let Err(stopped) = self.minibatch(&order[self.at.row..end])? {
                     return Ok(stopped);
                 }
                 // A request to stop in the last step of an epoch takes effect after that epoch's evaluation.
                 if self.at.row < n
-                    && !self.trainer.optimizer.is_pending()
+                    && !self.setup.optimizer.is_pending()
                     && let Some(stopped) = self.request_to_stop()
                 {
                     return Ok(stopped);
@@ -186,21 +187,21 @@ where
     /// Evaluates one gradient, and takes the step that it completes.
     fn minibatch(&mut self, rows: &[usize]) -> Step {
         let tick = Instant::now();
-        let (seed, epoch, device) = (self.trainer.config.seed, self.at.epoch, self.data.device);
+        let (seed, epoch, device) = (self.setup.config.seed, self.at.epoch, self.data.device);
         let batch = self.data.train.batch_in_epoch(rows, epoch, device);
         let mut noise = Stream::new(seed, "noise", epoch, self.at.batch);
         seed_device(device, seed, "device", (epoch, self.at.batch));
         let evaluated = Evaluated::new(self.model(), self.objective, batch, &mut noise)?;
         let not_finite = evaluated.not_finite(self.model());
         if let Some(what) = &not_finite
-            && (evaluated.norm.is_finite() || !self.trainer.optimizer.skips_non_finite())
+            && (evaluated.norm.is_finite() || !self.setup.optimizer.skips_non_finite())
         {
             return Ok(Err(self.diverged(what.clone())));
         }
         (self.at.max_abs_grad, self.last_norm) = (evaluated.largest, evaluated.norm);
         self.at.gradients += 1;
-        let whole = self.trainer.optimizer.gradients_per_step() == 1;
-        if whole && self.trainer.config.gtol.is_some_and(|gtol| evaluated.largest <= gtol) {
+        let whole = self.setup.optimizer.gradients_per_step() == 1;
+        if whole && self.setup.config.gtol.is_some_and(|gtol| evaluated.largest <= gtol) {
             self.train = evaluated.metrics();
             (self.test, self.at.score) = (None, None);
             return Ok(Err(TrainStatus::Converged));
@@ -214,7 +215,7 @@ where
         self.at.row += rows.len();
         let model = self.model.take().expect("the model is put back after every update");
         let norm = evaluated.norm;
-        let prepared = self.trainer.optimizer.prepare(&model, evaluated.gradients, Some(norm));
+        let prepared = self.setup.optimizer.prepare(&model, evaluated.gradients, Some(norm));
         self.update(model, prepared, rows.len(), norm, tick)
     }
 
@@ -241,20 +242,20 @@ where
             Err(error) => return Err(error.into()),
         };
         let lr = self.lr_at(self.at.step);
-        self.model = Some(self.trainer.optimizer.apply(lr, model, gradients));
+        self.model = Some(self.setup.optimizer.apply(lr, model, gradients));
         self.clock.add(examples, tick.elapsed());
         // What was measured belongs to the model before the step.
         (self.test, self.at.score) = (None, None);
         let step = self.at.step + 1;
-        let due = step.is_multiple_of(self.trainer.config.log_every);
+        let due = step.is_multiple_of(self.setup.config.log_every);
         let report = StepReport {
             step,
             epoch: self.at.epoch + 1,
             split: "train",
             metrics: std::mem::take(&mut self.of_step).mean(),
             lr,
-            momentum: self.trainer.optimizer.momentum_at(self.at.step),
-            batch_size: self.trainer.config.batch_size_at(self.at.step, self.data.train.len()),
+            momentum: self.setup.optimizer.momentum_at(self.at.step),
+            batch_size: self.setup.config.batch_size_at(self.at.step, self.data.train.len()),
             grad_norm,
             examples_per_s: self.clock.interval.rate(),
             due,
@@ -268,7 +269,7 @@ where
     }
 
     fn lr_at(&self, step: u64) -> f64 {
-        self.trainer.config.schedule.at(step) * self.at.plateau.as_ref().map_or(1.0, ReduceOnPlateau::multiple)
+        self.setup.config.schedule.at(step) * self.at.plateau.as_ref().map_or(1.0, ReduceOnPlateau::multiple)
     }
 
     fn diverged(&self, what: String) -> TrainStatus {
@@ -278,9 +279,9 @@ where
     /// Averages, evaluates, and writes a checkpoint if one is due.
     fn end_of_epoch(&mut self) -> Step {
         // Gradients that were waiting for more make a step of their own, so that an epoch leaves nothing behind.
-        if self.trainer.optimizer.is_pending() {
+        if self.setup.optimizer.is_pending() {
             let model = self.model.take().expect("the model is put back after every update");
-            let prepared = self.trainer.optimizer.flush(&model);
+            let prepared = self.setup.optimizer.flush(&model);
             if let Err(stopped) = self.update(model, prepared, 0, self.last_norm, Instant::now())? {
                 return Ok(Err(stopped));
             }
@@ -288,9 +289,9 @@ where
         self.at.epoch += 1;
         (self.at.batch, self.at.row) = (0, 0);
         self.train = std::mem::take(&mut self.at.running).mean();
-        let done = self.at.epoch >= self.trainer.config.epochs;
+        let done = self.at.epoch >= self.setup.config.epochs;
         let last = done || self.request_to_stop().is_some();
-        let due = self.at.epoch.is_multiple_of(self.trainer.config.evaluate_every);
+        let due = self.at.epoch.is_multiple_of(self.setup.config.evaluate_every);
         if (last || due)
             && let Err(diverged) = self.evaluate_epoch(due)?
         {
@@ -306,7 +307,7 @@ where
             return Ok(Err(stopped));
         }
         // The end of a run writes its own checkpoint.
-        if self.at.epoch.is_multiple_of(self.trainer.config.checkpoint_every) {
+        if self.at.epoch.is_multiple_of(self.setup.config.checkpoint_every) {
             return self.save();
         }
         Ok(Ok(()))
@@ -317,7 +318,7 @@ where
         let rate = std::mem::take(&mut self.clock.epoch).rate();
         self.report_epoch("train-epoch", self.train.clone(), rate)?;
         let tick = Instant::now();
-        self.test = self.evaluate(&self.trainer.optimizer.average(self.model()))?;
+        self.test = self.evaluate(&self.setup.optimizer.average(self.model()))?;
         if let (Some(metrics), Some(test)) = (self.test.clone(), self.data.test) {
             let finite = metrics.loss.is_finite();
             self.at.score = Some(metrics.loss);
@@ -353,7 +354,7 @@ where
         F: Fn(&mut (dyn Observer<M> + 'a), &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError>,
     {
         let module = self.model.as_ref().expect("the model is put back after every update");
-        let Trainer { observers, optimizer, .. } = &mut self.trainer;
+        let Setup { observers, optimizer, .. } = &mut self.setup;
         let watched = Watched { module, optimizer };
         for observer in observers {
             self.stop |= call(observer.as_mut(), &watched)?.is_break();
@@ -363,7 +364,7 @@ where
 
     fn evaluate(&self, model: &M) -> Result<Option<Metrics>, TrainError> {
         let Some(test) = self.data.test else { return Ok(None) };
-        let config = &self.trainer.config;
+        let config = &self.setup.config;
         evaluate_on(self.data.device, model, self.objective, test, config.evaluation_batch, config.seed).map(Some)
     }
 
@@ -372,18 +373,18 @@ where
         if let Some(name) = params::first_non_finite(self.model()) {
             return Ok(Err(TrainStatus::Diverged { what: format!("the parameter {name}"), step: self.at.step }));
         }
-        let optimizer = &self.trainer.optimizer;
+        let optimizer = &self.setup.optimizer;
         self.at.wall_s = self.clock.in_all();
         self.at.skipped = self.skipped_before + optimizer.skipped();
         self.at.skipped_in_a_row = optimizer.skipped_in_a_row();
         self.at.train = Some(self.train.clone());
         self.at.test = self.test.clone();
-        if let Some(checkpoints) = &self.trainer.checkpoints {
-            for observer in &mut self.trainer.observers {
+        if let Some(checkpoints) = &self.setup.checkpoints {
+            for observer in &mut self.setup.observers {
                 observer.on_checkpoint(&self.at)?;
             }
             let model = self.model.as_ref().expect("the model is put back after every update");
-            checkpoints.save(model, &self.trainer.optimizer, &self.at)?;
+            checkpoints.save(model, &self.setup.optimizer, &self.at)?;
         }
         Ok(Ok(()))
     }
@@ -397,6 +398,6 @@ where
         if self.stop {
             return Some(TrainStatus::StoppedByObserver);
         }
-        self.trainer.interrupt.load(Ordering::SeqCst).then_some(TrainStatus::Interrupted)
+        self.setup.interrupt.load(Ordering::SeqCst).then_some(TrainStatus::Interrupted)
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     checkpoint::Position,
     place::for_training,
     run::{Data, Run},
+    setup::Setup,
 };
 
 /// Trains a module on minibatches.
@@ -59,29 +60,23 @@ use crate::{
 /// assert!(outcome.train.loss < 1.0, "ln 10 = 2.3 nats is the loss of a guess");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct Trainer<'a, M> {
-    pub(crate) config: TrainConfig,
-    pub(crate) optimizer: FirstOrder,
-    pub(crate) observers: Vec<Box<dyn Observer<M> + 'a>>,
-    pub(crate) checkpoints: Option<Checkpoints>,
-    pub(crate) interrupt: Arc<AtomicBool>,
-}
+pub struct Trainer<'a, M>(Setup<'a, M>);
 
 impl<'a, M: Module> Trainer<'a, M> {
     /// A trainer with these settings and this optimiser: one of Kiln's methods, or a `ModuleOptimizer` of Burn.
     pub fn new(config: TrainConfig, optimizer: impl Into<FirstOrder>) -> Self {
-        Self {
+        Self(Setup {
             config,
             optimizer: optimizer.into(),
             observers: Vec::new(),
             checkpoints: None,
             interrupt: Arc::default(),
-        }
+        })
     }
 
     /// Adds an observer. Observers are called in the order in which they were added.
     pub fn observe(mut self, observer: impl Observer<M> + 'a) -> Self {
-        self.observers.push(Box::new(observer));
+        self.0.observers.push(Box::new(observer));
         self
     }
 
@@ -124,7 +119,7 @@ impl<'a, M: Module> Trainer<'a, M> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn checkpoint_to(mut self, checkpoints: Checkpoints) -> Self {
-        self.checkpoints = Some(checkpoints);
+        self.0.checkpoints = Some(checkpoints);
         self
     }
 
@@ -132,7 +127,7 @@ impl<'a, M: Module> Trainer<'a, M> {
     ///
     /// If the flag is set during the last step of an epoch, the run stops after that epoch's evaluation.
     pub fn interrupt_on(mut self, flag: Arc<AtomicBool>) -> Self {
-        self.interrupt = flag;
+        self.0.interrupt = flag;
         self
     }
 
@@ -150,10 +145,10 @@ impl<'a, M: Module> Trainer<'a, M> {
         D: Dataset,
         O: Objective<M, D::Batch>,
     {
-        self.config.validate()?;
+        self.0.config.validate()?;
         let (model, device) = for_training(model).ok_or(StepError::NothingToUpdate)?;
         let data = Data { train, test, device: &device };
-        in_pool(|| Run::new(self, model, Position::start(), objective, data)?.finish())
+        in_pool(|| Run::new(self.0, model, Position::start(), objective, data)?.finish())
     }
 
     /// Loads the newest checkpoint. [`Loaded::fit`] continues from there.
@@ -163,18 +158,18 @@ impl<'a, M: Module> Trainer<'a, M> {
     /// # Errors
     /// [`TrainError::Checkpoint`] if there is no checkpoint, or it is corrupt or belongs to another model or optimiser.
     pub fn load(mut self, model: M) -> Result<Loaded<'a, M>, TrainError> {
-        self.config.validate()?;
+        self.0.config.validate()?;
         let (model, device) = for_training(model).ok_or(StepError::NothingToUpdate)?;
-        let checkpoint = self.checkpoints.as_ref().ok_or(CheckpointError::NoFolder)?.latest()?;
-        let (model, optimizer, at) = checkpoint.load(model, self.optimizer)?;
-        self.optimizer = optimizer.after_skips(at.skipped_in_a_row);
-        Ok(Loaded { trainer: self, model, at, device })
+        let checkpoint = self.0.checkpoints.as_ref().ok_or(CheckpointError::NoFolder)?.latest()?;
+        let (model, optimizer, at) = checkpoint.load(model, self.0.optimizer)?;
+        self.0.optimizer = optimizer.after_skips(at.skipped_in_a_row);
+        Ok(Loaded { setup: self.0, model, at, device })
     }
 }
 
 /// A run at its newest checkpoint, ready to continue. [`Trainer::load`] makes it.
 pub struct Loaded<'a, M> {
-    trainer: Trainer<'a, M>,
+    setup: Setup<'a, M>,
     model: M,
     at: Position,
     device: Device,
@@ -195,7 +190,7 @@ impl<M: Module> Loaded<'_, M> {
     ///
     /// It depends on the trainer's settings: with more epochs, for example, a completed run continues.
     pub fn ended(&self) -> Option<TrainStatus> {
-        self.at.ending(&self.trainer.config)
+        self.at.ending(&self.setup.config)
     }
 
     /// Continues up to `config.epochs` epochs in total.
@@ -212,6 +207,6 @@ impl<M: Module> Loaded<'_, M> {
         O: Objective<M, D::Batch>,
     {
         let data = Data { train, test, device: &self.device };
-        in_pool(|| Run::new(self.trainer, self.model, self.at, objective, data)?.finish())
+        in_pool(|| Run::new(self.setup, self.model, self.at, objective, data)?.finish())
     }
 }

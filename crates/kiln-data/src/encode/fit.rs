@@ -41,6 +41,27 @@ impl Encoder {
             target: target.map(|column| fit_target(table, column)).transpose()?,
         })
     }
+
+    /// Fits an encoder as [`fit`](Self::fit) does, with means and scales of all rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit`](Self::fit).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use kiln_data::{Encoder, breast_cancer};
+    ///
+    /// let table = breast_cancer();
+    /// let data = Encoder::fit_all(&table, Some("benign"), true)?.encode(&table)?;
+    /// assert_eq!((data.features(), data.classes()), (30, 2));
+    /// # Ok::<(), kiln_data::DataError>(())
+    /// ```
+    pub fn fit_all(table: &Table, target: Option<&str>, standardize: bool) -> Result<Self, DataError> {
+        let rows: Vec<usize> = (0..table.len()).collect();
+        Self::fit(table, target, &rows, standardize)
+    }
 }
 
 fn fit_column(table: &Table, column: &Column, rows: &[usize], standardize: bool) -> Result<EncodedColumn, DataError> {

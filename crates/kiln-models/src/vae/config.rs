@@ -10,12 +10,21 @@ use kiln_tensor::{Stream, init};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Likelihood, Vae,
+    Likelihood, Vae, VaeConfigError,
     images::{ImageDecoder, ImageEncoder, sides},
     latent::{self, StochasticLayer},
 };
 
 /// The activation function of the hidden units.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_models::{HiddenActivation, VaeConfig};
+///
+/// let vae = VaeConfig::new(64).activation(HiddenActivation::Tanh).init(0, &Device::default())?;
+/// # Ok::<(), kiln_models::VaeConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum HiddenActivation {
@@ -53,38 +62,6 @@ pub struct VaeConfig {
 struct Convolutions {
     size: [usize; 2],
     channels: Vec<usize>,
-}
-
-/// Why a [`Vae`] cannot be built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum VaeConfigError {
-    /// A size is zero.
-    #[error("{0} must be at least 1, got 0")]
-    Size(&'static str),
-    /// The image size does not match the number of pixels, or the images are too small for the convolutions.
-    #[error("images of {height}×{width} pixels cannot be halved {layers} times, or do not have {data_dim} pixels")]
-    Images {
-        /// Image height in pixels.
-        height: usize,
-        /// Image width in pixels.
-        width: usize,
-        /// Number of pixels of an image.
-        data_dim: usize,
-        /// Number of convolutions.
-        layers: usize,
-    },
-    /// There are fewer than two grey levels.
-    #[error("a categorical likelihood needs at least 2 grey levels, got {0}")]
-    Levels(usize),
-    /// The mean image has a different size than the images.
-    #[error("data_mean must have one value for each of the {expected} pixels, got {got}")]
-    DataMean {
-        /// Number of pixels of an image.
-        expected: usize,
-        /// Number of values given.
-        got: usize,
-    },
 }
 
 impl VaeConfig {

@@ -8,6 +8,16 @@ use serde::{Deserialize, Serialize};
 use super::VaeConfigError;
 
 /// The family of p(x | z).
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_models::{Likelihood, VaeConfig};
+///
+/// let grey = VaeConfig::new(64).likelihood(Likelihood::Categorical(17)).init(0, &Device::default())?;
+/// let normal = VaeConfig::new(64).likelihood(Likelihood::Gaussian).init(0, &Device::default())?;
+/// # Ok::<(), kiln_models::VaeConfigError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Likelihood {

@@ -1,0 +1,16 @@
+//! What a run is made of, apart from the model and the data.
+
+use std::sync::{Arc, atomic::AtomicBool};
+
+use kiln_optim::FirstOrder;
+
+use crate::{Checkpoints, Observer, TrainConfig};
+
+/// The parts that [`Trainer`](crate::Trainer) collects.
+pub(crate) struct Setup<'a, M> {
+    pub(crate) config: TrainConfig,
+    pub(crate) optimizer: FirstOrder,
+    pub(crate) observers: Vec<Box<dyn Observer<M> + 'a>>,
+    pub(crate) checkpoints: Option<Checkpoints>,
+    pub(crate) interrupt: Arc<AtomicBool>,
+}
