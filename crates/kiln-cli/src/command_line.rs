@@ -11,9 +11,9 @@ use crate::{
     },
 };
 
-/// Maximum likelihood, variational inference and optimization
+/// Kiln: maximum likelihood, variational inference and optimization
 #[derive(Debug, Parser)]
-#[command(name = "kiln", version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "kiln", version, arg_required_else_help = true, max_term_width = 100, after_help = EXAMPLES)]
 pub(crate) struct CommandLine {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -21,46 +21,76 @@ pub(crate) struct CommandLine {
     pub(crate) output: OutputFlags,
 }
 
+const EXAMPLES: &str = "\
+Examples:
+  kiln train vae --data mnist --epochs 10 --out runs/digits
+  kiln sample runs/digits -n 100
+  kiln train logistic --data patients.csv --target outcome --out runs/outcome
+  kiln predict runs/outcome --data new.csv --output predictions.csv
+  kiln solve rosenbrock --solver newton
+
+Each command has its own help: kiln COMMAND --help";
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
     /// Train a model
     #[command(subcommand)]
     Train(Train),
-    /// Evaluate a run on its test set, or on other data
+    /// Continue training a run from its last checkpoint
+    #[command(after_help = "Examples:\n  kiln resume runs/digits\n  kiln resume runs/digits --epochs 50")]
+    Resume(ResumeFlags),
+    /// Find a learning rate: raise it step by step and record the loss
+    #[command(subcommand)]
+    LrFind(LrFind),
+    /// Evaluate a trained model on its test set, or on other data
+    #[command(after_help = "Examples:\n  kiln eval runs/digits\n  kiln eval runs/outcome --data new.csv --json")]
     Eval(EvalFlags),
-    /// Predict the rows of a CSV file with a logistic, svm or gmm run
+    /// Predict a class (logistic, svm) or component (gmm) for each row of a CSV file
+    #[command(after_help = "Example:\n  kiln predict runs/outcome --data new.csv --output predictions.csv")]
     Predict(PredictFlags),
-    /// Draw images from a VAE
+    /// Generate images with a VAE, from latent variables drawn from the prior
+    #[command(after_help = "Example:\n  kiln sample runs/digits -n 100 --output samples.png")]
     Sample(SampleFlags),
-    /// Encode and decode test images with a VAE
+    /// Reconstruct test images with a VAE: encode, then decode
+    #[command(after_help = "Example:\n  kiln reconstruct runs/digits -n 32")]
     Reconstruct(ReconstructFlags),
     /// Explore the latent space of a VAE
     #[command(subcommand)]
     Latent(LatentCommand),
-    /// Resume a run from its newest checkpoint
-    Resume(ResumeFlags),
-    /// Write the weights of a run to a safetensors file
+    /// Export the weights of a trained model to a safetensors file
+    #[command(
+        after_help = "Examples:\n  kiln export runs/digits --output model.safetensors\n  kiln export runs/digits --checkpoint best --output best.safetensors"
+    )]
     Export(ExportFlags),
-    /// Find a learning rate by a range test
-    #[command(subcommand)]
-    LrFind(LrFind),
-    /// Minimize a test problem, with or without constraints
+    /// Minimize a built-in test problem, with or without constraints
+    #[command(
+        after_help = "Examples:\n  kiln solve rosenbrock --solver newton\n  kiln solve hs71 --certificate hs71.json\n  kiln solve --list"
+    )]
     Solve(SolveFlags),
-    /// Check an optimality certificate without a solver
+    /// Check that a saved solution satisfies the optimality (KKT) conditions
+    #[command(after_help = "Examples:\n  kiln verify hs71.json\n  kiln verify runs/outcome")]
     Verify(VerifyFlags),
-    /// Fit a variational posterior
+    /// Fit a variational approximation to the posterior of a built-in model
+    #[command(
+        after_help = "Examples:\n  kiln vi eight-schools --out posterior\n  kiln vi logistic --data patients.csv --target outcome --guide mean-field\n  kiln vi --compare-estimators"
+    )]
     Vi(Box<ViFlags>),
-    /// Compare convergence rates with theory
+    /// Measure convergence rates of gradient methods and compare them with theory
+    #[command(after_help = "Examples:\n  kiln rates\n  kiln rates gd nesterov --out rates")]
     Rates(RatesFlags),
     /// List the available devices
     Devices,
-    /// List the datasets and where they are
+    /// List the named datasets and their location on this machine
     Datasets(DatasetsFlags),
-    /// List the schedules and their keys
+    /// List the learning-rate schedules and their parameters
     Schedules,
-    /// Print shell completions
+    /// Print a completion script for a shell
+    #[command(
+        after_help = "Examples:\n  kiln completions bash > ~/.local/share/bash-completion/completions/kiln\n  kiln completions zsh > ~/.zfunc/_kiln\n  kiln completions fish > ~/.config/fish/completions/kiln.fish"
+    )]
     Completions(CompletionsFlags),
-    /// Write man pages
+    /// Write the manual pages of all commands to a folder
+    #[command(after_help = "Example:\n  kiln man ~/.local/share/man/man1")]
     Man(ManFlags),
 }
 

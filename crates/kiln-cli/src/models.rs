@@ -13,7 +13,7 @@ pub(crate) mod vae;
 
 pub(crate) use self::{
     logistic::{LogisticFlags, Regression as LogisticRegression, lr_find as lr_find_logistic},
-    model::Model,
+    model::{Model, own_help},
     registry::{Config, Train},
     skeleton::open,
     vae::{Autoencoder, VaeFlags},

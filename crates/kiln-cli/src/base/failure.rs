@@ -57,7 +57,7 @@ impl Failure {
         Self { message: message.to_string(), exit: Exit::Diverged }
     }
 
-    /// A file cannot be written. Something else at its place is the user's to remove.
+    /// A file cannot be written. A place where no file can be is the user's to change.
     pub(crate) fn write(path: &Path, cause: &io::Error) -> Self {
         Self { message: format!("cannot write {}: {cause}", path.display()), exit: exit_of(cause) }
     }
@@ -83,7 +83,12 @@ impl Failure {
 
 fn exit_of(cause: &io::Error) -> Exit {
     match cause.kind() {
-        io::ErrorKind::AlreadyExists | io::ErrorKind::IsADirectory | io::ErrorKind::NotADirectory => Exit::Usage,
+        io::ErrorKind::AlreadyExists
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::NotFound
+        | io::ErrorKind::PermissionDenied
+        | io::ErrorKind::ReadOnlyFilesystem => Exit::Usage,
         _ => Exit::Internal,
     }
 }

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::{
     failure::{Failure, Result},
     own_files::is_reserved,
+    plot::{self, Panel},
     run_files::{CONFIG, RUN},
 };
 
@@ -110,6 +111,16 @@ impl OutputFolder {
 
     pub(crate) fn write_json(&self, name: &str, value: &impl Serialize) -> Result<()> {
         self.write(name, &json(value))
+    }
+
+    /// Writes a report and its picture, if there is something to draw.
+    pub(crate) fn write_report(
+        &self,
+        (name, value): (&str, &impl Serialize),
+        (picture, panels): (&str, &[Panel]),
+    ) -> Result<()> {
+        self.write_json(name, value)?;
+        plot::png(panels).map_or(Ok(()), |png| self.write(picture, &png))
     }
 }
 

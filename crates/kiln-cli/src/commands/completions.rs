@@ -9,13 +9,13 @@ use crate::base::{Exit, Failure, OutputFolder, Result};
 
 #[derive(Args, Debug)]
 pub(crate) struct CompletionsFlags {
-    /// Shell to write completions for, on standard output
+    /// Shell
     shell: Shell,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ManFlags {
-    /// Folder for the pages, one file per command
+    /// Folder to write to, one page per command
     dir: PathBuf,
     /// Replace existing pages
     #[arg(long)]

@@ -12,7 +12,7 @@ use crate::base::{Console, Exit, Result, table};
 
 #[derive(Args, Debug)]
 pub(crate) struct DatasetsFlags {
-    /// Folder to look in [default: $KILN_DATA_DIR, then the cache]
+    /// Folder with the datasets [default: $KILN_DATA_DIR, then the cache]
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
 }

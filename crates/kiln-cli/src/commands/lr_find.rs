@@ -1,21 +1,44 @@
 //! `kiln lr-find`.
 
-use clap::{Args, Subcommand};
+use clap::{Arg, Args, Subcommand};
 
 use crate::{
     base::{Console, Exit, Result},
     context::{Search, SweepFlags},
-    models::{Autoencoder, LogisticFlags, LogisticRegression, Model, VaeFlags, lr_find_logistic, vae},
+    models::{Autoencoder, LogisticFlags, LogisticRegression, Model, VaeFlags, lr_find_logistic, own_help, vae},
     settings::layered,
 };
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LrFind {
-    /// For a variational autoencoder
+    /// Find a learning rate for a variational autoencoder
+    #[command(mut_args = |flag| swept(own_help::<Autoencoder>(flag)))]
     Vae(Box<LrFindFlags<VaeFlags>>),
-    /// For logistic or softmax regression on minibatches
+    /// Find a learning rate for logistic or softmax regression on minibatches
+    #[command(mut_args = |flag| swept(own_help::<LogisticRegression>(flag)))]
     Logistic(Box<LrFindFlags<LogisticFlags>>),
 }
+
+const UNUSED: [&str; 18] = [
+    "lr",
+    "schedule",
+    "batch-schedule",
+    "average",
+    "patience",
+    "epochs",
+    "gtol",
+    "log-every",
+    "keep",
+    "solver",
+    "max-iter",
+    "cov-type",
+    "l1",
+    "lower",
+    "upper",
+    "class-weight",
+    "sample-weight",
+    "recipe",
+];
 
 #[derive(Args, Debug)]
 pub(crate) struct LrFindFlags<F: Args> {
@@ -37,6 +60,12 @@ pub(crate) fn lr_find(command: LrFind, console: Console) -> Result<Exit> {
             lr_find_logistic(Search::new(flags.sweep)?, &flags.config, settings, console)
         }
     }
+}
+
+/// Hides a flag that the sweep refuses, or that means nothing for it.
+fn swept(flag: Arg) -> Arg {
+    let unused = flag.get_long().is_some_and(|name| UNUSED.contains(&name));
+    flag.hide(unused)
 }
 
 fn settings<M: Model>(flags: &M::Flags) -> Result<M::Settings> {

@@ -11,7 +11,7 @@ use self::experiments::{Finding, Measure, NAMES, TOLERANCE, run};
 use crate::{
     base::{
         Console, Exit, OutputFolder, Result, count,
-        plot::{self, Axis, Curve, Legend, Marks, Panel},
+        plot::{Axis, Curve, Legend, Marks, Panel},
         table,
     },
     context::Compute,
@@ -24,7 +24,7 @@ const PICTURE: &str = "rates.png";
 
 #[derive(Args, Debug)]
 pub(crate) struct RatesFlags {
-    /// Experiments to run [default: all]
+    /// Methods to measure [default: all]
     #[arg(value_name = "NAME", value_parser = PossibleValuesParser::new(NAMES))]
     only: Vec<String>,
     /// Folder for rates.json and rates.png [default: not written]
@@ -62,10 +62,7 @@ pub(crate) fn rates(flags: RatesFlags, console: Console) -> Result<Exit> {
     }
     let json = serde_json::json!({ "seed": flags.seed, "tolerance": TOLERANCE, "findings": findings });
     if let Some(out) = &out {
-        out.write_json(JSON, &json)?;
-        if let Some(png) = plot::png(&panels(&findings)) {
-            out.write(PICTURE, &png)?;
-        }
+        out.write_report((JSON, &json), (PICTURE, &panels(&findings)))?;
     }
     console.result(&json, || report(&findings))?;
     Ok(Exit::Done)

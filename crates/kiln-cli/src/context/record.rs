@@ -150,7 +150,7 @@ pub(crate) fn exit_of(status: &TrainStatus) -> Exit {
 /// A line of `metrics.jsonl` for a fit that sees all rows at each step.
 #[derive(Serialize)]
 pub(crate) struct MetricsLine {
-    /// Steps of a solver, sweeps of EM, or updates of an SVM.
+    /// Steps of a solver, iterations of EM, or updates of an SVM.
     pub(crate) step: usize,
     /// Passes over the data: evaluations of the objective.
     pub(crate) epoch: usize,

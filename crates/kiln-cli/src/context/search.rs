@@ -8,7 +8,7 @@ use kiln::train::{LrFindConfig, LrPoint, LrRange};
 use crate::{
     base::{
         Console, Exit, Failure, OutputFolder, Result, count,
-        plot::{self, Axis, Curve, Legend, Marks, Panel},
+        plot::{Axis, Curve, Legend, Marks, Panel},
     },
     settings::MethodSettings,
 };
@@ -17,19 +17,19 @@ const JSON: &str = "lr-find.json";
 const PICTURE: &str = "lr-find.png";
 
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Sweep")]
+#[command(next_help_heading = "Learning rates")]
 pub(crate) struct SweepFlags {
-    /// First learning rate
-    #[arg(long, value_name = "LR", default_value_t = 1e-7)]
+    /// Smallest learning rate
+    #[arg(long, value_name = "LR", default_value = "1e-7")]
     from: f64,
-    /// Last learning rate
+    /// Largest learning rate
     #[arg(long, value_name = "LR", default_value_t = 10.0)]
     to: f64,
-    /// Number of steps, at least 4/(1 − BETA)
+    /// Number of learning rates to try, at least 4/(1 − smoothing)
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = count::<u64>())]
     steps: u64,
-    /// Smoothing factor of the loss, in [0, 1)
-    #[arg(long, value_name = "BETA", default_value_t = 0.95)]
+    /// Decay rate of the moving average of the loss, in [0, 1)
+    #[arg(long, value_name = "S", default_value_t = 0.95)]
     smoothing: f64,
     /// Folder for lr-find.json and lr-find.png [default: not written]
     #[arg(long, value_name = "DIR")]
@@ -68,7 +68,7 @@ impl Search {
             return Ok(());
         }
         Err(Failure::usage(
-            "a sweep does not use --lr, --schedule, --batch-schedule, --average, --patience, --epochs, --gtol, --log-every and \
+            "lr-find does not use --lr, --schedule, --batch-schedule, --average, --patience, --epochs, --gtol, --log-every and \
              --keep: omit them",
         ))
     }
@@ -81,17 +81,17 @@ impl Search {
     /// Prints the suggestion, and writes the sweep and its plot. Exit code 3 if there is no suggestion.
     pub(crate) fn report(&self, range: &LrRange, console: Console) -> Result<Exit> {
         if let Some(out) = &self.out {
-            out.write_json(JSON, range)?;
-            if let Some(png) = plot::png(&[panel(range)]) {
-                out.write(PICTURE, &png)?;
-            }
+            out.write_report((JSON, range), (PICTURE, &[panel(range)]))?;
         }
         console.result(range, || match (range.suggestion, range.minimum) {
-            (Some(suggestion), Some(minimum)) => format!(
-                "--lr {suggestion:.2e}: steepest descent here; lowest loss at {minimum:.2e}, after {} steps{}",
-                range.points.len(),
-                if range.diverged { "; diverged beyond" } else { "" }
-            ),
+            (Some(suggestion), Some(minimum)) => {
+                let (steps, all) = (range.points.len(), self.flags.steps);
+                let end = match range.diverged {
+                    true => format!("stopped after {steps} of {all} steps because the loss diverged"),
+                    false => format!("{steps} steps"),
+                };
+                format!("suggested --lr {suggestion:.2e} (the loss falls fastest); lowest loss at {minimum:.2e}; {end}")
+            }
             _ => String::new(),
         })?;
         if range.suggestion.is_some() {

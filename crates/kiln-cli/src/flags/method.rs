@@ -12,7 +12,7 @@ use crate::{
 /// The table `[solver]`.
 #[derive(Args, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[command(next_help_heading = "Solver (uses all rows at each step)")]
+#[command(next_help_heading = "Solver (uses all rows at each step; the default)")]
 pub(crate) struct SolverFlags {
     /// Solver: l-bfgs, newton, newton-cg, trust-ncg, bfgs, nonlinear-cg, gd, l-bfgs-b, owl-qn [default: automatic]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
@@ -33,19 +33,19 @@ pub(crate) struct MethodFlags {
     /// Learning rate [default: automatic]
     #[arg(long, value_name = "LR", allow_negative_numbers = true)]
     pub(crate) lr: Option<f64>,
-    /// Learning-rate schedule; see `kiln schedules` [default: automatic]
+    /// Learning-rate schedule, such as cosine; see `kiln schedules` [default: automatic]
     #[arg(long, value_name = "SCHEDULE")]
     pub(crate) schedule: Option<LrSchedule>,
-    /// Momentum, in [0, 1) [default: 0.9; torch-sgd: 0]
+    /// Momentum of momentum, nesterov, torch-sgd, torch-nesterov [default: 0.9; torch-sgd: 0]
     #[arg(long, value_name = "ALPHA", allow_negative_numbers = true)]
     pub(crate) momentum: Option<f64>,
-    /// Momentum schedule, with --momentum as its base value [default: constant]
+    /// Momentum schedule, starting from --momentum; same syntax as --schedule [default: constant]
     #[arg(long, value_name = "SCHEDULE")]
     pub(crate) momentum_schedule: Option<ScheduleSpec>,
-    /// Dampening of torch-sgd's momentum, in [0, 1) [default: 0]
+    /// torch-sgd only: dampening of the momentum, in [0, 1) [default: 0]
     #[arg(long, value_name = "D", allow_negative_numbers = true)]
     pub(crate) dampening: Option<f64>,
-    /// Weight decay: coupled for torch-sgd and torch-nesterov, decoupled for adamw [default: 0; adamw: 0.01]
+    /// Weight decay of torch-sgd, torch-nesterov and adamw (decoupled) [default: 0; adamw: 0.01]
     #[arg(long, value_name = "LAMBDA", allow_negative_numbers = true)]
     pub(crate) weight_decay: Option<f64>,
     /// Adam's β₁: decay rate of the first moment [default: 0.9]
@@ -54,13 +54,13 @@ pub(crate) struct MethodFlags {
     /// Adam's β₂: decay rate of the second moment [default: 0.999]
     #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
     pub(crate) beta2: Option<f64>,
-    /// Adam's ε, added to the root of the second moment [default: 1e-8]
+    /// Adam's ε, added to the square root of the second moment [default: 1e-8]
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     pub(crate) epsilon: Option<f64>,
     /// Minibatch size [default: automatic]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) batch_size: Option<usize>,
-    /// Minibatch size schedule, with --batch-size as its base value [default: constant]
+    /// Minibatch size schedule, starting from --batch-size; same syntax as --schedule [default: constant]
     #[arg(long, value_name = "SCHEDULE")]
     pub(crate) batch_schedule: Option<ScheduleSpec>,
     /// Number of minibatches to average per update [default: 1]
@@ -69,13 +69,13 @@ pub(crate) struct MethodFlags {
     /// Maximum gradient norm; longer gradients are scaled down [default: none]
     #[arg(long, value_name = "NORM", allow_negative_numbers = true)]
     pub(crate) clip_norm: Option<f64>,
-    /// Number of consecutive NaN or infinite gradients to skip [default: 0]
+    /// Maximum number of consecutive NaN or infinite gradients to skip [default: 0]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) skip_non_finite: Option<u64>,
-    /// Average of the iterates: uniform[:from=K], polynomial[:eta=3], ema:decay=0.999 [default: none]
+    /// Average the weights: uniform[:from=STEP], polynomial[:eta=3], ema:decay=0.999 [default: none]
     #[arg(long, value_name = "AVERAGE")]
     pub(crate) average: Option<AverageName>,
-    /// Stop after N evaluations without a lower test loss [default: never]
+    /// Early stopping: evaluations without a lower test loss [default: never]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) patience: Option<u64>,
 }

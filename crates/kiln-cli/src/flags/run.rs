@@ -10,12 +10,12 @@ use crate::{base::count, names::Dtype};
 /// The table `[run]`.
 #[derive(Args, Clone, Debug, Default, Serialize)]
 #[serde(rename_all = "kebab-case")]
-#[command(next_help_heading = "Device")]
+#[command(next_help_heading = "Computation")]
 pub(crate) struct RunFlags {
     /// Device: auto, cpu, gpu, or a name from `kiln devices` [default: auto]
     #[arg(long, value_name = "DEVICE")]
     pub(crate) device: Option<String>,
-    /// Float type [default: f64 for logistic, gmm and svm; f32 for vae]
+    /// Floating-point type [default: f64]
     #[arg(long, value_name = "TYPE")]
     pub(crate) dtype: Option<Dtype>,
     /// Random seed for initial weights, noise, splits and shuffling [default: 0]
@@ -24,7 +24,7 @@ pub(crate) struct RunFlags {
     /// Number of CPU threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) threads: Option<usize>,
-    /// Disable the fused CPU kernels, for comparison
+    /// Use plain tensor operations instead of the fused CPU kernels (slower)
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_fused: bool,
@@ -32,15 +32,14 @@ pub(crate) struct RunFlags {
 
 /// Where a command uses a run.
 #[derive(Args, Clone, Debug, Default)]
-#[command(next_help_heading = "Device")]
 pub(crate) struct MachineFlags {
-    /// Device: auto, cpu, gpu, or a name from `kiln devices` [default: the run's]
-    #[arg(long, value_name = "DEVICE")]
-    pub(crate) device: Option<String>,
-    /// Number of CPU threads [default: the run's]
-    #[arg(long, value_name = "N", value_parser = count::<usize>())]
-    pub(crate) threads: Option<usize>,
-    /// Folder with the dataset's files [default: the run's]
+    /// Folder with the files of the named datasets [default: as in training]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// Device: auto, cpu, gpu, or a name from `kiln devices` [default: as in training]
+    #[arg(long, value_name = "DEVICE", help_heading = "Computation")]
+    pub(crate) device: Option<String>,
+    /// Number of CPU threads [default: as in training]
+    #[arg(long, value_name = "N", value_parser = count::<usize>(), help_heading = "Computation")]
+    pub(crate) threads: Option<usize>,
 }

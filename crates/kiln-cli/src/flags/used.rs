@@ -10,12 +10,12 @@ use crate::{base::count, context::Which};
 /// How a command reads a run.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct RunAccess {
-    /// Run folder
+    /// Run folder, written by `kiln train`
     pub(crate) run: PathBuf,
-    /// Checkpoint to use: best, last, or a step [default: the final model]
+    /// Checkpoint: best (lowest test loss), last, or a step number [default: the final model]
     #[arg(long, value_name = "WHICH")]
     pub(crate) checkpoint: Option<Which>,
-    /// Use data that differ from the run's, with a warning
+    /// Continue with a warning if the run's data files have changed
     #[arg(long)]
     pub(crate) allow_changed_data: bool,
     #[command(flatten)]
@@ -26,7 +26,7 @@ pub(crate) struct RunAccess {
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WriteFlags {
     /// File to write [default: a file in the run folder]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", alias = "out")]
     pub(crate) output: Option<PathBuf>,
     /// Replace an existing file
     #[arg(long)]
@@ -35,63 +35,63 @@ pub(crate) struct WriteFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct EvalFlags {
-    #[command(flatten)]
-    pub(crate) access: RunAccess,
-    /// Data to evaluate: a CSV file with the target column, a folder or a dataset [default: the run's test set]
+    /// Data to evaluate on: CSV file, folder with IDX files, or dataset name [default: the test set]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) data: Option<String>,
-    /// VAE only: importance samples per image for the log-likelihood; 0 disables it [default: 5000]
+    /// vae only: importance samples per image to estimate log p(x); 0 omits the estimate [default: 5000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) samples: Option<usize>,
-    /// VAE only: number of images for the log-likelihood [default: 1000]
+    /// vae only: number of images, the first N, for that estimate [default: 1000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) images: Option<usize>,
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct PredictFlags {
-    #[command(flatten)]
-    pub(crate) access: RunAccess,
-    /// CSV file with the columns that the model was trained on, in any order
+    /// CSV file with the columns that the model was trained on, in any order; others are ignored
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    /// CSV file to write, one line per input row
-    #[arg(long, value_name = "FILE")]
+    /// CSV file for the predictions, one row per row of --data
+    #[arg(long, value_name = "FILE", alias = "out")]
     pub(crate) output: PathBuf,
     /// Replace an existing file
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ExportFlags {
-    #[command(flatten)]
-    pub(crate) access: RunAccess,
-    /// safetensors file to write
-    #[arg(long, value_name = "FILE")]
+    /// File for the weights, in safetensors format
+    #[arg(long, value_name = "FILE", alias = "out")]
     pub(crate) output: PathBuf,
     /// Replace an existing file
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ResumeFlags {
-    /// Run folder
+    /// Run folder, written by `kiln train`
     pub(crate) run: PathBuf,
-    /// Total number of epochs, including those already done [default: the run's]
+    /// Total number of epochs, including those already done [default: as in the run]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) epochs: Option<u64>,
-    /// Total number of iterations of a solver, including those already done [default: the run's]
+    /// Total number of iterations of a solver, including those already done [default: as in the run]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) max_iter: Option<usize>,
-    /// Gradient tolerance of a solver or of full-batch training [default: the run's]
+    /// Stop when no entry of the gradient exceeds TOL [default: as in the run]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) gtol: Option<f64>,
-    /// The run's data, if they have moved
+    /// New location of the training data, if it has moved
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) data: Option<String>,
-    /// Use data that differ from the run's, with a warning
+    /// Continue with a warning if the run's data files have changed
     #[arg(long)]
     pub(crate) allow_changed_data: bool,
     #[command(flatten)]
@@ -102,7 +102,7 @@ pub(crate) struct ResumeFlags {
 pub(crate) struct VerifyFlags {
     /// Certificate file, or the run folder that holds it
     pub(crate) path: PathBuf,
-    /// The run's data, if they have moved
+    /// New location of the training data, if it has moved
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) data: Option<String>,
     #[command(flatten)]

@@ -23,7 +23,11 @@ pub(crate) enum Mixture {}
 
 impl Model for Mixture {
     const KIND: &'static str = "gmm";
-    const ABOUT: &'static str = "Mixture of Gaussians, by expectation maximization";
+    const ABOUT: &'static str = "Gaussian mixture model, fitted by expectation maximization (EM)";
+    const EXAMPLES: &'static str = "\
+Examples:
+  kiln train gmm --data iris.csv --target species --components 3
+  kiln train gmm --data iris.csv --drop species,id --covariance diag --out runs/iris";
     const FILES: &'static [&'static str] = &["components.csv"];
     const PREDICTS: bool = true;
     const DTYPE: Dtype = Dtype::F64;
@@ -73,7 +77,7 @@ impl Model for Mixture {
     fn resumed(mut settings: GmmSettings, flags: &ResumeFlags) -> Result<GmmSettings> {
         refuse(
             &[(flags.epochs.is_some(), "--epochs"), (flags.gtol.is_some(), "--gtol")],
-            "a mixture is fitted by sweeps of EM; give --max-iter",
+            "a mixture is fitted by EM iterations; give --max-iter",
         )?;
         settings.model.max_iter = flags.max_iter.unwrap_or(settings.model.max_iter);
         Ok(settings)

@@ -39,6 +39,14 @@ pub(crate) enum Regression {}
 impl Model for Regression {
     const KIND: &'static str = "logistic";
     const ABOUT: &'static str = "Logistic regression (two classes) or softmax regression";
+    const EXAMPLES: &'static str = "\
+A solver fits the model, unless --epochs or an option of the optimizer is given.
+Values with [default: automatic] are chosen from the data and saved in config.toml.
+
+Examples:
+  kiln train logistic --data patients.csv --target outcome --test-fraction 0
+  kiln train logistic --data patients.csv --target outcome --l2 0.01 --standardize
+  kiln train logistic --data mnist --optimizer sgd --epochs 5 --out runs/softmax";
     const FILES: &'static [&'static str] = &["coef.csv", "summary.txt"];
     const PREDICTS: bool = true;
     const DTYPE: Dtype = Dtype::F64;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use clap::Args;
+use clap::{Arg, Args};
 use kiln::data::Encoder;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -26,6 +26,10 @@ pub(crate) trait Model: Sized {
     const KIND: &'static str;
     /// The help text of `kiln train KIND`.
     const ABOUT: &'static str;
+    /// Example commands, shown below the help text.
+    const EXAMPLES: &'static str;
+    /// Help texts of shared flags that differ for this model, by flag.
+    const HELP: &'static [(&'static str, &'static str)] = &[];
     /// Names of files in a run folder that only this model writes.
     const FILES: &'static [&'static str];
     /// Whether `kiln predict` works with its runs.
@@ -112,6 +116,14 @@ pub(crate) struct TrainFlags<F: Args> {
     pub(crate) place: PlaceFlags,
     #[command(flatten)]
     pub(crate) config: F,
+}
+
+/// Gives a flag the model's own help text.
+pub(crate) fn own_help<M: Model>(flag: Arg) -> Arg {
+    match M::HELP.iter().find(|(name, _)| flag.get_long() == Some(name)) {
+        Some((_, text)) => flag.help(*text),
+        None => flag,
+    }
 }
 
 fn unsupported<M: Model>(command: &str, run: &Path) -> Failure {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     gmm, logistic,
-    model::{Model, TrainFlags},
+    model::{Model, TrainFlags, own_help},
     skeleton, svm, vae,
 };
 use crate::{
@@ -22,7 +22,11 @@ macro_rules! registry {
         #[derive(Debug, Subcommand)]
         pub(crate) enum Train {
             $(
-                #[command(about = <$model>::ABOUT)]
+                #[command(
+                    about = <$model>::ABOUT,
+                    after_help = <$model>::EXAMPLES,
+                    mut_args = own_help::<$model>
+                )]
                 $variant(Box<TrainFlags<<$model as Model>::Flags>>),
             )*
         }
@@ -253,7 +257,7 @@ mod tests {
                         _ => number.to_string() == stated,
                     },
                 };
-                // Standardizing differs between models, and its help states both.
+                // An SVM's own base of settings standardizes.
                 let differs = flag == "standardize" && config.kind() == "svm";
                 assert!(same || differs, "{}: --{flag} is {set}, and its help says {stated}", config.kind());
                 checked += 1;

@@ -27,6 +27,12 @@ pub(crate) enum SupportVector {}
 impl Model for SupportVector {
     const KIND: &'static str = "svm";
     const ABOUT: &'static str = "Support vector machine for two classes";
+    const EXAMPLES: &'static str = "\
+Examples:
+  kiln train svm --data patients.csv --target outcome
+  kiln train svm --data patients.csv --target outcome --kernel linear --c 0.1 --out runs/svm";
+    const HELP: &'static [(&'static str, &'static str)] =
+        &[("standardize", "Scale numeric columns to mean 0 and standard deviation 1 [default: true]")];
     const FILES: &'static [&'static str] = &["support.csv", "coef.csv"];
     const PREDICTS: bool = true;
     const DTYPE: Dtype = Dtype::F64;

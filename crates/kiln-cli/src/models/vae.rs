@@ -44,6 +44,14 @@ const IWAE: &str = include_str!("vae/recipes/iwae.toml");
 impl Model for Autoencoder {
     const KIND: &'static str = "vae";
     const ABOUT: &'static str = "Variational autoencoder on images";
+    const EXAMPLES: &'static str = "\
+Values with [default: automatic] are chosen from the data and saved in config.toml.
+
+Examples:
+  kiln train vae
+  kiln train vae --data mnist --epochs 50 --binarize dynamic --out runs/mnist
+  kiln train vae --data mnist --optimizer nesterov --lr 0.01 --schedule cosine";
+    const HELP: &'static [(&'static str, &'static str)] = &[("dtype", "Floating-point type [default: f32]")];
     const FILES: &'static [&'static str] =
         &["samples.png", "reconstructions.png", "loss.svg", "traversal.png", "interpolation.png", "latent-map.png"];
     const PREDICTS: bool = false;

@@ -97,8 +97,8 @@ fn a_sweep_that_finds_nothing_says_so() {
         ("--from 1 --to 0.1", "got 1 to 0.1"),
         ("--steps 79", "at least 80 steps, got 79"),
         ("--smoothing 0.99", "at least 400 steps, got 200"),
-        ("--lr 0.1", "a sweep does not use"),
-        ("--epochs 3", "a sweep does not use"),
+        ("--lr 0.1", "lr-find does not use"),
+        ("--epochs 3", "lr-find does not use"),
         ("--smoothing 1", "the smoothing must be in [0, 1), got 1"),
     ] {
         place.refused(&format!("lr-find vae {flags} --out lf"), &[part]);

@@ -83,7 +83,11 @@ fn separated_classes_are_reported_with_a_proof_that_can_be_checked() {
     assert!(failed.stderr.contains("separable") && failed.stderr.contains("--l2"), "{}", failed.stderr);
     assert_eq!(place.json("run/result.json")["status"], "separated");
     let verified = place.ok("verify run");
-    assert!(verified.stdout.contains("the separation holds: of 569 rows, 0 lie on the plane"), "{}", verified.stdout);
+    assert!(
+        verified.stdout.contains("the separation holds: of 569 rows, 0 lie on the hyperplane"),
+        "{}",
+        verified.stdout
+    );
 
     // Ten classes.
     place.exits(3, "train logistic --data digits --test-fraction 0.8 --max-iter 2000 --out digits");

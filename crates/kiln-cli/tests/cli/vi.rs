@@ -109,7 +109,7 @@ fn what_cannot_be_inferred_is_refused() {
     place.refused("vi logistic --prior-scale 0", &["--prior-scale", "positive"]);
     place.refused("vi logistic --draws 5", &["--draws", "100"]);
     // A guide far away has no tail of weights either, and that is not said to be near.
-    let far = place.ok("vi logistic --raw --guide mean-field --steps 1 --draws 200").stdout;
+    let far = place.ok("vi logistic --standardize=false --guide mean-field --steps 1 --draws 200").stdout;
     assert!(far.contains("far from the posterior") || far.contains("above 0.7"), "{far}");
     let failed = place.exits(4, "vi logistic --guide mean-field --lr 1e6 --steps 50 --out run");
     assert!(failed.stderr.contains("reduce --lr"), "{}", failed.stderr);

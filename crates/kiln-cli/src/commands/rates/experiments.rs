@@ -45,7 +45,7 @@ pub(super) enum Measure {
 impl Measure {
     pub(super) fn name(self) -> &'static str {
         match self {
-            Self::Rate => "rate a step",
+            Self::Rate => "rate per step",
             Self::Exponent => "exponent",
             Self::Floor => "floor",
         }

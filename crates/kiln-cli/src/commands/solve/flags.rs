@@ -14,13 +14,13 @@ pub(crate) struct SolveFlags {
     /// Problem from `kiln solve --list`, such as rosenbrock or hs71
     #[arg(required_unless_present = "list")]
     pub(crate) problem: Option<String>,
-    /// List the problems
+    /// List the problems and exit
     #[arg(long, conflicts_with = "problem")]
     pub(crate) list: bool,
-    /// List only problems with constraints
+    /// With --list: show only problems with constraints
     #[arg(long, alias = "constraint", requires = "list")]
     pub(crate) constrained: bool,
-    /// Starting point, numbers separated by commas [default: the problem's]
+    /// Starting point, such as --x0=-1.2,1 [default: the standard one]
     #[arg(long, value_name = "X,Y,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub(crate) x0: Option<Vec<f64>>,
     /// Maximum number of iterations [default: 10000; gd: 100000; constrained: 1000]
@@ -29,52 +29,62 @@ pub(crate) struct SolveFlags {
     /// Solver: l-bfgs, newton, newton-cg, trust-ncg, bfgs, nonlinear-cg, gd, l-bfgs-b, owl-qn [default: automatic]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) solver: Option<SolverName>,
-    /// Tolerance: largest absolute gradient entry [default: 1e-8 in f64, 5e-4 in f32]
-    #[arg(long, value_name = "TOL", allow_negative_numbers = true, help_heading = "Problems without constraints")]
+    /// Stop when no entry of the gradient exceeds TOL [default: 1e-8 in f64, 5e-4 in f32]
+    #[arg(
+        long,
+        value_name = "TOL",
+        allow_negative_numbers = true,
+        help_heading = "Problems without constraints, or with bounds"
+    )]
     pub(crate) gtol: Option<f64>,
-    /// Lower bounds, one per unknown or one for all, such as 0,-inf
+    /// Lower bounds, one per variable or one for all, such as --lower=0,-inf [default: none]
     #[arg(
         long,
         value_name = "X,Y,…",
         value_delimiter = ',',
         allow_hyphen_values = true,
-        help_heading = "Problems without constraints"
+        help_heading = "Problems without constraints, or with bounds"
     )]
     pub(crate) lower: Option<Vec<f64>>,
-    /// Upper bounds, one per unknown or one for all
+    /// Upper bounds, one per variable or one for all [default: none]
     #[arg(
         long,
         value_name = "X,Y,…",
         value_delimiter = ',',
         allow_hyphen_values = true,
-        help_heading = "Problems without constraints"
+        help_heading = "Problems without constraints, or with bounds"
     )]
     pub(crate) upper: Option<Vec<f64>>,
     /// Weight of an added penalty l1·‖x‖₁ [default: 0]
-    #[arg(long, value_name = "L1", allow_negative_numbers = true, help_heading = "Problems without constraints")]
+    #[arg(
+        long,
+        value_name = "L1",
+        allow_negative_numbers = true,
+        help_heading = "Problems without constraints, or with bounds"
+    )]
     pub(crate) l1: Option<f64>,
-    /// Method: sqp or augmented-lagrangian; --solver then solves its subproblems [default: sqp]
+    /// Method: sqp, or augmented-lagrangian (--solver solves its subproblems) [default: sqp]
     #[arg(long, value_name = "NAME", hide_possible_values = true, help_heading = "Problems with constraints")]
     pub(crate) method: Option<MethodName>,
-    /// Hessian of sqp: bfgs or exact [default: bfgs]
+    /// sqp only: Hessian of the Lagrangian, bfgs or exact [default: bfgs]
     #[arg(long, value_name = "MODEL", hide_possible_values = true, help_heading = "Problems with constraints")]
     pub(crate) hessian: Option<HessianName>,
-    /// Tolerance of the optimality conditions [default: 1e-9 in f64, 3e-4 in f32]
+    /// Maximum residual of the KKT conditions [default: 1e-9 in f64, 3e-4 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true, help_heading = "Problems with constraints")]
     pub(crate) tol: Option<f64>,
-    /// Write an optimality certificate, for `kiln verify`
+    /// File for the optimality certificate, for `kiln verify` [default: not written]
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     pub(crate) certificate: Option<PathBuf>,
-    /// Write one line of JSON per iteration
+    /// File for the iteration history, in JSON Lines [default: not written]
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     pub(crate) history: Option<PathBuf>,
     /// Replace existing files
     #[arg(long, help_heading = "Files")]
     pub(crate) force: bool,
     /// Device: auto, cpu, gpu, or a name from `kiln devices`
-    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Computation")]
     pub(crate) device: String,
-    /// Float type [default: f64 if the device has it]
-    #[arg(long, value_name = "TYPE", help_heading = "Device")]
+    /// Floating-point type [default: f64 if the device has it]
+    #[arg(long, value_name = "TYPE", help_heading = "Computation")]
     pub(crate) dtype: Option<Dtype>,
 }

@@ -24,7 +24,7 @@ pub(crate) enum GuideName {
     MeanField,
     /// Normal with a diagonal plus low-rank covariance (--rank)
     LowRank,
-    /// Normal with any covariance, started from Laplace's approximation
+    /// Normal with a full covariance matrix, initialized at Laplace's approximation
     FullRank,
     /// Laplace's approximation: the mode and its curvature
     Laplace,
@@ -54,13 +54,13 @@ fn estimators() -> impl TypedValueParser<Value = Estimator> {
 
 #[derive(Args, Debug)]
 pub(crate) struct ViFlags {
-    /// Model
+    /// Built-in model
     #[arg(value_enum, required_unless_present = "compare_estimators")]
     pub(crate) model: Option<ModelName>,
-    /// Measure bias and variance of the gradient estimators, instead of a fit
+    /// Measure bias and variance of each gradient estimator; fit nothing
     #[arg(long, conflicts_with_all = ["model", "PriorFlags", "InferenceFlags"])]
     pub(crate) compare_estimators: bool,
-    /// Folder for the result files [default: not written]
+    /// Folder for the results [default: not written]
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Replace existing files in that folder
@@ -70,17 +70,17 @@ pub(crate) struct ViFlags {
     pub(crate) logistic: PriorFlags,
     #[command(flatten)]
     pub(crate) inference: InferenceFlags,
-    /// Number of posterior draws, or of draws per estimator [default: 4000; --compare-estimators: 100000]
+    /// Number of draws from the posterior, or per estimator [default: 4000; --compare-estimators: 100000]
     #[arg(long, value_name = "N", value_parser = count::<usize>(), help_heading = "Inference")]
     pub(crate) draws: Option<usize>,
     /// Random seed
-    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Device")]
+    #[arg(long, value_name = "N", default_value_t = 0, help_heading = "Computation")]
     pub(crate) seed: u64,
     /// Device: auto, cpu, gpu, or a name from `kiln devices`
-    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Device")]
+    #[arg(long, value_name = "DEVICE", default_value = "auto", help_heading = "Computation")]
     pub(crate) device: String,
     /// Number of CPU threads [default: all cores]
-    #[arg(long, value_name = "N", value_parser = count::<usize>(), help_heading = "Device")]
+    #[arg(long, value_name = "N", value_parser = count::<usize>(), help_heading = "Computation")]
     pub(crate) threads: Option<usize>,
 }
 
@@ -88,16 +88,16 @@ pub(crate) struct ViFlags {
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Model logistic")]
 pub(crate) struct PriorFlags {
-    /// CSV file, or breast-cancer [default: breast-cancer]
+    /// CSV file whose other columns are the features, or breast-cancer [default: breast-cancer]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) data: Option<String>,
-    /// Column with the classes; required for a CSV file
+    /// Name of the column to predict; required for a CSV file
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
-    /// Do not standardize the columns
-    #[arg(long)]
-    pub(crate) raw: bool,
-    /// Standard deviation of the prior of each coefficient [default: 1]
+    /// Scale numeric columns to mean 0 and standard deviation 1 [default: true]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(crate) standardize: Option<bool>,
+    /// Standard deviation of the prior of each coefficient and the intercept [default: 1]
     #[arg(long, value_name = "S", allow_negative_numbers = true)]
     pub(crate) prior_scale: Option<f64>,
 }
@@ -108,7 +108,7 @@ impl PriorFlags {
         let given = [
             ("--data", self.data.is_some()),
             ("--target", self.target.is_some()),
-            ("--raw", self.raw),
+            ("--standardize", self.standardize.is_some()),
             ("--prior-scale", self.prior_scale.is_some()),
         ];
         refuse(&given, format_args!("{model} has built-in data"))
@@ -122,25 +122,25 @@ pub(crate) struct InferenceFlags {
     /// Variational family [default: full-rank]
     #[arg(long, value_enum, value_name = "NAME")]
     pub(crate) guide: Option<GuideName>,
-    /// low-rank only: rank of the covariance, besides its diagonal [default: 3]
+    /// low-rank only: rank of the low-rank part of the covariance [default: 3]
     #[arg(long, value_name = "R", value_parser = count::<usize>())]
     pub(crate) rank: Option<usize>,
     /// Gradient estimator [default: sticking-the-landing]
     #[arg(long, value_name = "NAME", value_parser = estimators())]
     pub(crate) estimator: Option<Estimator>,
-    /// Draws per gradient [default: 16]
+    /// Number of draws per gradient [default: 16]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) particles: Option<usize>,
     /// Maximum number of Adam steps [default: 3000]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) steps: Option<u64>,
-    /// Initial learning rate, decayed to 1% (cosine), or auto [default: 0.01]
+    /// Adam's initial learning rate, with cosine decay to 1%, or auto [default: 0.01]
     #[arg(long, value_name = "LR|auto", allow_negative_numbers = true)]
     pub(crate) lr: Option<StepSize>,
-    /// Stop when the median relative ELBO change is below TOL; 0 disables [default: 0]
+    /// Stop when the median relative change of the ELBO is below TOL; 0 never stops early [default: 0]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) tol_rel: Option<f64>,
-    /// Maximize the average over N fixed draws with L-BFGS, instead of Adam
+    /// Maximize the ELBO of N fixed draws by L-BFGS, instead of Adam [default: off]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) fixed_draws: Option<usize>,
 }

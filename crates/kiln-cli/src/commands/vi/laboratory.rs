@@ -11,7 +11,7 @@ use super::flags::ViFlags;
 use crate::{
     base::{
         Console, Exit, OutputFolder, Result,
-        plot::{self, Axis, Curve, Legend, Marks, Panel},
+        plot::{Axis, Curve, Legend, Marks, Panel},
         require, table,
     },
     context::{Compute, Memory},
@@ -174,10 +174,7 @@ pub(crate) fn compare(flags: &ViFlags, compute: &Compute, console: Console) -> R
         Bench::all().iter().map(|b| serde_json::json!({ "name": b.name, "problem": b.problem })).collect();
     let json = serde_json::json!({ "seed": flags.seed, "draws": draws, "problems": problems, "findings": findings });
     if let Some(out) = &out {
-        out.write_json(JSON, &json)?;
-        if let Some(png) = plot::png(&panels(&findings)) {
-            out.write(PICTURE, &png)?;
-        }
+        out.write_report((JSON, &json), (PICTURE, &panels(&findings)))?;
     }
     console.result(&json, || report(&findings))?;
     Ok(Exit::Done)

@@ -40,7 +40,7 @@ impl Model {
             name: name.clone(),
             target: asked.target.clone(),
             test_fraction: 0.0,
-            standardize: !asked.raw,
+            standardize: asked.standardize.unwrap_or(true),
             ..TabularData::default()
         };
         let Loaded { encoder, train, .. } =

@@ -1,4 +1,4 @@
-//! The checkpoint of EM: the mixture after a sweep, and the log-likelihoods so far.
+//! The checkpoint of EM: the mixture after an iteration, and the log-likelihoods so far.
 
 use kiln::{
     burn::tensor::TensorData,

@@ -45,7 +45,7 @@ pub(super) fn fit(plan: &GmmPlan, session: &Session<'_>) -> Result<Finished<GmmR
     let from = read(session, compute)?;
     if let Some((state, _)) = &from {
         let (done, allowed) = (state.history.len() - 1, settings.model.max_iter);
-        session.check_left(done as u64, allowed as u64, "sweeps", "--max-iter")?;
+        session.check_left(done as u64, allowed as u64, "iterations", "--max-iter")?;
     }
     let (from, before) = from.map_or((None, 0.0), |(state, wall_s)| (Some(state), wall_s));
     session.begin()?;
@@ -54,8 +54,8 @@ pub(super) fn fit(plan: &GmmPlan, session: &Session<'_>) -> Result<Finished<GmmR
     let mut last = None;
     let mut written = Ok(());
     let fit = config.fit_with(rows(&data.train, compute), from, |state: &GmmState| {
-        let sweep = state.history.len() - 1;
-        progress.set(sweep as u64, || format!("log-likelihood {:.9} nats per row", state.history[sweep]));
+        let iteration = state.history.len() - 1;
+        progress.set(iteration as u64, || format!("log-likelihood {:.9} nats per row", state.history[iteration]));
         if snapshots.is_due() {
             written = encode(state, snapshots.wall_s()).and_then(|bytes| snapshots.write(&bytes));
         }
@@ -92,16 +92,16 @@ pub(super) fn fit(plan: &GmmPlan, session: &Session<'_>) -> Result<Finished<GmmR
 
 fn ending(fit: &GmmFit) -> (&'static str, Exit, String) {
     if fit.converged {
-        ("converged", Exit::Done, "converged: the last sweep gained less than --tol".to_owned())
+        ("converged", Exit::Done, "converged: the last iteration gained less than --tol".to_owned())
     } else if fit.stopped {
         ("interrupted", Exit::Interrupted, "interrupted; saved".to_owned())
     } else {
-        let message = format!("not converged after {} sweeps: increase --max-iter", fit.iterations);
+        let message = format!("not converged after {} iterations: increase --max-iter", fit.iterations);
         ("not-converged", Exit::NotConverged, message)
     }
 }
 
-/// One line per sweep.
+/// One line per iteration.
 fn write_metrics(dir: &RunDir, history: &[f64]) -> Result<()> {
     let mut log = Vec::new();
     for (step, mean) in history.iter().enumerate() {
@@ -119,7 +119,7 @@ fn text(report: &GmmReport) -> String {
     let degenerate: String =
         degenerate.iter().map(|d| format!("component {} is degenerate: {}\n", d.component, d.reason)).collect();
     format!(
-        "{status}: {nit} sweeps in {wall_s:.1} s\n\
+        "{status}: {nit} EM iterations in {wall_s:.1} s\n\
          train  log-likelihood {log_likelihood:.6} nats per row  BIC {bic:.3}  AIC {aic:.3}\n\
          {test}{degenerate}weights {}",
         weights.join(" ")

@@ -28,13 +28,13 @@ pub(crate) struct GmmModelFlags {
     /// Shape of the covariance matrices [default: full]
     #[arg(long, value_name = "TYPE", value_parser = ["full", "tied", "diag", "spherical"])]
     pub(super) covariance: Option<String>,
-    /// Added to the diagonals of the covariance matrices [default: 1e-6]
+    /// Value added to the diagonal of each covariance matrix [default: 1e-6]
     #[arg(long, value_name = "R", allow_negative_numbers = true)]
     pub(super) reg_covar: Option<f64>,
-    /// Stop when a sweep gains less log-likelihood per row, in nats [default: 1e-6]
+    /// Stop when an iteration raises the mean log-likelihood by less, in nats [default: 1e-6]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(super) tol: Option<f64>,
-    /// Maximum number of sweeps [default: 1000]
+    /// Maximum number of EM iterations [default: 1000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(super) max_iter: Option<usize>,
 }

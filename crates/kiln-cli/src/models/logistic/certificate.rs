@@ -150,7 +150,7 @@ fn verify_separation(run: &Opened<LogisticSettings>, plan: &LogisticPlan, path: 
     run.console.result(&result, || {
         let verdict = if holds { "holds" } else { "does not hold" };
         format!(
-            "the separation {verdict}: of {rows} rows, {on_the_plane} lie on the plane and {wrong} on the wrong side of it"
+            "the separation {verdict}: of {rows} rows, {on_the_plane} lie on the hyperplane and {wrong} on the wrong side of it"
         )
     })?;
     if holds {

@@ -223,7 +223,9 @@ fn how_it_ended(
 fn separated(separation: Option<&Separation>, rows: usize) -> String {
     let how = match separation {
         Some(Separation { complete: false, on_the_plane, .. }) => {
-            format!("the classes are separable by a plane, except for {on_the_plane} of {rows} rows that lie on it")
+            format!(
+                "the classes are separable by a hyperplane, except for {on_the_plane} of {rows} rows that lie on it"
+            )
         }
         _ => "the classes are perfectly separable".to_owned(),
     };

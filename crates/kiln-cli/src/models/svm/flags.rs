@@ -26,19 +26,19 @@ pub(crate) struct SvmModelFlags {
     /// Kernel function [default: rbf]
     #[arg(long, value_name = "NAME", value_parser = ["linear", "rbf"])]
     pub(super) kernel: Option<String>,
-    /// rbf only: γ, or scale for 1/(d·variance), or auto for 1/d [default: scale]
+    /// γ of exp(−γ·‖x − y‖²), scale = 1/(features·variance), auto = 1/features [default: scale]
     #[arg(long, value_name = "G", allow_negative_numbers = true)]
     pub(super) gamma: Option<Gamma>,
     /// Regularization parameter C: the cost of a margin violation [default: 1]
     #[arg(long, value_name = "C", allow_negative_numbers = true)]
     pub(super) c: Option<f64>,
-    /// Tolerance of the optimality conditions [default: 1e-6]
+    /// Stop when the largest violation of the KKT conditions is below TOL [default: 1e-6]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(super) tol: Option<f64>,
-    /// Maximum number of pair updates [default: 10000000]
+    /// Maximum number of SMO iterations [default: 10000000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(super) max_iter: Option<usize>,
-    /// Megabytes of kernel rows to cache [default: 200]
+    /// Size of the kernel cache in megabytes [default: 200]
     #[arg(long, value_name = "MB", allow_negative_numbers = true)]
     pub(super) cache_mb: Option<f64>,
 }

@@ -12,8 +12,8 @@ use crate::{
 
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct VaeFlags {
-    /// Settings from the literature: iwae (Burda et al., 2016; 3280 epochs of MNIST)
-    #[arg(long, value_name = "NAME", value_parser = ["iwae"], help_heading = "Run folder")]
+    /// Published settings to start from: iwae (Burda et al., 2016; MNIST, 3280 epochs)
+    #[arg(long, value_name = "NAME", value_parser = ["iwae"], hide_possible_values = true, help_heading = "Run")]
     #[serde(skip)]
     pub(crate) recipe: Option<String>,
     #[command(flatten)]
@@ -32,17 +32,17 @@ pub(crate) struct VaeFlags {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Data")]
 pub(crate) struct ImageDataFlags {
-    /// Folder with IDX files, or digits, mnist, fashion-mnist [default: digits]
+    /// Dataset (digits, mnist, fashion-mnist), or folder with IDX files [default: digits]
     #[arg(long = "data", value_name = "NAME|DIR")]
     #[serde(rename = "data")]
     pub(crate) name: Option<String>,
-    /// Folder with the dataset's files [default: $KILN_DATA_DIR, then the cache]
+    /// Folder with the files of the named datasets [default: $KILN_DATA_DIR, then the cache]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Fraction of images to hold out, for data without a test set [default: 0.2]
+    /// Fraction of images to hold out for testing, if there is no test set [default: 0.2]
     #[arg(long, value_name = "F")]
     pub(crate) test_fraction: Option<f64>,
-    /// Binarization of pixels: none, dynamic (redrawn each epoch), fixed (drawn once) [default: none]
+    /// Random binarization of pixels: none, dynamic (every epoch), fixed (once) [default: none]
     #[arg(long, value_name = "HOW", value_parser = ["none", "dynamic", "fixed"], hide_possible_values = true)]
     pub(crate) binarize: Option<String>,
 }
@@ -57,19 +57,19 @@ pub(crate) struct VaeModelFlags {
     /// Activation function of the hidden layers [default: relu]
     #[arg(long, value_name = "NAME", value_parser = ["relu", "tanh"])]
     pub(crate) activation: Option<String>,
-    /// Latent dimensions per stochastic layer, starting next to the image [default: 20]
+    /// Size of each layer of latent variables, from the data upwards, such as 50,10 [default: 20]
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
     pub(crate) latent_dim: Option<Vec<usize>>,
-    /// Units per hidden layer between two stochastic layers [default: 100,100]
+    /// Units per hidden layer between two layers of latent variables [default: 100,100]
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
     pub(crate) upper_hidden_dim: Option<Vec<usize>>,
-    /// Channels per convolution; each halves the image's sides [default: none]
+    /// Channels of each convolution (stride 2) before the hidden layers [default: none]
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
     pub(crate) channels: Option<Vec<usize>>,
-    /// Distribution of a pixel given z [default: bernoulli]
+    /// Distribution of a pixel given the latent variables [default: bernoulli]
     #[arg(long, value_name = "NAME", value_parser = ["bernoulli", "gaussian", "categorical"])]
     pub(crate) likelihood: Option<String>,
-    /// Number of grey levels of a categorical likelihood, from 2 to 256 [default: 16]
+    /// categorical only: number of grey levels, from 2 to 256 [default: 16]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) levels: Option<usize>,
 }
@@ -81,22 +81,22 @@ pub(crate) struct VaeTrainFlags {
     /// Number of passes over the training data [default: 20]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) epochs: Option<u64>,
-    /// Objective: elbo, iwae (importance weighted), dreg (its doubly reparameterized gradient) [default: elbo]
+    /// Objective: elbo, iwae, or dreg (iwae with doubly reparameterized gradients) [default: elbo]
     #[arg(long, value_name = "NAME", value_parser = ["elbo", "iwae", "dreg"], hide_possible_values = true)]
     pub(crate) objective: Option<String>,
-    /// Weight of the KL term [default: 1]
+    /// elbo only: weight of the KL term, as in a β-VAE [default: 1]
     #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
     pub(crate) beta: Option<f64>,
-    /// Importance samples per image, for iwae and dreg [default: 5]
+    /// iwae and dreg only: importance samples per image [default: 5]
     #[arg(long, value_name = "K", value_parser = count::<usize>())]
     pub(crate) k: Option<usize>,
-    /// Samples of z per image and step, for elbo [default: automatic]
+    /// elbo only: samples of the latent variables per image [default: automatic]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) particles: Option<usize>,
-    /// Steps between two lines of the log [default: 100]
+    /// Number of updates between two lines of metrics.jsonl [default: 100]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) log_every: Option<u64>,
-    /// Number of checkpoints to keep, besides the best [default: 2]
+    /// Number of checkpoints to keep, in addition to the best [default: 2]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) keep: Option<usize>,
 }

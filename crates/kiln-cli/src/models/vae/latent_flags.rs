@@ -9,11 +9,11 @@ use crate::{
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LatentCommand {
-    /// Vary one latent dimension at a time and decode
+    /// Vary one latent dimension at a time, and decode
     Traverse(TraverseFlags),
-    /// Decode points on the straight line between two test images
+    /// Decode points on the line between the latent codes of two test images
     Interpolate(InterpolateFlags),
-    /// Plot test images in latent space, colored by class
+    /// Plot the latent codes of test images, colored by class
     Map(MapFlags),
 }
 
@@ -29,45 +29,45 @@ impl LatentCommand {
 
 #[derive(Args, Debug)]
 pub(crate) struct TraverseFlags {
-    #[command(flatten)]
-    pub(crate) access: RunAccess,
-    /// Number of dimensions, those with the largest variance first [default: all, at most 10]
+    /// Number of latent dimensions, by decreasing variance [default: 10, or all if fewer]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) dims: Option<usize>,
-    /// Range to each side of the mean, in standard deviations
+    /// Distance to each side of the mean, in standard deviations of the dimension
     #[arg(long, value_name = "R", default_value_t = 3.0, allow_negative_numbers = true)]
     pub(crate) range: f64,
     /// Number of images per dimension, from 2 to 100
     #[arg(short = 'n', value_name = "N", default_value_t = 11, value_parser = count::<usize>())]
     pub(crate) count: usize,
-    /// Index of the test image to start from [default: the mean of z]
+    /// Test image whose other dimensions are kept, from 0 [default: the mean code]
     #[arg(long, value_name = "I", value_parser = count::<usize>())]
     pub(crate) image: Option<usize>,
     #[command(flatten)]
     pub(crate) write: WriteFlags,
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct InterpolateFlags {
-    #[command(flatten)]
-    pub(crate) access: RunAccess,
-    /// Number of pairs of consecutive test images
+    /// Number of pairs: test images 0 and 1, 2 and 3, …
     #[arg(long, value_name = "N", default_value_t = 8, value_parser = count::<usize>())]
     pub(crate) pairs: usize,
-    /// Number of images between the two of a pair, from 2 to 100
+    /// Number of images per pair, including both ends, from 2 to 100
     #[arg(short = 'n', value_name = "N", default_value_t = 9, value_parser = count::<usize>())]
     pub(crate) count: usize,
     #[command(flatten)]
     pub(crate) write: WriteFlags,
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct MapFlags {
-    #[command(flatten)]
-    pub(crate) access: RunAccess,
-    /// Number of test images, at least 2
+    /// Number of test images, the first N, at least 2
     #[arg(short = 'n', value_name = "N", default_value_t = 2000, value_parser = count::<usize>())]
     pub(crate) count: usize,
     #[command(flatten)]
     pub(crate) write: WriteFlags,
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
 }

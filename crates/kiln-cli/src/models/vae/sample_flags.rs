@@ -9,8 +9,6 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct SampleFlags {
-    #[command(flatten)]
-    pub(crate) access: RunAccess,
     /// Number of images, from 1 to 10000
     #[arg(short = 'n', value_name = "N", default_value_t = 64, value_parser = count::<usize>())]
     pub(crate) count: usize,
@@ -19,15 +17,17 @@ pub(crate) struct SampleFlags {
     pub(crate) seed: u64,
     #[command(flatten)]
     pub(crate) write: WriteFlags,
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
 }
 
 #[derive(Args, Debug)]
 pub(crate) struct ReconstructFlags {
-    #[command(flatten)]
-    pub(crate) access: RunAccess,
-    /// Number of test images, from 1 to 1000
+    /// Number of test images, the first N, from 1 to 1000
     #[arg(short = 'n', value_name = "N", default_value_t = 16, value_parser = count::<usize>())]
     pub(crate) count: usize,
     #[command(flatten)]
     pub(crate) write: WriteFlags,
+    #[command(flatten)]
+    pub(crate) access: RunAccess,
 }
