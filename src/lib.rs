@@ -21,53 +21,93 @@
 //!
 //! # Where to find what
 //!
-//! **Models.** [`LogisticConfig`](models::LogisticConfig) fits from slices;
+//! **Models.** [`LogisticConfig`](models::LogisticConfig) fits a logistic regression to slices, with
+//! [`ClassWeights`](models::ClassWeights) and a [`Covariance`](models::Covariance) estimator.
 //! [`LogisticRegression`](models::LogisticRegression), [`SoftmaxRegression`](models::SoftmaxRegression) and
-//! [`Vae`](models::Vae) ([`VaeConfig`](models::VaeConfig)) are Burn modules; [`RegressionLoss`](models::RegressionLoss) is the
-//! loss over all rows. [`GmmConfig`](models::GmmConfig), [`GaussianMixture`](models::GaussianMixture),
-//! [`SvmConfig`](models::SvmConfig), [`Kernel`](models::Kernel), [`SupportVectorMachine`](models::SupportVectorMachine).
-//! Conjugate models: [`NormalGamma`](models::cavi::NormalGamma),
-//! [`BayesianLinearRegression`](models::cavi::BayesianLinearRegression), [`BayesianMixture`](models::cavi::BayesianMixture),
-//! [`TopicModel`](models::cavi::TopicModel). Log-densities: [`BayesianLogistic`](models::bayes::BayesianLogistic),
+//! [`Vae`](models::Vae) ([`VaeConfig`](models::VaeConfig), with [`HiddenActivation`](models::HiddenActivation),
+//! [`Likelihood`](models::Likelihood) and [`GreyLevels`](models::GreyLevels)) are Burn modules;
+//! [`RegressionLoss`](models::RegressionLoss) is the loss of a regression over all rows.
+//! [`GmmConfig`](models::GmmConfig) ([`CovarianceType`](models::CovarianceType)) fits a
+//! [`GaussianMixture`](models::GaussianMixture), and [`SvmConfig`](models::SvmConfig) ([`Kernel`](models::Kernel)) a
+//! [`SupportVectorMachine`](models::SupportVectorMachine). Conjugate models, fitted by coordinate ascent
+//! ([`Sweeps`](models::cavi::Sweeps)): [`NormalSample`](models::cavi::NormalSample),
+//! [`BayesianLinearRegression`](models::cavi::BayesianLinearRegression)
+//! ([`WeightPrecision`](models::cavi::WeightPrecision)), [`BayesianMixture`](models::cavi::BayesianMixture) and
+//! [`TopicModel`](models::cavi::TopicModel). Log-densities: [`BayesianLogistic`](models::bayes::BayesianLogistic) and
 //! [`EightSchools`](models::bayes::EightSchools).
 //!
 //! **Training.** [`Trainer`](train::Trainer), [`TrainConfig`](train::TrainConfig),
-//! [`EarlyStopping`](train::EarlyStopping), [`Checkpoints`](train::Checkpoints), [`MetricsLog`](train::MetricsLog),
-//! [`Observer`](train::Observer), [`LrFindConfig`](train::LrFindConfig). Objectives:
-//! [`MaximumLikelihood`](train::MaximumLikelihood), [`LikelihoodOf`](train::LikelihoodOf), [`Elbo`](train::Elbo),
-//! [`Iwae`](train::Iwae), [`Constrained`](train::Constrained).
+//! [`EarlyStopping`](train::EarlyStopping), [`Checkpoints`](train::Checkpoints), [`Metrics`](train::Metrics),
+//! [`MetricsLog`](train::MetricsLog), [`Observer`](train::Observer), [`LrFindConfig`](train::LrFindConfig).
+//! Objectives: [`MaximumLikelihood`](train::MaximumLikelihood), [`LikelihoodOf`](train::LikelihoodOf),
+//! [`Elbo`](train::Elbo), [`Iwae`](train::Iwae) ([`ImportanceGradient`](train::ImportanceGradient)),
+//! [`Constrained`](train::Constrained).
 //!
-//! **Inference.** [`FitMle`](train::FitMle) fits a distribution. [`LogJointOf`](dist::LogJointOf) makes a model of a closure;
-//! [`Svi`](train::vi::Svi), [`SampleAverage`](train::vi::SampleAverage), [`laplace`](train::vi::laplace) and the guides
-//! [`MeanField`](train::vi::MeanField), [`LowRank`](train::vi::LowRank), [`FullRank`](train::vi::FullRank) and
-//! [`Delta`](train::vi::Delta) approximate its posterior; [`Sites`](train::vi::Sites),
-//! [`Importance`](train::vi::Importance).
+//! **Inference.** [`FitMle`](train::FitMle) fits a distribution. A closure becomes a model by
+//! [`LogJointOf`](dist::LogJointOf) ([`Factors`](dist::Factors)). [`Svi`](train::vi::Svi) (with an
+//! [`Estimator`](train::vi::Estimator)), [`MinibatchElbo`](train::vi::MinibatchElbo) (with a
+//! [`Trainer`](train::Trainer)), [`SampleAverage`](train::vi::SampleAverage), [`laplace`](train::vi::laplace)
+//! and the guides [`MeanField`](train::vi::MeanField), [`LowRank`](train::vi::LowRank),
+//! [`FullRank`](train::vi::FullRank) and [`Delta`](train::vi::Delta) approximate its posterior;
+//! [`Sites`](train::vi::Sites) names its variables, and [`Importance`](train::vi::Importance) checks the
+//! approximation.
 //!
-//! **Optimisers.** [`Sgd`](optim::Sgd), [`MomentumConfig`](optim::MomentumConfig), [`NesterovConfig`](optim::NesterovConfig),
-//! [`TorchSgdConfig`](optim::TorchSgdConfig), [`AdamConfig`](optim::AdamConfig), [`AdamWConfig`](optim::AdamWConfig),
-//! [`Average`](optim::Average), [`FirstOrder`](optim::FirstOrder) (transforms and parameter groups),
-//! [`Schedule`](optim::Schedule), [`ScheduleSpec`](optim::ScheduleSpec), [`PlateauConfig`](optim::PlateauConfig).
+//! **Optimisers.** [`Sgd`](optim::Sgd), [`MomentumConfig`](optim::MomentumConfig),
+//! [`NesterovConfig`](optim::NesterovConfig), [`TorchSgdConfig`](optim::TorchSgdConfig)
+//! ([`WeightDecay`](optim::WeightDecay)), [`AdamConfig`](optim::AdamConfig), [`AdamWConfig`](optim::AdamWConfig),
+//! [`Average`](optim::Average). [`FirstOrder`](optim::FirstOrder) adds gradient transforms and parameter groups.
+//! [`Schedule`](optim::Schedule), [`ScheduleSpec`](optim::ScheduleSpec), [`PlateauConfig`](optim::PlateauConfig) and
+//! [`ReduceOnPlateau`](optim::ReduceOnPlateau) set the learning rate; [`ScheduledLr`](optim::schedule::ScheduledLr) is a
+//! schedule for Burn's own training loop.
 //!
-//! **Solvers.** [`minimize_fn`](optim::solver::minimize_fn) takes a plain closure, [`minimize`](optim::solver::minimize) a
-//! [`Function`](tensor::derivative::Function) of tensors. [`Stop`](optim::solver::Stop), [`Bounds`](optim::solver::Bounds),
-//! [`L1`](optim::solver::L1), [`LineSearch`](optim::solver::LineSearch),
-//! [`ProjectedGradient`](optim::solver::ProjectedGradient). Constraints:
-//! [`ConstrainedProblem`](optim::constrained::ConstrainedProblem), [`Sqp`](optim::constrained::Sqp),
-//! [`AugmentedLagrangian`](optim::constrained::AugmentedLagrangian), [`Certificate`](optim::constrained::Certificate),
-//! [`DualAscent`](optim::constrained::DualAscent).
+//! **Solvers.** [`minimize_fn`](optim::solver::minimize_fn) takes a plain closure (a
+//! [`SliceObjective`](optim::solver::SliceObjective)), and [`minimize`](optim::solver::minimize) a
+//! [`Function`](tensor::derivative::Function) of tensors;
+//! [`Minimization`](optim::solver::Minimization) takes single steps, and a [`Snapshot`](optim::solver::Snapshot)
+//! resumes them. Directions: [`Lbfgs`](optim::solver::Lbfgs), [`Bfgs`](optim::solver::Bfgs),
+//! [`Newton`](optim::solver::Newton), [`NewtonCg`](optim::solver::NewtonCg),
+//! [`NonlinearCg`](optim::solver::NonlinearCg) ([`CgFormula`](optim::solver::CgFormula)),
+//! [`Steepest`](optim::solver::Steepest). Line searches: [`LineSearch`](optim::solver::LineSearch),
+//! [`StrongWolfe`](optim::solver::StrongWolfe), [`HagerZhang`](optim::solver::HagerZhang),
+//! [`Armijo`](optim::solver::Armijo). Others: [`TrustRegion`](optim::solver::TrustRegion),
+//! [`LinearCg`](optim::solver::LinearCg), [`ProjectedGradient`](optim::solver::ProjectedGradient),
+//! [`ProjectedLbfgs`](optim::solver::ProjectedLbfgs). [`Stop`](optim::solver::Stop) says when to stop;
+//! [`Bounds`](optim::solver::Bounds) and [`L1`](optim::solver::L1) restrict and penalise.
 //!
-//! **Distributions.** [`Normal`](dist::Normal), [`Bernoulli`](dist::Bernoulli), [`Categorical`](dist::Categorical) and twenty
-//! more: see [`dist`]. [`Mixture`](dist::Mixture), [`Independent`](dist::Independent), [`Transformed`](dist::Transformed),
-//! [`Constraint`](dist::Constraint).
+//! **Constraints.** [`ConstrainedProblem`](optim::constrained::ConstrainedProblem),
+//! [`Bounded`](optim::constrained::Bounded), [`ConstrainedStop`](optim::constrained::ConstrainedStop),
+//! [`Sqp`](optim::constrained::Sqp) ([`LagrangianHessian`](optim::constrained::LagrangianHessian)),
+//! [`AugmentedLagrangian`](optim::constrained::AugmentedLagrangian)
+//! ([`WithinBounds`](optim::constrained::WithinBounds)), [`Multipliers`](optim::constrained::Multipliers),
+//! [`Certificate`](optim::constrained::Certificate), [`DualAscent`](optim::constrained::DualAscent).
 //!
-//! **Data.** [`Table`](data::Table), [`Encoder`](data::Encoder), [`Examples`](data::Examples),
-//! [`RegressionExamples`](data::RegressionExamples), [`TensorDataset`](data::TensorDataset), [`Images`](data::Images),
-//! [`Labelled`](data::Labelled), [`Binarized`](data::Binarized), [`Resident`](data::Resident),
-//! [`ImageGrid`](data::ImageGrid).
+//! **Distributions.** Continuous: [`Beta`](dist::Beta), [`Cauchy`](dist::Cauchy), [`Exponential`](dist::Exponential),
+//! [`Gamma`](dist::Gamma), [`Gumbel`](dist::Gumbel), [`HalfNormal`](dist::HalfNormal),
+//! [`InverseGamma`](dist::InverseGamma), [`Laplace`](dist::Laplace), [`LogNormal`](dist::LogNormal),
+//! [`Normal`](dist::Normal), [`StudentT`](dist::StudentT), [`Uniform`](dist::Uniform), [`Weibull`](dist::Weibull).
+//! Discrete: [`Bernoulli`](dist::Bernoulli), [`Binomial`](dist::Binomial), [`Categorical`](dist::Categorical),
+//! [`Geometric`](dist::Geometric), [`NegativeBinomial`](dist::NegativeBinomial), [`Poisson`](dist::Poisson).
+//! Multivariate: [`Dirichlet`](dist::Dirichlet), [`LkjCholesky`](dist::LkjCholesky),
+//! [`LowRankMultivariateNormal`](dist::LowRankMultivariateNormal), [`MultivariateNormal`](dist::MultivariateNormal).
+//! Of other distributions: [`Independent`](dist::Independent), [`Mixture`](dist::Mixture),
+//! [`Transformed`](dist::Transformed). Bijectors: [`Affine`](dist::Affine), [`Chain`](dist::Chain),
+//! [`CorrelationCholesky`](dist::CorrelationCholesky), [`Exp`](dist::Exp), [`Identity`](dist::Identity),
+//! [`LowerCholesky`](dist::LowerCholesky), [`Sigmoid`](dist::Sigmoid), [`Softplus`](dist::Softplus),
+//! [`StickBreaking`](dist::StickBreaking); a [`Constraint`](dist::Constraint) names the one that a set needs.
 //!
-//! **Tensors.** [`DeviceChoice`](tensor::DeviceChoice), [`Stream`](tensor::Stream),
-//! [`Function`](tensor::derivative::Function) (exact second derivatives), [`Layout`](tensor::flat::Layout),
-//! [`weights`](tensor::weights), [`atomic`](tensor::atomic).
+//! **Data.** [`Table`](data::Table), [`Encoder`](data::Encoder) ([`EncodedColumn`](data::EncodedColumn)),
+//! [`Examples`](data::Examples), [`RegressionExamples`](data::RegressionExamples),
+//! [`TensorDataset`](data::TensorDataset), [`Images`](data::Images), [`Labelled`](data::Labelled),
+//! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),
+//! [`ImageGrid`](data::ImageGrid). [`load_images`](data::load_images) takes a [`Locate`](data::Locate) and a
+//! [`HoldOut`](data::HoldOut); [`minibatches`](data::minibatches) takes an [`Order`](data::Order).
+//!
+//! **Tensors.** [`DeviceChoice`](tensor::DeviceChoice), [`Backend`](tensor::device::Backend),
+//! [`Stream`](tensor::Stream) (random numbers), [`Function`](tensor::derivative::Function) and
+//! [`GaussNewton`](tensor::derivative::GaussNewton) (exact second derivatives,
+//! [`HvpMethod`](tensor::derivative::HvpMethod)), [`Layout`](tensor::flat::Layout),
+//! [`Matrix`](tensor::linalg::Matrix), [`Symmetric`](tensor::linalg::Symmetric),
+//! [`Activation`](tensor::fused::Activation), [`weights`](tensor::weights), [`atomic`](tensor::atomic).
 //!
 //! # Features
 //!
@@ -102,12 +142,14 @@ pub mod models {
 /// only dependency is Kiln.
 pub mod prelude {
     pub use crate::models::{
-        GmmConfig, Kernel, LogisticConfig, LogisticRegression, SoftmaxRegression, SvmConfig, Vae, VaeConfig,
+        CovarianceType, GaussianMixture, GmmConfig, Kernel, LogisticConfig, LogisticRegression, SoftmaxRegression,
+        SvmConfig, Vae, VaeConfig,
     };
     pub use ::burn;
     pub use burn::{
-        module::Module,
-        tensor::{Device, Int, Tensor},
+        module::{Module, ParamGroup},
+        nn,
+        tensor::{Device, Int, Tensor, activation},
     };
     pub use kiln_data::{
         Dataset, Encoder, Examples, ImageGrid, Images, Labelled, RegressionExamples, Supervised, Table, TensorDataset,
@@ -119,15 +161,15 @@ pub mod prelude {
     pub use kiln_optim::{
         AdamConfig, AdamWConfig, Average, FirstOrder, Method, Momentum, MomentumConfig, Nesterov, NesterovConfig,
         Schedule, Sgd, TorchSgdConfig,
-        constrained::{ConstrainedProblem, Sqp},
+        constrained::{ConstrainedProblem, ConstrainedStop, Sqp, minimize_constrained},
         solver::{Bounds, Stop, bfgs, lbfgs, minimize, minimize_fn, newton},
     };
-    pub use kiln_tensor::{DeviceChoice, Stream, derivative::Function, device, weights};
+    pub use kiln_tensor::{DeviceChoice, Stream, derivative::Function, device, init, weights};
     pub use kiln_train::{
         Checkpoints, EarlyStopping, Elbo, EpochReport, ImportanceGradient, Iwae, LikelihoodOf, Loss, MaximumLikelihood,
         Metrics, MetricsLog, Objective, Observer, StepReport, TrainConfig, TrainError, TrainOutcome, TrainStatus,
         Trainer, Watched,
-        vi::{FullRank, MeanField, Svi},
+        vi::{FullRank, Guide, MeanField, MinibatchElbo, Svi},
     };
 }
 
@@ -153,6 +195,8 @@ mod guide {
         Solve "docs/src/tasks/solve.md"
         Constraints "docs/src/tasks/constraints.md"
         Inference "docs/src/tasks/inference.md"
+        LearningRate "docs/src/tasks/learning-rate.md"
+        Performance "docs/src/tasks/performance.md"
         OwnImages "docs/src/tasks/own-images.md"
         OwnModel "docs/src/tasks/own-model.md"
         Python "docs/src/tasks/python.md"

@@ -58,6 +58,17 @@ pub struct LogisticConfig {
 }
 
 /// How much the examples of each class count.
+///
+/// # Example
+/// ```
+/// use kiln::models::{ClassWeights, LogisticConfig};
+///
+/// let (x, y) = ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [0, 0, 1, 0, 0, 1]);
+/// let balanced = LogisticConfig::new(1).class_weights(ClassWeights::Balanced).fit(&x, &y)?;
+/// let equal = LogisticConfig::new(1).fit(&x, &y)?;
+/// assert!(balanced.predict_proba(&[2.5])?[1] > equal.predict_proba(&[2.5])?[1]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ClassWeights {
     /// All examples count the same. The default.

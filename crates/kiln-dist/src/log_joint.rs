@@ -49,6 +49,18 @@ pub trait LogJoint: Sync {
 }
 
 /// The log joint density as a sum of f terms, each a function of some entries of z.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::Factors;
+///
+/// // Two draws of a vector of three independent entries: one term for each entry.
+/// let device = Device::default();
+/// let z = Tensor::<2>::from_data([[0.1, 0.2, 0.3], [1.0, 2.0, 3.0]], &device);
+/// let factors = Factors { terms: z.square() * -0.5, involved: Tensor::eye(3, &device) };
+/// assert_eq!(factors.terms.dims(), [2, 3]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct Factors {
     /// The terms `[s, f]` for each row of z `[s, d]`, in nats.

@@ -108,6 +108,17 @@ pub trait CoordinateAscent {
 }
 
 /// The stopping rule of [`ascend`].
+///
+/// # Example
+/// ```
+/// use kiln_models::cavi::{NormalGamma, NormalSample, Sweeps, ascend};
+///
+/// let prior = NormalGamma { loc: 0.0, kappa: 1.0, shape: 1.0, rate: 1.0 };
+/// let model = NormalSample::new(&[1.2, 0.8, 1.1, 0.9], prior)?;
+/// let fit = ascend(&model, &Sweeps { tol: 1e-6, max: 100 })?;
+/// assert!(fit.converged);
+/// # Ok::<(), kiln_models::cavi::CaviError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sweeps {
     /// Relative tolerance of the gain per sweep, ≥ 0. It is absolute for bounds below 1. Default 1e-10.

@@ -13,6 +13,17 @@ pub use self::em::{Degenerate, GmmConfig, GmmFit, GmmState};
 pub(crate) use self::{covariance::Precision, kmeans::nearest_shares, moments::WeightedMoments};
 
 /// The constraint on the components' covariance matrices.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::{CovarianceType, GmmConfig};
+///
+/// let x = Tensor::<2>::from_data([[0.0, 1.0], [0.2, 1.3], [5.0, 0.1], [5.3, 0.4]], &Device::default());
+/// let fit = GmmConfig::new(2).covariance(CovarianceType::Spherical).fit(x)?;
+/// assert_eq!(fit.mixture.covariances().dims(), [2, 2, 2]);
+/// # Ok::<(), kiln_models::GmmError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum CovarianceType {
@@ -202,6 +213,16 @@ impl GaussianMixture {
     pub fn responsibilities(&self, x: &Tensor<2>) -> Result<Tensor<2>, GmmError> {
         let log_probs = self.component_log_probs(x)?;
         Ok((log_probs.clone() - log_sum_exp(log_probs, 1)).exp())
+    }
+
+    /// Returns the most probable component of each row, counted from 0.
+    ///
+    /// # Errors
+    /// Returns [`GmmError::Columns`] if x has a wrong number of columns.
+    pub fn predict(&self, x: &Tensor<2>) -> Result<Vec<usize>, GmmError> {
+        let components = self.component_log_probs(x)?.argmax(1);
+        let components: Vec<i64> = components.into_data().try_into_vec_as().expect("indices convert to i64");
+        Ok(components.into_iter().map(|k| usize::try_from(k).expect("an index is not negative")).collect())
     }
 
     /// Draws `n` rows, `[n, d]`, and returns the component of each.

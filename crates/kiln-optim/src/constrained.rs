@@ -14,7 +14,7 @@
 //!
 //! | solver | for | needs |
 //! |---|---|---|
-//! | [`Sqp`] | some hundred unknowns, curved constraints, high accuracy | gradients; second derivatives with [`LagrangianHessian::Exact`] |
+//! | [`Sqp`] | a few hundred unknowns, curved constraints, high accuracy | gradients; second derivatives with [`LagrangianHessian::Exact`] |
 //! | [`AugmentedLagrangian`] | many unknowns, such as a module's parameters | what its inner solver needs |
 //! | [`DualAscent`] | training by minibatches, with multipliers that are updated in the loop | gradients |
 //! | [`ProjectedGradient`](crate::solver::ProjectedGradient) | sets with a projection: simplex, balls, boxes | gradients |

@@ -33,6 +33,13 @@ use burn::tensor::{Device, FloatDType};
 use thiserror::Error;
 
 /// A Burn backend that Kiln can be built with. Each is a Cargo feature of the same name.
+///
+/// # Example
+/// ```
+/// use kiln_tensor::device::Backend;
+///
+/// assert_eq!((Backend::Flex.name(), Backend::Flex.is_compiled()), ("flex", cfg!(feature = "flex")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Backend {
     /// Burn's own CPU backend: SIMD and threads.

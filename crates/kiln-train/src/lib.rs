@@ -35,14 +35,15 @@ pub mod vi;
 mod number;
 mod place;
 mod run;
+mod setup;
 mod weighting;
 
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Position};
 pub use config::TrainConfig;
 pub use early_stopping::EarlyStopping;
-pub use error::TrainError;
+pub use error::{LrFindError, TrainError};
 pub use evaluate::{FullGradient, evaluate, full_gradient};
-pub use lr_find::{LrFindConfig, LrFindError, LrPoint, LrRange, lr_find};
+pub use lr_find::{LrFindConfig, LrPoint, LrRange, lr_find};
 pub use marginal::{Bound, Marginal, marginal_likelihood};
 pub use metrics::Metrics;
 pub use mle::{FitMle, MleError};

@@ -40,6 +40,7 @@ mod guide;
 mod importance;
 mod laboratory;
 mod laplace;
+mod minibatch_elbo;
 mod psis;
 mod sites;
 mod svi;
@@ -52,6 +53,7 @@ pub use self::{
     importance::Importance,
     laboratory::{GradientMoments, gradient_moments},
     laplace::{LaplaceApproximation, laplace},
+    minibatch_elbo::MinibatchElbo,
     psis::{Psis, psis},
     sites::Sites,
     svi::{Svi, SviFit, SviStatus},

@@ -11,6 +11,22 @@ use kiln_tensor::{
 use super::{CaviError, CoordinateAscent, divergence};
 
 /// The precision α of the weights' prior.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::cavi::{BayesianLinearRegression, Sweeps, WeightPrecision, ascend};
+///
+/// let device = Device::default();
+/// let x = Tensor::<2>::from_data([[1.0], [2.0], [3.0]], &device);
+/// let y = Tensor::<1>::from_data([1.1, 1.9, 3.0], &device);
+/// let model = BayesianLinearRegression::new(&x, &y)?;
+/// let shrunk = model.clone().weight_precision(WeightPrecision::Fixed(100.0))?;
+/// let free = model.weight_precision(WeightPrecision::Gamma { shape: 1e-2, rate: 1e-4 })?;
+/// let (shrunk, free) = (ascend(&shrunk, &Sweeps::default())?, ascend(&free, &Sweeps::default())?);
+/// assert!(shrunk.posterior.mean()[0] < free.posterior.mean()[0]);
+/// # Ok::<(), kiln_models::cavi::CaviError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum WeightPrecision {
     /// A known precision, positive. One sweep then finds the exact posterior, and the bound is ln p(y).

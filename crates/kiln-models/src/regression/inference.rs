@@ -11,6 +11,22 @@ use serde::{Deserialize, Serialize};
 use super::loss::{RegressionLoss, Scaling};
 
 /// The estimator of the coefficients' covariance matrix.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_models::{Covariance, RegressionLoss};
+///
+/// // Without features, the one coefficient is the intercept: ln 2 for two thirds of ones.
+/// let device = Device::default();
+/// let loss = RegressionLoss::new(Tensor::ones([3, 0], &device), &[0, 1, 1], 2)?;
+/// let logit = Tensor::<1>::from_data([2f64.ln()], (&device, burn::tensor::DType::F32));
+/// let (model, robust) = (loss.inference(&logit, Covariance::Nonrobust)?, loss.inference(&logit, Covariance::Hc0)?);
+/// // Both are 1/√(n·p·(1 − p)) here.
+/// assert!((model.coefficients[0].standard_error - 1.5f64.sqrt()).abs() < 1e-3);
+/// assert!((robust.coefficients[0].standard_error - 1.5f64.sqrt()).abs() < 1e-3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Covariance {

@@ -8,6 +8,13 @@ use super::{Loss, Objective};
 use crate::weighting;
 
 /// The estimator of the encoder's gradient.
+///
+/// # Example
+/// ```
+/// use kiln_train::{ImportanceGradient, Iwae};
+///
+/// let objective = Iwae::new(50).gradient(ImportanceGradient::DoublyReparameterized);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ImportanceGradient {
     /// Automatic differentiation of the bound. Its signal-to-noise ratio falls as k grows (Rainforth et al., 2018). The

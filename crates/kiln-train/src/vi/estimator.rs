@@ -12,6 +12,20 @@ use crate::weighting;
 ///
 /// The first six are unbiased for the gradient of the ELBO, E_q [ln p − ln q]. They differ in variance and in their demands on
 /// model and guide. The last two estimate the gradient of the importance-weighted bound.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_dist::LogJointOf;
+/// use kiln_train::vi::{Estimator, Guide, MeanField, Svi};
+///
+/// // The score function needs no gradient of the model, and more draws for the same accuracy.
+/// let model = LogJointOf::new(1, |z: Tensor<2>| (z - 1.0).square().squeeze_dim::<1>(1) * -0.5);
+/// let svi = Svi { estimator: Estimator::LeaveOneOut, particles: 64, steps: 300, lr: Some(0.05), ..Svi::default() };
+/// let fit = svi.fit(&model, MeanField::new(1, &Device::default()))?;
+/// assert!((fit.guide.mean().into_scalar::<f32>() - 1.0).abs() < 0.2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Estimator {
