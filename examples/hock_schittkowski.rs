@@ -43,11 +43,11 @@ fn main() -> anyhow::Result<()> {
     Ok(())
 }
 
-/// `iterations/evaluations`, then the final value in brackets if it is not the minimum, then "no end" without success.
+/// `iterations/evaluations`, then the final value in brackets if it is not the minimum, then "not converged" without success.
 fn counts(iterations: u64, evaluations: u64, value: f64, minimum: f64, success: bool) -> String {
     let near = (value - minimum).abs() <= 1e-6 * minimum.abs().max(1.0);
     let other = if near { String::new() } else { format!(" ({value:.6})") };
-    format!("{iterations}/{evaluations}{other}{}", if success { "" } else { " no end" })
+    format!("{iterations}/{evaluations}{other}{}", if success { "" } else { " not converged" })
 }
 
 fn cell(Solution { outcome, .. }: &Solution, minimum: f64) -> String {

@@ -56,7 +56,7 @@ fn main() -> anyhow::Result<()> {
     let closed = Poisson::fit_mle(draws)?.rate().into_scalar::<f64>();
     println!("{:<24} says       a rate of {closed:.9}", "the closed form");
     let entropy = -(shares.clone() * shares.log()).sum().into_scalar::<f64>();
-    println!("cross-entropy − divergence = {:.9}, the shares' entropy is {entropy:.9}", cross - divergence);
+    println!("cross-entropy − divergence = {:.9}, the entropy of the data is {entropy:.9}", cross - divergence);
     println!("negative log-likelihood − cross-entropy = {:.1e}", nll - cross);
     Ok(())
 }

@@ -12,7 +12,7 @@ for arg in sys.argv[2:]:
     rows = [json.loads(line) for line in (Path(run) / "metrics.jsonl").read_text().splitlines()]
     rows = [r for r in rows if r["split"] == "train-epoch"]
     ax.plot([r["step"] for r in rows], [r["loss"] for r in rows], label=name)
-ax.set(xlabel="step", ylabel="−ELBO of the epoch, nats an image", title="784-400-20 VAE on MNIST, batch 128")
+ax.set(xlabel="step", ylabel="−ELBO of the epoch, nats per image", title="784-400-20 VAE on MNIST, batch 128")
 ax.grid(alpha=0.3)
 ax.legend()
 fig.tight_layout()
