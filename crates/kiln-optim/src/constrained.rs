@@ -56,6 +56,7 @@ mod norms;
 mod problem;
 mod progress;
 mod quadratic;
+mod solve;
 mod split;
 mod sqp;
 mod stop;

@@ -4,22 +4,15 @@ use kiln::prelude::*;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let device = device::named_f64("cpu")?;
-    let covariance = Tensor::<2>::from_data(
-        [[0.10, 0.02, 0.01, 0.00], [0.02, 0.08, 0.03, 0.01], [0.01, 0.03, 0.05, 0.01], [0.00, 0.01, 0.01, 0.02]],
-        &device,
-    );
-    let returns = Tensor::<1>::from_data([0.12, 0.10, 0.07, 0.03], &device);
-
-    let start = Tensor::<1>::full([4], 0.25, &device);
-    let problem = ConstrainedProblem::of_vector_with(start.clone(), (covariance, returns), |w, (covariance, _)| {
-        let w = w.unsqueeze_dim::<2>(1);
-        (covariance.matmul(w.clone()) * w).sum()
-    })
-    .equality_with("budget", |w, _| w.sum() - 1.0)
-    .inequality_with("return", |w, (_, returns)| -(w * returns).sum() + 0.09)
-    .bounded([0.0; 4], [f64::INFINITY; 4])?
-    .convex();
-    let solution = minimize_constrained(&problem, start, &Sqp::default(), &ConstrainedStop::default())?;
+    let covariance =
+        [[0.10, 0.02, 0.01, 0.00], [0.02, 0.08, 0.03, 0.01], [0.01, 0.03, 0.05, 0.01], [0.00, 0.01, 0.01, 0.02]];
+    let data = (Tensor::<2>::from_data(covariance, &device), Tensor::<1>::from_data([0.12, 0.10, 0.07, 0.03], &device));
+    let variance = |w: Tensor<1>, (c, _): (Tensor<2>, _)| (c * w.clone().unsqueeze_dim(0) * w.unsqueeze_dim(1)).sum();
+    let solution = ConstrainedProblem::of_vector_with(Tensor::full([4], 0.25, &device), data, variance)
+        .equality_with("budget", |w, _| w.sum() - 1.0)
+        .inequality_with("return", |w, (_, returns)| w.dot(returns).neg() + 0.09)
+        .bounded([0.0; 4], [f64::INFINITY; 4])?
+        .solve()?;
     println!("{:?} {}", solution.outcome.to_vec(), solution.outcome.value);
     println!("{:?}", solution.multipliers);
 

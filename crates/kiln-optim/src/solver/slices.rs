@@ -51,8 +51,11 @@ impl<F: FnMut(&[f64], &mut [f64]) -> f64> Objective for SliceObjective<F> {
 
 /// Minimises a closure on slices of f64 from `start`, on the CPU in f64.
 ///
-/// The closure `f(x, g)` returns the value at x and writes the gradient to g. Every solver that needs gradients only can be used. The
-/// float type of devices does not matter and does not change. [`Outcome::to_vec`] returns the minimiser as numbers.
+/// The closure `f(x, g)` returns the value at x and writes the gradient to g, which holds zeros before. Every solver that needs gradients
+/// only can be used. [`Outcome::to_vec`] returns the minimiser as numbers.
+///
+/// The float type of the CPU device does not matter. As the first tensor of a program does, this function fixes it: call
+/// `kiln_tensor::device::named_f64` earlier if the program needs it.
 ///
 /// This is SciPy's `minimize(fun, x0, jac=True)`.
 ///
