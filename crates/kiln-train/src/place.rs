@@ -2,7 +2,7 @@
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
-    tensor::{Device, Tensor},
+    tensor::{DType, Device, Tensor},
 };
 
 /// Returns the device of the first float parameter, with its autodiff setting, or `None` for a module without parameters.
@@ -15,6 +15,20 @@ pub(crate) fn device_of<M: Module>(model: &M) -> Option<Device> {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let value = param.val();
             self.0.get_or_insert_with(|| value.device());
+        }
+    }
+    let mut first = First(None);
+    model.visit(&mut first);
+    first.0
+}
+
+/// Returns the float type of the first float parameter, or `None` for a module without parameters.
+pub(crate) fn float_type_of<M: Module>(model: &M) -> Option<DType> {
+    struct First(Option<DType>);
+    impl ModuleVisitor for First {
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            let value = param.val();
+            self.0.get_or_insert_with(|| value.dtype());
         }
     }
     let mut first = First(None);

@@ -91,6 +91,22 @@ fn the_checkpoint_of_another_method_is_refused() {
     is_refused_when_edited("\"adam\"", "\"adam\"\naverage = \"uniform\"", &["step-000000024", "other parts"]);
 }
 
+/// Burn would mix the float types, and panic.
+#[test]
+fn the_checkpoint_of_another_float_type_is_refused() {
+    is_refused_when_edited("dtype = \"f32\"", "dtype = \"f64\"", &["step-000000024", "float type", "f32", "f64"]);
+}
+
+/// Found by fuzzing: `eval` ran out of memory.
+#[test]
+fn an_edited_number_of_samples_is_held_against_the_memory() {
+    let place = Place::new();
+    place.ok(&format!("{SMALL} --epochs 1 --particles 3 --out run"));
+    let config = place.text("run/config.toml");
+    place.write("run/config.toml", config.replace("particles = 3", "particles = 9007199254740993"));
+    place.refused("eval run --samples 3 --images 3", &["memory"]);
+}
+
 #[test]
 fn the_checkpoint_of_another_format_is_refused() {
     let (place, newest) = two_of_three_epochs();

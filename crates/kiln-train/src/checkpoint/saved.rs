@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     TrainStatus,
-    place::{device_of, for_training},
+    place::{device_of, float_type_of, for_training},
 };
 
 pub(super) const MODEL: &str = "model.bpk";
@@ -99,8 +99,19 @@ impl Checkpoint {
         }
         let record =
             ModuleRecord::from_bytes(Bytes::from_bytes_vec(model_bytes)).map_err(|e| self.corrupt(e.to_string()))?;
+        let asked = float_type_of(&model);
         let model =
             model.try_load_record(record).map_err(|e| self.mismatch(format!("it is of another model ({e})")))?;
+        // Burn keeps the float type of the file.
+        if let (Some(saved), Some(asked)) = (float_type_of(&model), asked)
+            && saved != asked
+        {
+            return Err(self.mismatch(format!(
+                "its float type is {}, and that of the run is {}",
+                saved.name(),
+                asked.name()
+            )));
+        }
         let record = OptimizerRecord::from_bytes(Bytes::from_bytes_vec(optimizer_bytes))
             .map_err(|e| self.corrupt(e.to_string()))?;
         // Burn ignores a state that the method does not know. If not everything was loaded, the method has other parts,

@@ -9,7 +9,7 @@ use kiln::{
 use super::{
     data::ImageSet,
     pictures::{reconstructions, samples},
-    plan::{evaluation_batch, objective},
+    plan::{activations, evaluation_batch, objective},
     sample_flags::{ReconstructFlags, SampleFlags},
     settings::VaeSettings,
 };
@@ -75,8 +75,11 @@ pub(super) fn eval(mut run: Opened<VaeSettings>, flags: &crate::flags::EvalFlags
     }
     let (seed, binarize) = (run.settings.run.seed, run.settings.data.binarize);
     let memory = Memory::default().with("importance samples", &[samples.min(5000), model.latent_dim(), 4], 8);
-    memory.with("bounds", &[images.min(data.test.len()), 64], 8).check()?;
     let batch = evaluation_batch(&run.settings);
+    // The settings of a run may have been edited.
+    let [rows, width] = activations(&run.settings, data.images().dims());
+    let memory = memory.with("evaluation", &[batch.min(data.test.len()), rows, width, 2], 8);
+    memory.with("bounds", &[images.min(data.test.len()), 64], 8).check()?;
     let test = evaluate(&model, &objective(&run.settings), &data.test, batch, seed)?;
     let marginal = (samples > 0)
         .then(|| marginal_likelihood(&model, &data.test, (images, samples), &[1, 5, 50], seed))

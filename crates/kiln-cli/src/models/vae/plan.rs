@@ -116,20 +116,28 @@ impl VaePlan {
         for channels in model.channels.iter().flat_map(|sizes| sizes.0.windows(2)) {
             memory = memory.with("weights", &[channels[0], channels[1], 16, 2, copies], number);
         }
-        let of_channels = model.channels.as_ref().map_or(0, |sizes| {
-            sizes.0.iter().fold(0usize, |sum, channels| sum.saturating_add(channels.saturating_mul(pixels)))
-        });
-        let rows = match settings.train.objective {
-            ObjectiveName::Elbo => settings.train.particles.unwrap_or(1),
-            ObjectiveName::Iwae | ObjectiveName::Dreg => settings.train.k.unwrap_or(VaeSettings::K),
-        };
-        let wide = hidden.iter().chain(&model.latent_dim.0).fold(0usize, |sum, width| sum.saturating_add(*width));
-        let width = wide.saturating_add(outputs).saturating_add(of_channels);
+        let [rows, width] = activations(settings, pixels);
         let batch = self.config.batch_size.min(self.data.train.len());
         // The forward pass, its gradients, and an evaluation without them.
         let memory = memory.with("activations", &[batch, rows, width, 4], number);
         memory.with("evaluation", &[self.config.evaluation_batch.min(self.data.test.len()), rows, width, 2], number)
     }
+}
+
+/// The numbers per image that a forward pass makes: samples of the latent variables, and units of all layers.
+pub(super) fn activations(settings: &VaeSettings, pixels: usize) -> [usize; 2] {
+    let model = &settings.model;
+    let of_channels = model.channels.as_ref().map_or(0, |sizes| {
+        sizes.0.iter().fold(0usize, |sum, channels| sum.saturating_add(channels.saturating_mul(pixels)))
+    });
+    let rows = match settings.train.objective {
+        ObjectiveName::Elbo => settings.train.particles.unwrap_or(1),
+        ObjectiveName::Iwae | ObjectiveName::Dreg => settings.train.k.unwrap_or(VaeSettings::K),
+    };
+    let layers = model.hidden_dim.0.iter().chain(&model.latent_dim.0);
+    let wide = layers.fold(0usize, |sum, width| sum.saturating_add(*width));
+    let outputs = pixels.saturating_mul(model.outputs_per_pixel());
+    [rows, wide.saturating_add(outputs).saturating_add(of_channels)]
 }
 
 /// [`EVALUATION_BATCH`], and fewer images if a pixel has a number per grey level.
