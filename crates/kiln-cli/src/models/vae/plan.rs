@@ -24,6 +24,9 @@ use crate::{
 /// per batch.
 pub(super) const EVALUATION_BATCH: usize = 1000;
 
+/// Samples of the latent variables per evaluation batch, of all images together.
+const EVALUATION_SAMPLES: usize = 250_000;
+
 /// A complete training run.
 pub(crate) struct VaePlan {
     pub(super) settings: VaeSettings,
@@ -140,9 +143,10 @@ pub(super) fn activations(settings: &VaeSettings, pixels: usize) -> [usize; 2] {
     [rows, wide.saturating_add(outputs).saturating_add(of_channels)]
 }
 
-/// [`EVALUATION_BATCH`], and fewer images if a pixel has a number per grey level.
+/// [`EVALUATION_BATCH`], and fewer images if a pixel has a number per grey level, or if there are very many samples per image.
 pub(super) fn evaluation_batch(settings: &VaeSettings) -> usize {
-    (EVALUATION_BATCH / settings.model.outputs_per_pixel()).max(1)
+    let [samples, _] = activations(settings, 0);
+    (EVALUATION_BATCH / settings.model.outputs_per_pixel()).min(EVALUATION_SAMPLES / samples.max(1)).max(1)
 }
 
 pub(super) fn objective(settings: &VaeSettings) -> VaeObjective {
@@ -152,5 +156,20 @@ pub(super) fn objective(settings: &VaeSettings) -> VaeObjective {
         ObjectiveName::Elbo => VaeObjective::Elbo(Elbo::new().beta(train.beta).particles(train.particles.unwrap_or(1))),
         ObjectiveName::Iwae => VaeObjective::Iwae(importance),
         ObjectiveName::Dreg => VaeObjective::Iwae(importance.gradient(ImportanceGradient::DoublyReparameterized)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_evaluation_batch_has_a_bounded_number_of_samples() {
+        let with = |particles| {
+            let mut settings = VaeSettings::default();
+            settings.train.particles = particles;
+            evaluation_batch(&settings)
+        };
+        assert_eq!([with(None), with(Some(64)), with(Some(65_536)), with(Some(usize::MAX))], [1000, 1000, 3, 1]);
     }
 }
