@@ -97,6 +97,18 @@ fn the_checkpoint_of_another_float_type_is_refused() {
     is_refused_when_edited("dtype = \"f32\"", "dtype = \"f64\"", &["step-000000024", "float type", "f32", "f64"]);
 }
 
+/// Found by fuzzing: the model was made before its weights were read.
+#[test]
+fn an_edited_size_of_the_model_is_held_against_its_file() {
+    let place = Place::new();
+    place.ok(&format!("{SMALL} --epochs 1 --out run"));
+    let config = place.text("run/config.toml");
+    place.write("run/config.toml", config.replace("hidden-dim = 16", "hidden-dim = 4294967295"));
+    for command in ["eval run --samples 3 --images 3", "sample run", "reconstruct run", "latent map run"] {
+        place.refused(command, &["much larger model", "config.toml"]);
+    }
+}
+
 /// Found by fuzzing: `eval` ran out of memory.
 #[test]
 fn an_edited_number_of_samples_is_held_against_the_memory() {

@@ -9,12 +9,12 @@ use kiln::{
 use super::{
     data::ImageSet,
     pictures::{reconstructions, samples},
-    plan::{activations, evaluation_batch, objective},
+    plan::{activations, evaluation_batch, objective, with_weights},
     sample_flags::{ReconstructFlags, SampleFlags},
     settings::VaeSettings,
 };
 use crate::{
-    base::{Console, Exit, Failure, Output, Result, metrics, require},
+    base::{CONFIG, Console, Exit, Failure, MODEL, Output, Result, metrics, require},
     context::{Memory, Opened, check_data},
     settings::located,
 };
@@ -33,6 +33,17 @@ pub(super) fn image_size(run: &Opened<VaeSettings>) -> Result<[usize; 2]> {
 /// Returns the model of a run.
 pub(super) fn load_model(run: &Opened<VaeSettings>, size: [usize; 2]) -> Result<Vae> {
     let seed = run.settings.run.seed;
+    // Settings that were edited must not fill the memory with weights that the file does not have. The estimate is at most twice
+    // the weights, and numbers may be twice as long as in the file.
+    let needed = with_weights(Memory::default(), &run.settings.model, size[0].saturating_mul(size[1]), 1, 4).bytes();
+    if let Ok(file) = std::fs::metadata(run.dir.file(MODEL))
+        && needed / 4 > file.len() + (1 << 20)
+    {
+        return Err(Failure::usage(format!(
+            "{} describes a much larger model than that in {MODEL}: it was edited",
+            run.dir.file(CONFIG).display()
+        )));
+    }
     let template = run.settings.model.config(size).init(seed, &run.compute.device.clone().autodiff())?;
     run.load_module(template, |checkpoint, template| {
         // The method of a run is complete, and the number of steps does not change what an average is.

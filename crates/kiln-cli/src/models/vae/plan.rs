@@ -10,7 +10,7 @@ use kiln::{
 
 use super::{
     data::ImageSet,
-    settings::{ObjectiveName, VaeSettings},
+    settings::{ObjectiveName, VaeModel, VaeSettings},
     size_defaults::SizeDefaults,
 };
 use crate::{
@@ -98,33 +98,37 @@ impl VaePlan {
         let model = &settings.model;
         let images = self.data.images();
         let pixels = images.dims();
-        let outputs = pixels.saturating_mul(model.outputs_per_pixel());
+        let memory = Memory::default().with("images", &[self.data.train.len() + self.data.test.len(), pixels], 1);
         // Weights, gradients, two moments of Adam, and the copies that a checkpoint makes.
-        let copies = 8;
-        let mut memory = Memory::default().with("images", &[self.data.train.len() + self.data.test.len(), pixels], 1);
-        let latent = |layer: usize| model.latent_dim.0[layer];
-        let hidden = &model.hidden_dim.0;
-        let mut widths = vec![pixels];
-        widths.extend(hidden);
-        for pair in widths.windows(2) {
-            memory = memory.with("weights", &[pair[0], pair[1], 2, copies], number);
-        }
-        let last = *widths.last().expect("it has the pixels");
-        memory = memory.with("weights", &[last, latent(0), 3, copies], number);
-        memory = memory.with("weights", &[hidden.first().copied().unwrap_or(latent(0)), outputs, copies], number);
-        let upper = model.upper_hidden_dim.as_ref().map_or(100, |sizes| sizes.0.iter().copied().max().unwrap_or(100));
-        for pair in model.latent_dim.0.windows(2) {
-            memory = memory.with("weights", &[pair[0].saturating_add(pair[1]), upper, 4, copies], number);
-        }
-        for channels in model.channels.iter().flat_map(|sizes| sizes.0.windows(2)) {
-            memory = memory.with("weights", &[channels[0], channels[1], 16, 2, copies], number);
-        }
+        let memory = with_weights(memory, model, pixels, 8, number);
         let [rows, width] = activations(settings, pixels);
         let batch = self.config.batch_size.min(self.data.train.len());
         // The forward pass, its gradients, and an evaluation without them.
         let memory = memory.with("activations", &[batch, rows, width, 4], number);
         memory.with("evaluation", &[self.config.evaluation_batch.min(self.data.test.len()), rows, width, 2], number)
     }
+}
+
+/// Adds the memory of `copies` of the weights of a model for images of this many pixels.
+pub(super) fn with_weights(memory: Memory, model: &VaeModel, pixels: usize, copies: usize, number: u64) -> Memory {
+    let outputs = pixels.saturating_mul(model.outputs_per_pixel());
+    let latent = |layer: usize| model.latent_dim.0[layer];
+    let hidden = &model.hidden_dim.0;
+    let mut widths = vec![pixels];
+    widths.extend(hidden);
+    let add = |memory: Memory, factors: &[usize]| memory.with("weights", &[factors, &[copies]].concat(), number);
+    let mut memory = widths.windows(2).fold(memory, |memory, pair| add(memory, &[pair[0], pair[1], 2]));
+    let last = *widths.last().expect("it has the pixels");
+    memory = add(memory, &[last, latent(0), 3]);
+    memory = add(memory, &[hidden.first().copied().unwrap_or(latent(0)), outputs]);
+    let upper = model.upper_hidden_dim.as_ref().map_or(100, |sizes| sizes.0.iter().copied().max().unwrap_or(100));
+    for pair in model.latent_dim.0.windows(2) {
+        memory = add(memory, &[pair[0].saturating_add(pair[1]), upper, 4]);
+    }
+    for channels in model.channels.iter().flat_map(|sizes| sizes.0.windows(2)) {
+        memory = add(memory, &[channels[0], channels[1], 16, 2]);
+    }
+    memory
 }
 
 /// The numbers per image that a forward pass makes: samples of the latent variables, and units of all layers.
