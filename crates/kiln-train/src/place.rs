@@ -10,25 +10,20 @@ use burn::{
 /// It also initialises every parameter that Burn initialises on first use. Training seeds the device's random numbers at
 /// every step, so the initial weights must be drawn before.
 pub(crate) fn device_of<M: Module>(model: &M) -> Option<Device> {
-    struct First(Option<Device>);
-    impl ModuleVisitor for First {
-        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-            let value = param.val();
-            self.0.get_or_insert_with(|| value.device());
-        }
-    }
-    let mut first = First(None);
-    model.visit(&mut first);
-    first.0
+    first_of(model).map(|(device, _)| device)
 }
 
 /// Returns the float type of the first float parameter, or `None` for a module without parameters.
 pub(crate) fn float_type_of<M: Module>(model: &M) -> Option<DType> {
-    struct First(Option<DType>);
+    first_of(model).map(|(_, dtype)| dtype)
+}
+
+fn first_of<M: Module>(model: &M) -> Option<(Device, DType)> {
+    struct First(Option<(Device, DType)>);
     impl ModuleVisitor for First {
         fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
             let value = param.val();
-            self.0.get_or_insert_with(|| value.dtype());
+            self.0.get_or_insert_with(|| (value.device(), value.dtype()));
         }
     }
     let mut first = First(None);

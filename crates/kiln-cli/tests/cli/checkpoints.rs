@@ -105,8 +105,16 @@ fn an_edited_size_of_the_model_is_held_against_its_file() {
     let config = place.text("run/config.toml");
     place.write("run/config.toml", config.replace("hidden-dim = 16", "hidden-dim = 4294967295"));
     for command in ["eval run --samples 3 --images 3", "sample run", "reconstruct run", "latent map run"] {
-        place.refused(command, &["much larger model", "config.toml"]);
+        place.refused(command, &["config.toml", "4294967295 units", "edited"]);
     }
+}
+
+/// Convolutions leave two numbers of an image, and the dense layers are small although they are wide.
+#[test]
+fn a_wide_model_behind_convolutions_can_be_used() {
+    let place = Place::new();
+    place.ok("train vae --channels 2,2,2 --hidden-dim 16000 --latent-dim 2 --epochs 1 --batch-size 500 --out run");
+    place.ok("eval run --samples 3 --images 3");
 }
 
 /// Found by fuzzing: `eval` ran out of memory.

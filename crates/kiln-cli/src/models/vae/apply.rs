@@ -33,17 +33,19 @@ pub(super) fn image_size(run: &Opened<VaeSettings>) -> Result<[usize; 2]> {
 /// Returns the model of a run.
 pub(super) fn load_model(run: &Opened<VaeSettings>, size: [usize; 2]) -> Result<Vae> {
     let seed = run.settings.run.seed;
-    // Settings that were edited must not fill the memory with weights that the file does not have. The estimate is at most twice
-    // the weights, and numbers may be twice as long as in the file.
-    let needed = with_weights(Memory::default(), &run.settings.model, size[0].saturating_mul(size[1]), 1, 4).bytes();
+    // The model is made before its weights are read: settings that were edited must not fill the memory. A layer of n units has at
+    // least n numbers in the file, of at least two bytes each.
+    let widest = run.settings.model.widest_layer();
     if let Ok(file) = std::fs::metadata(run.dir.file(MODEL))
-        && needed / 4 > file.len() + (1 << 20)
+        && widest as u64 > file.len() / 2
     {
         return Err(Failure::usage(format!(
-            "{} describes a much larger model than that in {MODEL}: it was edited",
+            "{} names a layer of {widest} units, and {MODEL} has fewer numbers: it was edited",
             run.dir.file(CONFIG).display()
         )));
     }
+    let pixels = size[0].saturating_mul(size[1]);
+    with_weights(Memory::default(), &run.settings.model, pixels, 1, run.compute.dtype.size()).check()?;
     let template = run.settings.model.config(size).init(seed, &run.compute.device.clone().autodiff())?;
     run.load_module(template, |checkpoint, template| {
         // The method of a run is complete, and the number of steps does not change what an average is.

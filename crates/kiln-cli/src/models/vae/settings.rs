@@ -104,6 +104,13 @@ impl VaeModel {
         require((2..=256).contains(&levels), "levels", "from 2 to 256", levels)
     }
 
+    /// Returns the number of units, or of channels, of the widest layer.
+    pub(super) fn widest_layer(&self) -> usize {
+        let upper = self.upper_hidden_dim.iter().filter(|_| self.latent_dim.0.len() > 1);
+        let lists = [&self.hidden_dim, &self.latent_dim].into_iter().chain(upper).chain(&self.channels);
+        lists.flat_map(|sizes| &sizes.0).copied().max().unwrap_or(0)
+    }
+
     /// Returns how many numbers p(x | z) has per pixel.
     pub(crate) fn outputs_per_pixel(&self) -> usize {
         match self.likelihood {
