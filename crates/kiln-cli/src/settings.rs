@@ -6,6 +6,7 @@ mod layers;
 mod method;
 mod run;
 mod solver;
+mod table;
 mod tabular;
 
 pub(crate) use self::{
@@ -13,5 +14,6 @@ pub(crate) use self::{
     method::{MethodDefaults, MethodPlan, MethodSettings},
     run::RunSettings,
     solver::{Begin, SolverPlan, SolverSettings, Task, check_solver, default_max_iter, default_solver, ending},
-    tabular::{RowsData, TabularData, located},
+    table::{CodingName, MissingValues, TableSettings},
+    tabular::{RowsData, TEST_FRACTION, TabularData, is_builtin, located},
 };

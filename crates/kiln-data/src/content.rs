@@ -10,7 +10,7 @@ use std::{
 };
 
 /// The first two bytes of every gzip file.
-const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// No deflate stream is longer than this many times its compressed size.
 const MAX_RATIO: u64 = 1032;
@@ -25,7 +25,7 @@ pub(crate) struct Content {
 }
 
 /// Opens a regular file, and returns its size too. Devices and pipes have no end that can be relied on.
-fn open_regular(path: &Path) -> Result<(File, u64), DataError> {
+pub(crate) fn open_regular(path: &Path) -> Result<(File, u64), DataError> {
     let failed = |cause: io::Error| match cause.kind() {
         io::ErrorKind::NotFound => DataError::MissingFile { path: path.into() },
         _ => DataError::Io { action: "open", path: path.into(), cause },

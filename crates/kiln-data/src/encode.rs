@@ -1,17 +1,22 @@
 //! Encoders: they turn tables into numbers, the same way for training data and for new files.
 
+use std::borrow::Cow;
+
 use crate::{
     Column, DataError, Examples, Table,
     examples::check_finite,
     shown::{self, Shown},
-    table::{is_missing, number},
+    table::number,
     vocabulary::Lookup,
 };
 use serde::{Deserialize, Serialize};
 
+mod config;
 mod fit;
 mod pixels;
 mod validate;
+
+pub use config::{Coding, EncoderConfig, Missing, Reference};
 
 /// The encoding of one column.
 ///
@@ -21,8 +26,8 @@ mod validate;
 ///
 /// let table = Table::parse("pets.csv", "colour,kind\nred,cat\ngrey,cat\nred,dog\n")?;
 /// let encoder = Encoder::fit(&table, Some("kind"), &[0, 1, 2], true)?;
-/// let categories = ["grey", "red"].map(String::from).to_vec();
-/// assert_eq!(encoder.columns(), [EncodedColumn::Categorical { name: "colour".into(), categories }]);
+/// let EncodedColumn::Categorical { categories, .. } = &encoder.columns()[0] else { unreachable!() };
+/// assert_eq!(categories, &["grey", "red"]);
 /// # Ok::<(), kiln_data::DataError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,14 +42,48 @@ pub enum EncodedColumn {
         /// The population standard deviation over the training rows. It is 1 for a constant column, and without
         /// standardisation.
         scale: f64,
+        /// The value that stands for a missing one, in the units of the column. `None`: a missing value is an error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fill: Option<f64>,
+        /// Whether a second feature, `column=missing`, is 1 where the value is missing and 0 elsewhere.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        indicator: bool,
     },
-    /// One feature per category: 1 if the cell is that category, and 0 otherwise (one-hot encoding).
+    /// One feature per category but the reference: 1 if the cell is that category, and 0 otherwise.
     Categorical {
         /// The column.
         name: String,
         /// The categories in order.
         categories: Vec<String>,
+        /// The index of the category that has no feature (reference coding). `None`: every category has one (one-hot coding).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        reference: Option<usize>,
+        /// The index of the category that stands for a missing value. `None`: a missing value is an error.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        fill: Option<usize>,
     },
+}
+
+/// What is done with a category that the training rows did not have.
+///
+/// # Example
+/// ```
+/// use kiln_data::{Encoder, Table, Unseen};
+///
+/// let encoder = Encoder::fit_all(&Table::parse("t.csv", "x,colour\n1,red\n2,grey\n3,red\n")?, None, false)?;
+/// let new = Table::parse("new.csv", "x,colour\n4,blue\n")?;
+/// assert!(encoder.encode_inputs(&new).is_err());
+/// assert_eq!(encoder.with_unseen(Unseen::Reference).encode_inputs(&new)?, [4.0, 0.0, 0.0]);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Unseen {
+    /// It is an error. The default.
+    #[default]
+    Error,
+    /// All features of the column are 0, as for the reference category.
+    Reference,
 }
 
 /// The column to predict.
@@ -56,10 +95,40 @@ pub struct Target {
     pub classes: Vec<String>,
 }
 
+impl Target {
+    /// Encodes the classes of all rows of `table`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownColumn`], [`DataError::MissingValues`], and [`DataError::UnknownCategory`] for an unknown class.
+    ///
+    /// # Example
+    /// ```
+    /// use kiln_data::{Table, Target};
+    ///
+    /// let table = Table::parse("t.csv", "kind\ndog\ncat\ndog\n")?;
+    /// let target = Target::fit(&table, "kind")?;
+    /// assert_eq!((&target.classes[..], target.encode(&table)?), (&["cat".to_owned(), "dog".into()][..], vec![1, 0, 1]));
+    /// # Ok::<(), kiln_data::DataError>(())
+    /// ```
+    pub fn encode(&self, table: &Table) -> Result<Vec<usize>, DataError> {
+        let column = table.required(&self.name)?;
+        check_missing(table, &[column])?;
+        let (levels, codes) = column.levels();
+        let lookup = Lookup::new(&self.classes);
+        let known: Vec<Option<usize>> = levels.iter().map(|level| lookup.find(level)).collect();
+        let class = |(row, code): (usize, &u32)| {
+            known[*code as usize].ok_or_else(|| unknown(table, column, row, &self.classes))
+        };
+        codes.iter().enumerate().map(class).collect()
+    }
+}
+
 /// Turns the columns of a table into rows of features. A saved model needs it to read new files.
 ///
-/// A numeric column becomes one feature, which can be standardised. A text column becomes one feature per category, without
-/// standardisation. No category is left out, so the features of a text column add up to 1, as an intercept does.
+/// A numeric column becomes one feature, which can be standardised. A column of true and false becomes one feature, 1 for true.
+/// A text column becomes one feature per category, without standardisation: of all categories (one-hot), so that they add up to
+/// 1 as an intercept does, or of all but a reference category. [`EncoderConfig`] has the choices, also for missing values.
 ///
 /// An encoder that is read from JSON is checked: a damaged one is an error and never makes another method panic.
 ///
@@ -85,6 +154,19 @@ pub struct Target {
 pub struct Encoder {
     columns: Vec<EncodedColumn>,
     target: Option<Target>,
+    #[serde(skip_serializing_if = "is_default")]
+    unseen: Unseen,
+}
+
+fn is_default(unseen: &Unseen) -> bool {
+    *unseen == Unseen::default()
+}
+
+/// A part of the inputs: the features of a column at `offset` in every row of `width` numbers.
+struct Place<'a> {
+    inputs: &'a mut [f64],
+    offset: usize,
+    width: usize,
 }
 
 impl EncodedColumn {
@@ -98,42 +180,65 @@ impl EncodedColumn {
     /// Returns the number of features of the column.
     pub fn width(&self) -> usize {
         match self {
-            Self::Numeric { .. } => 1,
-            Self::Categorical { categories, .. } => categories.len(),
+            Self::Numeric { indicator, .. } => 1 + usize::from(*indicator),
+            Self::Categorical { categories, reference, .. } => categories.len() - usize::from(reference.is_some()),
+        }
+    }
+
+    /// Returns whether a missing value has a stand-in.
+    fn takes_missing(&self) -> bool {
+        match self {
+            Self::Numeric { fill, .. } => fill.is_some(),
+            Self::Categorical { fill, .. } => fill.is_some(),
         }
     }
 
     fn feature_names(&self) -> Vec<String> {
         match self {
-            Self::Numeric { name, .. } => vec![name.clone()],
-            Self::Categorical { name, categories } => {
-                categories.iter().map(|category| format!("{name}={category}")).collect()
+            Self::Numeric { name, indicator: false, .. } => vec![name.clone()],
+            Self::Numeric { name, .. } => vec![name.clone(), format!("{name}=missing")],
+            Self::Categorical { name, categories, reference, .. } => {
+                let kept = categories.iter().enumerate().filter(|(index, _)| Some(*index) != *reference);
+                kept.map(|(_, category)| format!("{name}={category}")).collect()
             }
         }
     }
 
-    /// Writes the features of the column at `offset` in every row of `width` inputs.
-    fn encode(
-        &self,
-        table: &Table,
-        column: &Column,
-        inputs: &mut [f64],
-        offset: usize,
-        width: usize,
-    ) -> Result<(), DataError> {
-        let rows = inputs.chunks_exact_mut(width).zip(column.cells()).enumerate();
+    fn encode(&self, table: &Table, column: &Column, place: &mut Place<'_>, unseen: Unseen) -> Result<(), DataError> {
+        let &mut Place { ref mut inputs, offset, width } = place;
+        let rows = inputs.chunks_exact_mut(width).enumerate();
         match self {
-            Self::Numeric { mean, scale, .. } => {
-                for (row, (input, cell)) in rows {
-                    let value = number(cell).ok_or_else(|| text_in_numeric(table, column, row))?;
+            Self::Numeric { mean, scale, fill, indicator, .. } => {
+                let values = numbers(table, column)?;
+                for ((row, input), value) in rows.zip(values.iter()) {
+                    let value = match (value.is_nan(), fill) {
+                        (false, _) => *value,
+                        (true, Some(fill)) => *fill,
+                        (true, None) => return Err(text_in_numeric(table, column, row)),
+                    };
                     input[offset] = (value - mean) / scale;
+                    if *indicator {
+                        input[offset + 1] = f64::from(u8::from(values[row].is_nan()));
+                    }
                 }
             }
-            Self::Categorical { categories, .. } => {
+            Self::Categorical { categories, reference, fill, .. } => {
+                let (levels, codes) = column.levels();
                 let lookup = Lookup::new(categories);
-                for (row, (input, cell)) in rows {
-                    let category = lookup.find(cell).ok_or_else(|| unknown(table, column, row, categories))?;
-                    input[offset + category] = 1.0;
+                let known: Vec<Option<usize>> = levels.iter().map(|level| lookup.find(level)).collect();
+                for ((row, input), code) in rows.zip(codes.iter()) {
+                    let is_missing = *code as usize >= known.len();
+                    let category = if is_missing { *fill } else { known[*code as usize] };
+                    let category = match category {
+                        Some(category) => category,
+                        None if unseen == Unseen::Reference && !is_missing => continue,
+                        None => return Err(unknown(table, column, row, categories)),
+                    };
+                    match reference {
+                        Some(reference) if category == *reference => {}
+                        Some(reference) => input[offset + category - usize::from(category > *reference)] = 1.0,
+                        None => input[offset + category] = 1.0,
+                    }
                 }
             }
         }
@@ -170,10 +275,48 @@ impl Encoder {
     /// Returns the mean and scale of each feature: (0, 1) if it is not standardised.
     pub fn scaling(&self) -> Vec<(f64, f64)> {
         let scaling = |column: &EncodedColumn| match column {
-            EncodedColumn::Numeric { mean, scale, .. } => vec![(*mean, *scale)],
-            EncodedColumn::Categorical { categories, .. } => vec![(0.0, 1.0); categories.len()],
+            EncodedColumn::Numeric { mean, scale, indicator, .. } => {
+                let mut scaling = vec![(*mean, *scale)];
+                scaling.extend(indicator.then_some((0.0, 1.0)));
+                scaling
+            }
+            EncodedColumn::Categorical { .. } => vec![(0.0, 1.0); column.width()],
         };
         self.columns.iter().flat_map(scaling).collect()
+    }
+
+    /// Sets what is done with a category that the encoder does not know. Default: [`Unseen::Error`].
+    #[must_use]
+    pub fn with_unseen(self, unseen: Unseen) -> Self {
+        Self { unseen, ..self }
+    }
+
+    /// Returns the rows of `table` that can be encoded: those without a missing value that has no stand-in, also in the target
+    /// if the table has it.
+    ///
+    /// # Example
+    /// ```
+    /// use kiln_data::{Encoder, Table};
+    ///
+    /// let encoder = Encoder::fit_all(&Table::parse("t.csv", "x,z\n1,1\n2,5\n")?, None, false)?;
+    /// assert_eq!(encoder.complete_rows(&Table::parse("new.csv", "x,z\n1,NA\n2,2\n")?), [1]);
+    /// # Ok::<(), kiln_data::DataError>(())
+    /// ```
+    pub fn complete_rows(&self, table: &Table) -> Vec<usize> {
+        self.complete(table, self.target.as_ref())
+    }
+
+    /// Returns the rows of `table` whose features can be encoded, whether or not their class is known. See
+    /// [`complete_rows`](Self::complete_rows).
+    pub fn features_complete(&self, table: &Table) -> Vec<usize> {
+        self.complete(table, None)
+    }
+
+    fn complete(&self, table: &Table, target: Option<&Target>) -> Vec<usize> {
+        let strict = self.columns.iter().filter(|column| !column.takes_missing()).map(EncodedColumn::name);
+        let names = strict.chain(target.map(|target| target.name.as_str()));
+        let columns: Vec<&Column> = names.filter_map(|name| table.column(name)).filter(|c| c.missing() > 0).collect();
+        (0..table.len()).filter(|row| !columns.iter().any(|column| column.is_missing(*row))).collect()
     }
 
     /// Encodes all rows of `table` with their classes.
@@ -184,13 +327,7 @@ impl Encoder {
     /// [`DataError::UnknownCategory`] for an unknown class.
     pub fn encode(&self, table: &Table) -> Result<Examples, DataError> {
         let target = self.target.as_ref().ok_or(DataError::NoTarget)?;
-        let column = table.required(&target.name)?;
-        check_missing(table, &[column])?;
-        let lookup = Lookup::new(&target.classes);
-        let class = |(row, cell): (usize, &String)| {
-            lookup.find(cell).ok_or_else(|| unknown(table, column, row, &target.classes))
-        };
-        let targets = column.cells().iter().enumerate().map(class).collect::<Result<_, _>>()?;
+        let targets = target.encode(table)?;
         Examples::new(self.encode_inputs(table)?, targets, self.feature_names(), target.classes.clone())
     }
 
@@ -211,12 +348,16 @@ impl Encoder {
             })
         };
         let columns = self.columns.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        check_missing(table, &columns)?;
+        let strict = self.columns.iter().zip(&columns).filter(|(encoded, _)| !encoded.takes_missing());
+        check_missing(table, &strict.map(|(_, column)| *column).collect::<Vec<_>>())?;
         let width = self.features();
+        if width == 0 {
+            return Err(DataError::NoFeatures { file: table.file().into() });
+        }
         let mut inputs = vec![0.0; table.len() * width];
         let mut offset = 0;
         for (encoded, column) in self.columns.iter().zip(columns) {
-            encoded.encode(table, column, &mut inputs, offset, width)?;
+            encoded.encode(table, column, &mut Place { inputs: &mut inputs, offset, width }, self.unseen)?;
             offset += encoded.width();
         }
         check_finite(&inputs, &self.feature_names())?;
@@ -224,16 +365,29 @@ impl Encoder {
     }
 }
 
+/// Returns the values of a column that the encoder takes for numbers, NaN where one is missing. True is 1, and false is 0.
+fn numbers<'a>(table: &Table, column: &'a Column) -> Result<Cow<'a, [f64]>, DataError> {
+    if let Some(values) = column.numbers() {
+        return Ok(Cow::Borrowed(values));
+    }
+    let is_text = |row: &usize| column.text(*row).is_some_and(|text| number(&text).is_none());
+    let present = |row: &usize| !column.is_missing(*row);
+    match (0..column.len()).find(is_text).or_else(|| (0..column.len()).find(present)) {
+        Some(row) => Err(text_in_numeric(table, column, row)),
+        None => Ok(Cow::Owned(vec![f64::NAN; column.len()])),
+    }
+}
+
 /// Returns an error if a cell of `columns` is missing. It names the first ones in the order of the lines.
 fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), DataError> {
     const SHOWN: usize = 5;
-    let missing = |row: &usize| columns.iter().filter(|column| is_missing(&column.cells()[*row])).count();
-    let count: usize = (0..table.len()).map(|row| missing(&row)).sum();
+    let columns: Vec<&&Column> = columns.iter().filter(|column| column.missing() > 0).collect();
+    let count: usize = columns.iter().map(|column| column.missing()).sum();
     if count == 0 {
         return Ok(());
     }
     let places = (0..table.len()).flat_map(|row| {
-        let columns = columns.iter().filter(move |column| is_missing(&column.cells()[row]));
+        let columns = columns.iter().filter(move |column| column.is_missing(row));
         columns.map(move |column| format!("line {} column '{}'", table.line(row), Shown(column.name())))
     });
     let mut first = places.take(SHOWN).collect::<Vec<_>>().join(", ");
@@ -248,7 +402,7 @@ fn text_in_numeric(table: &Table, column: &Column, row: usize) -> DataError {
         file: table.file().into(),
         line: table.line(row),
         column: column.name().into(),
-        cell: column.cells()[row].clone(),
+        cell: column.text(row).unwrap_or_default().into_owned(),
     }
 }
 
@@ -257,7 +411,7 @@ fn unknown(table: &Table, column: &Column, row: usize, known: &[String]) -> Data
         file: table.file().into(),
         line: table.line(row),
         column: column.name().into(),
-        cell: column.cells()[row].clone(),
+        cell: column.text(row).unwrap_or_default().into_owned(),
         known: shown::list(known.iter().map(String::as_str)),
     }
 }

@@ -160,13 +160,32 @@ pub enum DataError {
     #[error("a test fraction of {fraction} leaves none of {rows} rows to train on: choose a smaller fraction")]
     EmptyTraining { fraction: f64, rows: usize },
 
-    /// A CSV file is not text.
-    #[error("{}, line {line}: this is not UTF-8 text; save the file as UTF-8", whole(.file))]
+    /// A text file is not in UTF-8.
+    #[error(
+        "{}, line {line}: this is not UTF-8 text; name the encoding (--encoding latin1, for example) or save the file as UTF-8",
+        whole(.file)
+    )]
     NotUtf8 { file: String, line: u64 },
+
+    /// A delimiter that no file can have.
+    #[error("the delimiter must be one ASCII character other than a quote or a line end, got {found:?}")]
+    Delimiter { found: String },
+
+    /// The name of an encoding is unknown.
+    #[error("there is no encoding '{}': use a name such as utf-8, latin1, windows-1252 or shift_jis", Shown(.found))]
+    Encoding { found: String },
+
+    /// A zstd file cannot be decompressed.
+    #[error("{} is a damaged or truncated zstd file ({cause}): copy or download it again", safe_path(.path))]
+    CorruptZstd { path: PathBuf, cause: io::Error },
 
     /// The CSV parser failed.
     #[error("{}: {cause}", whole(.file))]
-    Csv { file: String, cause: csv::Error },
+    Csv { file: String, cause: String },
+
+    /// A quote is not closed.
+    #[error("{}: the quote in the record that begins at line {line} is not closed; add the missing '\"'", whole(.file))]
+    OpenQuote { file: String, line: u64 },
 
     /// A CSV file has no header.
     #[error("{} is empty: the first line must name the columns", whole(.file))]
@@ -192,21 +211,25 @@ pub enum DataError {
 
     /// A line has too few or too many cells.
     #[error(
-        "{}, line {line}: {found} cells, expected {expected} as in the header; put quotes around a cell that contains a \
-         comma",
+        "{}, line {line}: {found} cells, expected {expected} as in the header; put quotes around a cell that contains \
+         {delimiter}, or name another --delimiter",
         whole(.file)
     )]
-    Ragged { file: String, line: u64, expected: usize, found: usize },
+    Ragged { file: String, line: u64, expected: usize, found: usize, delimiter: &'static str },
 
     /// A numeric column contains text.
     #[error(
-        "{}: text cell '{}' in numeric column '{}' at line {line}; correct the cell or drop the column",
-        whole(.file), Shown(.cell), Shown(.column)
+        "{}, line {line}: column '{}' holds numbers, but this cell is '{}'; correct it, take it for missing (--na), take the \
+         column for text (--categorical) or leave it out (--drop)",
+        whole(.file), Shown(.column), Shown(.cell)
     )]
     TextInNumeric { file: String, line: u64, column: String, cell: String },
 
     /// Cells without a value.
-    #[error("{}: {count} missing value(s): {}; fill them in or drop these rows or columns", whole(.file), whole(.first))]
+    #[error(
+        "{}: {count} missing value(s): {}; fill them in, or choose what is done with them (--missing drop, for example)",
+        whole(.file), whole(.first)
+    )]
     MissingValues { file: String, count: usize, first: String },
 
     /// The target, or the column of weights, does not exist.
@@ -226,29 +249,56 @@ pub enum DataError {
 
     /// The target has measurements or names instead of classes.
     #[error(
-        "{}: target '{}' has {count} different values in {rows} rows, which cannot be classes (at most {limit}, and some \
-         must repeat); choose another target",
+        "{}: target '{}' has {count} different values in {rows} rows, which are not classes: most of them must repeat; choose \
+         another target",
         whole(.file), Shown(.target)
     )]
-    NotClasses { file: String, target: String, count: usize, rows: usize, limit: usize },
+    NotClasses { file: String, target: String, count: usize, rows: usize },
 
     /// There is no feature besides the target.
-    #[error("{} has no feature column: it needs at least one besides the target, and commas between the columns", whole(.file))]
+    #[error("{} has no feature column: it needs at least one besides the target", whole(.file))]
     NoFeatures { file: String },
 
     /// A text column has too many different values for one-hot encoding.
     #[error(
-        "{}: column '{}' has {count} different values, more than {limit}; drop the column or encode it as numbers",
+        "{}: text column '{}' has {count} different values, more than {limit}; leave it out (--drop) or replace the texts by \
+         numbers",
         whole(.file), Shown(.column)
     )]
     TooManyCategories { file: String, column: String, count: usize, limit: usize },
 
     /// A text column has a different value in every row, as names do.
     #[error(
-        "{}: all {count} values of column '{}' are different, as in a list of names; drop the column or encode it as numbers",
+        "{}: all {count} values of text column '{}' are different, as in a list of names; leave it out (--drop)",
         whole(.file), Shown(.column)
     )]
     AllDistinct { file: String, column: String, count: usize },
+
+    /// A column has two roles.
+    #[error("{}: column '{}' cannot be both {one} and {two}", whole(.file), Shown(.column))]
+    TwoRoles { file: String, column: String, one: &'static str, two: &'static str },
+
+    /// Every row has a missing value.
+    #[error(
+        "{}: every one of the {rows} rows has a missing value ({count} of them in column '{}'); leave that column out (--drop), or \
+         fill in missing values (--missing median, for example)",
+        whole(.file), Shown(.column)
+    )]
+    NoCompleteRows { file: String, rows: usize, column: String, count: usize },
+
+    /// A column of dates is no feature by itself.
+    #[error(
+        "{}: column '{}' holds dates; take them as numbers of days (--dates days) or leave the column out (--drop)",
+        whole(.file), Shown(.column)
+    )]
+    DateFeature { file: String, column: String },
+
+    /// The reference of a column is not one of its categories.
+    #[error(
+        "{}: '{}' cannot be the reference of column '{}'; its categories: {known}",
+        whole(.file), Shown(.category), Shown(.column)
+    )]
+    UnknownReference { file: String, column: String, category: String, known: String },
 
     /// A numeric column cannot be standardised.
     #[error(

@@ -9,7 +9,7 @@
 //! | [`builtin`] | the two small datasets that are compiled into the crate |
 //! | [`sources`], [`catalogue`](mod@catalogue) | image datasets by name: found on disk, or downloaded and verified |
 //! | [`idx`] | the file format of MNIST |
-//! | [`table`], [`encode`] | CSV files, and encoders that turn them into numbers |
+//! | [`table`], [`roles`], [`encode`] | tables from text files, what their columns are for, and encoders that turn them into numbers |
 //! | [`split`] | stratified train/test splits |
 //! | [`image_grid`] | grids of images as PNG files |
 //! | [`shown`] | text from data files in messages |
@@ -28,6 +28,7 @@ pub mod image_grid;
 pub mod images;
 pub mod locate;
 pub mod resident;
+pub mod roles;
 pub mod shown;
 pub mod sources;
 pub mod split;
@@ -45,15 +46,16 @@ pub use builtin::{BREAST_CANCER_SHA256, BREAST_CANCER_TARGET, DIGITS_SHA256, bre
 pub use catalogue::{DatasetInfo, Presence, catalogue};
 pub use dataset::{Dataset, Minibatches, Order, Supervised, minibatches};
 pub use download::DownloadProgress;
-pub use encode::{EncodedColumn, Encoder, Target};
+pub use encode::{Coding, EncodedColumn, Encoder, EncoderConfig, Missing, Reference, Target, Unseen};
 pub use error::DataError;
 pub use examples::Examples;
 pub use image_grid::ImageGrid;
 pub use images::{Images, Labelled};
 pub use locate::Locate;
 pub use resident::Resident;
+pub use roles::{Columns, MissingRows, Reason, Role};
 pub use shown::Shown;
 pub use sources::{HoldOut, ImageSplits, load_images};
 pub use split::{Split, stratified_split};
-pub use table::{Column, ColumnKind, Table};
+pub use table::{Column, ColumnKind, Dates, MISSING_MARKS, Note, Table, TableOptions};
 pub use tensors::{RegressionExamples, Rows, TensorDataset};

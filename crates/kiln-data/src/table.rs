@@ -1,38 +1,38 @@
-//! CSV files as columns of text, of which some hold numbers.
+//! Tables: files of named columns, in memory.
 
-use crate::{
-    DataError,
-    content::{hex, read_regular},
-    shown, suggest,
+mod builder;
+mod bytes;
+mod column;
+mod delimited;
+mod dictionary;
+mod lines;
+mod note;
+mod options;
+mod sniff;
+
+use std::path::Path;
+
+pub(crate) use self::{builder::truth, options::number};
+use self::{
+    bytes::Text,
+    delimited::{Outcome, Parsed},
+    lines::Lines,
 };
-use sha2::{Digest, Sha256};
-use std::{collections::HashSet, path::Path};
+pub use self::{
+    column::{Column, ColumnKind},
+    note::Note,
+    options::{Dates, MISSING_MARKS, TableOptions},
+};
+use crate::{DataError, shown, suggest};
 
-/// The largest CSV file that is read. A table in memory takes several times its size.
-const MAX_BYTES: u64 = 4 << 30;
-
-/// The kind of a column's cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnKind {
-    /// Every cell that is not missing is a finite number.
-    Numeric,
-    /// Some cell is text.
-    Categorical,
-}
-
-/// A column of a [`Table`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Column {
-    name: String,
-    kind: ColumnKind,
-    cells: Vec<String>,
-}
-
-/// A CSV file in memory: named columns with equal numbers of cells.
+/// A table in memory: named columns with equal numbers of cells.
 ///
-/// The file is UTF-8 text with commas between the cells, quotes (`"`) around cells that contain commas or line ends, and a
-/// header line of distinct names. Spaces around names and cells are removed, and blank lines are skipped. A cell is missing
-/// if it is empty, `NA`, `NaN` or `?`, in upper or lower case.
+/// [`read`](Self::read) takes text files as spreadsheets, R and pandas write them. The cells are separated by commas,
+/// semicolons, tabs or `|`, whichever fits the first lines. A cell that contains one is in quotes (`"`). The file can be
+/// compressed by gzip or zstd. Its first line has the names of the columns, which are distinct. Spaces around names and cells
+/// are removed, and blank lines are skipped. If the first column has no name, it is an index of the rows and is left out.
+/// A cell is missing if it is empty or one of [`MISSING_MARKS`]. [`read_with`](Self::read_with) takes other
+/// [`TableOptions`].
 ///
 /// # Example
 ///
@@ -42,105 +42,78 @@ pub struct Column {
 /// let table = Table::parse("pets.csv", "weight,kind\n4,cat\n20,dog\n")?;
 /// assert_eq!((table.len(), table.columns().len()), (2, 2));
 /// assert_eq!(table.columns()[0].kind(), ColumnKind::Numeric);
-/// assert_eq!(table.column("kind").map(|column| column.cells().to_vec()), Some(vec!["cat".into(), "dog".into()]));
+/// assert_eq!(table.column("kind").and_then(|column| column.text(1)).as_deref(), Some("dog"));
 ///
 /// let error = Table::parse("pets.csv", "weight,kind\n4\n").unwrap_err();
 /// assert!(error.to_string().starts_with("pets.csv, line 2: 1 cells, expected 2"));
 /// # Ok::<(), kiln_data::DataError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     file: String,
     sha256: String,
     columns: Vec<Column>,
-    /// The line of the file on which each row begins, counted from 1.
-    lines: Vec<u64>,
-}
-
-impl Column {
-    /// Returns the name in the header.
-    pub fn name(&self) -> &str {
-        &self.name
-    }
-
-    /// Returns whether the cells are numbers or text.
-    pub fn kind(&self) -> ColumnKind {
-        self.kind
-    }
-
-    /// Returns the texts of the cells, without spaces around them.
-    pub fn cells(&self) -> &[String] {
-        &self.cells
-    }
-
-    /// Returns the first row whose cell is text, if at least 90% of the cells that are not missing are numbers.
-    ///
-    /// Such a column is a numeric one with errors.
-    pub fn stray_text(&self) -> Option<usize> {
-        let present = self.cells.iter().filter(|cell| !is_missing(cell)).count();
-        let numbers = self.cells.iter().filter(|cell| number(cell).is_some()).count();
-        let text = |cell: &String| !is_missing(cell) && number(cell).is_none();
-        if numbers * 10 >= present * 9 { self.cells.iter().position(text) } else { None }
-    }
+    lines: Lines,
+    notes: Vec<Note>,
 }
 
 impl Table {
-    /// Reads a CSV file.
+    /// Reads a text file with the default options.
     ///
     /// # Errors
     ///
-    /// Returns an error if the file does not exist, is not a regular file, is larger than 4 GiB or cannot be read; if it
-    /// is not UTF-8 text or has no header or no rows; if a column has no name or the name of another column; if the first
-    /// line has only numbers; and if a line has too few or too many cells.
+    /// Returns an error if the file does not exist, is not a regular file or cannot be read; if it is not text in its
+    /// encoding, or has no header or no rows; if a column has no name or the name of another column; if the first line has
+    /// only numbers; and if a line has too few or too many cells.
     pub fn read(path: &Path) -> Result<Self, DataError> {
-        let bytes = read_regular(path, MAX_BYTES)?;
-        let file = path.display().to_string();
-        match std::str::from_utf8(&bytes) {
-            Ok(text) => Self::parse(&file, text),
-            Err(wrong) => Err(DataError::NotUtf8 { file, line: 1 + line_ends(&bytes[..wrong.valid_up_to()]) }),
-        }
+        Self::read_with(path, &TableOptions::default())
     }
 
-    /// Parses the text of a CSV file. Messages call it `file`.
+    /// Reads a text file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read`](Self::read), [`DataError::Delimiter`] and [`DataError::Encoding`].
+    pub fn read_with(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
+        let encoding = options.encoding.as_deref();
+        Self::from_texts(&path.display().to_string(), options, || Text::open(path, encoding))
+    }
+
+    /// Parses the text of a file with the default options. Messages call it `file`.
     ///
     /// # Errors
     ///
     /// Those of [`read`](Self::read), without those of the file system.
     pub fn parse(file: &str, text: &str) -> Result<Self, DataError> {
-        let sha256 = hex(&Sha256::digest(text));
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-        let file = file.to_string();
-        let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text.as_bytes());
-        let mut records = reader.records();
-        let names = match records.next() {
-            Some(Ok(names)) if names.iter().any(|name| !name.trim().is_empty()) => names,
-            Some(Err(cause)) => return Err(DataError::Csv { file, cause }),
-            _ => return Err(DataError::NoHeader { file }),
-        };
-        let names: Vec<String> = names.iter().map(|name| name.trim().to_string()).collect();
-        check_names(&file, &names)?;
+        Self::parse_with(file, text, &TableOptions::default())
+    }
 
-        let mut cells: Vec<Vec<String>> = vec![Vec::new(); names.len()];
-        let mut lines = Vec::new();
-        let mut counter = LineCounter { text: text.as_bytes(), at: 0, line: 1 };
-        for record in records {
-            let record = record.map_err(|cause| DataError::Csv { file: file.clone(), cause })?;
-            // A line of spaces is skipped like an empty line.
-            if record.len() == 1 && names.len() > 1 && record[0].trim().is_empty() {
-                continue;
+    /// Parses the bytes of a file, which may be compressed. Messages call it `file`.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`read_with`](Self::read_with), without those of the file system.
+    pub fn parse_with(file: &str, bytes: impl AsRef<[u8]>, options: &TableOptions) -> Result<Self, DataError> {
+        let encoding = options.encoding.as_deref();
+        Self::from_texts(file, options, || Text::of_bytes(bytes.as_ref().to_vec(), Path::new(file), encoding))
+    }
+
+    /// Reads a text, and reads it once more if columns turn out to hold other things than they did at the beginning.
+    fn from_texts(
+        file: &str,
+        options: &TableOptions,
+        open: impl Fn() -> Result<Text, DataError>,
+    ) -> Result<Self, DataError> {
+        options.check()?;
+        let mut as_text = Vec::new();
+        loop {
+            match delimited::read(open()?, file, options, &as_text)? {
+                Outcome::Table(Parsed { columns, lines, notes, sha256 }) => {
+                    return Ok(Self { file: file.into(), sha256, columns, lines, notes });
+                }
+                Outcome::Again { as_text: more } => as_text.extend(more),
             }
-            let line = counter.line_of(record.position().map_or(0, |position| position.byte() as usize));
-            if record.len() != names.len() {
-                return Err(DataError::Ragged { file, line, expected: names.len(), found: record.len() });
-            }
-            lines.push(line);
-            cells.iter_mut().zip(&record).for_each(|(column, cell)| column.push(cell.trim().to_string()));
         }
-        if lines.is_empty() {
-            return Err(DataError::NoRows { file });
-        }
-        let columns = names.into_iter().zip(cells).map(|(name, cells)| Column { name, kind: kind(&cells), cells });
-        Ok(Self { file, sha256, columns: columns.collect(), lines })
     }
 
     /// Returns the name of the file, as in messages.
@@ -169,13 +142,18 @@ impl Table {
         self.columns.iter().find(|column| column.name == name)
     }
 
+    /// Returns what the reader left out without being asked.
+    pub fn notes(&self) -> &[Note] {
+        &self.notes
+    }
+
     /// Returns the line of the file on which a row begins, counted from 1.
     ///
     /// # Panics
     ///
     /// If `row` is not below [`len`](Self::len).
     pub fn line(&self, row: usize) -> u64 {
-        self.lines[row]
+        self.lines.of(row)
     }
 
     /// Returns the table without the column called `name`, and the numbers of that column as weights of the rows.
@@ -185,15 +163,16 @@ impl Table {
     /// [`DataError::UnknownColumn`], and [`DataError::Weight`] for a cell that is not a finite number of at least 0.
     pub fn split_weights(mut self, name: &str) -> Result<(Self, Vec<f64>), DataError> {
         let column = self.required(name)?;
-        let weight = |(row, cell): (usize, &String)| {
-            number(cell).filter(|weight| *weight >= 0.0).ok_or_else(|| DataError::Weight {
+        let value = |row: usize| column.number(row).or_else(|| number(&column.text(row)?));
+        let weight = |row: usize| {
+            value(row).filter(|weight| *weight >= 0.0).ok_or_else(|| DataError::Weight {
                 file: self.file.clone(),
-                line: self.lines[row],
+                line: self.line(row),
                 column: name.into(),
-                cell: cell.clone(),
+                cell: column.text(row).unwrap_or_default().into_owned(),
             })
         };
-        let weights = column.cells.iter().enumerate().map(weight).collect::<Result<_, _>>()?;
+        let weights = (0..self.len()).map(weight).collect::<Result<_, _>>()?;
         self.columns.retain(|column| column.name != name);
         Ok((self, weights))
     }
@@ -217,8 +196,48 @@ impl Table {
         Ok(self)
     }
 
-    /// Returns the column called `name`, or an error.
-    pub(crate) fn required(&self, name: &str) -> Result<&Column, DataError> {
+    /// Returns the table with only the columns called `names`, in the order of the file.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownColumn`] if a column does not exist.
+    pub fn with_only(mut self, names: &[&str]) -> Result<Self, DataError> {
+        names.iter().try_for_each(|name| self.required(name).map(drop))?;
+        self.columns.retain(|column| names.contains(&column.name.as_str()));
+        Ok(self)
+    }
+
+    /// Returns the table with only some rows, in the order of `rows`. They keep the lines of the file.
+    ///
+    /// # Panics
+    ///
+    /// If there are no rows, or a row is not below [`len`](Self::len).
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// let table = kiln_data::Table::parse("t.csv", "x\n1\n2\n3\n")?.subset(&[0, 2]);
+    /// assert_eq!((table.columns()[0].numbers(), table.line(1)), (Some(&[1.0, 3.0][..]), 4));
+    /// # Ok::<(), kiln_data::DataError>(())
+    /// ```
+    #[must_use]
+    pub fn subset(&self, rows: &[usize]) -> Self {
+        assert!(!rows.is_empty(), "a table has at least one row");
+        Self {
+            file: self.file.clone(),
+            sha256: self.sha256.clone(),
+            columns: self.columns.iter().map(|column| column.subset(rows)).collect(),
+            lines: self.lines.subset(rows),
+            notes: self.notes.clone(),
+        }
+    }
+
+    /// Returns the column called `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownColumn`], which names the columns that exist.
+    pub fn required(&self, name: &str) -> Result<&Column, DataError> {
         self.column(name).ok_or_else(|| DataError::UnknownColumn {
             file: self.file.clone(),
             column: name.into(),
@@ -232,69 +251,20 @@ impl Table {
     }
 }
 
-/// Returns whether a cell stands for a missing value.
-pub(crate) fn is_missing(cell: &str) -> bool {
-    ["", "na", "nan", "?"].iter().any(|mark| cell.eq_ignore_ascii_case(mark))
-}
-
-/// Returns the finite number in a cell.
-pub(crate) fn number(cell: &str) -> Option<f64> {
-    cell.parse().ok().filter(|value: &f64| value.is_finite())
-}
-
-fn kind(cells: &[String]) -> ColumnKind {
-    match cells.iter().all(|cell| is_missing(cell) || number(cell).is_some()) {
-        true => ColumnKind::Numeric,
-        false => ColumnKind::Categorical,
-    }
-}
-
-fn check_names(file: &str, names: &[String]) -> Result<(), DataError> {
-    let file = file.to_string();
-    if let Some(unnamed) = names.iter().position(String::is_empty) {
-        return Err(DataError::UnnamedColumn { file, position: unnamed + 1 });
-    }
-    if names.iter().all(|name| number(name).is_some()) {
-        return Err(DataError::NumericHeader { file, first: names[0].clone() });
-    }
-    let mut seen = HashSet::new();
-    match names.iter().find(|name| !seen.insert(*name)) {
-        Some(twice) => Err(DataError::DuplicateColumn { file, column: twice.clone() }),
-        None => Ok(()),
-    }
-}
-
-/// Finds the lines of records, which must come in order. The CSV reader's own line numbers count the blank lines before a
-/// record as part of it.
-struct LineCounter<'a> {
-    text: &'a [u8],
-    at: usize,
-    line: u64,
-}
-
-impl LineCounter<'_> {
-    fn line_of(&mut self, offset: usize) -> u64 {
-        let skipped = self.text[offset..].iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
-        let start = offset + skipped;
-        self.line += line_ends(&self.text[self.at..start]);
-        self.at = start;
-        self.line
-    }
-}
-
-/// Counts line ends: `\n`, `\r\n`, and a `\r` alone, as the CSV reader does.
-fn line_ends(bytes: &[u8]) -> u64 {
-    let alone = |at: usize| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n');
-    (0..bytes.len()).filter(|&at| bytes[at] == b'\n' || alone(at)).count() as u64
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::content::hex;
+    use sha2::{Digest, Sha256};
     use std::fs;
 
     fn parse(text: &str) -> Result<Table, DataError> {
         Table::parse("test.csv", text)
+    }
+
+    fn texts(table: &Table, column: &str) -> Vec<String> {
+        let column = table.column(column).unwrap();
+        (0..table.len()).map(|row| column.text(row).unwrap_or_default().into_owned()).collect()
     }
 
     fn kinds(text: &str) -> Vec<ColumnKind> {
@@ -312,19 +282,93 @@ mod tests {
     fn quotes_blanks_and_byte_order_marks_are_understood() {
         let table =
             parse("\u{feff} name , note\r\n\"a,b\", \"x\"\r\n c ,\"line 1\nline 2\"\r\n\r\nd,e\r\n\r\n  \r\n").unwrap();
-        assert_eq!(table.column("name").unwrap().cells(), ["a,b", "c", "d"]);
-        assert_eq!(table.column("note").unwrap().cells()[1], "line 1\nline 2");
+        assert_eq!(texts(&table, "name"), ["a,b", "c", "d"]);
+        assert_eq!(texts(&table, "note")[1], "line 1\nline 2");
         assert_eq!([0, 1, 2].map(|row| table.line(row)), [2, 3, 6]);
         assert_eq!(table.file(), "test.csv");
     }
 
+    /// Texts that come after more than a thousand numbers make the reader begin again.
     #[test]
-    fn a_few_texts_among_numbers_are_strays() {
-        let column = |last: &str| format!("x\n{}{last}\n", "1\n".repeat(9));
-        assert_eq!(parse(&column("abc")).unwrap().columns()[0].stray_text(), Some(9));
-        assert_eq!(parse(&column("NA")).unwrap().columns()[0].stray_text(), None);
-        assert_eq!(parse(&column("abc\nabc")).unwrap().columns()[0].stray_text(), None, "nine in eleven are too few");
-        assert_eq!(parse("x\nNA\n").unwrap().columns()[0].stray_text(), None);
+    fn a_column_may_turn_out_to_be_text() {
+        let numbers: String = (0..2000).map(|i| format!("0{i},{i}\n")).collect();
+        let words: String = (0..500).map(|i| format!("w{i},{i}\n")).collect();
+        let table = parse(&format!("x,y\n{numbers}{words}")).unwrap();
+        assert_eq!(table.columns()[0].kind(), ColumnKind::Categorical);
+        assert_eq!((&texts(&table, "x")[7], &texts(&table, "x")[2499]), (&"07".to_owned(), &"w499".to_owned()));
+    }
+
+    #[test]
+    fn an_unnamed_first_column_is_an_index() {
+        for text in [
+            ",x,y\n1,2,3\n2,4,5\n",
+            "x,y\nr1,2,3\nr2,4,5\n",
+            "Unnamed: 0,x,y\n0,2,3\n1,4,5\n",
+            "\"\",x,y\n1,2,3\n2,4,5\n",
+        ] {
+            let table = parse(text).unwrap();
+            assert_eq!(table.columns().iter().map(Column::name).collect::<Vec<_>>(), ["x", "y"], "{text}");
+            assert_eq!(table.notes(), [Note::Index]);
+            assert_eq!(table.columns()[1].numbers(), Some(&[3.0, 5.0][..]));
+        }
+        // A delimiter at the end of each line makes a column of nothing.
+        let table = parse("x,y,\n1,2,\n3,4,\n").unwrap();
+        assert_eq!((table.columns().len(), table.notes().len()), (2, 0));
+        assert!(matches!(parse("a,,c\n1,2,3\n"), Err(DataError::UnnamedColumn { position: 2, .. })));
+    }
+
+    #[test]
+    fn delimiters_encodings_and_compressions_are_found() {
+        use std::io::Write;
+        let expected = parse("x,name\n1,café\n2,b\n").unwrap();
+        let same = |bytes: &[u8], options: &TableOptions| {
+            let table = Table::parse_with("t", bytes, options).unwrap();
+            assert_eq!(table.columns(), expected.columns());
+        };
+        let found = TableOptions::default();
+        same("x;name\n1;café\n2;b\n".as_bytes(), &found);
+        same("x\tname\r\n1\tcafé\r\n2\tb\r\n".as_bytes(), &found);
+        same("x|name\n1|café\n2|b\n".as_bytes(), &found);
+        same("x:name\n1:café\n2:b\n".as_bytes(), &TableOptions { delimiter: Some(':'), ..found.clone() });
+        let latin1 = TableOptions { encoding: Some("latin1".into()), ..found.clone() };
+        same(b"x,name\n1,caf\xe9\n2,b\n", &latin1);
+        let utf16: Vec<u8> = "\u{feff}x,name\n1,café\n2,b\n".encode_utf16().flat_map(u16::to_le_bytes).collect();
+        same(&utf16, &found);
+        let text = "x,name\n1,café\n2,b\n".as_bytes();
+        let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        gzip.write_all(text).unwrap();
+        let gzip = gzip.finish().unwrap();
+        same(&gzip, &found);
+        let zstd = zstd::encode_all(text, 3).unwrap();
+        same(&zstd, &found);
+        // The digest is that of the file.
+        assert_eq!(Table::parse_with("t", &zstd, &found).unwrap().sha256(), hex(&Sha256::digest(&zstd)));
+        assert!(matches!(Table::parse_with("t", &gzip[..20], &found), Err(DataError::TruncatedGzip { .. })));
+        assert!(matches!(Table::parse_with("t", &zstd[..20], &found), Err(DataError::CorruptZstd { .. })));
+        for wrong in [
+            TableOptions { delimiter: Some('é'), ..found.clone() },
+            TableOptions { encoding: Some("klingon".into()), ..found.clone() },
+        ] {
+            assert!(Table::parse_with("t", text, &wrong).is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn lines_are_counted_in_files_of_every_system() {
+        for end in ["\n", "\r\n", "\r"] {
+            let text = format!("x,y{end}1,\"a{end}b\"{end}{end}{end}2,c{end}{end}3,d");
+            let table = parse(&text).unwrap();
+            assert_eq!([0, 1, 2].map(|row| table.line(row)), [2, 6, 8], "{end:?}");
+        }
+    }
+
+    #[test]
+    fn a_quote_that_stays_open_is_found() {
+        for text in ["x,y\n1,2\n3,\"4\n5,6\n", ",2\n,\n,\"", "x,y\n1,2\n3,\"4"] {
+            assert!(matches!(parse(text), Err(DataError::OpenQuote { line: 3, .. })), "{text:?}");
+        }
+        let table = parse("x,y\n1,\"a\n\n\"").unwrap();
+        assert_eq!(texts(&table, "y"), ["a"]);
     }
 
     #[test]
@@ -332,7 +376,6 @@ mod tests {
         assert!(matches!(parse(""), Err(DataError::NoHeader { .. })));
         assert!(matches!(parse("\n \n"), Err(DataError::NoHeader { .. })));
         assert!(matches!(parse("a,b\n"), Err(DataError::NoRows { .. })));
-        assert!(matches!(parse("a,,c\n1,2,3\n"), Err(DataError::UnnamedColumn { position: 2, .. })));
         assert!(matches!(parse("a,b, a\n1,2,3\n"), Err(DataError::DuplicateColumn { column, .. }) if column == "a"));
         assert!(matches!(parse("1.5,2,0\n1,2,3\n"), Err(DataError::NumericHeader { first, .. }) if first == "1.5"));
     }
@@ -367,11 +410,11 @@ mod tests {
         let long = "y".repeat(5_000_000);
         let names = format!("a\u{1b}[31m,\"b\n\",{long}");
         let table = parse(&format!("{names}\n1,2,3\n")).unwrap();
-        let cell = format!("x,z\n{}\u{1b}[2J{long},1\n", "1,1\n".repeat(20));
+        let cell = parse(&format!("x,z\n{}\u{1b}[2J{long},1\n", "1,1\n".repeat(20))).unwrap();
         let weights = parse(&format!("w,x\n\"\u{1b}]0;{long}\n\",1\n")).unwrap().split_weights("w");
         for error in [
             table.required(&format!("z{long}")).unwrap_err(),
-            crate::Encoder::fit(&parse(&cell).unwrap(), None, &[0], true).unwrap_err(),
+            crate::Encoder::fit(&cell, None, &[0], true).unwrap_err(),
             weights.unwrap_err(),
             parse(&format!("{long},{long}\n1,2\n")).unwrap_err(),
         ] {

@@ -1,9 +1,9 @@
 //! The distinct texts of a column, in a fixed order.
 
-use crate::table::number;
+use crate::table::{number, truth};
 use std::collections::HashMap;
 
-/// Returns the distinct cells, sorted as numbers if all of them are numbers, and as text otherwise. Several spellings of one
+/// Returns the distinct texts, sorted as numbers if all of them are numbers, and as text otherwise. Several spellings of one
 /// number, such as `1` and `1.0`, are one entry: the first one.
 pub(crate) fn distinct(cells: &[String]) -> Vec<String> {
     let keys: Option<Vec<f64>> = cells.iter().map(|cell| number(cell)).collect();
@@ -29,13 +29,18 @@ pub(crate) struct Lookup<'a> {
     texts: HashMap<&'a str, usize>,
     /// By the bits of the number; empty unless every entry is a number.
     numbers: HashMap<u64, usize>,
+    /// By the truth of the text; empty unless every entry says true or false.
+    truths: HashMap<bool, usize>,
 }
 
 impl<'a> Lookup<'a> {
     pub(crate) fn new(vocabulary: &'a [String]) -> Self {
         let keys: Option<Vec<f64>> = vocabulary.iter().map(|entry| number(entry)).collect();
         let keys = keys.unwrap_or_default().into_iter();
+        let truths: Option<Vec<bool>> = vocabulary.iter().map(|entry| truth(entry)).collect();
+        let truths = truths.unwrap_or_default().into_iter();
         Self {
+            truths: truths.enumerate().map(|(index, truth)| (truth, index)).collect(),
             texts: vocabulary.iter().enumerate().map(|(index, entry)| (entry.as_str(), index)).collect(),
             numbers: keys.enumerate().map(|(index, key)| (unsigned_zero(key).to_bits(), index)).collect(),
         }
@@ -46,10 +51,12 @@ impl<'a> Lookup<'a> {
         self.texts.len() < vocabulary.len() || (!self.numbers.is_empty() && self.numbers.len() < vocabulary.len())
     }
 
-    /// Returns the index of a cell's entry: the same text, or the same number in a vocabulary of numbers.
+    /// Returns the index of a cell's entry: the same text, the same number in a vocabulary of numbers, or the same truth in one
+    /// of true and false.
     pub(crate) fn find(&self, cell: &str) -> Option<usize> {
         let same_number = || self.numbers.get(&unsigned_zero(number(cell)?).to_bits());
-        self.texts.get(cell).or_else(same_number).copied()
+        let same_truth = || self.truths.get(&truth(cell)?);
+        self.texts.get(cell).or_else(same_number).or_else(same_truth).copied()
     }
 }
 

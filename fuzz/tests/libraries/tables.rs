@@ -20,9 +20,7 @@ fn table() {
             Err(error) => return Ok(variant(&error)),
         };
         let (rows, columns) = (table.len(), table.columns());
-        ensure(rows > 0 && columns.iter().all(|column| column.cells().len() == rows), || {
-            "columns differ in length".into()
-        })?;
+        ensure(rows > 0 && columns.iter().all(|column| column.len() == rows), || "columns differ in length".into())?;
         ensure((1..rows).all(|row| table.line(row) > table.line(row - 1)), || "line numbers do not grow".into())?;
         let all: Vec<usize> = (0..rows).collect();
         let last = columns[columns.len() - 1].name();

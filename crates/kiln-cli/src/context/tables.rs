@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use kiln::data::{
-    BREAST_CANCER_TARGET, DataError, Dataset, Encoder, Examples, HoldOut, Locate, Split, Table, breast_cancer,
-    load_images, stratified_split,
+    BREAST_CANCER_TARGET, Column, DataError, Dataset, Encoder, Examples, HoldOut, Locate, Reason, Role, Split, Table,
+    Target, breast_cancer, load_images, stratified_split,
 };
 
 use super::record::DataRecord;
 use crate::{
     base::{Console, Failure, Result},
-    settings::{RowsData, TabularData},
+    settings::{MissingValues, RowsData, TEST_FRACTION, TableSettings, TabularData},
 };
 
 /// Which rows, and how they are split.
@@ -23,18 +23,21 @@ pub(crate) struct Source {
     sample_weight: Option<String>,
     test_fraction: f64,
     standardize: bool,
+    table: TableSettings,
     seed: u64,
 }
 
 impl Source {
-    pub(crate) fn of_table(data: &TabularData, seed: u64) -> Self {
+    pub(crate) fn of_table(data: &TabularData, table: &TableSettings, seed: u64) -> Self {
         let TabularData { name, data_dir, target, drop, sample_weight, test_fraction, standardize } = data.clone();
-        Self { name, data_dir, target, drop, sample_weight, test_fraction, standardize, seed }
+        let test_fraction = test_fraction.unwrap_or(TEST_FRACTION);
+        Self { name, data_dir, target, drop, sample_weight, test_fraction, standardize, table: table.clone(), seed }
     }
 
-    pub(crate) fn of_rows(data: &RowsData, seed: u64) -> Self {
+    pub(crate) fn of_rows(data: &RowsData, table: &TableSettings, seed: u64) -> Self {
         let RowsData { name, data_dir, target, drop, test_fraction, standardize } = data.clone();
-        Self { name, data_dir, target, drop, sample_weight: None, test_fraction, standardize, seed }
+        let data = TabularData { name, data_dir, target, drop, sample_weight: None, test_fraction, standardize };
+        Self::of_table(&data, table, seed)
     }
 }
 
@@ -75,11 +78,12 @@ pub(crate) fn load(
 ) -> Result<Loaded> {
     let (name, path) = (source.name.as_str(), Path::new(&source.name));
     if name == "breast-cancer" {
-        return of_table(source, purpose, part, breast_cancer(), Some(BREAST_CANCER_TARGET), encoder);
+        return of_table(source, (purpose, part), breast_cancer(), Some(BREAST_CANCER_TARGET), encoder, console);
     }
     let is_file_name = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
     if path.is_file() || (is_file_name && !path.is_dir()) {
-        return of_table(source, purpose, part, Table::read(path)?, None, encoder);
+        let table = Table::read_with(path, &source.table.options()?)?;
+        return of_table(source, (purpose, part), table, None, encoder, console);
     }
     if source.sample_weight.is_some() || !source.drop.is_empty() {
         return Err(Failure::usage("--sample-weight and --drop name columns of a table, and images have none"));
@@ -93,7 +97,7 @@ fn of_images(source: &Source, encoder: Option<Encoder>, console: Console) -> Res
     let hold_out = HoldOut { test_fraction: source.test_fraction, seed: source.seed };
     let images = load_images(name, &locate, hold_out, &mut console.download()).map_err(|error| match error {
         DataError::UnknownDataset { .. } => Failure::usage(format!(
-            "there is no dataset and no file named '{}': give breast-cancer, digits, mnist, fashion-mnist, a CSV file, or a \
+            "there is no dataset and no file named '{}': give breast-cancer, digits, mnist, fashion-mnist, a table, or a \
              folder with four IDX files",
             kiln::data::Shown(name)
         )),
@@ -117,35 +121,83 @@ fn record(source: &Source, sha256: &str, train: &Examples, test: &Examples) -> D
 
 fn of_table(
     source: &Source,
-    purpose: Purpose,
-    part: Part,
+    (purpose, part): (Purpose, Part),
     table: Table,
     default_target: Option<&str>,
     encoder: Option<Encoder>,
+    console: Console,
 ) -> Result<Loaded> {
     let sha256 = table.sha256().to_owned();
-    // Another file need not have the columns that training ignored.
-    let drop: Vec<&str> = source.drop.iter().map(String::as_str).collect();
-    let drop: Vec<&str> = match part {
-        Part::Split => drop,
-        Part::Whole => drop.into_iter().filter(|name| table.column(name).is_some()).collect(),
-    };
-    let table = table.without(&drop)?;
     let target = source.target.as_deref().or(default_target);
+    if (purpose, target) == (Purpose::Classes, None) {
+        let columns: Vec<&str> = table.columns().iter().map(Column::name).collect();
+        return Err(Failure::usage(format!(
+            "--target is required: the column of {} to predict, one of {}",
+            source.name,
+            columns.join(", ")
+        )));
+    }
+    let table = match part {
+        Part::Split => chosen(source, purpose, target, table, console)?,
+        Part::Whole => complete(source, encoder.as_ref(), table, console)?,
+    };
     let (examples, split, encoder, weights) = match (purpose, target) {
         (Purpose::Classes, Some(target)) => with_classes(source, part, table, target, encoder)?,
-        (Purpose::Classes, None) => {
-            let columns: Vec<&str> = table.columns().iter().map(|column| column.name()).collect();
-            return Err(Failure::usage(format!(
-                "--target is required: the column of {} to predict, one of {}",
-                source.name,
-                columns.join(", ")
-            )));
-        }
-        (Purpose::Rows, target) => without_classes(source, part, table, target, encoder)?,
+        (_, target) => without_classes(source, part, table, target, encoder)?,
     };
-    let (train, test) = (examples.subset(&split.train), examples.subset(&split.test));
+    let test = examples.subset(&split.test);
+    let train = if split.train.len() == examples.len() { examples } else { examples.subset(&split.train) };
     Ok(Loaded { record: record(source, &sha256, &train, &test), encoder, train, test, weights })
+}
+
+/// Returns the table with the columns and the rows that are used. What is left out unasked is said.
+fn chosen(source: &Source, purpose: Purpose, target: Option<&str>, table: Table, console: Console) -> Result<Table> {
+    let settings = &source.table;
+    settings.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
+    for note in table.notes() {
+        console.note(note);
+    }
+    let roles = settings.columns(target, source.sample_weight.as_deref(), &source.drop).roles(&table)?;
+    let mut used = Vec::new();
+    for (column, role) in table.columns().iter().zip(roles) {
+        match role {
+            Role::LeftOut(reason @ (Reason::Empty | Reason::Names)) => {
+                let name = kiln::data::Shown(column.name());
+                console.note(format_args!("column '{name}' is left out: {reason} (--features can choose it)"));
+            }
+            Role::LeftOut(_) | Role::Id => {}
+            Role::Feature | Role::Target | Role::Weight => used.push(column.name().to_owned()),
+        }
+    }
+    let used: Vec<&str> = used.iter().map(String::as_str).collect();
+    let table = table.with_only(&used)?;
+    // With stand-ins for features, the column to predict still needs its values. Without classes it is not even looked at.
+    let needed = |name: &&str| match (settings.missing, purpose) {
+        (MissingValues::Error, _) => false,
+        (_, Purpose::Rows) if target == Some(*name) => false,
+        (MissingValues::Drop, _) => true,
+        _ => target == Some(*name) || source.sample_weight.as_deref() == Some(*name),
+    };
+    let (table, found) = table.without_missing(&used.into_iter().filter(needed).collect::<Vec<_>>())?;
+    if found.incomplete > 0 {
+        console.note(&found);
+    }
+    Ok(table)
+}
+
+/// Returns the rows that the encoder of a run takes. What is left out is said.
+fn complete(source: &Source, encoder: Option<&Encoder>, table: Table, console: Console) -> Result<Table> {
+    let Some(encoder) = encoder.filter(|_| source.table.missing != MissingValues::Error) else { return Ok(table) };
+    let rows = encoder.complete_rows(&table);
+    let left_out = table.len() - rows.len();
+    if left_out == 0 {
+        return Ok(table);
+    }
+    if rows.is_empty() {
+        return Err(Failure::usage(format!("every row of {} has a missing value", source.name)));
+    }
+    console.note(format_args!("dropped {left_out} of {} rows with missing values", table.len()));
+    Ok(table.subset(&rows))
 }
 
 type Encoded = (Examples, Split, Encoder, Option<Vec<f64>>);
@@ -167,21 +219,23 @@ fn with_classes(source: &Source, part: Part, table: Table, target: &str, encoder
     {
         return Ok((encoder.encode(table)?, whole(table.len()), encoder, None));
     }
-    // An encoder for the classes alone. The one for the features is fitted to the training part, which depends on them.
-    let all: Vec<usize> = (0..table.len()).collect();
-    let known = encoder.is_some();
-    let targets = match &encoder {
-        Some(encoder) => encoder.encode(table)?,
-        None => Encoder::fit(table, Some(target), &all, false)?.encode(table)?,
+    let known = match &encoder {
+        Some(encoder) => encoder.target().cloned(),
+        None => Some(Target::fit(table, target)?),
     };
-    let mut split = stratified_split(targets.targets(), source.test_fraction, source.seed)?;
+    let known = known.ok_or_else(|| Failure::usage("the run's encoder.json is damaged: it has no target"))?;
+    let targets = known.encode(table)?;
+    let mut split = stratified_split(&targets, source.test_fraction, source.seed)?;
     if let Some(weights) = &weights {
         // A row of weight 0 counts for nothing, also not for the scale of a column.
         split.train.retain(|&row| weights[row] > 0.0);
     }
-    let class_names = targets.class_names();
-    let absent = |class: &usize| !split.train.iter().any(|&row| targets.targets()[row] == *class);
-    if !known && let Some(missing) = (0..class_names.len()).find(absent) {
+    let class_names = &known.classes;
+    let mut trained = vec![false; class_names.len()];
+    split.train.iter().for_each(|&row| trained[targets[row]] = true);
+    if encoder.is_none()
+        && let Some(missing) = trained.iter().position(|trained| !trained)
+    {
         let why = if weights.is_some() { " with a weight above 0" } else { "" };
         return Err(Failure::usage(format!(
             "the class '{}' has no training row{why}: lower --test-fraction, or remove the class",
@@ -190,11 +244,14 @@ fn with_classes(source: &Source, part: Part, table: Table, target: &str, encoder
     }
     let encoder = match encoder {
         Some(encoder) => encoder,
-        None => Encoder::fit(table, Some(target), &split.train, source.standardize)?,
+        None => {
+            let config = source.table.encoder(source.standardize);
+            let encoder = config.fit(table, Some(target), &split.train, weights.as_deref())?;
+            encoder.with_unseen(source.table.unseen)
+        }
     };
     let weights = weights.map(|weights| split.train.iter().map(|&row| weights[row]).collect());
-    let examples = if known { targets } else { encoder.encode(table)? };
-    Ok((examples, split, encoder, weights))
+    Ok((encoder.encode(table)?, split, encoder, weights))
 }
 
 /// Rows with a dummy class that all of them share. If the target has classes, the split is stratified by them.
@@ -205,11 +262,10 @@ fn without_classes(
     target: Option<&str>,
     encoder: Option<Encoder>,
 ) -> Result<Encoded> {
-    let all: Vec<usize> = (0..table.len()).collect();
-    let strata = target.map(|target| Encoder::fit(&table, Some(target), &all, false)?.encode(&table));
+    let strata = target.map(|target| Target::fit(&table, target)?.encode(&table));
     let split = match (part, strata) {
         (Part::Whole, _) => whole(table.len()),
-        (Part::Split, Some(Ok(classes))) => stratified_split(classes.targets(), source.test_fraction, source.seed)?,
+        (Part::Split, Some(Ok(classes))) => stratified_split(&classes, source.test_fraction, source.seed)?,
         (Part::Split, Some(Err(error @ DataError::UnknownColumn { .. }))) => return Err(error.into()),
         // Measurements or identifiers are no classes, and no features either.
         (Part::Split, _) => stratified_split(&vec![0; table.len()], source.test_fraction, source.seed)?,
@@ -220,7 +276,10 @@ fn without_classes(
     };
     let encoder = match encoder {
         Some(encoder) => encoder,
-        None => Encoder::fit(&table, None, &split.train, source.standardize)?,
+        None => {
+            let encoder = source.table.encoder(source.standardize).fit(&table, None, &split.train, None)?;
+            encoder.with_unseen(source.table.unseen)
+        }
     };
     let classes = vec!["all".to_owned()];
     let examples =

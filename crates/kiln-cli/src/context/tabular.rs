@@ -1,6 +1,6 @@
 //! `kiln eval` and `kiln predict` for models of tables.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
 use kiln::{
     burn::tensor::{Tensor, TensorData},
@@ -18,6 +18,7 @@ use super::{
 use crate::{
     base::{ENCODER, Exit, Failure, Output, Result},
     flags::{EvalFlags, PredictFlags},
+    settings::{MissingValues, TableSettings},
 };
 
 /// A fitted model of a table.
@@ -104,24 +105,57 @@ fn is_in_place(data: &DataRecord) -> bool {
     !path.is_absolute() || Table::read(path).is_ok_and(|table| table.sha256() == data.sha256)
 }
 
-/// Predicts the rows of a CSV file.
+/// Predicts the rows of a table. A row with a missing value that has no stand-in gets no prediction.
 pub(crate) fn predict<S, F: Fitted>(
     run: Opened<S>,
+    settings: &TableSettings,
     flags: &PredictFlags,
     model: impl FnOnce(&Opened<S>, &Encoder) -> Result<F>,
 ) -> Result<Exit> {
     let output = Output::new(&flags.output, flags.force)?.other_than(&flags.data)?;
     let encoder = encoder(&run)?;
     let fitted = model(&run, &encoder)?;
-    let table = Table::read(&flags.data)?;
-    let inputs = TensorData::new(encoder.encode_inputs(&table)?, [table.len(), encoder.features()]);
-    let csv = fitted.predict(Tensor::from_data(inputs, &run.compute.device), &encoder)?;
-    output.write(&csv)?;
-    let rows = table.len();
-    run.console.result(&serde_json::json!({ "rows": rows, "output": output.shown() }), || {
-        format!("{rows} predictions in {}", output.shown())
-    })?;
+    let table = Table::read_with(&flags.data, &settings.options()?)?;
+    let rows = match settings.missing {
+        MissingValues::Error => (0..table.len()).collect(),
+        _ => encoder.features_complete(&table),
+    };
+    if rows.is_empty() {
+        return Err(Failure::usage(format!("every row of {} has a missing value", flags.data.display())));
+    }
+    let known = if rows.len() == table.len() { Cow::Borrowed(&table) } else { Cow::Owned(table.subset(&rows)) };
+    let inputs = TensorData::new(encoder.encode_inputs(&known)?, [known.len(), encoder.features()]);
+    let predictions = fitted.predict(Tensor::from_data(inputs, &run.compute.device), &encoder)?;
+    output.write(&with_ids(&predictions, &table, &rows, &settings.id)?)?;
+    let (all, left_out) = (table.len(), table.len() - rows.len());
+    let remark =
+        if left_out == 0 { String::new() } else { format!("; {left_out} are empty, because a value is missing") };
+    let result = serde_json::json!({ "rows": all, "missing": left_out, "output": output.shown() });
+    run.console.result(&result, || format!("{all} predictions in {}{remark}", output.shown()))?;
     Ok(Exit::Done)
+}
+
+/// Puts the columns that name the rows before predictions of `rows`. All rows of the table get a line.
+fn with_ids(predictions: &[u8], table: &Table, rows: &[usize], ids: &[String]) -> Result<Vec<u8>> {
+    if ids.is_empty() && rows.len() == table.len() {
+        return Ok(predictions.to_vec());
+    }
+    let ids = ids.iter().map(|name| table.required(name)).collect::<std::result::Result<Vec<_>, _>>()?;
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(predictions);
+    let mut predicted = reader.records();
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = predicted.next().transpose().map_err(Failure::internal)?.unwrap_or_default();
+    let names = ids.iter().map(|column| column.name());
+    writer.write_record(names.chain(&header)).map_err(Failure::internal)?;
+    let mut next = rows.iter().peekable();
+    for row in 0..table.len() {
+        let is_predicted = next.next_if(|predicted| **predicted == row).is_some();
+        let record = if is_predicted { predicted.next().transpose().map_err(Failure::internal)? } else { None };
+        let record = record.unwrap_or_else(|| std::iter::repeat_n("", header.len()).collect());
+        let texts: Vec<Cow<'_, str>> = ids.iter().map(|column| column.text(row).unwrap_or_default()).collect();
+        writer.write_record(texts.iter().map(|text| text.as_ref()).chain(&record)).map_err(Failure::internal)?;
+    }
+    writer.into_inner().map_err(Failure::internal)
 }
 
 /// Returns the rows as a tensor `[n, d]`.

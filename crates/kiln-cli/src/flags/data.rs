@@ -1,4 +1,4 @@
-//! Where the rows of a table come from.
+//! Where the rows of a table come from, and how a table is read.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,14 @@ use serde::Serialize;
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Data")]
 pub(crate) struct TableFlags {
-    /// CSV file with a header row, folder with IDX files, or dataset name [default: breast-cancer]
+    /// Text file with a header row (CSV, TSV, …; also .gz and .zst), folder with IDX files, or dataset name [default: breast-cancer]
     #[arg(long = "data", value_name = "NAME|FILE")]
     #[serde(rename = "data")]
     pub(crate) name: Option<String>,
     /// Folder with the files of the named datasets [default: $KILN_DATA_DIR, then the cache]
     #[arg(long, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
-    /// Columns to leave out, such as row numbers
+    /// Columns to leave out
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub(crate) drop: Option<Vec<String>>,
     /// Fraction of rows to hold out for testing; 0 trains on all rows [default: 0.2]
@@ -55,4 +55,47 @@ pub(crate) struct RowsFlags {
     /// Name of the class column, which is not a feature
     #[arg(long, value_name = "COLUMN")]
     pub(crate) target: Option<String>,
+}
+
+/// How a table is read, and how its columns become features.
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Table")]
+pub(crate) struct ReadingFlags {
+    /// Columns to use as features; if omitted, all others
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub(crate) features: Option<Vec<String>>,
+    /// Columns that name the rows: no features, but copied into predictions
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub(crate) id: Option<Vec<String>>,
+    /// What to do with missing values: drop the row, error, mean, median, or indicator (mean and a 0/1 feature) [default: drop]
+    #[arg(long, value_name = "HOW", value_parser = ["drop", "error", "mean", "median", "indicator"], hide_possible_values = true)]
+    pub(crate) missing: Option<String>,
+    /// Texts that stand for a missing value [default: empty,NA,N/A,NaN,null,?,.]
+    #[arg(long, value_name = "TEXT,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) na: Option<Vec<String>>,
+    /// Columns of numbers that are categories
+    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
+    pub(crate) categorical: Option<Vec<String>>,
+    /// Features of a text column: all categories but a reference, or one-hot [default: automatic]
+    #[arg(long, value_name = "HOW", value_parser = ["reference", "one-hot"], hide_possible_values = true)]
+    pub(crate) coding: Option<String>,
+    /// Reference category: first (if omitted), most-frequent, or that of one column
+    #[arg(long, value_name = "COLUMN=CATEGORY,…", value_delimiter = ',')]
+    pub(crate) reference: Option<Vec<String>>,
+    /// What to do with a category that training did not have: error, or reference [default: error]
+    #[arg(long, value_name = "HOW", value_parser = ["error", "reference"], hide_possible_values = true)]
+    pub(crate) unseen: Option<String>,
+    /// What to do with columns of dates: keep (refused as features), or days since 1970-01-01 [default: keep]
+    #[arg(long, value_name = "HOW", value_parser = ["keep", "days"], hide_possible_values = true)]
+    pub(crate) dates: Option<String>,
+    /// Character between cells: comma, semicolon, tab, pipe, or any other [default: automatic]
+    #[arg(long, value_name = "CHARACTER")]
+    pub(crate) delimiter: Option<String>,
+    /// Encoding of the text, such as latin1 [default: utf-8]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) encoding: Option<String>,
+    /// Numbers have a decimal comma, as in 1,5 [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(crate) decimal_comma: Option<bool>,
 }

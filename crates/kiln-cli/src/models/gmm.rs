@@ -47,7 +47,12 @@ Examples:
     }
 
     fn load(settings: &GmmSettings, encoder: Option<Encoder>, console: Console) -> Result<Loaded> {
-        load(&Source::of_rows(&settings.data, settings.run.seed), (Purpose::Rows, Part::Split), encoder, console)
+        load(
+            &Source::of_rows(&settings.data, &settings.table, settings.run.seed),
+            (Purpose::Rows, Part::Split),
+            encoder,
+            console,
+        )
     }
 
     fn record(data: &Loaded) -> &DataRecord {
@@ -84,12 +89,13 @@ Examples:
     }
 
     fn eval(run: Opened<GmmSettings>, flags: &EvalFlags) -> Result<Exit> {
-        let source = Source::of_rows(&run.settings.data, run.settings.run.seed);
+        let source = Source::of_rows(&run.settings.data, &run.settings.table, run.settings.run.seed);
         tabular::eval(run, (source, Purpose::Rows), flags, FittedMixture::open)
     }
 
     fn predict(run: Opened<GmmSettings>, flags: &PredictFlags) -> Result<Exit> {
-        tabular::predict(run, flags, FittedMixture::open)
+        let table = run.settings.table.clone();
+        tabular::predict(run, &table, flags, FittedMixture::open)
     }
 
     fn export(run: &Opened<GmmSettings>) -> Result<Vec<u8>> {

@@ -44,9 +44,13 @@ A solver fits the model, unless --epochs or an option of the optimizer is given.
 Values with [default: automatic] are chosen from the data and saved in config.toml.
 
 Examples:
-  kiln train logistic --data patients.csv --target outcome --test-fraction 0
+  kiln train logistic --data patients.csv --target outcome
   kiln train logistic --data patients.csv --target outcome --l2 0.01 --standardize
   kiln train logistic --data mnist --optimizer sgd --epochs 5 --out runs/softmax";
+    const HELP: &'static [(&'static str, &'static str)] = &[(
+        "test-fraction",
+        "Fraction of rows to hold out for testing [default: 0.2; 0 for a maximum likelihood fit of a table by a solver]",
+    )];
     const FILES: &'static [&'static str] = &["coef.csv", "summary.txt"];
     const PREDICTS: bool = true;
     const DTYPE: Dtype = Dtype::F64;
@@ -61,12 +65,21 @@ Examples:
         Common { data: &mut data.name, data_dir: &mut data.data_dir, run }
     }
 
+    fn complete(settings: &mut LogisticSettings) {
+        settings.complete();
+    }
+
     fn check(settings: &LogisticSettings) -> Result<()> {
         settings.check()
     }
 
     fn load(settings: &LogisticSettings, encoder: Option<Encoder>, console: Console) -> Result<Loaded> {
-        load(&Source::of_table(&settings.data, settings.run.seed), (Purpose::Classes, Part::Split), encoder, console)
+        load(
+            &Source::of_table(&settings.data, &settings.table, settings.run.seed),
+            (Purpose::Classes, Part::Split),
+            encoder,
+            console,
+        )
     }
 
     fn record(data: &Loaded) -> &DataRecord {
@@ -113,7 +126,7 @@ Examples:
     }
 
     fn eval(run: Opened<LogisticSettings>, flags: &EvalFlags) -> Result<Exit> {
-        let source = Source::of_table(&run.settings.data, run.settings.run.seed);
+        let source = Source::of_table(&run.settings.data, &run.settings.table, run.settings.run.seed);
         let classes = fitted::classes(&run)?;
         with_model!(classes, M => {
             tabular::eval(run, (source, Purpose::Classes), flags, FittedRegression::<M>::open)
@@ -122,7 +135,8 @@ Examples:
 
     fn predict(run: Opened<LogisticSettings>, flags: &PredictFlags) -> Result<Exit> {
         let classes = fitted::classes(&run)?;
-        with_model!(classes, M => tabular::predict(run, flags, FittedRegression::<M>::open))
+        let table = run.settings.table.clone();
+        with_model!(classes, M => tabular::predict(run, &table, flags, FittedRegression::<M>::open))
     }
 
     fn verify(run: Opened<LogisticSettings>, certificate: &Path, _flags: &VerifyFlags) -> Result<Exit> {

@@ -55,6 +55,9 @@ pub(crate) trait Model: Sized {
     /// The settings that every model has.
     fn common(settings: &mut Self::Settings) -> Common<'_>;
 
+    /// Completes settings that follow from others. Settings of a run that exists are complete.
+    fn complete(_settings: &mut Self::Settings) {}
+
     /// Refuses settings that no data can make valid.
     fn check(settings: &Self::Settings) -> Result<()>;
 

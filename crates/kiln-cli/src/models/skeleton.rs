@@ -19,6 +19,7 @@ pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, co
     let Common { data, data_dir, .. } = M::common(&mut settings);
     let title = format!("{}-{}", M::KIND, file_stem(data));
     located(data, data_dir)?;
+    M::complete(&mut settings);
     M::check(&settings)?;
     let place = Place::choose(place.out, &title, place.force, own)?;
 

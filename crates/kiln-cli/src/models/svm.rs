@@ -60,7 +60,12 @@ Examples:
     }
 
     fn load(settings: &SvmSettings, encoder: Option<Encoder>, console: Console) -> Result<Loaded> {
-        load(&Source::of_table(&settings.data, settings.run.seed), (Purpose::Classes, Part::Split), encoder, console)
+        load(
+            &Source::of_table(&settings.data, &settings.table, settings.run.seed),
+            (Purpose::Classes, Part::Split),
+            encoder,
+            console,
+        )
     }
 
     fn record(data: &Loaded) -> &DataRecord {
@@ -97,12 +102,13 @@ Examples:
     }
 
     fn eval(run: Opened<SvmSettings>, flags: &EvalFlags) -> Result<Exit> {
-        let source = Source::of_table(&run.settings.data, run.settings.run.seed);
+        let source = Source::of_table(&run.settings.data, &run.settings.table, run.settings.run.seed);
         tabular::eval(run, (source, Purpose::Classes), flags, FittedSvm::open)
     }
 
     fn predict(run: Opened<SvmSettings>, flags: &PredictFlags) -> Result<Exit> {
-        tabular::predict(run, flags, FittedSvm::open)
+        let table = run.settings.table.clone();
+        tabular::predict(run, &table, flags, FittedSvm::open)
     }
 
     fn verify(run: Opened<SvmSettings>, certificate: &Path, _flags: &VerifyFlags) -> Result<Exit> {

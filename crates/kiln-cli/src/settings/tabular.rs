@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::base::{Failure, Result};
 
+/// The fraction of rows that is held out by default. A maximum likelihood fit of a table uses all rows by default.
+pub(crate) const TEST_FRACTION: f64 = 0.2;
+
 /// Rows with a column to predict.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
@@ -16,7 +19,8 @@ pub(crate) struct TabularData {
     pub(crate) target: Option<String>,
     pub(crate) drop: Vec<String>,
     pub(crate) sample_weight: Option<String>,
-    pub(crate) test_fraction: f64,
+    /// Automatic: see [`TEST_FRACTION`].
+    pub(crate) test_fraction: Option<f64>,
     pub(crate) standardize: bool,
 }
 
@@ -28,7 +32,7 @@ impl Default for TabularData {
             target: None,
             drop: Vec::new(),
             sample_weight: None,
-            test_fraction: 0.2,
+            test_fraction: None,
             standardize: false,
         }
     }
@@ -44,7 +48,8 @@ pub(crate) struct RowsData {
     /// A column that is not a feature.
     pub(crate) target: Option<String>,
     pub(crate) drop: Vec<String>,
-    pub(crate) test_fraction: f64,
+    /// Automatic: see [`TEST_FRACTION`].
+    pub(crate) test_fraction: Option<f64>,
     pub(crate) standardize: bool,
 }
 
@@ -78,6 +83,6 @@ pub(crate) fn located(name: &mut String, data_dir: &mut Option<PathBuf>) -> Resu
 }
 
 /// Returns whether a name is that of a dataset of Kiln's, which wins over a file of that name.
-fn is_builtin(name: &str) -> bool {
+pub(crate) fn is_builtin(name: &str) -> bool {
     ["breast-cancer", "digits", "mnist", "fashion-mnist"].contains(&name)
 }

@@ -44,7 +44,9 @@ fn a_missing_value_is_found_by_line_and_column() {
         let mut rows = rows();
         rows[3] = format!("{cell},red,no");
         place.write("t.csv", csv(&rows));
-        place.refused_to_start(LOGISTIC, &["t.csv", "line 5", "'size'"]);
+        place.refused_to_start(&format!("{LOGISTIC} --missing error"), &["t.csv", "line 5", "'size'"]);
+        let done = place.ok(LOGISTIC);
+        assert!(done.stderr.contains("dropped 1 of 20 rows with missing values (size 1)"), "{}", done.stderr);
     }
 }
 

@@ -79,7 +79,7 @@ fn weights_count_rows() {
 
     let train = "train logistic --data weighted.csv --target GRADE --test-fraction 0";
     place.refused_to_start(&format!("{train} --sample-weight time"), &["time", "did you mean 'times'?"]);
-    place.refused_to_start(&format!("{train} --sample-weight GRADE"), &["GRADE", "--sample-weight"]);
+    place.refused_to_start(&format!("{train} --sample-weight GRADE"), &["'GRADE'", "both the target and the weight"]);
     place.refused_to_start("train logistic --data digits --sample-weight p0", &["--sample-weight", "images"]);
     place.write("negative.csv", "x,w,y\n1,1,a\n2,-1,b\n");
     let train = "train logistic --data negative.csv --target y --sample-weight w";

@@ -174,13 +174,41 @@ fn data_that_does_not_fit_the_model_is_refused() {
         ("size,colour\n1,red\n", ["p.csv", "'weight'"].as_slice()),
         ("size,colour,weight\n1,red,5\n2,mauve,5\n", &["line 3", "'mauve'", "'colour'"]),
         ("size,colour,weight\n1,red,5\nbig,red,5\n", &["line 3", "'big'", "'size'"]),
-        ("size,colour,weight\n1,red,5\n1,red,\n", &["line 3", "'weight'"]),
     ] {
         place.write("p.csv", text);
         place.refused("predict run --data p.csv --output out.csv", words);
         assert!(!place.exists("out.csv"));
     }
     place.refused("predict run --data absent.csv --output out.csv", &["absent.csv"]);
+}
+
+/// A row with a missing value keeps its line, without a prediction. Columns that name the rows are copied.
+#[test]
+fn rows_keep_their_names_and_places() {
+    let (place, classes) = (Place::new(), ["no", "yes"]);
+    place.write("t.csv", table(&rows(60, &classes), &["size", "colour", "class", "weight"]));
+    place.ok("train logistic --data t.csv --target class --l2 0.01 --out run");
+    place.write("p.csv", "size,colour,weight\n1,red,5\n1,red,\n2,red,4\n");
+    let done = place.ok("predict run --data p.csv --output out.csv");
+    assert!(done.stdout.contains("1 are empty, because a value is missing"), "{}", done.stdout);
+    let lines: Vec<String> = place.text("out.csv").lines().map(str::to_owned).collect();
+    assert_eq!((lines.len(), lines[2].as_str()), (4, ",,"));
+
+    let named: String = place
+        .text("t.csv")
+        .lines()
+        .enumerate()
+        .map(|(i, line)| format!("{},{line}\n", if i == 0 { "key".into() } else { format!("k{i}") }))
+        .collect();
+    place.write("named.csv", named);
+    place.ok("train logistic --data named.csv --target class --l2 0.01 --id key --out named");
+    assert_eq!(place.text("named/coef.csv"), place.text("run/coef.csv"), "a name is no feature");
+    place.write("p.csv", "weight,key,colour,size\n5,a 1,red,1\n5,b,red,\n");
+    place.ok("predict named --data p.csv --output named.csv.out");
+    let text = place.text("named.csv.out");
+    assert!(text.starts_with("key,prediction,p_no,p_yes\na 1,") && text.ends_with("\nb,,,\n"), "{text}");
+    place.write("p.csv", "weight,colour,size\n5,red,1\n");
+    place.refused("predict named --data p.csv --output x.csv", &["p.csv", "'key'"]);
 }
 
 #[test]

@@ -141,8 +141,10 @@ fn a_resumed_run_has_no_summary_of_before() {
 fn what_leaves_no_standard_errors_is_said() {
     let place = Place::new();
     table(&place, "t.csv", |i| ["low", "mid", "high"][i % 3].to_owned());
-    let done = place.ok("train logistic --data t.csv --target class --test-fraction 0 --out run");
+    let done = place.ok("train logistic --data t.csv --target class --test-fraction 0 --coding one-hot --out run");
     assert!(done.stdout.contains("no standard errors"), "{}", done.stdout);
+    let done = place.ok("train logistic --data t.csv --target class --out reference");
+    assert!(!done.stdout.contains("no standard errors"), "{}", done.stdout);
     for option in ["--l2 0.1", "--lower 0", "--class-weight balanced"] {
         place.refused_to_start(
             &format!("train logistic --cov-type hc0 {option}"),

@@ -1,45 +1,35 @@
 //! Fitting an encoder to a table.
 
-use super::{EncodedColumn, Encoder, Target, check_missing, text_in_numeric};
-use crate::{Column, ColumnKind, DataError, Table, table::number, vocabulary::distinct};
+use super::{
+    Coding, EncodedColumn, Encoder, EncoderConfig, Missing, Reference, Target, Unseen, check_missing, numbers,
+    text_in_numeric,
+};
+use crate::{
+    Column, ColumnKind, DataError, Table,
+    shown::list,
+    table::truth,
+    vocabulary::{Lookup, distinct},
+};
 
-/// The largest number of categories of a column, and of classes of a target.
-const MAX_CATEGORIES: usize = 100;
+/// The largest number of categories of a column.
+const MAX_CATEGORIES: usize = 1000;
+/// The number of different texts from which a column that has a different one in every row is one of names.
+const NAMES: usize = 20;
+/// The category of missing values.
+const MISSING_CATEGORY: &str = "(missing)";
 
 impl Encoder {
-    /// Fits an encoder to all columns of `table` except `target`.
-    ///
-    /// The kinds of columns, the categories and the classes come from the whole table, so that all of it can be encoded.
-    /// Means and scales come from the training rows `rows` only. Without a target the encoder makes inputs only.
+    /// Fits an encoder with one-hot coding to all columns of `table` except `target`. [`EncoderConfig`] has other choices.
     ///
     /// # Errors
     ///
-    /// - [`DataError::UnknownColumn`], [`DataError::NoFeatures`], [`DataError::NoTrainingRows`];
-    /// - [`DataError::MissingValues`] in any column;
-    /// - [`DataError::TextInNumeric`] if at least 90% of a column's cells, but not all, are numbers: such a column is taken
-    ///   for a numeric one with errors;
-    /// - [`DataError::TooManyCategories`] if a text column has more than 100 categories;
-    /// - [`DataError::AllDistinct`] if a text column has as many categories as rows;
-    /// - [`DataError::OneClass`], and [`DataError::NotClasses`] if there are more than 100 classes, or as many as rows;
-    /// - [`DataError::Spread`] if the standard deviation of a column overflows or underflows.
+    /// Those of [`EncoderConfig::fit`].
     ///
     /// # Panics
     ///
     /// If a row is not below the length of the table.
     pub fn fit(table: &Table, target: Option<&str>, rows: &[usize], standardize: bool) -> Result<Self, DataError> {
-        let target = target.map(|name| table.required(name)).transpose()?;
-        let features = || table.columns().iter().filter(|column| target.is_none_or(|t| t.name() != column.name()));
-        if features().next().is_none() {
-            return Err(DataError::NoFeatures { file: table.file().into() });
-        }
-        if rows.is_empty() {
-            return Err(DataError::NoTrainingRows { file: table.file().into() });
-        }
-        check_missing(table, &table.columns().iter().collect::<Vec<_>>())?;
-        Ok(Self {
-            columns: features().map(|column| fit_column(table, column, rows, standardize)).collect::<Result<_, _>>()?,
-            target: target.map(|column| fit_target(table, column)).transpose()?,
-        })
+        EncoderConfig::new().standardize(standardize).fit(table, target, rows, None)
     }
 
     /// Fits an encoder as [`fit`](Self::fit) does, with means and scales of all rows.
@@ -59,46 +49,213 @@ impl Encoder {
     /// # Ok::<(), kiln_data::DataError>(())
     /// ```
     pub fn fit_all(table: &Table, target: Option<&str>, standardize: bool) -> Result<Self, DataError> {
-        let rows: Vec<usize> = (0..table.len()).collect();
-        Self::fit(table, target, &rows, standardize)
+        EncoderConfig::new().standardize(standardize).fit_all(table, target)
     }
 }
 
-fn fit_column(table: &Table, column: &Column, rows: &[usize], standardize: bool) -> Result<EncodedColumn, DataError> {
-    let name = column.name().to_string();
-    if column.kind() == ColumnKind::Categorical {
-        return Ok(EncodedColumn::Categorical { name, categories: fit_categories(table, column)? });
+impl EncoderConfig {
+    /// Fits an encoder to all rows. See [`fit`](Self::fit).
+    ///
+    /// # Errors
+    ///
+    /// Those of [`fit`](Self::fit).
+    pub fn fit_all(&self, table: &Table, target: Option<&str>) -> Result<Encoder, DataError> {
+        let rows: Vec<usize> = (0..table.len()).collect();
+        self.fit(table, target, &rows, None)
     }
-    if !standardize {
-        return Ok(EncodedColumn::Numeric { name, mean: 0.0, scale: 1.0 });
+
+    /// Fits an encoder to all columns of `table` except `target`.
+    ///
+    /// The kinds of columns, the categories and the classes come from the whole table, so that all of it can be encoded.
+    /// Means, scales and what stands for missing values come from the training rows `rows` only. `weights` has a weight per
+    /// row of the table: a training row of weight 2 counts twice in means and scales. Without a target the encoder makes
+    /// inputs only.
+    ///
+    /// # Errors
+    ///
+    /// - [`DataError::UnknownColumn`], [`DataError::NoFeatures`], [`DataError::NoTrainingRows`], [`DataError::Length`];
+    /// - [`DataError::MissingValues`] in the target, and in any other column unless [`missing`](Self::missing) is set;
+    /// - [`DataError::TextInNumeric`] if a column has a few texts among many numbers ([`Column::stray_text`]);
+    /// - [`DataError::DateFeature`] if a column has dates;
+    /// - [`DataError::TooManyCategories`] if a text column has more than 1000 categories;
+    /// - [`DataError::AllDistinct`] if a text column has as many categories as rows, and more than 20;
+    /// - [`DataError::UnknownReference`] if a reference is not a category of its column;
+    /// - [`DataError::OneClass`], and [`DataError::NotClasses`] if a target has more than 20 different values, and as many as
+    ///   half of the rows;
+    /// - [`DataError::Spread`] if the standard deviation of a column overflows or underflows.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not below the length of the table.
+    pub fn fit(
+        &self,
+        table: &Table,
+        target: Option<&str>,
+        rows: &[usize],
+        weights: Option<&[f64]>,
+    ) -> Result<Encoder, DataError> {
+        let target = target.map(|name| table.required(name)).transpose()?;
+        let features = || table.columns().iter().filter(|column| target.is_none_or(|t| t.name() != column.name()));
+        if features().next().is_none() {
+            return Err(DataError::NoFeatures { file: table.file().into() });
+        }
+        if rows.is_empty() {
+            return Err(DataError::NoTrainingRows { file: table.file().into() });
+        }
+        if let Some(found) = weights.map(<[f64]>::len).filter(|found| *found != table.len()) {
+            return Err(DataError::Length { what: "weights", expected: table.len(), found });
+        }
+        for (column, category) in &self.references {
+            self.check_reference(table, table.required(column)?, category)?;
+        }
+        let used = || features().chain(target);
+        if let Some((column, row)) = used().find_map(|column| Some((column, column.stray_text()?))) {
+            return Err(text_in_numeric(table, column, row));
+        }
+        let strict =
+            |column: &&Column| self.missing == Missing::Error || target.is_some_and(|t| t.name() == column.name());
+        check_missing(table, &table.columns().iter().filter(strict).collect::<Vec<_>>())?;
+        let column = |column: &Column| match column.kind() {
+            ColumnKind::Numeric => self.numeric(table, column, rows, weights),
+            ColumnKind::Boolean | ColumnKind::Categorical => self.categorical(table, column, rows),
+            ColumnKind::Date => {
+                let (file, name) = (table.file().to_string(), column.name().to_string());
+                Err(DataError::DateFeature { file, column: name })
+            }
+        };
+        Ok(Encoder {
+            columns: features().map(column).collect::<Result<_, _>>()?,
+            target: target.map(|column| fit_target(table, column)).transpose()?,
+            unseen: Unseen::default(),
+        })
     }
-    let values =
-        rows.iter().map(|row| number(&column.cells()[*row]).ok_or_else(|| text_in_numeric(table, column, *row)));
-    let (mean, scale) = moments(&values.collect::<Result<Vec<_>, _>>()?);
-    if mean.is_finite() && scale.is_finite() && scale > 0.0 {
-        Ok(EncodedColumn::Numeric { name, mean, scale })
-    } else {
-        Err(DataError::Spread { file: table.file().into(), column: name })
+
+    fn check_reference(&self, table: &Table, column: &Column, category: &str) -> Result<(), DataError> {
+        let categories = distinct(&column.levels().0);
+        if column.kind() != ColumnKind::Numeric && Lookup::new(&categories).find(category).is_some() {
+            return Ok(());
+        }
+        let known = match column.kind() {
+            ColumnKind::Numeric => "none, because it holds numbers".to_owned(),
+            _ => list(categories.iter().map(String::as_str)),
+        };
+        let (file, column, category) = (table.file().into(), column.name().into(), category.into());
+        Err(DataError::UnknownReference { file, column, category, known })
+    }
+
+    fn numeric(
+        &self,
+        table: &Table,
+        column: &Column,
+        rows: &[usize],
+        weights: Option<&[f64]>,
+    ) -> Result<EncodedColumn, DataError> {
+        let name = column.name().to_string();
+        let all = numbers(table, column)?;
+        let present: Vec<usize> = rows.iter().copied().filter(|row| !all[*row].is_nan()).collect();
+        let values: Vec<f64> = present.iter().map(|row| all[*row]).collect();
+        let weights = weights.map(|weights| present.iter().map(|row| weights[*row]).collect::<Vec<f64>>());
+        let is_filled = match self.missing {
+            Missing::Error => false,
+            Missing::Mean | Missing::Median => true,
+            Missing::Indicator => present.len() < rows.len(),
+        };
+        let (mean, scale) = moments(&values, weights.as_deref());
+        let fill = match self.missing {
+            _ if !is_filled => None,
+            _ if values.is_empty() => Some(0.0),
+            Missing::Median => Some(median(values)),
+            _ => Some(mean),
+        };
+        let spread = || DataError::Spread { file: table.file().into(), column: name.clone() };
+        if fill.is_some_and(|fill| !fill.is_finite()) {
+            return Err(spread());
+        }
+        let indicator = is_filled && self.missing == Missing::Indicator;
+        if !self.standardize {
+            return Ok(EncodedColumn::Numeric { name, mean: 0.0, scale: 1.0, fill, indicator });
+        }
+        if mean.is_finite() && scale.is_finite() && scale > 0.0 {
+            Ok(EncodedColumn::Numeric { name, mean, scale, fill, indicator })
+        } else {
+            Err(spread())
+        }
+    }
+
+    fn categorical(&self, table: &Table, column: &Column, rows: &[usize]) -> Result<EncodedColumn, DataError> {
+        let name = column.name().to_string();
+        let is_truth = column.kind() == ColumnKind::Boolean;
+        let mut categories = if is_truth { truths(column) } else { fit_categories(table, column)? };
+        let (levels, codes) = column.levels();
+        let lookup = Lookup::new(&categories);
+        let known: Vec<Option<usize>> = levels.iter().map(|level| lookup.find(level)).collect();
+        let mut counts = vec![0_usize; categories.len()];
+        let mut is_missing = false;
+        for row in rows {
+            match known.get(codes[*row] as usize) {
+                Some(category) => counts[category.expect("the categories are those of the column")] += 1,
+                None => is_missing = true,
+            }
+        }
+        let most = counts.iter().max().and_then(|most| counts.iter().position(|count| count == most)).unwrap_or(0);
+        let own = self.references.iter().rev().find(|(column, _)| *column == name);
+        let reference = match (own, self.coding) {
+            (Some((_, category)), _) => lookup.find(category),
+            (None, Coding::Reference(Reference::MostFrequent)) if !is_truth => Some(most),
+            (None, Coding::Reference(_)) => Some(0),
+            (None, Coding::OneHot) => is_truth.then_some(0),
+        };
+        let fill = match self.missing {
+            Missing::Error => None,
+            Missing::Mean | Missing::Median => Some(most),
+            Missing::Indicator => is_missing.then(|| {
+                categories.push(MISSING_CATEGORY.to_owned());
+                categories.len() - 1
+            }),
+        };
+        Ok(EncodedColumn::Categorical { name, categories, reference, fill })
+    }
+}
+
+/// Returns the texts of false and true in a column, which may have only one of them.
+fn truths(column: &Column) -> Vec<String> {
+    let levels = column.levels().0;
+    let of = |value: bool| levels.iter().find(|level| truth(level) == Some(value)).cloned();
+    let otherwise = |value: bool| if value { "TRUE" } else { "FALSE" }.to_owned();
+    [false, true].map(|value| of(value).unwrap_or_else(|| otherwise(value))).to_vec()
+}
+
+impl Target {
+    /// Finds the classes of a column: its different texts, sorted by value if all are numbers, and as text otherwise.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::UnknownColumn`], [`DataError::TextInNumeric`] if it has a few texts among many numbers,
+    /// [`DataError::OneClass`], and [`DataError::NotClasses`] if it has more than 20 different values, and more than half as
+    /// many as rows.
+    pub fn fit(table: &Table, name: &str) -> Result<Self, DataError> {
+        let column = table.required(name)?;
+        match column.stray_text() {
+            Some(row) => Err(text_in_numeric(table, column, row)),
+            None => fit_target(table, column),
+        }
     }
 }
 
 fn fit_target(table: &Table, column: &Column) -> Result<Target, DataError> {
-    let classes = vocabulary(table, column)?;
+    let classes = distinct(&column.levels().0);
     let (file, target, count, rows) = (table.file().to_string(), column.name().to_string(), classes.len(), table.len());
     match classes.as_slice() {
         [class] => Err(DataError::OneClass { file, target, class: class.clone() }),
-        _ if count == rows || count > MAX_CATEGORIES => {
-            Err(DataError::NotClasses { file, target, count, rows, limit: MAX_CATEGORIES })
-        }
+        _ if count > NAMES && count * 2 > rows => Err(DataError::NotClasses { file, target, count, rows }),
         _ => Ok(Target { name: target, classes }),
     }
 }
 
 fn fit_categories(table: &Table, column: &Column) -> Result<Vec<String>, DataError> {
-    let categories = vocabulary(table, column)?;
+    let categories = distinct(&column.levels().0);
     let (file, name, count) = (table.file().to_string(), column.name().to_string(), categories.len());
-    // A single row is always distinct.
-    if count == table.len() && count > 1 {
+    if count == table.len() && count > NAMES {
         return Err(DataError::AllDistinct { file, column: name, count });
     }
     if count > MAX_CATEGORIES {
@@ -107,27 +264,32 @@ fn fit_categories(table: &Table, column: &Column) -> Result<Vec<String>, DataErr
     Ok(categories)
 }
 
-/// Returns the distinct texts of a column, or an error if it is a numeric column with errors.
-fn vocabulary(table: &Table, column: &Column) -> Result<Vec<String>, DataError> {
-    match column.stray_text() {
-        Some(row) => Err(text_in_numeric(table, column, row)),
-        None => Ok(distinct(column.cells())),
-    }
-}
-
-/// Returns the mean and the population standard deviation; (value, 1) for a constant column.
-fn moments(values: &[f64]) -> (f64, f64) {
-    let n = values.len() as f64;
+/// Returns the weighted mean and population standard deviation; (value, 1) for a constant column, (0, 1) without values.
+fn moments(values: &[f64], weights: Option<&[f64]>) -> (f64, f64) {
     let (low, high) = values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(l, h), x| (l.min(*x), h.max(*x)));
     // The deviation of a constant column may be above 0 by rounding.
     if low >= high {
-        return (low, 1.0);
+        return if values.is_empty() { (0.0, 1.0) } else { (low, 1.0) };
     }
-    let mean = values.iter().sum::<f64>() / n;
+    let average = |f: &dyn Fn(f64) -> f64| match weights {
+        None => values.iter().map(|x| f(*x)).sum::<f64>() / values.len() as f64,
+        Some(weights) => {
+            let sum: f64 = values.iter().zip(weights).map(|(x, w)| w * f(*x)).sum();
+            sum / weights.iter().sum::<f64>()
+        }
+    };
+    let mean = average(&|x| x);
     // In units of the largest deviation, so that no square overflows or underflows.
     let unit = (high - mean).max(mean - low);
-    let variance = values.iter().map(|x| ((x - mean) / unit).powi(2)).sum::<f64>() / n;
+    let variance = average(&|x| ((x - mean) / unit).powi(2));
     (mean, unit * variance.sqrt())
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    let (n, middle) = (values.len(), values.len() / 2);
+    let (below, upper, _) = values.select_nth_unstable_by(middle, f64::total_cmp);
+    let lower = below.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    if n % 2 == 0 { f64::midpoint(lower, *upper) } else { *upper }
 }
 
 #[cfg(test)]
@@ -174,10 +336,10 @@ mod tests {
 
     #[test]
     fn moments_survive_constants_and_extremes() {
-        assert_eq!(moments(&[0.1; 7]), (0.1, 1.0));
-        assert_eq!(moments(&[1.0, 3.0]), (2.0, 1.0));
-        close(moments(&[1e-200, 3e-200]).1, 1e-200);
-        close(moments(&[-1e200, 1e200]).1, 1e200);
+        assert_eq!(moments(&[0.1; 7], None), (0.1, 1.0));
+        assert_eq!(moments(&[1.0, 3.0], None), (2.0, 1.0));
+        close(moments(&[1e-200, 3e-200], None).1, 1e-200);
+        close(moments(&[-1e200, 1e200], None).1, 1e200);
         assert!(
             matches!(fit("x,y\n1e308,a\n1.7e308,a\n1e308,b\n"), Err(DataError::Spread { column, .. }) if column == "x")
         );
@@ -222,20 +384,84 @@ mod tests {
     fn targets_that_are_no_classes_are_refused() {
         let one = fit("x,y\n1,a\n2,a\n");
         assert!(matches!(one, Err(DataError::OneClass { class, .. }) if class == "a"));
-        let distinct = fit("x,y\n1,0.5\n2,0.7\n3,0.9\n");
-        assert!(matches!(distinct, Err(DataError::NotClasses { count: 3, rows: 3, .. })));
-        let many: String = (0..202).map(|i| format!("{i},{}\n", i / 2)).collect();
-        assert!(matches!(fit(&format!("x,y\n{many}")), Err(DataError::NotClasses { count: 101, rows: 202, .. })));
+        let distinct: String = (0..21).map(|i| format!("{i},0.{i:02}\n")).collect();
+        assert!(matches!(fit(&format!("x,y\n{distinct}")), Err(DataError::NotClasses { count: 21, rows: 21, .. })));
+        let many: String = (0..240).map(|i| format!("{i},c{}\n", i / 2)).collect();
+        assert_eq!(fit(&format!("x,y\n{many}")).unwrap().class_names().len(), 120, "each of 120 classes twice");
+        assert_eq!(fit("x,y\n1,0\n2,1\n").unwrap().class_names(), ["0", "1"], "a row of each class");
         let message = fit("x,Y\n1,a\n").unwrap_err().to_string();
         assert!(message.contains("no column 'y' (did you mean 'Y'?); its columns: x, Y"), "{message}");
     }
 
     #[test]
     fn columns_that_are_no_categories_are_refused() {
-        let names = fit("x,y\nann,0\nbob,1\ncid,0\n");
-        assert!(matches!(names, Err(DataError::AllDistinct { count: 3, .. })));
-        let many: String = (0..202).map(|i| format!("c{},{}\n", i / 2, i % 2)).collect();
-        assert!(matches!(fit(&format!("x,y\n{many}")), Err(DataError::TooManyCategories { count: 101, .. })));
+        let names: String = (0..21).map(|i| format!("n{i},{}\n", i % 2)).collect();
+        assert!(matches!(fit(&format!("x,y\n{names}")), Err(DataError::AllDistinct { count: 21, .. })));
+        let many: String = (0..2002).map(|i| format!("c{},{}\n", i / 2, i % 2)).collect();
+        assert!(matches!(fit(&format!("x,y\n{many}")), Err(DataError::TooManyCategories { count: 1001, .. })));
+        let dates = fit("x,y\n2020-01-01,0\n2020-01-02,1\n");
+        assert!(matches!(dates, Err(DataError::DateFeature { column, .. }) if column == "x"));
+    }
+
+    #[test]
+    fn a_column_of_true_and_false_is_one_feature() {
+        for text in ["x,y\nTRUE,0\nFALSE,1\nTRUE,1\n", "x,y\nTrue,0\nFalse,1\nTrue,1\n"] {
+            let encoder = fit(text).unwrap();
+            assert_eq!(encoder.features(), 1);
+            let table = Table::parse("new", "x\nfalse\ntrue\n").unwrap();
+            assert_eq!(encoder.encode_inputs(&table).unwrap(), [0.0, 1.0]);
+        }
+        let encoder = fit("x,y\ntrue,0\ntrue,1\n").unwrap();
+        assert_eq!(encoder.feature_names(), ["x=true"]);
+    }
+
+    #[test]
+    fn a_reference_is_a_category_of_its_column() {
+        let table = Table::parse("t", "x,size\nb,1\na,2\nb,3\n").unwrap();
+        let features = |config: EncoderConfig| config.fit_all(&table, None).map(|encoder| encoder.feature_names());
+        let first = EncoderConfig::new().coding(Coding::Reference(Reference::First));
+        assert_eq!(features(first.clone()).unwrap(), ["x=b", "size"]);
+        assert_eq!(features(first.clone().reference("x", "b")).unwrap(), ["x=a", "size"]);
+        assert_eq!(features(EncoderConfig::new().reference("x", "b")).unwrap(), ["x=a", "size"]);
+        for (column, category) in [("x", "c"), ("size", "1")] {
+            let error = features(first.clone().reference(column, category)).unwrap_err();
+            assert!(matches!(error, DataError::UnknownReference { .. }), "{error}");
+        }
+        assert!(matches!(features(first.reference("z", "a")), Err(DataError::UnknownColumn { .. })));
+    }
+
+    #[test]
+    fn missing_values_have_stand_ins_of_the_training_rows() {
+        let table = Table::parse("t", "x,c,y\n1,a,0\nNA,b,1\n3,b,0\n8,NA,1\n100,c,1\n").unwrap();
+        let encode = |missing| {
+            let encoder = EncoderConfig::new().missing(missing).fit(&table, Some("y"), &[0, 1, 2, 3], None).unwrap();
+            (encoder.encode_inputs(&table).unwrap(), encoder)
+        };
+        let (mean, encoder) = encode(Missing::Mean);
+        assert_eq!(encoder.feature_names(), ["x", "c=a", "c=b", "c=c"]);
+        assert_eq!((&mean[4..8], &mean[12..16]), (&[4.0, 0.0, 1.0, 0.0][..], &[8.0, 0.0, 1.0, 0.0][..]));
+        assert!((encode(Missing::Median).0[4] - 3.0).abs() < f64::EPSILON);
+        let (own, encoder) = encode(Missing::Indicator);
+        assert_eq!(encoder.feature_names(), ["x", "x=missing", "c=a", "c=b", "c=c", "c=(missing)"]);
+        assert_eq!(
+            (&own[6..12], &own[18..24]),
+            (&[4.0, 1.0, 0.0, 1.0, 0.0, 0.0][..], &[8.0, 0.0, 0.0, 0.0, 0.0, 1.0][..])
+        );
+        let error = EncoderConfig::new().fit_all(&table, Some("y")).unwrap_err();
+        assert!(matches!(error, DataError::MissingValues { count: 2, .. }));
+    }
+
+    /// A row of weight 2 counts as two rows.
+    #[test]
+    fn weights_count_in_means_and_scales() {
+        let table = Table::parse("t", "x\n1\n2\n4\n9\n").unwrap();
+        let twice = Table::parse("t", "x\n1\n2\n2\n4\n4\n4\n").unwrap();
+        let config = EncoderConfig::new().standardize(true);
+        let weighted = config.fit(&table, None, &[0, 1, 2, 3], Some(&[1.0, 2.0, 3.0, 0.0])).unwrap().scaling()[0];
+        let repeated = config.fit_all(&twice, None).unwrap().scaling()[0];
+        close(weighted.0, repeated.0);
+        close(weighted.1, repeated.1);
+        assert!(matches!(config.fit(&table, None, &[0], Some(&[1.0])), Err(DataError::Length { .. })));
     }
 
     #[test]
@@ -244,7 +470,8 @@ mod tests {
         let error = fit(&format!("x,y\n{rows}abc,1\n")).unwrap_err();
         assert_eq!(
             error.to_string(),
-            "test.csv: text cell 'abc' in numeric column 'x' at line 20; correct the cell or drop the column"
+            "test.csv, line 20: column 'x' holds numbers, but this cell is 'abc'; correct it, take it for missing (--na), take the \
+             column for text (--categorical) or leave it out (--drop)"
         );
         let target = fit(&format!("y,x\n{rows}abc,1\n"));
         assert!(matches!(target, Err(DataError::TextInNumeric { column, line: 20, .. }) if column == "y"));
@@ -257,7 +484,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             "test.csv: 6 missing value(s): line 2 column 'z', line 3 column 'y', line 4 column 'x', line 4 column 'z', \
-             line 5 column 'z', …; fill them in or drop these rows or columns"
+             line 5 column 'z', …; fill them in, or choose what is done with them (--missing drop, for example)"
         );
     }
 

@@ -1,6 +1,9 @@
 //! The encoder of an image dataset. Each pixel is a numeric column, so that a saved model can read pixels from a CSV file.
 
-use crate::{DataError, EncodedColumn, Encoder, Examples, Images, encode::Target};
+use crate::{
+    DataError, EncodedColumn, Encoder, Examples, Images,
+    encode::{Target, Unseen},
+};
 
 impl Encoder {
     /// Fits an encoder to images: the features are the pixels `p0`, `p1`, …, and the target is `label`.
@@ -18,11 +21,11 @@ impl Encoder {
                 true => moments(rows.iter().map(|row| f64::from(images.bytes()[row * dims + pixel])), rows.len()),
                 false => (0.0, f64::from(images.max())),
             };
-            EncodedColumn::Numeric { name: format!("p{pixel}"), mean, scale }
+            EncodedColumn::Numeric { name: format!("p{pixel}"), mean, scale, fill: None, indicator: false }
         });
         let classes: Vec<String> = (0..images.classes()).map(|class| class.to_string()).collect();
         let target = (!classes.is_empty()).then(|| Target { name: "label".into(), classes });
-        Self { columns: columns.collect(), target }
+        Self { columns: columns.collect(), target, unseen: Unseen::default() }
     }
 
     /// Encodes all images with their labels.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde::Deserialize;
 
-use super::{EncodedColumn, Encoder, Target};
+use super::{EncodedColumn, Encoder, Target, Unseen};
 use crate::{
     DataError,
     shown::{Shown, list},
@@ -16,12 +16,14 @@ use crate::{
 pub(super) struct Unchecked {
     columns: Vec<EncodedColumn>,
     target: Option<Target>,
+    #[serde(default)]
+    unseen: Unseen,
 }
 
 impl TryFrom<Unchecked> for Encoder {
     type Error = DataError;
 
-    fn try_from(Unchecked { columns, target }: Unchecked) -> Result<Self, DataError> {
+    fn try_from(Unchecked { columns, target, unseen }: Unchecked) -> Result<Self, DataError> {
         if columns.is_empty() {
             return Err(damaged("it has no columns"));
         }
@@ -40,9 +42,20 @@ impl TryFrom<Unchecked> for Encoder {
                         "the scale of column '{name}' is {scale}, expected a positive number"
                     )));
                 }
-                EncodedColumn::Numeric { .. } => {}
-                EncodedColumn::Categorical { categories, .. } => {
+                EncodedColumn::Numeric { fill, indicator, .. } => {
+                    if fill.map_or(*indicator, |fill| !fill.is_finite()) {
+                        return Err(damaged(&format!("the fill of column '{name}' is not a finite number")));
+                    }
+                }
+                EncodedColumn::Categorical { categories, reference, fill, .. } => {
                     distinct(&format!("the categories of column '{name}'"), categories)?;
+                    for (index, what) in [(reference, "reference"), (fill, "fill")] {
+                        if index.is_some_and(|index| index >= categories.len()) {
+                            return Err(damaged(&format!(
+                                "the {what} of column '{name}' is not one of its categories"
+                            )));
+                        }
+                    }
                 }
             }
         }
@@ -53,7 +66,10 @@ impl TryFrom<Unchecked> for Encoder {
             }
             distinct(&format!("the classes of target '{name}'"), &target.classes)?;
         }
-        Ok(Self { columns, target })
+        if columns.iter().map(EncodedColumn::width).sum::<usize>() == 0 {
+            return Err(damaged("it has no features"));
+        }
+        Ok(Self { columns, target, unseen })
     }
 }
 
@@ -95,7 +111,12 @@ mod tests {
     #[test]
     fn a_damaged_encoder_is_refused() {
         serde_json::from_value::<Encoder>(good()).unwrap();
-        let set = |at: &'static str, to: Value| refused(move |value| *value.pointer_mut(at).unwrap() = to.clone());
+        let set = |at: &'static str, to: Value| {
+            refused(move |value| {
+                let (parent, key) = at.rsplit_once('/').unwrap();
+                value.pointer_mut(parent).unwrap()[key] = to.clone();
+            })
+        };
         for (message, expected) in [
             (set("/columns", json!([])), "no columns"),
             (set("/columns/0/scale", json!(0.0)), "the scale of column 'weight' is 0, expected a positive number"),
@@ -103,6 +124,9 @@ mod tests {
             (set("/columns/0/mean", Value::Null), "null"),
             (set("/columns/1/categories", json!([])), "the categories of column 'colour' are missing"),
             (set("/columns/1/categories", json!(["red", "red"])), "not distinct (red, red)"),
+            (set("/columns/1/reference", json!(2)), "the reference of column 'colour' is not one of its categories"),
+            (set("/columns/1/fill", json!(7)), "the fill of column 'colour'"),
+            (set("/columns/0/indicator", json!(true)), "the fill of column 'weight' is not a finite number"),
             (set("/columns/1/name", json!("weight")), "two columns called 'weight'"),
             (set("/target/classes", json!([])), "the classes of target 'kind' are missing"),
             (set("/target/classes", json!(["1", "1.0"])), "not distinct"),

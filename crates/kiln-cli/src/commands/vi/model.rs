@@ -11,7 +11,7 @@ use super::flags::{ModelName, ViFlags};
 use crate::{
     base::{Console, Failure, Result, require},
     context::{Compute, Loaded, Part, Purpose, Source, load},
-    settings::TabularData,
+    settings::{TableSettings, TabularData},
 };
 
 #[derive(Clone, Debug)]
@@ -39,12 +39,16 @@ impl Model {
         let data = TabularData {
             name: name.clone(),
             target: asked.target.clone(),
-            test_fraction: 0.0,
+            test_fraction: Some(0.0),
             standardize: asked.standardize.unwrap_or(true),
             ..TabularData::default()
         };
-        let Loaded { encoder, train, .. } =
-            load(&Source::of_table(&data, flags.seed), (Purpose::Classes, Part::Split), None, console)?;
+        let Loaded { encoder, train, .. } = load(
+            &Source::of_table(&data, &TableSettings::default(), flags.seed),
+            (Purpose::Classes, Part::Split),
+            None,
+            console,
+        )?;
         if train.class_names().len() != 2 {
             let classes = train.class_names().len();
             return Err(Failure::usage(format!("{name} has {classes} classes, and `kiln vi logistic` needs two")));

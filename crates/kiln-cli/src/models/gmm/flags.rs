@@ -5,13 +5,15 @@ use serde::Serialize;
 
 use crate::{
     base::count,
-    flags::{RowsFlags, RunFlags},
+    flags::{ReadingFlags, RowsFlags, RunFlags},
 };
 
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct GmmFlags {
     #[command(flatten)]
     pub(super) data: RowsFlags,
+    #[command(flatten)]
+    pub(super) table: ReadingFlags,
     #[command(flatten)]
     pub(super) model: GmmModelFlags,
     #[command(flatten)]

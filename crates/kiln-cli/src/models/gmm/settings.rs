@@ -5,13 +5,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{Result, require},
-    settings::{RowsData, RunSettings},
+    settings::{RowsData, RunSettings, TableSettings},
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct GmmSettings {
     pub(super) data: RowsData,
+    pub(super) table: TableSettings,
     pub(super) model: GmmModel,
     pub(super) run: RunSettings,
 }
@@ -34,6 +35,7 @@ impl Default for GmmModel {
 
 impl GmmSettings {
     pub(super) fn check(&self) -> Result<()> {
+        self.table.check()?;
         let GmmModel { components, reg_covar, tol, max_iter, .. } = self.model;
         require(components >= 1, "components", "at least 1", components)?;
         require(reg_covar >= 0.0 && reg_covar.is_finite(), "reg-covar", "finite and not negative", reg_covar)?;

@@ -96,7 +96,7 @@ pub(super) fn verify(run: Opened<LogisticSettings>, path: &Path) -> Result<Exit>
     if kind != FitCertificate::KIND && kind != SeparationCertificate::KIND {
         return Err(Failure::usage(format!("{} is a certificate of another kind: {kind}", path.display())));
     }
-    let source = Source::of_table(&run.settings.data, run.settings.run.seed);
+    let source = Source::of_table(&run.settings.data, &run.settings.table, run.settings.run.seed);
     let data = load(&source, (Purpose::Classes, Part::Split), Some(encoder(&run)?), run.console)?;
     check_certified(&run.record, &data.record)?;
     let plan = LogisticPlan::new(run.settings.clone(), data, run.compute.clone())?;

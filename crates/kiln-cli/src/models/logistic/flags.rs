@@ -5,13 +5,15 @@ use serde::Serialize;
 
 use crate::{
     base::count,
-    flags::{MethodFlags, RunFlags, SolverFlags, TabularDataFlags},
+    flags::{MethodFlags, ReadingFlags, RunFlags, SolverFlags, TabularDataFlags},
 };
 
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct LogisticFlags {
     #[command(flatten)]
     pub(crate) data: TabularDataFlags,
+    #[command(flatten)]
+    pub(crate) table: ReadingFlags,
     #[command(flatten)]
     pub(crate) model: LogisticModelFlags,
     #[command(flatten)]

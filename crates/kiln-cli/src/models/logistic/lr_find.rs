@@ -39,7 +39,7 @@ pub(crate) fn lr_find(
     let given = [train.epochs.is_some(), train.log_every.is_some(), train.keep.is_some(), train.gtol.is_some()];
     search.refuse(given.contains(&true))?;
     let compute = Compute::start(&settings.run, Dtype::F64)?;
-    let source = Source::of_table(&settings.data, settings.run.seed);
+    let source = Source::of_table(&settings.data, &settings.table, settings.run.seed);
     let data = load(&source, (Purpose::Classes, Part::Split), None, console)?;
     let plan = LogisticPlan::new(settings, data, compute)?;
     let How::Optimizer(optimizer) = &plan.how else {

@@ -5,13 +5,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{Failure, Result, require},
-    settings::{MethodSettings, RunSettings, SolverSettings, TabularData, check_solver, default_solver},
+    settings::{
+        CodingName, MethodSettings, RunSettings, SolverSettings, TEST_FRACTION, TableSettings, TabularData,
+        check_solver, default_solver, is_builtin,
+    },
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct LogisticSettings {
     pub(crate) data: TabularData,
+    pub(crate) table: TableSettings,
     pub(crate) model: LogisticModel,
     pub(crate) solver: SolverSettings,
     pub(crate) method: MethodSettings,
@@ -81,7 +85,17 @@ impl LogisticModel {
 }
 
 impl LogisticSettings {
+    /// Completes what follows from the other settings. A maximum likelihood fit of a table by a solver is there for its
+    /// coefficients: it uses all rows, and leaves a reference category out.
+    pub(super) fn complete(&mut self) {
+        let is_optimised = self.method != MethodSettings::default() || self.train.epochs.is_some();
+        let is_for_inference = !is_optimised && !self.model.is_penalised() && !is_builtin(&self.data.name);
+        self.data.test_fraction.get_or_insert(if is_for_inference { 0.0 } else { TEST_FRACTION });
+        self.table.coding.get_or_insert(if is_for_inference { CodingName::Reference } else { CodingName::OneHot });
+    }
+
     pub(super) fn check(&self) -> Result<()> {
+        self.table.check()?;
         let train = &self.train;
         require(train.epochs.is_none_or(|n| n >= 1), "epochs", "at least 1", 0)?;
         require(train.log_every >= 1, "log-every", "at least 1", train.log_every)?;

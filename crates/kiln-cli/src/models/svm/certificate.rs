@@ -86,7 +86,7 @@ pub(super) fn verify(run: Opened<SvmSettings>, path: &Path) -> Result<Exit> {
     let SvmCertificate { certificate, .. } = read(path)?;
     let encoder = encoder(&run)?;
     let FittedSvm(svm) = FittedSvm::open(&run, &encoder)?;
-    let source = Source::of_table(&run.settings.data, run.settings.run.seed);
+    let source = Source::of_table(&run.settings.data, &run.settings.table, run.settings.run.seed);
     let Loaded { train, weights, record, .. } =
         load(&source, (Purpose::Classes, Part::Split), Some(encoder), run.console)?;
     check_certified(&run.record, &record)?;

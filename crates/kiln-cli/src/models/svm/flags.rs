@@ -6,13 +6,15 @@ use serde::Serialize;
 use super::settings::Gamma;
 use crate::{
     base::count,
-    flags::{RunFlags, TabularDataFlags},
+    flags::{ReadingFlags, RunFlags, TabularDataFlags},
 };
 
 #[derive(Args, Debug, Serialize)]
 pub(crate) struct SvmFlags {
     #[command(flatten)]
     pub(super) data: TabularDataFlags,
+    #[command(flatten)]
+    pub(super) table: ReadingFlags,
     #[command(flatten)]
     pub(super) model: SvmModelFlags,
     #[command(flatten)]

@@ -5,19 +5,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{Failure, Result, require},
-    settings::{RunSettings, TabularData},
+    settings::{RunSettings, TableSettings, TabularData},
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct SvmSettings {
     pub(crate) data: TabularData,
+    pub(crate) table: TableSettings,
     pub(crate) model: SvmModel,
     pub(crate) run: RunSettings,
 }
 
 impl SvmSettings {
     pub(super) fn check(&self) -> Result<()> {
+        self.table.check()?;
         let model = &self.model;
         let above_zero =
             |flag, value: f64| require(value > 0.0 && value.is_finite(), flag, "a finite number above 0", value);

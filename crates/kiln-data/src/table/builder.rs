@@ -1,0 +1,226 @@
+//! Columns that grow cell by cell, and find out what they hold.
+
+use super::{
+    column::{Cells, Column, ColumnKind, MISSING, Texts},
+    dictionary::Dictionary,
+    options::{CellRules, Dates, days},
+};
+
+/// The number of different texts up to which the texts of a column of numbers are kept.
+const FEW: usize = 1024;
+
+/// A column that grows.
+#[derive(Debug)]
+pub(super) struct ColumnBuilder {
+    pub(super) name: String,
+    take: Take,
+    state: State,
+}
+
+/// What a column is taken for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Take {
+    /// What its cells turn out to be.
+    Found,
+    /// One of texts, as an earlier reading found.
+    Texts,
+    /// Categories, as the user says.
+    Categories,
+}
+
+#[derive(Debug)]
+enum State {
+    /// So far there are few different texts, or some of them are no numbers.
+    Texts {
+        codes: Vec<u32>,
+        dictionary: Dictionary,
+        /// The number in each text; `None` if it is not one.
+        values: Vec<Option<f64>>,
+        only_numbers: bool,
+    },
+    /// Many different numbers.
+    Numbers {
+        values: Vec<f64>,
+        /// Whether a cell was no number.
+        has_text: bool,
+    },
+}
+
+/// What a column turned out to be.
+#[derive(Debug)]
+pub(super) enum Built {
+    Column(Column),
+    /// It began with many numbers and is one of texts: it must be read again as such.
+    MustBeText,
+}
+
+impl ColumnBuilder {
+    pub(super) fn new(name: String, take: Take) -> Self {
+        let state = State::Texts {
+            codes: Vec::new(),
+            dictionary: Dictionary::default(),
+            values: Vec::new(),
+            only_numbers: take == Take::Found,
+        };
+        Self { name, take, state }
+    }
+
+    /// Adds a cell, which has no spaces around it.
+    pub(super) fn push(&mut self, cell: &str, rules: &CellRules) {
+        match &mut self.state {
+            State::Numbers { values, has_text } => {
+                let value = rules.number(cell).unwrap_or_else(|| {
+                    *has_text |= !rules.is_missing(cell);
+                    f64::NAN
+                });
+                values.push(value);
+            }
+            State::Texts { codes, dictionary, values, only_numbers } => {
+                let code = dictionary.find(cell).unwrap_or_else(|| {
+                    if rules.is_missing(cell) {
+                        return MISSING;
+                    }
+                    let value = rules.number(cell);
+                    *only_numbers &= value.is_some();
+                    values.push(value);
+                    dictionary.code(cell)
+                });
+                codes.push(code);
+                if *only_numbers && values.len() > FEW {
+                    self.keep_numbers_only();
+                }
+            }
+        }
+    }
+
+    /// Forgets the texts of numbers.
+    fn keep_numbers_only(&mut self) {
+        let State::Texts { codes, values, .. } = &self.state else { return };
+        let value = |code: &u32| values.get(*code as usize).copied().flatten().unwrap_or(f64::NAN);
+        self.state = State::Numbers { values: codes.iter().map(value).collect(), has_text: false };
+    }
+
+    /// Returns whether all cells so far are missing.
+    pub(super) fn is_empty(&self) -> bool {
+        matches!(&self.state, State::Texts { dictionary, .. } if dictionary.is_empty())
+    }
+
+    pub(super) fn finish(self, rules: &CellRules) -> Built {
+        let Self { name, take, state } = self;
+        let (codes, dictionary, values, only_numbers) = match state {
+            State::Texts { codes, dictionary, values, only_numbers } => (codes, dictionary, values, only_numbers),
+            State::Numbers { has_text: true, .. } => return Built::MustBeText,
+            State::Numbers { mut values, .. } => {
+                values.shrink_to_fit();
+                let cells = Cells::Numbers { values, texts: None };
+                return Built::Column(Column { name, kind: ColumnKind::Numeric, cells, stray: None });
+            }
+        };
+        let levels = dictionary.into_levels();
+        let number = |code: &u32| values.get(*code as usize).copied().flatten().unwrap_or(f64::NAN);
+        if only_numbers {
+            let values = codes.iter().map(number).collect();
+            let texts = Some(Texts { codes, levels });
+            let cells = Cells::Numbers { values, texts };
+            return Built::Column(Column { name, kind: ColumnKind::Numeric, cells, stray: None });
+        }
+        let is_number = |code: &&u32| values.get(**code as usize).is_some_and(Option::is_some);
+        let is_text = |code: &u32| values.get(*code as usize).is_some_and(Option::is_none);
+        let (numbers, texts) =
+            (codes.iter().filter(is_number).count(), codes.iter().filter(|code| is_text(code)).count());
+        let stray =
+            if take != Take::Categories && is_slip(numbers, texts) { codes.iter().position(is_text) } else { None };
+        let as_text = take == Take::Categories;
+        let days: Option<Vec<f64>> = if as_text { None } else { levels.iter().map(|level| days(level)).collect() };
+        let kind = match &days {
+            Some(days) if rules.dates == Dates::Days && !days.is_empty() => {
+                let day = |code: &u32| days.get(*code as usize).copied().unwrap_or(f64::NAN);
+                let values = codes.iter().map(day).collect();
+                let texts = Some(Texts { codes, levels });
+                let cells = Cells::Numbers { values, texts };
+                return Built::Column(Column { name, kind: ColumnKind::Numeric, cells, stray: None });
+            }
+            Some(days) if !days.is_empty() => ColumnKind::Date,
+            _ if !as_text && !levels.is_empty() && levels.iter().all(|level| truth(level).is_some()) => {
+                ColumnKind::Boolean
+            }
+            _ => ColumnKind::Categorical,
+        };
+        Built::Column(Column { name, kind, cells: Cells::Texts(Texts { codes, levels }), stray })
+    }
+}
+
+/// Returns whether so few texts among so many numbers are slips.
+fn is_slip(numbers: usize, texts: usize) -> bool {
+    numbers > 0 && texts > 0 && numbers >= 9 * texts
+}
+
+/// Returns what a text such as `TRUE` says.
+pub(crate) fn truth(text: &str) -> Option<bool> {
+    match text {
+        "true" | "True" | "TRUE" => Some(true),
+        "false" | "False" | "FALSE" => Some(false),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::TableOptions;
+
+    fn build(cells: impl IntoIterator<Item = String>, take: Take) -> Built {
+        let rules = CellRules::new(&TableOptions::default());
+        let mut builder = ColumnBuilder::new("x".into(), take);
+        cells.into_iter().for_each(|cell| builder.push(&cell, &rules));
+        builder.finish(&rules)
+    }
+
+    fn column(cells: &[&str]) -> Column {
+        match build(cells.iter().map(|cell| (*cell).to_owned()), Take::Found) {
+            Built::Column(column) => column,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn kinds_are_found() {
+        assert_eq!(column(&["1", "NA", "-2.5e3"]).kind(), ColumnKind::Numeric);
+        assert_eq!(column(&["TRUE", "", "FALSE"]).kind(), ColumnKind::Boolean);
+        assert_eq!(column(&["2020-01-01", "2020-02-01", "."]).kind(), ColumnKind::Date);
+        assert_eq!(column(&["1", "b"]).kind(), ColumnKind::Categorical);
+        assert_eq!(column(&["1", "inf"]).kind(), ColumnKind::Categorical, "infinity is no number to fit");
+        assert_eq!(column(&["", "NA"]).missing(), 2);
+    }
+
+    #[test]
+    fn many_numbers_lose_their_texts_and_no_value() {
+        let cells: Vec<String> = (0..3000).map(|i| if i % 7 == 0 { "NA".into() } else { format!("{i}.50") }).collect();
+        let Built::Column(many) = build(cells.clone(), Take::Found) else { panic!() };
+        for (row, cell) in cells.iter().enumerate() {
+            assert_eq!(many.number(row), cell.parse().ok().filter(|v: &f64| v.is_finite()), "{row}");
+        }
+        assert_eq!(many.text(8).as_deref(), Some("8.5"));
+        assert_eq!(many.missing(), 3000_usize.div_ceil(7));
+        let Built::Column(few) = build(cells[..1000].to_vec(), Take::Found) else { panic!() };
+        assert_eq!(few.text(8).as_deref(), Some("8.50"));
+    }
+
+    #[test]
+    fn a_slip_is_told_from_a_column_of_texts() {
+        let numbers = |n: usize| (0..n).map(|i| i.to_string());
+        let stray = |cells: Vec<String>, take| match build(cells, take) {
+            Built::Column(column) => column.stray,
+            Built::MustBeText => panic!("it must be read again"),
+        };
+        let few: Vec<String> = numbers(18).chain(["abc".to_owned()]).collect();
+        assert_eq!(stray(few.clone(), Take::Found), Some(18));
+        assert_eq!(stray(few, Take::Categories), None);
+        let many: Vec<String> = numbers(5000).chain(["abc".to_owned()]).collect();
+        assert!(matches!(build(many.clone(), Take::Found), Built::MustBeText));
+        assert_eq!(stray(many, Take::Texts), Some(5000));
+        let mixed: Vec<String> = numbers(5000).chain((0..5000).map(|i| format!("t{i}"))).collect();
+        assert!(matches!(build(mixed.clone(), Take::Found), Built::MustBeText));
+        assert_eq!(stray(mixed, Take::Texts), None);
+    }
+}

@@ -1,0 +1,27 @@
+//! What a reader left out without being asked.
+
+use std::fmt;
+
+/// What a reader left out without being asked. Its text says how to keep it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Note {
+    /// The first column has no name, so it is an index of the rows.
+    Index,
+    /// A column has no value at all.
+    Empty {
+        /// The column.
+        column: String,
+    },
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Index => write!(f, "the first column has no name, so it is an index and is left out"),
+            Self::Empty { column } => {
+                write!(f, "column '{}' has no values and is left out", crate::Shown(column))
+            }
+        }
+    }
+}
