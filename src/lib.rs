@@ -95,7 +95,8 @@
 //! [`LowerCholesky`](dist::LowerCholesky), [`Sigmoid`](dist::Sigmoid), [`Softplus`](dist::Softplus),
 //! [`StickBreaking`](dist::StickBreaking); a [`Constraint`](dist::Constraint) names the one that a set needs.
 //!
-//! **Data.** [`Table`](data::Table), [`Encoder`](data::Encoder) ([`EncodedColumn`](data::EncodedColumn)),
+//! **Data.** [`Table`](data::Table) ([`TableOptions`](data::TableOptions), [`Dates`](data::Dates), [`Columns`](data::Columns)), [`EncoderConfig`](data::EncoderConfig)
+//! ([`Coding`](data::Coding), [`Reference`](data::Reference), [`Missing`](data::Missing), [`Unseen`](data::Unseen)), [`Encoder`](data::Encoder) ([`EncodedColumn`](data::EncodedColumn)),
 //! [`Examples`](data::Examples), [`RegressionExamples`](data::RegressionExamples),
 //! [`TensorDataset`](data::TensorDataset), [`Images`](data::Images), [`Labelled`](data::Labelled),
 //! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),

@@ -5,14 +5,18 @@
 
 mod error;
 mod fit;
+mod kept;
 
 use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Tensor, TensorData};
-use kiln_models::{Covariance, InferenceError, RegressionLoss, Separation};
-use kiln_optim::solver::{Bounds, L1, Minimization, Outcome, Solver, SolverError, Status, Stop, lbfgs, lbfgs_b, owlqn};
+use kiln_models::{Covariance, InferenceError, RegressionLoss, Separation, Sides, dependent_columns};
+use kiln_optim::solver::{
+    Bounds, L1, Minimization, Outcome, Solver, SolverError, Status, Stop, lbfgs, lbfgs_b, newton, owlqn,
+};
 use kiln_tensor::{DeviceChoice, fused::in_pool};
 
+use self::kept::Kept;
 pub use self::{error::LogisticError, fit::LogisticFit};
 
 /// Settings of a logistic regression (two classes) or a softmax regression (more classes), fitted by maximum likelihood.
@@ -52,7 +56,7 @@ pub struct LogisticConfig {
     class_weights: ClassWeights,
     sample_weights: Option<Vec<f64>>,
     covariance: Covariance,
-    gtol: f64,
+    gtol: Option<f64>,
     max_iter: usize,
     names: Names,
 }
@@ -89,10 +93,16 @@ struct Names {
 }
 
 impl LogisticConfig {
-    /// The default tolerance of the gradient.
+    /// The default tolerance of the gradient. Newton's method has [`NEWTON_GTOL`](Self::NEWTON_GTOL).
     pub const GTOL: f64 = 1e-8;
+    /// The default tolerance of the gradient for Newton's method, which fits models with up to 500 parameters and neither ℓ1 penalty
+    /// nor bounds. Its last step squares the error, so that coefficients get all their digits.
+    pub const NEWTON_GTOL: f64 = 1e-11;
     /// The default maximum number of iterations.
     pub const MAX_ITER: usize = 10_000;
+    /// The largest number of parameters for which Newton's method is used, without an ℓ1 penalty and bounds. It takes a few steps,
+    /// but each needs the Hessian.
+    const NEWTON: usize = 500;
 
     /// Returns the default settings for inputs with `features` columns: no penalty, no bounds, equal weights.
     pub fn new(features: usize) -> Self {
@@ -105,7 +115,7 @@ impl LogisticConfig {
             class_weights: ClassWeights::Equal,
             sample_weights: None,
             covariance: Covariance::Nonrobust,
-            gtol: Self::GTOL,
+            gtol: None,
             max_iter: Self::MAX_ITER,
             names: Names { target: "y".to_owned(), features: vec![], classes: vec![] },
         }
@@ -154,10 +164,10 @@ impl LogisticConfig {
         Self { covariance, ..self }
     }
 
-    /// Sets the largest gradient entry at convergence, positive. Default 1e-8.
+    /// Sets the largest gradient entry at convergence, positive. Default 1e-8, and 1e-11 for Newton's method.
     #[must_use]
     pub fn gtol(self, gtol: f64) -> Self {
-        Self { gtol, ..self }
+        Self { gtol: Some(gtol), ..self }
     }
 
     /// Sets the maximum number of iterations, at least 1. Default 10,000.
@@ -177,13 +187,20 @@ impl LogisticConfig {
     ///
     /// `x` holds `y.len()` rows of `features` numbers in row-major order; `y` holds class indices from 0.
     ///
+    /// Without a penalty and bounds, a column that is a linear combination of an intercept and the columns before it is left out, as
+    /// R does: [`LogisticFit::dropped`] has it, its coefficient is 0, and the other columns have standard errors.
+    ///
     /// # Errors
     /// Returns [`LogisticError::Shape`] if the lengths do not fit, [`LogisticError::Separable`] if the maximum likelihood estimate
     /// does not exist, and [`LogisticError::NotConverged`], which holds the result so far, if the solver stops early.
     pub fn fit(&self, x: &[f64], y: &[usize]) -> Result<LogisticFit, LogisticError> {
         let classes = self.validate(x, y)?;
         let device = DeviceChoice::Cpu.resolve()?.device();
-        let inputs = TensorData::new(x.to_vec(), [y.len(), self.features]);
+        let dropped =
+            if self.is_penalised() || self.is_bounded() { Vec::new() } else { dependent_columns(x, self.features) };
+        let kept = Kept::new(self.features, &dropped);
+        let x = &*kept.columns(x);
+        let inputs = TensorData::new(x.to_vec(), [y.len(), kept.len()]);
         let inputs = Tensor::<2>::from_data(inputs, (&device, DType::F64));
         let loss = RegressionLoss::new(inputs, y, classes)?.l2(self.l2)?;
         let loss = match self.weights(y, classes)? {
@@ -192,16 +209,20 @@ impl LogisticConfig {
         };
         let loss = loss.rescaled();
         let outcome = in_pool(|| self.minimize(&loss))?;
-        if outcome.status != Status::NotFinite {
-            self.check_separation(&loss, &outcome, x, y)?;
+        let parameters = loss.parameter_count();
+        let small = parameters <= RegressionLoss::LARGEST_HESSIAN;
+        let converged = outcome.success
+            || (self.stopped_at_rounding(outcome.status) && small && loss.is_converged_to_rounding(&outcome.x));
+        let has_maximum = converged && small && loss.has_maximum_near(&outcome.x);
+        if outcome.status != Status::NotFinite && !has_maximum {
+            self.check_separation(&loss, &outcome, (x, y), &kept)?;
         }
-        let converged = outcome.success;
         let inference = if converged { self.inference(&loss, &outcome) } else { Err(InferenceError::NotConverged) };
-        let fit = LogisticFit::new(self, classes, &loss, outcome, inference);
+        let fit = LogisticFit::new(self, classes, (&loss, outcome), inference, (kept, dropped));
         if converged {
             return Ok(fit);
         }
-        Err(LogisticError::NotConverged { gtol: self.gtol, fit: Box::new(fit) })
+        Err(LogisticError::NotConverged { gtol: self.tolerance(parameters), fit: Box::new(fit) })
     }
 
     /// Checks data and settings, and returns the number of classes.
@@ -216,7 +237,7 @@ impl LogisticConfig {
             (self.l2 == 0.0 || positive(self.l2), "l2", "finite and not negative"),
             (lower <= upper, "bounds", "a lower bound that is not above the upper bound"),
             (!excluded, "l1", "0 if there are bounds"),
-            (positive(self.gtol), "gtol", "positive and finite"),
+            (self.gtol.is_none_or(positive), "gtol", "positive and finite"),
             (self.max_iter > 0, "max_iter", "at least 1"),
         ] {
             if !holds {
@@ -271,6 +292,11 @@ impl LogisticConfig {
         Ok(Some(y.iter().enumerate().map(weight).collect()))
     }
 
+    /// Returns whether a solver that stopped may have reached the rounding errors of the loss.
+    fn stopped_at_rounding(&self, status: Status) -> bool {
+        self.l1 == 0.0 && !self.is_bounded() && matches!(status, Status::NoProgress | Status::Stalled)
+    }
+
     fn minimize(&self, loss: &RegressionLoss) -> Result<Outcome, SolverError> {
         if self.l1 > 0.0 {
             return self.run(loss, &owlqn(L1::new(loss.l1_weights(self.l1))?));
@@ -279,11 +305,23 @@ impl LogisticConfig {
             let (lower, upper) = loss.bounds(self.bounds[0], self.bounds[1]);
             return self.run(loss, &lbfgs_b(Bounds::new(lower, upper)?));
         }
+        if self.is_by_newton(loss.parameter_count()) {
+            return self.run(loss, &newton());
+        }
         self.run(loss, &lbfgs())
     }
 
+    fn is_by_newton(&self, parameters: usize) -> bool {
+        self.l1 == 0.0 && !self.is_bounded() && parameters <= Self::NEWTON
+    }
+
+    fn tolerance(&self, parameters: usize) -> f64 {
+        self.gtol.unwrap_or(if self.is_by_newton(parameters) { Self::NEWTON_GTOL } else { Self::GTOL })
+    }
+
     fn run<S: Solver<RegressionLoss>>(&self, loss: &RegressionLoss, solver: &S) -> Result<Outcome, SolverError> {
-        let stop = Stop { gtol: self.gtol, max_iter: self.max_iter, ..Stop::default() };
+        let gtol = self.tolerance(loss.parameter_count());
+        let stop = Stop { gtol, max_iter: self.max_iter, ..Stop::default() };
         // Without penalty and bounds, the parameters of separable data grow without limit.
         let may_diverge = !self.is_penalised() && !self.is_bounded();
         Minimization::new(loss, loss.start(), solver, stop)?.run(|minimization| {
@@ -297,8 +335,8 @@ impl LogisticConfig {
         &self,
         loss: &RegressionLoss,
         outcome: &Outcome,
-        x: &[f64],
-        y: &[usize],
+        (x, y): (&[f64], &[usize]),
+        kept: &Kept,
     ) -> Result<(), LogisticError> {
         if self.is_penalised() {
             return Ok(());
@@ -307,14 +345,19 @@ impl LogisticConfig {
         let found = if small { loss.separation(&outcome.x) } else { None };
         let certificate = found.filter(|found| self.is_open_to(&found.weights) && Self::separates(found, x, y));
         if certificate.is_some() || (!self.is_bounded() && loss.is_separated(outcome.value)) {
-            return Err(LogisticError::Separable { certificate: certificate.map(Box::new) });
+            let all = |found: Separation| Separation {
+                weights: kept.with_zeros(&found.weights, found.intercepts.len()),
+                ..found
+            };
+            return Err(LogisticError::Separable { certificate: certificate.map(all).map(Box::new) });
         }
         Ok(())
     }
 
     /// Returns whether the certificate holds on the data themselves.
     fn separates(found: &Separation, x: &[f64], y: &[usize]) -> bool {
-        found.sides(x, y).is_ok_and(|sides| sides.separates && sides.on_the_plane == found.on_the_plane)
+        let same = |sides: Sides| sides.on_the_plane == found.on_the_plane && sides.complete == found.complete;
+        found.sides(x, y).is_ok_and(|sides| sides.separates && same(sides))
     }
 
     /// Returns whether the bounds allow the weights to grow without limit along a direction.

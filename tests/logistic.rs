@@ -218,3 +218,22 @@ fn what_does_not_fit_together_is_refused() {
     let two = LogisticConfig::new(2).l2(0.1).fit(&[1.0, 2.0, 3.0, 4.0], &[0, 1]).unwrap();
     assert!(matches!(two.predict(&[1.0, 2.0, 3.0]), Err(LogisticError::Shape { .. })));
 }
+
+/// A column that others determine is left out, as in R: the others have their estimates and standard errors.
+#[test]
+fn dependent_columns_are_dropped() {
+    let alone = LogisticConfig::new(1).fit(&X, &Y).unwrap();
+    let x: Vec<f64> = X.iter().flat_map(|x| [4.0, *x, 2.0 * x - 1.0]).collect();
+    let fit = LogisticConfig::new(3).names("y", &["four", "x", "twice"], &[]).fit(&x, &Y).unwrap();
+    assert_close(&fit.coefficients[0], &[0.0, alone.coefficients[0][0], 0.0], 1e-9, 1e-12, "coefficients");
+    let errors = |fit: &LogisticFit| {
+        let inference = fit.inference.as_ref().unwrap();
+        inference.coefficients.iter().map(|c| c.standard_error).collect::<Vec<_>>()
+    };
+    assert_close(&errors(&fit), &errors(&alone), 1e-9, 0.0, "standard errors");
+    assert_eq!(fit.dropped.iter().map(|dropped| dropped.column).collect::<Vec<_>>(), [0, 2]);
+    assert!(fit.summary().ends_with("dropped four = 4\ndropped twice = −1 + 2·x\n"), "{}", fit.summary());
+    // Only constants: the model with an intercept alone.
+    let constant = LogisticConfig::new(1).fit(&[1.0; 8], &Y).unwrap();
+    assert_close(&constant.intercepts, &[0.0], 0.0, 1e-12, "half of the classes are 1");
+}

@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use kiln_models::{Inference, InferenceError, InferenceTable, RegressionLoss};
+use kiln_models::{Dependence, Inference, InferenceError, InferenceTable, RegressionLoss};
 use kiln_optim::solver::Outcome;
 
-use super::{LogisticConfig, LogisticError};
+use super::{LogisticConfig, LogisticError, kept::Kept};
 
 /// A fitted logistic or softmax regression. Made by [`LogisticConfig::fit`].
 ///
@@ -20,8 +20,11 @@ pub struct LogisticFit {
     ///
     /// They exist for a converged fit without penalty, bounds and class weights, with a nonsingular Hessian.
     pub inference: Result<Inference, InferenceError>,
+    /// Columns that a fit without penalty and bounds left out, because they depend linearly on others. Their coefficients are 0.
+    pub dropped: Vec<Dependence>,
     /// How the solver ended.
     pub outcome: Outcome,
+    kept: Kept,
     /// Features per row.
     features: usize,
     target: String,
@@ -33,21 +36,25 @@ impl LogisticFit {
     pub(super) fn new(
         config: &LogisticConfig,
         classes: usize,
-        loss: &RegressionLoss,
-        outcome: Outcome,
+        (loss, outcome): (&RegressionLoss, Outcome),
         inference: Result<Inference, InferenceError>,
+        (kept, dropped): (Kept, Vec<Dependence>),
     ) -> Self {
         let (d, k) = (config.features, if classes == 2 { 1 } else { classes });
-        let parameters: Vec<f64> =
+        let mut weights: Vec<f64> =
             loss.parameters(&outcome.x).into_data().try_into_vec_as().expect("a float tensor converts to f64");
+        let intercepts = weights.split_off(kept.len() * k);
+        let weights = kept.with_zeros(&weights, k);
         let or = |names: &[String], count: usize, prefix: &str| {
             if names.is_empty() { (0..count).map(|i| format!("{prefix}{i}")).collect() } else { names.to_vec() }
         };
         Self {
-            coefficients: (0..k).map(|class| (0..d).map(|f| parameters[f * k + class]).collect()).collect(),
-            intercepts: parameters[d * k..].to_vec(),
+            coefficients: (0..k).map(|class| (0..d).map(|f| weights[f * k + class]).collect()).collect(),
+            intercepts,
             inference,
+            dropped,
             outcome,
+            kept,
             features: d,
             target: config.names.target.clone(),
             feature_names: or(&config.names.features, d, "x"),
@@ -112,14 +119,18 @@ impl LogisticFit {
     /// Without standard errors it lists the coefficients and says why.
     pub fn summary(&self) -> String {
         match &self.inference {
-            Ok(inference) => InferenceTable {
-                inference,
-                target: &self.target,
-                features: &self.feature_names,
-                classes: &self.class_names,
-                converged: self.outcome.success,
+            Ok(inference) => {
+                let table = InferenceTable {
+                    inference,
+                    target: &self.target,
+                    features: &self.kept.of(&self.feature_names),
+                    classes: &self.class_names,
+                    converged: true,
+                };
+                let dropped =
+                    self.dropped.iter().map(|dropped| format!("dropped {}\n", dropped.named(&self.feature_names)));
+                format!("{table}{}", dropped.collect::<String>())
             }
-            .to_string(),
             Err(reason) => self.coefficient_table(reason),
         }
     }

@@ -24,11 +24,17 @@ fn separation_of(inputs: &[f64], features: usize, targets: &[usize], classes: us
         assert!(margins.iter().flatten().all(|m| *m > -1e-7), "{margins:?}");
         assert!(margins.iter().flatten().any(|m| *m > 1e-4), "{margins:?}");
         let least = |row: &Vec<f64>| row.iter().copied().fold(f64::INFINITY, f64::min);
-        assert_eq!(margins.iter().filter(|row| least(row) < 1e-7).count(), found.on_the_plane);
-        assert_eq!(found.complete, found.on_the_plane == 0);
+        let largest = |row: &Vec<f64>| row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        assert_eq!(margins.iter().filter(|row| largest(row) < 1e-7).count(), found.on_the_plane);
+        assert_eq!(found.complete, margins.iter().all(|row| least(row) > 1e-7));
         let rows = targets.len();
-        let sides =
-            Sides { right: rows - found.on_the_plane, on_the_plane: found.on_the_plane, wrong: 0, separates: true };
+        let sides = Sides {
+            right: rows - found.on_the_plane,
+            on_the_plane: found.on_the_plane,
+            wrong: 0,
+            complete: found.complete,
+            separates: true,
+        };
         assert_eq!(found.sides(inputs, targets).unwrap(), sides);
     }
     found
@@ -78,6 +84,40 @@ fn an_outlier_separates_nothing() {
     let x: Vec<f64> =
         (0..rows).flat_map(|i| [1e-2 * ((i * 3) % 13) as f64, 1e7 * (y[i] * 5 + (i * 5) % 4) as f64]).collect();
     assert!(separation_of(&x, 2, &y, 2).expect("the second column decides").complete);
+}
+
+/// A direction along which nothing changes proves nothing: with an indicator of each group and an intercept, all of them together
+/// less the intercept. Rounding leaves margins of 1e-16, and an inexact direction 1e-9.
+#[test]
+fn a_direction_without_a_strict_margin_is_no_separation() {
+    let rows = 30usize;
+    let x: Vec<f64> = (0..rows).flat_map(|i| (0..3).map(move |g| f64::from(u8::from(i % 3 == g)))).collect();
+    let y: Vec<usize> = (0..rows).map(|i| i * 7 % 11 % 2).collect();
+    for error in [0.0, 1e-16, 3e-9, 1e-7] {
+        let found = Separation {
+            weights: vec![1.0, 1.0 + error, 1.0],
+            intercepts: vec![-1.0],
+            complete: false,
+            on_the_plane: rows,
+        };
+        assert!(!found.sides(&x, &y).unwrap().separates, "{error:e}");
+    }
+    let targets: Vec<usize> = (0..rows).map(|i| usize::from(i % 3 == 1)).collect();
+    let found = Separation { weights: vec![0.0, 1.0, 0.0], intercepts: vec![0.0], complete: false, on_the_plane: 20 };
+    let sides = found.sides(&x, &targets).unwrap();
+    assert_eq!((sides.separates, sides.right, sides.on_the_plane), (true, 10, 20));
+}
+
+/// Small integers, where many rows lie on the plane x₀ + x₁ = 2·x₂, the same row among them in both classes.
+#[test]
+fn a_plane_through_many_rows_is_found() {
+    #[rustfmt::skip]
+    let x = [
+        0., 0., 0., -1., 1., -1., -1., 1., 0., 2., -1., 1., -1., -2., 1., -2., 2., 1., -1., -2., -2., 1., 0., 1., 2., 2., 2., -1., 0., 0., 2., 2., -2., 2., 1., 1., 2., 0., 1., 0., 0., 0., 1., 0., -1., 0., 1., 1., 0., 0., 2., 1., -1., -2., 0., 2., -2., -2., 1., 1., -1., -1., -1., 0., 1., 2., 1., 1., 2., 2., 2., 2., -1., 0., 2., 0., 2., 0., 1., 2., 1., 1., 1., -1., -1., -1., 0., 1., -2., -1.
+    ];
+    let y = [0, 1, 1, 0, 0, 0, 1, 0, 0, 0, 1, 1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 0, 0, 1, 0, 1, 1, 1, 0, 1];
+    let found = separation_of(&x, 3, &y, 2).expect("HiGHS finds 23 rows that can become more likely");
+    assert_eq!((found.complete, found.on_the_plane), (false, 7));
 }
 
 #[test]
@@ -136,11 +176,12 @@ fn separations_of_more_classes_are_found_and_proved() {
     let x: Vec<f64> = (0..rows).flat_map(|i| [at(i, 0), at(i, 1)]).collect();
     assert!(separation_of(&x, 2, &y, 3).expect("corners are apart").complete);
 
-    // The last group is apart, the other two overlap: all rows of these lie on the plane between them.
+    // The last group is apart, the other two overlap: no row is on all its planes, but the separation is not complete.
     let x: Vec<f64> =
         (0..rows).flat_map(|i| [((i * 7) % 11) as f64, if y[i] == 2 { 20.0 } else { ((i * 3) % 5) as f64 }]).collect();
     let found = separation_of(&x, 2, &y, 3).expect("the last is apart");
-    assert_eq!((found.complete, found.on_the_plane), (false, 20));
+    assert_eq!((found.complete, found.on_the_plane), (false, 0));
+    assert_eq!(found.separated_pairs(&x, &y).unwrap(), [(0, 2), (1, 2)]);
 
     // All overlap.
     let x: Vec<f64> = (0..rows).flat_map(|i| [((i * 7) % 11) as f64, ((i * 3) % 5) as f64]).collect();

@@ -29,8 +29,9 @@ mod vae;
 
 pub use mixture::{CovarianceType, Degenerate, GaussianMixture, GmmConfig, GmmError, GmmFit, GmmState};
 pub use regression::{
-    Coefficient, Covariance, Inference, InferenceError, InferenceTable, LogisticRegression, RegressionDataError,
-    RegressionLoss, Separation, SeparationMismatch, Sides, SoftmaxRegression, curvature_bound,
+    Coefficient, Covariance, Dependence, Inference, InferenceError, InferenceTable, LogisticRegression,
+    RegressionDataError, RegressionLoss, Separation, SeparationMismatch, Sides, SoftmaxRegression, curvature_bound,
+    dependent_columns,
 };
 pub use svm::{Kernel, SupportVectorMachine, SvmConfig, SvmError, SvmFit, SvmProgress, SvmState};
 pub use vae::{

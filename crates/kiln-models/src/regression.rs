@@ -1,11 +1,15 @@
 //! Logistic and softmax regression.
 
+mod dependence;
+mod existence;
 mod inference;
+mod linear_programme;
 mod loss;
 mod separation;
 mod table;
 
 pub use self::{
+    dependence::{Dependence, dependent_columns},
     inference::{Coefficient, Covariance, Inference, InferenceError},
     loss::{RegressionDataError, RegressionLoss},
     separation::{Separation, SeparationMismatch, Sides},

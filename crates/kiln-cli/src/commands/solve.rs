@@ -73,7 +73,7 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     let function = Function::of_vector(start.clone(), |x| problem.value(x));
     let gtol = flags.gtol.unwrap_or(if compute.dtype == Dtype::F64 { 1e-8 } else { 5e-4 });
     let (penalised, bounded) = (l1 > 0.0, flags.lower.is_some() || flags.upper.is_some());
-    let solver = flags.solver.unwrap_or_else(|| default_solver(penalised, bounded));
+    let solver = flags.solver.unwrap_or_else(|| default_solver((penalised, bounded), None));
     solver.suits(penalised, bounded)?;
     let max_iter = flags.max_iter.unwrap_or_else(|| default_max_iter(solver));
     let stop = Stop { gtol, max_iter, ..Stop::default() };

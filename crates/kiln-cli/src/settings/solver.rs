@@ -25,9 +25,19 @@ pub(crate) struct SolverSettings {
 
 impl SolverSettings {
     /// Completes the settings.
-    pub(crate) fn plan(&self, gtol: Option<f64>, (penalised, bounded): (bool, bool), dtype: Dtype) -> SolverPlan {
-        let name = self.name.unwrap_or_else(|| default_solver(penalised, bounded));
-        let gtol = gtol.unwrap_or(if dtype == Dtype::F64 { 1e-8 } else { 1e-5 });
+    pub(crate) fn plan(
+        &self,
+        gtol: Option<f64>,
+        ((penalised, bounded), parameters): ((bool, bool), usize),
+        dtype: Dtype,
+    ) -> SolverPlan {
+        let name = self.name.unwrap_or_else(|| default_solver((penalised, bounded), Some(parameters)));
+        let gtol = gtol.unwrap_or(match (dtype, name) {
+            // Its last step squares the error, so that coefficients get all their digits.
+            (Dtype::F64, SolverName::Newton) => 1e-11,
+            (Dtype::F64, _) => 1e-8,
+            _ => 1e-5,
+        });
         SolverPlan { name, max_iter: self.max_iter.unwrap_or_else(|| default_max_iter(name)), gtol }
     }
 }
@@ -111,11 +121,15 @@ impl SolverName {
     }
 }
 
-/// Returns the default solver.
-pub(crate) fn default_solver(penalised: bool, bounded: bool) -> SolverName {
+/// The largest number of parameters for which Newton's method is the default. It takes a few steps, but each needs the Hessian.
+const NEWTON: usize = 500;
+
+/// Returns the default solver for an l1 penalty or bounds, and a number of parameters if it is known.
+pub(crate) fn default_solver((penalised, bounded): (bool, bool), parameters: Option<usize>) -> SolverName {
     match (penalised, bounded) {
         (true, _) => SolverName::OwlQn,
         (false, true) => SolverName::LBfgsB,
+        (false, false) if parameters.is_some_and(|parameters| parameters <= NEWTON) => SolverName::Newton,
         (false, false) => SolverName::LBfgs,
     }
 }

@@ -9,6 +9,7 @@ mod checkpoints;
 mod constrained;
 mod extremes;
 mod faults;
+mod field;
 mod gmm;
 mod help;
 mod laboratory;

@@ -360,7 +360,7 @@ fn a_solvers_run_goes_on_to_a_smaller_gradient_or_is_refused() {
     let config = place.text("t/config.toml");
     place.write("t/config.toml", config.replace("l2 = 0.1", "l2 = 0.2"));
     place.refused("resume t --gtol 1e-12", &["another function"]);
-    place.write("t/config.toml", config.replace("l-bfgs", "newton"));
+    place.write("t/config.toml", config.replace("\"newton\"", "\"bfgs\""));
     place.refused("resume t --gtol 1e-12", &["another solver"]);
     place.write("t/config.toml", config.replace("f64", "f32"));
     place.refused("resume t --gtol 1e-12", &["f32"]);

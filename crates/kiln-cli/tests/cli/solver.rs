@@ -142,7 +142,11 @@ fn what_leaves_no_standard_errors_is_said() {
     let place = Place::new();
     table(&place, "t.csv", |i| ["low", "mid", "high"][i % 3].to_owned());
     let done = place.ok("train logistic --data t.csv --target class --test-fraction 0 --coding one-hot --out run");
-    assert!(done.stdout.contains("no standard errors"), "{}", done.stdout);
+    assert!(done.stdout.contains("dropped extra=mid = 1 − extra=high − extra=low"), "{}", done.stdout);
+    let coefficients = place.text("run/coef.csv");
+    assert!(coefficients.contains("extra=mid,NA,NA,NA,NA,NA,NA,NA\n"), "{coefficients}");
+    assert!(place.text("run/summary.txt").ends_with("dropped extra=mid = 1 − extra=high − extra=low\n"));
+    place.ok("verify run");
     let done = place.ok("train logistic --data t.csv --target class --out reference");
     assert!(!done.stdout.contains("no standard errors"), "{}", done.stdout);
     for option in ["--l2 0.1", "--lower 0", "--class-weight balanced"] {
@@ -189,8 +193,8 @@ fn awkward_columns_end_with_a_status() {
             let text = place.text(&format!("{out}/coef.csv"));
             assert!(!text.contains("NaN") && !text.contains("inf"), "{out}: {text}");
             let result = place.json(&format!("{out}/result.json"));
-            let singular = result["message"].as_str().unwrap().contains("no standard errors");
-            assert_eq!(singular, name != "large", "{out}: {}", result["message"]);
+            assert!(result["inference"].is_object(), "{out}: {}", result["message"]);
+            assert_eq!(result["dropped"].is_array(), name != "large", "{out}");
         }
     }
     // Fewer rows than columns.

@@ -4,7 +4,10 @@ use burn::tensor::Tensor;
 use kiln_tensor::linalg::Symmetric;
 use serde::{Deserialize, Serialize};
 
-use super::loss::{RegressionLoss, Scaling};
+use super::{
+    linear_programme::{Growth, most_growing},
+    loss::{RegressionLoss, Scaling},
+};
 
 /// A certificate that the classes are separable, so that the likelihood has no maximum.
 ///
@@ -30,22 +33,26 @@ pub struct Separation {
     /// The intercepts, `[k]`.
     pub intercepts: Vec<f64>,
     /// Whether the separation is complete: each example is on its side of each plane between its class and another. Otherwise
-    /// some examples lie on a plane, which is quasi-complete separation.
+    /// some examples lie on some plane, which is quasi-complete separation.
     pub complete: bool,
-    /// Number of examples with positive weight that lie on a plane.
+    /// Number of examples with positive weight that lie on all planes between their class and another: they are as likely as before
+    /// along the direction.
     pub on_the_plane: usize,
 }
 
 /// Counts of examples by side of a [`Separation`]. Made by [`Separation::sides`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Sides {
-    /// Examples on the correct side of each plane.
+    /// Examples on the correct side of a plane, and on the wrong side of none. They become more likely.
     pub right: usize,
-    /// Examples on a plane, and on the wrong side of none.
+    /// Examples on all planes between their class and another.
     pub on_the_plane: usize,
     /// Examples on the wrong side of a plane.
     pub wrong: usize,
-    /// Whether no example is on a wrong side and at least one becomes more likely.
+    /// Whether each example is on the correct side of each plane.
+    pub complete: bool,
+    /// Whether no example is on a wrong side, and the margin of at least one is above [`Separation::STRICT`]. Otherwise the
+    /// direction could be one along which nothing changes but rounding.
     pub separates: bool,
 }
 
@@ -70,11 +77,16 @@ pub struct SeparationMismatch {
 impl Separation {
     /// The margin, in the units of [`margins`](Self::margins), below which a value counts as zero.
     pub const ROUNDING: f64 = 1e-9;
+    /// The margin, in the same units, that some example of separable classes must exceed.
+    pub const STRICT: f64 = 1e-6;
 
     /// Returns the relative margin of each example against each class other than its own, `[n, classes − 1]`.
     ///
-    /// The margin of an example of class y against class c is (w_y − w_c)·x + b_y − b_c, divided by Σ |w·x| + |b| over both
-    /// classes. It lies in [−1, 1] and is positive on the correct side of the plane. `inputs` is `[n, d]` in row-major order.
+    /// The margin of an example of class y against class c is (w_y − w_c)·x + b_y − b_c, divided by its size. The size is
+    /// Σ |w·x| + |b| over both classes, or the same for columns whose means are subtracted, if that is smaller, and at least 1e-4 of
+    /// its mean over all rows. (The mean over all
+    /// classes is subtracted from their weights before.) The margin is positive on the correct side of the plane. `inputs` is
+    /// `[n, d]` in row-major order.
     ///
     /// # Errors
     /// Returns [`SeparationMismatch`] if the data have other sizes than the separation.
@@ -86,24 +98,67 @@ impl Separation {
         if !fits {
             return Err(SeparationMismatch { features, columns: k, inputs: inputs.len(), rows, largest });
         }
-        let row = |row: usize| &inputs[row * features..(row + 1) * features];
-        // The log-odds, or the sum of the absolute values of their terms.
-        let sums = |row: &[f64], term: &dyn Fn(f64) -> f64| {
-            let mut z: Vec<f64> = self.intercepts.iter().map(|b| term(*b)).collect();
-            for (x, weights) in row.iter().zip(self.weights.chunks_exact(k)) {
-                z.iter_mut().zip(weights).for_each(|(z, w)| *z += term(x * w));
+        let means = means(inputs, features, rows);
+        let scores = self.scores(&means);
+        let values = |index: usize| {
+            let row = &inputs[index * features..(index + 1) * features];
+            scores.iter().map(|score| score.of(row, &means)).collect::<Vec<Value>>()
+        };
+        let centred: f64 = (0..rows).flat_map(values).map(|value| value.centred).filter(|size| size.is_finite()).sum();
+        #[allow(clippy::cast_precision_loss, reason = "a number of scores")]
+        let floor = SMALLEST * centred / (rows * scores.len()).max(1) as f64;
+        let mut margins = Vec::with_capacity(rows * (scores.len() - 1));
+        for (index, &class) in targets.iter().enumerate() {
+            let values = values(index);
+            let own = &values[class];
+            for other in values.iter().enumerate().filter(|(other, _)| *other != class).map(|(_, other)| other) {
+                let z = own.z - other.z;
+                let size = (own.size + other.size).min(own.centred + other.centred).max(floor);
+                // 0/0 counts as on the plane. NaN stays NaN.
+                margins.push(if z == 0.0 { 0.0 } else { z / size });
             }
-            z
+        }
+        Ok(margins)
+    }
+
+    /// Returns the score of each class, less the mean over all classes. With two classes, that of the first is 0.
+    fn scores(&self, means: &[f64]) -> Vec<Score> {
+        let k = self.intercepts.len();
+        #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
+        let of = |values: &[f64], class: usize| match k {
+            1 if class == 0 => 0.0,
+            1 => values[0],
+            _ => values[class] - values.iter().sum::<f64>() / k as f64,
         };
-        let of_row = |(index, &class): (usize, &usize)| {
-            let (z, sizes) = (sums(row(index), &|x| x), sums(row(index), &f64::abs));
-            let size = |c: usize| if k == 1 { sizes[0] } else { sizes[class] + sizes[c] };
-            let others = (0..k.max(2)).filter(move |c| *c != class);
-            let parts = rivals(&z, class).into_iter().zip(others);
-            // 0/0 counts as on the plane. NaN stays NaN.
-            parts.map(|(z, c)| if z == 0.0 { 0.0 } else { z / size(c) }).collect::<Vec<f64>>()
+        let score = |class: usize| {
+            let weights: Vec<f64> = self.weights.chunks_exact(k).map(|weights| of(weights, class)).collect();
+            let intercept = of(&self.intercepts, class);
+            let centre = intercept + weights.iter().zip(means).map(|(w, mean)| w * mean).sum::<f64>();
+            Score { weights, intercept, centre }
         };
-        Ok(targets.iter().enumerate().flat_map(of_row).collect())
+        (0..k.max(2)).map(score).collect()
+    }
+
+    /// Returns the pairs of classes a < b between which some example is on the correct side of the plane.
+    ///
+    /// # Errors
+    /// Returns [`SeparationMismatch`] if the data have other sizes than the separation.
+    pub fn separated_pairs(
+        &self,
+        inputs: &[f64],
+        targets: &[usize],
+    ) -> Result<Vec<(usize, usize)>, SeparationMismatch> {
+        let classes = self.intercepts.len().max(2);
+        let margins = self.margins(inputs, targets)?;
+        let mut found = vec![false; classes * classes];
+        for (&class, margins) in targets.iter().zip(margins.chunks_exact(classes - 1)) {
+            let others = (0..classes).filter(|other| *other != class);
+            for (other, _) in others.zip(margins).filter(|(_, margin)| **margin > Self::ROUNDING) {
+                found[class.min(other) * classes + class.max(other)] = true;
+            }
+        }
+        let pairs = (0..classes).flat_map(|a| (a + 1..classes).map(move |b| (a, b)));
+        Ok(pairs.filter(|(a, b)| found[a * classes + b]).collect())
     }
 
     /// Counts the examples by side.
@@ -112,19 +167,62 @@ impl Separation {
     /// Returns [`SeparationMismatch`] if the data have other sizes than the separation.
     pub fn sides(&self, inputs: &[f64], targets: &[usize]) -> Result<Sides, SeparationMismatch> {
         let margins = self.margins(inputs, targets)?;
-        let mut sides = Sides { right: 0, on_the_plane: 0, wrong: 0, separates: false };
+        let mut sides = Sides { right: 0, on_the_plane: 0, wrong: 0, complete: false, separates: false };
         for margins in margins.chunks_exact(self.intercepts.len().max(2) - 1) {
-            if margins.iter().all(|m| *m > Self::ROUNDING) {
-                sides.right += 1;
-            } else if margins.iter().all(|m| *m >= -Self::ROUNDING) {
-                sides.on_the_plane += 1;
-            } else {
+            if !margins.iter().all(|m| *m >= -Self::ROUNDING) {
                 sides.wrong += 1;
+            } else if margins.iter().any(|m| *m > Self::ROUNDING) {
+                sides.right += 1;
+            } else {
+                sides.on_the_plane += 1;
             }
         }
-        sides.separates = sides.wrong == 0 && margins.iter().any(|m| *m > Self::ROUNDING);
+        sides.complete = !margins.is_empty() && margins.iter().all(|m| *m > Self::ROUNDING);
+        sides.separates = sides.wrong == 0 && margins.iter().any(|m| *m > Self::STRICT);
         Ok(sides)
     }
+}
+
+/// The smallest size of a score relative to the mean size. A row of zeros has a score of rounding errors.
+const SMALLEST: f64 = 1e-4;
+
+/// The score of a class, w·x + b.
+struct Score {
+    weights: Vec<f64>,
+    intercept: f64,
+    /// The score at the mean of the rows.
+    centre: f64,
+}
+
+/// A score of a row.
+struct Value {
+    z: f64,
+    /// The sum of the sizes of its terms.
+    size: f64,
+    /// The same for columns less their means.
+    centred: f64,
+}
+
+impl Score {
+    fn of(&self, row: &[f64], means: &[f64]) -> Value {
+        let mut value = Value { z: self.intercept, size: self.intercept.abs(), centred: self.centre.abs() };
+        for ((w, x), mean) in self.weights.iter().zip(row).zip(means) {
+            value.z += w * x;
+            value.size += (w * x).abs();
+            value.centred += (w * (x - mean)).abs();
+        }
+        value
+    }
+}
+
+fn means(inputs: &[f64], features: usize, rows: usize) -> Vec<f64> {
+    let mut sums = vec![0.0; features];
+    for row in inputs.chunks_exact(features.max(1)) {
+        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+    sums.iter_mut().for_each(|sum| *sum /= rows as f64);
+    sums
 }
 
 fn norm(vector: &[f64]) -> f64 {
@@ -154,19 +252,15 @@ impl RegressionLoss {
     /// Looks for a separation of the classes, starting from `x`, where a fit without penalty ended.
     ///
     /// If the classes are separable, the parameters diverge along a separation. All log-odds then grow, except those of examples on
-    /// a plane. The method projects `x` on the directions that leave the small log-odds unchanged, and checks the result on the data.
+    /// a plane. The method projects `x` on the directions that leave the small log-odds unchanged, and checks the result on the
+    /// data. If that finds nothing, a linear programme decides (Konis, 2007). [`has_maximum_near`](Self::has_maximum_near) is
+    /// cheaper, and spares the search after a good fit.
     pub fn separation(&self, x: &Tensor<1>) -> Option<Separation> {
         let (rows, z) = self.rows_that_count(x);
         let odds: Vec<Vec<f64>> = z.chunks_exact(rows.k).zip(&rows.targets).map(|(z, &y)| rivals(z, y)).collect();
         let largest = odds.iter().flatten().fold(0.0, |largest: f64, odds| largest.max(odds.abs()));
         let x: Vec<f64> = x.to_data().try_into_vec_as().expect("a float tensor converts to f64");
-        // Limits below which log-odds count as on a plane; 0 stands for none on a plane.
-        [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0].into_iter().filter(|limit| *limit < largest).find_map(|limit| {
-            let on = |odds: &f64| limit > 0.0 && odds.abs() <= limit;
-            let none = !odds.iter().flatten().any(on);
-            let direction = if none { x.clone() } else { rows.orthogonal_part(&x, |row, rival| on(&odds[row][rival])) };
-            rows.checked(direction)
-        })
+        rows.along(&x, &odds, largest).or_else(|| rows.by_linear_programme())
     }
 
     /// Returns whether a loss without penalty proves separation by its `value`: if Σ −ln p < ln 2, each example has p > ½.
@@ -201,6 +295,59 @@ fn numbers(tensor: &Tensor<2>) -> Vec<f64> {
 }
 
 impl Rows {
+    /// Looks for a separation along the parameters `x`, which have these log-odds. They are projected on the directions that leave
+    /// small log-odds unchanged.
+    fn along(&self, x: &[f64], odds: &[Vec<f64>], largest: f64) -> Option<Separation> {
+        // Limits below which log-odds count as on a plane; 0 stands for none on a plane.
+        [0.0, 1.0, 2.0, 3.0, 4.0, 6.0, 8.0, 10.0, 12.0].into_iter().filter(|limit| *limit < largest).find_map(|limit| {
+            let on = |odds: &f64| limit > 0.0 && odds.abs() <= limit;
+            let none = !odds.iter().flatten().any(on);
+            let direction = if none { x.to_vec() } else { self.orthogonal_part(x, |row, rival| on(&odds[row][rival])) };
+            self.checked(direction)
+        })
+    }
+
+    /// Looks for a separation by a linear programme, which has one for every separable set of data: along its solution as many
+    /// log-odds grow as can grow together.
+    fn by_linear_programme(&self) -> Option<Separation> {
+        let (d, k) = (self.d, self.k);
+        // With more than two classes, the parameters of the first are 0.
+        let free = if k == 1 { 1 } else { k - 1 };
+        let rivals = k.max(2) - 1;
+        let mut rows = Vec::with_capacity(self.targets.len() * rivals);
+        for (row, &y) in self.inputs.chunks_exact(d.max(1)).zip(&self.targets) {
+            for rival in 0..rivals {
+                let c = rival + usize::from(rival >= y);
+                let mut entries = Vec::new();
+                let mut add = |class: usize, sign: f64| {
+                    let column = if k == 1 { 0 } else { class - 1 };
+                    let values = row.iter().copied().take(d).chain([1.0]).enumerate();
+                    entries.extend(values.filter(|(_, x)| *x != 0.0).map(|(f, x)| (f * free + column, sign * x)));
+                };
+                match (k, y) {
+                    (1, _) => add(0, if y == 1 { 1.0 } else { -1.0 }),
+                    _ => {
+                        if y > 0 {
+                            add(y, 1.0);
+                        }
+                        if c > 0 {
+                            add(c, -1.0);
+                        }
+                    }
+                }
+                rows.push(entries);
+            }
+        }
+        let Growth { direction, grows } = most_growing(&rows, (d + 1) * free)?;
+        let place = |f: usize, c: usize| if f < d { f * k + c } else { d * k + c };
+        let mut full = vec![0.0; (d + 1) * k];
+        for (i, value) in direction.into_iter().enumerate() {
+            full[place(i / free, i % free + usize::from(k > 1))] = value;
+        }
+        let cleaned = self.orthogonal_part(&full, |row, rival| !grows[row * rivals + rival]);
+        self.checked(cleaned).or_else(|| self.checked(full))
+    }
+
     /// Converts a direction to a separation of length 1 in the units of the data, if it separates the data.
     fn checked(&self, mut direction: Vec<f64>) -> Option<Separation> {
         let (d, k) = (self.d, self.k);
@@ -233,7 +380,7 @@ impl Rows {
         let mut found = Separation { weights, intercepts, complete: false, on_the_plane: 0 };
         let sides = found.sides(&inputs, &self.targets).expect("the direction has the sizes of these data");
         found.on_the_plane = sides.on_the_plane;
-        found.complete = sides.on_the_plane == 0;
+        found.complete = sides.complete;
         sides.separates.then_some(found)
     }
 

@@ -24,6 +24,7 @@ use crate::{
         check_certified, load,
         tabular::encoder,
     },
+    names::Dtype,
 };
 
 /// `certificate.json` of a fit that converged: the point is a minimum. It is in the units of
@@ -68,7 +69,9 @@ pub(super) fn certificate(
     if !plan.is_small() {
         return Err(format!("more than {LARGEST_HESSIAN} parameters"));
     }
-    let (tol, model) = (plan.gtol, &plan.settings.model);
+    // A fit may end at rounding errors, above a tolerance that is as small.
+    let largest = if plan.compute.dtype == Dtype::F64 { 1e-8 } else { 1e-5 };
+    let (tol, model) = (plan.gtol.max(largest), &plan.settings.model);
     let x = if model.l1 > 0.0 { split(x.clone()) } else { x.clone() };
     as_problem(model, loss, |problem| {
         let multipliers = problem.bound_multipliers(&x, &[], &[], tol).map_err(|error| error.to_string())?;
@@ -121,7 +124,7 @@ fn verify_fit<M: Regression>(plan: &LogisticPlan, certificate: &Certificate, mod
     };
     let x = Tensor::<1>::from_data(TensorData::new(found.x.clone(), [found.x.len()]), device);
     let x = if settings.l1 > 0.0 { joined(&x) } else { x };
-    let (own, certified) = (Layout::of(model).flatten(model), loss.parameters(&x));
+    let (own, certified) = (Layout::of(model).flatten(model), plan.parameters(&loss, &x));
     let epsilon = machine_epsilon(x.dtype());
     Ok(same_model(&to_vec(own), &to_vec(certified), epsilon).map(|()| found))
 }
@@ -142,15 +145,17 @@ fn verify_separation(run: &Opened<LogisticSettings>, plan: &LogisticPlan, path: 
         )));
     }
     let sides = separation.sides(train.inputs(), train.targets()).map_err(Failure::usage)?;
-    let Sides { on_the_plane, wrong, separates, .. } = sides;
-    let holds = separates && on_the_plane == separation.on_the_plane && separation.complete == (on_the_plane == 0);
+    let Sides { on_the_plane, wrong, complete, separates, .. } = sides;
+    let holds = separates && on_the_plane == separation.on_the_plane && separation.complete == complete;
     let rows = train.len();
     let result =
         serde_json::json!({ "holds": holds, "rows": rows, "on_the_plane": on_the_plane, "on_the_wrong_side": wrong });
     run.console.result(&result, || {
         let verdict = if holds { "holds" } else { "does not hold" };
         format!(
-            "the separation {verdict}: of {rows} rows, {on_the_plane} lie on the hyperplane and {wrong} on the wrong side of it"
+            "the separation {verdict}: of {rows} rows, {on_the_plane} lie on the hyperplanes, {wrong} on the wrong side of one, and \
+             {} on their own side",
+            sides.right
         )
     })?;
     if holds {

@@ -2,17 +2,18 @@
 
 use kiln::{
     data::Encoder,
-    models::{Coefficient, Inference},
+    models::{Coefficient, Dependence, Inference},
 };
 
 use super::regression::Regression;
 use crate::base::{Failure, Result, to_vec};
 
 /// Returns the table: one row per class and feature, and one for the intercept. `coef` is in the units of the encoder's
-/// output, `coef_raw` in those of the data. For a maximum likelihood fit of two classes, the tests of `coef` follow.
+/// output, `coef_raw` in those of the data. A feature that was dropped has `NA`. For a maximum likelihood fit of two classes, the tests of `coef` follow.
 pub(super) fn coefficient_table<M: Regression>(
     model: &M,
     encoder: &Encoder,
+    dropped: &[Dependence],
     inference: Option<&Inference>,
 ) -> Result<Vec<u8>> {
     let (weights, intercepts) = model.weights();
@@ -34,19 +35,28 @@ pub(super) fn coefficient_table<M: Regression>(
             [standard_error, z, p, low, high].map(|number| number.to_string())
         })
     };
+    let is_dropped = |feature: usize| dropped.iter().any(|dropped| dropped.column == feature);
+    let kept = names.len() - dropped.len();
     let names_of_tests = ["std_err", "z", "p", "low_95", "high_95"].map(str::to_owned);
     write(["class", "name", "coef", "coef_raw"], tests.map(|_| names_of_tests))?;
     for (column, class) in classes.iter().enumerate() {
         let mut raw_intercept = intercepts[column];
+        let mut tested = 0;
         for (feature, name) in names.iter().enumerate() {
+            if is_dropped(feature) {
+                let none = tests.map(|_| std::array::from_fn(|_| "NA".to_owned()));
+                write([class, name, "NA", "NA"], none)?;
+                continue;
+            }
             let ((mean, scale), coef) = (scaling[feature], weights[feature * columns + column]);
             // An l1 penalty's zeros may be negative.
             let coef = coef + 0.0;
             raw_intercept -= coef * mean / scale;
-            write([class, name, &coef.to_string(), &(coef / scale).to_string()], test(feature))?;
+            write([class, name, &coef.to_string(), &(coef / scale).to_string()], test(tested))?;
+            tested += 1;
         }
         let intercept = intercepts[column].to_string();
-        write([class, "(intercept)", &intercept, &raw_intercept.to_string()], test(names.len()))?;
+        write([class, "(intercept)", &intercept, &raw_intercept.to_string()], test(kept))?;
     }
     writer.into_inner().map_err(Failure::internal)
 }

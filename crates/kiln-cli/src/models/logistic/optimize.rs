@@ -52,6 +52,7 @@ where
         test: (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?,
         inference: None,
         selected: None,
+        dropped: Vec::new(),
     };
     let mut exit = exit_of(&outcome.status);
     if outcome.status == TrainStatus::Completed && optimizer.is_full_batch {
@@ -72,7 +73,7 @@ where
     }
     if exit != Exit::Diverged {
         dir.write_model(&outcome.model)?;
-        dir.write("coef.csv", &coefficient_table(&outcome.model, &data.encoder, None)?)?;
+        dir.write("coef.csv", &coefficient_table(&outcome.model, &data.encoder, &[], None)?)?;
     }
     let exit = report.end_with_test::<M>(exit);
     let message = report.summary.message.clone();

@@ -1,15 +1,19 @@
 //! The plan of a regression's fit.
 
 use kiln::{
-    burn::tensor::{Tensor, TensorData},
+    burn::{
+        module::Module,
+        tensor::{Tensor, TensorData},
+    },
     data::Dataset,
-    models::{RegressionLoss, curvature_bound},
+    models::{Dependence, RegressionLoss, curvature_bound, dependent_columns},
+    tensor::{derivative::Objective, flat::Layout},
     train::TrainConfig,
 };
 
 use super::settings::{ClassWeight, LogisticModel, LogisticSettings};
 use crate::{
-    base::{Failure, Result},
+    base::{Failure, Result, to_vec},
     context::{Compute, Loaded, Memory},
     names::{Dtype, OptimizerName, SolverName},
     settings::{MethodDefaults, MethodPlan, SolverPlan},
@@ -28,6 +32,8 @@ pub(crate) struct LogisticPlan {
     pub(super) how: How,
     /// The tolerance of the gradient.
     pub(super) gtol: f64,
+    /// Features that depend on others, which a maximum likelihood fit leaves out. Their weights are 0.
+    pub(super) dropped: Vec<Dependence>,
 }
 
 /// What takes the steps.
@@ -47,15 +53,23 @@ impl LogisticPlan {
     pub(super) fn new(mut settings: LogisticSettings, data: Loaded, compute: Compute) -> Result<Self> {
         if settings.by_solver()? {
             let shape = (settings.model.l1 > 0.0, settings.model.is_bounded());
-            let solver = settings.solver.plan(settings.train.gtol, shape, compute.dtype);
+            let is_unique = settings.model.is_penalised() || settings.model.is_bounded();
+            let dropped =
+                if is_unique { Vec::new() } else { dependent_columns(data.train.inputs(), data.train.features()) };
+            if dropped.len() == data.train.features() {
+                return Err(Failure::usage("every feature is constant: choose other --features"));
+            }
+            let columns = if data.train.classes() == 2 { 1 } else { data.train.classes() };
+            let parameters = (data.train.features() - dropped.len() + 1) * columns;
+            let solver = settings.solver.plan(settings.train.gtol, (shape, parameters), compute.dtype);
             settings.solver.name = Some(solver.name);
             settings.solver.max_iter = Some(solver.max_iter);
             settings.train.gtol = Some(solver.gtol);
-            return Ok(Self { gtol: solver.gtol, settings, data, compute, how: How::Solver(solver) });
+            return Ok(Self { gtol: solver.gtol, settings, data, compute, how: How::Solver(solver), dropped });
         }
         let optimizer = OptimizerPlan::new(&mut settings, &data, compute.dtype)?;
         let gtol = settings.train.gtol.unwrap_or(0.0);
-        Ok(Self { settings, data, compute, how: How::Optimizer(Box::new(optimizer)), gtol })
+        Ok(Self { settings, data, compute, how: How::Optimizer(Box::new(optimizer)), gtol, dropped: Vec::new() })
     }
 
     pub(super) fn classes(&self) -> usize {
@@ -69,14 +83,63 @@ impl LogisticPlan {
 
     /// Returns whether the Hessian is small enough to compute.
     pub(super) fn is_small(&self) -> bool {
-        (self.data.train.features() + 1) * self.columns() <= LARGEST_HESSIAN
+        (self.kept().len() + 1) * self.columns() <= LARGEST_HESSIAN
+    }
+
+    /// Returns the features that the fit uses.
+    pub(super) fn kept(&self) -> Vec<usize> {
+        let is_kept = |feature: &usize| !self.dropped.iter().any(|dropped| dropped.column == *feature);
+        (0..self.data.train.features()).filter(is_kept).collect()
+    }
+
+    /// Returns the names of the features that the fit uses.
+    pub(super) fn kept_names(&self) -> Vec<String> {
+        let names = self.data.encoder.feature_names();
+        self.kept().into_iter().map(|feature| names[feature].clone()).collect()
+    }
+
+    /// Inserts zeros for the features that were dropped into weights `[kept, columns]`.
+    pub(super) fn with_dropped(&self, weights: &[f64]) -> Vec<f64> {
+        let columns = self.columns();
+        let mut all = vec![0.0; self.data.train.features() * columns];
+        for (weights, feature) in weights.chunks_exact(columns).zip(self.kept()) {
+            all[feature * columns..(feature + 1) * columns].copy_from_slice(weights);
+        }
+        all
+    }
+
+    /// Returns the model's parameters for a point of the solver: the weights `[features, columns]`, then the intercepts.
+    pub(super) fn parameters(&self, loss: &RegressionLoss, x: &Tensor<1>) -> Tensor<1> {
+        let parameters = loss.parameters(x);
+        if self.dropped.is_empty() {
+            return parameters;
+        }
+        let like = (&parameters.device(), parameters.dtype());
+        let mut values = to_vec(parameters);
+        let intercepts = values.split_off(self.kept().len() * self.columns());
+        let all = [self.with_dropped(&values), intercepts].concat();
+        let size = all.len();
+        Tensor::from_data(TensorData::new(all, [size]), like)
+    }
+
+    /// Says which features were dropped.
+    pub(super) fn dropped_lines(&self) -> String {
+        let names = self.data.encoder.feature_names();
+        let lines = self.dropped.iter().map(|dropped| format!("dropped {}\n", dropped.named(&names)));
+        lines.collect()
     }
 
     /// The objective over all training rows, in rescaled columns.
     pub(super) fn loss(&self) -> Result<RegressionLoss> {
         let (train, device) = (&self.data.train, &self.compute.device);
-        let shape = [train.len(), train.features()];
-        let inputs = Tensor::from_data(TensorData::new(train.inputs().to_vec(), shape), device);
+        let kept = self.kept();
+        let shape = [train.len(), kept.len()];
+        let inputs = if self.dropped.is_empty() {
+            train.inputs().to_vec()
+        } else {
+            train.inputs().chunks_exact(train.features()).flat_map(|row| kept.iter().map(|&f| row[f])).collect()
+        };
+        let inputs = Tensor::from_data(TensorData::new(inputs, shape), device);
         let LogisticModel { l2, class_weight, .. } = self.settings.model;
         let loss = RegressionLoss::new(inputs, train.targets(), self.classes())
             .and_then(|loss| loss.l2(l2))
@@ -89,6 +152,18 @@ impl LogisticPlan {
             }
         };
         Ok(loss.rescaled())
+    }
+
+    /// Returns the mean negative log-likelihood of the training rows, weighted by their sample weights if they have some.
+    pub(super) fn weighted_nll<M: Module>(&self, model: &M) -> Result<Option<f64>> {
+        let Some(weights) = &self.data.weights else { return Ok(None) };
+        let (train, device) = (&self.data.train, &self.compute.device);
+        let inputs = TensorData::new(train.inputs().to_vec(), [train.len(), train.features()]);
+        let loss = RegressionLoss::new(Tensor::from_data(inputs, device), train.targets(), self.classes())
+            .and_then(|loss| loss.weights(weights))
+            .map_err(Failure::usage)?;
+        let parameters = Layout::of(model).flatten(model);
+        Ok(Some(loss.value(&parameters).map_err(Failure::internal)?.into_scalar::<f64>()))
     }
 
     /// Each row's weight times n / (classes · the weight of its class), where n is the sum of all weights.

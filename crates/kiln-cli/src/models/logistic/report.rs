@@ -44,6 +44,17 @@ pub(crate) struct LogisticReport {
     /// Weights that an l1 penalty did not set to zero.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) selected: Option<Selected>,
+    /// Features that depend linearly on others. The fit leaves them out.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) dropped: Vec<Dropped>,
+}
+
+/// A feature that the fit left out.
+#[derive(Debug, Serialize)]
+pub(super) struct Dropped {
+    pub(super) name: String,
+    /// Such as `weekend = sat + sun`.
+    pub(super) equation: String,
 }
 
 impl LogisticReport {
@@ -84,9 +95,11 @@ where
     let selected = report.selected.map_or_else(String::new, |Selected { nonzero, of }| {
         format!("\n       {nonzero} of {of} weights are not zero")
     });
+    let dropped: String =
+        report.dropped.iter().map(|dropped| format!("\n       dropped {}", dropped.equation)).collect();
     format!(
         "{status}: {steps} steps in {wall_s:.1} s\n\
-         train  objective {:.9}  largest gradient entry {:.1e}{selected}{remark}{test}",
+         train  objective {:.9}  largest gradient entry {:.1e}{selected}{dropped}{remark}{test}",
         report.fun, report.grad_norm
     )
 }

@@ -111,7 +111,7 @@ impl LogisticSettings {
         require(low < f64::INFINITY, "lower", "a number below infinity", low)?;
         require(high > f64::NEG_INFINITY, "upper", "a number above minus infinity", high)?;
         let (penalised, bounded) = (l1 > 0.0, self.model.is_bounded());
-        self.solver.name.unwrap_or_else(|| default_solver(penalised, bounded)).suits(penalised, bounded)?;
+        self.solver.name.unwrap_or_else(|| default_solver((penalised, bounded), None)).suits(penalised, bounded)?;
         if self.model.cov_type != Covariance::Nonrobust && self.model.is_biased() {
             return Err(Failure::usage(
                 "--cov-type is for maximum likelihood: there are no standard errors with a penalty, bounds or --class-weight",

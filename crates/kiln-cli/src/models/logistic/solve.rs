@@ -4,9 +4,9 @@ use std::{cell::RefCell, ops::ControlFlow};
 
 use kiln::{
     burn::tensor::Tensor,
-    data::{Dataset, Resident, Supervised},
+    data::{Dataset, Examples, Resident, Shown, Supervised},
     dist::Distribution,
-    models::{Inference, InferenceTable, RegressionLoss, Separation},
+    models::{Dependence, Inference, InferenceTable, RegressionLoss, Separation},
     optim::solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
     tensor::flat::Layout,
     train::{MaximumLikelihood, Metrics, evaluate},
@@ -18,7 +18,7 @@ use super::{
     fitted::{EVALUATION_BATCH, FittedRegression},
     plan::{LARGEST_HESSIAN, LogisticPlan},
     regression::Regression,
-    report::{LogisticReport, Selected, text},
+    report::{Dropped, LogisticReport, Selected, text},
     solver_log::SolverLog,
 };
 use crate::{
@@ -61,7 +61,8 @@ where
 
     let model = M::init(data.train.features(), plan.classes(), &plan.compute);
     let layout = Layout::of(&model);
-    let model = layout.unflatten(model, &loss.parameters(&outcome.x)).expect("the loss has its parameters").valid();
+    let model =
+        layout.unflatten(model, &plan.parameters(&loss, &outcome.x)).expect("the loss has its parameters").valid();
     let mut ending = how_it_ended(plan, &loss, &outcome, session)?;
     if ending.exit == Exit::Done {
         match certificate(plan, &loss, &outcome.x) {
@@ -72,17 +73,17 @@ where
     let inference = inference(plan, &loss, &outcome, &mut ending);
     if ending.exit != Exit::Diverged {
         dir.write_model(&model)?;
-        dir.write("coef.csv", &coefficient_table(&model, &data.encoder, inference.as_ref())?)?;
+        dir.write("coef.csv", &coefficient_table(&model, &data.encoder, &plan.dropped, inference.as_ref())?)?;
     }
     if let Some(inference) = &inference {
         let table = InferenceTable {
             inference,
             target: data.encoder.target().map_or("y", |target| target.name.as_str()),
-            features: &data.encoder.feature_names(),
+            features: &plan.kept_names(),
             classes: data.encoder.class_names(),
-            converged: outcome.success,
+            converged: ending.exit == Exit::Done,
         };
-        dir.write(SUMMARY, table.to_string().as_bytes())?;
+        dir.write(SUMMARY, format!("{table}{}", plan.dropped_lines()).as_bytes())?;
     }
     let exit = ending.exit;
     let mut report = report(plan, solver, &outcome, &model, (ending, wall_s), inference)?;
@@ -194,20 +195,37 @@ fn how_it_ended(
     };
     let by_solver = Ending { status, exit, message };
     let model = &plan.settings.model;
+    let is_smooth = model.l1 == 0.0 && !model.is_bounded();
+    let by_solver = match outcome.status {
+        Status::NoProgress | Status::Stalled
+            if is_smooth && plan.is_small() && loss.is_converged_to_rounding(&outcome.x) =>
+        {
+            let message = format!("converged to rounding error: the gradient is {:.1e}", outcome.grad_norm);
+            Ending { status: "converged", exit: Exit::Done, message }
+        }
+        _ => by_solver,
+    };
     if model.is_penalised() || outcome.status == Status::NotFinite || interrupted {
         return Ok(by_solver);
     }
     let (train, encoder) = (&plan.data.train, &plan.data.encoder);
+    // A fit that is provably near a maximum needs no search.
+    let has_maximum = by_solver.exit == Exit::Done && plan.is_small() && loss.has_maximum_near(&outcome.x);
+    if has_maximum {
+        return Ok(by_solver);
+    }
     let separation = if plan.is_small() { loss.separation(&outcome.x) } else { None };
+    let separation = separation.map(|found| Separation { weights: plan.with_dropped(&found.weights), ..found });
     // Bounds may forbid the direction. And it must separate the data as they are, which f32 may not represent.
     let separation = separation.filter(|found| {
         let sides = found.sides(train.inputs(), train.targets()).expect("it is of these data");
-        model.is_open_to(&found.weights) && sides.separates && sides.on_the_plane == found.on_the_plane
+        let same = sides.on_the_plane == found.on_the_plane && sides.complete == found.complete;
+        model.is_open_to(&found.weights) && sides.separates && same
     });
     if separation.is_none() && (model.is_bounded() || !loss.is_separated(outcome.value)) {
         return Ok(by_solver);
     }
-    let message = separated(separation.as_ref(), train.len());
+    let message = separated(separation.as_ref(), train);
     if let Some(separation) = separation {
         let certificate = SeparationCertificate {
             kind: SeparationCertificate::KIND.to_owned(),
@@ -220,17 +238,38 @@ fn how_it_ended(
     Ok(Ending { status: "separated", exit: Exit::NotConverged, message })
 }
 
-fn separated(separation: Option<&Separation>, rows: usize) -> String {
+fn separated(separation: Option<&Separation>, train: &Examples) -> String {
     let how = match separation {
-        Some(Separation { complete: false, on_the_plane, .. }) => {
+        Some(Separation { complete: false, on_the_plane, .. }) if train.classes() == 2 => {
+            let rows = train.len();
             format!(
                 "the classes are separable by a hyperplane, except for {on_the_plane} of {rows} rows that lie on it"
             )
+        }
+        Some(found @ Separation { complete: false, .. }) => {
+            let pairs = found.separated_pairs(train.inputs(), train.targets()).unwrap_or_default();
+            format!("some of the classes are separable by hyperplanes ({})", pairs_text(&pairs, train.class_names()))
         }
         _ => "the classes are perfectly separable".to_owned(),
     };
     let proof = if separation.is_some() { " (proof in certificate.json, for `kiln verify`)" } else { "" };
     format!("{how}, so the maximum likelihood estimate does not exist{proof}: add a penalty, for example --l2 0.01")
+}
+
+/// Names pairs of classes, such as `a from b, c; d from e`.
+fn pairs_text(pairs: &[(usize, usize)], names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let name = |class: usize| format!("'{}'", Shown(&names[class]));
+    let mut firsts: Vec<usize> = pairs.iter().map(|(a, _)| *a).collect();
+    firsts.dedup();
+    let of = |first: &usize| {
+        let others: Vec<usize> = pairs.iter().filter(|(a, _)| a == first).map(|(_, b)| *b).collect();
+        let more = if others.len() > SHOWN { ", …" } else { "" };
+        let others: Vec<String> = others.into_iter().take(SHOWN).map(name).collect();
+        format!("{} from {}{more}", name(*first), others.join(", "))
+    };
+    let more = if firsts.len() > SHOWN { "; …" } else { "" };
+    firsts.iter().take(SHOWN).map(of).collect::<Vec<_>>().join("; ") + more
 }
 
 /// Standard errors, if the fit is a maximum of the likelihood.
@@ -266,7 +305,12 @@ where
 {
     let (data, compute, passes) = (&plan.data, &plan.compute, outcome.evaluations.values);
     let rows = Resident::new(&data.train, &compute.device);
-    let train: Metrics = evaluate(model, &MaximumLikelihood::new(), &rows, EVALUATION_BATCH, 0)?;
+    let mut train: Metrics = evaluate(model, &MaximumLikelihood::new(), &rows, EVALUATION_BATCH, 0)?;
+    if let Some(nll) = plan.weighted_nll(model)? {
+        // Each row counts as often as its weight says.
+        train.loss = nll;
+        train.terms.insert("nll".into(), nll);
+    }
     #[allow(clippy::cast_precision_loss, reason = "a number of rows seen")]
     let seen = data.train.len().saturating_mul(passes) as f64;
     let fitted = FittedRegression::<M>::new(model);
@@ -291,7 +335,18 @@ where
         test: (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?,
         inference,
         selected: selected(plan, outcome),
+        dropped: dropped(plan),
     })
+}
+
+/// The features that the fit left out, by name.
+fn dropped(plan: &LogisticPlan) -> Vec<Dropped> {
+    let names = plan.data.encoder.feature_names();
+    let of = |dropped: &Dependence| Dropped {
+        name: names[dropped.column].clone(),
+        equation: dropped.named(&names).to_string(),
+    };
+    plan.dropped.iter().map(of).collect()
 }
 
 /// The weights that an l1 penalty did not set to zero.

@@ -1,0 +1,128 @@
+//! Public tables that were refused, or fitted wrongly, before (`tests/field`).
+
+use std::path::Path;
+
+use kiln_testkit::assert_close;
+
+use crate::common::{Place, number};
+
+fn at(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/field").join(name).display().to_string()
+}
+
+/// A column of `coef.csv`.
+fn column(place: &Place, run: &str, name: &str) -> Vec<f64> {
+    let text = place.text(&format!("{run}/coef.csv"));
+    let mut lines = text.lines().map(|line| line.split(',').map(str::to_owned).collect::<Vec<_>>());
+    let at = lines.next().unwrap().iter().position(|column| column == name).unwrap();
+    lines.map(|cells| cells[at].parse().unwrap()).collect()
+}
+
+/// statsmodels 0.15, `smf.logit('survived ~ class + age + sex')`: five coefficients with the intercept last, by default settings.
+#[test]
+fn titanic_is_that_of_statsmodels() {
+    let place = Place::new();
+    place.ok(&format!("train logistic --data {} --target survived --out run", at("titanic.csv")));
+    let coefficients = [
+        -1.010_557_866_004_433_4,
+        -1.766_371_544_656_462_7,
+        1.055_607_824_352_852,
+        2.369_464_910_528_404,
+        -0.363_191_113_399_980_67,
+    ];
+    let errors = [
+        0.194_934_810_326_702_65,
+        0.170_717_357_955_343_68,
+        0.242_656_088_962_882_74,
+        0.145_251_210_541_025_4,
+        0.136_131_601_049_315_74,
+    ];
+    let low = [
+        -1.392_623_073_577_917_3,
+        -2.100_971_417_784_769,
+        0.580_010_629_356_254_5,
+        2.084_777_769_157_149_4,
+        -0.630_004_148_614_414_6,
+    ];
+    for (name, expected) in [("coef", coefficients), ("std_err", errors), ("low_95", low)] {
+        assert_close(&column(&place, "run", name), &expected, 1e-10, 0.0, name);
+    }
+    let inference = &place.json("run/result.json")["inference"];
+    assert_close(&[number(&inference["log_likelihood"])], &[-638.100_384_505_644], 1e-12, 0.0, "log-likelihood");
+    place.ok("verify run");
+}
+
+/// A polynomial of degree eight: the solver ends at rounding errors, which is convergence.
+#[test]
+fn nearly_dependent_columns_converge() {
+    let place = Place::new();
+    for solver in ["newton", "trust-ncg"] {
+        place.ok(&format!("train logistic --data {} --target y --solver {solver} --out {solver}", at("poly8.csv")));
+        let inference = &place.json(&format!("{solver}/result.json"))["inference"];
+        assert_close(&[number(&inference["log_likelihood"])], &[POLY8], 1e-10, 0.0, solver);
+    }
+}
+/// Newton's method with 40 digits (mpmath).
+const POLY8: f64 = -123.531_164_673_609_12;
+
+/// 24 rows that stand for 4526 applications.
+#[test]
+fn weights_count_in_the_loss_of_the_training_rows() {
+    let place = Place::new();
+    let data = at("ucb_weighted_nll.csv");
+    place.ok(&format!("train logistic --data {data} --target Admit --sample-weight Freq --out run"));
+    let result = place.json("run/result.json");
+    let found = [&result["train"]["nll"], &result["train"]["loss"], &result["fun"]].map(number);
+    assert_close(&found, &[UCB; 3], 1e-9, 0.0, "mean negative log-likelihood");
+}
+/// statsmodels 0.15, `GLM(…, Binomial(), freq_weights=Freq)`: −llf / Σ Freq.
+const UCB: f64 = 0.573_076_501_786_496_3;
+
+/// A row of weight 2 counts as two rows, also in the scale of a column.
+#[test]
+fn weights_count_in_the_scales() {
+    let place = Place::new();
+    let text = std::fs::read_to_string(at("standardize_weights.csv")).unwrap();
+    let mut lines = text.lines();
+    let mut repeated = format!("{}\n", lines.next().unwrap());
+    for line in lines {
+        let weight: usize = line.rsplit(',').next().unwrap().parse().unwrap();
+        repeated += &format!("{line}\n").repeat(weight);
+    }
+    place.write("repeated.csv", repeated);
+    let train = "train logistic --target y --standardize --l2 0.1 --test-fraction 0 --gtol 1e-12";
+    place.ok(&format!("{train} --data {} --sample-weight w --out weighted", at("standardize_weights.csv")));
+    place.ok(&format!("{train} --data repeated.csv --drop w --out repeated"));
+    let [weighted, repeated] = ["weighted", "repeated"].map(|run| column(&place, run, "coef"));
+    assert_close(&weighted, &repeated, 1e-9, 0.0, "coefficients");
+}
+
+/// Two rows of two classes (scikit-learn's issue 4648).
+#[test]
+fn two_rows_of_two_classes_are_enough() {
+    let place = Place::new();
+    let data = at("svm_two_rows_sklearn4648.csv");
+    place.ok(&format!(
+        "train svm --data {data} --target y --kernel linear --test-fraction 0 --standardize=false --out run"
+    ));
+    place.write("new.csv", "a,b\n1,99999\n2,99999\n");
+    place.ok("predict run --data new.csv --output p.csv");
+    let text = place.text("p.csv");
+    let predicted: Vec<&str> = text.lines().skip(1).map(|line| line.split(',').next().unwrap()).collect();
+    assert_eq!(predicted, ["0", "1"]);
+}
+
+/// The certificate of something false: a direction along which nothing changes, made by hand.
+#[test]
+fn a_separation_without_a_strict_margin_is_rejected() {
+    let place = Place::new();
+    let rows: String = (0..30).map(|i| format!("{},{}\n", ["a", "b", "c"][i % 3], i * 7 % 11 % 2)).collect();
+    place.write("t.csv", format!("group,y\n{rows}"));
+    place.ok("train logistic --data t.csv --target y --coding one-hot --out run");
+    let certificate = serde_json::json!({
+        "kind": "separation", "features": ["group=a", "group=b", "group=c"], "classes": ["0", "1"],
+        "weights": [0.5, 0.5, 0.5], "intercepts": [-0.5], "complete": false, "on_the_plane": 30,
+    });
+    place.write("run/certificate.json", certificate.to_string());
+    assert!(place.exits(3, "verify run").stderr.contains("does not hold"));
+}
