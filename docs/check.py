@@ -47,7 +47,7 @@ FILES = {
 # How to make the run that stands for RUN on a page.
 RUNS = {
     "vae": "kiln train vae --epochs 1 --hidden-dim 16 --latent-dim 4 --quiet --out RUN",
-    "logistic": "kiln train logistic --data my.csv --target y --quiet --out RUN",
+    "logistic": "kiln train logistic --data my.csv --target y --test-fraction 0.2 --quiet --out RUN",
     "optimiser": "kiln train logistic --data my.csv --target y --optimizer adam --epochs 3 --quiet --out RUN",
     "gmm": "kiln train gmm --data points.csv --quiet --out RUN",
     "svm": "kiln train svm --quiet --out RUN",
