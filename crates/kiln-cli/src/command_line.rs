@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{CompletionsFlags, DatasetsFlags, LrFind, ManFlags, RatesFlags, SolveFlags, ViFlags},
+    commands::{CompletionsFlags, DatasetsFlags, DescribeFlags, LrFind, ManFlags, RatesFlags, SolveFlags, ViFlags},
     flags::{EvalFlags, ExportFlags, OutputFlags, PredictFlags, ResumeFlags, VerifyFlags},
     models::{
         Train,
@@ -48,6 +48,11 @@ pub(crate) enum Command {
     /// Predict a class (logistic, svm) or component (gmm) for each row of a CSV file
     #[command(after_help = "Example:\n  kiln predict runs/outcome --data new.csv --output predictions.csv")]
     Predict(PredictFlags),
+    /// Describe a table: types, missing values, ranges, and what training makes of each column
+    #[command(
+        after_help = "Examples:\n  kiln describe patients.csv --target outcome\n  kiln describe patients.csv --json"
+    )]
+    Describe(DescribeFlags),
     /// Generate images with a VAE, from latent variables drawn from the prior
     #[command(after_help = "Example:\n  kiln sample runs/digits -n 100 --output samples.png")]
     Sample(SampleFlags),

@@ -1,6 +1,7 @@
 //! The commands that are not about training one of the models.
 
 mod completions;
+mod describe;
 mod images;
 mod list;
 mod lr_find;
@@ -11,6 +12,7 @@ mod vi;
 
 pub(crate) use self::{
     completions::{CompletionsFlags, ManFlags, completions, man},
+    describe::{DescribeFlags, describe},
     images::{latent, reconstruct, sample},
     list::{DatasetsFlags, datasets, devices, schedules},
     lr_find::{LrFind, lr_find},

@@ -70,6 +70,7 @@ fn run(line: CommandLine) -> Result<Exit> {
             let dir = RunDir::open(&flags.access.run)?;
             Config::of(&dir)?.eval(dir, &flags, console)
         }
+        Command::Describe(flags) => commands::describe(&flags, console),
         Command::Predict(flags) => {
             let dir = RunDir::open(&flags.access.run)?;
             Config::of(&dir)?.predict(dir, &flags, console)

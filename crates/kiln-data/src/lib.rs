@@ -9,7 +9,7 @@
 //! | [`builtin`] | the two small datasets that are compiled into the crate |
 //! | [`sources`], [`catalogue`](mod@catalogue) | image datasets by name: found on disk, or downloaded and verified |
 //! | [`idx`] | the file format of MNIST |
-//! | [`table`], [`roles`], [`encode`] | tables from text files, what their columns are for, and encoders that turn them into numbers |
+//! | [`table`], [`describe`], [`roles`], [`encode`] | tables from text files, what their columns are for, and encoders that turn them into numbers |
 //! | [`split`] | stratified train/test splits |
 //! | [`image_grid`] | grids of images as PNG files |
 //! | [`shown`] | text from data files in messages |
@@ -20,6 +20,7 @@ pub mod binarize;
 pub mod builtin;
 pub mod catalogue;
 pub mod dataset;
+pub mod describe;
 pub mod encode;
 pub mod error;
 pub mod examples;
@@ -45,6 +46,7 @@ pub use binarize::{Binarize, Binarized};
 pub use builtin::{BREAST_CANCER_SHA256, BREAST_CANCER_TARGET, DIGITS_SHA256, breast_cancer, digits};
 pub use catalogue::{DatasetInfo, Presence, catalogue};
 pub use dataset::{Dataset, Minibatches, Order, Supervised, minibatches};
+pub use describe::ColumnSummary;
 pub use download::DownloadProgress;
 pub use encode::{Coding, EncodedColumn, Encoder, EncoderConfig, Missing, Reference, Target, Unseen};
 pub use error::DataError;

@@ -227,6 +227,7 @@ mod tests {
         let (rest, found) = table.clone().without_missing(&["a", "b", "c"]).unwrap();
         assert_eq!((rest.len(), rest.line(0)), (1, 5));
         assert_eq!(found.to_string(), "dropped 3 of 4 rows with missing values (b 2, a 1, c 1)");
+        assert_eq!(rest.column("c").unwrap().levels().0.to_vec(), ["z"], "texts of dropped rows are forgotten");
         let (rest, found) = table.clone().subset(&[3]).without_missing(&["a", "b", "c"]).unwrap();
         assert_eq!((rest.len(), found.incomplete), (1, 0));
         let none = table.subset(&[0, 1]).without_missing(&["b"]);

@@ -55,6 +55,7 @@ pub struct Table {
     columns: Vec<Column>,
     lines: Lines,
     notes: Vec<Note>,
+    delimiter: char,
 }
 
 impl Table {
@@ -108,8 +109,8 @@ impl Table {
         let mut as_text = Vec::new();
         loop {
             match delimited::read(open()?, file, options, &as_text)? {
-                Outcome::Table(Parsed { columns, lines, notes, sha256 }) => {
-                    return Ok(Self { file: file.into(), sha256, columns, lines, notes });
+                Outcome::Table(Parsed { columns, lines, notes, sha256, delimiter }) => {
+                    return Ok(Self { file: file.into(), sha256, columns, lines, notes, delimiter });
                 }
                 Outcome::Again { as_text: more } => as_text.extend(more),
             }
@@ -145,6 +146,11 @@ impl Table {
     /// Returns what the reader left out without being asked.
     pub fn notes(&self) -> &[Note] {
         &self.notes
+    }
+
+    /// Returns the character between two cells of the file.
+    pub fn delimiter(&self) -> char {
+        self.delimiter
     }
 
     /// Returns the line of the file on which a row begins, counted from 1.
@@ -229,6 +235,7 @@ impl Table {
             columns: self.columns.iter().map(|column| column.subset(rows)).collect(),
             lines: self.lines.subset(rows),
             notes: self.notes.clone(),
+            delimiter: self.delimiter,
         }
     }
 

@@ -2,10 +2,13 @@
 
 use std::borrow::Cow;
 
+use serde::Serialize;
+
 use super::dictionary::Dictionary;
 
 /// The kind of a column's cells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ColumnKind {
     /// Every cell that is not missing is a finite number.
     Numeric,
@@ -162,12 +165,9 @@ impl Column {
         self.stray
     }
 
-    /// Returns the column with the given rows only.
+    /// Returns the column with the given rows only. Texts that none of them has are forgotten.
     pub(super) fn subset(&self, rows: &[usize]) -> Self {
-        let of = |texts: &Texts| Texts {
-            codes: rows.iter().map(|row| texts.codes[*row]).collect(),
-            levels: texts.levels.clone(),
-        };
+        let of = |texts: &Texts| texts.subset(rows);
         let cells = match &self.cells {
             Cells::Texts(texts) => Cells::Texts(of(texts)),
             Cells::Numbers { values, texts } => {
@@ -176,5 +176,23 @@ impl Column {
         };
         let stray = self.stray.and_then(|stray| rows.iter().position(|row| *row == stray));
         Self { name: self.name.clone(), kind: self.kind, cells, stray }
+    }
+}
+
+impl Texts {
+    fn subset(&self, rows: &[usize]) -> Self {
+        let mut new = vec![MISSING; self.levels.len()];
+        let mut levels = Vec::new();
+        let code = |row: &usize| {
+            let old = self.codes[*row] as usize;
+            let level = self.levels.get(old)?;
+            if new[old] == MISSING {
+                new[old] = u32::try_from(levels.len()).expect("no more than before");
+                levels.push(level.clone());
+            }
+            Some(new[old])
+        };
+        let codes = rows.iter().map(code).map(|code| code.unwrap_or(MISSING)).collect();
+        Self { codes, levels }
     }
 }

@@ -21,6 +21,7 @@ pub(super) struct Parsed {
     pub(super) lines: Lines,
     pub(super) notes: Vec<Note>,
     pub(super) sha256: String,
+    pub(super) delimiter: char,
 }
 
 /// A table, or the columns that must be read again as texts.
@@ -103,7 +104,7 @@ pub(super) fn read(text: Text, file: &str, options: &TableOptions, as_text: &[St
     if built.is_empty() {
         return Err(DataError::NoFeatures { file: file.into() });
     }
-    Ok(Outcome::Table(Parsed { columns: built, lines, notes, sha256: origin.sha256()? }))
+    Ok(Outcome::Table(Parsed { columns: built, lines, notes, sha256: origin.sha256()?, delimiter: delimiter.into() }))
 }
 
 /// The records of a file, and the line on which the last one begins.
