@@ -9,6 +9,7 @@ mod own_files;
 mod place;
 mod run_files;
 mod rundir;
+mod sink;
 mod text;
 
 pub(crate) mod interrupt;
@@ -24,5 +25,6 @@ pub(crate) use self::{
     place::Place,
     run_files::{CERTIFICATE, CONFIG, ENCODER, METRICS, MODEL, RESULT, RUN},
     rundir::RunDir,
+    sink::Sink,
     text::{file_stem, table, to_vec},
 };

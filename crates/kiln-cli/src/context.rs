@@ -6,6 +6,7 @@ mod interrupted;
 mod memory;
 mod model_file;
 mod opened;
+pub(crate) mod prediction;
 mod record;
 mod search;
 mod session;

@@ -274,6 +274,10 @@ pub enum DataError {
     )]
     AllDistinct { file: String, column: String, count: usize },
 
+    /// A column that is read part by part begins with numbers and has texts.
+    #[error("{}: column '{}' holds numbers, and some text; name it as a column of text (--categorical)", whole(.file), Shown(.column))]
+    MixedColumn { file: String, column: String },
+
     /// A column has two roles.
     #[error("{}: column '{}' cannot be both {one} and {two}", whole(.file), Shown(.column))]
     TwoRoles { file: String, column: String, one: &'static str, two: &'static str },

@@ -59,5 +59,5 @@ pub use roles::{Columns, MissingRows, Reason, Role};
 pub use shown::Shown;
 pub use sources::{HoldOut, ImageSplits, load_images};
 pub use split::{Split, stratified_split};
-pub use table::{Column, ColumnKind, Dates, MISSING_MARKS, Note, Table, TableOptions};
+pub use table::{Column, ColumnKind, Dates, MISSING_MARKS, Note, Table, TableChunks, TableOptions};
 pub use tensors::{RegressionExamples, Rows, TensorDataset};

@@ -2,6 +2,7 @@
 
 mod builder;
 mod bytes;
+mod chunks;
 mod column;
 mod delimited;
 mod dictionary;
@@ -15,10 +16,11 @@ use std::path::Path;
 pub(crate) use self::{builder::truth, options::number};
 use self::{
     bytes::Text,
-    delimited::{Outcome, Parsed},
+    delimited::{Outcome, Parsed, Rows},
     lines::Lines,
 };
 pub use self::{
+    chunks::TableChunks,
     column::{Column, ColumnKind},
     note::Note,
     options::{Dates, MISSING_MARKS, TableOptions},
@@ -108,13 +110,18 @@ impl Table {
         options.check()?;
         let mut as_text = Vec::new();
         loop {
-            match delimited::read(open()?, file, options, &as_text)? {
-                Outcome::Table(Parsed { columns, lines, notes, sha256, delimiter }) => {
-                    return Ok(Self { file: file.into(), sha256, columns, lines, notes, delimiter });
-                }
-                Outcome::Again { as_text: more } => as_text.extend(more),
+            let mut rows = Rows::open(open()?, file, options, &as_text)?;
+            match rows.read(usize::MAX)? {
+                Some(Outcome::Table(parsed)) => return Ok(Self::new(file, rows.sha256()?, parsed)),
+                Some(Outcome::Again { as_text: more }) => as_text.extend(more),
+                None => return Err(DataError::NoRows { file: file.into() }),
             }
         }
+    }
+
+    fn new(file: &str, sha256: String, parsed: Parsed) -> Self {
+        let Parsed { columns, lines, notes, delimiter } = parsed;
+        Self { file: file.into(), sha256, columns, lines, notes, delimiter }
     }
 
     /// Returns the name of the file, as in messages.
@@ -122,7 +129,7 @@ impl Table {
         &self.file
     }
 
-    /// Returns the SHA-256 of the file.
+    /// Returns the SHA-256 of the file. A part of a file, from [`TableChunks`], has none: the text is empty.
     pub fn sha256(&self) -> &str {
         &self.sha256
     }

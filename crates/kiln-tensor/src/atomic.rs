@@ -9,8 +9,8 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Write},
-    path::Path,
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
 };
 
 use tempfile::{Builder, NamedTempFile};
@@ -58,6 +58,67 @@ pub fn write_new(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(folder_of(path))
 }
 
+/// A file that is written bit by bit, and appears at its path when [`commit`](Self::commit) is called. Without it nothing is left.
+///
+/// # Example
+/// ```
+/// use std::io::Write;
+///
+/// use kiln_tensor::atomic::AtomicFile;
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("rows.csv");
+/// let mut file = AtomicFile::create(&path)?;
+/// writeln!(file, "x,y")?;
+/// assert!(!path.exists());
+/// file.commit(false)?;
+/// assert_eq!(std::fs::read(&path)?, b"x,y\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug)]
+pub struct AtomicFile {
+    path: PathBuf,
+    temporary: BufWriter<NamedTempFile>,
+}
+
+impl AtomicFile {
+    /// Starts a file that will be at `path`.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error.
+    pub fn create(path: &Path) -> io::Result<Self> {
+        Ok(Self { path: path.into(), temporary: BufWriter::new(empty(path)?) })
+    }
+
+    /// Puts the file at its path. With `replace` an existing regular file is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`write`], or without `replace` those of [`write_new`].
+    pub fn commit(self, replace: bool) -> io::Result<()> {
+        let file = self.temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
+        file.as_file().sync_all()?;
+        if replace {
+            refuse_special(&self.path)?;
+            file.persist(&self.path).map_err(|failed| failed.error)?;
+        } else {
+            file.persist_noclobber(&self.path).map_err(|failed| failed.error)?;
+        }
+        sync_folder(folder_of(&self.path))
+    }
+}
+
+impl Write for AtomicFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.temporary.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.flush()
+    }
+}
+
 /// Returns whether `name` is the name of a temporary file of this module.
 pub fn is_temporary(name: &str) -> bool {
     name.starts_with(PREFIX) && name.ends_with(SUFFIX)
@@ -75,15 +136,19 @@ pub fn sync_folder(folder: &Path) -> io::Result<()> {
 }
 
 fn temporary(path: &Path, bytes: &[u8]) -> io::Result<NamedTempFile> {
+    let mut file = empty(path)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    Ok(file)
+}
+
+fn empty(path: &Path) -> io::Result<NamedTempFile> {
     let mut builder = Builder::new();
     builder.prefix(PREFIX).suffix(SUFFIX);
     // The user's umask applies, as for any other file that a program creates.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut file = builder.tempfile_in(folder_of(path))?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    Ok(file)
+    builder.tempfile_in(folder_of(path))
 }
 
 fn refuse_special(path: &Path) -> io::Result<()> {

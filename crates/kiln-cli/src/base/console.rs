@@ -29,6 +29,11 @@ impl Console {
         Self { json, quiet }
     }
 
+    /// Returns whether the result goes to standard output as JSON.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
     /// Prints the result: `json` with `--json`, otherwise `text`.
     pub(crate) fn result(self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
         let printed = if self.json {

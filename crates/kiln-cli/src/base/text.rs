@@ -18,6 +18,9 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -
 
 /// Returns the last part of a dataset's name or path, without its extension.
 pub(crate) fn file_stem(name: &str) -> String {
+    if name == "-" {
+        return "stdin".to_owned();
+    }
     Path::new(name).file_stem().map_or_else(|| "data".to_owned(), |stem| stem.to_string_lossy().into_owned())
 }
 

@@ -1,6 +1,9 @@
 //! Rows from tables, images or built-in data: read, split and encoded.
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use kiln::data::{
     BREAST_CANCER_TARGET, Column, DataError, Dataset, Encoder, Examples, HoldOut, Locate, Reason, Role, Split, Table,
@@ -41,6 +44,9 @@ impl Source {
     }
 }
 
+/// The name of data that come through a pipe.
+const STANDARD_INPUT: &str = "-";
+
 /// Encoded rows.
 pub(crate) struct Loaded {
     pub(crate) encoder: Encoder,
@@ -49,6 +55,8 @@ pub(crate) struct Loaded {
     pub(crate) record: DataRecord,
     /// The weights of the training rows, all above 0. Absent if each row counts once.
     pub(crate) weights: Option<Vec<f64>>,
+    /// What was left out without being asked, a line each.
+    pub(crate) notes: Vec<String>,
 }
 
 /// Whether the rows have classes to predict.
@@ -78,12 +86,20 @@ pub(crate) fn load(
 ) -> Result<Loaded> {
     let (name, path) = (source.name.as_str(), Path::new(&source.name));
     if name == "breast-cancer" {
-        return of_table(source, (purpose, part), breast_cancer(), Some(BREAST_CANCER_TARGET), encoder, console);
+        return of_table(source, (purpose, part), breast_cancer(), Some(BREAST_CANCER_TARGET), encoder);
+    }
+    if name == STANDARD_INPUT {
+        let mut bytes = Vec::new();
+        std::io::stdin()
+            .read_to_end(&mut bytes)
+            .map_err(|e| Failure::usage(format!("cannot read standard input: {e}")))?;
+        let table = Table::parse_with("standard input", bytes, &source.table.options()?)?;
+        return of_table(source, (purpose, part), table, None, encoder);
     }
     let is_file_name = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
     if path.is_file() || (is_file_name && !path.is_dir()) {
         let table = Table::read_with(path, &source.table.options()?)?;
-        return of_table(source, (purpose, part), table, None, encoder, console);
+        return of_table(source, (purpose, part), table, None, encoder);
     }
     if source.sample_weight.is_some() || !source.drop.is_empty() {
         return Err(Failure::usage("--sample-weight and --drop name columns of a table, and images have none"));
@@ -106,7 +122,14 @@ fn of_images(source: &Source, encoder: Option<Encoder>, console: Console) -> Res
     let rows: Vec<usize> = (0..images.train.len()).collect();
     let encoder = encoder.unwrap_or_else(|| Encoder::fit_pixels(&images.train, &rows, source.standardize));
     let (train, test) = (encoder.encode_images(&images.train)?, encoder.encode_images(&images.test)?);
-    Ok(Loaded { record: record(source, &images.sha256, &train, &test), train, test, encoder, weights: None })
+    Ok(Loaded {
+        record: record(source, &images.sha256, &train, &test),
+        train,
+        test,
+        encoder,
+        weights: None,
+        notes: Vec::new(),
+    })
 }
 
 fn record(source: &Source, sha256: &str, train: &Examples, test: &Examples) -> DataRecord {
@@ -125,7 +148,6 @@ fn of_table(
     table: Table,
     default_target: Option<&str>,
     encoder: Option<Encoder>,
-    console: Console,
 ) -> Result<Loaded> {
     let sha256 = table.sha256().to_owned();
     let target = source.target.as_deref().or(default_target);
@@ -137,9 +159,10 @@ fn of_table(
             columns.join(", ")
         )));
     }
+    let mut notes = Vec::new();
     let table = match part {
-        Part::Split => chosen(source, purpose, target, table, console)?,
-        Part::Whole => complete(source, encoder.as_ref(), table, console)?,
+        Part::Split => chosen(source, purpose, target, table, &mut notes)?,
+        Part::Whole => complete(source, encoder.as_ref(), table, &mut notes)?,
     };
     let (examples, split, encoder, weights) = match (purpose, target) {
         (Purpose::Classes, Some(target)) => with_classes(source, part, table, target, encoder)?,
@@ -147,23 +170,27 @@ fn of_table(
     };
     let test = examples.subset(&split.test);
     let train = if split.train.len() == examples.len() { examples } else { examples.subset(&split.train) };
-    Ok(Loaded { record: record(source, &sha256, &train, &test), encoder, train, test, weights })
+    Ok(Loaded { record: record(source, &sha256, &train, &test), encoder, train, test, weights, notes })
 }
 
-/// Returns the table with the columns and the rows that are used. What is left out unasked is said.
-fn chosen(source: &Source, purpose: Purpose, target: Option<&str>, table: Table, console: Console) -> Result<Table> {
+/// Returns the table with the columns and the rows that are used. What is left out unasked is noted.
+fn chosen(
+    source: &Source,
+    purpose: Purpose,
+    target: Option<&str>,
+    table: Table,
+    notes: &mut Vec<String>,
+) -> Result<Table> {
     let settings = &source.table;
     settings.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
-    for note in table.notes() {
-        console.note(note);
-    }
+    notes.extend(table.notes().iter().map(ToString::to_string));
     let roles = settings.columns(target, source.sample_weight.as_deref(), &source.drop).roles(&table)?;
     let mut used = Vec::new();
     for (column, role) in table.columns().iter().zip(roles) {
         match role {
             Role::LeftOut(reason @ (Reason::Empty | Reason::Names)) => {
                 let name = kiln::data::Shown(column.name());
-                console.note(format_args!("column '{name}' is left out: {reason} (--features can choose it)"));
+                notes.push(format!("column '{name}' is left out: {reason} (--features can choose it)"));
             }
             Role::LeftOut(_) | Role::Id => {}
             Role::Feature | Role::Target | Role::Weight => used.push(column.name().to_owned()),
@@ -180,13 +207,13 @@ fn chosen(source: &Source, purpose: Purpose, target: Option<&str>, table: Table,
     };
     let (table, found) = table.without_missing(&used.into_iter().filter(needed).collect::<Vec<_>>())?;
     if found.incomplete > 0 {
-        console.note(&found);
+        notes.push(found.to_string());
     }
     Ok(table)
 }
 
-/// Returns the rows that the encoder of a run takes. What is left out is said.
-fn complete(source: &Source, encoder: Option<&Encoder>, table: Table, console: Console) -> Result<Table> {
+/// Returns the rows that the encoder of a run takes. What is left out is noted.
+fn complete(source: &Source, encoder: Option<&Encoder>, table: Table, notes: &mut Vec<String>) -> Result<Table> {
     let Some(encoder) = encoder.filter(|_| source.table.missing != MissingValues::Error) else { return Ok(table) };
     let rows = encoder.complete_rows(&table);
     let left_out = table.len() - rows.len();
@@ -196,7 +223,7 @@ fn complete(source: &Source, encoder: Option<&Encoder>, table: Table, console: C
     if rows.is_empty() {
         return Err(Failure::usage(format!("every row of {} has a missing value", source.name)));
     }
-    console.note(format_args!("dropped {left_out} of {} rows with missing values", table.len()));
+    notes.push(format!("dropped {left_out} of {} rows with missing values", table.len()));
     Ok(table.subset(&rows))
 }
 

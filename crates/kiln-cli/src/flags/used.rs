@@ -50,10 +50,10 @@ pub(crate) struct EvalFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct PredictFlags {
-    /// CSV file with the columns that the model was trained on, in any order; others are ignored
+    /// Table with the columns that the model was trained on, in any order; others are ignored. '-': standard input
     #[arg(long, value_name = "FILE")]
     pub(crate) data: PathBuf,
-    /// CSV file for the predictions, one row per row of --data
+    /// CSV file for the predictions, one row per row of --data. '-': standard output
     #[arg(long, value_name = "FILE", alias = "out")]
     pub(crate) output: PathBuf,
     /// Replace an existing file

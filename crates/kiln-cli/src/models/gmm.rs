@@ -13,7 +13,10 @@ use self::{fit::GmmReport, fitted::FittedMixture, flags::GmmFlags, plan::GmmPlan
 use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, MODEL, Result},
-    context::{Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, tabular},
+    context::{
+        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
+        tabular,
+    },
     flags::{EvalFlags, PredictFlags, ResumeFlags},
     names::Dtype,
 };
@@ -59,6 +62,10 @@ Examples:
         &data.record
     }
 
+    fn notes(data: &Loaded) -> &[String] {
+        &data.notes
+    }
+
     fn plan(settings: GmmSettings, data: Loaded, compute: Compute) -> Result<GmmPlan> {
         Ok(GmmPlan::new(settings, data, compute))
     }
@@ -95,7 +102,7 @@ Examples:
 
     fn predict(run: Opened<GmmSettings>, flags: &PredictFlags) -> Result<Exit> {
         let table = run.settings.table.clone();
-        tabular::predict(run, &table, flags, FittedMixture::open)
+        prediction::predict(run, &table, flags, FittedMixture::open)
     }
 
     fn export(run: &Opened<GmmSettings>) -> Result<Vec<u8>> {

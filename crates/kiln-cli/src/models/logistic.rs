@@ -28,7 +28,10 @@ pub(crate) use self::{flags::LogisticFlags, lr_find::lr_find};
 use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, Result},
-    context::{Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, tabular},
+    context::{
+        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
+        tabular,
+    },
     flags::{EvalFlags, PredictFlags, ResumeFlags, VerifyFlags},
     names::Dtype,
 };
@@ -86,6 +89,10 @@ Examples:
         &data.record
     }
 
+    fn notes(data: &Loaded) -> &[String] {
+        &data.notes
+    }
+
     fn plan(settings: LogisticSettings, data: Loaded, compute: Compute) -> Result<LogisticPlan> {
         LogisticPlan::new(settings, data, compute)
     }
@@ -136,7 +143,7 @@ Examples:
     fn predict(run: Opened<LogisticSettings>, flags: &PredictFlags) -> Result<Exit> {
         let classes = fitted::classes(&run)?;
         let table = run.settings.table.clone();
-        with_model!(classes, M => tabular::predict(run, &table, flags, FittedRegression::<M>::open))
+        with_model!(classes, M => prediction::predict(run, &table, flags, FittedRegression::<M>::open))
     }
 
     fn verify(run: Opened<LogisticSettings>, certificate: &Path, _flags: &VerifyFlags) -> Result<Exit> {

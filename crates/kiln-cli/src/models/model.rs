@@ -67,6 +67,11 @@ pub(crate) trait Model: Sized {
     /// The data's part of `run.json`.
     fn record(data: &Self::Data) -> &DataRecord;
 
+    /// What was left out of the data without being asked, a line each.
+    fn notes(_data: &Self::Data) -> &[String] {
+        &[]
+    }
+
     /// Completes the settings from the data.
     fn plan(settings: Self::Settings, data: Self::Data, compute: Compute) -> Result<Self::Plan>;
 

@@ -28,10 +28,12 @@ pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, co
     let run = M::common(&mut settings).run;
     run.dtype = Some(compute.dtype);
     let record = RunRecord::new(M::record(&data).clone(), &compute, run.seed);
+    let notes = M::notes(&data).to_vec();
     let plan = M::plan(settings, data, compute)?;
     M::memory(&plan).check()?;
 
     let run = place.create(own)?;
+    notes.iter().for_each(|note| console.note(note));
     let session = session::<M>(run.dir(), &plan, record, Start::Fresh, console);
     let finished = match M::fit(&plan, &session) {
         Ok(finished) => finished,
@@ -64,8 +66,10 @@ pub(super) fn resume<M: Model>(
     let data = M::load(&settings, encoder, console)?;
     check_data(&mut record, M::record(&data), flags.allow_changed_data, console)?;
     let record = record.resumed(M::record(&data).clone(), &compute);
+    let notes = M::notes(&data).to_vec();
     let plan = M::plan(settings, data, compute)?;
     M::memory(&plan).check()?;
+    notes.iter().for_each(|note| console.note(note));
     let session = session::<M>(dir, &plan, record, Start::Again, console);
     let finished = M::fit(&plan, &session)?;
     session.end(finished)

@@ -16,7 +16,10 @@ use self::{fit::SvmReport, fitted::FittedSvm, flags::SvmFlags, plan::SvmPlan, se
 use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, MODEL, Result},
-    context::{Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, tabular},
+    context::{
+        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
+        tabular,
+    },
     flags::{EvalFlags, PredictFlags, ResumeFlags, VerifyFlags},
     names::Dtype,
 };
@@ -72,6 +75,10 @@ Examples:
         &data.record
     }
 
+    fn notes(data: &Loaded) -> &[String] {
+        &data.notes
+    }
+
     fn plan(settings: SvmSettings, data: Loaded, compute: Compute) -> Result<SvmPlan> {
         SvmPlan::new(settings, data, compute)
     }
@@ -108,7 +115,7 @@ Examples:
 
     fn predict(run: Opened<SvmSettings>, flags: &PredictFlags) -> Result<Exit> {
         let table = run.settings.table.clone();
-        tabular::predict(run, &table, flags, FittedSvm::open)
+        prediction::predict(run, &table, flags, FittedSvm::open)
     }
 
     fn verify(run: Opened<SvmSettings>, certificate: &Path, _flags: &VerifyFlags) -> Result<Exit> {

@@ -137,6 +137,24 @@ impl Place {
         }
     }
 
+    /// Runs a command with a text on its standard input.
+    pub(crate) fn with_input(&self, line: &str, text: &str) -> Done {
+        let mut command = self.command(line);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        let text = text.to_owned();
+        // A command that is refused does not read.
+        let writer = std::thread::spawn(move || drop(std::io::Write::write_all(&mut input, text.as_bytes())));
+        let output = child.wait_with_output().unwrap();
+        writer.join().unwrap();
+        Done {
+            code: output.status.code(),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
     /// What a run that ends well prints, which is JSON.
     pub(crate) fn json_of(&self, line: &str) -> Value {
         serde_json::from_str(&self.ok(line).stdout).unwrap()

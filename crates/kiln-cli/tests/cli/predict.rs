@@ -224,3 +224,50 @@ fn digits_are_predicted_from_a_table_of_their_pixels() {
     assert!((0..10).contains(&predicted[0].parse::<i32>().unwrap()));
     assert!((p.iter().sum::<f64>() - 1.0).abs() < 1e-12);
 }
+
+/// Rows through pipes: a table from standard input, predictions to standard output.
+#[test]
+fn tables_come_and_go_through_pipes() {
+    let (place, classes) = (Place::new(), ["no", "yes"]);
+    let text = String::from_utf8(table(&rows(60, &classes), &["size", "colour", "class", "weight"])).unwrap();
+    place.write("t.csv", &text);
+    place.ok("train logistic --data t.csv --target class --l2 0.01 --out file");
+    let done = place.with_input("train logistic --data - --target class --l2 0.01 --out pipe", &text);
+    assert_eq!(done.code, Some(0), "{}", done.stderr);
+    assert_eq!(place.text("pipe/coef.csv"), place.text("file/coef.csv"));
+    assert_eq!(place.with_input("eval pipe", &text).code, Some(0));
+    let other = place.with_input("eval pipe", &text.replacen("yes", "no", 1));
+    assert!(other.code == Some(2) && other.stderr.contains("SHA-256"), "{}", other.stderr);
+
+    place.ok("predict file --data t.csv --output p.csv");
+    let piped = place.with_input("predict pipe --data - --output -", &text);
+    assert_eq!((piped.code, piped.stdout), (Some(0), place.text("p.csv")), "{}", piped.stderr);
+    assert!(piped.stderr.contains("60 predictions"), "{}", piped.stderr);
+    place.refused("predict file --data t.csv --output - --json", &["--json", "--output -"]);
+    assert_eq!(place.with_input("predict pipe --data - --output none.csv", "").code, Some(2));
+    assert!(!place.exists("none.csv"));
+}
+
+/// More rows than are in memory at a time, and a mistake in the last of them: nothing is left behind.
+#[test]
+fn many_rows_are_predicted_part_by_part() {
+    let place = Place::new();
+    let text: String = (0..40_000).map(|i| format!("k{i},{},g{}\n", (i * 7) % 101, i % 3)).collect();
+    place.write("t.csv", "x,g,y\n1,g0,a\n2,g1,b\n3,g2,a\n4,g0,b\n5,g1,a\n2,g2,a\n3,g0,b\n");
+    place.ok("train logistic --data t.csv --target y --l2 0.1 --test-fraction 0 --out run");
+    place.write("many.csv", format!("key,x,g\n{text}"));
+    place.ok("predict run --data many.csv --output p.csv");
+    let predicted = place.text("p.csv");
+    assert_eq!(predicted.lines().count(), 40_001);
+    // Each row is predicted as it is alone.
+    for row in [0, 16_383, 16_384, 39_999] {
+        place.write("one.csv", format!("x,g\n{},g{}\n", (row * 7) % 101, row % 3));
+        place.ok("predict run --data one.csv --output one.out --force");
+        assert_eq!(place.text("one.out").lines().nth(1), predicted.lines().nth(row + 1), "row {row}");
+    }
+    let before = place.snapshot(".");
+    place.write("many.csv", format!("key,x,g\n{text}k,1,unknown\n"));
+    place.refused("predict run --data many.csv --output q.csv", &["many.csv", "line 40002", "'unknown'"]);
+    place.write("many.csv", format!("key,x,g\n{text}"));
+    assert_eq!(place.snapshot("."), before, "nothing is left");
+}

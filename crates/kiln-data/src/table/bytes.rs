@@ -55,6 +55,11 @@ impl Text {
         Self::new(Box::new(file), path, encoding)
     }
 
+    /// Takes what a reader gives. `path` is its name in messages.
+    pub(super) fn of_reader(reader: Box<dyn Read>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
+        Self::new(reader, path, encoding)
+    }
+
     /// Takes the bytes of a file. `path` is its name in messages.
     pub(super) fn of_bytes(bytes: Vec<u8>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
         Self::new(Box::new(Cursor::new(bytes)), path, encoding)

@@ -20,7 +20,6 @@ pub(super) struct Parsed {
     pub(super) columns: Vec<Column>,
     pub(super) lines: Lines,
     pub(super) notes: Vec<Note>,
-    pub(super) sha256: String,
     pub(super) delimiter: char,
 }
 
@@ -30,97 +29,127 @@ pub(super) enum Outcome {
     Again { as_text: Vec<String> },
 }
 
-/// Reads a table. Columns called `as_text` hold texts, whatever their cells are.
-pub(super) fn read(text: Text, file: &str, options: &TableOptions, as_text: &[String]) -> Result<Outcome, DataError> {
-    let Text { head, is_whole, rest, origin } = text;
-    let delimiter = match options.delimiter {
-        Some(delimiter) => u8::try_from(delimiter).expect("the options are checked"),
-        None => sniff::delimiter(&head, is_whole),
-    };
-    let mut builder = csv::ReaderBuilder::new();
-    let builder = builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 17);
-    let mut records = Records { reader: builder.from_reader(rest), file, origin: &origin, line: 1, passed: 0 };
+/// A text whose rows are read.
+pub(super) struct Rows {
+    records: Records,
+    header: Header,
+    rules: CellRules,
+    /// What each column is taken for.
+    takes: Vec<Take>,
+    delimiter: u8,
+    /// The next record, if there is `more`.
+    record: ByteRecord,
+    more: bool,
+}
 
-    let (mut header, mut record) = (ByteRecord::new(), ByteRecord::new());
-    if !records.next(&mut header)? {
-        return Err(DataError::NoHeader { file: file.into() });
-    }
-    let names = header.iter().map(|name| records.cell(name).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
-    let mut more = records.next(&mut record)?;
-    let header = Header::new(file, names, more.then(|| record.len()))?;
-    let rules = CellRules::new(options);
-    let take = |name: &String| match () {
-        () if options.categorical.contains(name) => Take::Categories,
-        () if as_text.contains(name) => Take::Texts,
-        () => Take::Found,
-    };
-    let width = header.names.len();
-    let mut columns: Vec<ColumnBuilder> =
-        header.names.into_iter().map(|name| ColumnBuilder::new(name.clone(), take(&name))).collect();
-    let mut lines = Lines::default();
-    while more {
-        // A line of spaces is skipped like an empty line.
-        if !(record.len() == 1 && width > 1 && record[0].trim_ascii().is_empty()) {
-            if record.len() != width {
-                let (line, found) = (records.line, record.len());
-                let delimiter = shown(delimiter);
-                return Err(DataError::Ragged { file: file.into(), line, expected: width, found, delimiter });
-            }
-            lines.push(records.line);
-            for (column, cell) in columns.iter_mut().zip(&record) {
-                column.push(records.cell(cell)?, &rules);
-            }
+impl Rows {
+    /// Reads the header. Columns called `as_text` hold texts, whatever their cells are.
+    pub(super) fn open(text: Text, file: &str, options: &TableOptions, as_text: &[String]) -> Result<Self, DataError> {
+        let Text { head, is_whole, rest, origin } = text;
+        let delimiter = match options.delimiter {
+            Some(delimiter) => u8::try_from(delimiter).expect("the options are checked"),
+            None => sniff::delimiter(&head, is_whole),
+        };
+        let mut builder = csv::ReaderBuilder::new();
+        let builder = builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 17);
+        let mut records = Records { reader: builder.from_reader(rest), file: file.into(), origin, line: 1, passed: 0 };
+        let (mut header, mut record) = (ByteRecord::new(), ByteRecord::new());
+        if !records.next(&mut header)? {
+            return Err(DataError::NoHeader { file: file.into() });
         }
-        more = records.next(&mut record)?;
-    }
-    if lines.len() == 0 {
-        return Err(DataError::NoRows { file: file.into() });
+        let names = header.iter().map(|name| records.cell(name).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+        let more = records.next(&mut record)?;
+        let header = Header::new(file, names, more.then(|| record.len()))?;
+        let take = |name: &String| match () {
+            () if options.categorical.contains(name) => Take::Categories,
+            () if as_text.contains(name) => Take::Texts,
+            () => Take::Found,
+        };
+        let takes = header.names.iter().map(take).collect();
+        Ok(Self { records, header, rules: CellRules::new(options), takes, delimiter, record, more })
     }
 
-    let mut notes = Vec::new();
-    if header.is_indexed {
-        columns.remove(0);
-        notes.push(Note::Index);
-    }
-    let mut built = Vec::with_capacity(columns.len());
-    let mut again = Vec::new();
-    for (position, column) in columns.into_iter().enumerate() {
-        let name = column.name.clone();
-        if column.is_empty() && name.is_empty() {
-            continue;
+    /// Reads at most `most` rows. There is no table at the end of the text.
+    pub(super) fn read(&mut self, most: usize) -> Result<Option<Outcome>, DataError> {
+        let file = self.records.file.clone();
+        let width = self.header.names.len();
+        let names = self.header.names.iter().zip(&self.takes);
+        let mut columns: Vec<ColumnBuilder> =
+            names.map(|(name, take)| ColumnBuilder::new(name.clone(), *take)).collect();
+        let mut lines = Lines::default();
+        while self.more && lines.len() < most {
+            // A line of spaces is skipped like an empty line.
+            if !(self.record.len() == 1 && width > 1 && self.record[0].trim_ascii().is_empty()) {
+                if self.record.len() != width {
+                    let (line, found) = (self.records.line, self.record.len());
+                    let delimiter = shown(self.delimiter);
+                    return Err(DataError::Ragged { file, line, expected: width, found, delimiter });
+                }
+                lines.push(self.records.line);
+                for (column, cell) in columns.iter_mut().zip(&self.record) {
+                    column.push(self.records.cell(cell)?, &self.rules);
+                }
+            }
+            self.more = self.records.next(&mut self.record)?;
         }
-        if name.is_empty() {
-            let position = position + 1 + usize::from(header.is_indexed);
-            return Err(DataError::UnnamedColumn { file: file.into(), position });
+        if lines.len() == 0 {
+            return Ok(None);
         }
-        match column.finish(&rules) {
-            Built::Column(column) => built.push(column),
-            Built::MustBeText => again.push(name),
+        self.finish(columns, lines).map(Some)
+    }
+
+    fn finish(&self, mut columns: Vec<ColumnBuilder>, lines: Lines) -> Result<Outcome, DataError> {
+        let file = || self.records.file.clone();
+        let mut notes = Vec::new();
+        if self.header.is_indexed {
+            columns.remove(0);
+            notes.push(Note::Index);
         }
+        let mut built = Vec::with_capacity(columns.len());
+        let mut again = Vec::new();
+        for (position, column) in columns.into_iter().enumerate() {
+            let name = column.name.clone();
+            if column.is_empty() && name.is_empty() {
+                continue;
+            }
+            if name.is_empty() {
+                let position = position + 1 + usize::from(self.header.is_indexed);
+                return Err(DataError::UnnamedColumn { file: file(), position });
+            }
+            match column.finish(&self.rules) {
+                Built::Column(column) => built.push(column),
+                Built::MustBeText => again.push(name),
+            }
+        }
+        if !again.is_empty() {
+            return Ok(Outcome::Again { as_text: again });
+        }
+        if built.is_empty() {
+            return Err(DataError::NoFeatures { file: file() });
+        }
+        Ok(Outcome::Table(Parsed { columns: built, lines, notes, delimiter: self.delimiter.into() }))
     }
-    if !again.is_empty() {
-        return Ok(Outcome::Again { as_text: again });
+
+    /// Returns the SHA-256 of the file, whose rows were read.
+    pub(super) fn sha256(&self) -> Result<String, DataError> {
+        self.records.origin.sha256()
     }
-    if built.is_empty() {
-        return Err(DataError::NoFeatures { file: file.into() });
-    }
-    Ok(Outcome::Table(Parsed { columns: built, lines, notes, sha256: origin.sha256()?, delimiter: delimiter.into() }))
 }
 
 /// The records of a file, and the line on which the last one begins.
-struct Records<'a, R> {
-    reader: csv::Reader<R>,
-    file: &'a str,
-    origin: &'a Origin,
+struct Records {
+    reader: csv::Reader<Box<dyn Read>>,
+    file: String,
+    origin: Origin,
     line: u64,
     /// The line ends that the reader has passed, plus 1.
     passed: u64,
 }
 
-impl<R: Read> Records<'_, R> {
+impl Records {
     /// Reads the next record. There is none at the end of the file.
     fn next(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
-        let file = || self.file.to_string();
+        let file = || self.file.clone();
         let found = self.reader.read_byte_record(record).map_err(|cause| match cause.into_kind() {
             csv::ErrorKind::Io(cause) => self.origin.failed(cause),
             other => DataError::Csv { file: file(), cause: format!("{other:?}") },
@@ -143,7 +172,7 @@ impl<R: Read> Records<'_, R> {
     fn cell<'c>(&self, cell: &'c [u8]) -> Result<&'c str, DataError> {
         match std::str::from_utf8(cell) {
             Ok(cell) => Ok(cell.trim()),
-            Err(_) => Err(DataError::NotUtf8 { file: self.file.into(), line: self.line }),
+            Err(_) => Err(DataError::NotUtf8 { file: self.file.clone(), line: self.line }),
         }
     }
 }

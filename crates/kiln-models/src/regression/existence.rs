@@ -29,13 +29,12 @@ impl RegressionLoss {
     /// Returns whether no step from `x` can lower the loss by more than the rounding errors of its value, so that a solver that
     /// stops there for want of a lower point has converged.
     ///
-    /// A Newton step lowers the loss by about gᵀH⁻¹g/2, and the error of a mean of losses is some units of its last place.
+    /// A Newton step lowers the loss by about gᵀH⁻¹g/2, which is compared with the rounding error of the loss.
     pub fn is_converged_to_rounding(&self, x: &Tensor<1>) -> bool {
-        const UNITS: f64 = 64.0;
         let Some(Curvature { decrement, .. }) = self.curvature(x) else { return false };
         let Ok(value) = self.value(x) else { return false };
         let value = value.into_scalar::<f64>();
-        decrement / 2.0 <= UNITS * machine_epsilon(x.dtype()) * value.abs().max(f64::MIN_POSITIVE)
+        decrement / 2.0 <= self.rounding_units() * machine_epsilon(x.dtype()) * value.abs().max(f64::MIN_POSITIVE)
     }
 
     /// Returns √(gᵀH⁻¹g)·R, if the Hessian has an inverse.

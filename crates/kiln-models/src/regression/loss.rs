@@ -322,6 +322,13 @@ impl Objective for RegressionLoss {
         self.fits(x)?;
         Ok(self.loss_of(&self.product(x), x))
     }
+
+    /// A mean over n rows: 10 + 4·√n.
+    fn rounding_units(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+        let rows = self.inputs.dims()[0] as f64;
+        10.0 + 4.0 * rows.sqrt()
+    }
 }
 
 impl HessianProduct for RegressionLoss {

@@ -68,6 +68,10 @@ pub fn joined(parts: &Tensor<1>) -> Tensor<1> {
 }
 
 impl<P: Objective> Objective for Split<'_, P> {
+    fn rounding_units(&self) -> f64 {
+        self.objective.rounding_units()
+    }
+
     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
         let n = x.dims()[0] / 2;
         let (value, gradient) = self.objective.value_and_grad(&joined(x))?;

@@ -7,7 +7,7 @@ use super::{
     descent::{Descent, Heading},
     line::Line,
     minimize::{Move, Solver},
-    problem::{Counted, Point, epsilon},
+    problem::{Counted, Point},
     search::Search,
     snapshot::{Remember, Snapshot, SnapshotError},
 };
@@ -90,7 +90,7 @@ impl<P: Objective, D: Descent<P>, S: Search> Solver<P> for LineSearch<D, S> {
                 value: at.value,
                 slope: heading.slope,
                 first: heading.first_step(at, state.gain),
-                rounding: 10.0 * epsilon(&at.x) * at.value.abs(),
+                rounding: problem.rounding(at),
             };
             if let Some(trial) = self.search.search(&line)? {
                 state.gain = Some(at.value - trial.value);

@@ -75,6 +75,11 @@ impl<'a, P: Objective> Counted<'a, P> {
         self.counts.get()
     }
 
+    /// Returns the rounding error of a value of f.
+    pub(super) fn rounding(&self, at: &Point) -> f64 {
+        self.problem.rounding_units() * epsilon(&at.x) * at.value.abs()
+    }
+
     fn count(&self, add: impl FnOnce(&mut Evaluations)) {
         let mut counts = self.counts.get();
         add(&mut counts);

@@ -6,7 +6,7 @@ use super::{
     EvaluationError, Objective, SolverError,
     error::{at_least_one, within},
     minimize::{Move, Solver},
-    problem::{Counted, Point, dot, epsilon, read},
+    problem::{Counted, Point, dot, read},
     projection::Projection,
     snapshot::{Remember, Snapshot, SnapshotError},
 };
@@ -104,7 +104,7 @@ impl<S: Projection> ProjectedGradient<S> {
         from: &Point,
         first: f64,
     ) -> Result<Option<(Point, f64)>, EvaluationError> {
-        let noise = 1e3 * epsilon(&from.x) * from.value.abs();
+        let noise = 100.0 * problem.rounding(from);
         let mut t = first;
         for _ in 0..self.max_trials {
             let x = self.set.project(from.x.clone() - from.gradient.clone() * t);
@@ -154,7 +154,7 @@ impl<P: Objective, S: Projection> Solver<P> for ProjectedGradient<S> {
             let ahead = problem.at(at.x.clone() + (at.x.clone() - before.clone()) * beta)?;
             let found = if ahead.is_finite() { self.descend(problem, &ahead, first)? } else { None };
             // If the value rises, restart with a step without momentum.
-            let noise = 10.0 * epsilon(&at.x) * at.value.abs();
+            let noise = problem.rounding(at);
             if let Some((to, t)) = found.filter(|(to, _)| to.value <= at.value + noise) {
                 let [back] = read([dot(&(ahead.x.clone() - to.x.clone()), &(to.x.clone() - at.x.clone()))]);
                 let theta = if back > 0.0 { 1.0 } else { theta };

@@ -135,7 +135,7 @@ impl<P: HessianProduct> Solver<P> for TrustRegion {
             return Ok(Move::Stuck);
         }
         let (point, _) = problem.along(at.x.clone() + step.p.clone(), &step.p)?;
-        let noise = 10.0 * epsilon(&at.x) * at.value.abs();
+        let noise = problem.rounding(at);
         // If both decreases are below rounding, the model is trusted if the gradient shrinks.
         let lost = step.promise <= noise && (at.value - point.value).abs() <= noise;
         let ratio = if !point.is_finite() {

@@ -46,6 +46,14 @@ pub trait Objective {
     fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
         Ok(self.value_and_grad(x)?.0)
     }
+
+    /// Returns the rounding error of f, in units of the last place of its value. Default 10.
+    ///
+    /// A solver takes smaller differences of f for nothing, and looks at slopes instead. A sum over many rows needs more: its error
+    /// grows with the square root of their number.
+    fn rounding_units(&self) -> f64 {
+        10.0
+    }
 }
 
 /// An objective that can multiply its Hessian with a vector.

@@ -43,12 +43,13 @@ impl Model {
             standardize: asked.standardize.unwrap_or(true),
             ..TabularData::default()
         };
-        let Loaded { encoder, train, .. } = load(
+        let Loaded { encoder, train, notes, .. } = load(
             &Source::of_table(&data, &TableSettings::default(), flags.seed),
             (Purpose::Classes, Part::Split),
             None,
             console,
         )?;
+        notes.iter().for_each(|note| console.note(note));
         if train.class_names().len() != 2 {
             let classes = train.class_names().len();
             return Err(Failure::usage(format!("{name} has {classes} classes, and `kiln vi logistic` needs two")));

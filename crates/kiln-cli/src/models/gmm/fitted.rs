@@ -57,9 +57,9 @@ impl Fitted for FittedMixture {
     }
 
     /// The most probable component of each row, and each component's probability.
-    fn predict(&self, inputs: Tensor<2>, _encoder: &Encoder) -> Result<Vec<u8>> {
+    fn predict(&self, inputs: Tensor<2>, _encoder: &Encoder, first_row: usize) -> Result<Vec<u8>> {
         let probabilities = to_vec(self.0.responsibilities(&inputs)?);
-        check_predictions(&probabilities, self.0.components())?;
+        check_predictions(&probabilities, self.0.components(), first_row)?;
         let names: Vec<String> = (0..self.0.components()).map(|c| c.to_string()).collect();
         prediction_table(&names, &probabilities).map_err(Failure::internal)
     }

@@ -95,10 +95,10 @@ where
     }
 
     /// The most probable class of each row, and each class's probability.
-    fn predict(&self, inputs: Tensor<2>, encoder: &Encoder) -> Result<Vec<u8>> {
+    fn predict(&self, inputs: Tensor<2>, encoder: &Encoder, first_row: usize) -> Result<Vec<u8>> {
         let classes = encoder.class_names();
         let probabilities = to_vec(M::probabilities(&self.0.forward(inputs)));
-        check_predictions(&probabilities, classes.len())?;
+        check_predictions(&probabilities, classes.len(), first_row)?;
         prediction_table(classes, &probabilities).map_err(Failure::internal)
     }
 }

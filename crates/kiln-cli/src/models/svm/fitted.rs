@@ -96,9 +96,9 @@ impl Fitted for FittedSvm {
     }
 
     /// The class of each row, and f(x).
-    fn predict(&self, inputs: Tensor<2>, encoder: &Encoder) -> Result<Vec<u8>> {
+    fn predict(&self, inputs: Tensor<2>, encoder: &Encoder, first_row: usize) -> Result<Vec<u8>> {
         let decision = self.decision(&inputs)?;
-        check_predictions(&decision, 1)?;
+        check_predictions(&decision, 1, first_row)?;
         let mut writer = csv::Writer::from_writer(Vec::new());
         writer.write_record(["prediction", "decision"]).map_err(Failure::internal)?;
         let classes = encoder.class_names();
