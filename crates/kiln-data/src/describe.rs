@@ -39,6 +39,16 @@ impl ColumnSummary {
 
     fn of(column: &Column) -> Self {
         let numbers = column.numbers();
+        if let Some(values) = numbers.filter(|_| column.has_many_values()) {
+            return Self {
+                name: column.name().to_owned(),
+                kind: column.kind(),
+                missing: column.missing(),
+                distinct: distinct(values),
+                range: range(values),
+                most: Vec::new(),
+            };
+        }
         let (levels, codes) = column.levels();
         let mut counts = vec![0; levels.len()];
         // The code of a missing cell is none of theirs.
@@ -57,6 +67,14 @@ impl ColumnSummary {
             most: most.map(|level| (levels[level].clone(), counts[level])).collect(),
         }
     }
+}
+
+fn distinct(values: &[f64]) -> usize {
+    // Negative zero is zero.
+    let mut values: Vec<f64> = values.iter().filter(|value| !value.is_nan()).map(|value| value + 0.0).collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.dedup_by(|a, b| a.to_bits() == b.to_bits());
+    values.len()
 }
 
 fn range(values: &[f64]) -> Option<[f64; 3]> {
@@ -84,6 +102,9 @@ mod tests {
         let found = Table::parse("t", &format!("id,few,group\n{rows}")).unwrap().describe();
         assert_eq!((found[0].distinct, found[0].range, found[0].most.len()), (100, Some([0.0, 49.5, 99.0]), 0));
         assert_eq!(found[1].most, [("0".to_owned(), 34), ("1".into(), 33), ("2".into(), 33)]);
+        let many: String = (0..3000).map(|i| format!("{}.5\n", i % 1500)).collect();
+        let many = &Table::parse("t", &format!("x\n{many}")).unwrap().describe()[0];
+        assert_eq!((many.distinct, many.range), (1500, Some([0.5, 750.0, 1499.5])));
         assert_eq!((found[2].kind, found[2].distinct, found[2].most[0].1), (ColumnKind::Categorical, 4, 30));
         let empty = Table::parse("t", "x,y\nNA,1\n,2\n").unwrap().describe();
         assert_eq!((empty[0].missing, empty[0].range, empty[0].distinct), (2, None, 0));

@@ -278,6 +278,14 @@ pub enum DataError {
     #[error("{}: column '{}' holds numbers, and some text; name it as a column of text (--categorical)", whole(.file), Shown(.column))]
     MixedColumn { file: String, column: String },
 
+    /// A Parquet file cannot be read.
+    #[error("{} cannot be read as a Parquet file: {}", safe_path(.path), Shown(.cause))]
+    Parquet { path: PathBuf, cause: String },
+
+    /// The reader of a format is not in this build.
+    #[error("{} is a {format} file, which this build does not read: build with `--features {feature}`", safe_path(.path))]
+    NotCompiledIn { path: PathBuf, format: &'static str, feature: &'static str },
+
     /// A column has two roles.
     #[error("{}: column '{}' cannot be both {one} and {two}", whole(.file), Shown(.column))]
     TwoRoles { file: String, column: String, one: &'static str, two: &'static str },

@@ -9,9 +9,11 @@ mod dictionary;
 mod lines;
 mod note;
 mod options;
+#[cfg(feature = "parquet")]
+mod parquet;
 mod sniff;
 
-use std::path::Path;
+use std::{io::Read, path::Path};
 
 pub(crate) use self::{builder::truth, options::number};
 use self::{
@@ -25,7 +27,9 @@ pub use self::{
     note::Note,
     options::{Dates, MISSING_MARKS, TableOptions},
 };
-use crate::{DataError, shown, suggest};
+#[cfg(feature = "parquet")]
+use crate::content::Content;
+use crate::{DataError, content::open_regular, shown, suggest};
 
 /// A table in memory: named columns with equal numbers of cells.
 ///
@@ -60,6 +64,18 @@ pub struct Table {
     delimiter: char,
 }
 
+/// The bytes at both ends of a Parquet file.
+const PARQUET: &[u8] = b"PAR1";
+
+/// Returns whether a regular file begins with some bytes.
+fn starts_with(path: &Path, bytes: &[u8]) -> Result<bool, DataError> {
+    let (file, _) = open_regular(path)?;
+    let mut start = Vec::new();
+    let read = file.take(bytes.len() as u64).read_to_end(&mut start);
+    read.map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
+    Ok(start == bytes)
+}
+
 impl Table {
     /// Reads a text file with the default options.
     ///
@@ -78,8 +94,23 @@ impl Table {
     ///
     /// Those of [`read`](Self::read), [`DataError::Delimiter`] and [`DataError::Encoding`].
     pub fn read_with(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
+        options.check()?;
+        if starts_with(path, PARQUET)? {
+            return Self::read_parquet(path, options);
+        }
         let encoding = options.encoding.as_deref();
         Self::from_texts(&path.display().to_string(), options, || Text::open(path, encoding))
+    }
+
+    #[cfg(feature = "parquet")]
+    fn read_parquet(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
+        let parsed = parquet::read(path, options)?;
+        Ok(Self::new(&path.display().to_string(), Content::open(path)?.sha256(u64::MAX)?, parsed))
+    }
+
+    #[cfg(not(feature = "parquet"))]
+    fn read_parquet(path: &Path, _: &TableOptions) -> Result<Self, DataError> {
+        Err(DataError::NotCompiledIn { path: path.into(), format: "Parquet", feature: "parquet" })
     }
 
     /// Parses the text of a file with the default options. Messages call it `file`.

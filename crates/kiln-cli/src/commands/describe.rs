@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct DescribeFlags {
-    /// Text file with a header row (CSV, TSV, …; also .gz and .zst)
+    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst) or Parquet
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Name of the column to predict

@@ -39,7 +39,9 @@ pub(crate) fn predict<S, F: Fitted>(
     let sink =
         writer.into_inner().map_err(|e| Failure::internal(format!("cannot write the predictions: {}", e.error())))?;
     if counts.rows == 0 {
-        return Err(DataError::NoRows { file: flags.data.display().to_string() }.into());
+        let is_piped = flags.data == Path::new("-");
+        let file = if is_piped { "standard input".to_owned() } else { flags.data.display().to_string() };
+        return Err(DataError::NoRows { file }.into());
     }
     let is_file = sink.commit()?;
     let Counts { rows, missing } = counts;
@@ -114,11 +116,11 @@ impl<F: Fitted> Predictor<'_, F> {
                     writer.write_record(std::iter::repeat_n("", header.len())).map_err(written)?;
                 }
             }
+            counts.rows += table.len();
+            counts.missing += table.len() - rows.len();
             if writer.get_ref().is_closed() {
                 break;
             }
-            counts.rows += table.len();
-            counts.missing += table.len() - rows.len();
         }
         Ok(counts)
     }

@@ -165,6 +165,11 @@ impl Column {
         self.stray
     }
 
+    /// Returns whether it is a column of numbers with too many different ones to keep their texts.
+    pub(crate) fn has_many_values(&self) -> bool {
+        matches!(self.cells, Cells::Numbers { texts: None, .. })
+    }
+
     /// Returns the column with the given rows only. Texts that none of them has are forgotten.
     pub(super) fn subset(&self, rows: &[usize]) -> Self {
         let of = |texts: &Texts| texts.subset(rows);

@@ -8,6 +8,11 @@ use std::fmt;
 pub enum Note {
     /// The first column has no name, so it is an index of the rows.
     Index,
+    /// A column of a Parquet file has values that Kiln does not read, such as lists.
+    Unreadable {
+        /// The column.
+        column: String,
+    },
     /// A column has no value at all.
     Empty {
         /// The column.
@@ -19,6 +24,9 @@ impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Index => write!(f, "the first column has no name, so it is an index and is left out"),
+            Self::Unreadable { column } => {
+                write!(f, "column '{}' is left out: its values are not numbers, texts or times", crate::Shown(column))
+            }
             Self::Empty { column } => {
                 write!(f, "column '{}' has no values and is left out", crate::Shown(column))
             }

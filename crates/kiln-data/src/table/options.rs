@@ -80,6 +80,12 @@ impl CellRules {
         rules
     }
 
+    /// Returns whether a number stands for a missing value.
+    #[cfg(feature = "parquet")]
+    pub(super) fn has_numeric_marks(&self) -> bool {
+        self.numeric_marks
+    }
+
     /// Returns whether a cell stands for a missing value.
     pub(super) fn is_missing(&self, cell: &str) -> bool {
         cell.is_empty() || self.marks.iter().any(|mark| cell.eq_ignore_ascii_case(mark))
