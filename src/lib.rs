@@ -95,8 +95,11 @@
 //! [`LowerCholesky`](dist::LowerCholesky), [`Sigmoid`](dist::Sigmoid), [`Softplus`](dist::Softplus),
 //! [`StickBreaking`](dist::StickBreaking); a [`Constraint`](dist::Constraint) names the one that a set needs.
 //!
-//! **Data.** [`Table`](data::Table) ([`TableOptions`](data::TableOptions), [`Dates`](data::Dates), [`Columns`](data::Columns)), [`EncoderConfig`](data::EncoderConfig)
-//! ([`Coding`](data::Coding), [`Reference`](data::Reference), [`Missing`](data::Missing), [`Unseen`](data::Unseen)), [`Encoder`](data::Encoder) ([`EncodedColumn`](data::EncodedColumn)),
+//! **Data.** [`Table`](data::Table) ([`TableOptions`](data::TableOptions), [`Dates`](data::Dates), [`Note`](data::Note)),
+//! [`TableChunks`](data::TableChunks), [`Columns`](data::Columns) ([`Role`](data::Role), [`Reason`](data::Reason)),
+//! [`EncoderConfig`](data::EncoderConfig) ([`Coding`](data::Coding), [`Reference`](data::Reference),
+//! [`Missing`](data::Missing), [`Unseen`](data::Unseen)), [`Encoder`](data::Encoder)
+//! ([`EncodedColumn`](data::EncodedColumn), [`Target`](data::Target)),
 //! [`Examples`](data::Examples), [`RegressionExamples`](data::RegressionExamples),
 //! [`TensorDataset`](data::TensorDataset), [`Images`](data::Images), [`Labelled`](data::Labelled),
 //! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),
@@ -108,7 +111,7 @@
 //! [`GaussNewton`](tensor::derivative::GaussNewton) (exact second derivatives,
 //! [`HvpMethod`](tensor::derivative::HvpMethod)), [`Layout`](tensor::flat::Layout),
 //! [`Matrix`](tensor::linalg::Matrix), [`Symmetric`](tensor::linalg::Symmetric),
-//! [`Activation`](tensor::fused::Activation), [`weights`](tensor::weights), [`atomic`](tensor::atomic).
+//! [`Activation`](tensor::fused::Activation), [`weights`](tensor::weights), [`atomic`](tensor::atomic) ([`AtomicFile`](tensor::atomic::AtomicFile)).
 //!
 //! # Features
 //!

@@ -4,7 +4,17 @@ use std::fmt;
 
 use crate::{Column, ColumnKind, DataError, Table};
 
-/// What a column of a table is for.
+/// What a column of a table is for. [`Columns::roles`] tells it.
+///
+/// # Example
+/// ```
+/// use kiln_data::{Columns, Role, Table};
+///
+/// let table = Table::parse("t.csv", "x,y\n1,0\n2,1\n")?;
+/// let columns = Columns { target: Some("y".into()), ..Columns::default() };
+/// assert_eq!(columns.roles(&table)?, [Role::Feature, Role::Target]);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Role {
     /// The encoder makes features of it.
@@ -20,6 +30,16 @@ pub enum Role {
 }
 
 /// Why a column is not used.
+///
+/// # Example
+/// ```
+/// use kiln_data::{Columns, Reason, Role, Table};
+///
+/// let table = Table::parse("t.csv", "x,note\n1,\n2,\n")?;
+/// assert_eq!(Columns::default().roles(&table)?[1], Role::LeftOut(Reason::Empty));
+/// assert_eq!(Reason::Empty.to_string(), "it has no values");
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// The user left it out.

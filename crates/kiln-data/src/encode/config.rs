@@ -26,6 +26,16 @@ pub enum Coding {
 }
 
 /// Which category is the reference.
+///
+/// # Example
+/// ```
+/// use kiln_data::{Coding, EncoderConfig, Reference, Table};
+///
+/// let table = Table::parse("t.csv", "size\nS\nL\nL\n")?;
+/// let config = EncoderConfig::new().coding(Coding::Reference(Reference::MostFrequent));
+/// assert_eq!(config.fit_all(&table, None)?.feature_names(), ["size=S"]);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Reference {

@@ -2,7 +2,17 @@
 
 use std::fmt;
 
-/// What a reader left out without being asked. Its text says how to keep it.
+/// What a reader left out without being asked. Its text says so.
+///
+/// # Example
+/// ```
+/// use kiln_data::{Note, Table};
+///
+/// let table = Table::parse("t.csv", ",x\n1,5\n2,6\n")?;
+/// assert_eq!(table.notes(), [Note::Index]);
+/// assert_eq!(Note::Index.to_string(), "the first column has no name, so it is an index and is left out");
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Note {
