@@ -95,7 +95,7 @@ impl AtomicFile {
     ///
     /// # Errors
     ///
-    /// Those of [`write`], or without `replace` those of [`write_new`].
+    /// Those of [`write()`], or without `replace` those of [`write_new`].
     pub fn commit(self, replace: bool) -> io::Result<()> {
         let file = self.temporary.into_inner().map_err(io::IntoInnerError::into_error)?;
         file.as_file().sync_all()?;
