@@ -102,7 +102,7 @@ impl LogisticConfig {
     pub const MAX_ITER: usize = 10_000;
     /// The largest number of parameters for which Newton's method is used, without an ℓ1 penalty and bounds. It takes a few steps,
     /// but each needs the Hessian.
-    const NEWTON: usize = 500;
+    pub const NEWTON_PARAMETERS: usize = 500;
 
     /// Returns the default settings for inputs with `features` columns: no penalty, no bounds, equal weights.
     pub fn new(features: usize) -> Self {
@@ -312,7 +312,7 @@ impl LogisticConfig {
     }
 
     fn is_by_newton(&self, parameters: usize) -> bool {
-        self.l1 == 0.0 && !self.is_bounded() && parameters <= Self::NEWTON
+        self.l1 == 0.0 && !self.is_bounded() && parameters <= Self::NEWTON_PARAMETERS
     }
 
     fn tolerance(&self, parameters: usize) -> f64 {

@@ -7,7 +7,7 @@ use std::{
 
 use kiln::data::{
     BREAST_CANCER_TARGET, Column, DataError, Dataset, Encoder, Examples, HoldOut, Locate, Reason, Role, Split, Table,
-    Target, breast_cancer, load_images, stratified_split,
+    TableOptions, Target, breast_cancer, load_images, stratified_split,
 };
 
 use super::record::DataRecord;
@@ -31,6 +31,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// How the table is read.
+    pub(crate) fn options(&self) -> Result<TableOptions> {
+        self.table.options()
+    }
+
     pub(crate) fn of_table(data: &TabularData, table: &TableSettings, seed: u64) -> Self {
         let TabularData { name, data_dir, target, drop, sample_weight, test_fraction, standardize } = data.clone();
         let test_fraction = test_fraction.unwrap_or(TEST_FRACTION);

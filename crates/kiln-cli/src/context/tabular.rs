@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kiln::{
     burn::tensor::{Tensor, TensorData},
-    data::{Dataset, Encoder, Examples, Table},
+    data::{Dataset, Encoder, Examples, Table, TableOptions},
 };
 use serde::Serialize;
 
@@ -74,7 +74,8 @@ pub(crate) fn eval<S, F: Fitted>(
             source.name.clone_from(name);
             let other = load(&source, (purpose, Part::Whole), Some(encoder.clone()), run.console)?;
             // The run's own data, which have moved: only their test part was held out.
-            let moved = other.record.sha256 == run.record.data.sha256 && !is_in_place(&run.record.data);
+            let moved =
+                other.record.sha256 == run.record.data.sha256 && !is_in_place(&run.record.data, &source.options()?);
             if moved { load(&source, (purpose, Part::Split), Some(encoder), run.console)? } else { other }
         }
         None => {
@@ -101,9 +102,9 @@ pub(crate) fn eval<S, F: Fitted>(
 }
 
 /// Returns whether the data of a run are still where they were.
-fn is_in_place(data: &DataRecord) -> bool {
+fn is_in_place(data: &DataRecord, options: &TableOptions) -> bool {
     let path = Path::new(&data.name);
-    !path.is_absolute() || Table::read(path).is_ok_and(|table| table.sha256() == data.sha256)
+    !path.is_absolute() || Table::read_with(path, options).is_ok_and(|table| table.sha256() == data.sha256)
 }
 
 /// Returns the rows as a tensor `[n, d]`.

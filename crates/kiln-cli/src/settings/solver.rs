@@ -4,6 +4,7 @@ use std::ops::ControlFlow;
 
 use kiln::{
     burn::tensor::{Device, Tensor},
+    models::LogisticConfig,
     optim::solver::{
         self, Bounds, Hessian, HessianProduct, Iteration, L1, Minimization, Outcome, Snapshot, Solver, Status, Stop,
     },
@@ -34,8 +35,8 @@ impl SolverSettings {
         let name = self.name.unwrap_or_else(|| default_solver((penalised, bounded), Some(parameters)));
         let gtol = gtol.unwrap_or(match (dtype, name) {
             // Its last step squares the error, so that coefficients get all their digits.
-            (Dtype::F64, SolverName::Newton) => 1e-11,
-            (Dtype::F64, _) => 1e-8,
+            (Dtype::F64, SolverName::Newton) => LogisticConfig::NEWTON_GTOL,
+            (Dtype::F64, _) => LogisticConfig::GTOL,
             _ => 1e-5,
         });
         SolverPlan { name, max_iter: self.max_iter.unwrap_or_else(|| default_max_iter(name)), gtol }
@@ -121,15 +122,14 @@ impl SolverName {
     }
 }
 
-/// The largest number of parameters for which Newton's method is the default. It takes a few steps, but each needs the Hessian.
-const NEWTON: usize = 500;
-
 /// Returns the default solver for an l1 penalty or bounds, and a number of parameters if it is known.
 pub(crate) fn default_solver((penalised, bounded): (bool, bool), parameters: Option<usize>) -> SolverName {
     match (penalised, bounded) {
         (true, _) => SolverName::OwlQn,
         (false, true) => SolverName::LBfgsB,
-        (false, false) if parameters.is_some_and(|parameters| parameters <= NEWTON) => SolverName::Newton,
+        (false, false) if parameters.is_some_and(|parameters| parameters <= LogisticConfig::NEWTON_PARAMETERS) => {
+            SolverName::Newton
+        }
         (false, false) => SolverName::LBfgs,
     }
 }

@@ -23,11 +23,6 @@ pub enum Note {
         /// The column.
         column: String,
     },
-    /// A column has no value at all.
-    Empty {
-        /// The column.
-        column: String,
-    },
 }
 
 impl fmt::Display for Note {
@@ -36,9 +31,6 @@ impl fmt::Display for Note {
             Self::Index => write!(f, "the first column has no name, so it is an index and is left out"),
             Self::Unreadable { column } => {
                 write!(f, "column '{}' is left out: its values are not numbers, texts or times", crate::Shown(column))
-            }
-            Self::Empty { column } => {
-                write!(f, "column '{}' has no values and is left out", crate::Shown(column))
             }
         }
     }

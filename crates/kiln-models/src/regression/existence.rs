@@ -37,38 +37,17 @@ impl RegressionLoss {
         decrement / 2.0 <= self.rounding_units() * machine_epsilon(x.dtype()) * value.abs().max(f64::MIN_POSITIVE)
     }
 
-    /// Returns √(gᵀH⁻¹g)·R, if the Hessian has an inverse.
+    /// Returns a bound of √(gᵀH⁻¹g)·R, if the Hessian has an inverse: R² is at most twice the largest square of a row with a one,
+    /// times the trace of H⁻¹.
     fn concordance(&self, x: &Tensor<1>) -> Option<f64> {
-        let Curvature { inverse, decrement, free } = self.curvature(x)?;
-        let [n, d] = self.inputs.dims();
-        let inputs: Vec<f64> = self.inputs.to_data().try_into_vec_as().ok()?;
-        let shares: Vec<f64> = self.shares.to_data().try_into_vec_as().ok()?;
-        let size = d + 1;
-        // aᵀ·B·a for the block B of classes a and b.
-        let form = |row: &[f64], a: usize, b: usize| {
-            let at = |i: usize| row.get(i).copied().unwrap_or(1.0);
-            let product = |i: usize| (0..size).map(|j| inverse.at(a * size + i, b * size + j) * at(j)).sum::<f64>();
-            (0..size).map(|i| at(i) * product(i)).sum::<f64>()
-        };
-        let largest = |row: &[f64]| {
-            let mut largest: f64 = 0.0;
-            for a in 0..free {
-                // Against the reference, and against each other class.
-                let own = form(row, a, a);
-                largest = largest.max(own);
-                for b in 0..a {
-                    largest = largest.max(own + form(row, b, b) - 2.0 * form(row, a, b));
-                }
-            }
-            largest
-        };
-        let rows = (0..n).filter(|row| shares[*row] > 0.0).map(|row| &inputs[row * d..(row + 1) * d]);
-        let largest = rows.map(largest).fold(0.0, f64::max);
-        let product = (decrement.max(0.0) * largest).sqrt();
+        let Curvature { trace, decrement } = self.curvature(x)?;
+        // Rows of weight 0 are 0.
+        let largest = 1.0 + self.inputs.clone().square().sum_dim(1).max().into_scalar::<f64>();
+        let product = (decrement.max(0.0) * 2.0 * largest * trace).sqrt();
         product.is_finite().then_some(product)
     }
 
-    /// Returns the inverse Hessian at `x`, if it has one.
+    /// Returns the curvature at `x`, if the Hessian has an inverse.
     fn curvature(&self, x: &Tensor<1>) -> Option<Curvature> {
         let ([_, d], k) = (self.inputs.dims(), self.columns());
         // With more than two classes the first is the reference. With a penalty only its intercept is.
@@ -96,15 +75,15 @@ impl RegressionLoss {
         let gradient: Vec<f64> = gradient.into_data().try_into_vec_as().ok()?;
         let gradient: Vec<f64> = places.iter().map(|place| gradient[*place]).collect();
         let decrement = factor.solve(&gradient).iter().zip(&gradient).map(|(a, b)| a * b).sum();
-        Some(Curvature { inverse, decrement, free })
+        let trace = (0..places.len()).map(|i| inverse.at(i, i)).sum();
+        Some(Curvature { trace, decrement })
     }
 }
 
-/// The inverse Hessian of the parameters, class by class.
+/// What the Hessian H and the gradient g say of a point.
 struct Curvature {
-    inverse: Symmetric,
+    /// The trace of H⁻¹.
+    trace: f64,
     /// gᵀH⁻¹g.
     decrement: f64,
-    /// The number of classes with parameters.
-    free: usize,
 }
