@@ -130,12 +130,14 @@ pub use kiln_optim as optim;
 pub use kiln_tensor as tensor;
 pub use kiln_train as train;
 
+mod glm;
 mod logistic;
 
 /// Models: logistic and softmax regression, the VAE, Gaussian mixtures, support vector machines, conjugate models.
 ///
-/// All of `kiln_models`, and [`LogisticConfig`](models::LogisticConfig), which needs a solver too.
+/// All of `kiln_models`, and [`LogisticConfig`](models::LogisticConfig) and [`GlmConfig`](models::GlmConfig), which need a solver too.
 pub mod models {
+    pub use crate::glm::{GlmConfig, GlmError, GlmFit};
     pub use crate::logistic::{ClassWeights, LogisticConfig, LogisticError, LogisticFit};
     pub use kiln_models::*;
 }

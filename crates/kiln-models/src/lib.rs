@@ -3,6 +3,7 @@
 //! - [`LogisticRegression`]: p(y = 1 | x), a Bernoulli distribution.
 //! - [`SoftmaxRegression`]: p(y = k | x), a categorical distribution.
 //! - [`RegressionLoss`]: the loss of either over all data, with derivatives, for solvers; [`Inference`]: standard errors and tests.
+//! - [`glm`]: generalised linear models: linear, Poisson, negative binomial, gamma, ordinal regression and others.
 //! - [`Vae`]: a variational autoencoder, p(x, z) with an amortised posterior q(z | x).
 //! - [`GaussianMixture`]: fitted by expectation maximisation.
 //! - [`SvmConfig`]: a support vector machine, fitted in the dual.
@@ -22,6 +23,7 @@
 
 pub mod bayes;
 pub mod cavi;
+pub mod glm;
 mod mixture;
 mod regression;
 mod svm;

@@ -1,15 +1,17 @@
 //! Logistic and softmax regression.
 
+pub(crate) mod basis;
 mod dependence;
 mod existence;
 mod inference;
 mod linear_programme;
 mod loss;
 mod separation;
-mod table;
+pub(crate) mod table;
 
 pub use self::{
-    dependence::{Dependence, dependent_columns},
+    basis::dependent_columns,
+    dependence::Dependence,
     inference::{Coefficient, Covariance, Inference, InferenceError},
     loss::{RegressionDataError, RegressionLoss},
     separation::{Separation, SeparationMismatch, Sides},

@@ -12,6 +12,7 @@
 //! assert!(x.iter().all(|x| (x - 1.0).abs() < 1e-15));
 //! ```
 
+mod gram;
 mod matrix;
 mod vector;
 
@@ -21,8 +22,11 @@ use faer::{
     linalg::solvers::{DenseSolveCore, Lblt, Llt, Solve},
 };
 
-pub use self::matrix::{Matrix, Svd};
 use self::vector::{column, entries};
+pub use self::{
+    gram::add_gram,
+    matrix::{Matrix, Svd},
+};
 
 /// A symmetric matrix with n rows.
 ///

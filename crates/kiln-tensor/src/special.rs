@@ -26,6 +26,8 @@
 //! | [`gamma_p`], [`gamma_q`] | a > 0, x ≥ 0 | 5e-13 relative up to a = 1e5; Q also 3e-16 of 1 |
 //! | [`beta_i`] | a, b > 0, x in [0, 1] | 1e-12 relative up to a + b = 1e4, and 3e-16 of 1 |
 //!
+//! [`host`] has them for plain numbers, and [`tails`] the tail probabilities and quantiles that tests and intervals use.
+//!
 //! # Example
 //! ```
 //! use burn::tensor::{Device, Tensor};
@@ -41,6 +43,7 @@ mod erf;
 mod gamma;
 pub mod host;
 mod logs;
+pub mod tails;
 
 use burn::tensor::Tensor;
 

@@ -66,6 +66,22 @@ pub enum InferenceError {
     /// The Hessian is singular: columns are linearly dependent, or the classes are separable.
     #[error("the Hessian is singular: columns are linearly dependent, or the classes are separable")]
     Singular,
+    /// The model does not have the estimator.
+    #[error("the model does not have {what}; use {instead}")]
+    Unsupported {
+        /// What it does not have.
+        what: &'static str,
+        /// What it has.
+        instead: &'static str,
+    },
+    /// The number of clusters' indices differs from the number of rows.
+    #[error("there are {rows} rows but {got} indices of clusters; give one for each row")]
+    Clusters {
+        /// The number of rows.
+        rows: usize,
+        /// The number of indices.
+        got: usize,
+    },
     /// The loss could not be evaluated.
     #[error("the loss could not be evaluated: {0}")]
     Evaluation(#[from] EvaluationError),

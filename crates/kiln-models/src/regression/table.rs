@@ -82,7 +82,7 @@ impl fmt::Display for InferenceTable<'_> {
     }
 }
 
-fn clipped(name: &str, width: usize) -> String {
+pub(crate) fn clipped(name: &str, width: usize) -> String {
     let all: Vec<char> = name.chars().collect();
     if all.len() < width {
         return name.to_owned();
@@ -93,14 +93,14 @@ fn clipped(name: &str, width: usize) -> String {
 }
 
 /// Formats with three decimals, or in scientific notation if they do not suffice.
-fn short(x: f64) -> String {
+pub(crate) fn short(x: f64) -> String {
     if x != 0.0 && (x.abs() < 1e-2 || x.abs() >= 1e6) { format!("{x:.3e}") } else { format!("{x:.3}") }
 }
 
-fn four(x: f64) -> String {
+pub(crate) fn four(x: f64) -> String {
     if x != 0.0 && (x.abs() < 1e-3 || x.abs() >= 1e5) { format!("{x:.3e}") } else { format!("{x:.4}") }
 }
 
-fn significant(p: f64) -> String {
+pub(crate) fn significant(p: f64) -> String {
     if p < 1e-3 { format!("{p:.3e}") } else { format!("{p:.6}") }
 }

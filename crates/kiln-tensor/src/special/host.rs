@@ -161,6 +161,22 @@ pub fn digamma(x: f64) -> f64 {
     z.ln() - 0.5 / z - series * square - sum
 }
 
+/// Returns ψ′(x) for x > 0.
+pub fn trigamma(x: f64) -> f64 {
+    if x.is_nan() || x < 0.0 {
+        return f64::NAN;
+    }
+    let (mut z, mut sum) = (x, 0.0);
+    while z < LARGE {
+        sum += (z * z).recip();
+        z += 1.0;
+    }
+    let square = (z * z).recip();
+    let factors = STIRLING.iter().zip([2.0, 12.0, 30.0, 56.0, 90.0, 132.0, 182.0, 240.0]).rev();
+    let series = factors.fold(0.0, |sum, (c, k)| sum * square + c * k);
+    sum + z.recip() + 0.5 * square + series * square / z
+}
+
 /// Returns ln B(a, b) for a, b > 0.
 pub fn ln_beta(a: f64, b: f64) -> f64 {
     ln_beta_of(a, b)

@@ -1,0 +1,33 @@
+//! Generalised linear models and their relatives: families of responses, links, and the loss over all rows.
+//!
+//! A model is a [`Family`] with a [`Link`]. [`GlmLoss`] is its negative log-likelihood, for any solver. `kiln::models::GlmConfig` fits
+//! it in one call.
+//!
+//! # References
+//! McCullagh and Nelder, *Generalized Linear Models* (1989); Agresti, *Foundations of Linear and Generalized Linear Models* (2015).
+
+mod data;
+mod design;
+mod exact;
+mod family;
+mod inference;
+mod influence;
+mod link;
+mod loss;
+mod model;
+mod parameters;
+mod row;
+mod sums;
+mod table;
+
+pub use self::{
+    data::{GlmData, GlmDataError},
+    family::Family,
+    inference::{CovarianceEstimator, Estimate, FitMeasures, GlmInference, InferenceOptions, Information, Null},
+    influence::Influence,
+    link::{Link, UnknownName},
+    loss::GlmLoss,
+    model::{GlmModel, Prediction, Uncertainty},
+    parameters::{Part, Place, Term},
+    table::GlmTable,
+};

@@ -1,0 +1,479 @@
+//! The loss of a generalised linear model over all its rows, for solvers.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use kiln_tensor::{
+    derivative::{EvaluationError, Hessian, HessianProduct, Objective},
+    linalg::Symmetric,
+};
+
+use super::{
+    Family, GlmData, GlmDataError, Link,
+    design::Design,
+    exact::{LeastSquares, least_squares},
+    family::Fitted,
+    row::{
+        BinomialRow, ExponentialRow, MultinomialRow, NegativeBinomialRow, OrdinalRow, Second, ZeroInflatedPoissonRow,
+    },
+    sums::{Evaluated, Predictor, Rows, Sums, Want},
+};
+use crate::regression::Dependence;
+
+/// The mean negative log-likelihood of a generalised linear model over all rows, in nats, as a function of its coefficients.
+///
+/// For a family with a dispersion it is half the deviance in units of that of a constant mean, because the best coefficients do not
+/// depend on the dispersion. It is computed on the host in f64, and is an [`Objective`] for any solver, with its Hessian.
+///
+/// The vector holds the coefficients of scaled features, and solvers converge fast in these units. [`coefficients`](Self::coefficients)
+/// has them in the units of the data. Features that depend linearly on others are left out: [`dropped`](Self::dropped).
+/// `kiln::models::GlmConfig` does all of this in one call.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_models::glm::{Family, GlmData, GlmLoss};
+/// use kiln_tensor::derivative::Objective;
+///
+/// let loss = GlmLoss::new(GlmData::new(Family::Poisson, vec![0.0, 1.0, 2.0], 1, vec![1.0, 3.0, 5.0]))?;
+/// // The start is the best constant mean, 3.
+/// let (_, gradient) = loss.value_and_grad(&loss.start(&Device::default()))?;
+/// let gradient: Vec<f64> = gradient.into_data().try_into_vec_as().unwrap();
+/// assert!(gradient[0] < -1.0 && gradient[1].abs() < 1e-15);
+/// # Ok::<(), Box<dyn std::error::Error + Send + Sync>>(())
+/// ```
+///
+/// # References
+/// McCullagh and Nelder, *Generalized Linear Models* (1989), chapter 2.
+#[derive(Debug)]
+pub struct GlmLoss {
+    pub(super) family: Family,
+    pub(super) link: Link,
+    pub(super) classes: usize,
+    pub(super) design: Design,
+    pub(super) predictors: Vec<Predictor>,
+    pub(super) response: Vec<f64>,
+    pub(super) weights: Option<Vec<f64>>,
+    pub(super) offset: Option<Vec<f64>>,
+    /// Σ w.
+    pub(super) total: f64,
+    /// Σ w times the constant terms of the log-density.
+    pub(super) constant: f64,
+    /// What the loss is divided by, beside Σ w.
+    pub(super) unit: f64,
+    /// The solution of a small linear regression, with all its digits.
+    pub(super) exact: Option<LeastSquares>,
+}
+
+/// Calls a generic function with the family's [`Row`].
+macro_rules! with_row {
+    ($loss:ident, |$density:ident| $call:expr) => {{
+        let (link, classes) = ($loss.link, $loss.classes);
+        if let Some(variance) = $loss.family.variance() {
+            let $density = &ExponentialRow { variance, link };
+            return $call;
+        }
+        match $loss.family {
+            Family::NegativeBinomial { theta } => {
+                let $density = &NegativeBinomialRow { theta };
+                $call
+            }
+            Family::Multinomial => {
+                let $density = &MultinomialRow;
+                $call
+            }
+            Family::Ordinal => {
+                let $density = &OrdinalRow { classes, link };
+                $call
+            }
+            Family::ZeroInflatedPoisson => {
+                let $density = &ZeroInflatedPoissonRow;
+                $call
+            }
+            _ => {
+                let $density = &BinomialRow(link);
+                $call
+            }
+        }
+    }};
+}
+
+impl GlmLoss {
+    /// Takes the data, and scales the features.
+    ///
+    /// # Errors
+    /// Returns [`GlmDataError`] if lengths do not fit, a number is not finite, or a response is not one of the family's.
+    pub fn new(data: GlmData) -> Result<Self, GlmDataError> {
+        data.check()?;
+        let GlmData { family, link, intercept, inputs, features, response, classes, weights, offset, inflation } = data;
+        let rows = response.len();
+        // Thresholds take the place of an intercept.
+        let intercept = intercept || family == Family::Ordinal;
+        let mut groups = vec![(inputs, features)];
+        if family == Family::ZeroInflatedPoisson {
+            groups.push(inflation);
+        }
+        let design = Design::new(rows, groups, intercept);
+        let predictors = predictors(family, classes, intercept, &design);
+        let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| weights[row]);
+        let total: f64 = (0..rows).map(weight).sum();
+        let constant =
+            (0..rows).filter(|row| weight(*row) > 0.0).map(|row| weight(row) * family.constant(response[row]));
+        let constant = constant.sum();
+        let mut loss = Self {
+            family,
+            link,
+            classes,
+            design,
+            predictors,
+            response,
+            weights,
+            offset,
+            total,
+            constant,
+            unit: 1.0,
+            exact: None,
+        };
+        if family.has_dispersion() {
+            let mean = Fitted::of(loss.mean_response());
+            let spread: f64 = (0..rows).map(|row| loss.weight(row) * family.deviance(loss.response[row], mean)).sum();
+            // A constant response is fitted exactly.
+            let unit = spread / loss.total;
+            loss.unit = if unit > 0.0 && unit.is_finite() { unit } else { 1.0 };
+        }
+        loss.exact = loss.solve_exactly(intercept);
+        Ok(loss)
+    }
+
+    /// Solves a linear regression in double-double arithmetic, if it is small.
+    fn solve_exactly(&self, intercept: bool) -> Option<LeastSquares> {
+        const LARGEST: usize = 4_000_000;
+        let is_linear = self.family == Family::Gaussian && self.link == Link::Identity;
+        let (rows, width) = (self.response.len(), self.design.width());
+        let work = width.saturating_mul(width).saturating_mul(rows);
+        if !is_linear || work > LARGEST || rows < self.parameter_count() || self.parameter_count() == 0 {
+            return None;
+        }
+        let mut columns = self.design.groups()[0].kept_columns();
+        if intercept {
+            columns.push(vec![1.0; self.response.len()]);
+        }
+        let offset = |row: usize| self.offset.as_ref().map_or(0.0, |offset| offset[row]);
+        let response: Vec<f64> = self.response.iter().enumerate().map(|(row, y)| y - offset(row)).collect();
+        Some(least_squares(&columns, &response, |row| self.weight(row)))
+    }
+
+    /// Returns the number of coefficients, with all that the family has beside those of the features.
+    pub fn parameter_count(&self) -> usize {
+        self.rows().parameters()
+    }
+
+    /// Returns the features that depend linearly on others. They have no coefficient.
+    pub fn dropped(&self) -> &[Dependence] {
+        &self.design.groups()[0].dropped
+    }
+
+    /// Returns the features of the inflation that depend linearly on others.
+    pub fn dropped_from_inflation(&self) -> &[Dependence] {
+        self.design.groups().get(1).map_or(&[], |group| &group.dropped)
+    }
+
+    /// Returns the vector where fits start: the best constant mean, in f64.
+    pub fn start(&self, device: &Device) -> Tensor<1> {
+        let start = self.constants();
+        let size = start.len();
+        Tensor::from_data(TensorData::new(start, [size]), (device, DType::F64))
+    }
+
+    pub(super) fn weight(&self, row: usize) -> f64 {
+        self.rows().weight(row)
+    }
+
+    pub(super) fn rows(&self) -> Rows<'_> {
+        Rows {
+            design: &self.design,
+            predictors: &self.predictors,
+            response: &self.response,
+            weights: self.weights.as_deref(),
+            offset: self.offset.as_deref(),
+        }
+    }
+
+    /// Sums over the rows; see [`Rows::sum_with`].
+    pub(super) fn sum(&self, x: &[f64], want: Want) -> Sums {
+        self.sum_with(x, want, |_, _| {})
+    }
+
+    pub(super) fn sum_with(&self, x: &[f64], want: Want, replace: impl Fn(&Evaluated<'_>, &mut [f64]) + Sync) -> Sums {
+        let rows = self.rows();
+        with_row!(self, |density| rows.sum_with(density, x, want, replace))
+    }
+
+    /// Calls `each` for every row; see [`Rows::map`].
+    pub(super) fn map<T: Send>(
+        &self,
+        x: &[f64],
+        second: Second,
+        each: impl Fn(&Evaluated<'_>, &[f64]) -> T + Sync,
+    ) -> Vec<T> {
+        let rows = self.rows();
+        with_row!(self, |density| rows.map(density, x, second, each))
+    }
+
+    /// Returns −Σ w·∂² ln p, at dispersion 1.
+    pub(super) fn information(&self, x: &[f64], second: Second) -> Symmetric {
+        let matrix = self.sum(x, Want::Matrix(second)).matrix.expect("asked for");
+        Symmetric::from_fn(matrix.rows(), |i, j| -matrix.at(i, j))
+    }
+
+    /// The mean response, weighted.
+    pub(super) fn mean_response(&self) -> f64 {
+        let sum: f64 = self.response.iter().enumerate().map(|(row, y)| self.weight(row) * y).sum();
+        sum / self.total
+    }
+
+    /// The parameters of the best constant mean, nearly: without an offset.
+    fn constants(&self) -> Vec<f64> {
+        let mut x = vec![0.0; self.parameter_count()];
+        let mean = self.mean_response();
+        // Half a response keeps shares and rates inside their range.
+        let share = |count: f64, of: f64| (count + 0.5) / (of + 1.0);
+        let ones = self.design.ones();
+        let mut set = |predictor: usize, value: f64| {
+            let Predictor { columns, start } = &self.predictors[predictor];
+            if columns.contains(&ones) {
+                x[start + ones - columns.start] = value;
+            }
+        };
+        let mut counts = vec![0.0; if self.family.has_classes() { self.classes } else { 0 }];
+        if self.family.has_classes() {
+            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
+            self.response.iter().enumerate().for_each(|(row, y)| counts[*y as usize] += self.weight(row));
+        }
+        match self.family {
+            Family::Multinomial => {
+                (1..self.classes).for_each(|class| set(class - 1, (counts[class] / counts[0]).ln()));
+            }
+            Family::Ordinal => {
+                let mut below = 0.0;
+                for (class, count) in counts.iter().enumerate().take(self.classes - 1) {
+                    below += count;
+                    set(class + 1, self.link.predictor(below / self.total));
+                }
+            }
+            Family::Binomial => set(0, self.link.predictor(share(mean * self.total, self.total))),
+            Family::ZeroInflatedPoisson => {
+                let zeros = |(row, y): (usize, &f64)| if *y == 0.0 { self.weight(row) } else { 0.0 };
+                let zeros: f64 = self.response.iter().enumerate().map(zeros).sum();
+                // Half of the zeros are additional ones.
+                let additional = share(0.5 * zeros, self.total);
+                set(0, (mean.max(0.5 / self.total) / (1.0 - additional)).ln());
+                set(1, (additional / (1.0 - additional)).ln());
+            }
+            Family::NegativeBinomial { theta } => {
+                set(0, mean.max(0.5 / self.total).ln());
+                if theta.is_none() {
+                    let square = |(row, y): (usize, &f64)| self.weight(row) * (y - mean).powi(2);
+                    let variance = self.response.iter().enumerate().map(square).sum::<f64>() / self.total;
+                    set(1, (mean * mean / (variance - mean).max(0.01 * mean)).max(1e-3).ln());
+                }
+            }
+            Family::Poisson => set(0, self.link.predictor(mean.max(0.5 / self.total))),
+            Family::Gaussian if self.link == Link::Log => set(0, mean.abs().max(1e-300).ln()),
+            _ => set(0, self.link.predictor(mean)),
+        }
+        x
+    }
+
+    fn read(&self, x: &Tensor<1>) -> Result<Vec<f64>, EvaluationError> {
+        let (expected, [got]) = (self.parameter_count(), x.dims());
+        if got != expected {
+            return Err(format!("the vector has {got} entries, but the model has {expected} parameters").into());
+        }
+        Ok(x.to_data().try_into_vec_as::<f64>()?)
+    }
+
+    fn mean_loss(&self, sum: f64) -> f64 {
+        -(sum + self.constant) / (self.total * self.unit)
+    }
+
+    fn scaled(&self, values: Vec<f64>, like: &Tensor<1>) -> Tensor<1> {
+        let factor = -1.0 / (self.total * self.unit);
+        let size = values.len();
+        let values: Vec<f64> = values.into_iter().map(|value| value * factor).collect();
+        Tensor::from_data(TensorData::new(values, [size]), (&like.device(), like.dtype()))
+    }
+}
+
+/// The linear predictors of a family, with their places in the vector.
+fn predictors(family: Family, classes: usize, intercept: bool, design: &Design) -> Vec<Predictor> {
+    let (features, ones) = (design.columns(0), design.ones());
+    let with_ones = if intercept { features.start..ones + 1 } else { features.clone() };
+    let constant = || ones..ones + 1;
+    let columns = match family {
+        Family::NegativeBinomial { theta: None } => vec![with_ones, constant()],
+        Family::Multinomial => vec![with_ones; classes - 1],
+        Family::Ordinal => {
+            let mut columns = vec![features];
+            columns.extend((1..classes).map(|_| constant()));
+            columns
+        }
+        Family::ZeroInflatedPoisson => vec![with_ones, ones..design.width()],
+        _ => vec![with_ones],
+    };
+    let mut start = 0;
+    let place = |columns: std::ops::Range<usize>| {
+        let predictor = Predictor { start, columns };
+        start = predictor.places().end;
+        predictor
+    };
+    columns.into_iter().map(place).collect()
+}
+
+impl Objective for GlmLoss {
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        let sums = self.sum(&self.read(x)?, Want::Gradient);
+        let value = Tensor::from_data([self.mean_loss(sums.value)], (&x.device(), x.dtype()));
+        Ok((value, self.scaled(sums.gradient, x)))
+    }
+
+    fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        let sums = self.sum(&self.read(x)?, Want::Value);
+        Ok(Tensor::from_data([self.mean_loss(sums.value)], (&x.device(), x.dtype())))
+    }
+
+    /// Sums of blocks, which are summed in turn: their errors grow slowly with the rows.
+    fn rounding_units(&self) -> f64 {
+        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+        let rows = self.design.rows() as f64;
+        10.0 + 4.0 * rows.sqrt()
+    }
+}
+
+impl HessianProduct for GlmLoss {
+    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        let matrix = self.sum(&self.read(x)?, Want::Matrix(Second::Observed)).matrix.expect("asked for");
+        Ok(self.scaled(matrix.multiply(&self.read(v)?), x))
+    }
+}
+
+impl Hessian for GlmLoss {
+    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        let matrix = self.sum(&self.read(x)?, Want::Matrix(Second::Observed)).matrix.expect("asked for");
+        let factor = -1.0 / (self.total * self.unit);
+        Ok(Symmetric::from_fn(matrix.rows(), |i, j| matrix.at(i, j) * factor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use kiln_testkit::assert_close;
+
+    fn numbers(tensor: Tensor<1>) -> Vec<f64> {
+        tensor.into_data().try_into_vec_as().unwrap()
+    }
+
+    fn data(family: Family) -> GlmData {
+        let n = 60;
+        let inputs: Vec<f64> = (0..n).flat_map(|i| [f64::from(i * 7 % 11), 1e3 + f64::from(i * i % 13)]).collect();
+        let response = (0..n).map(|i| match family {
+            Family::Binomial => f64::from(i * 3 % 2),
+            Family::Multinomial | Family::Ordinal => f64::from(i * 5 % 4),
+            Family::Gaussian => f64::from(i * i % 17) - 4.0,
+            Family::Gamma | Family::InverseGaussian => f64::from(1 + i * i % 17),
+            _ => f64::from((i * i % 7) * (i % 3)),
+        });
+        let weights = (0..n).map(|i| f64::from(i % 3)).collect();
+        let offset = (0..n).map(|i| 0.01 * f64::from(i % 5)).collect();
+        let response: Vec<f64> = response.collect();
+        let mut data =
+            GlmData { weights: Some(weights), offset: Some(offset), ..GlmData::new(family, inputs, 2, response) };
+        if family == Family::ZeroInflatedPoisson {
+            data.inflation = ((0..n).map(|i| f64::from(i % 4)).collect(), 1);
+        }
+        data
+    }
+
+    /// By central differences: an error of h²/6 times the third derivative, and of ε/h.
+    #[test]
+    fn derivatives_agree_with_differences() {
+        const H: f64 = 1e-6;
+        for family in Family::ALL {
+            for &link in family.links() {
+                // Inverse links have a pole nearby, and a logarithm a bound.
+                if matches!((family, link), (Family::Binomial, Link::Log)) {
+                    continue;
+                }
+                let loss = GlmLoss::new(GlmData { link, ..data(family) }).unwrap();
+                let start = loss.start(&Device::default());
+                let at_point = |x: &[f64]| {
+                    Tensor::from_data(TensorData::new(x.to_vec(), [x.len()]), (&start.device(), DType::F64))
+                };
+                let mut x = numbers(start.clone());
+                x.iter_mut().enumerate().for_each(|(i, x)| *x += 0.002 * (i as f64 + 1.0));
+                let at = |x: &[f64]| {
+                    let (value, gradient) = loss.value_and_grad(&at_point(x)).unwrap();
+                    (value.into_scalar::<f64>(), numbers(gradient))
+                };
+                let (gradient, hessian) = (at(&x).1, loss.hessian(&at_point(&x)).unwrap());
+                for i in 0..x.len() {
+                    let moved = |by: f64| {
+                        let mut moved = x.clone();
+                        moved[i] += by;
+                        at(&moved)
+                    };
+                    let ((above, up), (below, down)) = (moved(H), moved(-H));
+                    let what = format!("{family} {link}, parameter {i} of {}", x.len());
+                    assert_close(&[gradient[i]], &[(above - below) / (2.0 * H)], 1e-6, 1e-8, &what);
+                    for j in 0..x.len() {
+                        assert_close(&[hessian.at(i, j)], &[(up[j] - down[j]) / (2.0 * H)], 1e-6, 1e-7, &what);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Repeating a row is a weight of 2, and leaving it out a weight of 0.
+    #[test]
+    fn weights_repeat_rows() {
+        for family in Family::ALL {
+            let weighted = data(family);
+            let times = |row: usize| weighted.weights.as_ref().unwrap()[row] as usize;
+            let repeat = |values: &[f64], width: usize| -> Vec<f64> {
+                (0..60).flat_map(|row| values[row * width..(row + 1) * width].repeat(times(row))).collect()
+            };
+            let repeated = GlmData {
+                inputs: repeat(&weighted.inputs, 2),
+                response: repeat(&weighted.response, 1),
+                offset: weighted.offset.as_deref().map(|offset| repeat(offset, 1)),
+                inflation: (repeat(&weighted.inflation.0, weighted.inflation.1), weighted.inflation.1),
+                weights: None,
+                ..weighted.clone()
+            };
+            let values = [weighted, repeated].map(|data| {
+                let loss = GlmLoss::new(data).unwrap();
+                loss.value(&loss.start(&Device::default())).unwrap().into_scalar::<f64>()
+            });
+            assert_close(&values[..1], &values[1..], 1e-13, 0.0, family.name());
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_fitted_is_refused() {
+        let refused = |data: GlmData| GlmLoss::new(data).unwrap_err().to_string();
+        let of = |family, y: Vec<f64>| GlmData::new(family, vec![1.0; y.len()], 1, y);
+        assert!(
+            refused(of(Family::Poisson, vec![1.0, 2.5])).starts_with("the response of row 1 is 2.5; for the family")
+        );
+        assert!(refused(of(Family::Gamma, vec![])).starts_with("there are no rows"));
+        assert!(refused(of(Family::Multinomial, vec![0.0, 2.0])).starts_with("class 1 has no rows"));
+        let link = GlmData { link: Link::Logit, ..of(Family::Gamma, vec![1.0]) };
+        assert_eq!(
+            refused(link),
+            "the family gamma does not have the link logit; choose one of inverse, log, identity"
+        );
+        let offset = GlmData { offset: Some(vec![]), ..of(Family::Gamma, vec![1.0]) };
+        assert_eq!(refused(offset), "there are 1 responses but 0 offsets; each row needs the same number");
+        let inputs = GlmData { inputs: vec![f64::NAN], ..of(Family::Gamma, vec![1.0]) };
+        assert_eq!(refused(inputs), "the input of row 0 is NaN; it must be a finite number");
+    }
+}

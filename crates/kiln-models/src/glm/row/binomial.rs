@@ -1,0 +1,54 @@
+//! The share of successes.
+
+use super::{Row, Second};
+use crate::glm::link::{Link, sigmoid, softplus};
+use kiln_tensor::special::tails::{inverse_mills, normal_ln_cdf};
+
+/// y·ln μ + (1 − y)·ln(1 − μ) with a share y in [0, 1].
+pub(in crate::glm) struct BinomialRow(pub(in crate::glm) Link);
+
+impl BinomialRow {
+    /// Returns ln μ and ln(1 − μ), each with its first two derivatives.
+    fn logarithms(&self, eta: f64) -> [[f64; 3]; 2] {
+        match self.0 {
+            Link::Logit => {
+                let (p, q) = (sigmoid(eta), sigmoid(-eta));
+                [[-softplus(-eta), q, -p * q], [-softplus(eta), -p, -p * q]]
+            }
+            Link::Probit => {
+                let (a, b) = (inverse_mills(eta), inverse_mills(-eta));
+                [[normal_ln_cdf(eta), a, -a * (eta + a)], [normal_ln_cdf(-eta), -b, -b * (b - eta)]]
+            }
+            Link::Cloglog => {
+                let t = eta.exp();
+                // ln(1 − e^−t) without cancellation, for small and for large t.
+                let ln = if t > std::f64::consts::LN_2 { (-(-t).exp()).ln_1p() } else { (-(-t).exp_m1()).ln() };
+                let a = if t == 0.0 { 1.0 } else { t / t.exp_m1() };
+                [[ln, a, a * (1.0 - t - a)], [-t, -t, -t]]
+            }
+            other => {
+                let [mean, first, second] = other.mean_and_derivatives(eta);
+                let of = |mean: f64, first: f64, second: f64| {
+                    [mean.ln(), first / mean, second / mean - (first / mean).powi(2)]
+                };
+                [of(mean, first, second), of(1.0 - mean, -first, -second)]
+            }
+        }
+    }
+}
+
+impl Row for BinomialRow {
+    fn at(&self, y: f64, eta: &[f64], second: Second, gradient: &mut [f64], hessian: &mut [f64]) -> f64 {
+        let [yes, no] = self.logarithms(eta[0]);
+        // A term with the factor 0 may be infinite.
+        let mix =
+            |yes: f64, no: f64| (if y > 0.0 { y * yes } else { 0.0 }) + (if y < 1.0 { (1.0 - y) * no } else { 0.0 });
+        gradient[0] = mix(yes[1], no[1]);
+        hessian[0] = match second {
+            Second::Observed => mix(yes[2], no[2]),
+            // μ′²/(μ(1 − μ)) = (ln μ)′·(−ln(1 − μ))′.
+            Second::Expected => yes[1] * no[1],
+        };
+        mix(yes[0], no[0])
+    }
+}

@@ -1,0 +1,223 @@
+//! Generalised linear models, fitted in one call.
+
+mod error;
+mod fit;
+mod solve;
+
+use std::ops::ControlFlow;
+
+use burn::tensor::DType;
+use kiln_models::glm::{CovarianceEstimator, Family, GlmData, GlmLoss, InferenceOptions, Information, Link};
+use kiln_optim::solver::Iteration;
+use kiln_tensor::{DeviceChoice, fused::in_pool};
+
+pub use self::{error::GlmError, fit::GlmFit};
+
+/// Fits a generalised linear model to slices: linear, Poisson, negative binomial, gamma, ordinal regression and others.
+///
+/// All rows are on the host in f64. Newton's method fits up to 500 parameters, and L-BFGS more. The result has standard errors, tests
+/// and confidence intervals. Features that depend linearly on others are left out, as R does.
+///
+/// # Example
+/// ```
+/// use kiln::models::{GlmConfig, glm::Family};
+///
+/// // Counts of insects by the dose of a poison.
+/// let (dose, insects) = ([0.0, 1.0, 2.0, 3.0, 4.0], [20.0, 12.0, 9.0, 4.0, 3.0]);
+/// let fit = GlmConfig::new(Family::Poisson, 1).fit(&dose, &insects)?;
+/// // Each unit of dose leaves about 62% of the insects.
+/// assert!((fit.coefficients()[0].exp() - 0.62).abs() < 0.01);
+/// let [low, high] = fit.inference()?.estimates[0].interval;
+/// assert!(low < fit.coefficients()[0] && high < 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct GlmConfig {
+    family: Family,
+    features: usize,
+    link: Link,
+    intercept: bool,
+    classes: Option<usize>,
+    weights: Option<Vec<f64>>,
+    offset: Option<Vec<f64>>,
+    inflation: (Vec<f64>, usize),
+    options: InferenceOptions,
+    gtol: f64,
+    max_iter: usize,
+    names: Names,
+}
+
+/// Names for the summary. Empty lists stand for `x0`, `x1`, … and `0`, `1`, ….
+#[derive(Clone, Debug, PartialEq)]
+struct Names {
+    response: String,
+    features: Vec<String>,
+    inflation: Vec<String>,
+    classes: Vec<String>,
+}
+
+impl GlmConfig {
+    /// The default tolerance of the gradient, in units of scaled features.
+    pub const GTOL: f64 = 1e-11;
+    /// The default maximum number of iterations.
+    pub const MAX_ITER: usize = 1000;
+    /// The largest number of parameters for which Newton's method is used.
+    pub const NEWTON_PARAMETERS: usize = 500;
+
+    /// Returns the default settings for inputs with `features` columns: the family's first link, an intercept, equal weights.
+    pub fn new(family: Family, features: usize) -> Self {
+        Self {
+            family,
+            features,
+            link: family.links()[0],
+            intercept: true,
+            classes: None,
+            weights: None,
+            offset: None,
+            inflation: (Vec::new(), 0),
+            options: InferenceOptions::default(),
+            gtol: Self::GTOL,
+            max_iter: Self::MAX_ITER,
+            names: Names { response: "y".to_owned(), features: vec![], inflation: vec![], classes: vec![] },
+        }
+    }
+
+    /// Sets the link, one of the family's [`links`](Family::links).
+    #[must_use]
+    pub fn link(self, link: Link) -> Self {
+        Self { link, ..self }
+    }
+
+    /// Sets whether the linear predictor has an intercept. Default: yes.
+    #[must_use]
+    pub fn intercept(self, intercept: bool) -> Self {
+        Self { intercept, ..self }
+    }
+
+    /// Sets the number of classes, at least 2, for families with classes. Default: one more than the largest response.
+    #[must_use]
+    pub fn classes(self, classes: usize) -> Self {
+        Self { classes: Some(classes), ..self }
+    }
+
+    /// Sets a weight for each row, finite and not negative. A weight of 2 equals repeating the row. Default: 1 for each row.
+    #[must_use]
+    pub fn weights(self, weights: &[f64]) -> Self {
+        Self { weights: Some(weights.to_vec()), ..self }
+    }
+
+    /// Sets a number for each row that is added to its linear predictor, such as the logarithm of an exposure. Default: 0.
+    #[must_use]
+    pub fn offset(self, offset: &[f64]) -> Self {
+        Self { offset: Some(offset.to_vec()), ..self }
+    }
+
+    /// Sets the features on which the probability of additional zeros depends: `inputs` has rows of `features` numbers. Only for
+    /// [`Family::ZeroInflatedPoisson`]. Default: none.
+    #[must_use]
+    pub fn inflation(self, inputs: &[f64], features: usize) -> Self {
+        Self { inflation: (inputs.to_vec(), features), ..self }
+    }
+
+    /// Sets the estimator of the covariance. Default [`CovarianceEstimator::Nonrobust`].
+    #[must_use]
+    pub fn covariance(mut self, covariance: CovarianceEstimator) -> Self {
+        self.options.covariance = covariance;
+        self
+    }
+
+    /// Sets the information whose inverse is the covariance. Default: the expected information for families with one linear
+    /// predictor, and the observed information for the others.
+    #[must_use]
+    pub fn information(mut self, information: Information) -> Self {
+        self.options.information = Some(information);
+        self
+    }
+
+    /// Sets the level of confidence intervals, in (0, 1). Default 0.95.
+    #[must_use]
+    pub fn level(mut self, level: f64) -> Self {
+        self.options.level = level;
+        self
+    }
+
+    /// Sets the largest gradient entry at convergence, positive. Default 1e-11.
+    #[must_use]
+    pub fn gtol(self, gtol: f64) -> Self {
+        Self { gtol, ..self }
+    }
+
+    /// Sets the maximum number of iterations, at least 1. Default 1000.
+    #[must_use]
+    pub fn max_iter(self, max_iter: usize) -> Self {
+        Self { max_iter, ..self }
+    }
+
+    /// Sets the names in the [summary](GlmFit::summary): of the response, of each feature and of each class.
+    #[must_use]
+    pub fn names(mut self, response: &str, features: &[&str], classes: &[&str]) -> Self {
+        let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+        self.names.response = response.to_owned();
+        (self.names.features, self.names.classes) = (owned(features), owned(classes));
+        self
+    }
+
+    /// Sets the names of the features of the inflation in the summary.
+    #[must_use]
+    pub fn inflation_names(mut self, features: &[&str]) -> Self {
+        self.names.inflation = features.iter().map(|name| (*name).to_owned()).collect();
+        self
+    }
+
+    /// Fits the model to rows `x` and their responses `y`.
+    ///
+    /// `x` holds `y.len()` rows of `features` numbers in row-major order. A class is given by its index, from 0.
+    ///
+    /// # Errors
+    /// Returns [`GlmError::Data`] if lengths or responses do not fit the family, [`GlmError::Separable`] if the maximum likelihood
+    /// estimate does not exist, and [`GlmError::NotConverged`], which holds the result so far, if the solver stops early.
+    pub fn fit(&self, x: &[f64], y: &[f64]) -> Result<GlmFit, GlmError> {
+        self.fit_with(x.to_vec(), y.to_vec(), |_| ControlFlow::Continue(()))
+    }
+
+    /// Fits as [`fit`](Self::fit), calls `callback` after each iteration, and stops if it breaks.
+    ///
+    /// # Errors
+    /// Those of [`fit`](Self::fit).
+    pub fn fit_with(
+        &self,
+        x: Vec<f64>,
+        y: Vec<f64>,
+        callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
+    ) -> Result<GlmFit, GlmError> {
+        for (holds, name, expected) in [
+            (self.gtol > 0.0 && self.gtol.is_finite(), "gtol", "positive and finite"),
+            (self.max_iter > 0, "max_iter", "at least 1"),
+            (self.options.level > 0.0 && self.options.level < 1.0, "level", "above 0 and below 1"),
+        ] {
+            if !holds {
+                return Err(GlmError::Setting { name, expected });
+            }
+        }
+        let data = GlmData::new(self.family, x, self.features, y);
+        let data = GlmData {
+            link: self.link,
+            intercept: self.intercept,
+            classes: self.classes.unwrap_or(data.classes),
+            weights: self.weights.clone(),
+            offset: self.offset.clone(),
+            inflation: self.inflation.clone(),
+            ..data
+        };
+        in_pool(|| self.fit_data(data, callback))
+    }
+
+    fn fit_data(&self, data: GlmData, callback: impl FnMut(&Iteration) -> ControlFlow<()>) -> Result<GlmFit, GlmError> {
+        let device = DeviceChoice::Cpu.resolve()?.device();
+        let constant = solve::constant_model(&data)?;
+        let loss = GlmLoss::new(data)?;
+        let solved = solve::solve(&loss, (loss.start(&device), DType::F64), (self.gtol, self.max_iter), callback)?;
+        let null = solve::null_fit(&loss, &constant, &solved, (&device, self.gtol, self.max_iter))?;
+        GlmFit::new(self, &loss, solved, &null)
+    }
+}

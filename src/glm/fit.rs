@@ -1,0 +1,155 @@
+//! A fitted generalised linear model.
+
+use std::fmt::Write;
+
+use kiln_models::{
+    Dependence, InferenceError,
+    glm::{GlmInference, GlmLoss, GlmModel, GlmTable, Influence, Null, Part, Prediction, Term},
+};
+use kiln_optim::solver::Outcome;
+
+use super::{GlmConfig, GlmError, solve::Solved};
+
+/// A fitted generalised linear model. Made by [`GlmConfig::fit`].
+#[derive(Debug)]
+pub struct GlmFit {
+    /// The parameters, in the units of the data, and predictions.
+    pub model: GlmModel,
+    /// Features that were left out, because they depend linearly on an intercept and the features before them. They have no
+    /// coefficient.
+    pub dropped: Vec<Dependence>,
+    /// The same for the features of the inflation.
+    pub dropped_from_inflation: Vec<Dependence>,
+    /// Residuals, leverages and Cook's distances of all rows, for families with one linear predictor.
+    pub influence: Vec<Influence>,
+    /// How the solver ended.
+    pub outcome: Outcome,
+    inference: Result<GlmInference, InferenceError>,
+    config: GlmConfig,
+    feature_names: Vec<String>,
+    inflation_names: Vec<String>,
+    class_names: Vec<String>,
+}
+
+impl GlmFit {
+    pub(super) fn new(
+        config: &GlmConfig,
+        loss: &GlmLoss,
+        solved: Solved,
+        (null, null_x): &(&GlmLoss, Vec<f64>),
+    ) -> Result<Self, GlmError> {
+        let Solved { x, outcome, converged } = solved;
+        let Some(outcome) = outcome else {
+            return Err(GlmError::Setting { name: "features", expected: "at least 1 if there is no intercept" });
+        };
+        let inference = if converged {
+            loss.inference(&x, &Null { loss: null, x: null_x }, &config.options)
+        } else {
+            Err(InferenceError::NotConverged)
+        };
+        let dispersion = inference.as_ref().map_or(1.0, |inference| inference.dispersion);
+        let influence = if inference.is_ok() { loss.influence(&x, dispersion)? } else { Vec::new() };
+        let model = GlmModel::new(loss, &x, inference.as_ref().ok());
+        let or = |names: &[String], count: usize, prefix: &str| -> Vec<String> {
+            if names.len() == count { names.to_vec() } else { (0..count).map(|i| format!("{prefix}{i}")).collect() }
+        };
+        let fit = Self {
+            feature_names: or(&config.names.features, model.features, "x"),
+            inflation_names: or(&config.names.inflation, model.inflation, "z"),
+            class_names: or(&config.names.classes, model.classes, ""),
+            dropped: loss.dropped().to_vec(),
+            dropped_from_inflation: loss.dropped_from_inflation().to_vec(),
+            config: GlmConfig { weights: None, offset: None, inflation: (Vec::new(), 0), ..config.clone() },
+            model,
+            influence,
+            outcome,
+            inference,
+        };
+        if converged { Ok(fit) } else { Err(GlmError::NotConverged { gtol: config.gtol, fit: Box::new(fit) }) }
+    }
+
+    /// Returns the coefficient of each feature in the linear predictor of the mean. A feature that was dropped has 0. For
+    /// [`Family::Multinomial`](kiln_models::glm::Family) they are those of class 1.
+    pub fn coefficients(&self) -> Vec<f64> {
+        let mut coefficients = vec![0.0; self.model.features];
+        for (place, value) in self.model.places.iter().zip(&self.model.parameters) {
+            if let (Part::Mean | Part::Class(1), Term::Feature(index)) = (place.part, place.term) {
+                coefficients[index] = *value;
+            }
+        }
+        coefficients
+    }
+
+    /// Returns a parameter that is not the coefficient of a feature, such as the intercept of the mean.
+    pub fn parameter(&self, part: Part, term: Term) -> Option<f64> {
+        let at = self.model.places.iter().position(|place| (place.part, place.term) == (part, term))?;
+        Some(self.model.parameters[at])
+    }
+
+    /// Returns standard errors, tests, intervals and measures of fit.
+    ///
+    /// # Errors
+    /// Returns [`GlmError::Inference`] with the reason why there are none.
+    pub fn inference(&self) -> Result<&GlmInference, &InferenceError> {
+        self.inference.as_ref()
+    }
+
+    /// Predicts each row of `x`, in row-major order, without an offset.
+    ///
+    /// # Errors
+    /// Returns [`GlmError::Shape`] if `x` is not a whole number of rows.
+    pub fn predict(&self, x: &[f64]) -> Result<Vec<Prediction>, GlmError> {
+        let features = self.model.features;
+        if features == 0 || !x.len().is_multiple_of(features) || self.model.inflation > 0 {
+            return Err(GlmError::Shape { values: x.len(), features });
+        }
+        Ok(x.chunks_exact(features).map(|row| self.model.predict(row, &[], 0.0)).collect())
+    }
+
+    /// Returns the results as a table for printing, or calls `show` with it.
+    pub fn table<T>(&self, show: impl FnOnce(&GlmTable<'_>) -> T) -> Option<T> {
+        let inference = self.inference.as_ref().ok()?;
+        let GlmConfig { family, link, options, names, .. } = &self.config;
+        Some(show(&GlmTable {
+            inference,
+            family: *family,
+            link: *link,
+            covariance: &options.covariance,
+            level: options.level,
+            response: &names.response,
+            features: &self.feature_names,
+            inflation: &self.inflation_names,
+            classes: &self.class_names,
+        }))
+    }
+
+    /// Returns a table of the results, laid out as the summaries of statsmodels.
+    ///
+    /// Without standard errors it lists the parameters and says why.
+    pub fn summary(&self) -> String {
+        let mut text = self.table(|table| table.to_string()).unwrap_or_else(|| {
+            let mut text = String::new();
+            for (place, value) in self.model.places.iter().zip(&self.model.parameters) {
+                let name = match place.term {
+                    Term::Feature(index) if place.part == Part::Inflation => self.inflation_names[index].clone(),
+                    Term::Feature(index) => self.feature_names[index].clone(),
+                    Term::Intercept => "(intercept)".to_owned(),
+                    Term::Threshold(index) => format!("threshold {index}"),
+                    Term::Theta => "theta".to_owned(),
+                };
+                let _ = writeln!(text, "{:<12} {name:<24} {value:>14.6}", place.part.to_string());
+            }
+            if let Err(reason) = &self.inference {
+                let _ = writeln!(text, "No standard errors: {reason}.");
+            }
+            text
+        });
+        for dropped in &self.dropped {
+            let _ = writeln!(text, "dropped {}", dropped.named(&self.feature_names));
+        }
+        for dropped in &self.dropped_from_inflation {
+            let _ = writeln!(text, "dropped {} (inflation)", dropped.named(&self.inflation_names));
+        }
+        text
+    }
+}
