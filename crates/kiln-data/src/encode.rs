@@ -366,7 +366,7 @@ impl Encoder {
 }
 
 /// Returns the values of a column that the encoder takes for numbers, NaN where one is missing. True is 1, and false is 0.
-pub(crate) fn numbers<'a>(table: &Table, column: &'a Column) -> Result<Cow<'a, [f64]>, DataError> {
+fn numbers<'a>(table: &Table, column: &'a Column) -> Result<Cow<'a, [f64]>, DataError> {
     if let Some(values) = column.numbers() {
         return Ok(Cow::Borrowed(values));
     }

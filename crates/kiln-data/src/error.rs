@@ -360,6 +360,14 @@ pub enum DataError {
     )]
     FormulaValue { file: String, line: u64, expression: String, value: f64, because: String },
 
+    /// A formula takes a column of texts for numbers.
+    #[error(
+        "{}, line {line}: the formula takes column '{}' for numbers, but this cell is '{}'; correct the cell, or use the column \
+         without a function: its texts are then categories",
+        whole(.file), Shown(.column), Shown(.cell)
+    )]
+    FormulaText { file: String, line: u64, column: String, cell: String },
+
     /// A value is outside the bounds of a spline.
     #[error(
         "{}, line {line}: {value} is outside the bounds of {}, {lower} and {upper}; widen them (lower_bound=, upper_bound=) or \

@@ -191,6 +191,51 @@ for table, kiln, *more in FORMULAS:
         case["response"] = [float(v) for v in matrices.lhs.to_numpy()[:, 0][:10]]
     cases.append(case)
 
+# Random formulas: operators, parentheses and factors of every kind in any order.
+FACTORS = ["age", "lwt", "race", "C(ht)", "C(smoke, Sum)", "smoke", "poly(age, 2)", "bs(lwt, df=5, include_intercept=True)", "C(ui)"]
+generator = np.random.default_rng(20261127)
+
+
+def random_terms(depth):
+    if depth == 0 or generator.random() < 0.3:
+        return FACTORS[generator.integers(len(FACTORS))]
+    left, right = random_terms(depth - 1), random_terms(depth - 1)
+    match generator.integers(8):
+        case 0 | 1:
+            return f"{left} + {right}"
+        case 2:
+            return f"({left}):({right})"
+        case 3:
+            return f"({left}) * ({right})"
+        case 4:
+            return f"({left}) / ({right})"
+        case 5:
+            return f"({left} + {right})**{generator.integers(1, 4)}"
+        case 6:
+            return f"({left} + {right}) - ({left}):({right})"
+        case _:
+            return f"({left}) %in% ({right})"
+
+
+train, new = (pd.read_csv(folder / f"births{suffix}.csv", float_precision="round_trip") for suffix in ("", "-new"))
+random = []
+while len(random) < 200:
+    formula = "~ " + ["", "0 + ", "1 + "][generator.integers(3)] + random_terms(4) + ["", "", " - 1"][generator.integers(3)]
+    design = model_matrix(formula, train)
+    names = [name for name in design.columns if name != "Intercept"]
+    if len(names) > 300 or len(set(names)) < len(names):
+        continue
+    random.append(
+        [
+            formula,
+            "Intercept" in design.columns,
+            hashlib.sha256("\n".join(kiln_name(name) for name in names).encode()).hexdigest(),
+            digest(plain(design)),
+            digest(plain(design.model_spec.get_model_matrix(new))),
+        ]
+    )
+(folder / "random.json").write_text("[\n" + ",\n".join(json.dumps(case) for case in random) + "\n]\n")
+
 text = "[\n" + ",\n".join(json.dumps(case, separators=(",", ":")) for case in cases) + "\n]\n"
 (folder / "formulas.json").write_text(text)
 print(len(cases), "formulas,", len(text), "bytes")

@@ -139,7 +139,7 @@ impl FormulaEncoder {
     ///
     /// # Errors
     ///
-    /// [`DataError::MissingColumn`], [`DataError::MissingValues`], [`DataError::TextInNumeric`],
+    /// [`DataError::MissingColumn`], [`DataError::MissingValues`], [`DataError::FormulaText`] for a text in place of a number,
     /// [`DataError::UnknownCategory`] for a category that the training rows did not have, [`DataError::FormulaValue`] if a
     /// function has no finite value in a row, [`DataError::FormulaBounds`] if a value is outside the bounds of a spline, and
     /// [`DataError::NonFinite`] if a product of features overflows.

@@ -9,9 +9,9 @@ use super::{
 };
 use crate::{
     Column, ColumnKind, DataError, Table,
-    encode::{numbers, text_in_numeric},
+    encode::text_in_numeric,
     shown::Shown,
-    table::truth,
+    table::{number, truth},
 };
 
 /// Returns the column called `name`, which the formula needs.
@@ -35,7 +35,22 @@ fn column_numbers<'a>(table: &'a Table, name: &str) -> Result<Cow<'a, [f64]>, Da
             Ok(Cow::Owned(codes.iter().map(value).collect()))
         }
         ColumnKind::Date => Err(DataError::DateFeature { file: table.file().into(), column: name.into() }),
-        ColumnKind::Numeric | ColumnKind::Categorical => numbers(table, column),
+        ColumnKind::Numeric | ColumnKind::Categorical => match column.numbers() {
+            Some(values) => Ok(Cow::Borrowed(values)),
+            None => Err(text_for_number(table, column)),
+        },
+    }
+}
+
+/// Returns the error for a column of texts that a formula takes for numbers.
+fn text_for_number(table: &Table, column: &Column) -> DataError {
+    let text = |row: usize| column.text(row).unwrap_or_default();
+    let row = (0..column.len()).find(|row| number(&text(*row)).is_none()).unwrap_or(0);
+    DataError::FormulaText {
+        file: table.file().into(),
+        line: table.line(row),
+        column: column.name().into(),
+        cell: text(row).into_owned(),
     }
 }
 
@@ -106,7 +121,7 @@ fn not_finite(expression: &Expression, table: &Table, row: usize, value: f64) ->
         line: table.line(row),
         expression: expression.to_string(),
         value,
-        because: if cells.is_empty() { "it has no finite value".into() } else { cells.join(" and ") },
+        because: if cells.is_empty() { "its numbers give no finite one".into() } else { cells.join(" and ") },
     }
 }
 

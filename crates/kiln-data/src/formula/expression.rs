@@ -148,7 +148,7 @@ fn not_a_number(position: usize, name: &str) -> FormulaError {
         return FormulaError::Unsupported {
             position,
             what: format!("{name}(…) is not one number per row"),
-            instead: "take it out of the function around it".into(),
+            instead: "use it only as a term, on the right of '~' and not within another function".into(),
         };
     }
     let known = || NAMES.iter().chain(OTHERS).copied();

@@ -17,6 +17,9 @@ use crate::{
     vocabulary::{Lookup, distinct},
 };
 
+/// The largest number of categories of a column that is not within `C(…)`.
+const MAX_CATEGORIES: usize = 1000;
+
 impl Formula {
     /// Learns the categories of columns, and what functions such as `poly` need, from all rows of `table`.
     ///
@@ -25,13 +28,14 @@ impl Formula {
     /// - [`DataError::UnknownColumn`] if the table lacks a column of the formula;
     /// - [`DataError::MissingValues`] if a cell is missing in a column that the formula needs: see
     ///   [`complete_rows`](Self::complete_rows);
-    /// - [`DataError::TextInNumeric`] if a function of numbers gets a column of texts, or a column has a few texts among many
-    ///   numbers ([`Column::stray_text`]), and [`DataError::DateFeature`] if a column has dates;
+    /// - [`DataError::FormulaText`] if a function of numbers gets a column of texts, [`DataError::TextInNumeric`] if a column
+    ///   has a few texts among many numbers ([`Column::stray_text`]), and [`DataError::DateFeature`] if a column has dates;
     /// - [`DataError::FormulaValue`] if a function has no finite value in a row, such as log(0);
     /// - [`DataError::FormulaFit`] if a function cannot learn from these values, such as a polynomial of degree 3 from three
     ///   different values;
     /// - [`DataError::UnknownReference`] if the reference of a column is not one of its categories;
     /// - [`DataError::UnknownCategory`] if a column has a category that `levels=` lacks;
+    /// - [`DataError::TooManyCategories`] if a column of texts has more than 1000 categories and is not within `C(…)`;
     /// - [`DataError::FormulaSize`] if there are too many features, and [`DataError::Formula`] if there are too many terms.
     ///
     /// # Example
@@ -77,7 +81,16 @@ fn learn_factor(factor: &Factor, table: &Table, states: &mut States) -> Result<(
                 return Ok(());
             }
             check_categories(table, column)?;
-            State::Categories { categories: found(column) }
+            let categories = found(column);
+            if categories.len() > MAX_CATEGORIES {
+                return Err(DataError::TooManyCategories {
+                    file: table.file().into(),
+                    column: name.clone(),
+                    count: categories.len(),
+                    limit: MAX_CATEGORIES,
+                });
+            }
+            State::Categories { categories }
         }
         Factor::Category(category) => learn_category(category, table)?,
         Factor::Number(of) => return learn(of, table, states),

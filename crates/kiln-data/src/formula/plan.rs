@@ -6,7 +6,7 @@ use super::{
     contrast::{Contrast, Label},
     evaluate::{check, missing_state},
     factor::{Category, Factor, SplineKind},
-    scope::{Scoped, most_spanning, scopes},
+    scope::{Scoped, count_parts, scopes},
     spline,
     state::{State, States},
     terms::Terms,
@@ -15,8 +15,8 @@ use crate::{DataError, shown::Shown, vocabulary::Lookup};
 
 /// The largest number of features.
 const MAX_FEATURES: usize = 65_536;
-/// The largest number of categorical factors of a term.
-const MAX_CATEGORICAL: usize = 12;
+/// The largest number of parts of terms; a term of k categorical factors has 2ᵏ.
+const MAX_PARTS: usize = 1 << 20;
 
 /// A term of a fitted formula and its features.
 ///
@@ -92,8 +92,8 @@ impl Plan {
             check_factor(factor, states)?;
         }
         let spans: Vec<bool> = terms.factors.iter().map(|factor| spans_intercept(factor, states)).collect();
-        if most_spanning(&terms.terms, &spans) > MAX_CATEGORICAL {
-            return Err(DataError::FormulaSize { what: "categorical factors in a term", limit: MAX_CATEGORICAL });
+        if count_parts(&terms.terms, &spans) > MAX_PARTS {
+            return Err(DataError::FormulaSize { what: "interactions of categories", limit: MAX_PARTS });
         }
         let scopes = scopes(terms.intercept, &terms.terms, &spans);
         let widths: Vec<[usize; 2]> =

@@ -68,10 +68,11 @@ fn simplify(mut parts: Vec<Vec<Scoped>>) -> Vec<Vec<Scoped>> {
     result
 }
 
-/// Returns how many factors of a term span the intercept, at most.
-pub(super) fn most_spanning(terms: &[Vec<usize>], spans: &[bool]) -> usize {
+/// Returns how many parts all terms have before they are joined.
+pub(super) fn count_parts(terms: &[Vec<usize>], spans: &[bool]) -> usize {
     let count = |term: &Vec<usize>| term.iter().filter(|factor| spans[**factor]).count();
-    terms.iter().map(count).max().unwrap_or(0)
+    let parts = |count: usize| u32::try_from(count).ok().and_then(|count| 2usize.checked_pow(count));
+    terms.iter().map(|term| parts(count(term)).unwrap_or(usize::MAX)).fold(0, usize::saturating_add)
 }
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use super::{
 
 /// The largest number of terms.
 const MAX_TERMS: usize = 10_000;
-/// The largest number of products of terms while a formula is expanded.
-const MAX_PRODUCTS: usize = 2_000_000;
+/// The largest number of steps while a formula is expanded.
+const MAX_STEPS: usize = 2_000_000;
 
 /// The terms of a formula.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,7 +37,7 @@ impl Terms {
                 What::Offset(expression) => offsets.push(expression.clone()),
                 What::Terms(tree) => {
                     let set = expansion.expand(tree)?;
-                    if item.minus { terms.remove(&set) } else { terms.add_all(set.list)? }
+                    if item.minus { expansion.remove(&mut terms, &set)? } else { terms.add_all(set.list)? }
                 }
             }
         }
@@ -92,11 +92,6 @@ impl Set {
     fn add_all(&mut self, terms: Vec<Vec<usize>>) -> Result<(), FormulaError> {
         terms.into_iter().try_for_each(|term| self.add(term))
     }
-
-    fn remove(&mut self, other: &Self) {
-        self.keys.retain(|key| !other.keys.contains(key));
-        self.list.retain(|term| !other.keys.contains(&key(term)));
-    }
 }
 
 #[derive(Default)]
@@ -104,7 +99,7 @@ struct Expansion<'a> {
     others: &'a [String],
     factors: Vec<Factor>,
     by_text: HashMap<String, usize>,
-    products: usize,
+    steps: usize,
 }
 
 impl Expansion<'_> {
@@ -129,7 +124,7 @@ impl Expansion<'_> {
             TreeKind::Sum(items) => {
                 for (minus, tree) in items {
                     let other = self.expand(tree)?;
-                    if *minus { set.remove(&other) } else { set.add_all(other.list)? }
+                    if *minus { self.remove(&mut set, &other)? } else { set.add_all(other.list)? }
                 }
             }
             TreeKind::Power(base, power) => {
@@ -161,6 +156,22 @@ impl Expansion<'_> {
         Ok(set)
     }
 
+    /// Counts steps, and returns an error if there are too many.
+    fn count(&mut self, steps: usize) -> Result<(), FormulaError> {
+        self.steps += steps;
+        if self.steps > MAX_STEPS { Err(FormulaError::TooManyTerms { limit: MAX_TERMS }) } else { Ok(()) }
+    }
+
+    /// Removes the terms of `other` from `set`.
+    fn remove(&mut self, set: &mut Set, other: &Set) -> Result<(), FormulaError> {
+        if other.keys.iter().any(|key| set.keys.contains(key)) {
+            self.count(set.list.len())?;
+            set.keys.retain(|key| !other.keys.contains(key));
+            set.list.retain(|term| !other.keys.contains(&key(term)));
+        }
+        Ok(())
+    }
+
     /// Returns the parents, and the product of all of them with each nested term.
     fn nest(&mut self, mut parents: Set, nested: &Set) -> Result<Set, FormulaError> {
         let mut all = Set::default();
@@ -174,10 +185,7 @@ impl Expansion<'_> {
         let mut set = Set::default();
         for a in &left.list {
             for b in &right.list {
-                self.products += 1;
-                if self.products > MAX_PRODUCTS {
-                    return Err(FormulaError::TooManyTerms { limit: MAX_TERMS });
-                }
+                self.count(1)?;
                 set.add(product(a, b))?;
             }
         }
