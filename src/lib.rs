@@ -99,7 +99,8 @@
 //! [`TableChunks`](data::TableChunks), [`Columns`](data::Columns) ([`Role`](data::Role), [`Reason`](data::Reason)),
 //! [`EncoderConfig`](data::EncoderConfig) ([`Coding`](data::Coding), [`Reference`](data::Reference),
 //! [`Missing`](data::Missing), [`Unseen`](data::Unseen)), [`Encoder`](data::Encoder)
-//! ([`EncodedColumn`](data::EncodedColumn), [`Target`](data::Target)),
+//! ([`EncodedColumn`](data::EncodedColumn), [`Target`](data::Target)), [`Formula`](data::Formula)
+//! ([`FormulaError`](data::FormulaError), [`FormulaEncoder`](data::FormulaEncoder), [`FormulaTerm`](data::FormulaTerm)),
 //! [`Examples`](data::Examples), [`RegressionExamples`](data::RegressionExamples),
 //! [`TensorDataset`](data::TensorDataset), [`Images`](data::Images), [`Labelled`](data::Labelled),
 //! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),

@@ -379,7 +379,7 @@ fn numbers<'a>(table: &Table, column: &'a Column) -> Result<Cow<'a, [f64]>, Data
 }
 
 /// Returns an error if a cell of `columns` is missing. It names the first ones in the order of the lines.
-fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), DataError> {
+pub(crate) fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), DataError> {
     const SHOWN: usize = 5;
     let columns: Vec<&&Column> = columns.iter().filter(|column| column.missing() > 0).collect();
     let count: usize = columns.iter().map(|column| column.missing()).sum();
@@ -397,7 +397,7 @@ fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), DataError> {
     Err(DataError::MissingValues { file: table.file().into(), count, first })
 }
 
-fn text_in_numeric(table: &Table, column: &Column, row: usize) -> DataError {
+pub(crate) fn text_in_numeric(table: &Table, column: &Column, row: usize) -> DataError {
     DataError::TextInNumeric {
         file: table.file().into(),
         line: table.line(row),
@@ -406,7 +406,7 @@ fn text_in_numeric(table: &Table, column: &Column, row: usize) -> DataError {
     }
 }
 
-fn unknown(table: &Table, column: &Column, row: usize, known: &[String]) -> DataError {
+pub(crate) fn unknown(table: &Table, column: &Column, row: usize, known: &[String]) -> DataError {
     DataError::UnknownCategory {
         file: table.file().into(),
         line: table.line(row),

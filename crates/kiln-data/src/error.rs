@@ -2,7 +2,10 @@
 
 use std::{io, path::PathBuf};
 
-use crate::shown::{Shown, safe_path, whole};
+use crate::{
+    formula::FormulaError,
+    shown::{Shown, safe_path, whole},
+};
 
 /// Why data could not be found, read, encoded or divided.
 ///
@@ -337,6 +340,45 @@ pub enum DataError {
     /// Labelled examples were asked of an encoder without a target.
     #[error("the encoder was fitted without a target column, so it cannot make labelled examples")]
     NoTarget,
+
+    /// The text of a formula is wrong.
+    #[error(transparent)]
+    Formula(#[from] FormulaError),
+
+    /// A formula has too many features.
+    #[error("the formula has more than {limit} {what}; use fewer interactions, or columns with fewer categories")]
+    FormulaSize { what: &'static str, limit: usize },
+
+    /// A function of a formula cannot learn from the rows.
+    #[error("{}: {}: {}", whole(.file), Shown(.expression), whole(.reason))]
+    FormulaFit { file: String, expression: String, reason: String },
+
+    /// A function of a formula has no finite value in a row.
+    #[error(
+        "{}, line {line}: {} is {value}, because {}; correct the cell, leave the row out, or use another function",
+        whole(.file), Shown(.expression), whole(.because)
+    )]
+    FormulaValue { file: String, line: u64, expression: String, value: f64, because: String },
+
+    /// A formula takes a column of texts for numbers.
+    #[error(
+        "{}, line {line}: the formula takes column '{}' for numbers, but this cell is '{}'; correct the cell, or use the column \
+         without a function: its texts are then categories",
+        whole(.file), Shown(.column), Shown(.cell)
+    )]
+    FormulaText { file: String, line: u64, column: String, cell: String },
+
+    /// A value is outside the bounds of a spline.
+    #[error(
+        "{}, line {line}: {value} is outside the bounds of {}, {lower} and {upper}; widen them (lower_bound=, upper_bound=) or \
+         add extrapolation=\"clip\" or extrapolation=\"extend\"",
+        whole(.file), Shown(.expression)
+    )]
+    FormulaBounds { file: String, line: u64, expression: String, value: f64, lower: f64, upper: f64 },
+
+    /// A response was asked of a formula that has none.
+    #[error("the formula has no response: write one before '~', as in y ~ x")]
+    NoResponse,
 
     /// A saved encoder is damaged.
     #[error("the encoder is damaged: {}", whole(.reason))]

@@ -10,6 +10,7 @@
 //! | [`sources`], [`catalogue`](mod@catalogue) | image datasets by name: found on disk, or downloaded and verified |
 //! | [`idx`] | the file format of MNIST |
 //! | [`table`], [`describe`], [`roles`], [`encode`] | tables from text files, what their columns are for, and encoders that turn them into numbers |
+//! | [`formula`] | model formulas such as `y ~ a * b + poly(x, 2)`, and the encoders that they become |
 //! | [`split`] | stratified train/test splits |
 //! | [`image_grid`] | grids of images as PNG files |
 //! | [`shown`] | text from data files in messages |
@@ -24,6 +25,7 @@ pub mod describe;
 pub mod encode;
 pub mod error;
 pub mod examples;
+pub mod formula;
 pub mod idx;
 pub mod image_grid;
 pub mod images;
@@ -51,6 +53,7 @@ pub use download::DownloadProgress;
 pub use encode::{Coding, EncodedColumn, Encoder, EncoderConfig, Missing, Reference, Target, Unseen};
 pub use error::DataError;
 pub use examples::Examples;
+pub use formula::{Formula, FormulaEncoder, FormulaError, FormulaTerm};
 pub use image_grid::ImageGrid;
 pub use images::{Images, Labelled};
 pub use locate::Locate;

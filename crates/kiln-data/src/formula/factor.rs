@@ -1,0 +1,337 @@
+//! The factors of a term: what is between the operators of a formula.
+
+use std::fmt::{self, Display, Formatter};
+
+use super::{
+    arguments::{Arguments, category},
+    contrast::Contrast,
+    error::FormulaError,
+    expression::{Expression, OTHERS},
+    node::{Node, NodeKind},
+    token::{between, name_text},
+};
+use crate::table::number;
+
+/// The largest degree, and the largest number of features, of a polynomial or a spline.
+const MOST: usize = 1000;
+
+/// A factor of a term.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Factor {
+    /// A column as it is: numbers or categories.
+    Column(String),
+    /// One number per row.
+    Number(Expression),
+    Category(Category),
+    Polynomial(Polynomial),
+    Spline(Spline),
+}
+
+/// `C(column, …)`: a column whose values are categories.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Category {
+    pub(super) column: String,
+    pub(super) contrast: Contrast,
+    /// The categories in order; `None`: those of the training rows.
+    pub(super) levels: Option<Vec<String>>,
+}
+
+/// `poly(x, degree)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Polynomial {
+    pub(super) of: Expression,
+    pub(super) degree: usize,
+    /// Powers instead of orthogonal polynomials.
+    pub(super) raw: bool,
+}
+
+/// `bs(x, …)`, `cr(x, …)` and `cc(x, …)`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Spline {
+    pub(super) kind: SplineKind,
+    pub(super) of: Expression,
+    pub(super) df: Option<usize>,
+    pub(super) knots: Option<Vec<f64>>,
+    pub(super) lower: Option<f64>,
+    pub(super) upper: Option<f64>,
+    pub(super) extrapolation: Extrapolation,
+}
+
+/// The basis of a spline.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum SplineKind {
+    /// B-splines.
+    Basis { degree: usize, include_intercept: bool },
+    /// Natural cubic splines by their values at the knots.
+    Natural { name: &'static str },
+    /// Cyclic cubic splines by their values at the knots.
+    Cyclic,
+}
+
+/// What a spline does with a value outside its bounds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Extrapolation {
+    /// It is an error.
+    Raise,
+    /// The nearest bound is taken.
+    Clip,
+    /// All features are 0.
+    Zero,
+    /// The outermost polynomials continue.
+    Extend,
+}
+
+const EXTRAPOLATIONS: [(Extrapolation, &str); 4] = [
+    (Extrapolation::Raise, "raise"),
+    (Extrapolation::Clip, "clip"),
+    (Extrapolation::Zero, "zero"),
+    (Extrapolation::Extend, "extend"),
+];
+
+impl Factor {
+    /// Returns the meaning of a name or a call.
+    pub(super) fn of(node: &Node) -> Result<Self, FormulaError> {
+        let NodeKind::Call(name, arguments) = &node.kind else {
+            return Ok(match Expression::of(node)? {
+                Expression::Column(name) => Self::Column(name),
+                expression => Self::Number(expression),
+            });
+        };
+        if !OTHERS.contains(&name.as_str()) {
+            return Expression::of(node).map(Self::Number);
+        }
+        let mut arguments = Arguments::new(node.position, name, arguments);
+        let first = arguments.first()?;
+        let factor = match name.as_str() {
+            "C" => Self::Category(Category::read(first, &mut arguments)?),
+            "poly" => {
+                let of = Expression::of(first)?;
+                let degree = arguments.count("degree", MOST)?.unwrap_or(1);
+                if degree == 0 {
+                    return Err(arguments.error(None, "'degree' must be at least 1".into()));
+                }
+                Self::Polynomial(Polynomial { of, degree, raw: arguments.truth("raw", false)? })
+            }
+            "offset" => {
+                return Err(FormulaError::Unsupported {
+                    position: node.position,
+                    what: "an offset stands alone between two '+'".into(),
+                    instead: "write it as in y ~ x + offset(log(exposure))".into(),
+                });
+            }
+            _ => Self::Spline(Spline::read(name, Expression::of(first)?, &mut arguments)?),
+        };
+        arguments.finish()?;
+        Ok(factor)
+    }
+
+    /// Adds the names of the columns in the order of their appearance.
+    pub(super) fn columns<'a>(&'a self, names: &mut Vec<&'a str>) {
+        match self {
+            Self::Column(name) | Self::Category(Category { column: name, .. }) => {
+                if !names.contains(&name.as_str()) {
+                    names.push(name);
+                }
+            }
+            Self::Number(of) | Self::Polynomial(Polynomial { of, .. }) | Self::Spline(Spline { of, .. }) => {
+                of.columns(names);
+            }
+        }
+    }
+}
+
+impl Category {
+    fn read(first: &Node, arguments: &mut Arguments<'_>) -> Result<Self, FormulaError> {
+        let NodeKind::Name(column) = &first.kind else {
+            return Err(arguments.error(Some(first), "its first argument must be the name of a column".into()));
+        };
+        let levels = arguments.categories("levels")?;
+        if let Some(levels) = &levels {
+            let lookup = crate::vocabulary::Lookup::new(levels);
+            if levels.is_empty() || lookup.has_duplicates(levels) {
+                return Err(arguments.error(None, "'levels' must be different categories, at least one".into()));
+            }
+        }
+        let reference = arguments.keyword("ref");
+        let coding = arguments.take("contrasts");
+        let contrast = match (reference, coding) {
+            (Some(node), None) => {
+                let reference = category(node);
+                let problem = || "'ref' must be one of the categories, such as ref=\"a\"".into();
+                Contrast::Treatment(Some(reference.ok_or_else(|| arguments.error(Some(node), problem()))?))
+            }
+            (None, Some(node)) => contrast(node, arguments)?,
+            (None, None) => Contrast::Treatment(None),
+            (Some(node), Some(_)) => {
+                return Err(arguments.error(Some(node), "give either 'ref' or a coding, not both".into()));
+            }
+        };
+        Ok(Self { column: column.clone(), contrast, levels })
+    }
+}
+
+/// Reads a coding such as `Sum` or `Treatment("b")`.
+fn contrast(node: &Node, arguments: &Arguments<'_>) -> Result<Contrast, FormulaError> {
+    let (name, parts): (&str, &[_]) = match &node.kind {
+        NodeKind::Name(name) => (name, &[]),
+        NodeKind::Call(name, parts) => (name, parts),
+        _ => ("", &[]),
+    };
+    let short = name.strip_prefix("contr.").unwrap_or(name).to_lowercase();
+    let mut parts = Arguments::new(node.position, name, parts);
+    let contrast = match short.as_str() {
+        "treatment" => {
+            let base = parts.keyword("base").or_else(|| parts.take("reference"));
+            let reference = base.map(|node| {
+                category(node)
+                    .ok_or_else(|| parts.error(Some(node), "the reference must be one of the categories".into()))
+            });
+            Contrast::Treatment(reference.transpose()?)
+        }
+        "sas" => Contrast::Sas,
+        "sum" => Contrast::Sum,
+        "helmert" => Contrast::Helmert,
+        "diff" => Contrast::Diff,
+        "poly" => Contrast::Poly,
+        _ => {
+            let problem = "the coding must be Treatment, Sum, Helmert, Diff or Poly, as in C(x, Sum)";
+            return Err(arguments.error(Some(node), problem.into()));
+        }
+    };
+    parts.finish()?;
+    Ok(contrast)
+}
+
+impl Spline {
+    fn read(name: &str, of: Expression, arguments: &mut Arguments<'_>) -> Result<Self, FormulaError> {
+        let df = arguments.count("df", MOST)?;
+        let knots = arguments.numbers("knots")?;
+        let kind = match name {
+            "bs" => {
+                let degree = arguments.count("degree", 20)?.unwrap_or(3);
+                SplineKind::Basis { degree, include_intercept: arguments.truth("include_intercept", false)? }
+            }
+            "cc" => SplineKind::Cyclic,
+            "cs" => SplineKind::Natural { name: "cs" },
+            _ => SplineKind::Natural { name: "cr" },
+        };
+        let (lower, upper) = (arguments.number("lower_bound")?, arguments.number("upper_bound")?);
+        let default = kind.default_extrapolation();
+        let extrapolation = match arguments.keyword("extrapolation") {
+            None => default,
+            Some(node) => {
+                let text = if let NodeKind::Text(text) = &node.kind { text.as_str() } else { "" };
+                let found = EXTRAPOLATIONS.iter().find(|(_, name)| *name == text);
+                let problem = || "'extrapolation' must be \"raise\", \"clip\", \"zero\" or \"extend\"".into();
+                found.ok_or_else(|| arguments.error(Some(node), problem()))?.0
+            }
+        };
+        let spline = Self { kind, of, df, knots, lower, upper, extrapolation };
+        match spline.problem() {
+            Some(problem) => Err(arguments.error(None, problem)),
+            None => Ok(spline),
+        }
+    }
+
+    /// Returns what is wrong with the arguments.
+    fn problem(&self) -> Option<String> {
+        if self.df.is_some() && self.knots.is_some() {
+            return Some("give either 'df' or 'knots', not both".into());
+        }
+        if self.knots.as_ref().is_some_and(|knots| knots.len() > MOST) {
+            return Some(format!("it takes at most {MOST} knots"));
+        }
+        if let (Some(lower), Some(upper)) = (self.lower, self.upper)
+            && lower >= upper
+        {
+            return Some("'lower_bound' must be less than 'upper_bound'".into());
+        }
+        match (self.kind, self.df) {
+            (SplineKind::Basis { degree, include_intercept }, Some(df)) => {
+                let least = degree + usize::from(include_intercept);
+                (df < least.max(1)).then(|| format!("'df' is {df}, and must be at least {}", least.max(1)))
+            }
+            (SplineKind::Basis { degree: 0, include_intercept: false }, None) => self
+                .knots
+                .as_ref()
+                .is_none_or(Vec::is_empty)
+                .then(|| "a spline of degree 0 needs 'df' or 'knots'".into()),
+            (SplineKind::Basis { .. }, None) => None,
+            (SplineKind::Natural { .. }, Some(df)) => (df < 2).then(|| format!("'df' is {df}, and must be at least 2")),
+            (SplineKind::Cyclic, Some(df)) => (df < 1).then(|| format!("'df' is {df}, and must be at least 1")),
+            (_, None) => self.knots.is_none().then(|| "it needs 'df' or 'knots', as in cr(x, df=4)".into()),
+        }
+    }
+}
+
+impl SplineKind {
+    fn default_extrapolation(self) -> Extrapolation {
+        if matches!(self, Self::Basis { .. }) { Extrapolation::Raise } else { Extrapolation::Extend }
+    }
+}
+
+impl Display for Factor {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Column(name) => f.write_str(&name_text(name)),
+            Self::Number(expression) => write!(f, "{expression}"),
+            Self::Category(category) => write!(f, "{category}"),
+            Self::Polynomial(Polynomial { of, degree, raw }) => {
+                write!(f, "poly({of}, {degree}{})", if *raw { ", raw=True" } else { "" })
+            }
+            Self::Spline(spline) => write!(f, "{spline}"),
+        }
+    }
+}
+
+impl Display for Category {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let literal = |text: &str| if number(text).is_some() { text.to_owned() } else { between(text, '"') };
+        write!(f, "C({}", name_text(&self.column))?;
+        match &self.contrast {
+            Contrast::Treatment(None) => {}
+            Contrast::Treatment(Some(reference)) => write!(f, ", ref={}", literal(reference))?,
+            other => write!(f, ", {}", other.name())?,
+        }
+        if let Some(levels) = &self.levels {
+            write!(f, ", levels=[{}]", levels.iter().map(|level| literal(level)).collect::<Vec<_>>().join(", "))?;
+        }
+        f.write_str(")")
+    }
+}
+
+impl Display for Spline {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let name = match self.kind {
+            SplineKind::Basis { .. } => "bs",
+            SplineKind::Natural { name } => name,
+            SplineKind::Cyclic => "cc",
+        };
+        write!(f, "{name}({}", self.of)?;
+        if let Some(df) = self.df {
+            write!(f, ", df={df}")?;
+        }
+        if let Some(knots) = &self.knots {
+            let knots: Vec<String> = knots.iter().map(f64::to_string).collect();
+            write!(f, ", knots=[{}]", knots.join(", "))?;
+        }
+        if let SplineKind::Basis { degree, include_intercept } = self.kind {
+            if degree != 3 {
+                write!(f, ", degree={degree}")?;
+            }
+            if include_intercept {
+                f.write_str(", include_intercept=True")?;
+            }
+        }
+        for (name, bound) in [("lower_bound", self.lower), ("upper_bound", self.upper)] {
+            if let Some(bound) = bound {
+                write!(f, ", {name}={bound}")?;
+            }
+        }
+        if self.extrapolation != self.kind.default_extrapolation() {
+            let found = EXTRAPOLATIONS.iter().find(|(extrapolation, _)| *extrapolation == self.extrapolation);
+            write!(f, ", extrapolation=\"{}\"", found.map_or("", |(_, name)| name))?;
+        }
+        f.write_str(")")
+    }
+}
