@@ -27,5 +27,5 @@ pub(crate) use self::{
     search::{Search, SweepFlags},
     session::{Finished, Session, Start, continue_or_finish, trainer},
     snapshots::Snapshots,
-    tables::{Loaded, Part, Purpose, Source, load, prediction_table},
+    tables::{Loaded, Part, Purpose, Source, load, prediction_table, read, used_columns},
 };

@@ -3,6 +3,7 @@
 //! A model implements [`Model`] and has one line in `registry.rs`. What all models share, from flags to locks and
 //! progress, is in `skeleton.rs`.
 
+mod glm;
 mod gmm;
 mod logistic;
 mod model;

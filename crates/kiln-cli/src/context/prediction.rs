@@ -22,16 +22,70 @@ use crate::{
 /// Rows that are in memory at a time.
 const ROWS: usize = 16_384;
 
+/// Predicts the rows of tables.
+pub(crate) trait RowPredictor {
+    /// The columns that are read as texts.
+    fn text_columns(&self) -> Vec<String>;
+
+    /// The names of a prediction's columns.
+    fn header(&self) -> Result<Vec<String>>;
+
+    /// The rows that can be predicted: those without a missing value that has no stand-in.
+    fn complete_rows(&self, table: &Table) -> Vec<usize>;
+
+    /// The predictions for all rows, as a CSV file with a header. `first_row` rows came before.
+    fn predict(&self, table: &Table, first_row: usize) -> Result<Vec<u8>>;
+}
+
+/// A fitted model with the encoder of its features.
+pub(crate) struct ByEncoder<F> {
+    fitted: F,
+    encoder: Encoder,
+    compute: Compute,
+}
+
+impl<F: Fitted> ByEncoder<F> {
+    pub(crate) fn open<S>(run: &Opened<S>, model: impl FnOnce(&Opened<S>, &Encoder) -> Result<F>) -> Result<Self> {
+        let encoder = encoder(run)?;
+        Ok(Self { fitted: model(run, &encoder)?, encoder, compute: run.compute.clone() })
+    }
+}
+
+impl<F: Fitted> RowPredictor for ByEncoder<F> {
+    fn text_columns(&self) -> Vec<String> {
+        let columns = self.encoder.columns().iter();
+        let texts = columns.filter(|column| matches!(column, EncodedColumn::Categorical { .. }));
+        texts.map(|column| column.name().to_owned()).collect()
+    }
+
+    /// From the prediction for a row of zeros.
+    fn header(&self) -> Result<Vec<String>> {
+        let zeros = Tensor::zeros([1, self.encoder.features()], &self.compute.device);
+        let text = self.fitted.predict(zeros, &self.encoder, 0)?;
+        let names: StringRecord =
+            reader(&text).records().next().transpose().map_err(Failure::internal)?.unwrap_or_default();
+        Ok(names.iter().map(str::to_owned).collect())
+    }
+
+    fn complete_rows(&self, table: &Table) -> Vec<usize> {
+        self.encoder.features_complete(table)
+    }
+
+    fn predict(&self, table: &Table, first_row: usize) -> Result<Vec<u8>> {
+        let inputs = TensorData::new(self.encoder.encode_inputs(table)?, [table.len(), self.encoder.features()]);
+        self.fitted.predict(Tensor::from_data(inputs, &self.compute.device), &self.encoder, first_row)
+    }
+}
+
 /// Predicts the rows of a table. A row with a missing value that has no stand-in gets no prediction.
-pub(crate) fn predict<S, F: Fitted>(
+pub(crate) fn predict<S, P: RowPredictor>(
     run: Opened<S>,
     settings: &TableSettings,
     flags: &PredictFlags,
-    model: impl FnOnce(&Opened<S>, &Encoder) -> Result<F>,
+    model: impl FnOnce(&Opened<S>) -> Result<P>,
 ) -> Result<Exit> {
     let sink = Sink::new(&flags.output, flags.force, &flags.data, run.console)?;
-    let encoder = encoder(&run)?;
-    let predictor = Predictor { fitted: model(&run, &encoder)?, encoder, compute: run.compute.clone(), settings };
+    let predictor = Predictor { model: model(&run)?, settings };
     let chunks = predictor.open(&flags.data)?;
     let shown = sink.shown();
     let mut writer = csv::Writer::from_writer(sink);
@@ -56,10 +110,8 @@ pub(crate) fn predict<S, F: Fitted>(
     Ok(Exit::Done)
 }
 
-struct Predictor<'a, F> {
-    fitted: F,
-    encoder: Encoder,
-    compute: Compute,
+struct Predictor<'a, P> {
+    model: P,
     settings: &'a TableSettings,
 }
 
@@ -70,12 +122,10 @@ struct Counts {
     missing: usize,
 }
 
-impl<F: Fitted> Predictor<'_, F> {
+impl<P: RowPredictor> Predictor<'_, P> {
     fn open(&self, data: &Path) -> Result<TableChunks> {
         let mut options = self.settings.options()?;
-        let of_text =
-            self.encoder.columns().iter().filter(|column| matches!(column, EncodedColumn::Categorical { .. }));
-        options.categorical.extend(of_text.map(|column| column.name().to_owned()));
+        options.categorical.extend(self.model.text_columns());
         options.categorical.extend(self.settings.id.iter().cloned());
         if data == Path::new("-") {
             return Ok(TableChunks::of_reader(io::stdin(), "standard input", &options, ROWS)?);
@@ -84,20 +134,16 @@ impl<F: Fitted> Predictor<'_, F> {
     }
 
     fn write(&self, chunks: TableChunks, writer: &mut csv::Writer<Sink>) -> Result<Counts> {
-        // The names of a prediction's columns, from one of a row of zeros.
-        let zeros = Tensor::zeros([1, self.encoder.features()], &self.compute.device);
-        let header = self.fitted.predict(zeros, &self.encoder, 0)?;
-        let header: StringRecord =
-            reader(&header).records().next().transpose().map_err(Failure::internal)?.unwrap_or_default();
+        let header = self.model.header()?;
         let ids = &self.settings.id;
         let written = |e: csv::Error| Failure::internal(format!("cannot write the predictions: {e}"));
-        writer.write_record(ids.iter().map(String::as_str).chain(&header)).map_err(written)?;
+        writer.write_record(ids.iter().chain(&header)).map_err(written)?;
         let mut counts = Counts::default();
         for table in chunks {
             let table = table?;
             let rows = match self.settings.missing {
                 MissingValues::Error => (0..table.len()).collect(),
-                _ => self.encoder.features_complete(&table),
+                _ => self.model.complete_rows(&table),
             };
             let predictions = self.predictions(&table, &rows, counts.rows)?;
             let ids = ids.iter().map(|name| table.required(name)).collect::<std::result::Result<Vec<_>, _>>()?;
@@ -131,8 +177,7 @@ impl<F: Fitted> Predictor<'_, F> {
             return Ok(Vec::new());
         }
         let known = if rows.len() == table.len() { Cow::Borrowed(table) } else { Cow::Owned(table.subset(rows)) };
-        let inputs = TensorData::new(self.encoder.encode_inputs(&known)?, [known.len(), self.encoder.features()]);
-        self.fitted.predict(Tensor::from_data(inputs, &self.compute.device), &self.encoder, first_row)
+        self.model.predict(&known, first_row)
     }
 }
 

@@ -89,27 +89,33 @@ pub(crate) fn load(
     encoder: Option<Encoder>,
     console: Console,
 ) -> Result<Loaded> {
+    match read(source)? {
+        Some((table, default_target)) => of_table(source, (purpose, part), table, default_target, encoder),
+        None => of_images(source, encoder, console),
+    }
+}
+
+/// Reads the table, with the column that is its target by default. There is none if the data are images.
+pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str>)>> {
     let (name, path) = (source.name.as_str(), Path::new(&source.name));
     if name == "breast-cancer" {
-        return of_table(source, (purpose, part), breast_cancer(), Some(BREAST_CANCER_TARGET), encoder);
+        return Ok(Some((breast_cancer(), Some(BREAST_CANCER_TARGET))));
     }
     if name == STANDARD_INPUT {
         let mut bytes = Vec::new();
         std::io::stdin()
             .read_to_end(&mut bytes)
             .map_err(|e| Failure::usage(format!("cannot read standard input: {e}")))?;
-        let table = Table::parse_with("standard input", bytes, &source.table.options()?)?;
-        return of_table(source, (purpose, part), table, None, encoder);
+        return Ok(Some((Table::parse_with("standard input", bytes, &source.table.options()?)?, None)));
     }
     let is_file_name = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
     if path.is_file() || (is_file_name && !path.is_dir()) {
-        let table = Table::read_with(path, &source.table.options()?)?;
-        return of_table(source, (purpose, part), table, None, encoder);
+        return Ok(Some((Table::read_with(path, &source.table.options()?)?, None)));
     }
     if source.sample_weight.is_some() || !source.drop.is_empty() {
         return Err(Failure::usage("--sample-weight and --drop name columns of a table, and images have none"));
     }
-    of_images(source, encoder, console)
+    Ok(None)
 }
 
 fn of_images(source: &Source, encoder: Option<Encoder>, console: Console) -> Result<Loaded> {
@@ -190,17 +196,7 @@ fn chosen(
     settings.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
     notes.extend(table.notes().iter().map(ToString::to_string));
     let roles = settings.columns(target, source.sample_weight.as_deref(), &source.drop).roles(&table)?;
-    let mut used = Vec::new();
-    for (column, role) in table.columns().iter().zip(roles) {
-        match role {
-            Role::LeftOut(reason @ (Reason::Empty | Reason::Names)) => {
-                let name = kiln::data::Shown(column.name());
-                notes.push(format!("column '{name}' is left out: {reason} (--features can choose it)"));
-            }
-            Role::LeftOut(_) | Role::Id => {}
-            Role::Feature | Role::Target | Role::Weight => used.push(column.name().to_owned()),
-        }
-    }
+    let used = used_columns(&table, &roles, notes);
     let used: Vec<&str> = used.iter().map(String::as_str).collect();
     let table = table.with_only(&used)?;
     // With stand-ins for features, the column to predict still needs its values. Without classes it is not even looked at.
@@ -215,6 +211,22 @@ fn chosen(
         notes.push(found.to_string());
     }
     Ok(table)
+}
+
+/// Returns the columns with a use: features, the target and the weights. What is left out unasked is noted.
+pub(crate) fn used_columns(table: &Table, roles: &[Role], notes: &mut Vec<String>) -> Vec<String> {
+    let mut used = Vec::new();
+    for (column, role) in table.columns().iter().zip(roles) {
+        match role {
+            Role::LeftOut(reason @ (Reason::Empty | Reason::Names)) => {
+                let name = kiln::data::Shown(column.name());
+                notes.push(format!("column '{name}' is left out: {reason} (--features can choose it)"));
+            }
+            Role::LeftOut(_) | Role::Id => {}
+            Role::Feature | Role::Target | Role::Weight => used.push(column.name().to_owned()),
+        }
+    }
+    used
 }
 
 /// Returns the rows that the encoder of a run takes. What is left out is noted.

@@ -15,7 +15,7 @@ use crate::{
     base::{Console, Exit, MODEL, Result},
     context::{
         Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
-        tabular,
+        prediction::ByEncoder, tabular,
     },
     flags::{EvalFlags, PredictFlags, ResumeFlags},
     names::Dtype,
@@ -36,6 +36,7 @@ Examples:
     const DTYPE: Dtype = Dtype::F64;
     type Flags = GmmFlags;
     type Settings = GmmSettings;
+    type Encoder = Encoder;
     type Data = Loaded;
     type Plan = GmmPlan;
     type Report = GmmReport;
@@ -102,7 +103,7 @@ Examples:
 
     fn predict(run: Opened<GmmSettings>, flags: &PredictFlags) -> Result<Exit> {
         let table = run.settings.table.clone();
-        prediction::predict(run, &table, flags, FittedMixture::open)
+        prediction::predict(run, &table, flags, |run| ByEncoder::open(run, FittedMixture::open))
     }
 
     fn export(run: &Opened<GmmSettings>) -> Result<Vec<u8>> {

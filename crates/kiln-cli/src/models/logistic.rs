@@ -30,7 +30,7 @@ use crate::{
     base::{Console, Exit, Result},
     context::{
         Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
-        tabular,
+        prediction::ByEncoder, tabular,
     },
     flags::{EvalFlags, PredictFlags, ResumeFlags, VerifyFlags},
     names::Dtype,
@@ -59,6 +59,7 @@ Examples:
     const DTYPE: Dtype = Dtype::F64;
     type Flags = LogisticFlags;
     type Settings = LogisticSettings;
+    type Encoder = Encoder;
     type Data = Loaded;
     type Plan = LogisticPlan;
     type Report = LogisticReport;
@@ -143,7 +144,9 @@ Examples:
     fn predict(run: Opened<LogisticSettings>, flags: &PredictFlags) -> Result<Exit> {
         let classes = fitted::classes(&run)?;
         let table = run.settings.table.clone();
-        with_model!(classes, M => prediction::predict(run, &table, flags, FittedRegression::<M>::open))
+        with_model!(classes, M => {
+            prediction::predict(run, &table, flags, |run| ByEncoder::open(run, FittedRegression::<M>::open))
+        })
     }
 
     fn verify(run: Opened<LogisticSettings>, certificate: &Path, _flags: &VerifyFlags) -> Result<Exit> {

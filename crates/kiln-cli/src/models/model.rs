@@ -6,7 +6,6 @@ use std::{
 };
 
 use clap::{Arg, Args};
-use kiln::data::Encoder;
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -40,6 +39,8 @@ pub(crate) trait Model: Sized {
     type Flags: Args + Serialize + Debug;
     /// The content of `config.toml`.
     type Settings: Serialize + DeserializeOwned + Clone + Debug + Default + PartialEq;
+    /// `encoder.json`: what turns a table into numbers.
+    type Encoder: Serialize + DeserializeOwned;
     /// The data, split and encoded.
     type Data;
     /// The complete and checked description of a fit, with its data. It does not change any more.
@@ -62,7 +63,7 @@ pub(crate) trait Model: Sized {
     fn check(settings: &Self::Settings) -> Result<()>;
 
     /// Reads the data. A run that exists has an encoder, if its data are a table.
-    fn load(settings: &Self::Settings, encoder: Option<Encoder>, console: Console) -> Result<Self::Data>;
+    fn load(settings: &Self::Settings, encoder: Option<Self::Encoder>, console: Console) -> Result<Self::Data>;
 
     /// The data's part of `run.json`.
     fn record(data: &Self::Data) -> &DataRecord;
@@ -79,7 +80,7 @@ pub(crate) trait Model: Sized {
     fn settings(plan: &Self::Plan) -> &Self::Settings;
 
     /// The encoder, if the data are a table.
-    fn encoder(_plan: &Self::Plan) -> Option<&Encoder> {
+    fn encoder(_plan: &Self::Plan) -> Option<&Self::Encoder> {
         None
     }
 

@@ -6,7 +6,7 @@ use clap::Subcommand;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    gmm, logistic,
+    glm, gmm, logistic,
     model::{Model, TrainFlags, own_help},
     skeleton, svm, vae,
 };
@@ -122,6 +122,7 @@ registry! {
     Logistic: logistic::Regression,
     Gmm: gmm::Mixture,
     Svm: svm::SupportVector,
+    Glm: glm::GeneralizedLinear,
 }
 
 /// How a run folder is recognised, whatever its model.

@@ -18,7 +18,7 @@ use crate::{
     base::{Console, Exit, MODEL, Result},
     context::{
         Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
-        tabular,
+        prediction::ByEncoder, tabular,
     },
     flags::{EvalFlags, PredictFlags, ResumeFlags, VerifyFlags},
     names::Dtype,
@@ -41,6 +41,7 @@ Examples:
     const DTYPE: Dtype = Dtype::F64;
     type Flags = SvmFlags;
     type Settings = SvmSettings;
+    type Encoder = Encoder;
     type Data = Loaded;
     type Plan = SvmPlan;
     type Report = SvmReport;
@@ -115,7 +116,7 @@ Examples:
 
     fn predict(run: Opened<SvmSettings>, flags: &PredictFlags) -> Result<Exit> {
         let table = run.settings.table.clone();
-        prediction::predict(run, &table, flags, FittedSvm::open)
+        prediction::predict(run, &table, flags, |run| ByEncoder::open(run, FittedSvm::open))
     }
 
     fn verify(run: Opened<SvmSettings>, certificate: &Path, _flags: &VerifyFlags) -> Result<Exit> {

@@ -58,6 +58,7 @@ Examples:
     const DTYPE: Dtype = Dtype::F32;
     type Flags = VaeFlags;
     type Settings = VaeSettings;
+    type Encoder = kiln::data::Encoder;
     type Data = ImageSet;
     type Plan = VaePlan;
     type Report = VaeReport;

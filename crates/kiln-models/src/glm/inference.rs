@@ -75,8 +75,8 @@ impl Default for InferenceOptions {
 /// A parameter with its standard error, test and confidence interval.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Estimate {
-    /// Which parameter it is.
-    #[serde(flatten)]
+    /// Which parameter it is. Names are in a [`GlmTable`](super::GlmTable).
+    #[serde(skip)]
     pub place: Place,
     /// The estimate.
     #[serde(rename = "coef")]

@@ -1,0 +1,147 @@
+//! Generalised linear models: families of responses, formulas, and what a fit says.
+
+mod data;
+mod encoder;
+mod fit;
+mod fitted;
+mod flags;
+mod plan;
+mod report;
+mod settings;
+
+use self::{
+    data::GlmData, encoder::GlmEncoder, fitted::FittedGlm, flags::GlmFlags, plan::GlmPlan, report::GlmReport,
+    settings::GlmSettings,
+};
+use super::model::{Common, Model, refuse};
+use crate::{
+    base::{Console, Exit, Failure, MODEL, Result},
+    context::{Compute, DataRecord, Finished, Memory, Opened, Session, check_data, prediction},
+    flags::{EvalFlags, PredictFlags, ResumeFlags},
+    names::Dtype,
+    settings::CodingName,
+};
+
+/// `kiln train glm`.
+pub(crate) enum GeneralizedLinear {}
+
+impl Model for GeneralizedLinear {
+    const KIND: &'static str = "glm";
+    const ABOUT: &'static str =
+        "Generalized linear model: linear, Poisson, negative binomial, gamma, ordinal regression and others";
+    const EXAMPLES: &'static str = "\
+Examples:
+  kiln train glm --data cars.csv --target mpg
+  kiln train glm --data claims.csv --family poisson --formula 'claims ~ C(region) * age + offset(log(years))'
+  kiln train glm --data wine.csv --target rating --family ordinal --levels bad,fair,good --cov-type hc1";
+    const HELP: &'static [(&'static str, &'static str)] = &[
+        ("test-fraction", "Fraction of rows to hold out for testing; 0 trains on all rows [default: 0]"),
+        ("target", "Name of the column to predict; or give --formula"),
+    ];
+    const FILES: &'static [&'static str] = &["coef.csv", "summary.txt", "influence.csv"];
+    const PREDICTS: bool = true;
+    const DTYPE: Dtype = Dtype::F64;
+    type Flags = GlmFlags;
+    type Settings = GlmSettings;
+    type Encoder = GlmEncoder;
+    type Data = GlmData;
+    type Plan = GlmPlan;
+    type Report = GlmReport;
+
+    fn common(settings: &mut GlmSettings) -> Common<'_> {
+        let GlmSettings { data, run, .. } = settings;
+        Common { data: &mut data.name, data_dir: &mut data.data_dir, run }
+    }
+
+    /// Coefficients are looked at: all rows, and reference coding.
+    fn complete(settings: &mut GlmSettings) {
+        settings.data.test_fraction.get_or_insert(0.0);
+        if settings.model.formula.is_none() {
+            settings.table.coding.get_or_insert(CodingName::Reference);
+        }
+    }
+
+    fn check(settings: &GlmSettings) -> Result<()> {
+        settings.check()
+    }
+
+    fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, _console: Console) -> Result<GlmData> {
+        data::load(settings, encoder)
+    }
+
+    fn record(data: &GlmData) -> &DataRecord {
+        &data.record
+    }
+
+    fn notes(data: &GlmData) -> &[String] {
+        &data.notes
+    }
+
+    fn plan(settings: GlmSettings, data: GlmData, compute: Compute) -> Result<GlmPlan> {
+        GlmPlan::new(settings, data, compute)
+    }
+
+    fn settings(plan: &GlmPlan) -> &GlmSettings {
+        &plan.settings
+    }
+
+    fn encoder(plan: &GlmPlan) -> Option<&GlmEncoder> {
+        Some(&plan.data.encoder)
+    }
+
+    fn memory(plan: &GlmPlan) -> Memory {
+        plan.memory()
+    }
+
+    fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmReport>> {
+        fit::fit(plan, session)
+    }
+
+    fn resumed(mut settings: GlmSettings, flags: &ResumeFlags) -> Result<GlmSettings> {
+        refuse(
+            &[(flags.epochs.is_some(), "--epochs")],
+            "a generalized linear model is fitted by iterations; give --max-iter",
+        )?;
+        settings.model.max_iter = flags.max_iter.unwrap_or(settings.model.max_iter);
+        settings.model.gtol = flags.gtol.unwrap_or(settings.model.gtol);
+        Ok(settings)
+    }
+
+    fn eval(mut run: Opened<GlmSettings>, flags: &EvalFlags) -> Result<Exit> {
+        if flags.samples.is_some() || flags.images.is_some() {
+            return Err(Failure::usage("--samples and --images are for a VAE only"));
+        }
+        let fitted = FittedGlm::open(&run)?;
+        let (rows, record) = match &flags.data {
+            Some(name) => data::whole(&run.settings, &fitted.encoder, name)?,
+            None => {
+                let own = data::load(&run.settings, Some(fitted.encoder.clone()))?;
+                check_data(&mut run.record, &own.record, flags.access.allow_changed_data, run.console)?;
+                let test = own.test.ok_or_else(|| {
+                    Failure::usage("there is no test data: give --data, or train with --test-fraction above 0")
+                })?;
+                (test, own.record)
+            }
+        };
+        let score = fitted.score(&rows);
+        let result = serde_json::json!({ "data": record.name, "test": score, "warnings": run.record.warnings });
+        run.console.result(&result, || score.line())?;
+        if score.is_finite() {
+            return Ok(Exit::Done);
+        }
+        Err(Failure::diverged(format!(
+            "the score on {} is not finite: its values are beyond what the model can compute with",
+            record.name
+        )))
+    }
+
+    fn predict(run: Opened<GlmSettings>, flags: &PredictFlags) -> Result<Exit> {
+        let table = run.settings.table.clone();
+        prediction::predict(run, &table, flags, FittedGlm::open)
+    }
+
+    fn export(run: &Opened<GlmSettings>) -> Result<Vec<u8>> {
+        run.no_checkpoints("a generalized linear model")?;
+        run.dir.read(MODEL)
+    }
+}

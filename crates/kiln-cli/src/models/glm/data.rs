@@ -1,0 +1,235 @@
+//! The rows of a generalised linear model: read, split and encoded.
+
+use kiln::data::{Role, Shown, Split, Table, stratified_split};
+
+use super::{
+    encoder::{GlmEncoder, Response, numbers},
+    settings::GlmSettings,
+};
+use crate::{
+    base::{Failure, Result},
+    context::{DataRecord, Source, read, used_columns},
+    settings::MissingValues,
+};
+
+/// Encoded rows.
+pub(crate) struct GlmRows {
+    pub(super) inputs: Vec<f64>,
+    pub(super) inflation: Vec<f64>,
+    pub(super) offset: Option<Vec<f64>>,
+    pub(super) response: Vec<f64>,
+    pub(super) weights: Option<Vec<f64>>,
+    /// An index of the row's cluster.
+    pub(super) clusters: Option<Vec<usize>>,
+    /// The lines of the file.
+    pub(super) lines: Vec<u64>,
+}
+
+/// The rows of a run.
+pub(crate) struct GlmData {
+    pub(super) encoder: GlmEncoder,
+    pub(super) train: GlmRows,
+    pub(super) test: Option<GlmRows>,
+    pub(super) file: String,
+    pub(crate) record: DataRecord,
+    pub(crate) notes: Vec<String>,
+}
+
+/// Reads and splits the rows of a run.
+pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Result<GlmData> {
+    let source = source(settings);
+    let Some((table, default_target)) = read(&source)? else {
+        return Err(Failure::usage(format!(
+            "{} is not a table: give a file with a header, or breast-cancer",
+            Shown(&source.name)
+        )));
+    };
+    let mut notes: Vec<String> = table.notes().iter().map(ToString::to_string).collect();
+    let (sha256, file) = (table.sha256().to_owned(), table.file().to_owned());
+    let chosen = Chosen::new(settings, default_target, table, &mut notes)?;
+    let split = chosen.split(settings)?;
+    let part = |rows: &[usize]| chosen.table.subset(rows);
+    let encoder = match encoder {
+        Some(encoder) => encoder,
+        None => {
+            let features: Vec<&str> = chosen.features.iter().map(String::as_str).collect();
+            GlmEncoder::fit(settings, &part(&split.train), (&chosen.target, &features))?
+        }
+    };
+    let train = chosen.encode(settings, &encoder, &part(&split.train))?;
+    let test = match split.test.is_empty() {
+        true => None,
+        false => Some(chosen.encode(settings, &encoder, &part(&split.test))?),
+    };
+    let record = DataRecord {
+        name: source.name.clone(),
+        sha256,
+        n_train: train.response.len(),
+        n_test: test.as_ref().map_or(0, |test| test.response.len()),
+        image_size: None,
+    };
+    Ok(GlmData { encoder, train, test, file, record, notes })
+}
+
+/// All rows of a table, for a run that exists.
+pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder, name: &str) -> Result<(GlmRows, DataRecord)> {
+    let mut settings = settings.clone();
+    name.clone_into(&mut settings.data.name);
+    let source = source(&settings);
+    let Some((table, default_target)) = read(&source)? else {
+        return Err(Failure::usage(format!("{} is not a table", Shown(name))));
+    };
+    let sha256 = table.sha256().to_owned();
+    let chosen = Chosen::new(&settings, default_target, table, &mut Vec::new())?;
+    let rows = chosen.encode(&settings, encoder, &chosen.table)?;
+    let n = rows.response.len();
+    Ok((rows, DataRecord { name: name.to_owned(), sha256, n_train: 0, n_test: n, image_size: None }))
+}
+
+pub(super) fn source(settings: &GlmSettings) -> Source {
+    Source::of_table(&settings.data, &settings.table, settings.run.seed)
+}
+
+/// The rows without missing values, with the columns that have a use.
+struct Chosen {
+    table: Table,
+    target: String,
+    features: Vec<String>,
+}
+
+impl Chosen {
+    fn new(
+        settings: &GlmSettings,
+        default_target: Option<&str>,
+        table: Table,
+        notes: &mut Vec<String>,
+    ) -> Result<Self> {
+        settings.table.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
+        let formula = settings.formula()?;
+        let target = settings.data.target.as_deref().or(default_target);
+        let target = match (&formula, target) {
+            (Some(formula), _) => formula.response().unwrap_or_default(),
+            (None, Some(target)) => target.to_owned(),
+            (None, None) => {
+                let columns: Vec<&str> = table.columns().iter().map(kiln::data::Column::name).collect();
+                return Err(Failure::usage(format!(
+                    "--target or --formula is required: the column of {} to predict, one of {}",
+                    settings.data.name,
+                    columns.join(", ")
+                )));
+            }
+        };
+        // Columns that are neither features nor the response.
+        let model = &settings.model;
+        let others: Vec<&String> =
+            model.offset.iter().chain(&model.exposure).chain(&settings.inference.cluster).collect();
+        others.iter().try_for_each(|name| table.required(name).map(drop))?;
+        let weight = settings.data.sample_weight.as_deref();
+        let mut drop = settings.data.drop.clone();
+        if formula.is_none() {
+            drop.extend(others.iter().map(|name| (*name).clone()));
+        }
+        let named = formula.is_none().then_some(target.as_str());
+        let roles = settings.table.columns(named, weight, &drop).roles(&table)?;
+        let mut used = match &formula {
+            None => used_columns(&table, &roles, notes),
+            Some(formula) => {
+                // '.' stands for what would be a feature without a formula.
+                let mut ignored = Vec::new();
+                let possible = used_columns(&table, &roles, &mut ignored);
+                let mentioned = |name: &str| formula.to_string().contains(name);
+                let candidates: Vec<&str> = table
+                    .columns()
+                    .iter()
+                    .map(kiln::data::Column::name)
+                    .filter(|name| possible.iter().any(|column| column == name) || mentioned(name))
+                    .filter(|name| weight != Some(*name))
+                    .collect();
+                let visible = table.clone().with_only(&candidates)?;
+                formula.columns(&visible)?
+            }
+        };
+        if let Some(inflation) = settings.inflation()? {
+            used.extend(inflation.columns(&table)?);
+        }
+        used.extend(others.into_iter().cloned());
+        used.extend(weight.map(str::to_owned));
+        used.sort();
+        used.dedup();
+        let features: Vec<String> = table
+            .columns()
+            .iter()
+            .zip(&roles)
+            .filter(|(_, role)| **role == Role::Feature)
+            .map(|(column, _)| column.name().to_owned())
+            .collect();
+        let used: Vec<&str> = used.iter().map(String::as_str).collect();
+        let table = table.with_only(&used)?;
+        let is_feature = |name: &&str| formula.is_none() && features.iter().any(|feature| feature == name);
+        let needed: Vec<&str> = match settings.table.missing {
+            MissingValues::Error => Vec::new(),
+            MissingValues::Drop => used.clone(),
+            _ => used.iter().copied().filter(|name| !is_feature(name)).collect(),
+        };
+        let (table, found) = table.without_missing(&needed)?;
+        if found.incomplete > 0 {
+            notes.push(found.to_string());
+        }
+        let table = positive_weights(table, weight)?;
+        Ok(Self { table, target, features })
+    }
+
+    fn split(&self, settings: &GlmSettings) -> Result<Split> {
+        let fraction = settings.data.test_fraction.unwrap_or(0.0);
+        let n = self.table.len();
+        if fraction <= 0.0 {
+            return Ok(Split { train: (0..n).collect(), test: Vec::new() });
+        }
+        Ok(stratified_split(&vec![0; n], fraction, settings.run.seed)?)
+    }
+
+    fn encode(&self, settings: &GlmSettings, encoder: &GlmEncoder, table: &Table) -> Result<GlmRows> {
+        let design = encoder.encode(table)?;
+        let weights = match &settings.data.sample_weight {
+            Some(name) => Some(table.clone().split_weights(name)?.1),
+            None => None,
+        };
+        let clusters = settings.inference.cluster.as_ref().map(|name| -> Result<Vec<usize>> {
+            let (_, codes) = table.required(name)?.levels();
+            Ok(codes.iter().map(|code| *code as usize).collect())
+        });
+        let response = encoder.encode_response(table)?;
+        if let (Response::Column(_) | Response::Formula(_), Some(row)) =
+            (&encoder.response, response.iter().position(|y| !y.is_finite()))
+        {
+            return Err(Failure::usage(format!(
+                "{}, line {}: the response '{}' is {}, which is not a finite number",
+                table.file(),
+                table.line(row),
+                Shown(encoder.response_name()),
+                response[row]
+            )));
+        }
+        Ok(GlmRows {
+            inputs: design.inputs,
+            inflation: design.inflation,
+            offset: design.offset,
+            response,
+            weights,
+            clusters: clusters.transpose()?,
+            lines: (0..table.len()).map(|row| table.line(row)).collect(),
+        })
+    }
+}
+
+/// Leaves out rows of weight 0, which count for nothing.
+fn positive_weights(table: Table, weight: Option<&str>) -> Result<Table> {
+    let Some(name) = weight else { return Ok(table) };
+    let weights = numbers(&table, name, "a weight")?;
+    let rows: Vec<usize> = (0..table.len()).filter(|row| weights[*row].abs() > 0.0).collect();
+    match rows.len() {
+        0 => Err(Failure::usage(format!("all weights in '{}' are 0", Shown(name)))),
+        n if n == table.len() => Ok(table),
+        _ => Ok(table.subset(&rows)),
+    }
+}

@@ -1,0 +1,195 @@
+//! The fit of a generalised linear model, and what a run writes at its end.
+
+use std::{ops::ControlFlow, time::Instant};
+
+use kiln::{
+    models::{GlmError, GlmFit, glm::GlmDataError},
+    optim::solver::{Iteration, Outcome, Status},
+};
+
+use super::{
+    fitted::FittedGlm,
+    plan::GlmPlan,
+    report::{Dropped, GlmReport, Inference, coefficient_table, dropped},
+};
+use crate::{
+    base::{Exit, Failure, METRICS, Result},
+    context::{Finished, MetricsLine, Session, is_interrupted},
+};
+
+const SUMMARY: &str = "summary.txt";
+
+pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmReport>> {
+    let GlmPlan { settings, data, config } = plan;
+    let dir = session.dir;
+    session.begin()?;
+    let started = Instant::now();
+    let progress = session.console.steps(1);
+    let fitted = config.fit_with(data.train.inputs.clone(), data.train.response.clone(), |step| {
+        progress.set(step.iteration as u64, || format!("loss {:.9}  |g| {:.3e}", step.value, step.grad_norm));
+        if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    drop(progress);
+    let (fit, ending) = match fitted {
+        Ok(fit) => (fit, None),
+        Err(GlmError::NotConverged { fit, .. }) => {
+            let ending = not_converged(&fit, session);
+            (*fit, Some(ending))
+        }
+        Err(error) => return Err(failure(error, plan)),
+    };
+    let wall_s = started.elapsed().as_secs_f64();
+    let (status, exit, message) = ending.unwrap_or(("converged", Exit::Done, fit.outcome.message.clone()));
+    let names = data.encoder.feature_names();
+    let dropped = dropped(&fit, &names);
+    let model = FittedGlm { model: fit.model.clone(), encoder: data.encoder.clone() };
+    if exit != Exit::Diverged {
+        model.write(dir)?;
+        if let Some(table) = fit.table(|table| coefficient_table(table, &dropped)) {
+            dir.write("coef.csv", &table?)?;
+        }
+        dir.write(SUMMARY, fit.summary().as_bytes())?;
+    }
+    let mut message = message;
+    if exit == Exit::Done
+        && let Err(reason) = fit.inference()
+    {
+        message = format!("{message}; no standard errors: {reason}");
+    }
+    if settings.inference.influence && !fit.influence.is_empty() {
+        dir.write("influence.csv", &influence_table(&fit, &data.train.lines)?)?;
+    }
+    let (train, test) = (model.score(&data.train), data.test.as_ref().map(|rows| model.score(rows)));
+    let (status, exit, message) = match &test {
+        Some(score) if exit == Exit::Done && !score.is_finite() => {
+            let message =
+                "the score on the test rows is not finite: their values are beyond what the model can compute with";
+            ("diverged", Exit::Diverged, message.to_owned())
+        }
+        _ => (status, exit, message),
+    };
+    let outcome = &fit.outcome;
+    dir.write(METRICS, metrics(outcome).as_bytes())?;
+    let report = GlmReport {
+        status,
+        message: message.clone(),
+        family: settings.model.family.clone(),
+        link: settings.link()?.to_string(),
+        formula: settings.model.formula.clone(),
+        fun: outcome.value,
+        grad_norm: outcome.grad_norm,
+        nit: outcome.iterations,
+        nfev: outcome.evaluations.values,
+        njev: outcome.evaluations.gradients,
+        nhev: outcome.evaluations.hessians,
+        wall_s,
+        inference: fit.table(Inference::of),
+        train,
+        test,
+        dropped,
+    };
+    Ok(Finished { text: text(&report, &fit), report, exit, message, total_wall_s: wall_s })
+}
+
+/// Returns `metrics.jsonl`: a line per iteration.
+fn metrics(outcome: &Outcome) -> String {
+    let line = |step: &Iteration| {
+        let line = MetricsLine {
+            step: step.iteration,
+            epoch: step.values,
+            split: "train",
+            loss: step.value,
+            grad_norm: Some(step.grad_norm),
+        };
+        serde_json::to_string(&line).expect("numbers") + "\n"
+    };
+    outcome.history.iter().map(line).collect()
+}
+
+fn text(report: &GlmReport, fit: &GlmFit) -> String {
+    let dropped: String =
+        report.dropped.iter().map(|Dropped { equation, .. }| format!("dropped {equation}\n")).collect();
+    let test = report.test.as_ref().map_or_else(String::new, |score| format!("\n{}", score.line()));
+    let table = match fit.inference() {
+        Ok(_) => fit.summary(),
+        Err(_) => String::new(),
+    };
+    format!(
+        "{table}{}{}: {} iterations in {:.1} s{test}",
+        if table.is_empty() { dropped } else { String::new() },
+        report.status,
+        report.nit,
+        report.wall_s
+    )
+}
+
+fn not_converged(fit: &GlmFit, session: &Session<'_>) -> (&'static str, Exit, String) {
+    let (outcome, run) = (&fit.outcome, session.dir.path().display());
+    match outcome.status {
+        Status::NotFinite => ("diverged", Exit::Diverged, outcome.message.clone()),
+        Status::Stopped => {
+            let message =
+                format!("interrupted after {} iterations: start again with `kiln resume {run}`", outcome.iterations);
+            ("interrupted", Exit::Interrupted, message)
+        }
+        _ => {
+            let message = format!(
+                "not converged after {} iterations: the gradient is {:.1e}, above --gtol; a coefficient may grow without limit, or \
+                 the family or link does not suit the data",
+                outcome.iterations, outcome.grad_norm
+            );
+            ("not-converged", Exit::NotConverged, message)
+        }
+    }
+}
+
+/// What the user can do about an error.
+fn failure(error: GlmError, plan: &GlmPlan) -> Failure {
+    let data = &plan.data;
+    let name = data.encoder.response_name();
+    match error {
+        GlmError::Data(GlmDataError::Response { family, row, value, expected }) => Failure::usage(format!(
+            "{}, line {}: the response '{name}' is {value}; for --family {family} it must be {expected}",
+            data.file, data.train.lines[row]
+        )),
+        GlmError::Data(GlmDataError::EmptyClass { class }) => {
+            let class = data.encoder.class_names().get(class).cloned().unwrap_or_default();
+            Failure::usage(format!(
+                "the class '{class}' of '{name}' has no training row: lower --test-fraction, or leave it out of --levels"
+            ))
+        }
+        other => Failure::usage(other),
+    }
+}
+
+/// Returns `influence.csv`: a row per training row.
+fn influence_table(fit: &GlmFit, lines: &[u64]) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let header = [
+        "line",
+        "fitted",
+        "linear_predictor",
+        "residual",
+        "pearson",
+        "deviance",
+        "standardized",
+        "leverage",
+        "cooks_distance",
+    ];
+    writer.write_record(header).map_err(Failure::internal)?;
+    for (influence, line) in fit.influence.iter().zip(lines) {
+        let numbers = [
+            influence.fitted,
+            influence.linear_predictor,
+            influence.residual,
+            influence.pearson,
+            influence.deviance,
+            influence.standardized,
+            influence.leverage,
+            influence.cooks_distance,
+        ];
+        let record = std::iter::once(line.to_string()).chain(numbers.map(|number| number.to_string()));
+        writer.write_record(record).map_err(Failure::internal)?;
+    }
+    writer.into_inner().map_err(Failure::internal)
+}

@@ -1,0 +1,251 @@
+//! A generalised linear model that was fitted: its file, scores and predictions.
+
+use kiln::{
+    burn::tensor::TensorData,
+    data::Table,
+    models::glm::{Family, GlmModel, Part, Place, Prediction, Term, Uncertainty},
+};
+use serde::Serialize;
+
+use super::{data::GlmRows, encoder::GlmEncoder, settings::GlmSettings};
+use crate::{
+    base::{ENCODER, Failure, MODEL, Result, RunDir},
+    context::{ModelFile, Opened, prediction::RowPredictor, tabular::check_predictions},
+};
+
+pub(super) struct FittedGlm {
+    pub(super) model: GlmModel,
+    pub(super) encoder: GlmEncoder,
+}
+
+/// How well rows are predicted.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(crate) struct Score {
+    n: usize,
+    /// The mean negative log-likelihood, in nats.
+    nll: f64,
+    /// For classes: the share of rows whose most probable class is right.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    accuracy: Option<f64>,
+    /// For numbers: the root of the mean squared error.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    rmse: Option<f64>,
+    /// For numbers: 1 − squared errors / squared deviations from the mean.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    r2: Option<f64>,
+}
+
+impl FittedGlm {
+    /// Writes `model.safetensors`.
+    pub(super) fn write(&self, dir: &RunDir) -> Result<()> {
+        let vector = |values: Vec<f64>| {
+            let size = values.len();
+            TensorData::new(values, [size])
+        };
+        let places = self.model.places.iter().flat_map(|place| encode(*place)).collect();
+        let mut tensors = vec![("parameters", vector(self.model.parameters.clone())), ("places", vector(places))];
+        if let Some(known) = &self.model.uncertainty {
+            tensors.push(("covariance", vector(known.covariance.clone())));
+            tensors.push(("uncertainty", vector(vec![known.quantile, known.dispersion])));
+        }
+        ModelFile::write(dir, tensors)
+    }
+
+    pub(super) fn open(run: &Opened<GlmSettings>) -> Result<Self> {
+        run.no_checkpoints("a generalized linear model")?;
+        let encoder: GlmEncoder = run.dir.read_json(ENCODER)?;
+        let file = ModelFile::parse(run.dir.file(MODEL), &run.dir.read(MODEL)?)?;
+        let parameters = file.numbers("parameters")?;
+        let places = file.numbers("places")?.chunks_exact(4).map(decode).collect::<Option<Vec<Place>>>();
+        let places = places.ok_or_else(|| file.damaged(&"it has an unknown place"))?;
+        let uncertainty = match (file.numbers("covariance"), file.numbers("uncertainty")) {
+            (Ok(covariance), Ok(rest)) if rest.len() == 2 => {
+                Some(Uncertainty { covariance, quantile: rest[0], dispersion: rest[1] })
+            }
+            _ => None,
+        };
+        let theta = parameters.last().copied().filter(|_| places.last().is_some_and(|place| place.term == Term::Theta));
+        let family = match run.settings.family()? {
+            Family::NegativeBinomial { theta: fixed } => Family::NegativeBinomial { theta: fixed.or(theta) },
+            other => other,
+        };
+        let model = GlmModel {
+            family,
+            link: run.settings.link()?,
+            features: encoder.feature_names().len(),
+            inflation: encoder.inflation_names().len(),
+            classes: if family.has_classes() { encoder.class_names().len() } else { 0 },
+            places,
+            parameters,
+            uncertainty,
+        };
+        if !model.is_consistent() {
+            return Err(file.damaged(&"its parameters do not fit the run's encoder"));
+        }
+        Ok(Self { model, encoder })
+    }
+
+    /// The predictions for encoded rows.
+    fn predictions(&self, inputs: &[f64], inflation: &[f64], offset: Option<&[f64]>, n: usize) -> Vec<Prediction> {
+        let (d, e) = (self.model.features, self.model.inflation);
+        let of = |row: usize| {
+            let offset = offset.map_or(0.0, |offset| offset[row]);
+            self.model.predict(&inputs[row * d..(row + 1) * d], &inflation[row * e..(row + 1) * e], offset)
+        };
+        (0..n).map(of).collect()
+    }
+
+    /// Scores rows, each as often as its weight says.
+    pub(super) fn score(&self, rows: &GlmRows) -> Score {
+        let n = rows.response.len();
+        let (d, e) = (self.model.features, self.model.inflation);
+        let predictions = self.predictions(&rows.inputs, &rows.inflation, rows.offset.as_deref(), n);
+        let weight = |row: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[row]);
+        let total: f64 = (0..n).map(weight).sum();
+        let mean = |of: &dyn Fn(usize) -> f64| (0..n).map(|row| weight(row) * of(row)).sum::<f64>() / total;
+        let nll = mean(&|row| {
+            let offset = rows.offset.as_ref().map_or(0.0, |offset| offset[row]);
+            let (inputs, inflation) = (&rows.inputs[row * d..(row + 1) * d], &rows.inflation[row * e..(row + 1) * e]);
+            self.model.negative_log_likelihood(rows.response[row], &predictions[row], inputs, inflation, offset)
+        });
+        let is_class = self.model.family.has_classes() || !self.encoder.class_names().is_empty();
+        let accuracy = is_class.then(|| {
+            mean(&|row| f64::from(u8::from((class(&predictions[row]) as f64 - rows.response[row]).abs() < 0.5)))
+        });
+        let error = |row: usize| (rows.response[row] - predictions[row].mean[0]).powi(2);
+        let rmse = (!is_class).then(|| mean(&error).sqrt());
+        let r2 = (!is_class).then(|| {
+            let centre = mean(&|row| rows.response[row]);
+            1.0 - mean(&error) / mean(&|row| (rows.response[row] - centre).powi(2))
+        });
+        Score { n, nll, accuracy, rmse, r2 }
+    }
+}
+
+impl Score {
+    pub(super) fn is_finite(&self) -> bool {
+        self.nll.is_finite()
+    }
+
+    pub(super) fn line(&self) -> String {
+        let Self { n, nll, accuracy, rmse, r2 } = self;
+        let what = match (accuracy, rmse, r2) {
+            (Some(accuracy), _, _) => format!("accuracy {accuracy:.4}"),
+            (_, Some(rmse), Some(r2)) => format!("rmse {rmse:.6}  R² {r2:.4}"),
+            _ => String::new(),
+        };
+        format!("test   {what}  nll {nll:.6}  ({n} rows)")
+    }
+}
+
+/// The most probable class. For two classes, the mean is the probability of the second.
+fn class(prediction: &Prediction) -> usize {
+    match prediction.mean.as_slice() {
+        [p] => usize::from(*p > 0.5),
+        all => (0..all.len()).fold(0, |best, k| if all[k] > all[best] { k } else { best }),
+    }
+}
+
+impl RowPredictor for FittedGlm {
+    fn text_columns(&self) -> Vec<String> {
+        self.encoder.text_columns()
+    }
+
+    fn header(&self) -> Result<Vec<String>> {
+        let classes = self.encoder.class_names();
+        let mut names: Vec<&str> = vec!["prediction"];
+        let of_classes: Vec<String> = classes.iter().map(|class| format!("p_{class}")).collect();
+        names.extend(of_classes.iter().map(String::as_str));
+        let has_mean = !self.model.family.has_classes();
+        if has_mean && self.model.uncertainty.is_some() && self.model.family != Family::ZeroInflatedPoisson {
+            names.extend(["mean_low", "mean_high"]);
+            if self.has_response_interval() {
+                names.extend(["low", "high"]);
+            }
+        }
+        Ok(names.into_iter().map(str::to_owned).collect())
+    }
+
+    fn complete_rows(&self, table: &Table) -> Vec<usize> {
+        self.encoder.complete_rows(table)
+    }
+
+    fn predict(&self, table: &Table, first_row: usize) -> Result<Vec<u8>> {
+        let design = self.encoder.encode(table)?;
+        let predictions = self.predictions(&design.inputs, &design.inflation, design.offset.as_deref(), table.len());
+        let means: Vec<f64> = predictions.iter().flat_map(|prediction| prediction.mean.clone()).collect();
+        check_predictions(&means, predictions.first().map_or(1, |first| first.mean.len()), first_row)?;
+        let (header, classes) = (self.header()?, self.encoder.class_names());
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(&header).map_err(Failure::internal)?;
+        for prediction in &predictions {
+            let mut record = Vec::with_capacity(header.len());
+            match (classes, prediction.mean.as_slice()) {
+                ([], mean) => record.push(mean[0].to_string()),
+                (classes, [p]) => {
+                    record.push(classes[class(prediction)].clone());
+                    record.extend([1.0 - p, *p].map(|p| p.to_string()));
+                }
+                (classes, all) => {
+                    record.push(classes[class(prediction)].clone());
+                    record.extend(all.iter().map(f64::to_string));
+                }
+            }
+            let ends = [prediction.interval, prediction.response_interval];
+            let text = |end: f64| end.to_string();
+            for interval in ends.iter().flatten() {
+                record.extend(interval.map(text));
+            }
+            // An inverse link may have no finite end.
+            record.resize(header.len(), String::new());
+            writer.write_record(&record).map_err(Failure::internal)?;
+        }
+        writer.into_inner().map_err(Failure::internal)
+    }
+}
+
+impl FittedGlm {
+    fn has_response_interval(&self) -> bool {
+        self.model.family == Family::Gaussian && self.model.link == kiln::models::glm::Link::Identity
+    }
+}
+
+/// A place as four numbers.
+fn encode(Place { part, term }: Place) -> [f64; 4] {
+    let number = |n: usize| n as f64;
+    let (part, class) = match part {
+        Part::Mean => (0.0, 0.0),
+        Part::Class(class) => (1.0, number(class)),
+        Part::Thresholds => (2.0, 0.0),
+        Part::Inflation => (3.0, 0.0),
+        Part::Theta => (4.0, 0.0),
+    };
+    let (term, index) = match term {
+        Term::Feature(index) => (0.0, number(index)),
+        Term::Intercept => (1.0, 0.0),
+        Term::Threshold(index) => (2.0, number(index)),
+        Term::Theta => (3.0, 0.0),
+    };
+    [part, class, term, index]
+}
+
+#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
+fn decode(numbers: &[f64]) -> Option<Place> {
+    let [part, class, term, index] = [0, 1, 2, 3].map(|k| numbers[k] as usize);
+    let part = match part {
+        0 => Part::Mean,
+        1 => Part::Class(class),
+        2 => Part::Thresholds,
+        3 => Part::Inflation,
+        4 => Part::Theta,
+        _ => return None,
+    };
+    let term = match term {
+        0 => Term::Feature(index),
+        1 => Term::Intercept,
+        2 => Term::Threshold(index),
+        3 => Term::Theta,
+        _ => return None,
+    };
+    Some(Place { part, term })
+}

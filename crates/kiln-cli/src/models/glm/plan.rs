@@ -1,0 +1,87 @@
+//! The plan of a generalised linear model's fit.
+
+use kiln::models::{
+    GlmConfig,
+    glm::{CovarianceEstimator, Information},
+};
+
+use super::{
+    data::GlmData,
+    settings::{CovType, GlmSettings, InformationName},
+};
+use crate::{
+    base::Result,
+    context::{Compute, Memory},
+};
+
+/// A complete fit.
+pub(crate) struct GlmPlan {
+    pub(super) settings: GlmSettings,
+    pub(super) data: GlmData,
+    pub(super) config: GlmConfig,
+}
+
+impl GlmPlan {
+    pub(super) fn new(mut settings: GlmSettings, data: GlmData, _compute: Compute) -> Result<Self> {
+        settings.model.link = Some(settings.link()?.to_string());
+        settings.data.test_fraction = Some(settings.data.test_fraction.unwrap_or(0.0));
+        let config = config(&settings, &data)?;
+        Ok(Self { settings, data, config })
+    }
+
+    pub(super) fn memory(&self) -> Memory {
+        let (rows, features) = (self.data.train.response.len(), self.data.encoder.feature_names().len());
+        let parts = self.data.encoder.class_names().len().max(2) - 1;
+        let parameters = (features + 1).saturating_mul(parts);
+        Memory::default().with("rows", &[rows, features + 8, 3], 8).with(
+            "information matrices",
+            &[parameters, parameters, 12],
+            8,
+        )
+    }
+}
+
+/// Returns the settings of the fit, with the training rows' weights and offsets.
+fn config(settings: &GlmSettings, data: &GlmData) -> Result<GlmConfig> {
+    let (encoder, train, inference) = (&data.encoder, &data.train, &settings.inference);
+    let names = encoder.feature_names();
+    let covariance = match inference.cov_type {
+        CovType::Nonrobust => CovarianceEstimator::Nonrobust,
+        CovType::Hc0 => CovarianceEstimator::Hc0,
+        CovType::Hc1 => CovarianceEstimator::Hc1,
+        CovType::Hc2 => CovarianceEstimator::Hc2,
+        CovType::Hc3 => CovarianceEstimator::Hc3,
+        CovType::Cluster => CovarianceEstimator::Clustered(train.clusters.clone().unwrap_or_default()),
+    };
+    let texts = |names: &[String]| names.iter().map(String::as_str).map(str::to_owned).collect::<Vec<_>>();
+    let (features, inflation, classes) = (texts(&names), encoder.inflation_names(), texts(encoder.class_names()));
+    fn refs(names: &[String]) -> Vec<&str> {
+        names.iter().map(String::as_str).collect()
+    }
+    let mut config = GlmConfig::new(settings.family()?, names.len())
+        .link(settings.link()?)
+        .intercept(encoder.has_intercept())
+        .covariance(covariance)
+        .level(inference.level)
+        .gtol(settings.model.gtol)
+        .max_iter(settings.model.max_iter)
+        .names(encoder.response_name(), &refs(&features), &refs(&classes))
+        .inflation(&train.inflation, inflation.len())
+        .inflation_names(&refs(&inflation));
+    if !classes.is_empty() {
+        config = config.classes(classes.len());
+    }
+    if let Some(weights) = &train.weights {
+        config = config.weights(weights);
+    }
+    if let Some(offset) = &train.offset {
+        config = config.offset(offset);
+    }
+    if let Some(which) = inference.information {
+        config = config.information(match which {
+            InformationName::Expected => Information::Expected,
+            InformationName::Observed => Information::Observed,
+        });
+    }
+    Ok(config)
+}

@@ -1,0 +1,203 @@
+//! The settings of a generalised linear model.
+
+use kiln::{
+    data::Formula,
+    models::{
+        GlmConfig,
+        glm::{Family, Link},
+    },
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    base::{Failure, Result, require},
+    settings::{RunSettings, TableSettings, TabularData},
+};
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct GlmSettings {
+    pub(crate) data: TabularData,
+    pub(crate) table: TableSettings,
+    pub(crate) model: GlmModelSettings,
+    pub(crate) inference: InferenceSettings,
+    pub(crate) run: RunSettings,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct GlmModelSettings {
+    pub(crate) family: String,
+    /// Absent: the family's default.
+    pub(crate) link: Option<String>,
+    /// Response and terms. Absent: the target and all features.
+    pub(crate) formula: Option<String>,
+    /// A column that is added to the linear predictor.
+    pub(crate) offset: Option<String>,
+    /// A column whose logarithm is added to the linear predictor.
+    pub(crate) exposure: Option<String>,
+    /// The terms of the additional zeros' probability.
+    pub(crate) inflation: Option<String>,
+    /// θ of the negative binomial distribution. Absent: estimated.
+    pub(crate) theta: Option<f64>,
+    /// The classes in their order.
+    pub(crate) levels: Vec<String>,
+    pub(crate) max_iter: usize,
+    pub(crate) gtol: f64,
+}
+
+impl Default for GlmModelSettings {
+    fn default() -> Self {
+        Self {
+            family: "gaussian".to_owned(),
+            link: None,
+            formula: None,
+            offset: None,
+            exposure: None,
+            inflation: None,
+            theta: None,
+            levels: Vec::new(),
+            max_iter: GlmConfig::MAX_ITER,
+            gtol: GlmConfig::GTOL,
+        }
+    }
+}
+
+/// How standard errors are estimated, and what else is computed of a fit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct InferenceSettings {
+    pub(crate) cov_type: CovType,
+    /// The column of the clusters.
+    pub(crate) cluster: Option<String>,
+    pub(crate) information: Option<InformationName>,
+    /// The level of confidence intervals.
+    pub(crate) level: f64,
+    /// Whether each term is tested by a fit without it.
+    pub(crate) lr_tests: bool,
+    /// Whether average marginal effects are computed.
+    pub(crate) margins: bool,
+    /// Whether residuals, leverages and Cook's distances are written.
+    pub(crate) influence: bool,
+}
+
+impl Default for InferenceSettings {
+    fn default() -> Self {
+        Self {
+            cov_type: CovType::Nonrobust,
+            cluster: None,
+            information: None,
+            level: 0.95,
+            lr_tests: false,
+            margins: false,
+            influence: false,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum CovType {
+    Nonrobust,
+    Hc0,
+    Hc1,
+    Hc2,
+    Hc3,
+    Cluster,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum InformationName {
+    Expected,
+    Observed,
+}
+
+impl GlmSettings {
+    pub(super) fn check(&self) -> Result<()> {
+        self.table.check()?;
+        let (family, _) = (self.family()?, self.link()?);
+        let formula = self.formula()?;
+        self.inflation()?;
+        let model = &self.model;
+        require(model.max_iter >= 1, "max-iter", "at least 1", model.max_iter)?;
+        require(model.gtol > 0.0 && model.gtol.is_finite(), "gtol", "positive and finite", model.gtol)?;
+        let level = self.inference.level;
+        require(level > 0.0 && level < 1.0, "level", "above 0 and below 1", level)?;
+        if let Some(theta) = model.theta {
+            require(theta > 0.0 && theta.is_finite(), "theta", "positive and finite", theta)?;
+        }
+        let is_zip = family == Family::ZeroInflatedPoisson;
+        for (wrong, message) in [
+            (
+                formula.is_some() && (self.data.target.is_some() || !self.table.features.is_empty()),
+                "--formula has the response and the terms: omit --target and --features",
+            ),
+            (formula.is_some() && self.data.standardize, "--standardize is for fits without --formula: use scale(x)"),
+            (
+                formula.is_some() && (self.table.coding.is_some() || !self.table.reference.is_empty()),
+                "--coding and --reference are for fits without --formula: use C(x, ref=\"category\")",
+            ),
+            (model.inflation.is_some() && !is_zip, "--inflation is for --family zero-inflated-poisson"),
+            (
+                model.theta.is_some() && !matches!(family, Family::NegativeBinomial { .. }),
+                "--theta is for --family negative-binomial",
+            ),
+            (
+                !model.levels.is_empty() && !matches!(family, Family::Multinomial | Family::Ordinal | Family::Binomial),
+                "--levels is for the families binomial, multinomial and ordinal",
+            ),
+            (
+                self.inference.cluster.is_some() != (self.inference.cov_type == CovType::Cluster),
+                "--cov-type cluster and --cluster COLUMN need each other",
+            ),
+        ] {
+            if wrong {
+                return Err(Failure::usage(message));
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn family(&self) -> Result<Family> {
+        let family: Family = self.model.family.parse().map_err(|e| Failure::usage(format!("--family: {e}")))?;
+        Ok(match family {
+            Family::NegativeBinomial { .. } => Family::NegativeBinomial { theta: self.model.theta },
+            other => other,
+        })
+    }
+
+    pub(super) fn link(&self) -> Result<Link> {
+        let family = self.family()?;
+        let links = family.links();
+        let Some(name) = &self.model.link else { return Ok(links[0]) };
+        let link: Link = name.parse().map_err(|e| Failure::usage(format!("--link: {e}")))?;
+        if links.contains(&link) {
+            return Ok(link);
+        }
+        let names: Vec<&str> = links.iter().map(|link| link.name()).collect();
+        Err(Failure::usage(format!("--family {family} has no --link {link}: choose {}", names.join(", "))))
+    }
+
+    pub(super) fn formula(&self) -> Result<Option<Formula>> {
+        let parse = |text: &String| {
+            let formula: Formula = text.parse().map_err(|e| Failure::usage(format!("--formula: {e}")))?;
+            if formula.response().is_none() {
+                return Err(Failure::usage(format!("--formula needs a response, as in 'y ~ {text}'")));
+            }
+            Ok(formula)
+        };
+        self.model.formula.as_ref().map(parse).transpose()
+    }
+
+    pub(super) fn inflation(&self) -> Result<Option<Formula>> {
+        let parse = |text: &String| {
+            let formula: Formula = text.parse().map_err(|e| Failure::usage(format!("--inflation: {e}")))?;
+            if formula.response().is_some() {
+                return Err(Failure::usage("--inflation has terms only: omit the '~' and what stands before it"));
+            }
+            Ok(formula)
+        };
+        self.model.inflation.as_ref().map(parse).transpose()
+    }
+}
