@@ -1,9 +1,10 @@
 //! Fitting a formula to a table.
 
 use super::{
+    category::Category,
     encoder::FormulaEncoder,
     evaluate::{check_categories, evaluate, learn},
-    factor::{Category, Factor, Polynomial},
+    factor::{Factor, Polynomial},
     model::Formula,
     plan::categories,
     polynomial, spline,

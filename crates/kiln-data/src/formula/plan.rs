@@ -3,9 +3,10 @@
 use std::{collections::HashSet, ops::Range};
 
 use super::{
+    category::Category,
     contrast::{Contrast, Label},
     evaluate::{check, missing_state},
-    factor::{Category, Factor, SplineKind},
+    factor::{Factor, SplineKind},
     scope::{Scoped, count_parts, scopes},
     spline,
     state::{State, States},
