@@ -48,7 +48,7 @@
 //! | `center(x)`, `scale(x)`, `standardize(x)` | x − mean; divided by the deviation with n − 1; divided by that with n |
 //! | `poly(x, 3)` | orthogonal polynomials of degrees 1, 2, 3; powers with `raw=True` |
 //! | `bs(x, df=5)` | B-splines; `knots=[…]`, `degree=3`, `include_intercept=False`, `lower_bound=`, `upper_bound=` |
-//! | `cr(x, df=4)`, `cs(x, df=4)`, `cc(x, df=4)` | natural and cyclic cubic splines; `knots=[…]` |
+//! | `cr(x, df=4)`, `cs(x, df=4)`, `cc(x, df=4)` | natural and cyclic cubic splines; `knots=[…]`, `constraints="center"` beside an intercept |
 //!
 //! A spline refuses values outside its bounds (`bs`) or continues (`cr`, `cc`); `extrapolation=` is `"raise"`, `"clip"`,
 //! `"zero"` or `"extend"`.

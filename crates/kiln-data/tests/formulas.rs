@@ -62,7 +62,8 @@ fn compare(case: &Value, which: &str, found: &[f64]) {
         for (column, (found, expected)) in found.copied().unwrap_or_default().iter().zip(row).enumerate() {
             let expected = expected.as_f64().unwrap();
             let good = match source {
-                // Dense systems of up to 4 equations, with a condition below 10, and entries up to 1.
+                // Dense systems of up to 4 equations with a condition below 10, reflections and products of up to 4 terms;
+                // entries up to 1.
                 Some("lapack") => (found - expected).abs() < 1e-14,
                 // A function within 2 units; a polynomial or spline of it multiplies the error by its own slope.
                 Some(_) if !is_exact => ulps(*found, expected) <= 2.0 || (found - expected).abs() < 1e-14,
@@ -93,7 +94,7 @@ fn designs_have_the_bits_of_formulaic() {
     }
     assert!(cases.len() >= 60);
     let with_tolerance = cases.iter().filter(|case| case.get("source").is_some()).count();
-    assert!(with_tolerance <= 7, "tolerances are for functions of the C library and for LAPACK");
+    assert!(with_tolerance <= 9, "tolerances are for functions of the C library and for LAPACK");
 }
 
 /// New rows are encoded with the categories, means, polynomials and knots of the training rows, also after JSON.

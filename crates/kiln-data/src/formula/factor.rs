@@ -44,6 +44,8 @@ pub(super) struct Spline {
     pub(super) knots: Option<Vec<f64>>,
     pub(super) lower: Option<f64>,
     pub(super) upper: Option<f64>,
+    /// Whether the mean of each feature at the training rows is 0, so that they do not span the intercept.
+    pub(super) center: bool,
     pub(super) extrapolation: Extrapolation,
 }
 
@@ -154,7 +156,15 @@ impl Spline {
                 found.ok_or_else(|| arguments.error(Some(node), problem()))?.0
             }
         };
-        let spline = Self { kind, of, df, knots, lower, upper, extrapolation };
+        let center = match kind {
+            SplineKind::Basis { .. } => false,
+            _ => match arguments.keyword("constraints") {
+                None | Some(Node { kind: NodeKind::Nothing, .. }) => false,
+                Some(Node { kind: NodeKind::Text(text), .. }) if text == "center" => true,
+                Some(node) => return Err(arguments.error(Some(node), "'constraints' must be \"center\"".into())),
+            },
+        };
+        let spline = Self { kind, of, df, knots, lower, upper, center, extrapolation };
         match spline.problem() {
             Some(problem) => Err(arguments.error(None, problem)),
             None => Ok(spline),
@@ -185,8 +195,10 @@ impl Spline {
                 .is_none_or(Vec::is_empty)
                 .then(|| "a spline of degree 0 needs 'df' or 'knots'".into()),
             (SplineKind::Basis { .. }, None) => None,
-            (SplineKind::Natural { .. }, Some(df)) => (df < 2).then(|| format!("'df' is {df}, and must be at least 2")),
-            (SplineKind::Cyclic, Some(df)) => (df < 1).then(|| format!("'df' is {df}, and must be at least 1")),
+            (SplineKind::Natural { .. }, Some(df)) if !self.center && df < 2 => {
+                Some(format!("'df' is {df}, and must be at least 2"))
+            }
+            (_, Some(df)) => (df < 1).then(|| format!("'df' is {df}, and must be at least 1")),
             (_, None) => self.knots.is_none().then(|| "it needs 'df' or 'knots', as in cr(x, df=4)".into()),
         }
     }
@@ -226,6 +238,9 @@ impl Display for Spline {
         if let Some(knots) = &self.knots {
             let knots: Vec<String> = knots.iter().map(f64::to_string).collect();
             write!(f, ", knots=[{}]", knots.join(", "))?;
+        }
+        if self.center {
+            f.write_str(", constraints=\"center\"")?;
         }
         if let SplineKind::Basis { degree, include_intercept } = self.kind {
             if degree != 3 {

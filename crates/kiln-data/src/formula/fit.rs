@@ -114,8 +114,8 @@ fn learn_factor(factor: &Factor, table: &Table, states: &mut States) -> Result<(
         }
         Factor::Spline(of) => {
             learn(&of.of, table, states)?;
-            let knots = spline::learn(of, &evaluate(&of.of, table, states)?).map_err(failed)?;
-            State::Knots { knots }
+            let (knots, means) = spline::learn(of, &evaluate(&of.of, table, states)?).map_err(failed)?;
+            State::Knots { knots, means }
         }
     };
     states.insert(factor.to_string(), state);
