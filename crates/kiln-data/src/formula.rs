@@ -28,7 +28,7 @@
 //! | `0`, `-1` | no intercept |
 //! | `1` | an intercept, which a formula has by default |
 //! | `offset(x)` | x with the coefficient 1; see [`FormulaEncoder::offset`] |
-//! | `` `odd name` `` | a column with any name |
+//! | `` `odd name` ``, `Q("odd name")` | a column with any name |
 //!
 //! Terms of fewer factors come first, and otherwise the order is that of the formula.
 //!
@@ -39,7 +39,7 @@
 //! | a column of numbers | the numbers |
 //! | a column of true and false | 1 for true |
 //! | a column of texts | one per category; see below |
-//! | `C(x)` | one per category, also of a column of numbers or of true and false |
+//! | `C(x)`, `factor(x)` | one per category, also of a column of numbers or of true and false |
 //! | `C(x, ref="b")`, `C(x, Treatment("b"))` | the same with the reference b; the default is the first category |
 //! | `C(x, Sum)`, `C(x, Helmert)`, `C(x, Diff)`, `C(x, Poly)` | other codings |
 //! | `C(x, levels=["b", "a"])` | the categories in another order |
@@ -48,7 +48,7 @@
 //! | `center(x)`, `scale(x)`, `standardize(x)` | x − mean; divided by the deviation with n − 1; divided by that with n |
 //! | `poly(x, 3)` | orthogonal polynomials of degrees 1, 2, 3; powers with `raw=True` |
 //! | `bs(x, df=5)` | B-splines; `knots=[…]`, `degree=3`, `include_intercept=False`, `lower_bound=`, `upper_bound=` |
-//! | `cr(x, df=4)`, `cs(x, df=4)`, `cc(x, df=4)` | natural and cyclic cubic splines; `knots=[…]` |
+//! | `cr(x, df=4)`, `cs(x, df=4)`, `cc(x, df=4)` | natural and cyclic cubic splines; `knots=[…]`, `constraints="center"` beside an intercept |
 //!
 //! A spline refuses values outside its bounds (`bs`) or continues (`cr`, `cc`); `extrapolation=` is `"raise"`, `"clip"`,
 //! `"zero"` or `"extend"`.
@@ -61,10 +61,12 @@
 //!
 //! Designs are those of formulaic 1.2. Where R, patsy and formulaic disagree, Kiln refuses the text and says what to write
 //! instead: numbers within parentheses, products with a number, a response that is a sum. A column of true and false is one
-//! number, as in formulaic; R and patsy make two categories of it. `b %in% a` is `a + a:b` as in formulaic. `.` includes the
-//! columns of an offset, as in R.
+//! number, as in formulaic; R and patsy make two categories of it. `b %in% a` is `a + a:b`, as in formulaic. Where the sum of its
+//! features is not yet there, `C(x, Sum)` is one feature per category, as in R and formulaic; patsy has a mean. Where it is,
+//! `bs(x, include_intercept=True)` lacks its first feature, as in formulaic. `.` includes the columns of an offset, as in R.
 
 mod arguments;
+mod category;
 mod contrast;
 mod cubic;
 mod design;
@@ -85,5 +87,6 @@ mod state;
 mod sums;
 mod terms;
 mod token;
+mod tree;
 
 pub use self::{encoder::FormulaEncoder, error::FormulaError, model::Formula, plan::FormulaTerm};

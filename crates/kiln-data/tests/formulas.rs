@@ -62,7 +62,8 @@ fn compare(case: &Value, which: &str, found: &[f64]) {
         for (column, (found, expected)) in found.copied().unwrap_or_default().iter().zip(row).enumerate() {
             let expected = expected.as_f64().unwrap();
             let good = match source {
-                // Dense systems of up to 4 equations, with a condition below 10, and entries up to 1.
+                // Dense systems of up to 4 equations with a condition below 10, reflections and products of up to 4 terms;
+                // entries up to 1.
                 Some("lapack") => (found - expected).abs() < 1e-14,
                 // A function within 2 units; a polynomial or spline of it multiplies the error by its own slope.
                 Some(_) if !is_exact => ulps(*found, expected) <= 2.0 || (found - expected).abs() < 1e-14,
@@ -93,7 +94,7 @@ fn designs_have_the_bits_of_formulaic() {
     }
     assert!(cases.len() >= 60);
     let with_tolerance = cases.iter().filter(|case| case.get("source").is_some()).count();
-    assert!(with_tolerance <= 7, "tolerances are for functions of the C library and for LAPACK");
+    assert!(with_tolerance <= 9, "tolerances are for functions of the C library and for LAPACK");
 }
 
 /// New rows are encoded with the categories, means, polynomials and knots of the training rows, also after JSON.
@@ -223,6 +224,36 @@ fn new_files_must_fit() {
 }
 
 #[test]
+fn edges_are_as_documented() {
+    let names = |formula: &str| small(formula).unwrap().feature_names().to_vec();
+    let table = Table::parse("t.csv", SMALL).unwrap();
+    for (formula, intercept) in [("y ~ 1", true), ("y ~ 0", false), ("~ x - x", true)] {
+        let encoder = small(formula).unwrap();
+        assert_eq!((encoder.has_intercept(), encoder.encode_inputs(&table).unwrap()), (intercept, vec![]));
+    }
+    assert_eq!(names("y ~ factor(g, ref='b') + Q('x')"), ["g=a", "g=c", "x"]);
+    assert_eq!(names("y ~ C(b) + b"), ["b=true", "b"]);
+    assert_eq!(names("y ~ 0 + C(b)"), ["b=false", "b=true"]);
+    // Two codings of one column have different names.
+    assert_eq!(names("y ~ g + C(g, Sum):x"), ["g=b", "g=c", "C(g, Sum)[a]:x", "C(g, Sum)[b]:x", "C(g, Sum)[c]:x"]);
+    assert_eq!(names("y ~ g:x + C(g, ref='b')"), ["C(g, ref=\"b\")=a", "C(g, ref=\"b\")=c", "g=a:x", "g=b:x", "g=c:x"]);
+    // The response is not among the others, whatever its function.
+    assert_eq!(names("log(y) ~ . - d - g"), ["x", "b"]);
+    assert!(matches!(small("~ x").unwrap().encode_response(&table), Err(DataError::NoResponse)));
+    assert_eq!(small("b ~ x").unwrap().encode_response(&table).unwrap(), [1.0, 0.0, 1.0]);
+    // A column with one category adds nothing to an intercept.
+    let one = Table::parse("t.csv", "y,g\n1,a\n2,a\n").unwrap();
+    let fit = |text: &str| text.parse::<Formula>().unwrap().fit(&one).unwrap();
+    assert_eq!(fit("y ~ g").terms()[0].features(), 0..0);
+    assert_eq!(fit("y ~ 0 + g").feature_names(), ["g=a"]);
+    let texts: String = (0..1001).map(|i| format!("w{i}\n")).collect();
+    let many = Table::parse("t.csv", format!("g\n{texts}").as_str()).unwrap();
+    let fit = |text: &str| text.parse::<Formula>().unwrap().fit(&many);
+    assert!(matches!(fit("~ g"), Err(DataError::TooManyCategories { count: 1001, .. })));
+    assert_eq!(fit("~ C(g)").unwrap().feature_names().len(), 1000);
+}
+
+#[test]
 fn a_damaged_encoder_is_an_error() {
     let encoder = small("y ~ g + C(b, ref=False) + poly(x, 2) + scale(x) + bs(y, df=3)").unwrap();
     let good = serde_json::to_value(&encoder).unwrap();
@@ -288,6 +319,41 @@ fn explosions_are_errors() {
     for text in [format!("x{}", "+x".repeat(100_000)), format!("{}x", "-".repeat(100_000))] {
         assert!(text.parse::<Formula>().is_ok());
     }
+}
+
+/// Returns random whole numbers below a bound: Knuth's linear congruential generator.
+fn generator() -> impl FnMut(usize) -> usize {
+    let mut state = 1u64;
+    move |below| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    }
+}
+
+/// Encoders with random characters replaced: they are errors, or encode without a panic.
+#[test]
+fn randomly_damaged_encoders_do_not_panic() {
+    const PIECES: &[&str] =
+        &["0", "9", "-", "e9", "null", "[", "]", "{", "}", ",", ":", "\"", "a", ".", "(", ")", "1,", "true"];
+    let mut random = generator();
+    let mut good = 0;
+    for case in &cases() {
+        let table = table(&format!("{}-new", text(case, "table")));
+        let json: Vec<char> = serde_json::to_string(&fit(case)).unwrap().chars().collect();
+        for _ in 0..200 {
+            let mut damaged: Vec<String> = json.iter().map(char::to_string).collect();
+            for _ in 0..=random(2) {
+                let at = random(damaged.len());
+                damaged[at] = PIECES[random(PIECES.len())].into();
+            }
+            let Ok(encoder) = serde_json::from_str::<FormulaEncoder>(&damaged.concat()) else { continue };
+            good += 1;
+            if let Ok(inputs) = encoder.encode_inputs(&table) {
+                assert!(inputs.iter().all(|value| value.is_finite()));
+            }
+        }
+    }
+    assert!(good > 100, "{good} damaged encoders were read");
 }
 
 /// Random texts: nothing panics, and what is a formula survives being written.
@@ -366,11 +432,7 @@ fn random_texts_are_formulas_or_errors() {
         "df=3)",
     ];
     let table = Table::parse("t.csv", SMALL).unwrap();
-    let mut state = 1u64;
-    let mut random = |below: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 33) as usize % below
-    };
+    let mut random = generator();
     let seeds: Vec<String> = cases().iter().map(|case| text(case, "formula").to_owned()).collect();
     let (mut good, mut fitted) = (0, 0);
     for round in 0..60_000 {

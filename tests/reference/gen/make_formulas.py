@@ -112,6 +112,9 @@ FORMULAS = [
     # formulaic solves a dense system by LAPACK, whose order of operations depends on the processor. Entries are at most about 1.
     ("teeth", "len ~ cc(len, df=4):supp", None, "lapack"),
     ("cars", "mpg ~ cc(qsec, df=3)", None, "lapack"),
+    # A reflection by LAPACK and a product by BLAS.
+    ("cars", 'mpg ~ cr(qsec, df=3, constraints="center") + cc(disp, df=2, constraints="center"):C(am)', None, "lapack"),
+    ("teeth", 'len ~ cr(len, df=2, constraints="center") + cs(len, knots=[10, 20], constraints="center")', None, "lapack"),
 ]
 
 

@@ -1,5 +1,7 @@
 //! Natural and cyclic cubic splines by their values at the knots (Wood, Generalized Additive Models, 2006, pages 145–147).
 
+use super::sums::sum;
+
 /// Returns the features of a natural cubic spline at `x`, one per knot, in row-major order.
 pub(super) fn natural(knots: &[f64], x: &[f64]) -> Vec<f64> {
     let n = knots.len();
@@ -76,6 +78,29 @@ fn features(knots: &[f64], x: &[f64], n: usize, second: &[Vec<f64>]) -> Vec<f64>
         }
     }
     values
+}
+
+/// Returns the mean of each of `width` features.
+pub(super) fn means(values: &[f64], width: usize) -> Vec<f64> {
+    let rows = (values.len() / width) as f64;
+    let column = |at: usize| values.iter().skip(at).step_by(width).copied().collect::<Vec<f64>>();
+    (0..width).map(|at| sum(&column(at)) / rows).collect()
+}
+
+/// Returns the features times an orthonormal basis of the directions across `means`: one feature less, of mean 0.
+///
+/// The basis has the columns but the first of LAPACK's reflection that maps `means` to the first axis.
+pub(super) fn centred(values: &[f64], means: &[f64]) -> Vec<f64> {
+    let rest: f64 = means[1..].iter().map(|mean| mean * mean).sum();
+    let norm = (means[0] * means[0] + rest).sqrt().copysign(-means[0]);
+    let (tau, scale) = if rest > 0.0 { ((norm - means[0]) / norm, means[0] - norm) } else { (0.0, 1.0) };
+    let reflection: Vec<f64> = std::iter::once(1.0).chain(means[1..].iter().map(|mean| mean / scale)).collect();
+    let row = |row: &[f64]| {
+        let along: f64 = row.iter().zip(&reflection).map(|(value, v)| value * v).sum();
+        let across = row.iter().zip(&reflection).skip(1).map(|(value, v)| value - tau * v * along);
+        across.collect::<Vec<f64>>()
+    };
+    values.chunks_exact(means.len()).flat_map(row).collect()
 }
 
 /// Solves a tridiagonal system whose two diagonals beside the main one are equal, as LAPACK's `gtsv` does. The main diagonal

@@ -130,14 +130,14 @@ fn block<'a>(
         (Factor::Polynomial(Polynomial { of, .. }), Some(State::Polynomial(state))) => {
             Cow::Owned(polynomial::evaluate(&evaluate(of, table, states)?, state))
         }
-        (Factor::Spline(spline), Some(State::Knots { knots })) => {
+        (Factor::Spline(spline), Some(State::Knots { knots, means })) => {
             let x = evaluate(&spline.of, table, states)?;
             check_bounds(spline, knots, &x, table)?;
-            let all = spline::evaluate(spline, knots, &x);
+            let all = spline::evaluate(spline, knots, means, &x);
             let full = spline::width(spline, knots);
             let skip = full - width;
             debug_assert!(skip <= usize::from(matches!(spline.kind, SplineKind::Basis { .. })));
-            Cow::Owned(all.chunks_exact(full).flat_map(|row| row[skip..].iter().copied()).collect())
+            Cow::Owned(all.chunks_exact(full.max(1)).flat_map(|row| row[skip..].iter().copied()).collect())
         }
         _ => return Err(missing_state(&factor.to_string())),
     };

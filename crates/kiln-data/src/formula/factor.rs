@@ -3,14 +3,13 @@
 use std::fmt::{self, Display, Formatter};
 
 use super::{
-    arguments::{Arguments, category},
-    contrast::Contrast,
+    arguments::Arguments,
+    category::Category,
     error::FormulaError,
     expression::{Expression, OTHERS},
     node::{Node, NodeKind},
-    token::{between, name_text},
+    token::name_text,
 };
-use crate::table::number;
 
 /// The largest degree, and the largest number of features, of a polynomial or a spline.
 const MOST: usize = 1000;
@@ -25,15 +24,6 @@ pub(super) enum Factor {
     Category(Category),
     Polynomial(Polynomial),
     Spline(Spline),
-}
-
-/// `C(column, …)`: a column whose values are categories.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Category {
-    pub(super) column: String,
-    pub(super) contrast: Contrast,
-    /// The categories in order; `None`: those of the training rows.
-    pub(super) levels: Option<Vec<String>>,
 }
 
 /// `poly(x, degree)`.
@@ -54,6 +44,8 @@ pub(super) struct Spline {
     pub(super) knots: Option<Vec<f64>>,
     pub(super) lower: Option<f64>,
     pub(super) upper: Option<f64>,
+    /// Whether the mean of each feature at the training rows is 0, so that they do not span the intercept.
+    pub(super) center: bool,
     pub(super) extrapolation: Extrapolation,
 }
 
@@ -140,68 +132,6 @@ impl Factor {
     }
 }
 
-impl Category {
-    fn read(first: &Node, arguments: &mut Arguments<'_>) -> Result<Self, FormulaError> {
-        let NodeKind::Name(column) = &first.kind else {
-            return Err(arguments.error(Some(first), "its first argument must be the name of a column".into()));
-        };
-        let levels = arguments.categories("levels")?;
-        if let Some(levels) = &levels {
-            let lookup = crate::vocabulary::Lookup::new(levels);
-            if levels.is_empty() || lookup.has_duplicates(levels) {
-                return Err(arguments.error(None, "'levels' must be different categories, at least one".into()));
-            }
-        }
-        let reference = arguments.keyword("ref");
-        let coding = arguments.take("contrasts");
-        let contrast = match (reference, coding) {
-            (Some(node), None) => {
-                let reference = category(node);
-                let problem = || "'ref' must be one of the categories, such as ref=\"a\"".into();
-                Contrast::Treatment(Some(reference.ok_or_else(|| arguments.error(Some(node), problem()))?))
-            }
-            (None, Some(node)) => contrast(node, arguments)?,
-            (None, None) => Contrast::Treatment(None),
-            (Some(node), Some(_)) => {
-                return Err(arguments.error(Some(node), "give either 'ref' or a coding, not both".into()));
-            }
-        };
-        Ok(Self { column: column.clone(), contrast, levels })
-    }
-}
-
-/// Reads a coding such as `Sum` or `Treatment("b")`.
-fn contrast(node: &Node, arguments: &Arguments<'_>) -> Result<Contrast, FormulaError> {
-    let (name, parts): (&str, &[_]) = match &node.kind {
-        NodeKind::Name(name) => (name, &[]),
-        NodeKind::Call(name, parts) => (name, parts),
-        _ => ("", &[]),
-    };
-    let short = name.strip_prefix("contr.").unwrap_or(name).to_lowercase();
-    let mut parts = Arguments::new(node.position, name, parts);
-    let contrast = match short.as_str() {
-        "treatment" => {
-            let base = parts.keyword("base").or_else(|| parts.take("reference"));
-            let reference = base.map(|node| {
-                category(node)
-                    .ok_or_else(|| parts.error(Some(node), "the reference must be one of the categories".into()))
-            });
-            Contrast::Treatment(reference.transpose()?)
-        }
-        "sas" => Contrast::Sas,
-        "sum" => Contrast::Sum,
-        "helmert" => Contrast::Helmert,
-        "diff" => Contrast::Diff,
-        "poly" => Contrast::Poly,
-        _ => {
-            let problem = "the coding must be Treatment, Sum, Helmert, Diff or Poly, as in C(x, Sum)";
-            return Err(arguments.error(Some(node), problem.into()));
-        }
-    };
-    parts.finish()?;
-    Ok(contrast)
-}
-
 impl Spline {
     fn read(name: &str, of: Expression, arguments: &mut Arguments<'_>) -> Result<Self, FormulaError> {
         let df = arguments.count("df", MOST)?;
@@ -226,7 +156,15 @@ impl Spline {
                 found.ok_or_else(|| arguments.error(Some(node), problem()))?.0
             }
         };
-        let spline = Self { kind, of, df, knots, lower, upper, extrapolation };
+        let center = match kind {
+            SplineKind::Basis { .. } => false,
+            _ => match arguments.keyword("constraints") {
+                None | Some(Node { kind: NodeKind::Nothing, .. }) => false,
+                Some(Node { kind: NodeKind::Text(text), .. }) if text == "center" => true,
+                Some(node) => return Err(arguments.error(Some(node), "'constraints' must be \"center\"".into())),
+            },
+        };
+        let spline = Self { kind, of, df, knots, lower, upper, center, extrapolation };
         match spline.problem() {
             Some(problem) => Err(arguments.error(None, problem)),
             None => Ok(spline),
@@ -257,8 +195,10 @@ impl Spline {
                 .is_none_or(Vec::is_empty)
                 .then(|| "a spline of degree 0 needs 'df' or 'knots'".into()),
             (SplineKind::Basis { .. }, None) => None,
-            (SplineKind::Natural { .. }, Some(df)) => (df < 2).then(|| format!("'df' is {df}, and must be at least 2")),
-            (SplineKind::Cyclic, Some(df)) => (df < 1).then(|| format!("'df' is {df}, and must be at least 1")),
+            (SplineKind::Natural { .. }, Some(df)) if !self.center && df < 2 => {
+                Some(format!("'df' is {df}, and must be at least 2"))
+            }
+            (_, Some(df)) => (df < 1).then(|| format!("'df' is {df}, and must be at least 1")),
             (_, None) => self.knots.is_none().then(|| "it needs 'df' or 'knots', as in cr(x, df=4)".into()),
         }
     }
@@ -284,22 +224,6 @@ impl Display for Factor {
     }
 }
 
-impl Display for Category {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let literal = |text: &str| if number(text).is_some() { text.to_owned() } else { between(text, '"') };
-        write!(f, "C({}", name_text(&self.column))?;
-        match &self.contrast {
-            Contrast::Treatment(None) => {}
-            Contrast::Treatment(Some(reference)) => write!(f, ", ref={}", literal(reference))?,
-            other => write!(f, ", {}", other.name())?,
-        }
-        if let Some(levels) = &self.levels {
-            write!(f, ", levels=[{}]", levels.iter().map(|level| literal(level)).collect::<Vec<_>>().join(", "))?;
-        }
-        f.write_str(")")
-    }
-}
-
 impl Display for Spline {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         let name = match self.kind {
@@ -314,6 +238,9 @@ impl Display for Spline {
         if let Some(knots) = &self.knots {
             let knots: Vec<String> = knots.iter().map(f64::to_string).collect();
             write!(f, ", knots=[{}]", knots.join(", "))?;
+        }
+        if self.center {
+            f.write_str(", constraints=\"center\"")?;
         }
         if let SplineKind::Basis { degree, include_intercept } = self.kind {
             if degree != 3 {

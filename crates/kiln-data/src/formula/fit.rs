@@ -1,9 +1,10 @@
 //! Fitting a formula to a table.
 
 use super::{
+    category::Category,
     encoder::FormulaEncoder,
     evaluate::{check_categories, evaluate, learn},
-    factor::{Category, Factor, Polynomial},
+    factor::{Factor, Polynomial},
     model::Formula,
     plan::categories,
     polynomial, spline,
@@ -113,8 +114,8 @@ fn learn_factor(factor: &Factor, table: &Table, states: &mut States) -> Result<(
         }
         Factor::Spline(of) => {
             learn(&of.of, table, states)?;
-            let knots = spline::learn(of, &evaluate(&of.of, table, states)?).map_err(failed)?;
-            State::Knots { knots }
+            let (knots, means) = spline::learn(of, &evaluate(&of.of, table, states)?).map_err(failed)?;
+            State::Knots { knots, means }
         }
     };
     states.insert(factor.to_string(), state);

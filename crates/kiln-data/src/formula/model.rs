@@ -7,13 +7,7 @@ use std::{
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    error::FormulaError,
-    expression::Expression,
-    parse::{Parsed, parse},
-    plan::Plan,
-    terms::Terms,
-};
+use super::{error::FormulaError, expression::Expression, parse::parse, plan::Plan, terms::Terms, tree::Parsed};
 use crate::{Column, DataError, Table};
 
 /// A model formula: the columns of a table, and functions of them, whose sum predicts a response.
@@ -92,6 +86,20 @@ impl Formula {
     pub fn has_intercept(&self) -> bool {
         // The intercept does not depend on the table, and the terms were expanded once when the formula was read.
         Terms::of(&self.parsed, &[]).is_ok_and(|terms| terms.intercept)
+    }
+
+    /// Returns the texts of the offsets, without `offset(…)`.
+    ///
+    /// # Example
+    /// ```
+    /// let formula: kiln_data::Formula = "deaths ~ age + offset(log(years))".parse()?;
+    /// assert_eq!(formula.offsets(), ["log(years)"]);
+    /// # Ok::<(), kiln_data::FormulaError>(())
+    /// ```
+    pub fn offsets(&self) -> Vec<String> {
+        // As above: the offsets do not depend on the table.
+        Terms::of(&self.parsed, &[])
+            .map_or(Vec::new(), |terms| terms.offsets.iter().map(Expression::to_string).collect())
     }
 
     /// Returns the columns of `table` that the formula needs: those of the inputs, of the offsets and of the response.

@@ -109,7 +109,15 @@ impl Parser {
                 if self.is_at("(") {
                     let arguments = self.deeper(Self::arguments)?;
                     let name = ["np.", "numpy."].iter().find_map(|module| name.strip_prefix(module)).unwrap_or(&name);
-                    NodeKind::Call(name.into(), arguments)
+                    match (name, &arguments[..]) {
+                        // patsy's quotes for names.
+                        ("Q", [Argument { keyword: None, value: Node { kind: NodeKind::Text(column), .. } }]) => {
+                            NodeKind::Name(column.clone())
+                        }
+                        // R's word.
+                        ("factor" | "as.factor", _) => NodeKind::Call("C".into(), arguments),
+                        _ => NodeKind::Call(name.into(), arguments),
+                    }
                 } else {
                     match name.as_str() {
                         "True" | "TRUE" => NodeKind::Truth(true),

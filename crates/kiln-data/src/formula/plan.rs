@@ -3,9 +3,10 @@
 use std::{collections::HashSet, ops::Range};
 
 use super::{
+    category::Category,
     contrast::{Contrast, Label},
     evaluate::{check, missing_state},
-    factor::{Category, Factor, SplineKind},
+    factor::{Factor, SplineKind},
     scope::{Scoped, count_parts, scopes},
     spline,
     state::{State, States},
@@ -155,7 +156,7 @@ pub(super) fn width(factor: &Factor, states: &States, reduced: bool) -> usize {
             categories.len() - usize::from(reduced)
         }
         (Factor::Polynomial(polynomial), _) => polynomial.degree,
-        (Factor::Spline(spline), Some(State::Knots { knots })) => {
+        (Factor::Spline(spline), Some(State::Knots { knots, .. })) => {
             let without = match spline.kind {
                 SplineKind::Basis { include_intercept, .. } => usize::from(!include_intercept || reduced),
                 _ => 0,
@@ -234,8 +235,8 @@ fn check_factor(factor: &Factor, states: &States) -> Result<(), DataError> {
             }
             check(&polynomial.of, states)
         }
-        (Factor::Spline(spline), Some(State::Knots { knots })) => {
-            if !spline::are_good(spline, knots) {
+        (Factor::Spline(spline), Some(State::Knots { knots, means })) => {
+            if !spline::are_good(spline, knots, means) {
                 return damaged("knots are not those of a spline");
             }
             check(&spline.of, states)

@@ -6,8 +6,27 @@ use super::{
     sums::inner_quantiles,
 };
 
-/// Learns the knots of a spline, with the bounds. The reason why there are none is a part of a sentence.
-pub(super) fn learn(spline: &Spline, x: &[f64]) -> Result<Vec<f64>, String> {
+/// Learns the knots of a spline, with the bounds, and the means of the features if it is centred. The reason why there are none is a part of a sentence.
+pub(super) fn learn(spline: &Spline, x: &[f64]) -> Result<(Vec<f64>, Vec<f64>), String> {
+    let knots = learn_knots(spline, x)?;
+    let means =
+        if spline.center { cubic::means(&free(spline, &knots, x), free_width(spline, &knots)) } else { Vec::new() };
+    Ok((knots, means))
+}
+
+/// Returns the number of knots between the bounds.
+fn inner(spline: &Spline) -> usize {
+    match (&spline.knots, spline.df, spline.kind) {
+        (Some(knots), ..) => knots.len(),
+        (None, None, _) => 0,
+        (None, Some(df), SplineKind::Basis { degree, include_intercept }) => {
+            df - degree - usize::from(include_intercept)
+        }
+        (None, Some(df), kind) => df + usize::from(spline.center) + usize::from(kind == SplineKind::Cyclic) - 2,
+    }
+}
+
+fn learn_knots(spline: &Spline, x: &[f64]) -> Result<Vec<f64>, String> {
     let lower = spline.lower.unwrap_or_else(|| x.iter().copied().fold(f64::INFINITY, f64::min));
     let upper = spline.upper.unwrap_or_else(|| x.iter().copied().fold(f64::NEG_INFINITY, f64::max));
     if lower >= upper {
@@ -18,72 +37,53 @@ pub(super) fn learn(spline: &Spline, x: &[f64]) -> Result<Vec<f64>, String> {
         inside.retain(|x| (lower..=upper).contains(x));
     }
     inside.sort_by(f64::total_cmp);
-    let natural = |n: usize, scale| match inside.is_empty() {
-        true if n > 0 => Err("no value is within its bounds".to_owned()),
-        true => Ok(Vec::new()),
-        false => Ok(inner_quantiles(&inside, n, scale)),
-    };
-    match spline.kind {
-        SplineKind::Basis { degree, include_intercept } => {
-            let inner = match (&spline.knots, spline.df) {
-                (Some(knots), _) => knots.clone(),
-                (None, Some(df)) => natural(df - degree - usize::from(include_intercept), 1.0)?,
-                (None, None) => Vec::new(),
+    let count = inner(spline);
+    match (spline.kind, &spline.knots) {
+        (_, None) if count > 0 && inside.is_empty() => Err("no value is within its bounds".into()),
+        (SplineKind::Basis { degree, .. }, given) => {
+            let between = match given {
+                Some(knots) => knots.clone(),
+                None if count == 0 => Vec::new(),
+                None => inner_quantiles(&inside, count, 1.0),
             };
-            let knots = [vec![lower; degree + 1], inner, vec![upper; degree + 1]].concat();
+            let knots = [vec![lower; degree + 1], between, vec![upper; degree + 1]].concat();
             match knots.windows(2).find(|pair| pair[0] > pair[1]) {
                 Some(pair) => Err(format!("its knots {} and {} are not in order within its bounds", pair[0], pair[1])),
                 None => Ok(knots),
             }
         }
-        SplineKind::Natural { .. } | SplineKind::Cyclic => {
+        (_, given) => {
             inside.dedup_by(|a, b| *a <= *b);
-            let inner = match (&spline.knots, spline.df) {
-                (Some(knots), _) => knots.clone(),
-                (None, df) => {
-                    let n = df.unwrap_or(2) - usize::from(spline.kind != SplineKind::Cyclic) - 1;
-                    if inside.is_empty() {
-                        return Err("no value is within its bounds".into());
-                    }
-                    inner_quantiles(&inside, n, 100.0)
-                }
+            let between = match given {
+                Some(knots) => knots.clone(),
+                None if count == 0 => Vec::new(),
+                None => inner_quantiles(&inside, count, 100.0),
             };
-            if let Some(knot) = inner.iter().find(|knot| !(lower..=upper).contains(*knot)) {
+            if let Some(knot) = between.iter().find(|knot| !(lower..=upper).contains(*knot)) {
                 return Err(format!("its knot {knot} is not within its bounds, {lower} and {upper}"));
             }
-            let count = inner.len() + 2;
-            let mut knots = [vec![lower, upper], inner].concat();
+            let mut knots = [vec![lower, upper], between].concat();
             knots.sort_by(f64::total_cmp);
             knots.dedup_by(|a, b| *a <= *b);
-            let why = || format!("it needs {count} different knots, and {} values differ", inside.len());
-            if knots.len() == count { Ok(knots) } else { Err(why()) }
+            let why = || format!("it needs {} different knots, and {} values differ", count + 2, inside.len());
+            if knots.len() == count + 2 { Ok(knots) } else { Err(why()) }
         }
     }
 }
 
-/// Returns whether knots that were read from a file can be those of a spline.
-pub(super) fn are_good(spline: &Spline, knots: &[f64]) -> bool {
-    let finite = knots.iter().all(|knot| knot.is_finite());
-    let ascending = knots.windows(2).all(|pair| pair[0] <= pair[1]);
-    let enough = match spline.kind {
-        SplineKind::Basis { degree, include_intercept } => {
-            let inner = match (&spline.knots, spline.df) {
-                (Some(knots), _) => knots.len(),
-                (None, Some(df)) => df - degree - usize::from(include_intercept),
-                (None, None) => 0,
-            };
-            knots.len() == inner + 2 * (degree + 1) && knots[degree] < knots[degree + 1 + inner]
+/// Returns whether knots and means that were read from a file can be those of a spline.
+pub(super) fn are_good(spline: &Spline, knots: &[f64], means: &[f64]) -> bool {
+    let finite = knots.iter().chain(means).all(|value| value.is_finite());
+    let inner = inner(spline);
+    let ascending = match spline.kind {
+        SplineKind::Basis { degree, .. } => {
+            knots.len() == inner + 2 * (degree + 1)
+                && knots.windows(2).all(|pair| pair[0] <= pair[1])
+                && knots[degree] < knots[degree + 1 + inner]
         }
-        _ => {
-            let strictly = knots.windows(2).all(|pair| pair[0] < pair[1]);
-            let inner = match (&spline.knots, spline.df) {
-                (Some(knots), _) => knots.len(),
-                (None, df) => df.unwrap_or(2) - usize::from(spline.kind != SplineKind::Cyclic) - 1,
-            };
-            strictly && knots.len() == inner + 2
-        }
+        _ => knots.len() == inner + 2 && knots.windows(2).all(|pair| pair[0] < pair[1]),
     };
-    finite && ascending && enough
+    finite && ascending && means.len() == if spline.center { free_width(spline, knots) } else { 0 }
 }
 
 /// Returns the smallest and the largest value of a spline.
@@ -93,6 +93,11 @@ pub(super) fn bounds(knots: &[f64]) -> (f64, f64) {
 
 /// Returns the number of features before one is left out.
 pub(super) fn width(spline: &Spline, knots: &[f64]) -> usize {
+    free_width(spline, knots) - usize::from(spline.center)
+}
+
+/// Returns the number of features without the constraint.
+fn free_width(spline: &Spline, knots: &[f64]) -> usize {
     match spline.kind {
         SplineKind::Basis { degree, .. } => knots.len() - degree - 1,
         SplineKind::Natural { .. } => knots.len(),
@@ -101,25 +106,32 @@ pub(super) fn width(spline: &Spline, knots: &[f64]) -> usize {
 }
 
 /// Returns all features of a spline at `x` in row-major order. Every `x` is within the bounds unless the spline extrapolates.
-pub(super) fn evaluate(spline: &Spline, knots: &[f64], x: &[f64]) -> Vec<f64> {
+pub(super) fn evaluate(spline: &Spline, knots: &[f64], means: &[f64], x: &[f64]) -> Vec<f64> {
     let (lower, upper) = bounds(knots);
-    let width = width(spline, knots);
-    let is_outside = |x: f64| !(lower..=upper).contains(&x);
+    let mut values = free(spline, knots, x);
+    if spline.center {
+        values = cubic::centred(&values, means);
+    }
+    if spline.extrapolation == Extrapolation::Zero {
+        let rows = values.chunks_exact_mut(width(spline, knots).max(1)).zip(x);
+        rows.filter(|(_, x)| !(lower..=upper).contains(*x)).for_each(|(row, _)| row.fill(0.0));
+    }
+    values
+}
+
+/// Returns all features without the constraint.
+fn free(spline: &Spline, knots: &[f64], x: &[f64]) -> Vec<f64> {
+    let (lower, upper) = bounds(knots);
     let clip = |x: f64| if spline.extrapolation == Extrapolation::Clip { x.clamp(lower, upper) } else { x };
     let x: Vec<f64> = x.iter().map(|x| clip(*x)).collect();
-    let mut values = match spline.kind {
+    match spline.kind {
         SplineKind::Basis { degree, .. } => {
             let extends = spline.extrapolation == Extrapolation::Extend;
             x.iter().flat_map(|x| basis(*x, knots, degree, extends)).collect()
         }
         SplineKind::Natural { .. } => cubic::natural(knots, &x),
         SplineKind::Cyclic => cubic::cyclic(knots, &x),
-    };
-    if spline.extrapolation == Extrapolation::Zero {
-        let rows = values.chunks_exact_mut(width).zip(&x).filter(|(_, x)| is_outside(**x));
-        rows.for_each(|(row, _)| row.fill(0.0));
     }
-    values
 }
 
 /// Returns the B-splines at `x` by the recurrence of Cox and de Boor, in the order of formulaic's operations.

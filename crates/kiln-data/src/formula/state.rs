@@ -20,5 +20,10 @@ pub(super) enum State {
     /// Orthogonal polynomials.
     Polynomial(Recurrence),
     /// The knots of a spline with both bounds.
-    Knots { knots: Vec<f64> },
+    Knots {
+        knots: Vec<f64>,
+        /// The means of the features at the training rows, which `constraints="center"` needs; otherwise none.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        means: Vec<f64>,
+    },
 }

@@ -6,7 +6,7 @@ use super::{
     error::FormulaError,
     expression::Expression,
     factor::Factor,
-    parse::{Binary, Parsed, Tree, TreeKind, What},
+    tree::{Binary, Parsed, Tree, TreeKind, What},
 };
 
 /// The largest number of terms.
