@@ -42,6 +42,7 @@ pub struct GlmConfig {
     offset: Option<Vec<f64>>,
     inflation: (Vec<f64>, usize),
     options: InferenceOptions,
+    influence: bool,
     gtol: f64,
     max_iter: usize,
     names: Names,
@@ -76,6 +77,7 @@ impl GlmConfig {
             offset: None,
             inflation: (Vec::new(), 0),
             options: InferenceOptions::default(),
+            influence: false,
             gtol: Self::GTOL,
             max_iter: Self::MAX_ITER,
             names: Names { response: "y".to_owned(), features: vec![], inflation: vec![], classes: vec![] },
@@ -139,6 +141,12 @@ impl GlmConfig {
     pub fn level(mut self, level: f64) -> Self {
         self.options.level = level;
         self
+    }
+
+    /// Sets whether residuals, leverages and Cook's distances are computed: [`GlmFit::influence`]. Default: no.
+    #[must_use]
+    pub fn influence(self, influence: bool) -> Self {
+        Self { influence, ..self }
     }
 
     /// Sets the largest gradient entry at convergence, positive. Default 1e-11.

@@ -20,8 +20,11 @@ pub struct GlmFit {
     pub dropped: Vec<Dependence>,
     /// The same for the features of the inflation.
     pub dropped_from_inflation: Vec<Dependence>,
-    /// Residuals, leverages and Cook's distances of all rows, for families with one linear predictor.
+    /// Residuals, leverages and Cook's distances of all rows, for families with one linear predictor, if
+    /// [`GlmConfig::influence`] asked for them.
     pub influence: Vec<Influence>,
+    /// The fitted mean of each row; for families with classes the probability of each class, `[n, classes]` in row-major order.
+    pub fitted: Vec<f64>,
     /// How the solver ended.
     pub outcome: Outcome,
     inference: Result<GlmInference, InferenceError>,
@@ -48,7 +51,8 @@ impl GlmFit {
             Err(InferenceError::NotConverged)
         };
         let dispersion = inference.as_ref().map_or(1.0, |inference| inference.dispersion);
-        let influence = if inference.is_ok() { loss.influence(&x, dispersion)? } else { Vec::new() };
+        let influence =
+            if config.influence && inference.is_ok() { loss.influence(&x, dispersion)? } else { Vec::new() };
         let model = GlmModel::new(loss, &x, inference.as_ref().ok());
         let or = |names: &[String], count: usize, prefix: &str| -> Vec<String> {
             if names.len() == count { names.to_vec() } else { (0..count).map(|i| format!("{prefix}{i}")).collect() }
@@ -62,6 +66,7 @@ impl GlmFit {
             config: GlmConfig { weights: None, offset: None, inflation: (Vec::new(), 0), ..config.clone() },
             model,
             influence,
+            fitted: loss.fitted(&x),
             outcome,
             inference,
         };

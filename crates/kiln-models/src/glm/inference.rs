@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 use super::{
     Family, GlmLoss,
     family::Fitted,
+    link::sigmoid,
+    model::mean_response,
     parameters::Place,
     row::Second,
     sums::{Evaluated, Want},
@@ -245,17 +247,20 @@ impl GlmLoss {
     /// A `gaussian` family is taken at the maximum likelihood estimate of its variance, and other families with a dispersion at
     /// `dispersion`.
     pub fn log_likelihood(&self, x: &[f64], dispersion: f64) -> f64 {
-        if !self.family.has_dispersion() {
-            return self.sum(x, Want::Value).value + self.constant;
+        match self.family {
+            Family::Gaussian => self.normal_log_likelihood(self.deviance(x).unwrap_or(f64::NAN)),
+            Family::Gamma | Family::InverseGaussian => {
+                let (family, link) = (self.family, self.link);
+                self.total_of(x, |y, eta| family.log_density(y, Fitted::at(link, eta), dispersion))
+            }
+            _ if self.parameter_count() <= Self::CHEAP_HESSIAN => self.with_all(x, |sums| sums.value) + self.constant,
+            _ => self.sum(x, Want::Value).value + self.constant,
         }
-        let (family, link) = (self.family, self.link);
-        let phi =
-            if family == Family::Gaussian { self.deviance(x).unwrap_or(f64::NAN) / self.total } else { dispersion };
-        let terms = self.map(x, Second::Expected, |row: &Evaluated<'_>, _| {
-            let fitted = Fitted::at(link, row.eta[0]);
-            if row.weight > 0.0 { row.weight * family.log_density(self.response[row.row], fitted, phi) } else { 0.0 }
-        });
-        pairwise(&terms)
+    }
+
+    /// The log-likelihood of a normal response with the best variance, from the sum of squared residuals.
+    fn normal_log_likelihood(&self, squares: f64) -> f64 {
+        -0.5 * self.total * ((std::f64::consts::TAU * squares / self.total).ln() + 1.0)
     }
 
     /// Returns the deviance at `x`, for families with one linear predictor, and for the negative binomial at its θ.
@@ -264,17 +269,40 @@ impl GlmLoss {
     }
 
     fn deviance_at(&self, x: &[f64], family: Family) -> Option<f64> {
-        if !family.is_one_predictor() {
-            return None;
-        }
         let link = self.link;
+        family.is_one_predictor().then(|| self.total_of(x, |y, eta| family.deviance(y, Fitted::at(link, eta))))
+    }
+
+    /// Pearson's χ² at `x`.
+    fn pearson(&self, x: &[f64]) -> Option<f64> {
+        let (family, link) = (self.fixed_family(x), self.link);
+        family.is_one_predictor().then(|| {
+            self.total_of(x, |y, eta| {
+                let fitted = Fitted::at(link, eta);
+                fitted.residual(family, y).powi(2) / family.variance_at(fitted)
+            })
+        })
+    }
+
+    /// Σ w·f(y, η) with the first linear predictor.
+    fn total_of(&self, x: &[f64], of: impl Fn(f64, f64) -> f64 + Sync) -> f64 {
         let terms = self.map(x, Second::Expected, |row: &Evaluated<'_>, _| {
-            if row.weight == 0.0 {
-                return 0.0;
-            }
-            row.weight * family.deviance(self.response[row.row], Fitted::at(link, row.eta[0]))
+            if row.weight > 0.0 { row.weight * of(self.response[row.row], row.eta[0]) } else { 0.0 }
         });
-        Some(pairwise(&terms))
+        pairwise(&terms)
+    }
+
+    /// Returns the fitted mean of each row at `x`; for families with classes the probability of each class, `[n, classes]`.
+    pub fn fitted(&self, x: &[f64]) -> Vec<f64> {
+        let (family, link, classes) = (self.family, self.link, self.classes);
+        let of = |row: &Evaluated<'_>, _: &[f64]| mean_response(family, link, classes, row.eta);
+        if family.has_classes() {
+            return self.map(x, Second::Expected, of).into_iter().flatten().collect();
+        }
+        self.map(x, Second::Expected, |row: &Evaluated<'_>, _| match family {
+            Family::ZeroInflatedPoisson => row.eta[0].exp() * sigmoid(-row.eta[1]),
+            _ => link.mean(row.eta[0]),
+        })
     }
 
     /// The family with its θ at `x` fixed.
@@ -285,22 +313,6 @@ impl GlmLoss {
             }
             family => family,
         }
-    }
-
-    /// Pearson's χ² at `x`.
-    fn pearson(&self, x: &[f64]) -> Option<f64> {
-        let (family, link) = (self.fixed_family(x), self.link);
-        if !family.is_one_predictor() {
-            return None;
-        }
-        let terms = self.map(x, Second::Expected, |row: &Evaluated<'_>, _| {
-            if row.weight == 0.0 {
-                return 0.0;
-            }
-            let (y, fitted) = (self.response[row.row], Fitted::at(link, row.eta[0]));
-            row.weight * fitted.residual(family, y).powi(2) / family.variance_at(fitted)
-        });
-        Some(pairwise(&terms))
     }
 
     /// The covariance of the solver's vector.
@@ -381,10 +393,12 @@ impl GlmLoss {
             return None;
         }
         let second = if information == Some(Information::Observed) { Second::Observed } else { Second::Expected };
-        let range = self.predictors[0].columns.clone();
+        let (range, p) = (self.predictors[0].columns.clone(), bread.rows());
+        let entries: Vec<f64> = (0..p * p).map(|k| bread.at(k / p, k % p)).collect();
         Some(self.map(x, second, |row: &Evaluated<'_>, columns: &[f64]| {
             let own = &columns[range.clone()];
-            let product: f64 = bread.multiply(own).iter().zip(own).map(|(a, b)| a * b).sum();
+            let row_of = |i: usize| own.iter().zip(&entries[i * own.len()..]).map(|(x, v)| x * v).sum::<f64>();
+            let product: f64 = own.iter().enumerate().map(|(i, x)| x * row_of(i)).sum();
             -row.hessian[0] * product
         }))
     }

@@ -1,5 +1,7 @@
 //! The loss of a generalised linear model over all its rows, for solvers.
 
+use std::sync::{Mutex, PoisonError};
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use kiln_tensor::{
     derivative::{EvaluationError, Hessian, HessianProduct, Objective},
@@ -61,6 +63,8 @@ pub struct GlmLoss {
     pub(super) unit: f64,
     /// The solution of a small linear regression, with all its digits.
     pub(super) exact: Option<LeastSquares>,
+    /// The sums at the last vector, because solver and inference ask for value, gradient and Hessian one after the other.
+    last: Mutex<Option<(Vec<f64>, Sums)>>,
 }
 
 /// Calls a generic function with the family's [`Row`].
@@ -131,6 +135,7 @@ impl GlmLoss {
             constant,
             unit: 1.0,
             exact: None,
+            last: Mutex::new(None),
         };
         if family.has_dispersion() {
             let mean = Fitted::of(loss.mean_response());
@@ -220,9 +225,36 @@ impl GlmLoss {
 
     /// Returns −Σ w·∂² ln p, at dispersion 1.
     pub(super) fn information(&self, x: &[f64], second: Second) -> Symmetric {
-        let matrix = self.sum(x, Want::Matrix(second)).matrix.expect("asked for");
-        Symmetric::from_fn(matrix.rows(), |i, j| -matrix.at(i, j))
+        let negative = |matrix: &Symmetric| Symmetric::from_fn(matrix.rows(), |i, j| -matrix.at(i, j));
+        // With its default link, a family's derivatives do not depend on the response.
+        let is_canonical = match self.family {
+            Family::InverseGaussian | Family::Gamma | Family::Gaussian | Family::Binomial | Family::Poisson => {
+                self.link == self.family.links()[0]
+            }
+            _ => false,
+        };
+        if second == Second::Observed || is_canonical {
+            return self.with_all(x, |sums| negative(sums.matrix.as_ref().expect("asked for")));
+        }
+        negative(&self.sum(x, Want::Matrix(second)).matrix.expect("asked for"))
     }
+
+    /// Calls `take` with value, gradient and Hessian at `x`, which are computed together and kept until the next vector.
+    pub(super) fn with_all<T>(&self, x: &[f64], take: impl FnOnce(&Sums) -> T) -> T {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*last {
+            Some((at, sums)) if at == x => take(sums),
+            _ => {
+                let sums = self.sum(x, Want::Matrix(Second::Observed));
+                let result = take(&sums);
+                *last = Some((x.to_vec(), sums));
+                result
+            }
+        }
+    }
+
+    /// Up to this number of parameters, the Hessian is cheap beside the gradient's pass over the rows.
+    pub(super) const CHEAP_HESSIAN: usize = 64;
 
     /// The mean response, weighted.
     pub(super) fn mean_response(&self) -> f64 {
@@ -330,9 +362,15 @@ fn predictors(family: Family, classes: usize, intercept: bool, design: &Design) 
 
 impl Objective for GlmLoss {
     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
-        let sums = self.sum(&self.read(x)?, Want::Gradient);
-        let value = Tensor::from_data([self.mean_loss(sums.value)], (&x.device(), x.dtype()));
-        Ok((value, self.scaled(sums.gradient, x)))
+        let at = self.read(x)?;
+        let (value, gradient) = if self.parameter_count() <= Self::CHEAP_HESSIAN {
+            self.with_all(&at, |sums| (sums.value, sums.gradient.clone()))
+        } else {
+            let sums = self.sum(&at, Want::Gradient);
+            (sums.value, sums.gradient)
+        };
+        let value = Tensor::from_data([self.mean_loss(value)], (&x.device(), x.dtype()));
+        Ok((value, self.scaled(gradient, x)))
     }
 
     fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
@@ -350,16 +388,19 @@ impl Objective for GlmLoss {
 
 impl HessianProduct for GlmLoss {
     fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
-        let matrix = self.sum(&self.read(x)?, Want::Matrix(Second::Observed)).matrix.expect("asked for");
-        Ok(self.scaled(matrix.multiply(&self.read(v)?), x))
+        let v = self.read(v)?;
+        let product = self.with_all(&self.read(x)?, |sums| sums.matrix.as_ref().expect("asked for").multiply(&v));
+        Ok(self.scaled(product, x))
     }
 }
 
 impl Hessian for GlmLoss {
     fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
-        let matrix = self.sum(&self.read(x)?, Want::Matrix(Second::Observed)).matrix.expect("asked for");
         let factor = -1.0 / (self.total * self.unit);
-        Ok(Symmetric::from_fn(matrix.rows(), |i, j| matrix.at(i, j) * factor))
+        Ok(self.with_all(&self.read(x)?, |sums| {
+            let matrix = sums.matrix.as_ref().expect("asked for");
+            Symmetric::from_fn(matrix.rows(), |i, j| matrix.at(i, j) * factor)
+        }))
     }
 }
 

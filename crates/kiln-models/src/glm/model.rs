@@ -71,6 +71,31 @@ pub struct Prediction {
     pub response_interval: Option<[f64; 2]>,
 }
 
+/// Returns the probability of each class, from the linear predictors of a family with classes.
+pub(super) fn mean_response(family: Family, link: Link, classes: usize, eta: &[f64]) -> Vec<f64> {
+    if family == Family::Multinomial {
+        let largest = eta.iter().copied().fold(0.0, f64::max);
+        let mut powers = vec![(-largest).exp()];
+        powers.extend(eta.iter().map(|eta| (eta - largest).exp()));
+        let total: f64 = powers.iter().sum();
+        return powers.into_iter().map(|power| power / total).collect();
+    }
+    let end = |threshold: usize| eta[threshold + 1] - eta[0];
+    let between = |lower: f64, upper: f64| match link {
+        // From the smaller tail.
+        Link::Cloglog => (-lower.exp()).exp() - (-upper.exp()).exp(),
+        _ if lower > 0.0 => link.mean(-lower) - link.mean(-upper),
+        _ => link.mean(upper) - link.mean(lower),
+    };
+    let of = |k: usize| match (k > 0, k + 1 < classes) {
+        (false, true) => link.mean(end(k)),
+        (true, true) => between(end(k - 1), end(k)),
+        (true, false) => link.complement(end(k - 1)),
+        (false, false) => 1.0,
+    };
+    (0..classes).map(of).collect()
+}
+
 /// What a parameter is multiplied with.
 fn entry(place: &Place, row: &[f64], inflation: &[f64]) -> f64 {
     match (place.part, place.term) {
@@ -129,55 +154,28 @@ impl GlmModel {
     pub fn predict(&self, row: &[f64], inflation: &[f64], offset: f64) -> Prediction {
         let entry = |place: &Place| entry(place, row, inflation);
         let sum = |part: Part| self.linear(part, row, inflation);
-        let none = |mean: Vec<f64>| Prediction { mean, interval: None, response_interval: None };
-        match self.family {
+        let mean = match self.family {
             Family::Multinomial => {
-                let eta: Vec<f64> = (0..self.classes)
-                    .map(|k| if k == 0 { 0.0 } else { sum(Part::Class(k)) + offset * f64::from(u8::from(k == 1)) })
-                    .collect();
-                let largest = eta.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-                let powers: Vec<f64> = eta.iter().map(|eta| (eta - largest).exp()).collect();
-                let total: f64 = powers.iter().sum();
-                none(powers.into_iter().map(|power| power / total).collect())
+                let eta: Vec<f64> =
+                    (1..self.classes).map(|k| sum(Part::Class(k)) + if k == 1 { offset } else { 0.0 }).collect();
+                mean_response(self.family, self.link, self.classes, &eta)
             }
             Family::Ordinal => {
-                let eta = sum(Part::Mean) + offset;
-                let thresholds =
-                    self.places.iter().zip(&self.parameters).filter(|(place, _)| place.part == Part::Thresholds);
-                let ends: Vec<f64> = thresholds.map(|(_, threshold)| threshold - eta).collect();
-                let between = |k: usize| match (k.checked_sub(1).map(|k| ends[k]), ends.get(k)) {
-                    (None, Some(upper)) => self.link.mean(*upper),
-                    (Some(lower), Some(upper)) => self.between(lower, *upper),
-                    (Some(lower), None) => self.above(lower),
-                    (None, None) => 1.0,
-                };
-                none((0..self.classes).map(between).collect())
+                let mut eta = vec![sum(Part::Mean) + offset];
+                let own = self.places.iter().zip(&self.parameters);
+                eta.extend(own.filter(|(place, _)| place.part == Part::Thresholds).map(|(_, threshold)| *threshold));
+                mean_response(self.family, self.link, self.classes, &eta)
             }
-            Family::ZeroInflatedPoisson => {
-                let (mean, zero) = ((sum(Part::Mean) + offset).exp(), sum(Part::Inflation));
-                none(vec![mean * sigmoid(-zero)])
-            }
-            _ => self.with_interval(sum(Part::Mean) + offset, entry),
-        }
+            Family::ZeroInflatedPoisson => vec![(sum(Part::Mean) + offset).exp() * sigmoid(-sum(Part::Inflation))],
+            _ => return self.with_interval(sum(Part::Mean) + offset, entry),
+        };
+        Prediction { mean, interval: None, response_interval: None }
     }
 
     /// The linear predictor of a part, without an offset.
     fn linear(&self, part: Part, row: &[f64], inflation: &[f64]) -> f64 {
         let own = self.places.iter().zip(&self.parameters).filter(|(place, _)| place.part == part);
         own.map(|(place, value)| value * entry(place, row, inflation)).sum()
-    }
-
-    /// F(upper) − F(lower), from the smaller tail.
-    fn between(&self, lower: f64, upper: f64) -> f64 {
-        if lower > 0.0 && self.link != Link::Cloglog {
-            return self.link.mean(-lower) - self.link.mean(-upper);
-        }
-        self.link.mean(upper) - self.link.mean(lower)
-    }
-
-    /// 1 − F(lower).
-    fn above(&self, lower: f64) -> f64 {
-        if self.link == Link::Cloglog { (-lower.exp()).exp() } else { self.link.mean(-lower) }
     }
 
     fn with_interval(&self, eta: f64, entry: impl Fn(&Place) -> f64) -> Prediction {

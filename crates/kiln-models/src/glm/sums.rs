@@ -33,6 +33,7 @@ pub(super) enum Want {
 }
 
 /// Σ w·ln p, its gradient, and the matrix of second derivatives, as far as asked for.
+#[derive(Debug)]
 pub(super) struct Sums {
     pub(super) value: f64,
     pub(super) gradient: Vec<f64>,
@@ -248,10 +249,11 @@ impl Rows<'_> {
             self.design.fill(rows.clone(), &mut columns);
             self.linear(x, rows.clone(), &columns, &mut all);
             let (mut gradient, mut hessian) = (vec![0.0; m], vec![0.0; m * (m + 1) / 2]);
+            let (mut eta, mut entries) = (vec![0.0; m], vec![0.0; width]);
             let of_row = |r: usize| {
                 let row = rows.start + r;
-                let eta: Vec<f64> = (0..m).map(|a| all[a * n + r]).collect();
-                let entries: Vec<f64> = (0..width).map(|j| columns[j * n + r]).collect();
+                (0..m).for_each(|a| eta[a] = all[a * n + r]);
+                (0..width).for_each(|j| entries[j] = columns[j * n + r]);
                 density.at(self.response[row], &eta, second, &mut gradient, &mut hessian);
                 let weight = self.weight(row);
                 each(&Evaluated { row, weight, eta: &eta, gradient: &gradient, hessian: &hessian }, &entries)

@@ -1,5 +1,7 @@
 //! The rows of a generalised linear model: read, split and encoded.
 
+use std::borrow::Cow;
+
 use kiln::data::{Role, Shown, Split, Table, stratified_split};
 
 use super::{
@@ -25,6 +27,15 @@ pub(crate) struct GlmRows {
     pub(super) lines: Vec<u64>,
 }
 
+impl GlmRows {
+    /// The mean of a function of the row, each row as often as its weight says.
+    pub(super) fn mean(&self, of: impl Fn(usize) -> f64) -> f64 {
+        let weight = |row: usize| self.weights.as_ref().map_or(1.0, |weights| weights[row]);
+        let rows = 0..self.response.len();
+        rows.clone().map(|row| weight(row) * of(row)).sum::<f64>() / rows.map(weight).sum::<f64>()
+    }
+}
+
 /// The rows of a run.
 pub(crate) struct GlmData {
     pub(super) encoder: GlmEncoder,
@@ -48,7 +59,10 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Resul
     let (sha256, file) = (table.sha256().to_owned(), table.file().to_owned());
     let chosen = Chosen::new(settings, default_target, table, &mut notes)?;
     let split = chosen.split(settings)?;
-    let part = |rows: &[usize]| chosen.table.subset(rows);
+    let part = |rows: &[usize]| match rows.len() == chosen.table.len() {
+        true => Cow::Borrowed(&chosen.table),
+        false => Cow::Owned(chosen.table.subset(rows)),
+    };
     let encoder = match encoder {
         Some(encoder) => encoder,
         None => {

@@ -59,7 +59,9 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     if settings.inference.influence && !fit.influence.is_empty() {
         dir.write("influence.csv", &influence_table(&fit, &data.train.lines)?)?;
     }
-    let (train, test) = (model.score(&data.train), data.test.as_ref().map(|rows| model.score(rows)));
+    let nll = fit.inference().map_or(f64::NAN, |inference| -inference.fit.log_likelihood / inference.fit.observations);
+    let train = model.score_of(&data.train, &fit.fitted, nll);
+    let test = data.test.as_ref().map(|rows| model.score(rows));
     let (status, exit, message) = match &test {
         Some(score) if exit == Exit::Done && !score.is_finite() => {
             let message =

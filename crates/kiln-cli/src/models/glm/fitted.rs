@@ -100,25 +100,30 @@ impl FittedGlm {
         let n = rows.response.len();
         let (d, e) = (self.model.features, self.model.inflation);
         let predictions = self.predictions(&rows.inputs, &rows.inflation, rows.offset.as_deref(), n);
-        let weight = |row: usize| rows.weights.as_ref().map_or(1.0, |weights| weights[row]);
-        let total: f64 = (0..n).map(weight).sum();
-        let mean = |of: &dyn Fn(usize) -> f64| (0..n).map(|row| weight(row) * of(row)).sum::<f64>() / total;
-        let nll = mean(&|row| {
+        let nll = rows.mean(|row| {
             let offset = rows.offset.as_ref().map_or(0.0, |offset| offset[row]);
             let (inputs, inflation) = (&rows.inputs[row * d..(row + 1) * d], &rows.inflation[row * e..(row + 1) * e]);
             self.model.negative_log_likelihood(rows.response[row], &predictions[row], inputs, inflation, offset)
         });
-        let is_class = self.model.family.has_classes() || !self.encoder.class_names().is_empty();
-        let accuracy = is_class.then(|| {
-            mean(&|row| f64::from(u8::from((class(&predictions[row]) as f64 - rows.response[row]).abs() < 0.5)))
-        });
-        let error = |row: usize| (rows.response[row] - predictions[row].mean[0]).powi(2);
-        let rmse = (!is_class).then(|| mean(&error).sqrt());
-        let r2 = (!is_class).then(|| {
-            let centre = mean(&|row| rows.response[row]);
-            1.0 - mean(&error) / mean(&|row| (rows.response[row] - centre).powi(2))
-        });
-        Score { n, nll, accuracy, rmse, r2 }
+        let means: Vec<f64> = predictions.into_iter().flat_map(|prediction| prediction.mean).collect();
+        self.score_of(rows, &means, nll)
+    }
+
+    /// The score of rows whose means are known.
+    pub(super) fn score_of(&self, rows: &GlmRows, means: &[f64], nll: f64) -> Score {
+        let n = rows.response.len();
+        let per_row = means.len() / n.max(1);
+        if self.model.family.has_classes() || !self.encoder.class_names().is_empty() {
+            let is_right = |row: usize| {
+                (class(&means[row * per_row..(row + 1) * per_row]) as f64 - rows.response[row]).abs() < 0.5
+            };
+            let accuracy = rows.mean(|row| f64::from(u8::from(is_right(row))));
+            return Score { n, nll, accuracy: Some(accuracy), rmse: None, r2: None };
+        }
+        let squares = rows.mean(|row| (rows.response[row] - means[row]).powi(2));
+        let centre = rows.mean(|row| rows.response[row]);
+        let r2 = 1.0 - squares / rows.mean(|row| (rows.response[row] - centre).powi(2));
+        Score { n, nll, accuracy: None, rmse: Some(squares.sqrt()), r2: Some(r2) }
     }
 }
 
@@ -139,8 +144,8 @@ impl Score {
 }
 
 /// The most probable class. For two classes, the mean is the probability of the second.
-fn class(prediction: &Prediction) -> usize {
-    match prediction.mean.as_slice() {
+fn class(mean: &[f64]) -> usize {
+    match mean {
         [p] => usize::from(*p > 0.5),
         all => (0..all.len()).fold(0, |best, k| if all[k] > all[best] { k } else { best }),
     }
@@ -183,11 +188,11 @@ impl RowPredictor for FittedGlm {
             match (classes, prediction.mean.as_slice()) {
                 ([], mean) => record.push(mean[0].to_string()),
                 (classes, [p]) => {
-                    record.push(classes[class(prediction)].clone());
+                    record.push(classes[class(&prediction.mean)].clone());
                     record.extend([1.0 - p, *p].map(|p| p.to_string()));
                 }
                 (classes, all) => {
-                    record.push(classes[class(prediction)].clone());
+                    record.push(classes[class(&prediction.mean)].clone());
                     record.extend(all.iter().map(f64::to_string));
                 }
             }

@@ -63,6 +63,7 @@ fn config(settings: &GlmSettings, data: &GlmData) -> Result<GlmConfig> {
         .intercept(encoder.has_intercept())
         .covariance(covariance)
         .level(inference.level)
+        .influence(inference.influence)
         .gtol(settings.model.gtol)
         .max_iter(settings.model.max_iter)
         .names(encoder.response_name(), &refs(&features), &refs(&classes))

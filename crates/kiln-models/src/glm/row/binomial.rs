@@ -1,7 +1,7 @@
 //! The share of successes.
 
 use super::{Row, Second};
-use crate::glm::link::{Link, sigmoid, softplus};
+use crate::glm::link::Link;
 use kiln_tensor::special::tails::{inverse_mills, normal_ln_cdf};
 
 /// y·ln μ + (1 − y)·ln(1 − μ) with a share y in [0, 1].
@@ -12,8 +12,12 @@ impl BinomialRow {
     fn logarithms(&self, eta: f64) -> [[f64; 3]; 2] {
         match self.0 {
             Link::Logit => {
-                let (p, q) = (sigmoid(eta), sigmoid(-eta));
-                [[-softplus(-eta), q, -p * q], [-softplus(eta), -p, -p * q]]
+                // One exponential for all: of the smaller tail.
+                let e = (-eta.abs()).exp();
+                let (large, small, ln) = (1.0 / (1.0 + e), e / (1.0 + e), e.ln_1p());
+                let (p, q) = if eta >= 0.0 { (large, small) } else { (small, large) };
+                let curvature = -large * small;
+                [[eta.min(0.0) - ln, q, curvature], [-eta.max(0.0) - ln, -p, curvature]]
             }
             Link::Probit => {
                 let (a, b) = (inverse_mills(eta), inverse_mills(-eta));
