@@ -100,6 +100,7 @@
 //! [`EncoderConfig`](data::EncoderConfig) ([`Coding`](data::Coding), [`Reference`](data::Reference),
 //! [`Missing`](data::Missing), [`Unseen`](data::Unseen)), [`Encoder`](data::Encoder)
 //! ([`EncodedColumn`](data::EncodedColumn), [`Target`](data::Target)),
+//! [`SparseExamples`](data::SparseExamples) ([`SparseOptions`](data::SparseOptions), [`ZeroBased`](data::ZeroBased)),
 //! [`Examples`](data::Examples), [`RegressionExamples`](data::RegressionExamples),
 //! [`TensorDataset`](data::TensorDataset), [`Images`](data::Images), [`Labelled`](data::Labelled),
 //! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),

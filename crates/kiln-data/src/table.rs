@@ -1,35 +1,40 @@
 //! Tables: files of named columns, in memory.
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod builder;
 mod bytes;
 mod chunks;
 mod column;
 mod delimited;
 mod dictionary;
+mod format;
 mod lines;
 mod note;
+mod numpy;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod schema;
+mod several;
 mod sniff;
+mod typed;
 
-use std::{io::Read, path::Path};
+use std::{collections::HashSet, path::Path};
 
+pub(crate) use self::bytes::{Origin, Text};
 pub(crate) use self::{builder::truth, options::number};
-use self::{
-    bytes::Text,
-    delimited::{Outcome, Parsed, Rows},
-    lines::Lines,
-};
 pub use self::{
     chunks::TableChunks,
     column::{Column, ColumnKind},
     note::Note,
     options::{Dates, MISSING_MARKS, TableOptions},
 };
-#[cfg(feature = "parquet")]
-use crate::content::Content;
-use crate::{DataError, content::open_regular, shown, suggest};
+use self::{
+    delimited::{Outcome, Parsed, Rows},
+    lines::Lines,
+};
+use crate::{DataError, content::Content, shown, suggest};
 
 /// A table in memory: named columns with equal numbers of cells.
 ///
@@ -57,6 +62,8 @@ use crate::{DataError, content::open_regular, shown, suggest};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     file: String,
+    /// The files, if there are several.
+    files: Vec<String>,
     sha256: String,
     columns: Vec<Column>,
     lines: Lines,
@@ -64,16 +71,13 @@ pub struct Table {
     delimiter: char,
 }
 
-/// The bytes at both ends of a Parquet file.
-const PARQUET: &[u8] = b"PAR1";
-
-/// Returns whether a regular file begins with some bytes.
-fn starts_with(path: &Path, bytes: &[u8]) -> Result<bool, DataError> {
-    let (file, _) = open_regular(path)?;
-    let mut start = Vec::new();
-    let read = file.take(bytes.len() as u64).read_to_end(&mut start);
-    read.map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
-    Ok(start == bytes)
+/// Returns an error if two columns of a binary file have one name.
+fn check_names(file: &str, columns: &[Column]) -> Result<(), DataError> {
+    let mut seen = HashSet::new();
+    match columns.iter().find(|column| !seen.insert(column.name())) {
+        Some(twice) => Err(DataError::DuplicateColumn { file: file.into(), column: twice.name().into() }),
+        None => Ok(()),
+    }
 }
 
 impl Table {
@@ -95,22 +99,18 @@ impl Table {
     /// Those of [`read`](Self::read), [`DataError::Delimiter`] and [`DataError::Encoding`].
     pub fn read_with(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
         options.check()?;
-        if starts_with(path, PARQUET)? {
-            return Self::read_parquet(path, options);
-        }
-        let encoding = options.encoding.as_deref();
-        Self::from_texts(&path.display().to_string(), options, || Text::open(path, encoding))
+        Self::read_as(path, options, &[])
     }
 
-    #[cfg(feature = "parquet")]
-    fn read_parquet(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
-        let parsed = parquet::read(path, options)?;
-        Ok(Self::new(&path.display().to_string(), Content::open(path)?.sha256(u64::MAX)?, parsed))
-    }
-
-    #[cfg(not(feature = "parquet"))]
-    fn read_parquet(path: &Path, _: &TableOptions) -> Result<Self, DataError> {
-        Err(DataError::NotCompiledIn { path: path.into(), format: "Parquet", feature: "parquet" })
+    /// Reads a file. Columns of a text that are called `as_text` hold texts, whatever their cells are.
+    fn read_as(path: &Path, options: &TableOptions, as_text: &[String]) -> Result<Self, DataError> {
+        let file = path.display().to_string();
+        let Some(parsed) = format::read_binary(path, options)? else {
+            let encoding = options.encoding.as_deref();
+            return Self::from_texts(&file, options, as_text, || Text::open(path, encoding));
+        };
+        check_names(&file, &parsed.columns)?;
+        Ok(Self::new(&file, Content::open(path)?.sha256(u64::MAX)?, parsed))
     }
 
     /// Parses the text of a file with the default options. Messages call it `file`.
@@ -129,17 +129,18 @@ impl Table {
     /// Those of [`read_with`](Self::read_with), without those of the file system.
     pub fn parse_with(file: &str, bytes: impl AsRef<[u8]>, options: &TableOptions) -> Result<Self, DataError> {
         let encoding = options.encoding.as_deref();
-        Self::from_texts(file, options, || Text::of_bytes(bytes.as_ref().to_vec(), Path::new(file), encoding))
+        Self::from_texts(file, options, &[], || Text::of_bytes(bytes.as_ref().to_vec(), Path::new(file), encoding))
     }
 
     /// Reads a text, and reads it once more if columns turn out to hold other things than they did at the beginning.
     fn from_texts(
         file: &str,
         options: &TableOptions,
+        as_text: &[String],
         open: impl Fn() -> Result<Text, DataError>,
     ) -> Result<Self, DataError> {
         options.check()?;
-        let mut as_text = Vec::new();
+        let mut as_text = as_text.to_vec();
         loop {
             let mut rows = Rows::open(open()?, file, options, &as_text)?;
             match rows.read(usize::MAX)? {
@@ -152,7 +153,7 @@ impl Table {
 
     fn new(file: &str, sha256: String, parsed: Parsed) -> Self {
         let Parsed { columns, lines, notes, delimiter } = parsed;
-        Self { file: file.into(), sha256, columns, lines, notes, delimiter }
+        Self { file: file.into(), files: Vec::new(), sha256, columns, lines, notes, delimiter }
     }
 
     /// Returns the name of the file, as in messages.
@@ -200,6 +201,21 @@ impl Table {
         self.lines.of(row)
     }
 
+    /// Returns the file and the line of a row, as [`line`](Self::line) does. The files differ in a table from several ones.
+    ///
+    /// # Panics
+    ///
+    /// If `row` is not below [`len`](Self::len).
+    pub fn place(&self, row: usize) -> (&str, u64) {
+        (self.files.get(self.lines.file(row)).unwrap_or(&self.file), self.lines.of(row))
+    }
+
+    /// Returns the line of a row in the words of a message about the table, with the file if there are several.
+    pub(crate) fn place_in_words(&self, row: usize) -> String {
+        let (file, line) = self.place(row);
+        if self.files.is_empty() { format!("line {line}") } else { format!("{} line {line}", shown::whole(file)) }
+    }
+
     /// Returns the table without the column called `name`, and the numbers of that column as weights of the rows.
     ///
     /// # Errors
@@ -210,7 +226,7 @@ impl Table {
         let value = |row: usize| column.number(row).or_else(|| number(&column.text(row)?));
         let weight = |row: usize| {
             value(row).filter(|weight| *weight >= 0.0).ok_or_else(|| DataError::Weight {
-                file: self.file.clone(),
+                file: self.place(row).0.into(),
                 line: self.line(row),
                 column: name.into(),
                 cell: column.text(row).unwrap_or_default().into_owned(),
@@ -269,6 +285,7 @@ impl Table {
         assert!(!rows.is_empty(), "a table has at least one row");
         Self {
             file: self.file.clone(),
+            files: self.files.clone(),
             sha256: self.sha256.clone(),
             columns: self.columns.iter().map(|column| column.subset(rows)).collect(),
             lines: self.lines.subset(rows),
