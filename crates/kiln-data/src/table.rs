@@ -105,12 +105,18 @@ impl Table {
     /// Reads a file. Columns of a text that are called `as_text` hold texts, whatever their cells are.
     fn read_as(path: &Path, options: &TableOptions, as_text: &[String]) -> Result<Self, DataError> {
         let file = path.display().to_string();
-        let Some(parsed) = format::read_binary(path, options)? else {
-            let encoding = options.encoding.as_deref();
-            return Self::from_texts(&file, options, as_text, || Text::open(path, encoding));
-        };
+        match Self::read_binary(path, options)? {
+            Some(table) => Ok(table),
+            None => Self::from_texts(&file, options, as_text, || Text::open(path, options.encoding.as_deref())),
+        }
+    }
+
+    /// Reads a file that is not a text. There is nothing if it is one.
+    fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<Self>, DataError> {
+        let file = path.display().to_string();
+        let Some(parsed) = format::read_binary(path, options)? else { return Ok(None) };
         check_names(&file, &parsed.columns)?;
-        Ok(Self::new(&file, Content::open(path)?.sha256(u64::MAX)?, parsed))
+        Ok(Some(Self::new(&file, Content::open(path)?.sha256(u64::MAX)?, parsed)))
     }
 
     /// Parses the text of a file with the default options. Messages call it `file`.

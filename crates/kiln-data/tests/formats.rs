@@ -64,7 +64,7 @@ fn damage(name: &str) -> [usize; 2] {
     };
     let cut = (8..whole.len()).step_by(50).map(|cut| is_refused(&whole[..cut])).sum();
     let mut changed = 0;
-    for at in (0..whole.len()).step_by(1 + whole.len() / 400) {
+    for at in (0..whole.len()).step_by(1 + whole.len() / 150) {
         for with in [0x01, 0x80, 0xff] {
             let mut damaged = whole.clone();
             damaged[at] ^= with;

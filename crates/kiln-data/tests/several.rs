@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kiln_data::{Column, ColumnKind, DataError, Dates, Encoder, Table, TableOptions};
+use kiln_data::{Column, ColumnKind, DataError, Dates, Encoder, Table, TableChunks, TableOptions};
 use sha2::{Digest, Sha256};
 
 struct Files(tempfile::TempDir);
@@ -131,4 +131,31 @@ fn formats_may_differ() {
     // A single file is read as it is.
     let one = Table::read_all(&[files.path("a.csv")], &TableOptions::default()).unwrap();
     assert_eq!(one, Table::read(&files.path("a.csv")).unwrap());
+}
+
+#[test]
+fn parts_are_those_of_the_whole() {
+    let files = Files::new(&[("a.csv", "x2,x0,x1\n3,1,2\n6,4,5\n9,7,8\n")]);
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/matrix-c.npy"), files.path("b.npy")).unwrap();
+    let (paths, options) = ([files.0.path().to_path_buf()], TableOptions::default());
+    let whole = Table::read_all(&paths, &options).unwrap();
+    for most in [1, 2, 7, 100] {
+        let mut row = 0;
+        for part in TableChunks::open_all(&paths, &options, most).unwrap() {
+            let part = part.unwrap();
+            assert!(part.len() <= most && part.sha256().is_empty());
+            for at in 0..part.len() {
+                assert_eq!(part.place(at), whole.place(row));
+                for (part, whole) in part.columns().iter().zip(whole.columns()) {
+                    assert_eq!((part.name(), part.number(at)), (whole.name(), whole.number(row)));
+                }
+                row += 1;
+            }
+        }
+        assert_eq!(row, 43);
+    }
+    fs::write(files.path("c.csv"), "x0,x1\n1,2\n").unwrap();
+    let last = TableChunks::open_all(&paths, &options, 30).unwrap().last();
+    assert!(matches!(last, Some(Err(DataError::OtherColumns { file, .. })) if file.ends_with("c.csv")));
+    assert!(TableChunks::open_all(&[], &options, 1).is_err());
 }

@@ -55,7 +55,8 @@ pub(super) fn join(parts: &[Column], rules: &CellRules, may_slip: bool) -> Colum
         ColumnKind::Numeric => (kind, Cells::Numbers { values: numbers(parts), texts: few_texts(parts) }),
         ColumnKind::Date if rules.dates == Dates::Days || parts.iter().any(|part| part.typed_dates().is_some()) => {
             let kind = if rules.dates == Dates::Days { ColumnKind::Numeric } else { kind };
-            (kind, Cells::Numbers { values: dates(parts), texts: None })
+            let is_text = parts.iter().all(|part| part.typed_dates().is_none());
+            (kind, Cells::Numbers { values: dates(parts), texts: is_text.then(|| texts(parts)) })
         }
         _ => (kind, Cells::Texts(texts(parts))),
     };

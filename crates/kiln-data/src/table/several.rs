@@ -60,8 +60,7 @@ impl Table {
         // Whether a column has dates is known when all files are read.
         let keep = TableOptions { dates: Dates::Keep, ..options.clone() };
         let mut tables = files.iter().map(|file| Self::read_as(file, &keep, &[])).collect::<Result<Vec<_>, _>>()?;
-        let Some(first) = tables.first() else { return Err(DataError::NoTableFiles { folder: listed(paths) }) };
-        let (first, names) = (first.file.clone(), names(first));
+        let (first, names) = (tables[0].file.clone(), names(&tables[0]));
         for table in &mut tables {
             table.columns = schema::in_order(&first, &names, &table.file, std::mem::take(&mut table.columns))?;
         }
@@ -100,8 +99,9 @@ fn read_texts_again(tables: &mut [Table], files: &[PathBuf], options: &TableOpti
         let lost = table.columns.iter().zip(&texts).filter(|(column, is_text)| **is_text && column.has_many_values());
         let lost: Vec<String> = lost.map(|(column, _)| column.name().to_owned()).collect();
         if !lost.is_empty() {
-            let again = Table::read_as(file, options, &lost)?;
-            table.columns = schema::in_order(&table.file, &names(table), &again.file, again.columns)?;
+            let mut again = Table::read_as(file, options, &lost)?;
+            again.columns = schema::in_order(&table.file, &names(table), &again.file, again.columns)?;
+            *table = again;
         }
     }
     Ok(())
@@ -111,8 +111,11 @@ fn names(table: &Table) -> Vec<String> {
     table.columns.iter().map(|column| column.name().to_owned()).collect()
 }
 
-/// Returns the files that paths stand for.
-fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
+/// Returns the files that paths stand for, at least one.
+pub(super) fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
+    if paths.is_empty() {
+        return Err(DataError::NoTableFiles { folder: "the list of files".into() });
+    }
     let mut files = Vec::new();
     for path in paths {
         if !path.is_dir() {
@@ -142,9 +145,8 @@ fn is_table(file: &Path) -> bool {
 /// The name of several files in messages.
 fn listed(paths: &[PathBuf]) -> String {
     match paths {
-        [] => "the list of files".into(),
-        [path] => path.display().to_string(),
-        [first, rest @ ..] => format!("{} and {} more", first.display(), rest.len()),
+        [first, rest @ ..] if !rest.is_empty() => format!("{} and {} more", first.display(), rest.len()),
+        paths => paths.iter().map(|path| path.display().to_string()).collect(),
     }
 }
 
