@@ -16,11 +16,12 @@ mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
 mod schema;
+mod select;
 mod several;
 mod sniff;
 mod typed;
 
-use std::{collections::HashSet, path::Path};
+use std::path::Path;
 
 pub(crate) use self::bytes::{Origin, Text};
 pub(crate) use self::{builder::truth, options::number};
@@ -43,7 +44,7 @@ use crate::{DataError, content::Content, shown, suggest};
 /// compressed by gzip or zstd. Its first line has the names of the columns, which are distinct. Spaces around names and cells
 /// are removed, and blank lines are skipped. If the first column has no name, it is an index of the rows and is left out.
 /// A cell is missing if it is empty or one of [`MISSING_MARKS`]. [`read_with`](Self::read_with) takes other
-/// [`TableOptions`].
+/// [`TableOptions`]. Both also take files of Parquet, Arrow and NumPy, and [`read_all`](Self::read_all) takes several files.
 ///
 /// # Example
 ///
@@ -71,17 +72,8 @@ pub struct Table {
     delimiter: char,
 }
 
-/// Returns an error if two columns of a binary file have one name.
-fn check_names(file: &str, columns: &[Column]) -> Result<(), DataError> {
-    let mut seen = HashSet::new();
-    match columns.iter().find(|column| !seen.insert(column.name())) {
-        Some(twice) => Err(DataError::DuplicateColumn { file: file.into(), column: twice.name().into() }),
-        None => Ok(()),
-    }
-}
-
 impl Table {
-    /// Reads a text file with the default options.
+    /// Reads a file with the default options.
     ///
     /// # Errors
     ///
@@ -92,11 +84,17 @@ impl Table {
         Self::read_with(path, &TableOptions::default())
     }
 
-    /// Reads a text file.
+    /// Reads a file: a text, or a file of Parquet (feature `parquet`), Arrow (feature `arrow`) or NumPy, which is known by its first
+    /// bytes. A stream of Arrow is also known by the name `*.arrows`.
+    ///
+    /// In a binary file, nulls and NaN are missing, and the rows are counted from 1 in place of lines. Columns of other types than
+    /// numbers, booleans, texts, dates and times are left out ([`Note::Unreadable`]).
     ///
     /// # Errors
     ///
-    /// Those of [`read`](Self::read), [`DataError::Delimiter`] and [`DataError::Encoding`].
+    /// Those of [`read`](Self::read), [`DataError::Delimiter`] and [`DataError::Encoding`]; for binary files [`DataError::Parquet`],
+    /// [`DataError::Arrow`], [`DataError::Numpy`], [`DataError::PickledArray`], [`DataError::ArrayRows`] and
+    /// [`DataError::NotCompiledIn`].
     pub fn read_with(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
         options.check()?;
         Self::read_as(path, options, &[])
@@ -115,7 +113,6 @@ impl Table {
     fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<Self>, DataError> {
         let file = path.display().to_string();
         let Some(parsed) = format::read_binary(path, options)? else { return Ok(None) };
-        check_names(&file, &parsed.columns)?;
         Ok(Some(Self::new(&file, Content::open(path)?.sha256(u64::MAX)?, parsed)))
     }
 
@@ -220,84 +217,6 @@ impl Table {
     pub(crate) fn place_in_words(&self, row: usize) -> String {
         let (file, line) = self.place(row);
         if self.files.is_empty() { format!("line {line}") } else { format!("{} line {line}", shown::whole(file)) }
-    }
-
-    /// Returns the table without the column called `name`, and the numbers of that column as weights of the rows.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::UnknownColumn`], and [`DataError::Weight`] for a cell that is not a finite number of at least 0.
-    pub fn split_weights(mut self, name: &str) -> Result<(Self, Vec<f64>), DataError> {
-        let column = self.required(name)?;
-        let value = |row: usize| column.number(row).or_else(|| number(&column.text(row)?));
-        let weight = |row: usize| {
-            value(row).filter(|weight| *weight >= 0.0).ok_or_else(|| DataError::Weight {
-                file: self.place(row).0.into(),
-                line: self.line(row),
-                column: name.into(),
-                cell: column.text(row).unwrap_or_default().into_owned(),
-            })
-        };
-        let weights = (0..self.len()).map(weight).collect::<Result<_, _>>()?;
-        self.columns.retain(|column| column.name != name);
-        Ok((self, weights))
-    }
-
-    /// Returns the table without the columns called `names`.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::UnknownColumn`] if a column does not exist.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// let table = kiln_data::Table::parse("t.csv", "id,x\n7,1\n8,2\n")?.without(&["id"])?;
-    /// assert_eq!(table.columns().len(), 1);
-    /// # Ok::<(), kiln_data::DataError>(())
-    /// ```
-    pub fn without(mut self, names: &[&str]) -> Result<Self, DataError> {
-        names.iter().try_for_each(|name| self.required(name).map(drop))?;
-        self.columns.retain(|column| !names.contains(&column.name.as_str()));
-        Ok(self)
-    }
-
-    /// Returns the table with only the columns called `names`, in the order of the file.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::UnknownColumn`] if a column does not exist.
-    pub fn with_only(mut self, names: &[&str]) -> Result<Self, DataError> {
-        names.iter().try_for_each(|name| self.required(name).map(drop))?;
-        self.columns.retain(|column| names.contains(&column.name.as_str()));
-        Ok(self)
-    }
-
-    /// Returns the table with only some rows, in the order of `rows`. They keep the lines of the file.
-    ///
-    /// # Panics
-    ///
-    /// If there are no rows, or a row is not below [`len`](Self::len).
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// let table = kiln_data::Table::parse("t.csv", "x\n1\n2\n3\n")?.subset(&[0, 2]);
-    /// assert_eq!((table.columns()[0].numbers(), table.line(1)), (Some(&[1.0, 3.0][..]), 4));
-    /// # Ok::<(), kiln_data::DataError>(())
-    /// ```
-    #[must_use]
-    pub fn subset(&self, rows: &[usize]) -> Self {
-        assert!(!rows.is_empty(), "a table has at least one row");
-        Self {
-            file: self.file.clone(),
-            files: self.files.clone(),
-            sha256: self.sha256.clone(),
-            columns: self.columns.iter().map(|column| column.subset(rows)).collect(),
-            lines: self.lines.subset(rows),
-            notes: self.notes.clone(),
-            delimiter: self.delimiter,
-        }
     }
 
     /// Returns the column called `name`.

@@ -1,12 +1,12 @@
 //! The formats of tables, and which one a file has.
 
-use std::{io::Read, path::Path};
+use std::{collections::HashSet, io::Read, path::Path};
 
 #[cfg(feature = "arrow")]
 use super::arrow;
 #[cfg(feature = "parquet")]
 use super::parquet;
-use super::{delimited::Parsed, numpy, options::TableOptions};
+use super::{column::Column, delimited::Parsed, numpy, options::TableOptions};
 use crate::{DataError, content::open_regular};
 
 /// The formats that are known by their first bytes. Every other file is a text.
@@ -56,8 +56,20 @@ pub(super) fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<
         Format::Array => numpy::read_array(path, options),
         Format::Archive => numpy::read_archive(path, options),
         Format::Text => return Ok(None),
-    };
-    parsed.map(Some)
+    }?;
+    check_names(path, &parsed.columns)?;
+    Ok(Some(parsed))
+}
+
+/// Returns an error if two columns of a binary file have one name.
+fn check_names(path: &Path, columns: &[Column]) -> Result<(), DataError> {
+    let mut seen = HashSet::new();
+    match columns.iter().find(|column| !seen.insert(column.name())) {
+        Some(twice) => {
+            Err(DataError::DuplicateColumn { file: path.display().to_string(), column: twice.name().into() })
+        }
+        None => Ok(()),
+    }
 }
 
 #[cfg(feature = "parquet")]
