@@ -101,6 +101,7 @@
 //! [`Missing`](data::Missing), [`Unseen`](data::Unseen)), [`Encoder`](data::Encoder)
 //! ([`EncodedColumn`](data::EncodedColumn), [`Target`](data::Target)), [`Formula`](data::Formula)
 //! ([`FormulaError`](data::FormulaError), [`FormulaEncoder`](data::FormulaEncoder), [`FormulaTerm`](data::FormulaTerm)),
+//! [`SparseExamples`](data::SparseExamples) ([`SparseOptions`](data::SparseOptions), [`ZeroBased`](data::ZeroBased)),
 //! [`Examples`](data::Examples), [`RegressionExamples`](data::RegressionExamples),
 //! [`TensorDataset`](data::TensorDataset), [`Images`](data::Images), [`Labelled`](data::Labelled),
 //! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),

@@ -13,7 +13,7 @@ use std::{
 pub(crate) const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 /// No deflate stream is longer than this many times its compressed size.
-const MAX_RATIO: u64 = 1032;
+pub(crate) const MAX_RATIO: u64 = 1032;
 
 /// An open file. A gzip file is decompressed while it is read, whatever its name.
 pub(crate) struct Content {

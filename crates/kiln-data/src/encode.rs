@@ -388,7 +388,7 @@ pub(crate) fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), Da
     }
     let places = (0..table.len()).flat_map(|row| {
         let columns = columns.iter().filter(move |column| column.is_missing(row));
-        columns.map(move |column| format!("line {} column '{}'", table.line(row), Shown(column.name())))
+        columns.map(move |column| format!("{} column '{}'", table.place_in_words(row), Shown(column.name())))
     });
     let mut first = places.take(SHOWN).collect::<Vec<_>>().join(", ");
     if count > SHOWN {
@@ -399,7 +399,7 @@ pub(crate) fn check_missing(table: &Table, columns: &[&Column]) -> Result<(), Da
 
 pub(crate) fn text_in_numeric(table: &Table, column: &Column, row: usize) -> DataError {
     DataError::TextInNumeric {
-        file: table.file().into(),
+        file: table.place(row).0.into(),
         line: table.line(row),
         column: column.name().into(),
         cell: column.text(row).unwrap_or_default().into_owned(),
@@ -408,7 +408,7 @@ pub(crate) fn text_in_numeric(table: &Table, column: &Column, row: usize) -> Dat
 
 pub(crate) fn unknown(table: &Table, column: &Column, row: usize, known: &[String]) -> DataError {
     DataError::UnknownCategory {
-        file: table.file().into(),
+        file: table.place(row).0.into(),
         line: table.line(row),
         column: column.name().into(),
         cell: column.text(row).unwrap_or_default().into_owned(),

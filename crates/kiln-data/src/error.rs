@@ -285,6 +285,55 @@ pub enum DataError {
     #[error("{} cannot be read as a Parquet file: {}", safe_path(.path), Shown(.cause))]
     Parquet { path: PathBuf, cause: String },
 
+    /// A file has other columns than the first one.
+    #[error("{} {difference}, beside {}: every file must have the same columns", whole(.file), whole(.first))]
+    OtherColumns { file: String, first: String, difference: String },
+
+    /// There are no files to read.
+    #[error("{} has no table file (.csv, .parquet, .arrow, .npy, …): check the path", whole(.folder))]
+    NoTableFiles { folder: String },
+
+    /// A line of a sparse file is not as LIBSVM writes it.
+    #[error("{}, line {line}, character {place}: expected {expected}, found '{}'", whole(.file), Shown(.found))]
+    SparseText { file: String, line: u64, place: u64, found: String, expected: &'static str },
+
+    /// A sparse file has more features than were given.
+    #[error(
+        "{} has {found} features, more than {expected}: give a larger number of features, or check whether the first one has index \
+         0 or 1",
+        whole(.file)
+    )]
+    FewerFeatures { file: String, found: usize, expected: usize },
+
+    /// Sparse rows with too many zeros.
+    #[error(
+        "{rows} rows of {features} features have too many zeros to store them (at most {limit} values): keep the rows sparse"
+    )]
+    TooDense { rows: usize, features: usize, limit: usize },
+
+    /// An Arrow file cannot be read.
+    #[error("{} cannot be read as an Arrow file: {}", safe_path(.path), whole(.cause))]
+    Arrow { path: PathBuf, cause: String },
+
+    /// A file of NumPy arrays cannot be read.
+    #[error("{} cannot be read as a NumPy file: {}", safe_path(.path), whole(.cause))]
+    Numpy { path: PathBuf, cause: String },
+
+    /// A NumPy array holds Python objects.
+    #[error(
+        "{}: {}it holds Python objects, which are a program and are not read; save numbers or texts, as in \
+         `numpy.save(file, array.astype(float))`",
+        safe_path(.path), whole(.which)
+    )]
+    PickledArray { path: PathBuf, which: String },
+
+    /// The arrays of a file have different numbers of rows.
+    #[error(
+        "{}: array '{}' has {rows} rows, and array '{}' has {found}: save arrays of one length, each row beside the others",
+        whole(.file), Shown(.first), Shown(.other)
+    )]
+    ArrayRows { file: String, first: String, rows: u64, other: String, found: u64 },
+
     /// The reader of a format is not in this build.
     #[error("{} is a {format} file, which this build does not read: build with `--features {feature}`", safe_path(.path))]
     NotCompiledIn { path: PathBuf, format: &'static str, feature: &'static str },

@@ -6,6 +6,7 @@
 //! | [`images`], [`binarize`] | greyscale images as bytes; random binarisation |
 //! | [`examples`], [`resident`](mod@resident) | rows of numbers with classes; the same on a device |
 //! | [`tensors`] | tensors of any rank as a dataset; real-valued targets |
+//! | [`sparse`] | sparse rows with targets, and the files of LIBSVM and SVMlight |
 //! | [`builtin`] | the two small datasets that are compiled into the crate |
 //! | [`sources`], [`catalogue`](mod@catalogue) | image datasets by name: found on disk, or downloaded and verified |
 //! | [`idx`] | the file format of MNIST |
@@ -34,6 +35,7 @@ pub mod resident;
 pub mod roles;
 pub mod shown;
 pub mod sources;
+pub mod sparse;
 pub mod split;
 pub mod table;
 pub mod tensors;
@@ -61,6 +63,7 @@ pub use resident::Resident;
 pub use roles::{Columns, MissingRows, Reason, Role};
 pub use shown::Shown;
 pub use sources::{HoldOut, ImageSplits, load_images};
+pub use sparse::{SparseExamples, SparseOptions, ZeroBased};
 pub use split::{Split, stratified_split};
 pub use table::{Column, ColumnKind, Dates, MISSING_MARKS, Note, Table, TableChunks, TableOptions};
 pub use tensors::{RegressionExamples, Rows, TensorDataset};

@@ -1,35 +1,41 @@
 //! Tables: files of named columns, in memory.
 
+#[cfg(feature = "arrow")]
+mod arrow;
 mod builder;
 mod bytes;
 mod chunks;
 mod column;
 mod delimited;
 mod dictionary;
+mod format;
 mod lines;
 mod note;
+mod numpy;
 mod options;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod schema;
+mod select;
+mod several;
 mod sniff;
+mod typed;
 
-use std::{io::Read, path::Path};
+use std::path::Path;
 
+pub(crate) use self::bytes::{Origin, Text};
 pub(crate) use self::{builder::truth, options::number};
-use self::{
-    bytes::Text,
-    delimited::{Outcome, Parsed, Rows},
-    lines::Lines,
-};
 pub use self::{
     chunks::TableChunks,
     column::{Column, ColumnKind},
     note::Note,
     options::{Dates, MISSING_MARKS, TableOptions},
 };
-#[cfg(feature = "parquet")]
-use crate::content::Content;
-use crate::{DataError, content::open_regular, shown, suggest};
+use self::{
+    delimited::{Outcome, Parsed, Rows},
+    lines::Lines,
+};
+use crate::{DataError, content::Content, shown, suggest};
 
 /// A table in memory: named columns with equal numbers of cells.
 ///
@@ -38,7 +44,7 @@ use crate::{DataError, content::open_regular, shown, suggest};
 /// compressed by gzip or zstd. Its first line has the names of the columns, which are distinct. Spaces around names and cells
 /// are removed, and blank lines are skipped. If the first column has no name, it is an index of the rows and is left out.
 /// A cell is missing if it is empty or one of [`MISSING_MARKS`]. [`read_with`](Self::read_with) takes other
-/// [`TableOptions`].
+/// [`TableOptions`]. Both also take files of Parquet, Arrow and NumPy, and [`read_all`](Self::read_all) takes several files.
 ///
 /// # Example
 ///
@@ -57,6 +63,8 @@ use crate::{DataError, content::open_regular, shown, suggest};
 #[derive(Clone, Debug, PartialEq)]
 pub struct Table {
     file: String,
+    /// The files, if there are several.
+    files: Vec<String>,
     sha256: String,
     columns: Vec<Column>,
     lines: Lines,
@@ -64,20 +72,8 @@ pub struct Table {
     delimiter: char,
 }
 
-/// The bytes at both ends of a Parquet file.
-const PARQUET: &[u8] = b"PAR1";
-
-/// Returns whether a regular file begins with some bytes.
-fn starts_with(path: &Path, bytes: &[u8]) -> Result<bool, DataError> {
-    let (file, _) = open_regular(path)?;
-    let mut start = Vec::new();
-    let read = file.take(bytes.len() as u64).read_to_end(&mut start);
-    read.map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
-    Ok(start == bytes)
-}
-
 impl Table {
-    /// Reads a text file with the default options.
+    /// Reads a file with the default options.
     ///
     /// # Errors
     ///
@@ -88,29 +84,36 @@ impl Table {
         Self::read_with(path, &TableOptions::default())
     }
 
-    /// Reads a text file.
+    /// Reads a file: a text, or a file of Parquet (feature `parquet`), Arrow (feature `arrow`) or NumPy, which is known by its first
+    /// bytes. A stream of Arrow is also known by the name `*.arrows`.
+    ///
+    /// In a binary file, nulls and NaN are missing, and the rows are counted from 1 in place of lines. Columns of other types than
+    /// numbers, booleans, texts, dates and times are left out ([`Note::Unreadable`]).
     ///
     /// # Errors
     ///
-    /// Those of [`read`](Self::read), [`DataError::Delimiter`] and [`DataError::Encoding`].
+    /// Those of [`read`](Self::read), [`DataError::Delimiter`] and [`DataError::Encoding`]; for binary files [`DataError::Parquet`],
+    /// [`DataError::Arrow`], [`DataError::Numpy`], [`DataError::PickledArray`], [`DataError::ArrayRows`] and
+    /// [`DataError::NotCompiledIn`].
     pub fn read_with(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
         options.check()?;
-        if starts_with(path, PARQUET)? {
-            return Self::read_parquet(path, options);
+        Self::read_as(path, options, &[])
+    }
+
+    /// Reads a file. Columns of a text that are called `as_text` hold texts, whatever their cells are.
+    fn read_as(path: &Path, options: &TableOptions, as_text: &[String]) -> Result<Self, DataError> {
+        let file = path.display().to_string();
+        match Self::read_binary(path, options)? {
+            Some(table) => Ok(table),
+            None => Self::from_texts(&file, options, as_text, || Text::open(path, options.encoding.as_deref())),
         }
-        let encoding = options.encoding.as_deref();
-        Self::from_texts(&path.display().to_string(), options, || Text::open(path, encoding))
     }
 
-    #[cfg(feature = "parquet")]
-    fn read_parquet(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
-        let parsed = parquet::read(path, options)?;
-        Ok(Self::new(&path.display().to_string(), Content::open(path)?.sha256(u64::MAX)?, parsed))
-    }
-
-    #[cfg(not(feature = "parquet"))]
-    fn read_parquet(path: &Path, _: &TableOptions) -> Result<Self, DataError> {
-        Err(DataError::NotCompiledIn { path: path.into(), format: "Parquet", feature: "parquet" })
+    /// Reads a file that is not a text. There is nothing if it is one.
+    fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<Self>, DataError> {
+        let file = path.display().to_string();
+        let Some(parsed) = format::read_binary(path, options)? else { return Ok(None) };
+        Ok(Some(Self::new(&file, Content::open(path)?.sha256(u64::MAX)?, parsed)))
     }
 
     /// Parses the text of a file with the default options. Messages call it `file`.
@@ -129,17 +132,18 @@ impl Table {
     /// Those of [`read_with`](Self::read_with), without those of the file system.
     pub fn parse_with(file: &str, bytes: impl AsRef<[u8]>, options: &TableOptions) -> Result<Self, DataError> {
         let encoding = options.encoding.as_deref();
-        Self::from_texts(file, options, || Text::of_bytes(bytes.as_ref().to_vec(), Path::new(file), encoding))
+        Self::from_texts(file, options, &[], || Text::of_bytes(bytes.as_ref().to_vec(), Path::new(file), encoding))
     }
 
     /// Reads a text, and reads it once more if columns turn out to hold other things than they did at the beginning.
     fn from_texts(
         file: &str,
         options: &TableOptions,
+        as_text: &[String],
         open: impl Fn() -> Result<Text, DataError>,
     ) -> Result<Self, DataError> {
         options.check()?;
-        let mut as_text = Vec::new();
+        let mut as_text = as_text.to_vec();
         loop {
             let mut rows = Rows::open(open()?, file, options, &as_text)?;
             match rows.read(usize::MAX)? {
@@ -152,7 +156,7 @@ impl Table {
 
     fn new(file: &str, sha256: String, parsed: Parsed) -> Self {
         let Parsed { columns, lines, notes, delimiter } = parsed;
-        Self { file: file.into(), sha256, columns, lines, notes, delimiter }
+        Self { file: file.into(), files: Vec::new(), sha256, columns, lines, notes, delimiter }
     }
 
     /// Returns the name of the file, as in messages.
@@ -200,81 +204,19 @@ impl Table {
         self.lines.of(row)
     }
 
-    /// Returns the table without the column called `name`, and the numbers of that column as weights of the rows.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::UnknownColumn`], and [`DataError::Weight`] for a cell that is not a finite number of at least 0.
-    pub fn split_weights(mut self, name: &str) -> Result<(Self, Vec<f64>), DataError> {
-        let column = self.required(name)?;
-        let value = |row: usize| column.number(row).or_else(|| number(&column.text(row)?));
-        let weight = |row: usize| {
-            value(row).filter(|weight| *weight >= 0.0).ok_or_else(|| DataError::Weight {
-                file: self.file.clone(),
-                line: self.line(row),
-                column: name.into(),
-                cell: column.text(row).unwrap_or_default().into_owned(),
-            })
-        };
-        let weights = (0..self.len()).map(weight).collect::<Result<_, _>>()?;
-        self.columns.retain(|column| column.name != name);
-        Ok((self, weights))
-    }
-
-    /// Returns the table without the columns called `names`.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::UnknownColumn`] if a column does not exist.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// let table = kiln_data::Table::parse("t.csv", "id,x\n7,1\n8,2\n")?.without(&["id"])?;
-    /// assert_eq!(table.columns().len(), 1);
-    /// # Ok::<(), kiln_data::DataError>(())
-    /// ```
-    pub fn without(mut self, names: &[&str]) -> Result<Self, DataError> {
-        names.iter().try_for_each(|name| self.required(name).map(drop))?;
-        self.columns.retain(|column| !names.contains(&column.name.as_str()));
-        Ok(self)
-    }
-
-    /// Returns the table with only the columns called `names`, in the order of the file.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::UnknownColumn`] if a column does not exist.
-    pub fn with_only(mut self, names: &[&str]) -> Result<Self, DataError> {
-        names.iter().try_for_each(|name| self.required(name).map(drop))?;
-        self.columns.retain(|column| names.contains(&column.name.as_str()));
-        Ok(self)
-    }
-
-    /// Returns the table with only some rows, in the order of `rows`. They keep the lines of the file.
+    /// Returns the file and the line of a row, as [`line`](Self::line) does. The files differ in a table from several ones.
     ///
     /// # Panics
     ///
-    /// If there are no rows, or a row is not below [`len`](Self::len).
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// let table = kiln_data::Table::parse("t.csv", "x\n1\n2\n3\n")?.subset(&[0, 2]);
-    /// assert_eq!((table.columns()[0].numbers(), table.line(1)), (Some(&[1.0, 3.0][..]), 4));
-    /// # Ok::<(), kiln_data::DataError>(())
-    /// ```
-    #[must_use]
-    pub fn subset(&self, rows: &[usize]) -> Self {
-        assert!(!rows.is_empty(), "a table has at least one row");
-        Self {
-            file: self.file.clone(),
-            sha256: self.sha256.clone(),
-            columns: self.columns.iter().map(|column| column.subset(rows)).collect(),
-            lines: self.lines.subset(rows),
-            notes: self.notes.clone(),
-            delimiter: self.delimiter,
-        }
+    /// If `row` is not below [`len`](Self::len).
+    pub fn place(&self, row: usize) -> (&str, u64) {
+        (self.files.get(self.lines.file(row)).unwrap_or(&self.file), self.lines.of(row))
+    }
+
+    /// Returns the line of a row in the words of a message about the table, with the file if there are several.
+    pub(crate) fn place_in_words(&self, row: usize) -> String {
+        let (file, line) = self.place(row);
+        if self.files.is_empty() { format!("line {line}") } else { format!("{} line {line}", shown::whole(file)) }
     }
 
     /// Returns the column called `name`.

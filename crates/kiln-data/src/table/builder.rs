@@ -7,7 +7,7 @@ use super::{
 };
 
 /// The number of different texts up to which the texts of a column of numbers are kept.
-const FEW: usize = 1024;
+pub(super) const FEW: usize = 1024;
 
 /// A column that grows.
 #[derive(Debug)]
@@ -153,6 +153,14 @@ impl ColumnBuilder {
 /// Returns whether so few texts among so many numbers are slips.
 fn is_slip(numbers: usize, texts: usize) -> bool {
     numbers > 0 && texts > 0 && numbers >= 9 * texts
+}
+
+/// Returns the first row with a text among texts that are mostly numbers.
+pub(super) fn stray(texts: &Texts, rules: &CellRules) -> Option<usize> {
+    let is_number: Vec<bool> = texts.levels.iter().map(|level| rules.number(level).is_some()).collect();
+    let of = |code: &u32| is_number.get(*code as usize).copied();
+    let count = |what: bool| texts.codes.iter().filter(|code| of(code) == Some(what)).count();
+    if is_slip(count(true), count(false)) { texts.codes.iter().position(|code| of(code) == Some(false)) } else { None }
 }
 
 /// Returns what a text such as `TRUE` says.

@@ -25,17 +25,17 @@ const BUFFER: usize = 1 << 18;
 const MAX_BYTES: u64 = 16 << 30;
 
 /// A text in UTF-8, if the file keeps to its encoding. Every line ends with `\n`, and the last one is empty.
-pub(super) struct Text {
+pub(crate) struct Text {
     /// The first 64 KiB, which `rest` has too.
-    pub(super) head: Vec<u8>,
+    pub(crate) head: Vec<u8>,
     /// Whether `head` is all of it.
-    pub(super) is_whole: bool,
-    pub(super) rest: Box<dyn Read>,
-    pub(super) origin: Origin,
+    pub(crate) is_whole: bool,
+    pub(crate) rest: Box<dyn Read>,
+    pub(crate) origin: Origin,
 }
 
 /// The file that a text comes from.
-pub(super) struct Origin {
+pub(crate) struct Origin {
     path: PathBuf,
     compression: Compression,
     hashed: Rc<RefCell<Hashed>>,
@@ -50,18 +50,18 @@ enum Compression {
 
 impl Text {
     /// Opens a regular file.
-    pub(super) fn open(path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
+    pub(crate) fn open(path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
         let (file, _) = open_regular(path)?;
         Self::new(Box::new(file), path, encoding)
     }
 
     /// Takes what a reader gives. `path` is its name in messages.
-    pub(super) fn of_reader(reader: Box<dyn Read>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
+    pub(crate) fn of_reader(reader: Box<dyn Read>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
         Self::new(reader, path, encoding)
     }
 
     /// Takes the bytes of a file. `path` is its name in messages.
-    pub(super) fn of_bytes(bytes: Vec<u8>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
+    pub(crate) fn of_bytes(bytes: Vec<u8>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
         Self::new(Box::new(Cursor::new(bytes)), path, encoding)
     }
 
@@ -99,7 +99,7 @@ impl Text {
 
 impl Origin {
     /// A failure while the file is read.
-    pub(super) fn failed(&self, cause: io::Error) -> DataError {
+    pub(crate) fn failed(&self, cause: io::Error) -> DataError {
         let path = self.path.clone();
         match (self.compression, cause.kind()) {
             (_, io::ErrorKind::FileTooLarge) => DataError::TooLarge { path, limit: MAX_BYTES },
@@ -113,7 +113,7 @@ impl Origin {
     }
 
     /// Returns the SHA-256 of the file, whose text was read.
-    pub(super) fn sha256(&self) -> Result<String, DataError> {
+    pub(crate) fn sha256(&self) -> Result<String, DataError> {
         let mut hashed = self.hashed.borrow_mut();
         // What comes after the text in a compressed file.
         io::copy(&mut *hashed, &mut io::sink()).map_err(|cause| self.failed(cause))?;

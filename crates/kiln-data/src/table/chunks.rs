@@ -1,16 +1,22 @@
 //! Tables that are read part by part.
 
-use std::{io::Read, path::Path};
+use std::{
+    collections::VecDeque,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use super::{
     Table,
     bytes::Text,
     delimited::{Outcome, Rows},
     options::TableOptions,
+    schema,
+    several::files_of,
 };
 use crate::DataError;
 
-/// The rows of a text file, as tables of some rows each: one table is in memory at a time.
+/// The rows of files, as tables of some rows each. Of a text file, one table is in memory at a time; a binary file is read as a whole.
 ///
 /// Each part finds out by itself what its columns hold. Name columns of text in
 /// [`TableOptions::categorical`](crate::TableOptions::categorical), so that they are texts in every part.
@@ -26,14 +32,57 @@ use crate::DataError;
 /// # Ok::<(), kiln_data::DataError>(())
 /// ```
 pub struct TableChunks {
-    file: String,
-    rows: Rows,
+    source: Source,
+    options: TableOptions,
     most: usize,
     ended: bool,
+    /// The files that come after this one.
+    rest: VecDeque<PathBuf>,
+    /// The first file, and the names of its columns.
+    first: Option<(String, Vec<String>)>,
+}
+
+/// What is read at the moment.
+enum Source {
+    Text { file: String, rows: Box<Rows> },
+    Whole { table: Box<Table>, next: usize },
+}
+
+impl Source {
+    fn open(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
+        if let Some(table) = Table::read_binary(path, options)? {
+            return Ok(Self::Whole { table: Box::new(table), next: 0 });
+        }
+        let text = Text::open(path, options.encoding.as_deref())?;
+        Self::of_text(text, &path.display().to_string(), options)
+    }
+
+    fn of_text(text: Text, file: &str, options: &TableOptions) -> Result<Self, DataError> {
+        Ok(Self::Text { file: file.into(), rows: Box::new(Rows::open(text, file, options, &[])?) })
+    }
+
+    /// Reads at most `most` rows. There is no table at the end.
+    fn read(&mut self, most: usize) -> Result<Option<Table>, DataError> {
+        match self {
+            Self::Text { file, rows } => match rows.read(most)? {
+                Some(Outcome::Table(parsed)) => Ok(Some(Table::new(file, String::new(), parsed))),
+                None => Ok(None),
+                Some(Outcome::Again { as_text }) => Err(DataError::MixedColumn {
+                    file: file.clone(),
+                    column: as_text.into_iter().next().unwrap_or_default(),
+                }),
+            },
+            Self::Whole { table, next } => {
+                let rows: Vec<usize> = (*next..table.len()).take(most).collect();
+                *next += rows.len();
+                Ok((!rows.is_empty()).then(|| Table { sha256: String::new(), ..table.subset(&rows) }))
+            }
+        }
+    }
 }
 
 impl TableChunks {
-    /// Opens a text file, whose rows come in tables of `rows` rows; the last one may have fewer.
+    /// Opens a file, whose rows come in tables of `rows` rows; the last one may have fewer.
     ///
     /// # Errors
     ///
@@ -44,8 +93,38 @@ impl TableChunks {
     /// If `rows` is 0.
     pub fn open(path: &Path, options: &TableOptions, rows: usize) -> Result<Self, DataError> {
         options.check()?;
-        let text = Text::open(path, options.encoding.as_deref())?;
-        Self::new(text, &path.display().to_string(), options, rows)
+        Ok(Self::new(Source::open(path, options)?, options, rows))
+    }
+
+    /// Opens several files, or the table files of a folder, as [`Table::read_all`] does. Every table has rows of one file, and the
+    /// columns in the order of the first file.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Table::read_all`], for the first file; those of the others come when they are read.
+    ///
+    /// # Panics
+    ///
+    /// If `rows` is 0.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use kiln_data::{TableChunks, TableOptions};
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// std::fs::write(folder.path().join("a.csv"), "x,y\n1,2\n3,4\n")?;
+    /// std::fs::write(folder.path().join("b.csv"), "y,x\n6,5\n")?;
+    /// let chunks = TableChunks::open_all(&[folder.path().into()], &TableOptions::default(), 10)?;
+    /// let first = chunks.map(|table| Ok(table?.columns()[0].number(0))).collect::<Result<Vec<_>, kiln_data::DataError>>()?;
+    /// assert_eq!(first, [Some(1.0), Some(5.0)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_all(paths: &[PathBuf], options: &TableOptions, rows: usize) -> Result<Self, DataError> {
+        options.check()?;
+        let mut rest = VecDeque::from(files_of(paths)?);
+        let first = rest.pop_front().unwrap_or_default();
+        Ok(Self { rest, ..Self::new(Source::open(&first, options)?, options, rows) })
     }
 
     /// Takes the text of a reader, such as standard input. Messages call it `name`.
@@ -65,24 +144,37 @@ impl TableChunks {
     ) -> Result<Self, DataError> {
         options.check()?;
         let text = Text::of_reader(Box::new(reader), Path::new(name), options.encoding.as_deref())?;
-        Self::new(text, name, options, rows)
+        Ok(Self::new(Source::of_text(text, name, options)?, options, rows))
     }
 
-    fn new(text: Text, file: &str, options: &TableOptions, most: usize) -> Result<Self, DataError> {
+    fn new(source: Source, options: &TableOptions, most: usize) -> Self {
         assert!(most > 0, "a table has at least one row");
-        let rows = Rows::open(text, file, options, &[])?;
-        Ok(Self { file: file.into(), rows, most, ended: false })
+        Self { source, options: options.clone(), most, ended: false, rest: VecDeque::new(), first: None }
     }
 
     fn read(&mut self) -> Result<Option<Table>, DataError> {
-        match self.rows.read(self.most)? {
-            Some(Outcome::Table(parsed)) => Ok(Some(Table::new(&self.file, String::new(), parsed))),
-            None => Ok(None),
-            Some(Outcome::Again { as_text }) => Err(DataError::MixedColumn {
-                file: self.file.clone(),
-                column: as_text.into_iter().next().unwrap_or_default(),
-            }),
+        loop {
+            if let Some(table) = self.source.read(self.most)? {
+                return self.in_order(table).map(Some);
+            }
+            let Some(next) = self.rest.pop_front() else { return Ok(None) };
+            self.source = Source::open(&next, &self.options)?;
         }
+    }
+
+    /// Gives a table the columns of the first file.
+    fn in_order(&mut self, mut table: Table) -> Result<Table, DataError> {
+        match &self.first {
+            Some((first, names)) if *first != table.file => {
+                table.columns = schema::in_order(first, names, &table.file, table.columns)?;
+            }
+            Some(_) => {}
+            None => {
+                let names = table.columns.iter().map(|column| column.name().to_owned()).collect();
+                self.first = Some((table.file.clone(), names));
+            }
+        }
+        Ok(table)
     }
 }
 

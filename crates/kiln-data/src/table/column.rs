@@ -55,7 +55,7 @@ pub(super) enum Cells {
 pub(super) struct Texts {
     /// [`MISSING`] where a cell is missing.
     pub(super) codes: Vec<u32>,
-    /// The different texts in the order of their first appearance.
+    /// The different texts in the order of their first appearance, or of the categories in an Arrow file.
     pub(super) levels: Vec<String>,
 }
 
@@ -134,7 +134,7 @@ impl Column {
     }
 
     /// Returns the different texts in the order of their first appearance, and each row's index among them, `u32::MAX` where a
-    /// cell is missing.
+    /// cell is missing. Categories of an Arrow file come in their own order.
     ///
     /// # Example
     /// ```
@@ -165,6 +165,14 @@ impl Column {
         self.stray
     }
 
+    /// Returns the days since 1970-01-01 of a column of dates that came as numbers.
+    pub(super) fn typed_dates(&self) -> Option<&[f64]> {
+        match &self.cells {
+            Cells::Numbers { values, .. } if self.kind == ColumnKind::Date => Some(values),
+            _ => None,
+        }
+    }
+
     /// Returns whether it is a column of numbers with too many different ones to keep their texts.
     pub(crate) fn has_many_values(&self) -> bool {
         matches!(self.cells, Cells::Numbers { texts: None, .. })
@@ -185,6 +193,25 @@ impl Column {
 }
 
 impl Texts {
+    /// Forgets the texts that no row has. The others keep their order.
+    pub(super) fn without_unused(self) -> Self {
+        let mut is_used = vec![false; self.levels.len()];
+        for code in &self.codes {
+            if let Some(used) = is_used.get_mut(*code as usize) {
+                *used = true;
+            }
+        }
+        let number_before = |next: &mut u32, used: &bool| {
+            let number = *next;
+            *next += u32::from(*used);
+            Some(number)
+        };
+        let new: Vec<u32> = is_used.iter().scan(0, number_before).collect();
+        let codes = self.codes.iter().map(|code| new.get(*code as usize).copied().unwrap_or(MISSING)).collect();
+        let levels = self.levels.into_iter().zip(is_used).filter_map(|(level, used)| used.then_some(level)).collect();
+        Self { codes, levels }
+    }
+
     fn subset(&self, rows: &[usize]) -> Self {
         let mut new = vec![MISSING; self.levels.len()];
         let mut levels = Vec::new();

@@ -18,7 +18,7 @@ use std::fmt;
 pub enum Note {
     /// The first column has no name, so it is an index of the rows.
     Index,
-    /// A column of a Parquet file has values that Kiln does not read, such as lists.
+    /// A column of a binary file has values that Kiln does not read, such as lists.
     Unreadable {
         /// The column.
         column: String,

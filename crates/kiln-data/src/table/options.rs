@@ -81,7 +81,6 @@ impl CellRules {
     }
 
     /// Returns whether a number stands for a missing value.
-    #[cfg(feature = "parquet")]
     pub(super) fn has_numeric_marks(&self) -> bool {
         self.numeric_marks
     }

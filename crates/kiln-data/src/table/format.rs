@@ -1,0 +1,93 @@
+//! The formats of tables, and which one a file has.
+
+use std::{collections::HashSet, io::Read, path::Path};
+
+#[cfg(feature = "arrow")]
+use super::arrow;
+#[cfg(feature = "parquet")]
+use super::parquet;
+use super::{column::Column, delimited::Parsed, numpy, options::TableOptions};
+use crate::{DataError, content::open_regular};
+
+/// The formats that are known by their first bytes. Every other file is a text.
+#[derive(Clone, Copy)]
+enum Format {
+    Parquet,
+    ArrowFile,
+    ArrowStream,
+    FeatherOne,
+    Array,
+    Archive,
+    Text,
+}
+
+impl Format {
+    fn of(path: &Path) -> Result<Self, DataError> {
+        let (file, _) = open_regular(path)?;
+        let mut start = Vec::new();
+        let read = file.take(8).read_to_end(&mut start);
+        read.map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
+        Ok(match start {
+            _ if start.starts_with(b"PAR1") => Self::Parquet,
+            _ if start.starts_with(b"ARROW1") => Self::ArrowFile,
+            // The length of the first message follows. No text begins in this way.
+            _ if start.starts_with(&[0xff; 4]) => Self::ArrowStream,
+            _ if path.extension().is_some_and(|extension| extension == "arrows") => Self::ArrowStream,
+            _ if start.starts_with(b"FEA1") => Self::FeatherOne,
+            _ if start.starts_with(b"\x93NUMPY") => Self::Array,
+            // An archive, and one without entries.
+            _ if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") => Self::Archive,
+            _ => Self::Text,
+        })
+    }
+}
+
+/// Reads a file that is not a text. There is nothing if it is one.
+pub(super) fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<Parsed>, DataError> {
+    let parsed = match Format::of(path)? {
+        Format::Parquet => read_parquet(path, options),
+        Format::ArrowFile => read_arrow(path, options, false),
+        Format::ArrowStream => read_arrow(path, options, true),
+        Format::FeatherOne => {
+            let cause = "it has version 1 of the Feather format; write it again with a newer library, as in \
+                         `pyarrow.feather.write_feather(table, file)`";
+            Err(DataError::Arrow { path: path.into(), cause: cause.into() })
+        }
+        Format::Array => numpy::read_array(path, options),
+        Format::Archive => numpy::read_archive(path, options),
+        Format::Text => return Ok(None),
+    }?;
+    check_names(path, &parsed.columns)?;
+    Ok(Some(parsed))
+}
+
+/// Returns an error if two columns of a binary file have one name.
+fn check_names(path: &Path, columns: &[Column]) -> Result<(), DataError> {
+    let mut seen = HashSet::new();
+    match columns.iter().find(|column| !seen.insert(column.name())) {
+        Some(twice) => {
+            Err(DataError::DuplicateColumn { file: path.display().to_string(), column: twice.name().into() })
+        }
+        None => Ok(()),
+    }
+}
+
+#[cfg(feature = "parquet")]
+fn read_parquet(path: &Path, options: &TableOptions) -> Result<Parsed, DataError> {
+    parquet::read(path, options)
+}
+
+#[cfg(not(feature = "parquet"))]
+fn read_parquet(path: &Path, _: &TableOptions) -> Result<Parsed, DataError> {
+    Err(DataError::NotCompiledIn { path: path.into(), format: "Parquet", feature: "parquet" })
+}
+
+#[cfg(feature = "arrow")]
+fn read_arrow(path: &Path, options: &TableOptions, is_stream: bool) -> Result<Parsed, DataError> {
+    if is_stream { arrow::read_stream(path, options) } else { arrow::read_file(path, options) }
+}
+
+#[cfg(not(feature = "arrow"))]
+fn read_arrow(path: &Path, _: &TableOptions, _: bool) -> Result<Parsed, DataError> {
+    Err(DataError::NotCompiledIn { path: path.into(), format: "Arrow", feature: "arrow" })
+}
