@@ -2,6 +2,7 @@
 
 mod error;
 mod fit;
+mod profile;
 mod solve;
 
 use std::ops::ControlFlow;
@@ -198,6 +199,26 @@ impl GlmConfig {
         y: Vec<f64>,
         callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
     ) -> Result<GlmFit, GlmError> {
+        let data = self.data(x, y)?;
+        in_pool(|| self.fit_data(data, callback))
+    }
+
+    /// The largest log-likelihood, without any inference.
+    fn best_log_likelihood(
+        &self,
+        x: Vec<f64>,
+        y: Vec<f64>,
+        callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
+    ) -> Result<f64, GlmError> {
+        let loss = GlmLoss::new(self.data(x, y)?)?;
+        let device = DeviceChoice::Cpu.resolve()?.device();
+        let solved =
+            in_pool(|| solve::solve(&loss, (loss.start(&device), DType::F64), (self.gtol, self.max_iter), callback))?;
+        Ok(loss.log_likelihood(&solved.x, 1.0))
+    }
+
+    /// Checks the settings, and puts them together with the data.
+    fn data(&self, x: Vec<f64>, y: Vec<f64>) -> Result<GlmData, GlmError> {
         for (holds, name, expected) in [
             (self.gtol > 0.0 && self.gtol.is_finite(), "gtol", "positive and finite"),
             (self.max_iter > 0, "max_iter", "at least 1"),
@@ -208,7 +229,7 @@ impl GlmConfig {
             }
         }
         let data = GlmData::new(self.family, x, self.features, y);
-        let data = GlmData {
+        Ok(GlmData {
             link: self.link,
             intercept: self.intercept,
             classes: self.classes.unwrap_or(data.classes),
@@ -216,8 +237,7 @@ impl GlmConfig {
             offset: self.offset.clone(),
             inflation: self.inflation.clone(),
             ..data
-        };
-        in_pool(|| self.fit_data(data, callback))
+        })
     }
 
     fn fit_data(&self, data: GlmData, callback: impl FnMut(&Iteration) -> ControlFlow<()>) -> Result<GlmFit, GlmError> {

@@ -27,6 +27,11 @@
 //! [`Vae`](models::Vae) ([`VaeConfig`](models::VaeConfig), with [`HiddenActivation`](models::HiddenActivation),
 //! [`Likelihood`](models::Likelihood) and [`GreyLevels`](models::GreyLevels)) are Burn modules;
 //! [`RegressionLoss`](models::RegressionLoss) is the loss of a regression over all rows.
+//! [`GlmConfig`](models::GlmConfig) fits a generalised linear model ([`Family`](models::glm::Family),
+//! [`Link`](models::glm::Link), [`CovarianceEstimator`](models::glm::CovarianceEstimator),
+//! [`Information`](models::glm::Information)) to slices; [`GlmData`](models::glm::GlmData) and
+//! [`GlmLoss`](models::glm::GlmLoss) ([`InferenceOptions`](models::glm::InferenceOptions)) are for a solver of your own, and
+//! [`GlmModel`](models::glm::GlmModel) ([`Part`](models::glm::Part), [`Term`](models::glm::Term)) predicts.
 //! [`GmmConfig`](models::GmmConfig) ([`CovarianceType`](models::CovarianceType)) fits a
 //! [`GaussianMixture`](models::GaussianMixture), and [`SvmConfig`](models::SvmConfig) ([`Kernel`](models::Kernel)) a
 //! [`SupportVectorMachine`](models::SupportVectorMachine). Conjugate models, fitted by coordinate ascent
@@ -198,6 +203,8 @@ mod guide {
         Install "docs/src/tasks/install.md"
         Vae "docs/src/tasks/vae.md"
         Logistic "docs/src/tasks/logistic.md"
+        Glm "docs/src/tasks/glm.md"
+        Formulas "docs/src/tasks/formulas.md"
         Mixtures "docs/src/tasks/mixtures.md"
         Svm "docs/src/tasks/svm.md"
         Solve "docs/src/tasks/solve.md"

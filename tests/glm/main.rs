@@ -4,3 +4,4 @@ mod families;
 mod fits;
 mod linear;
 mod others;
+mod tests;

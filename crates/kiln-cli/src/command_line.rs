@@ -3,7 +3,7 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{CompletionsFlags, DatasetsFlags, DescribeFlags, LrFind, ManFlags, RatesFlags, SolveFlags, ViFlags},
+    commands::{CompletionsFlags, Cv, DatasetsFlags, DescribeFlags, LrFind, ManFlags, RatesFlags, SolveFlags, ViFlags},
     flags::{EvalFlags, ExportFlags, OutputFlags, PredictFlags, ResumeFlags, VerifyFlags},
     models::{
         Train,
@@ -39,13 +39,16 @@ pub(crate) enum Command {
     /// Continue training a run from its last checkpoint
     #[command(after_help = "Examples:\n  kiln resume runs/digits\n  kiln resume runs/digits --epochs 50")]
     Resume(ResumeFlags),
+    /// Cross-validate a model, and choose its penalty
+    #[command(subcommand)]
+    Cv(Cv),
     /// Find a learning rate: raise it step by step and record the loss
     #[command(subcommand)]
     LrFind(LrFind),
     /// Evaluate a trained model on its test set, or on other data
     #[command(after_help = "Examples:\n  kiln eval runs/digits\n  kiln eval runs/outcome --data new.csv --json")]
     Eval(EvalFlags),
-    /// Predict a class (logistic, svm) or component (gmm) for each row of a CSV file
+    /// Predict a class, component or mean response for each row of a table
     #[command(after_help = "Example:\n  kiln predict runs/outcome --data new.csv --output predictions.csv")]
     Predict(PredictFlags),
     /// Describe a table: types, missing values, ranges, and what training makes of each column

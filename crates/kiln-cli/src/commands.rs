@@ -1,6 +1,7 @@
 //! The commands that are not about training one of the models.
 
 mod completions;
+mod cv;
 mod describe;
 mod images;
 mod list;
@@ -12,6 +13,7 @@ mod vi;
 
 pub(crate) use self::{
     completions::{CompletionsFlags, ManFlags, completions, man},
+    cv::{Cv, cv},
     describe::{DescribeFlags, describe},
     images::{latent, reconstruct, sample},
     list::{DatasetsFlags, datasets, devices, schedules},

@@ -1,6 +1,7 @@
 //! What a command works with: the device, the data, the run, its record. Knows settings, but no model.
 
 mod compute;
+mod cross_validation;
 mod data_check;
 mod interrupted;
 mod memory;
@@ -18,6 +19,7 @@ pub(crate) mod tabular;
 
 pub(crate) use self::{
     compute::Compute,
+    cross_validation::{Candidate, CrossValidation, CvFlags, FoldScore, GridFlags, grid},
     data_check::{check_certified, check_data},
     interrupted::is_interrupted,
     memory::Memory,
@@ -27,5 +29,5 @@ pub(crate) use self::{
     search::{Search, SweepFlags},
     session::{Finished, Session, Start, continue_or_finish, trainer},
     snapshots::Snapshots,
-    tables::{Loaded, Part, Purpose, Source, load, prediction_table, read, used_columns},
+    tables::{Loaded, Part, Purpose, Source, load, prediction_table, read, used_columns, with_target},
 };

@@ -82,6 +82,7 @@ fn run(line: CommandLine) -> Result<Exit> {
         Command::Sample(flags) => commands::sample(&flags, console),
         Command::Reconstruct(flags) => commands::reconstruct(&flags, console),
         Command::Latent(command) => commands::latent(&command, console),
+        Command::Cv(command) => commands::cv(command, console),
         Command::LrFind(command) => commands::lr_find(command, console),
         Command::Verify(flags) => commands::verify(&flags, console),
         Command::Solve(flags) => commands::solve(flags, console),

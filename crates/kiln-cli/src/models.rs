@@ -13,7 +13,8 @@ mod svm;
 pub(crate) mod vae;
 
 pub(crate) use self::{
-    logistic::{LogisticFlags, Regression as LogisticRegression, lr_find as lr_find_logistic},
+    glm::{GeneralizedLinear, GlmFlags, cv as cv_glm},
+    logistic::{LogisticFlags, Regression as LogisticRegression, cv as cv_logistic, lr_find as lr_find_logistic},
     model::{Model, own_help},
     registry::{Config, Train},
     skeleton::open,

@@ -2,10 +2,12 @@
 
 mod dtype;
 mod method;
+mod penalty;
 mod solver;
 
 pub(crate) use self::{
     dtype::Dtype,
     method::{AverageName, LrSchedule, OptimizerName},
+    penalty::PenaltyName,
     solver::{HessianName, MethodName, SolverName, text_of},
 };

@@ -6,6 +6,7 @@
 //! # References
 //! McCullagh and Nelder, *Generalized Linear Models* (1989); Agresti, *Foundations of Linear and Generalized Linear Models* (2015).
 
+mod classes;
 mod data;
 mod design;
 mod exact;
@@ -14,6 +15,7 @@ mod inference;
 mod influence;
 mod link;
 mod loss;
+mod margins;
 mod model;
 mod parameters;
 mod row;
@@ -27,6 +29,7 @@ pub use self::{
     influence::Influence,
     link::{Link, UnknownName},
     loss::GlmLoss,
+    margins::{Margin, WaldTest, variance_inflation},
     model::{GlmModel, Prediction, Uncertainty},
     parameters::{Part, Place, Term},
     table::GlmTable,

@@ -31,6 +31,12 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Learns the encoding of some rows.
+    pub(crate) fn encoder(&self, table: &Table, target: &str, rows: &[usize]) -> Result<Encoder> {
+        let encoder = self.table.encoder(self.standardize).fit(table, Some(target), rows, None)?;
+        Ok(encoder.with_unseen(self.table.unseen))
+    }
+
     /// How the table is read.
     pub(crate) fn options(&self) -> Result<TableOptions> {
         self.table.options()
@@ -93,6 +99,25 @@ pub(crate) fn load(
         Some((table, default_target)) => of_table(source, (purpose, part), table, default_target, encoder),
         None => of_images(source, encoder, console),
     }
+}
+
+/// Reads the table of a source and the rows without missing values, with the name of the target. `others` are columns that are no
+/// features. What is left out unasked is noted.
+pub(crate) fn with_target(
+    source: &Source,
+    others: &[&String],
+    notes: &mut Vec<String>,
+) -> Result<(Table, Table, String)> {
+    let Some((table, default_target)) = read(source)? else {
+        return Err(Failure::usage(format!("{} is not a table", kiln::data::Shown(&source.name))));
+    };
+    let Some(target) = source.target.as_deref().or(default_target).map(str::to_owned) else {
+        return Err(Failure::usage("--target is required: the column to predict"));
+    };
+    let mut source = source.clone();
+    source.drop.extend(others.iter().map(|name| (*name).clone()));
+    let chosen = chosen(&source, Purpose::Classes, Some(&target), table.clone(), notes)?;
+    Ok((table, chosen, target))
 }
 
 /// Reads the table, with the column that is its target by default. There is none if the data are images.

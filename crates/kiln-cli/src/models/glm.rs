@@ -1,5 +1,6 @@
 //! Generalised linear models: families of responses, formulas, and what a fit says.
 
+mod cv;
 mod data;
 mod encoder;
 mod fit;
@@ -8,9 +9,12 @@ mod flags;
 mod plan;
 mod report;
 mod settings;
+mod terms;
+
+pub(crate) use self::{cv::cv, flags::GlmFlags};
 
 use self::{
-    data::GlmData, encoder::GlmEncoder, fitted::FittedGlm, flags::GlmFlags, plan::GlmPlan, report::GlmReport,
+    data::GlmData, encoder::GlmEncoder, fitted::FittedGlm, plan::GlmPlan, report::GlmReport,
     settings::GlmSettings,
 };
 use super::model::{Common, Model, refuse};
@@ -38,7 +42,8 @@ Examples:
         ("test-fraction", "Fraction of rows to hold out for testing; 0 trains on all rows [default: 0]"),
         ("target", "Name of the column to predict; or give --formula"),
     ];
-    const FILES: &'static [&'static str] = &["coef.csv", "summary.txt", "influence.csv"];
+    const FILES: &'static [&'static str] =
+        &["coef.csv", "summary.txt", "terms.csv", "margins.csv", "profile.csv", "influence.csv"];
     const PREDICTS: bool = true;
     const DTYPE: Dtype = Dtype::F64;
     type Flags = GlmFlags;

@@ -2,6 +2,7 @@
 
 mod certificate;
 mod coefficients;
+mod cv;
 mod fitted;
 mod flags;
 mod lr_find;
@@ -24,7 +25,7 @@ use self::{
     report::LogisticReport,
     settings::LogisticSettings,
 };
-pub(crate) use self::{flags::LogisticFlags, lr_find::lr_find};
+pub(crate) use self::{cv::cv, flags::LogisticFlags, lr_find::lr_find};
 use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, Result},

@@ -129,12 +129,26 @@ impl Place {
     }
 
     pub(crate) fn run(&self, line: &str) -> Done {
-        let output = self.command(line).output().unwrap();
+        Self::done(self.command(line))
+    }
+
+    fn done(mut command: Command) -> Done {
+        let output = command.output().unwrap();
         Done {
             code: output.status.code(),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
         }
+    }
+
+    /// Runs a command that must succeed. The last word may have blanks within.
+    #[track_caller]
+    pub(crate) fn ok_with(&self, line: &str, last: &str) -> Done {
+        let mut command = self.command(line);
+        command.arg(last);
+        let done = Self::done(command);
+        assert_eq!(done.code, Some(0), "kiln {line} {last}\n{done:#?}");
+        done
     }
 
     /// Runs a command with a text on its standard input.

@@ -11,6 +11,7 @@ mod describe;
 mod extremes;
 mod faults;
 mod field;
+mod glm;
 mod gmm;
 mod help;
 mod laboratory;

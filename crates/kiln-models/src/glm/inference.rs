@@ -5,9 +5,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Family, GlmLoss,
+    classes::class_probabilities,
     family::Fitted,
     link::sigmoid,
-    model::mean_response,
     parameters::Place,
     row::Second,
     sums::{Evaluated, Want},
@@ -47,6 +47,16 @@ pub enum CovarianceEstimator {
 /// The information matrix whose inverse is the covariance.
 ///
 /// They are equal for a family with its default link.
+///
+/// # Example
+/// ```
+/// use kiln_models::glm::{Information, InferenceOptions};
+///
+/// // As statsmodels' `Probit`, and as R's `glm` with `binomial(link = "probit")`.
+/// let [observed, expected] = [Information::Observed, Information::Expected];
+/// let options = InferenceOptions { information: Some(observed), ..InferenceOptions::default() };
+/// assert_ne!(options.information, Some(expected));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Information {
@@ -58,6 +68,14 @@ pub enum Information {
 
 /// How the covariance of the parameters is estimated, and the level of the intervals. The default has the family's information, no
 /// robustness, and 95% intervals.
+///
+/// # Example
+/// ```
+/// use kiln_models::glm::{CovarianceEstimator, InferenceOptions};
+///
+/// let robust = InferenceOptions { covariance: CovarianceEstimator::Hc3, level: 0.9, ..InferenceOptions::default() };
+/// assert!(robust.information.is_none());
+/// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct InferenceOptions {
     /// The estimator of the covariance.
@@ -295,7 +313,7 @@ impl GlmLoss {
     /// Returns the fitted mean of each row at `x`; for families with classes the probability of each class, `[n, classes]`.
     pub fn fitted(&self, x: &[f64]) -> Vec<f64> {
         let (family, link, classes) = (self.family, self.link, self.classes);
-        let of = |row: &Evaluated<'_>, _: &[f64]| mean_response(family, link, classes, row.eta);
+        let of = |row: &Evaluated<'_>, _: &[f64]| class_probabilities(family, link, classes, row.eta);
         if family.has_classes() {
             return self.map(x, Second::Expected, of).into_iter().flatten().collect();
         }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Family, GlmInference, GlmLoss, Link, Part, Place, Term,
+    classes::class_probabilities,
     family::Fitted,
     link::{sigmoid, softplus},
 };
@@ -71,31 +72,6 @@ pub struct Prediction {
     pub response_interval: Option<[f64; 2]>,
 }
 
-/// Returns the probability of each class, from the linear predictors of a family with classes.
-pub(super) fn mean_response(family: Family, link: Link, classes: usize, eta: &[f64]) -> Vec<f64> {
-    if family == Family::Multinomial {
-        let largest = eta.iter().copied().fold(0.0, f64::max);
-        let mut powers = vec![(-largest).exp()];
-        powers.extend(eta.iter().map(|eta| (eta - largest).exp()));
-        let total: f64 = powers.iter().sum();
-        return powers.into_iter().map(|power| power / total).collect();
-    }
-    let end = |threshold: usize| eta[threshold + 1] - eta[0];
-    let between = |lower: f64, upper: f64| match link {
-        // From the smaller tail.
-        Link::Cloglog => (-lower.exp()).exp() - (-upper.exp()).exp(),
-        _ if lower > 0.0 => link.mean(-lower) - link.mean(-upper),
-        _ => link.mean(upper) - link.mean(lower),
-    };
-    let of = |k: usize| match (k > 0, k + 1 < classes) {
-        (false, true) => link.mean(end(k)),
-        (true, true) => between(end(k - 1), end(k)),
-        (true, false) => link.complement(end(k - 1)),
-        (false, false) => 1.0,
-    };
-    (0..classes).map(of).collect()
-}
-
 /// What a parameter is multiplied with.
 fn entry(place: &Place, row: &[f64], inflation: &[f64]) -> f64 {
     match (place.part, place.term) {
@@ -158,13 +134,13 @@ impl GlmModel {
             Family::Multinomial => {
                 let eta: Vec<f64> =
                     (1..self.classes).map(|k| sum(Part::Class(k)) + if k == 1 { offset } else { 0.0 }).collect();
-                mean_response(self.family, self.link, self.classes, &eta)
+                class_probabilities(self.family, self.link, self.classes, &eta)
             }
             Family::Ordinal => {
                 let mut eta = vec![sum(Part::Mean) + offset];
                 let own = self.places.iter().zip(&self.parameters);
                 eta.extend(own.filter(|(place, _)| place.part == Part::Thresholds).map(|(_, threshold)| *threshold));
-                mean_response(self.family, self.link, self.classes, &eta)
+                class_probabilities(self.family, self.link, self.classes, &eta)
             }
             Family::ZeroInflatedPoisson => vec![(sum(Part::Mean) + offset).exp() * sigmoid(-sum(Part::Inflation))],
             _ => return self.with_interval(sum(Part::Mean) + offset, entry),
@@ -173,7 +149,7 @@ impl GlmModel {
     }
 
     /// The linear predictor of a part, without an offset.
-    fn linear(&self, part: Part, row: &[f64], inflation: &[f64]) -> f64 {
+    pub(super) fn linear(&self, part: Part, row: &[f64], inflation: &[f64]) -> f64 {
         let own = self.places.iter().zip(&self.parameters).filter(|(place, _)| place.part == part);
         own.map(|(place, value)| value * entry(place, row, inflation)).sum()
     }

@@ -41,6 +41,16 @@ impl std::fmt::Display for Part {
 }
 
 /// Which parameter of a [`Part`] it is.
+///
+/// # Example
+/// ```
+/// use kiln_models::glm::{Family, GlmData, GlmLoss, Term};
+///
+/// let loss = GlmLoss::new(GlmData::new(Family::Poisson, vec![0.0, 1.0, 3.0], 1, vec![2.0, 3.0, 9.0]))?;
+/// let terms: Vec<Term> = loss.places().iter().map(|place| place.term).collect();
+/// assert_eq!(terms, [Term::Feature(0), Term::Intercept]);
+/// # Ok::<(), kiln_models::glm::GlmDataError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Term {

@@ -49,15 +49,10 @@ pub(crate) struct GlmData {
 /// Reads and splits the rows of a run.
 pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Result<GlmData> {
     let source = source(settings);
-    let Some((table, default_target)) = read(&source)? else {
-        return Err(Failure::usage(format!(
-            "{} is not a table: give a file with a header, or breast-cancer",
-            Shown(&source.name)
-        )));
-    };
-    let mut notes: Vec<String> = table.notes().iter().map(ToString::to_string).collect();
-    let (sha256, file) = (table.sha256().to_owned(), table.file().to_owned());
-    let chosen = Chosen::new(settings, default_target, table, &mut notes)?;
+    let mut notes = Vec::new();
+    let (all, chosen) = Chosen::read(settings, &[], &mut notes)?;
+    let (sha256, file) = (all.sha256().to_owned(), all.file().to_owned());
+    drop(all);
     let split = chosen.split(settings)?;
     let part = |rows: &[usize]| match rows.len() == chosen.table.len() {
         true => Cow::Borrowed(&chosen.table),
@@ -65,10 +60,7 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Resul
     };
     let encoder = match encoder {
         Some(encoder) => encoder,
-        None => {
-            let features: Vec<&str> = chosen.features.iter().map(String::as_str).collect();
-            GlmEncoder::fit(settings, &part(&split.train), (&chosen.target, &features))?
-        }
+        None => chosen.encoder(settings, &part(&split.train))?,
     };
     let train = chosen.encode(settings, &encoder, &part(&split.train))?;
     let test = match split.test.is_empty() {
@@ -89,12 +81,8 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Resul
 pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder, name: &str) -> Result<(GlmRows, DataRecord)> {
     let mut settings = settings.clone();
     name.clone_into(&mut settings.data.name);
-    let source = source(&settings);
-    let Some((table, default_target)) = read(&source)? else {
-        return Err(Failure::usage(format!("{} is not a table", Shown(name))));
-    };
-    let sha256 = table.sha256().to_owned();
-    let chosen = Chosen::new(&settings, default_target, table, &mut Vec::new())?;
+    let (all, chosen) = Chosen::read(&settings, &[], &mut Vec::new())?;
+    let sha256 = all.sha256().to_owned();
     let rows = chosen.encode(&settings, encoder, &chosen.table)?;
     let n = rows.response.len();
     Ok((rows, DataRecord { name: name.to_owned(), sha256, n_train: 0, n_test: n, image_size: None }))
@@ -105,13 +93,35 @@ pub(super) fn source(settings: &GlmSettings) -> Source {
 }
 
 /// The rows without missing values, with the columns that have a use.
-struct Chosen {
-    table: Table,
+pub(super) struct Chosen {
+    pub(super) table: Table,
     target: String,
     features: Vec<String>,
 }
 
 impl Chosen {
+    /// Reads the table of a run, and chooses. `others` are columns that are no features. What is left out unasked is noted.
+    pub(super) fn read(settings: &GlmSettings, others: &[&String], notes: &mut Vec<String>) -> Result<(Table, Self)> {
+        let source = source(settings);
+        let Some((table, default_target)) = read(&source)? else {
+            return Err(Failure::usage(format!(
+                "{} is not a table: give a file with a header, or breast-cancer",
+                Shown(&source.name)
+            )));
+        };
+        notes.extend(table.notes().iter().map(ToString::to_string));
+        let others: Vec<String> = others.iter().map(|name| (*name).clone()).collect();
+        let without: Vec<&str> = others.iter().map(String::as_str).collect();
+        let chosen = Self::new(settings, default_target, table.clone().without(&without)?, notes)?;
+        Ok((table, chosen))
+    }
+
+    /// Learns the encoding from some rows.
+    pub(super) fn encoder(&self, settings: &GlmSettings, table: &Table) -> Result<GlmEncoder> {
+        let features: Vec<&str> = self.features.iter().map(String::as_str).collect();
+        GlmEncoder::fit(settings, table, (&self.target, &features))
+    }
+
     fn new(
         settings: &GlmSettings,
         default_target: Option<&str>,
@@ -202,7 +212,7 @@ impl Chosen {
         Ok(stratified_split(&vec![0; n], fraction, settings.run.seed)?)
     }
 
-    fn encode(&self, settings: &GlmSettings, encoder: &GlmEncoder, table: &Table) -> Result<GlmRows> {
+    pub(super) fn encode(&self, settings: &GlmSettings, encoder: &GlmEncoder, table: &Table) -> Result<GlmRows> {
         let design = encoder.encode(table)?;
         let weights = match &settings.data.sample_weight {
             Some(name) => Some(table.clone().split_weights(name)?.1),

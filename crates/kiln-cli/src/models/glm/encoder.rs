@@ -88,6 +88,11 @@ impl GlmEncoder {
         })
     }
 
+    /// The same features with the response of another encoder.
+    pub(super) fn with_response_of(self, other: &Self) -> Self {
+        Self { response: other.response.clone(), ..self }
+    }
+
     pub(super) fn has_intercept(&self) -> bool {
         match &self.features {
             Features::Formula(encoder) => encoder.has_intercept(),

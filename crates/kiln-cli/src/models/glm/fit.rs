@@ -10,7 +10,8 @@ use kiln::{
 use super::{
     fitted::FittedGlm,
     plan::GlmPlan,
-    report::{Dropped, GlmReport, Inference, coefficient_table, dropped},
+    report::{GlmReport, Inference, coefficient_table, dropped},
+    terms,
 };
 use crate::{
     base::{Exit, Failure, METRICS, Result},
@@ -48,13 +49,27 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         if let Some(table) = fit.table(|table| coefficient_table(table, &dropped)) {
             dir.write("coef.csv", &table?)?;
         }
-        dir.write(SUMMARY, fit.summary().as_bytes())?;
     }
     let mut message = message;
     if exit == Exit::Done
         && let Err(reason) = fit.inference()
     {
         message = format!("{message}; no standard errors: {reason}");
+    }
+    let tests = match fit.inference() {
+        Ok(inference) => terms::tests(plan, &fit, inference)?,
+        Err(_) => Vec::new(),
+    };
+    if !tests.is_empty() {
+        dir.write("terms.csv", &terms::table(&tests)?)?;
+    }
+    if settings.inference.margins
+        && let Some(margins) = terms::margins(&fit, &data.train, &names)?
+    {
+        dir.write("margins.csv", &margins)?;
+    }
+    if settings.inference.profile && exit == Exit::Done {
+        dir.write("profile.csv", &terms::profiles(config, &fit, &data.train)?)?;
     }
     if settings.inference.influence && !fit.influence.is_empty() {
         dir.write("influence.csv", &influence_table(&fit, &data.train.lines)?)?;
@@ -70,6 +85,10 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         }
         _ => (status, exit, message),
     };
+    let summary = format!("{}{}", fit.summary(), terms::text(&tests));
+    if exit != Exit::Diverged {
+        dir.write(SUMMARY, summary.as_bytes())?;
+    }
     let outcome = &fit.outcome;
     dir.write(METRICS, metrics(outcome).as_bytes())?;
     let report = GlmReport {
@@ -89,8 +108,9 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         train,
         test,
         dropped,
+        terms: tests,
     };
-    Ok(Finished { text: text(&report, &fit), report, exit, message, total_wall_s: wall_s })
+    Ok(Finished { text: text(&report, &summary), report, exit, message, total_wall_s: wall_s })
 }
 
 /// Returns `metrics.jsonl`: a line per iteration.
@@ -108,21 +128,9 @@ fn metrics(outcome: &Outcome) -> String {
     outcome.history.iter().map(line).collect()
 }
 
-fn text(report: &GlmReport, fit: &GlmFit) -> String {
-    let dropped: String =
-        report.dropped.iter().map(|Dropped { equation, .. }| format!("dropped {equation}\n")).collect();
+fn text(report: &GlmReport, summary: &str) -> String {
     let test = report.test.as_ref().map_or_else(String::new, |score| format!("\n{}", score.line()));
-    let table = match fit.inference() {
-        Ok(_) => fit.summary(),
-        Err(_) => String::new(),
-    };
-    format!(
-        "{table}{}{}: {} iterations in {:.1} s{test}",
-        if table.is_empty() { dropped } else { String::new() },
-        report.status,
-        report.nit,
-        report.wall_s
-    )
+    format!("{summary}{}: {} iterations in {:.1} s{test}", report.status, report.nit, report.wall_s)
 }
 
 fn not_converged(fit: &GlmFit, session: &Session<'_>) -> (&'static str, Exit, String) {

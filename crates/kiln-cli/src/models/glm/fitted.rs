@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::{data::GlmRows, encoder::GlmEncoder, settings::GlmSettings};
 use crate::{
     base::{ENCODER, Failure, MODEL, Result, RunDir},
-    context::{ModelFile, Opened, prediction::RowPredictor, tabular::check_predictions},
+    context::{FoldScore, ModelFile, Opened, prediction::RowPredictor, tabular::check_predictions},
 };
 
 pub(super) struct FittedGlm {
@@ -130,6 +130,11 @@ impl FittedGlm {
 impl Score {
     pub(super) fn is_finite(&self) -> bool {
         self.nll.is_finite()
+    }
+
+    /// The score of a fold.
+    pub(super) fn of_fold(&self) -> FoldScore {
+        FoldScore { n: self.n, nll: self.nll, accuracy: self.accuracy, rmse: self.rmse }
     }
 
     pub(super) fn line(&self) -> String {

@@ -80,6 +80,9 @@ pub(crate) struct InferenceFlags {
     /// Compute average marginal effects (margins.csv) [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
     pub(super) margins: Option<bool>,
+    /// Compute intervals by the profile likelihood (profile.csv) [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(super) profile: Option<bool>,
     /// Write residuals, leverages and Cook's distances (influence.csv) [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
     pub(super) influence: Option<bool>,

@@ -6,7 +6,8 @@ use kiln::models::{
 };
 
 use super::{
-    data::GlmData,
+    data::{GlmData, GlmRows},
+    encoder::GlmEncoder,
     settings::{CovType, GlmSettings, InformationName},
 };
 use crate::{
@@ -25,8 +26,14 @@ impl GlmPlan {
     pub(super) fn new(mut settings: GlmSettings, data: GlmData, _compute: Compute) -> Result<Self> {
         settings.model.link = Some(settings.link()?.to_string());
         settings.data.test_fraction = Some(settings.data.test_fraction.unwrap_or(0.0));
-        let config = config(&settings, &data)?;
+        let names = data.encoder.feature_names();
+        let config = config(&settings, (&data.encoder, &data.train), &names)?;
         Ok(Self { settings, data, config })
+    }
+
+    /// The settings of a fit with another number of features, without their names.
+    pub(super) fn config(&self, features: usize) -> Result<GlmConfig> {
+        config(&self.settings, (&self.data.encoder, &self.data.train), &vec![String::new(); features])
     }
 
     pub(super) fn memory(&self) -> Memory {
@@ -42,9 +49,12 @@ impl GlmPlan {
 }
 
 /// Returns the settings of the fit, with the training rows' weights and offsets.
-fn config(settings: &GlmSettings, data: &GlmData) -> Result<GlmConfig> {
-    let (encoder, train, inference) = (&data.encoder, &data.train, &settings.inference);
-    let names = encoder.feature_names();
+pub(super) fn config(
+    settings: &GlmSettings,
+    (encoder, train): (&GlmEncoder, &GlmRows),
+    names: &[String],
+) -> Result<GlmConfig> {
+    let inference = &settings.inference;
     let covariance = match inference.cov_type {
         CovType::Nonrobust => CovarianceEstimator::Nonrobust,
         CovType::Hc0 => CovarianceEstimator::Hc0,
@@ -53,8 +63,7 @@ fn config(settings: &GlmSettings, data: &GlmData) -> Result<GlmConfig> {
         CovType::Hc3 => CovarianceEstimator::Hc3,
         CovType::Cluster => CovarianceEstimator::Clustered(train.clusters.clone().unwrap_or_default()),
     };
-    let texts = |names: &[String]| names.iter().map(String::as_str).map(str::to_owned).collect::<Vec<_>>();
-    let (features, inflation, classes) = (texts(&names), encoder.inflation_names(), texts(encoder.class_names()));
+    let (inflation, classes) = (encoder.inflation_names(), encoder.class_names());
     fn refs(names: &[String]) -> Vec<&str> {
         names.iter().map(String::as_str).collect()
     }
@@ -66,7 +75,7 @@ fn config(settings: &GlmSettings, data: &GlmData) -> Result<GlmConfig> {
         .influence(inference.influence)
         .gtol(settings.model.gtol)
         .max_iter(settings.model.max_iter)
-        .names(encoder.response_name(), &refs(&features), &refs(&classes))
+        .names(encoder.response_name(), &refs(names), &refs(classes))
         .inflation(&train.inflation, inflation.len())
         .inflation_names(&refs(&inflation));
     if !classes.is_empty() {

@@ -6,7 +6,7 @@ use kiln::models::{
 };
 use serde::Serialize;
 
-use super::fitted::Score;
+use super::{fitted::Score, terms::TermTest};
 use crate::base::{Failure, Result};
 
 /// `result.json`, with SciPy's names.
@@ -29,6 +29,9 @@ pub(crate) struct GlmReport {
     pub(super) wall_s: f64,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) inference: Option<Inference>,
+    /// Tests of whole terms.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(super) terms: Vec<TermTest>,
     pub(super) train: Score,
     pub(super) test: Option<Score>,
     /// Features that depend linearly on others. The fit leaves them out.

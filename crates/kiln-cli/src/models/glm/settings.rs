@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     base::{Failure, Result, require},
+    names::Dtype,
     settings::{RunSettings, TableSettings, TabularData},
 };
 
@@ -77,6 +78,8 @@ pub(crate) struct InferenceSettings {
     pub(crate) lr_tests: bool,
     /// Whether average marginal effects are computed.
     pub(crate) margins: bool,
+    /// Whether intervals by the profile likelihood are computed.
+    pub(crate) profile: bool,
     /// Whether residuals, leverages and Cook's distances are written.
     pub(crate) influence: bool,
 }
@@ -90,6 +93,7 @@ impl Default for InferenceSettings {
             level: 0.95,
             lr_tests: false,
             margins: false,
+            profile: false,
             influence: false,
         }
     }
@@ -128,7 +132,16 @@ impl GlmSettings {
             require(theta > 0.0 && theta.is_finite(), "theta", "positive and finite", theta)?;
         }
         let is_zip = family == Family::ZeroInflatedPoisson;
+        let has_profile = !matches!(family, Family::Gamma | Family::InverseGaussian | Family::Multinomial);
         for (wrong, message) in [
+            (
+                self.run.dtype.is_some_and(|dtype| dtype != Dtype::F64),
+                "--dtype f32 is not for generalized linear models, which are computed in f64",
+            ),
+            (
+                self.inference.profile && !has_profile,
+                "--profile is not for the families gamma, inverse-gaussian and multinomial",
+            ),
             (
                 formula.is_some() && (self.data.target.is_some() || !self.table.features.is_empty()),
                 "--formula has the response and the terms: omit --target and --features",

@@ -1,0 +1,75 @@
+//! `kiln cv`: cross-validation.
+
+use clap::{Arg, Args, Subcommand};
+
+use crate::{
+    base::{Console, Exit, Result},
+    context::{CrossValidation, CvFlags, GridFlags},
+    models::{
+        GeneralizedLinear, GlmFlags, LogisticFlags, LogisticRegression, Model, cv_glm, cv_logistic, own_help,
+    },
+    settings::layered,
+};
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Cv {
+    /// Cross-validate a logistic or softmax regression, and choose its penalty
+    #[command(mut_args = |flag| used(own_help::<LogisticRegression>(flag)))]
+    Logistic(Box<CvLogisticFlags>),
+    /// Cross-validate a generalized linear model
+    #[command(mut_args = |flag| used(own_help::<GeneralizedLinear>(flag)))]
+    Glm(Box<CvGlmFlags>),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CvLogisticFlags {
+    #[command(flatten)]
+    validation: CvFlags,
+    #[command(flatten)]
+    grid: GridFlags,
+    #[command(flatten)]
+    config: LogisticFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct CvGlmFlags {
+    #[command(flatten)]
+    validation: CvFlags,
+    #[command(flatten)]
+    config: GlmFlags,
+}
+
+/// Flags that mean nothing for a cross-validation.
+const UNUSED: [&str; 37] = [
+    "test-fraction", "id", "solver", "max-iter", "optimizer", "lr", "momentum", "momentum-schedule", "dampening",
+    "weight-decay", "schedule", "batch-size", "batch-schedule", "accumulate", "beta1", "beta2", "epsilon", "clip-norm",
+    "skip-non-finite", "average", "patience", "epochs", "gtol", "log-every", "keep", "cov-type", "cluster", "information", "level",
+    "lr-tests", "margins", "profile", "influence", "device", "dtype", "no-fused", "particles",
+];
+
+/// `kiln cv`.
+pub(crate) fn cv(command: Cv, console: Console) -> Result<Exit> {
+    match command {
+        Cv::Logistic(flags) => {
+            let validation = CrossValidation::new(flags.validation)?;
+            cv_logistic(&validation, &flags.grid, &settings::<LogisticRegression>(&flags.config)?, console)
+        }
+        Cv::Glm(flags) => {
+            let validation = CrossValidation::new(flags.validation)?;
+            cv_glm(&validation, &settings::<GeneralizedLinear>(&flags.config)?, console)
+        }
+    }
+}
+
+/// Hides a flag that means nothing here.
+fn used(flag: Arg) -> Arg {
+    let unused = flag.get_long().is_some_and(|name| UNUSED.contains(&name));
+    flag.hide(unused)
+}
+
+fn settings<M: Model>(flags: &M::Flags) -> Result<M::Settings> {
+    let mut settings = layered(M::base(flags, None)?, M::KIND, None, flags)?;
+    M::complete(&mut settings);
+    M::check(&settings)?;
+    Ok(settings)
+}
