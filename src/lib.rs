@@ -113,6 +113,7 @@
 //! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),
 //! [`ImageGrid`](data::ImageGrid). [`load_images`](data::load_images) takes a [`Locate`](data::Locate) and a
 //! [`HoldOut`](data::HoldOut); [`minibatches`](data::minibatches) takes an [`Order`](data::Order).
+//! [`stratified_split`](data::stratified_split) and [`Folds`](data::Folds) divide rows for training and testing.
 //!
 //! **Tensors.** [`DeviceChoice`](tensor::DeviceChoice), [`Backend`](tensor::device::Backend),
 //! [`Stream`](tensor::Stream) (random numbers), [`Function`](tensor::derivative::Function) and
