@@ -26,7 +26,7 @@
 //! let probabilities = [0.1, 0.4, 0.35, 0.8];
 //! assert_eq!(RocCurve::new(&observed, &probabilities, None)?.auc(), 0.75);
 //! assert!((log_loss(&observed, &probabilities, None)? - 0.4722879).abs() < 1e-7);
-//! assert!((Calibration::new(&observed, &probabilities, Bins::Uniform(2), None)?.expected_error() - 0.2625).abs() < 1e-12);
+//! assert!((Calibration::new(&observed, &probabilities, Bins::Uniform(2), None)?.expected_error() - 0.0875).abs() < 1e-12);
 //!
 //! let predicted = probabilities.map(|p| usize::from(p > 0.5));
 //! assert_eq!(ConfusionMatrix::new(&observed.map(usize::from), &predicted, 2, None)?.accuracy(), 0.75);

@@ -7,6 +7,7 @@ use kiln_models::metrics::{
     gamma_deviance, log_loss, log_loss_multiclass, mae, mape, pinball, poisson_deviance, r2, rmse, roc_auc_multiclass,
     tweedie_deviance,
 };
+use kiln_tensor::Stream;
 use kiln_testkit::{assert_close, numbers, reference};
 use serde_json::Value;
 
@@ -327,4 +328,84 @@ fn wrong_input_is_refused() {
     }
     assert!(tweedie_deviance(&[-1.0], &[1.0], -1.0, None).is_ok());
     assert!(tweedie_deviance(&[-1.0], &[-1.0], 0.0, None).is_ok());
+}
+
+#[test]
+fn no_input_panics_and_no_result_is_nan() {
+    const VALUES: [f64; 14] = [
+        0.0,
+        -0.0,
+        1.0,
+        0.5,
+        0.25,
+        -1.0,
+        f64::MIN_POSITIVE,
+        5e-324,
+        1e-300,
+        1e300,
+        f64::MAX,
+        f64::MIN,
+        f64::NAN,
+        f64::INFINITY,
+    ];
+    let mut stream = Stream::new(0, "metrics", 0, 0);
+    let (mut results, mut errors) = (0, 0);
+    for round in 0..20_000 {
+        // In every second round all numbers are valid probabilities.
+        let limit = if round % 2 == 0 { 5 } else { VALUES.len() };
+        let mut draw = |n: usize| (stream.next_u64() % n as u64) as usize;
+        let (n, classes) = (draw(6), draw(4));
+        let a: Vec<f64> = (0..n).map(|_| VALUES[draw(limit)]).collect();
+        let b: Vec<f64> = (0..n).map(|_| VALUES[draw(limit)]).collect();
+        let of_classes: Vec<f64> = (0..n * classes).map(|_| VALUES[draw(limit)]).collect();
+        let w: Vec<f64> = (0..n).map(|_| VALUES[draw(limit)]).collect();
+        let w = (draw(3) > 0).then_some(&w[..]);
+        let positive: Vec<bool> = (0..n).map(|_| draw(2) == 1).collect();
+        let outside = draw(2);
+        let [one, two]: [Vec<usize>; 2] = [(); 2].map(|()| (0..n).map(|_| draw(classes.max(1) + outside)).collect());
+        let (power, bins) = ([-1.0, 0.0, 1.0, 1.5, 2.0, 3.0][draw(6)], 1 + draw(9));
+        let sum = |values: &[f64]| values.iter().skip(usize::from(values.first() == Some(&f64::INFINITY))).sum::<f64>();
+        let calibration = |bins| {
+            let found = Calibration::new(&positive, &a, bins, w)?;
+            Ok(found.expected_error() + found.maximum_error())
+        };
+        for result in [
+            RocCurve::new(&positive, &a, w).map(|c| c.auc() + sum(c.fpr()) + sum(c.tpr())),
+            PrecisionRecall::new(&positive, &a, w)
+                .map(|c| c.average_precision() + sum(c.precision()) + sum(c.recall())),
+            ConfusionMatrix::new(&one, &two, classes, w).map(|m| {
+                let mean = m.average(Average::Macro).f1 + m.average(Average::Weighted).precision;
+                m.accuracy() + m.balanced_accuracy() + m.kappa().unwrap_or(0.0) + m.matthews() + mean
+            }),
+            roc_auc_multiclass(&one, &of_classes, classes, Average::Macro, w),
+            roc_auc_multiclass(&one, &of_classes, classes, Average::Weighted, w),
+            brier(&positive, &a, w),
+            log_loss(&positive, &a, w),
+            brier_multiclass(&one, &of_classes, classes, w),
+            log_loss_multiclass(&one, &of_classes, classes, w),
+            calibration(Bins::Uniform(bins)),
+            calibration(Bins::Quantile(bins)),
+            rmse(&a, &b, w),
+            mae(&a, &b, w),
+            r2(&a, &b, w),
+            mape(&a, &b, w),
+            pinball(&a, &b, 0.3, w),
+            tweedie_deviance(&a, &b, power, w),
+        ] {
+            match result {
+                Ok(value) => {
+                    assert!(
+                        value.is_finite(),
+                        "{a:?} {b:?} {w:?} {positive:?} {of_classes:?} {one:?} {two:?} {power} {bins}"
+                    );
+                    results += 1;
+                }
+                Err(error) => {
+                    assert!(!error.to_string().contains('\n'));
+                    errors += 1;
+                }
+            }
+        }
+    }
+    assert!(results > 50_000 && errors > 50_000, "{results} results, {errors} errors");
 }
