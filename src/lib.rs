@@ -41,6 +41,13 @@
 //! [`TopicModel`](models::cavi::TopicModel). Log-densities: [`BayesianLogistic`](models::bayes::BayesianLogistic) and
 //! [`EightSchools`](models::bayes::EightSchools).
 //!
+//! **Measures.** Of predicted classes: [`ConfusionMatrix`](models::metrics::ConfusionMatrix) (averaged by
+//! [`Average`](models::metrics::Average)). Of scores: [`RocCurve`](models::metrics::RocCurve),
+//! [`PrecisionRecall`](models::metrics::PrecisionRecall). Of probabilities: [`log_loss`](models::metrics::log_loss),
+//! [`brier`](models::metrics::brier), [`Calibration`](models::metrics::Calibration) ([`Bins`](models::metrics::Bins)). Of
+//! numbers: [`rmse`](models::metrics::rmse), [`r2`](models::metrics::r2),
+//! [`tweedie_deviance`](models::metrics::tweedie_deviance) and others in [`metrics`](models::metrics).
+//!
 //! **Training.** [`Trainer`](train::Trainer), [`TrainConfig`](train::TrainConfig),
 //! [`EarlyStopping`](train::EarlyStopping), [`Checkpoints`](train::Checkpoints), [`Metrics`](train::Metrics),
 //! [`MetricsLog`](train::MetricsLog), [`Observer`](train::Observer), [`LrFindConfig`](train::LrFindConfig).
@@ -112,6 +119,7 @@
 //! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),
 //! [`ImageGrid`](data::ImageGrid). [`load_images`](data::load_images) takes a [`Locate`](data::Locate) and a
 //! [`HoldOut`](data::HoldOut); [`minibatches`](data::minibatches) takes an [`Order`](data::Order).
+//! [`stratified_split`](data::stratified_split) and [`Folds`](data::Folds) divide rows for training and testing.
 //!
 //! **Tensors.** [`DeviceChoice`](tensor::DeviceChoice), [`Backend`](tensor::device::Backend),
 //! [`Stream`](tensor::Stream) (random numbers), [`Function`](tensor::derivative::Function) and

@@ -51,6 +51,12 @@ pub enum GlmError {
     /// The standard errors could not be computed.
     #[error(transparent)]
     Inference(#[from] InferenceError),
+    /// The fit has no standard errors.
+    #[error("the fit has no standard errors: {reason}")]
+    NoInference {
+        /// Why.
+        reason: String,
+    },
     /// The loss could not be evaluated.
     #[error("the loss could not be evaluated: {0}")]
     Evaluation(EvaluationError),

@@ -94,9 +94,9 @@ impl GlmFit {
     /// Returns standard errors, tests, intervals and measures of fit.
     ///
     /// # Errors
-    /// Returns [`GlmError::Inference`] with the reason why there are none.
-    pub fn inference(&self) -> Result<&GlmInference, &InferenceError> {
-        self.inference.as_ref()
+    /// Returns [`GlmError::NoInference`] with the reason why there are none.
+    pub fn inference(&self) -> Result<&GlmInference, GlmError> {
+        self.inference.as_ref().map_err(|reason| GlmError::NoInference { reason: reason.to_string() })
     }
 
     /// Predicts each row of `x`, in row-major order, without an offset.

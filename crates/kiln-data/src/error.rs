@@ -163,6 +163,28 @@ pub enum DataError {
     #[error("a test fraction of {fraction} leaves none of {rows} rows to train on: choose a smaller fraction")]
     EmptyTraining { fraction: f64, rows: usize },
 
+    /// A cross-validation with fewer than two folds.
+    #[error("the number of folds must be at least 2, got {found}")]
+    FoldCount { found: usize },
+
+    /// A cross-validation of too few rows.
+    #[error("{folds} folds need at least {folds} rows, got {rows}: choose fewer folds or add rows")]
+    TooFewRows { rows: usize, folds: usize },
+
+    /// A class cannot be in every fold.
+    #[error(
+        "class {class} has {rows} row(s), fewer than the {folds} folds: choose fewer folds, merge classes, or divide without regard to classes"
+    )]
+    SmallClass { class: usize, rows: usize, folds: usize },
+
+    /// A cross-validation of too few groups.
+    #[error("there are {groups} group(s), fewer than the {folds} folds: choose fewer folds")]
+    TooFewGroups { groups: usize, folds: usize },
+
+    /// The user's folds are not at least two.
+    #[error("the labels of folds have {found} different value(s) in {rows} row(s); at least two are needed")]
+    FoldLabels { rows: usize, found: usize },
+
     /// A text file is not in UTF-8.
     #[error(
         "{}, line {line}: this is not UTF-8 text; name the encoding (--encoding latin1, for example) or save the file as UTF-8",

@@ -12,7 +12,7 @@
 //! | [`idx`] | the file format of MNIST |
 //! | [`table`], [`describe`], [`roles`], [`encode`] | tables from text files, what their columns are for, and encoders that turn them into numbers |
 //! | [`formula`] | model formulas such as `y ~ a * b + poly(x, 2)`, and the encoders that they become |
-//! | [`split`] | stratified train/test splits |
+//! | [`split`], [`folds`] | stratified train/test splits; the folds of a cross-validation |
 //! | [`image_grid`] | grids of images as PNG files |
 //! | [`shown`] | text from data files in messages |
 //!
@@ -26,6 +26,7 @@ pub mod describe;
 pub mod encode;
 pub mod error;
 pub mod examples;
+pub mod folds;
 pub mod formula;
 pub mod idx;
 pub mod image_grid;
@@ -55,6 +56,7 @@ pub use download::DownloadProgress;
 pub use encode::{Coding, EncodedColumn, Encoder, EncoderConfig, Missing, Reference, Target, Unseen};
 pub use error::DataError;
 pub use examples::Examples;
+pub use folds::{FoldSplits, Folds};
 pub use formula::{Formula, FormulaEncoder, FormulaError, FormulaTerm};
 pub use image_grid::ImageGrid;
 pub use images::{Images, Labelled};

@@ -9,6 +9,7 @@
 //! - [`SvmConfig`]: a support vector machine, fitted in the dual.
 //! - [`cavi`]: conjugate models, fitted by coordinate ascent.
 //! - [`bayes`]: models with log-densities for black-box inference.
+//! - [`metrics`]: measures of predictions: confusion matrices, ROC and precision-recall curves, calibration, proper scores, errors, deviances.
 //!
 //! This crate contains no losses and no optimisers: see `kiln-train` and `kiln-optim`.
 //!
@@ -24,6 +25,7 @@
 pub mod bayes;
 pub mod cavi;
 pub mod glm;
+pub mod metrics;
 mod mixture;
 mod regression;
 mod svm;

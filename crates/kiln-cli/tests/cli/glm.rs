@@ -145,7 +145,7 @@ fn columns_that_depend_on_others_are_dropped() {
 fn a_held_out_part_is_scored_and_runs_can_be_used() {
     let place = Place::new();
     let data = reference_data("swiss.csv");
-    place.ok(&format!("train glm --data {data} --target fertility --test-fraction 0.3 --out run"));
+    place.ok(&format!("train glm --data {data} --target Fertility --test-fraction 0.3 --out run"));
     let result = place.json("run/result.json");
     assert_eq!(result["test"]["n"], 14);
     let again = place.json_of("eval run --json");

@@ -54,7 +54,7 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     if exit == Exit::Done
         && let Err(reason) = fit.inference()
     {
-        message = format!("{message}; no standard errors: {reason}");
+        message = format!("{message}; {reason}");
     }
     let tests = match fit.inference() {
         Ok(inference) => terms::tests(plan, &fit, inference)?,
