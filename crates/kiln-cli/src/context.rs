@@ -1,5 +1,6 @@
 //! What a command works with: the device, the data, the run, its record. Knows settings, but no model.
 
+mod classification;
 mod compute;
 mod cross_validation;
 mod data_check;
@@ -18,6 +19,7 @@ pub(crate) mod certificate;
 pub(crate) mod tabular;
 
 pub(crate) use self::{
+    classification::{Classification, Predicted, Scored},
     compute::Compute,
     cross_validation::{Candidate, CrossValidation, CvFlags, FoldScore, GridFlags, grid},
     data_check::{check_certified, check_data},

@@ -5,9 +5,7 @@ use clap::{Arg, Args, Subcommand};
 use crate::{
     base::{Console, Exit, Result},
     context::{CrossValidation, CvFlags, GridFlags},
-    models::{
-        GeneralizedLinear, GlmFlags, LogisticFlags, LogisticRegression, Model, cv_glm, cv_logistic, own_help,
-    },
+    models::{GeneralizedLinear, GlmFlags, LogisticFlags, LogisticRegression, Model, cv_glm, cv_logistic, own_help},
     settings::layered,
 };
 
@@ -41,10 +39,43 @@ pub(crate) struct CvGlmFlags {
 
 /// Flags that mean nothing for a cross-validation.
 const UNUSED: [&str; 37] = [
-    "test-fraction", "id", "solver", "max-iter", "optimizer", "lr", "momentum", "momentum-schedule", "dampening",
-    "weight-decay", "schedule", "batch-size", "batch-schedule", "accumulate", "beta1", "beta2", "epsilon", "clip-norm",
-    "skip-non-finite", "average", "patience", "epochs", "gtol", "log-every", "keep", "cov-type", "cluster", "information", "level",
-    "lr-tests", "margins", "profile", "influence", "device", "dtype", "no-fused", "particles",
+    "test-fraction",
+    "id",
+    "solver",
+    "max-iter",
+    "optimizer",
+    "lr",
+    "momentum",
+    "momentum-schedule",
+    "dampening",
+    "weight-decay",
+    "schedule",
+    "batch-size",
+    "batch-schedule",
+    "accumulate",
+    "beta1",
+    "beta2",
+    "epsilon",
+    "clip-norm",
+    "skip-non-finite",
+    "average",
+    "patience",
+    "epochs",
+    "gtol",
+    "log-every",
+    "keep",
+    "cov-type",
+    "cluster",
+    "information",
+    "level",
+    "lr-tests",
+    "margins",
+    "profile",
+    "influence",
+    "device",
+    "dtype",
+    "no-fused",
+    "particles",
 ];
 
 /// `kiln cv`.

@@ -149,12 +149,20 @@ impl CrossValidation {
     }
 
     /// Prints the comparison, and writes it.
-    pub(crate) fn report(&self, folds: usize, penalty: PenaltyName, candidates: Vec<Candidate>, console: Console) -> Result<Exit> {
+    pub(crate) fn report(
+        &self,
+        folds: usize,
+        penalty: PenaltyName,
+        candidates: Vec<Candidate>,
+        console: Console,
+    ) -> Result<Exit> {
         let best = (0..candidates.len())
             .filter(|i| candidates[*i].mean.is_finite())
             .min_by(|a, b| candidates[*a].mean.total_cmp(&candidates[*b].mean));
         let Some(best) = best else {
-            return Err(Failure::diverged("no score is finite: the test rows have values beyond what the model can compute with"));
+            return Err(Failure::diverged(
+                "no score is finite: the test rows have values beyond what the model can compute with",
+            ));
         };
         let limit = candidates[best].mean + candidates[best].standard_error;
         let within = candidates.iter().filter(|candidate| candidate.mean <= limit).filter_map(|c| c.penalty);
@@ -237,7 +245,9 @@ fn text(report: &Report, penalty: PenaltyName) -> String {
     }
     match (report.best, report.one_standard_error) {
         (Some(best), Some(simple)) if simple > best => {
-            text + &format!("lowest mean at --{name} {best:.4e}; --{name} {simple:.4e} is within one standard error of it")
+            text + &format!(
+                "lowest mean at --{name} {best:.4e}; --{name} {simple:.4e} is within one standard error of it"
+            )
         }
         (Some(best), _) => text + &format!("lowest mean at --{name} {best:.4e}"),
         (None, _) => text + &format!("{} folds", report.folds),

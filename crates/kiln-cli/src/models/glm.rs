@@ -14,8 +14,7 @@ mod terms;
 pub(crate) use self::{cv::cv, flags::GlmFlags};
 
 use self::{
-    data::GlmData, encoder::GlmEncoder, fitted::FittedGlm, plan::GlmPlan, report::GlmReport,
-    settings::GlmSettings,
+    data::GlmData, encoder::GlmEncoder, fitted::FittedGlm, plan::GlmPlan, report::GlmReport, settings::GlmSettings,
 };
 use super::model::{Common, Model, refuse};
 use crate::{
@@ -43,7 +42,7 @@ Examples:
         ("target", "Name of the column to predict; or give --formula"),
     ];
     const FILES: &'static [&'static str] =
-        &["coef.csv", "summary.txt", "terms.csv", "margins.csv", "profile.csv", "influence.csv"];
+        &["coef.csv", "summary.txt", "terms.csv", "margins.csv", "profile.csv", "influence.csv", "curves.png"];
     const PREDICTS: bool = true;
     const DTYPE: Dtype = Dtype::F64;
     type Flags = GlmFlags;

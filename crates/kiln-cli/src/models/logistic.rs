@@ -18,6 +18,7 @@ use std::path::Path;
 
 use kiln::data::Encoder;
 
+pub(crate) use self::{cv::cv, flags::LogisticFlags, lr_find::lr_find};
 use self::{
     fitted::FittedRegression,
     plan::{How, LogisticPlan},
@@ -25,7 +26,6 @@ use self::{
     report::LogisticReport,
     settings::LogisticSettings,
 };
-pub(crate) use self::{cv::cv, flags::LogisticFlags, lr_find::lr_find};
 use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, Result},
@@ -55,7 +55,7 @@ Examples:
         "test-fraction",
         "Fraction of rows to hold out for testing [default: 0.2; 0 for a maximum likelihood fit of a table by a solver]",
     )];
-    const FILES: &'static [&'static str] = &["coef.csv", "summary.txt"];
+    const FILES: &'static [&'static str] = &["curves.png", "coef.csv", "summary.txt"];
     const PREDICTS: bool = true;
     const DTYPE: Dtype = Dtype::F64;
     type Flags = LogisticFlags;

@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     base::{Exit, Failure, METRICS, Result},
-    context::{Finished, MetricsLine, Session, is_interrupted},
+    context::{Finished, MetricsLine, Scored, Session, is_interrupted},
 };
 
 const SUMMARY: &str = "summary.txt";
@@ -77,6 +77,11 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     let nll = fit.inference().map_or(f64::NAN, |inference| -inference.fit.log_likelihood / inference.fit.observations);
     let train = model.score_of(&data.train, &fit.fitted, nll);
     let test = data.test.as_ref().map(|rows| model.score(rows));
+    let classification = match &data.test {
+        _ if exit == Exit::Diverged => None,
+        Some(rows) => model.classification(rows, &model.means(rows), Scored::Test, dir)?,
+        None => model.classification(&data.train, &fit.fitted, Scored::Train, dir)?,
+    };
     let (status, exit, message) = match &test {
         Some(score) if exit == Exit::Done && !score.is_finite() => {
             let message =
@@ -107,6 +112,7 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         inference: fit.table(Inference::of),
         train,
         test,
+        classification,
         dropped,
         terms: tests,
     };
@@ -130,7 +136,8 @@ fn metrics(outcome: &Outcome) -> String {
 
 fn text(report: &GlmReport, summary: &str) -> String {
     let test = report.test.as_ref().map_or_else(String::new, |score| format!("\n{}", score.line()));
-    format!("{summary}{}: {} iterations in {:.1} s{test}", report.status, report.nit, report.wall_s)
+    let classes = report.classification.as_ref().map_or_else(String::new, |measures| format!("\n{}", measures.line()));
+    format!("{summary}{}: {} iterations in {:.1} s{test}{classes}", report.status, report.nit, report.wall_s)
 }
 
 fn not_converged(fit: &GlmFit, session: &Session<'_>) -> (&'static str, Exit, String) {

@@ -10,7 +10,10 @@ use serde::Serialize;
 use super::{data::GlmRows, encoder::GlmEncoder, settings::GlmSettings};
 use crate::{
     base::{ENCODER, Failure, MODEL, Result, RunDir},
-    context::{FoldScore, ModelFile, Opened, prediction::RowPredictor, tabular::check_predictions},
+    context::{
+        Classification, FoldScore, ModelFile, Opened, Predicted, Scored, prediction::RowPredictor,
+        tabular::check_predictions,
+    },
 };
 
 pub(super) struct FittedGlm {
@@ -107,6 +110,38 @@ impl FittedGlm {
         });
         let means: Vec<f64> = predictions.into_iter().flat_map(|prediction| prediction.mean).collect();
         self.score_of(rows, &means, nll)
+    }
+
+    /// The means of rows: of each class, for families with classes.
+    pub(super) fn means(&self, rows: &GlmRows) -> Vec<f64> {
+        let n = rows.response.len();
+        let predictions = self.predictions(&rows.inputs, &rows.inflation, rows.offset.as_deref(), n);
+        predictions.into_iter().flat_map(|prediction| prediction.mean).collect()
+    }
+
+    /// How well classes are predicted, from means. There is nothing to say of numbers and of shares. Writes the curves.
+    pub(super) fn classification(
+        &self,
+        rows: &GlmRows,
+        means: &[f64],
+        scored: Scored,
+        dir: &RunDir,
+    ) -> Result<Option<Classification>> {
+        let is_binary = self.model.family == Family::Binomial && rows.response.iter().all(|y| *y == 0.0 || *y == 1.0);
+        if !(is_binary || self.model.family.has_classes()) {
+            return Ok(None);
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
+        let targets: Vec<usize> = rows.response.iter().map(|y| *y as usize).collect();
+        let of_two = || means.iter().flat_map(|p| [1.0 - p, *p]).collect::<Vec<f64>>();
+        let (probabilities, classes) = if is_binary { (of_two(), 2) } else { (means.to_vec(), self.model.classes) };
+        let weights = rows.weights.as_deref();
+        let predicted = Predicted { targets: &targets, probabilities: &probabilities, classes, weights };
+        let measures = predicted.measures(scored);
+        if measures.is_some() {
+            predicted.write_curves(dir)?;
+        }
+        Ok(measures)
     }
 
     /// The score of rows whose means are known.

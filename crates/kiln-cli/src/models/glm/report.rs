@@ -7,7 +7,10 @@ use kiln::models::{
 use serde::Serialize;
 
 use super::{fitted::Score, terms::TermTest};
-use crate::base::{Failure, Result};
+use crate::{
+    base::{Failure, Result},
+    context::Classification,
+};
 
 /// `result.json`, with SciPy's names.
 #[derive(Debug, Serialize)]
@@ -34,6 +37,9 @@ pub(crate) struct GlmReport {
     pub(super) terms: Vec<TermTest>,
     pub(super) train: Score,
     pub(super) test: Option<Score>,
+    /// For classes: of the test rows, or of the training rows if none were held out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) classification: Option<Classification>,
     /// Features that depend linearly on others. The fit leaves them out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) dropped: Vec<Dropped>,

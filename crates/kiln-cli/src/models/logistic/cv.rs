@@ -79,7 +79,8 @@ fn score(fold: &Fold, index: usize, model: &LogisticModel) -> Result<FoldScore> 
         });
     let fit = config.fit(train.inputs(), train.targets()).map_err(|error| match error {
         LogisticError::Separable { .. } => Failure {
-            message: format!("without fold {}, {error}: give --penalty l2, or --l2", index + 1).replace("; add a penalty, for example `.l2(0.01)`", ""),
+            message: format!("without fold {}, {error}: give --penalty l2, or --l2", index + 1)
+                .replace("; add a penalty, for example `.l2(0.01)`", ""),
             exit: Exit::NotConverged,
         },
         LogisticError::NotConverged { .. } => {

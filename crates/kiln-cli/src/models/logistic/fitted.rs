@@ -1,7 +1,7 @@
 //! A regression that was fitted: its scores and predictions.
 
 use kiln::{
-    burn::tensor::{Int, Tensor},
+    burn::tensor::{Device, Int, Tensor},
     data::{Dataset, Encoder, Examples, Resident, Supervised},
     dist::Distribution,
     tensor::weights,
@@ -56,6 +56,14 @@ impl<M: Regression> FittedRegression<M> {
             Ok(checkpoint.model(template, run.settings.method.optimizer(1)?)?)
         })?;
         Ok(Self::new(&model))
+    }
+
+    /// The probability of each class for each row, `[n, classes]`.
+    pub(super) fn probabilities(&self, examples: &Examples, device: &Device) -> Vec<f64> {
+        let data = Resident::new(examples, device);
+        let rows: Vec<usize> = (0..data.len()).collect();
+        let of = |rows: &[usize]| to_vec(M::probabilities(&self.0.forward(data.batch(rows, device).inputs)));
+        rows.chunks(EVALUATION_BATCH).flat_map(of).collect()
     }
 
     pub(super) fn to_bytes(&self) -> Result<Vec<u8>> {

@@ -12,7 +12,7 @@ use super::{
     fitted::FittedRegression,
     plan::{LogisticPlan, OptimizerPlan},
     regression::Regression,
-    report::{LogisticReport, text},
+    report::{LogisticReport, classification, text},
 };
 use crate::{
     base::{Exit, Result},
@@ -50,6 +50,7 @@ where
         njev: None,
         nhev: None,
         test: (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?,
+        classification: None,
         inference: None,
         selected: None,
         dropped: Vec::new(),
@@ -74,6 +75,7 @@ where
     if exit != Exit::Diverged {
         dir.write_model(&outcome.model)?;
         dir.write("coef.csv", &coefficient_table(&outcome.model, &data.encoder, &[], None)?)?;
+        report.classification = classification(plan, &fitted, dir)?;
     }
     let exit = report.end_with_test::<M>(exit);
     let message = report.summary.message.clone();

@@ -1,16 +1,22 @@
 //! `result.json` of a regression, and the same for people.
 
-use kiln::{burn::tensor::Tensor, data::Supervised, dist::Distribution, models::Inference};
+use kiln::{
+    burn::tensor::Tensor,
+    data::{Dataset, Supervised},
+    dist::Distribution,
+    models::Inference,
+};
 use serde::Serialize;
 
 use super::{
     fitted::{FittedRegression, Score},
+    plan::LogisticPlan,
     regression::Regression,
 };
 use crate::{
-    base::Exit,
+    base::{Exit, Result, RunDir},
     context::{
-        Summary,
+        Classification, Predicted, Scored, Summary,
         tabular::{Fitted, with_test},
     },
     names::SolverName,
@@ -38,6 +44,9 @@ pub(crate) struct LogisticReport {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) nhev: Option<u64>,
     pub(super) test: Option<Score>,
+    /// Of the test rows; of the training rows if none were held out.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) classification: Option<Classification>,
     /// For a maximum likelihood fit by a solver.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) inference: Option<Inference>,
@@ -47,6 +56,31 @@ pub(crate) struct LogisticReport {
     /// Features that depend linearly on others. The fit leaves them out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) dropped: Vec<Dropped>,
+}
+
+/// How well classes are predicted: of the test rows, or of the training rows if none were held out. Writes the curves.
+pub(super) fn classification<M>(
+    plan: &LogisticPlan,
+    fitted: &FittedRegression<M>,
+    dir: &RunDir,
+) -> Result<Option<Classification>>
+where
+    M: Regression,
+    Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
+{
+    let data = &plan.data;
+    let (rows, weights, scored) = match data.test.is_empty() {
+        true => (&data.train, data.weights.as_deref(), Scored::Train),
+        false => (&data.test, None, Scored::Test),
+    };
+    let probabilities = fitted.probabilities(rows, &plan.compute.device);
+    let predicted =
+        Predicted { targets: rows.targets(), probabilities: &probabilities, classes: plan.classes(), weights };
+    let measures = predicted.measures(scored);
+    if measures.is_some() {
+        predicted.write_curves(dir)?;
+    }
+    Ok(measures)
 }
 
 /// A feature that the fit left out.
@@ -97,9 +131,11 @@ where
     });
     let dropped: String =
         report.dropped.iter().map(|dropped| format!("\n       dropped {}", dropped.equation)).collect();
+    let classification =
+        report.classification.as_ref().map_or_else(String::new, |measures| format!("\n{}", measures.line()));
     format!(
         "{status}: {steps} steps in {wall_s:.1} s\n\
-         train  objective {:.9}  largest gradient entry {:.1e}{selected}{dropped}{remark}{test}",
+         train  objective {:.9}  largest gradient entry {:.1e}{selected}{dropped}{remark}{test}{classification}",
         report.fun, report.grad_norm
     )
 }

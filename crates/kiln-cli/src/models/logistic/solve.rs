@@ -18,7 +18,7 @@ use super::{
     fitted::{EVALUATION_BATCH, FittedRegression},
     plan::{LARGEST_HESSIAN, LogisticPlan},
     regression::Regression,
-    report::{Dropped, LogisticReport, Selected, text},
+    report::{Dropped, LogisticReport, Selected, classification, text},
     solver_log::SolverLog,
 };
 use crate::{
@@ -87,6 +87,9 @@ where
     }
     let exit = ending.exit;
     let mut report = report(plan, solver, &outcome, &model, (ending, wall_s), inference)?;
+    if exit != Exit::Diverged {
+        report.classification = classification(plan, &FittedRegression::<M>::new(&model), dir)?;
+    }
     let exit = report.end_with_test::<M>(exit);
     let message = report.summary.message.clone();
     Ok(Finished { text: text::<M>(&report), report, exit, message, total_wall_s })
@@ -333,6 +336,7 @@ where
         njev: Some(outcome.evaluations.gradients as u64),
         nhev: Some(outcome.evaluations.hessians as u64),
         test: (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?,
+        classification: None,
         inference,
         selected: selected(plan, outcome),
         dropped: dropped(plan),

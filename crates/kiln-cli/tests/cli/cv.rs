@@ -1,0 +1,104 @@
+//! `kiln cv` beside scikit-learn's and statsmodels' scores on the same folds.
+
+use std::path::Path;
+
+use kiln_testkit::{assert_close, numbers, reference};
+use serde_json::Value;
+
+use crate::common::{Place, TABLE, number};
+
+fn data(name: &str) -> String {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/glm").join(name).display().to_string()
+}
+
+/// A number of the scores of each fold.
+fn of_folds(candidate: &Value, name: &str) -> Vec<f64> {
+    candidate["scores"].as_array().unwrap().iter().map(|score| number(&score[name])).collect()
+}
+
+/// scikit-learn stops at a gradient of 1e-13 of its own loss, which leaves 1e-10 in the scores.
+#[test]
+fn scores_are_those_of_scikit_learn_on_the_same_folds() {
+    let (place, expected) = (Place::new(), reference("cv"));
+    let features: Vec<&str> = expected["features"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+    for (name, flags) in [
+        ("stratified", format!("--folds 5 --in-order --features {}", features.join(","))),
+        ("grouped_by_age", format!("--folds 4 --group age --features {}", features[1..].join(","))),
+    ] {
+        let line = format!(
+            "cv logistic --data {} --target low --standardize --penalty l2 --grid 0.1,0.01,0.001 {flags} --json",
+            data("birthwt.csv")
+        );
+        let found = place.json_of(&line);
+        for (candidate, expected) in
+            found["candidates"].as_array().unwrap().iter().zip(expected[name].as_array().unwrap())
+        {
+            assert_eq!(candidate["penalty"], expected["l2"]);
+            for measure in ["nll", "accuracy"] {
+                let what = format!("{name}: {measure}");
+                assert_close(&of_folds(candidate, measure), &numbers(&expected[measure]), 1e-8, 0.0, &what);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_generalized_linear_model_is_scored_too() {
+    let (place, expected) = (Place::new(), reference("cv")["poisson"].clone());
+    let features: Vec<&str> = expected["features"].as_array().unwrap().iter().map(|f| f.as_str().unwrap()).collect();
+    let line = format!("cv glm --data {} --family poisson --formula", data("quine.csv"));
+    let formula = format!("days~{}", features.join("+"));
+    let found = place.json_of(&format!("{line} {formula} --in-order --json"));
+    assert_close(&of_folds(&found["candidates"][0], "nll"), &numbers(&expected["nll"]), 1e-9, 0.0, "nll");
+    let said = place.ok(&format!("{line} {formula}")).stdout;
+    assert!(said.contains("mean nll") && said.contains("5 folds"), "{said}");
+}
+
+/// The rule of one standard error takes the largest penalty whose mean is near the best.
+#[test]
+fn a_penalty_is_chosen() {
+    let place = Place::new();
+    let line = format!("cv logistic --data {} --target low --standardize --penalty l1 --seed 3", data("birthwt.csv"));
+    let found = place.json_of(&format!("{line} --json"));
+    let candidates = found["candidates"].as_array().unwrap();
+    assert_eq!(candidates.len(), 20);
+    let best = candidates.iter().min_by(|a, b| number(&a["mean"]).total_cmp(&number(&b["mean"]))).unwrap();
+    assert_eq!(found["best"], best["penalty"]);
+    let limit = number(&best["mean"]) + number(&best["standard_error"]);
+    let simple = number(&found["one_standard_error"]);
+    assert!(simple >= number(&found["best"]));
+    for candidate in candidates.iter().filter(|candidate| number(&candidate["penalty"]) > simple) {
+        assert!(number(&candidate["mean"]) > limit);
+    }
+    place.ok(&format!("{line} --out report"));
+    assert_eq!(place.json("report/cv.json"), found);
+    assert!(place.exists("report/cv.png"));
+    place.refused(&format!("{line} --out report"), &["cv.json", "--force"]);
+}
+
+#[test]
+fn folds_may_come_from_a_column() {
+    let place = Place::new();
+    let rows: Vec<&str> = TABLE.lines().collect();
+    let table: String = rows[1..].iter().enumerate().map(|(i, row)| format!("{row},part{}\n", i % 3)).collect();
+    place.write("t.csv", format!("x,y,fold\n{table}"));
+    let found = place.json_of("cv logistic --data t.csv --target y --fold-column fold --l2 0.1 --json");
+    assert_eq!(found["folds"], 3);
+    assert_eq!(found["candidates"][0]["scores"].as_array().unwrap().len(), 3);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    let place = Place::new();
+    place.write("t.csv", TABLE);
+    for (flags, words) in [
+        ("--folds 1", vec!["--folds must be at least 2"]),
+        ("--folds 9", vec!["9"]),
+        ("--group z", vec!["'z'"]),
+        ("--grid 1,2", vec!["--grid needs --penalty"]),
+        ("--penalty l2 --grid -1", vec!["--grid"]),
+        ("--sample-weight x", vec!["--sample-weight"]),
+    ] {
+        place.refused(&format!("cv logistic --data t.csv --target y {flags}"), &words);
+    }
+}
