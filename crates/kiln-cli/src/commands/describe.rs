@@ -14,7 +14,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct DescribeFlags {
-    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst) or Parquet
+    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst), Parquet, Arrow or NumPy file, or folder with such files
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Name of the column to predict
@@ -45,7 +45,7 @@ pub(crate) fn describe(flags: &DescribeFlags, console: Console) -> Result<Exit> 
     let mut settings = settings.map_err(Failure::usage)?;
     settings.check()?;
     settings.coding.get_or_insert(CodingName::Reference);
-    let table = Table::read_with(&flags.file, &settings.options()?)?;
+    let table = Table::read_all(std::slice::from_ref(&flags.file), &settings.options()?)?;
     settings.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
     let columns = settings.columns(flags.target.as_deref(), flags.sample_weight.as_deref(), &flags.drop);
     let roles = columns.roles(&table)?;

@@ -192,9 +192,9 @@ fn labels(all: &Table, table: &Table, name: &str) -> Result<Vec<usize>> {
     }
     let mut rank = vec![0; levels.len()];
     order.iter().enumerate().for_each(|(place, level)| rank[*level] = place);
-    let by_line: HashMap<u64, usize> = (0..all.len()).map(|row| (all.line(row), row)).collect();
+    let by_place: HashMap<(&str, u64), usize> = (0..all.len()).map(|row| (all.place(row), row)).collect();
     let of = |row: usize| {
-        let at = by_line[&table.line(row)];
+        let at = by_place[&table.place(row)];
         if column.is_missing(at) {
             return Err(Failure::usage(format!(
                 "{}, line {}: column '{}' has no value",

@@ -130,7 +130,7 @@ impl<P: RowPredictor> Predictor<'_, P> {
         if data == Path::new("-") {
             return Ok(TableChunks::of_reader(io::stdin(), "standard input", &options, ROWS)?);
         }
-        Ok(TableChunks::open(data, &options, ROWS)?)
+        Ok(TableChunks::open_all(&[data.into()], &options, ROWS)?)
     }
 
     fn write(&self, chunks: TableChunks, writer: &mut csv::Writer<Sink>) -> Result<Counts> {

@@ -137,6 +137,13 @@ pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str
     if path.is_file() || (is_file_name && !path.is_dir()) {
         return Ok(Some((Table::read_with(path, &source.table.options()?)?, None)));
     }
+    if path.is_dir() {
+        // A folder without tables may hold images.
+        match Table::read_all(&[path.into()], &source.table.options()?) {
+            Err(DataError::NoTableFiles { .. }) => {}
+            table => return Ok(Some((table?, None))),
+        }
+    }
     if source.sample_weight.is_some() || !source.drop.is_empty() {
         return Err(Failure::usage("--sample-weight and --drop name columns of a table, and images have none"));
     }

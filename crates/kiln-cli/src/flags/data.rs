@@ -10,7 +10,7 @@ use serde::Serialize;
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Data")]
 pub(crate) struct TableFlags {
-    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst) or Parquet, '-' for standard input, folder with IDX files, or dataset name [default: breast-cancer]
+    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst), Parquet, Arrow or NumPy file, folder with such files, '-' for standard input, folder with IDX files, or dataset name [default: breast-cancer]
     #[arg(long = "data", value_name = "NAME|FILE")]
     #[serde(rename = "data")]
     pub(crate) name: Option<String>,

@@ -126,3 +126,28 @@ fn a_separation_without_a_strict_margin_is_rejected() {
     place.write("run/certificate.json", certificate.to_string());
     assert!(place.exits(3, "verify run").stderr.contains("does not hold"));
 }
+
+/// One start of k-means often leads to a poor maximum. scikit-learn's best of 50 starts: −5.7478 nats per row.
+#[test]
+fn a_mixture_is_started_more_than_once() {
+    let place = Place::new();
+    let data = at("gmm_five_blobs.csv");
+    for seed in 0..5 {
+        place.ok(&format!("train gmm --data {data} --components 5 --test-fraction 0 --seed {seed} --out run --force"));
+        let found = number(&place.json("run/result.json")["log_likelihood"]);
+        assert_close(&[found], &[-5.7478], 0.0, 5e-5, "log-likelihood");
+    }
+    let one =
+        place.json_of(&format!("train gmm --data {data} --components 5 --test-fraction 0 --n-init 1 --json --out one"));
+    assert!(number(&one["log_likelihood"]) < -5.8, "this file needs more than one start");
+}
+
+/// A model with one feature and an intercept: the rank of a low-rank guide, which is not used, does not refuse it.
+#[test]
+fn a_posterior_of_one_predictor_is_approximated() {
+    let place = Place::new();
+    for guide in ["mean-field", "full-rank", "laplace", "low-rank"] {
+        let steps = if guide == "laplace" { "" } else { "--steps 50" };
+        place.ok(&format!("vi logistic --data {} --target am --guide {guide} {steps}", at("vi_one_feature.csv")));
+    }
+}

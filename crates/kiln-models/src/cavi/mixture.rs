@@ -277,7 +277,7 @@ impl CoordinateAscent for BayesianMixture {
     fn start(&self) -> Result<MixturePosterior, CaviError> {
         match &self.start {
             Some(shares) => self.given(shares),
-            None => self.given(&nearest_shares(&self.x, self.components, self.seed)),
+            None => self.given(&nearest_shares(&self.x, self.components, self.seed, 0)),
         }
     }
 

@@ -31,6 +31,7 @@ pub struct GmmConfig {
     tol: f64,
     max_iter: usize,
     seed: u64,
+    n_init: usize,
     start: Option<GaussianMixture>,
 }
 
@@ -83,6 +84,10 @@ impl GmmConfig {
     pub const TOL: f64 = 1e-6;
     /// The default maximum number of iterations.
     pub const MAX_ITER: usize = 1000;
+    /// The default number of starts.
+    pub const N_INIT: usize = 10;
+    /// Iterations after which starts are compared.
+    const TRIAL: usize = 10;
 
     /// Returns the default settings for a mixture of `components` components.
     pub fn new(components: usize) -> Self {
@@ -93,6 +98,7 @@ impl GmmConfig {
             tol: Self::TOL,
             max_iter: Self::MAX_ITER,
             seed: 0,
+            n_init: Self::N_INIT,
             start: None,
         }
     }
@@ -127,6 +133,15 @@ impl GmmConfig {
         Self { seed, ..self }
     }
 
+    /// Sets the number of starts by k-means, at least 1. Each is followed for 10 iterations, and the most likely one goes on. Default 10.
+    ///
+    /// # References
+    /// Biernacki, Celeux and Govaert (2003), *Choosing starting values for the EM algorithm*.
+    #[must_use]
+    pub fn n_init(self, n_init: usize) -> Self {
+        Self { n_init, ..self }
+    }
+
     /// Sets a mixture to start from, instead of k-means.
     #[must_use]
     pub fn start(self, start: GaussianMixture) -> Self {
@@ -143,8 +158,10 @@ impl GmmConfig {
                 return Err(GmmError::Setting { name, expected: "finite and not negative" });
             }
         }
-        if self.max_iter == 0 {
-            return Err(GmmError::Setting { name: "max_iter", expected: "at least 1" });
+        for (name, value) in [("max_iter", self.max_iter), ("n_init", self.n_init)] {
+            if value == 0 {
+                return Err(GmmError::Setting { name, expected: "at least 1" });
+            }
         }
         match &self.start {
             Some(start) if start.means.dims() != [components, columns] => Err(GmmError::Start { components, columns }),
@@ -185,10 +202,7 @@ impl GmmConfig {
             }
             (Some(state), _) => state,
             (None, Some(start)) => GmmState { mixture: start.clone(), history: Vec::new() },
-            (None, None) => {
-                let shares = nearest_shares(&x, self.components, self.seed);
-                GmmState { mixture: self.maximise(&x, &shares)?, history: Vec::new() }
-            }
+            (None, None) => GmmState { mixture: self.best_start(&x)?, history: Vec::new() },
         };
         let mut expected = expect(&state.mixture, &x);
         if state.history.is_empty() {
@@ -230,6 +244,55 @@ impl GmmConfig {
             bic: parameters * rows.ln() - 2.0 * rows * log_likelihood,
             aic: 2.0 * parameters - 2.0 * rows * log_likelihood,
         })
+    }
+
+    /// The start by k-means that is the most likely after a few iterations. Starts with a degenerate component come last.
+    fn best_start(&self, x: &Tensor<2>) -> Result<GaussianMixture, GmmError> {
+        let start = |index: usize| self.maximise(x, &nearest_shares(x, self.components, self.seed, index as u64));
+        if self.n_init == 1 || self.components == 1 {
+            return start(0);
+        }
+        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+        let rows = x.dims()[0] as f64;
+        let mut best: Option<(bool, f64, GaussianMixture)> = None;
+        let mut failed = None;
+        for index in 0..self.n_init {
+            let trial = start(index).and_then(|first| self.tried(x, &first).map(|(value, last)| (value, last, first)));
+            match trial {
+                Ok((value, last, first)) => {
+                    let is_sound = self.degenerate(&last, rows).is_empty();
+                    let is_better = best.as_ref().is_none_or(|(sound, highest, _)| {
+                        (is_sound, value).partial_cmp(&(*sound, *highest)).is_some_and(|order| order.is_gt())
+                    });
+                    if is_better && value.is_finite() {
+                        best = Some((is_sound, value, first));
+                    }
+                }
+                Err(error) => failed = failed.or(Some(error)),
+            }
+        }
+        match (best, failed) {
+            (Some((_, _, first)), _) => Ok(first),
+            (None, Some(error)) => Err(error),
+            // No likelihood is finite: the fit says so.
+            (None, None) => start(0),
+        }
+    }
+
+    /// The mean log-likelihood after a few iterations from a start, and where they lead.
+    fn tried(&self, x: &Tensor<2>, first: &GaussianMixture) -> Result<(f64, GaussianMixture), GmmError> {
+        let mut mixture = first.clone();
+        let mut expected = expect(&mixture, x);
+        for _ in 0..Self::TRIAL {
+            mixture = self.maximise(x, &expected.1)?;
+            let next = expect(&mixture, x);
+            let has_converged = (next.0 - expected.0).abs() <= self.tol;
+            expected = next;
+            if has_converged {
+                break;
+            }
+        }
+        Ok((expected.0, mixture))
     }
 
     /// The M step: the most likely mixture if row i belongs to component k with weight `shares[i, k]`.

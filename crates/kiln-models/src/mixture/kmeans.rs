@@ -3,11 +3,11 @@
 use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::Stream;
 
-/// Returns the one-hot k-means clusters of rows `x` `[n, d]`, as `[n, k]`.
-pub(crate) fn nearest_shares(x: &Tensor<2>, k: usize, seed: u64) -> Tensor<2> {
+/// Returns the one-hot k-means clusters of rows `x` `[n, d]`, as `[n, k]`. Each `start` has its own random numbers.
+pub(crate) fn nearest_shares(x: &Tensor<2>, k: usize, seed: u64, start: u64) -> Tensor<2> {
     let [n, d] = x.dims();
     let numbers: Vec<f64> = x.to_data().try_into_vec_as().expect("a float tensor converts to f64");
-    let labels = k_means(&numbers, d, k, &mut Stream::new(seed, "k-means", 0, 0));
+    let labels = k_means(&numbers, d, k, &mut Stream::new(seed, "k-means", start, 0));
     let shares: Vec<f64> = (0..n * k).map(|i| f64::from(u8::from(labels[i / k] == i % k))).collect();
     Tensor::from_data(TensorData::new(shares, [n, k]), (&x.device(), x.dtype()))
 }

@@ -50,9 +50,9 @@ pub(crate) struct GlmData {
 pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Result<GlmData> {
     let source = source(settings);
     let mut notes = Vec::new();
-    let (all, chosen) = Chosen::read(settings, &[], &mut notes)?;
-    let (sha256, file) = (all.sha256().to_owned(), all.file().to_owned());
-    drop(all);
+    let (table, default_target) = table_of(&source)?;
+    let (sha256, file) = (table.sha256().to_owned(), table.file().to_owned());
+    let chosen = Chosen::new(settings, default_target, table, &mut notes)?;
     let split = chosen.split(settings)?;
     let part = |rows: &[usize]| match rows.len() == chosen.table.len() {
         true => Cow::Borrowed(&chosen.table),
@@ -81,8 +81,9 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Resul
 pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder, name: &str) -> Result<(GlmRows, DataRecord)> {
     let mut settings = settings.clone();
     name.clone_into(&mut settings.data.name);
-    let (all, chosen) = Chosen::read(&settings, &[], &mut Vec::new())?;
-    let sha256 = all.sha256().to_owned();
+    let (table, default_target) = table_of(&source(&settings))?;
+    let sha256 = table.sha256().to_owned();
+    let chosen = Chosen::new(&settings, default_target, table, &mut Vec::new())?;
     let rows = chosen.encode(&settings, encoder, &chosen.table)?;
     let n = rows.response.len();
     Ok((rows, DataRecord { name: name.to_owned(), sha256, n_train: 0, n_test: n, image_size: None }))
@@ -90,6 +91,13 @@ pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder, name: &str) ->
 
 pub(super) fn source(settings: &GlmSettings) -> Source {
     Source::of_table(&settings.data, &settings.table, settings.run.seed)
+}
+
+/// Reads the table, with the column that is its target by default.
+fn table_of(source: &Source) -> Result<(Table, Option<&'static str>)> {
+    read(source)?.ok_or_else(|| {
+        Failure::usage(format!("{} is not a table: give a file with a header, or breast-cancer", Shown(&source.name)))
+    })
 }
 
 /// The rows without missing values, with the columns that have a use.
@@ -102,14 +110,7 @@ pub(super) struct Chosen {
 impl Chosen {
     /// Reads the table of a run, and chooses. `others` are columns that are no features. What is left out unasked is noted.
     pub(super) fn read(settings: &GlmSettings, others: &[&String], notes: &mut Vec<String>) -> Result<(Table, Self)> {
-        let source = source(settings);
-        let Some((table, default_target)) = read(&source)? else {
-            return Err(Failure::usage(format!(
-                "{} is not a table: give a file with a header, or breast-cancer",
-                Shown(&source.name)
-            )));
-        };
-        notes.extend(table.notes().iter().map(ToString::to_string));
+        let (table, default_target) = table_of(&source(settings))?;
         let others: Vec<String> = others.iter().map(|name| (*name).clone()).collect();
         let without: Vec<&str> = others.iter().map(String::as_str).collect();
         let chosen = Self::new(settings, default_target, table.clone().without(&without)?, notes)?;
@@ -128,6 +129,7 @@ impl Chosen {
         table: Table,
         notes: &mut Vec<String>,
     ) -> Result<Self> {
+        notes.extend(table.notes().iter().map(ToString::to_string));
         settings.table.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
         let formula = settings.formula()?;
         let target = settings.data.target.as_deref().or(default_target);

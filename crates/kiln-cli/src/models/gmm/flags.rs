@@ -39,4 +39,7 @@ pub(crate) struct GmmModelFlags {
     /// Maximum number of EM iterations [default: 1000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(super) max_iter: Option<usize>,
+    /// Number of starts by k-means; the best after 10 iterations goes on [default: 10]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(super) n_init: Option<usize>,
 }

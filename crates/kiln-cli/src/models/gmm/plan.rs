@@ -15,9 +15,9 @@ pub(crate) struct GmmPlan {
 
 impl GmmPlan {
     pub(super) fn new(settings: GmmSettings, data: Loaded, compute: Compute) -> Self {
-        let GmmModel { components, covariance, reg_covar, tol, max_iter } = settings.model;
+        let GmmModel { components, covariance, reg_covar, tol, max_iter, n_init } = settings.model;
         let config = GmmConfig::new(components).covariance(covariance).reg_covar(reg_covar).tol(tol);
-        let config = config.max_iter(max_iter).seed(settings.run.seed);
+        let config = config.max_iter(max_iter).seed(settings.run.seed).n_init(n_init);
         Self { settings, data, compute, config }
     }
 

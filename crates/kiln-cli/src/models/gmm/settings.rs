@@ -1,6 +1,6 @@
 //! The settings of a mixture.
 
-use kiln::models::CovarianceType;
+use kiln::models::{CovarianceType, GmmConfig};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -25,18 +25,27 @@ pub(super) struct GmmModel {
     pub(super) reg_covar: f64,
     pub(super) tol: f64,
     pub(super) max_iter: usize,
+    pub(super) n_init: usize,
 }
 
 impl Default for GmmModel {
     fn default() -> Self {
-        Self { components: 2, covariance: CovarianceType::Full, reg_covar: 1e-6, tol: 1e-6, max_iter: 1000 }
+        Self {
+            components: 2,
+            covariance: CovarianceType::Full,
+            reg_covar: 1e-6,
+            tol: 1e-6,
+            max_iter: 1000,
+            n_init: GmmConfig::N_INIT,
+        }
     }
 }
 
 impl GmmSettings {
     pub(super) fn check(&self) -> Result<()> {
         self.table.check()?;
-        let GmmModel { components, reg_covar, tol, max_iter, .. } = self.model;
+        let GmmModel { components, reg_covar, tol, max_iter, n_init, .. } = self.model;
+        require(n_init >= 1, "n-init", "at least 1", n_init)?;
         require(components >= 1, "components", "at least 1", components)?;
         require(reg_covar >= 0.0 && reg_covar.is_finite(), "reg-covar", "finite and not negative", reg_covar)?;
         require(tol >= 0.0 && tol.is_finite(), "tol", "finite and not negative", tol)?;
