@@ -81,6 +81,9 @@ fn calibration_is_that_of_scikit_learn() {
                 found.bins().iter().map(value).collect()
             };
             assert_eq!(of(|bin| bin.weight), numbers(&expected["sizes"]), "{what}");
+            // NumPy's edges, to the last bit: a probability on an edge must fall to the same side.
+            assert_eq!(of(|bin| bin.lower), numbers(&expected["lower"]), "{what}");
+            assert_eq!(of(|bin| bin.upper), numbers(&expected["upper"]), "{what}");
             assert_close(&of(|bin| bin.fraction_positive), &numbers(&expected["fraction"]), RTOL, 0.0, &what);
             assert_close(&of(|bin| bin.mean_predicted), &numbers(&expected["mean"]), RTOL, 0.0, &what);
             // Differences of numbers near 1 keep the rounding error of those.
@@ -198,6 +201,10 @@ fn a_curve_needs_its_classes() {
     assert!(one(RocCurve::new(&[true, true], &scores, None).map(|curve| curve.auc())));
     assert!(one(RocCurve::new(&[false, false], &scores, None).map(|curve| curve.auc())));
     assert!(one(RocCurve::new(&[true, false], &scores, Some(&w)).map(|curve| curve.auc())));
+    for (y, expected) in [([true, true], "that are negative"), ([false, false], "that are positive")] {
+        let message = RocCurve::new(&y, &scores, None).unwrap_err().to_string();
+        assert!(message.contains(expected), "{message}");
+    }
     let precision = |y: &[bool]| PrecisionRecall::new(y, &scores, None).map(|curve| curve.average_precision());
     assert!(one(precision(&[false, false])));
     assert_eq!(precision(&[true, true]), Ok(1.0));
@@ -233,11 +240,30 @@ fn a_tenth_of_a_bin_is_scikit_learns() {
     let found = Calibration::new(&[true; 5], &p, Bins::Uniform(10), None).unwrap();
     let rows: Vec<usize> = found.bins().iter().map(|bin| bin.rows).collect();
     assert_eq!(rows, [1, 2, 1, 1]);
+    // numpy.percentile interpolates from the nearer side: from one side only, 0.2 or 0.8 would differ in their last bits.
+    let found = Calibration::new(&[true; 4], &[0.08, 0.24, 0.79, 0.83], Bins::Quantile(4), None).unwrap();
+    let edges: Vec<f64> = found.bins().iter().map(|bin| bin.upper).collect();
+    assert_eq!(edges, [0.2, 0.515, 0.8, 0.83]);
     // More quantiles than rows, and quantiles that coincide.
     for p in [vec![0.5], vec![0.0, 1.0], vec![0.25; 7]] {
         let found = Calibration::new(&vec![true; p.len()], &p, Bins::Quantile(50), None).unwrap();
         assert_eq!(found.bins().iter().map(|bin| bin.rows).sum::<usize>(), p.len());
     }
+}
+
+#[test]
+fn a_wrong_certainty_costs_36_nats() {
+    // scikit-learn's log_loss([1, 0], [p, 0.5]) times two, less ln 2.
+    let nats = |p: f64| 2.0 * log_loss(&[true, false], &[p, 0.5], None).unwrap() - 2f64.ln();
+    assert_close(&[nats(0.0), nats(1e-20)], &[36.043_653_389_117_15; 2], 1e-14, 0.0, "a wrong certainty");
+    assert_eq!(log_loss(&[true], &[1.0], None), Ok(2.220_446_049_250_313_6e-16));
+    assert_close(
+        &[log_loss_multiclass(&[1], &[1.0, 0.0], 2, None).unwrap()],
+        &[36.043_653_389_117_15],
+        1e-14,
+        0.0,
+        "two",
+    );
 }
 
 #[test]

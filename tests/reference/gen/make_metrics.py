@@ -46,7 +46,7 @@ def binary(name, y, p, weights, curves):
     case["calibration"] = []
     whole = w is None or (w == w.round()).all()
     for strategy in ["uniform", "quantile"]:
-        for bins in [1, 5, 10, 30]:
+        for bins in [1, 5, 10, 49]:
             if not whole or (w is not None and strategy == "quantile"):
                 continue
             repeats = np.ones(len(y), int) if w is None else w.astype(int)
@@ -54,9 +54,11 @@ def binary(name, y, p, weights, curves):
             true, predicted = calibration_curve(yr, pr, n_bins=bins, strategy=strategy)
             edges = np.linspace(0, 1, bins + 1) if strategy == "uniform" else np.percentile(pr, np.linspace(0, 1, bins + 1) * 100)
             sizes = np.bincount(np.searchsorted(edges[1:-1], pr), minlength=bins)
+            lower, upper = edges[:-1][sizes > 0], edges[1:][sizes > 0]
             sizes = sizes[sizes > 0]
             gap = np.abs(true - predicted)
             case["calibration"].append(dict(strategy=strategy, bins=bins, fraction=true.tolist(), mean=predicted.tolist(), sizes=sizes.tolist(),
+                                            lower=lower.tolist(), upper=upper.tolist(),
                                             ece=float((gap * sizes).sum() / sizes.sum()), mce=float(gap.max())))
     return case
 
@@ -155,6 +157,7 @@ result = dict(
         classes("digits, by a weight", y_digits, parts.argmax(1), 10, w_digits),
         classes("digits, by a tree that never predicts some", y_digits, tree.predict(digits.data[test]), 10, w_digits),
         classes("digits, by a tree, with classes that never occur", y_digits, tree.predict(digits.data[test]), 12),
+        classes("digits, where a class is only predicted", y_digits[y_digits != 9], parts.argmax(1)[y_digits != 9], 10),
         classes("birthwt, always the first class", low, np.zeros_like(low), 2),
     ],
     multiclass=[

@@ -14,15 +14,16 @@ pub(super) struct Counts {
 impl Counts {
     /// Counts by `positive` and `score`, which is finite for every row.
     pub(super) fn new(rows: &Rows<'_>, positive: impl Fn(usize) -> bool, score: impl Fn(usize) -> f64) -> Self {
-        let mut order: Vec<usize> = (0..rows.count()).filter(|row| rows.weight(*row) > 0.0).collect();
-        order.sort_by(|a, b| score(*b).total_cmp(&score(*a)));
+        let counted = (0..rows.count()).filter(|row| rows.weight(*row) > 0.0);
+        let mut order: Vec<(f64, usize)> = counted.map(|row| (score(row), row)).collect();
+        order.sort_by(|(a, _), (b, _)| b.total_cmp(a));
         let mut counts = Self { thresholds: Vec::new(), true_positives: Vec::new(), false_positives: Vec::new() };
         let (mut of_true, mut of_false) = (0.0, 0.0);
-        for (place, row) in order.iter().copied().enumerate() {
+        for (place, (threshold, row)) in order.iter().copied().enumerate() {
             *(if positive(row) { &mut of_true } else { &mut of_false }) += rows.weight(row);
             // Equal scores share a threshold; so do 0 and −0.
-            if order.get(place + 1).is_none_or(|next| score(*next) < score(row)) {
-                counts.thresholds.push(score(row));
+            if order.get(place + 1).is_none_or(|(next, _)| *next < threshold) {
+                counts.thresholds.push(threshold);
                 counts.true_positives.push(of_true);
                 counts.false_positives.push(of_false);
             }
