@@ -3,12 +3,13 @@
 mod error;
 mod fit;
 mod profile;
+mod separation;
 mod solve;
 
 use std::ops::ControlFlow;
 
 use burn::tensor::DType;
-use kiln_models::glm::{CovarianceEstimator, Family, GlmData, GlmLoss, InferenceOptions, Information, Link};
+use kiln_models::glm::{CovarianceEstimator, Family, FirthLoss, GlmData, GlmLoss, InferenceOptions, Information, Link};
 use kiln_optim::solver::Iteration;
 use kiln_tensor::{DeviceChoice, fused::in_pool};
 
@@ -44,6 +45,7 @@ pub struct GlmConfig {
     inflation: (Vec<f64>, usize),
     options: InferenceOptions,
     influence: bool,
+    firth: bool,
     gtol: f64,
     max_iter: usize,
     names: Names,
@@ -79,6 +81,7 @@ impl GlmConfig {
             inflation: (Vec::new(), 0),
             options: InferenceOptions::default(),
             influence: false,
+            firth: false,
             gtol: Self::GTOL,
             max_iter: Self::MAX_ITER,
             names: Names { response: "y".to_owned(), features: vec![], inflation: vec![], classes: vec![] },
@@ -148,6 +151,13 @@ impl GlmConfig {
     #[must_use]
     pub fn influence(self, influence: bool) -> Self {
         Self { influence, ..self }
+    }
+
+    /// Sets whether Firth's penalty is added to a logistic regression. Default: no. Its estimates have less bias, and are finite for
+    /// separable classes. Only for [`Family::Binomial`] with the logit link.
+    #[must_use]
+    pub fn firth(self, firth: bool) -> Self {
+        Self { firth, ..self }
     }
 
     /// Sets the largest gradient entry at convergence, positive. Default 1e-11.
@@ -243,8 +253,22 @@ impl GlmConfig {
     fn fit_data(&self, data: GlmData, callback: impl FnMut(&Iteration) -> ControlFlow<()>) -> Result<GlmFit, GlmError> {
         let device = DeviceChoice::Cpu.resolve()?.device();
         let constant = solve::constant_model(&data)?;
+        let binary = separation::Binary::of(&data, self.firth);
         let loss = GlmLoss::new(data)?;
-        let solved = solve::solve(&loss, (loss.start(&device), DType::F64), (self.gtol, self.max_iter), callback)?;
+        let (start, limits) = ((loss.start(&device), DType::F64), (self.gtol, self.max_iter));
+        let mut solved = match (self.firth, FirthLoss::new(&loss)) {
+            (false, _) => solve::solve(&loss, start, limits, callback)?,
+            (true, Some(penalised)) => solve::solve(&penalised, start, limits, callback)?,
+            (true, None) => {
+                return Err(GlmError::Setting {
+                    name: "firth",
+                    expected: "off, but for a binomial family with a logit link",
+                });
+            }
+        };
+        if !self.firth {
+            separation::check(&loss, binary, &mut solved)?;
+        }
         let null = solve::null_fit(&loss, &constant, &solved, (&device, self.gtol, self.max_iter))?;
         GlmFit::new(self, &loss, solved, &null)
     }

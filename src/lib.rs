@@ -30,7 +30,7 @@
 //! [`GlmConfig`](models::GlmConfig) fits a generalised linear model ([`Family`](models::glm::Family),
 //! [`Link`](models::glm::Link), [`CovarianceEstimator`](models::glm::CovarianceEstimator),
 //! [`Information`](models::glm::Information)) to slices; [`GlmData`](models::glm::GlmData) and
-//! [`GlmLoss`](models::glm::GlmLoss) ([`InferenceOptions`](models::glm::InferenceOptions)) are for a solver of your own, and
+//! [`GlmLoss`](models::glm::GlmLoss) ([`FirthLoss`](models::glm::FirthLoss), [`InferenceOptions`](models::glm::InferenceOptions)) are for a solver of your own, and
 //! [`GlmModel`](models::glm::GlmModel) ([`Part`](models::glm::Part), [`Term`](models::glm::Term)) predicts.
 //! [`GmmConfig`](models::GmmConfig) ([`CovarianceType`](models::CovarianceType)) fits a
 //! [`GaussianMixture`](models::GaussianMixture), and [`SvmConfig`](models::SvmConfig) ([`Kernel`](models::Kernel)) a

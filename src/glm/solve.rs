@@ -30,28 +30,30 @@ pub(super) fn constant_model(data: &GlmData) -> Result<GlmLoss, GlmError> {
     Ok(GlmLoss::new(data)?)
 }
 
-/// Minimises the loss.
-pub(super) fn solve(
-    loss: &GlmLoss,
+/// Minimises a loss.
+pub(super) fn solve<P: Hessian>(
+    loss: &P,
     (start, dtype): (Tensor<1>, DType),
     (gtol, max_iter): (f64, usize),
     callback: impl FnMut(&Iteration) -> ControlFlow<()>,
 ) -> Result<Solved, GlmError> {
-    if loss.parameter_count() == 0 {
+    let [parameters] = start.dims();
+    if parameters == 0 {
         return Ok(Solved { x: Vec::new(), outcome: None, converged: true });
     }
     let stop = Stop { gtol, max_iter, ..Stop::default() };
-    let small = loss.parameter_count() <= GlmConfig::NEWTON_PARAMETERS;
+    let small = parameters <= GlmConfig::NEWTON_PARAMETERS;
     let mut outcome =
         if small { run(loss, start, &newton(), stop, callback)? } else { run(loss, start, &lbfgs(), stop, callback)? };
     let stopped = matches!(outcome.status, Status::NoProgress | Status::Stalled);
     let mut x = outcome.to_vec();
     let mut converged = outcome.success;
     if small && (converged || stopped) {
-        let polished = polish(loss, &mut x, dtype)?;
+        let device = outcome.x.device();
+        let polished = polish(loss, &mut x, (&device, dtype))?;
         converged |= polished.at_rounding;
         outcome.grad_norm = polished.grad_norm;
-        outcome.x = vector(&x, (&outcome.x.device(), dtype));
+        outcome.x = vector(&x, (&device, dtype));
         if converged && !outcome.success {
             outcome.message = "converged to rounding error".to_owned();
         }
@@ -73,8 +75,8 @@ pub(super) fn null_fit<'a>(
     Ok((constant, null.x))
 }
 
-fn run<S: Solver<GlmLoss>>(
-    loss: &GlmLoss,
+fn run<P: Objective, S: Solver<P>>(
+    loss: &P,
     start: Tensor<1>,
     solver: &S,
     stop: Stop,
@@ -90,11 +92,10 @@ struct Polished {
 }
 
 /// Takes full Newton steps as long as they shrink the gradient: the last digits, which a search along a line cannot see in the values.
-fn polish(loss: &GlmLoss, x: &mut Vec<f64>, dtype: DType) -> Result<Polished, GlmError> {
+fn polish<P: Hessian>(loss: &P, x: &mut Vec<f64>, (device, dtype): (&Device, DType)) -> Result<Polished, GlmError> {
     const STEPS: usize = 4;
-    let device = loss.start(&Device::default()).device();
     let at = |x: &[f64]| -> Result<(f64, Vec<f64>), GlmError> {
-        let (value, gradient) = loss.value_and_grad(&vector(x, (&device, dtype))).map_err(GlmError::Evaluation)?;
+        let (value, gradient) = loss.value_and_grad(&vector(x, (device, dtype))).map_err(GlmError::Evaluation)?;
         let gradient = gradient.into_data().try_into_vec_as().expect("floats convert to f64");
         Ok((value.into_scalar::<f64>(), gradient))
     };
@@ -102,7 +103,7 @@ fn polish(loss: &GlmLoss, x: &mut Vec<f64>, dtype: DType) -> Result<Polished, Gl
     let (mut value, mut gradient) = at(x)?;
     let mut at_rounding = false;
     for _ in 0..STEPS {
-        let hessian = loss.hessian(&vector(x, (&device, dtype))).map_err(GlmError::Evaluation)?;
+        let hessian = loss.hessian(&vector(x, (device, dtype))).map_err(GlmError::Evaluation)?;
         let Some(factor) = hessian.cholesky() else { break };
         let step = factor.solve(&gradient);
         let decrement: f64 = step.iter().zip(&gradient).map(|(step, g)| step * g).sum();

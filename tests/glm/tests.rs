@@ -1,13 +1,13 @@
 //! Tests of terms, average marginal effects, variance inflation and profile intervals.
 
 use kiln::models::{
-    GlmConfig,
+    GlmConfig, GlmError,
     glm::{Family, Information, Link, Part, Place, Term, variance_inflation},
 };
 use kiln_testkit::reference;
 use serde_json::Value;
 
-use super::fits::{close, column, config, fit, rows, table, texts};
+use super::fits::{close, column, config, fit, reference_name, rows, table, texts};
 
 fn kind(row: &Value) -> (Family, Link) {
     let of = |name: &str| row[name].as_str().unwrap().replace('_', "-");
@@ -91,4 +91,37 @@ fn profile_intervals_agree() {
         }
     }
     assert!(compared > 40, "{compared} intervals were compared");
+}
+
+/// Firth's penalised fits, one of them of separable classes.
+#[test]
+fn firths_estimates_agree() {
+    for row in reference("glm")["fits"]["firth"].as_array().unwrap() {
+        let (id, features) = (row["id"].as_str().unwrap(), texts(&row["features"]));
+        let table = table(row);
+        let (x, y) = (rows(&table, &features), column(&table, row["response"].as_str().unwrap()));
+        let config = GlmConfig::new(Family::Binomial, features.len());
+        if row["separated"].as_bool().unwrap() {
+            assert!(matches!(config.fit(&x, &y), Err(GlmError::Separable { .. })), "{id}");
+        }
+        let fit = config.firth(true).fit(&x, &y).unwrap();
+        for estimate in &fit.inference().unwrap().estimates {
+            let name = reference_name(estimate, &features, &[]);
+            close(estimate.estimate, &row["coef"][&name], 1e-8, &format!("{id}: {name}"));
+            close(estimate.standard_error, &row["se"][&name], 1e-8, &format!("{id}: standard error of {name}"));
+        }
+    }
+    let no_firth = GlmConfig::new(Family::Poisson, 1).firth(true).fit(&[1.0, 2.0], &[1.0, 2.0]);
+    assert!(matches!(no_firth, Err(GlmError::Setting { name: "firth", .. })));
+}
+
+/// All counts of a group are 0, so that its coefficient has no finite estimate.
+#[test]
+fn estimates_that_do_not_exist_are_not_converged() {
+    let group: Vec<f64> = (0..20).map(|i| f64::from(i % 2)).collect();
+    let counts: Vec<f64> = (0..20).map(|i| if i % 2 == 1 { 0.0 } else { f64::from(1 + i % 3) }).collect();
+    let Err(GlmError::NotConverged { fit, .. }) = GlmConfig::new(Family::Poisson, 1).fit(&group, &counts) else {
+        panic!("a mean of 0 has no logarithm");
+    };
+    assert!(fit.outcome.message.starts_with("a coefficient grows without limit"), "{}", fit.outcome.message);
 }

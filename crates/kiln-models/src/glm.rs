@@ -11,6 +11,7 @@ mod data;
 mod design;
 mod exact;
 mod family;
+mod firth;
 mod inference;
 mod influence;
 mod link;
@@ -25,6 +26,7 @@ mod table;
 pub use self::{
     data::{GlmData, GlmDataError},
     family::Family,
+    firth::FirthLoss,
     inference::{CovarianceEstimator, Estimate, FitMeasures, GlmInference, InferenceOptions, Information, Null},
     influence::Influence,
     link::{Link, UnknownName},

@@ -181,3 +181,17 @@ fn what_does_not_fit_is_refused_in_one_line() {
         place.refused_to_start(&format!("train glm --data t.csv {flags}"), &[said]);
     }
 }
+
+/// Separable classes, and a group of counts that are all 0.
+#[test]
+fn estimates_that_do_not_exist_are_said() {
+    let place = Place::new();
+    place.write("t.csv", "x,y\n1,0\n2,0\n3,0\n4,1\n5,1\n6,1\n");
+    let said = place.exits(3, "train glm --data t.csv --target y --family binomial --out run").stderr;
+    assert!(said.contains("perfectly separable") && said.contains("--firth"), "{said}");
+    place.ok("train glm --data t.csv --target y --family binomial --firth --out firth");
+    place.refused_to_start("train glm --data t.csv --target y --family poisson --firth", &["--firth is for"]);
+    place.write("c.csv", "g,y\n0,3\n1,0\n0,2\n1,0\n0,5\n1,0\n0,1\n1,0\n");
+    let said = place.exits(3, "train glm --data c.csv --target y --family poisson --out counts").stderr;
+    assert!(said.contains("grows without limit"), "{said}");
+}

@@ -190,6 +190,21 @@ impl GlmLoss {
         Ok(inverse)
     }
 
+    /// Returns the largest standard error of a scaled coefficient at `x`, for families without a dispersion; infinite for a singular
+    /// information matrix. A large one means that the likelihood is flat in a direction: an estimate grows without limit.
+    pub fn largest_scaled_error(&self, x: &[f64]) -> Option<f64> {
+        if self.family.has_dispersion() || x.is_empty() {
+            return None;
+        }
+        let second = if self.family.is_one_predictor() { Second::Expected } else { Second::Observed };
+        let information = self.information(x, second);
+        let largest = information.cholesky().map_or(f64::INFINITY, |factor| {
+            let inverse = factor.inverse();
+            (0..x.len()).map(|i| inverse.at(i, i).sqrt()).fold(0.0, f64::max)
+        });
+        Some(largest)
+    }
+
     /// Returns estimates with tests, and measures of fit, at the maximum `x` of the likelihood.
     ///
     /// # Errors

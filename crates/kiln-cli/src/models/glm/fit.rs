@@ -149,10 +149,16 @@ fn not_converged(fit: &GlmFit, session: &Session<'_>) -> (&'static str, Exit, St
                 format!("interrupted after {} iterations: start again with `kiln resume {run}`", outcome.iterations);
             ("interrupted", Exit::Interrupted, message)
         }
+        // Said by the check for estimates that do not exist.
+        _ if outcome.message.starts_with("a coefficient grows") => (
+            "not-converged",
+            Exit::NotConverged,
+            format!("{}: look at the largest coefficients in coef.csv", outcome.message),
+        ),
         _ => {
             let message = format!(
-                "not converged after {} iterations: the gradient is {:.1e}, above --gtol; a coefficient may grow without limit, or \
-                 the family or link does not suit the data",
+                "not converged after {} iterations: the gradient is {:.1e}, above --gtol; the family or \
+                 the link may not suit the data",
                 outcome.iterations, outcome.grad_norm
             );
             ("not-converged", Exit::NotConverged, message)
@@ -175,6 +181,10 @@ fn failure(error: GlmError, plan: &GlmPlan) -> Failure {
                 "the class '{class}' of '{name}' has no training row: lower --test-fraction, or leave it out of --levels"
             ))
         }
+        error @ GlmError::Separable { .. } => Failure {
+            message: format!("{error}: add --firth, or use `kiln train logistic --l2 0.01`"),
+            exit: Exit::NotConverged,
+        },
         other => Failure::usage(other),
     }
 }

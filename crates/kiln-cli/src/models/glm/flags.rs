@@ -50,6 +50,9 @@ pub(crate) struct GlmModelFlags {
     /// Classes in their order; the first is the reference
     #[arg(long, value_name = "CLASS,…", value_delimiter = ',')]
     pub(super) levels: Option<Vec<String>>,
+    /// Firth's penalty for binomial with logit link: less bias, and finite estimates for separable classes [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(super) firth: Option<bool>,
     /// Maximum number of iterations [default: 1000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(super) max_iter: Option<usize>,

@@ -73,6 +73,7 @@ pub(super) fn config(
         .covariance(covariance)
         .level(inference.level)
         .influence(inference.influence)
+        .firth(settings.model.firth)
         .gtol(settings.model.gtol)
         .max_iter(settings.model.max_iter)
         .names(encoder.response_name(), &refs(names), &refs(classes))

@@ -43,6 +43,8 @@ pub(crate) struct GlmModelSettings {
     pub(crate) theta: Option<f64>,
     /// The classes in their order.
     pub(crate) levels: Vec<String>,
+    /// Whether Firth's penalty is added.
+    pub(crate) firth: bool,
     pub(crate) max_iter: usize,
     pub(crate) gtol: f64,
 }
@@ -58,6 +60,7 @@ impl Default for GlmModelSettings {
             inflation: None,
             theta: None,
             levels: Vec::new(),
+            firth: false,
             max_iter: GlmConfig::MAX_ITER,
             gtol: GlmConfig::GTOL,
         }
@@ -160,6 +163,12 @@ impl GlmSettings {
                 !model.levels.is_empty() && !matches!(family, Family::Multinomial | Family::Ordinal | Family::Binomial),
                 "--levels is for the families binomial, multinomial and ordinal",
             ),
+            (
+                model.firth && (family != Family::Binomial || self.link()? != Link::Logit),
+                "--firth is for --family binomial with the logit link",
+            ),
+            (model.firth && self.inference.profile, "--profile is not for fits with --firth"),
+            (model.firth && self.inference.lr_tests, "--lr-tests is not for fits with --firth"),
             (
                 self.inference.cluster.is_some() != (self.inference.cov_type == CovType::Cluster),
                 "--cov-type cluster and --cluster COLUMN need each other",
