@@ -28,7 +28,9 @@ pub(crate) enum Marks {
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Legend {
     UpperRight,
+    UpperLeft,
     LowerLeft,
+    LowerRight,
 }
 
 #[derive(Clone, Debug)]
@@ -180,7 +182,9 @@ impl Panel {
                 .configure_series_labels()
                 .position(match self.legend {
                     Legend::UpperRight => SeriesLabelPosition::UpperRight,
+                    Legend::UpperLeft => SeriesLabelPosition::UpperLeft,
                     Legend::LowerLeft => SeriesLabelPosition::LowerLeft,
+                    Legend::LowerRight => SeriesLabelPosition::LowerRight,
                 })
                 .label_font(("sans-serif", 14))
                 .background_style(WHITE.mix(0.85))

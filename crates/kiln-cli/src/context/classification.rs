@@ -138,8 +138,10 @@ impl Predicted<'_> {
             legend,
             marks: Marks::Lines,
         };
+        // The share of a few rows says nothing.
+        let shown = bins.bins().iter().filter(|bin| bin.rows * 100 >= positive.len());
         let (predicted, observed): (Vec<f64>, Vec<f64>) =
-            bins.bins().iter().map(|bin| (bin.mean_predicted, bin.fraction_positive)).unzip();
+            shown.map(|bin| (bin.mean_predicted, bin.fraction_positive)).unzip();
         let auc = format!("AUC {:.3}", roc.auc());
         let precision = format!("average precision {:.3}", recall.average_precision());
         let panels = [
@@ -148,7 +150,7 @@ impl Predicted<'_> {
                 "false positive rate",
                 "true positive rate",
                 vec![line(auc, roc.fpr(), roc.tpr()), diagonal("chance")],
-                Legend::UpperRight,
+                Legend::LowerRight,
             ),
             panel(
                 "Precision and recall",
@@ -161,8 +163,8 @@ impl Predicted<'_> {
                 "Calibration",
                 "predicted probability",
                 "share of the second class",
-                vec![line("ten bins".to_owned(), &predicted, &observed), diagonal("perfect")],
-                Legend::UpperRight,
+                vec![line("bins of 0.1 with 1% of the rows".to_owned(), &predicted, &observed), diagonal("perfect")],
+                Legend::LowerRight,
             ),
         ];
         match plot::png(&panels) {

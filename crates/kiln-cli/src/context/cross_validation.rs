@@ -51,7 +51,7 @@ pub(crate) struct GridFlags {
     #[arg(long, value_name = "NAME", default_value = "none")]
     pub(crate) penalty: PenaltyName,
     /// Penalties to compare [default: 20 values down from one that leaves nothing but intercepts]
-    #[arg(long, value_name = "P,…", value_delimiter = ',')]
+    #[arg(long, value_name = "P,…", value_delimiter = ',', allow_negative_numbers = true)]
     pub(crate) grid: Vec<f64>,
 }
 
@@ -273,7 +273,7 @@ fn panel(report: &Report, penalty: PenaltyName) -> Panel {
             curve("mean + standard error", &|candidate| candidate.mean + candidate.standard_error),
             curve("mean − standard error", &|candidate| candidate.mean - candidate.standard_error),
         ],
-        legend: Legend::UpperRight,
+        legend: Legend::UpperLeft,
         marks: Marks::Lines,
     }
 }

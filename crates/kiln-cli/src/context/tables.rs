@@ -13,7 +13,7 @@ use kiln::data::{
 use super::record::DataRecord;
 use crate::{
     base::{Console, Failure, Result},
-    settings::{MissingValues, RowsData, TEST_FRACTION, TableSettings, TabularData},
+    settings::{MissingValues, RowsData, TEST_FRACTION, TableSettings, TabularData, is_builtin},
 };
 
 /// Which rows, and how they are split.
@@ -137,7 +137,7 @@ pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str
     if path.is_file() || (is_file_name && !path.is_dir()) {
         return Ok(Some((Table::read_with(path, &source.table.options()?)?, None)));
     }
-    if path.is_dir() {
+    if path.is_dir() && !is_builtin(name) {
         // A folder without tables may hold images.
         match Table::read_all(&[path.into()], &source.table.options()?) {
             Err(DataError::NoTableFiles { .. }) => {}

@@ -130,11 +130,7 @@ pub fn normal_two_sided(x: f64) -> f64 {
 
 /// Returns P(|X| > |x|) of Student's t distribution with `df` > 0 degrees of freedom.
 pub fn student_t_two_sided(x: f64, df: f64) -> f64 {
-    let square = x * x;
-    if square > df {
-        return beta_i(0.5 * df, 0.5, df / (df + square)).0;
-    }
-    1.0 - beta_i(0.5, 0.5 * df, square / (df + square)).0
+    beta_i(0.5 * df, 0.5, df / (df + x * x)).0
 }
 
 /// Returns the quantile of Student's t distribution with `df` > 0 degrees of freedom, for a probability in (0, 1).
