@@ -134,7 +134,7 @@ fn what_else_a_fit_says_is_in_files() {
 fn columns_that_depend_on_others_are_dropped() {
     let place = Place::new();
     let rows: String = (0..20).map(|i| format!("{i},{},{},{}\n", i * 7 % 5, i + i * 7 % 5, i * i % 13)).collect();
-    place.write("t.csv", &format!("a,b,sum,y\n{rows}"));
+    place.write("t.csv", format!("a,b,sum,y\n{rows}"));
     let out = place.ok("train glm --data t.csv --target y --out run");
     assert!(out.stdout.contains("dropped sum = a + b"), "{out:?}");
     assert!(place.text("run/coef.csv").contains("y,sum,NA,NA"));

@@ -127,7 +127,7 @@ impl FittedGlm {
         scored: Scored,
         dir: &RunDir,
     ) -> Result<Option<Classification>> {
-        let is_binary = self.model.family == Family::Binomial && rows.response.iter().all(|y| *y == 0.0 || *y == 1.0);
+        let is_binary = self.model.family == Family::Binomial && rows.response.iter().all(|y| *y <= 0.0 || *y >= 1.0);
         if !(is_binary || self.model.family.has_classes()) {
             return Ok(None);
         }
