@@ -13,6 +13,7 @@ mod record;
 mod search;
 mod session;
 mod snapshots;
+mod source;
 mod tables;
 
 pub(crate) mod certificate;
@@ -31,5 +32,6 @@ pub(crate) use self::{
     search::{Search, SweepFlags},
     session::{Finished, Session, Start, continue_or_finish, trainer},
     snapshots::Snapshots,
-    tables::{Loaded, Part, Purpose, Source, load, prediction_table, read, used_columns, with_target},
+    source::{Source, read},
+    tables::{Loaded, Part, Purpose, load, prediction_table, used_columns, with_target},
 };

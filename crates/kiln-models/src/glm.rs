@@ -7,6 +7,7 @@
 //! McCullagh and Nelder, *Generalized Linear Models* (1989); Agresti, *Foundations of Linear and Generalized Linear Models* (2015).
 
 mod classes;
+mod covariance;
 mod data;
 mod design;
 mod exact;
@@ -17,21 +18,26 @@ mod influence;
 mod link;
 mod loss;
 mod margins;
+mod measures;
 mod model;
 mod parameters;
+mod predictors;
 mod row;
+mod start;
 mod sums;
 mod table;
 
 pub use self::{
+    covariance::{CovarianceEstimator, InferenceOptions, Information},
     data::{GlmData, GlmDataError},
     family::Family,
     firth::FirthLoss,
-    inference::{CovarianceEstimator, Estimate, FitMeasures, GlmInference, InferenceOptions, Information, Null},
+    inference::{Estimate, GlmInference},
     influence::Influence,
     link::{Link, UnknownName},
     loss::GlmLoss,
     margins::{Margin, WaldTest, variance_inflation},
+    measures::{FitMeasures, Null},
     model::{GlmModel, Prediction, Uncertainty},
     parameters::{Part, Place, Term},
     table::GlmTable,

@@ -13,7 +13,8 @@ use super::{
     data_check::check_data,
     opened::Opened,
     record::DataRecord,
-    tables::{Loaded, Part, Purpose, Source, load},
+    source::Source,
+    tables::{Loaded, Part, Purpose, load},
 };
 use crate::{
     base::{ENCODER, Exit, Failure, Result},

@@ -13,10 +13,11 @@ use super::{
     design::Design,
     exact::{LeastSquares, least_squares},
     family::Fitted,
+    predictors::{Predictor, predictors},
     row::{
         BinomialRow, ExponentialRow, MultinomialRow, NegativeBinomialRow, OrdinalRow, Second, ZeroInflatedPoissonRow,
     },
-    sums::{Evaluated, Predictor, Rows, Sums, Want},
+    sums::{Evaluated, Rows, Sums, Want},
 };
 use crate::regression::Dependence;
 
@@ -256,65 +257,6 @@ impl GlmLoss {
     /// Up to this number of parameters, the Hessian is cheap beside the gradient's pass over the rows.
     pub(super) const CHEAP_HESSIAN: usize = 64;
 
-    /// The mean response, weighted.
-    pub(super) fn mean_response(&self) -> f64 {
-        let sum: f64 = self.response.iter().enumerate().map(|(row, y)| self.weight(row) * y).sum();
-        sum / self.total
-    }
-
-    /// The parameters of the best constant mean, nearly: without an offset.
-    fn constants(&self) -> Vec<f64> {
-        let mut x = vec![0.0; self.parameter_count()];
-        let mean = self.mean_response();
-        // Half a response keeps shares and rates inside their range.
-        let share = |count: f64, of: f64| (count + 0.5) / (of + 1.0);
-        let ones = self.design.ones();
-        let mut set = |predictor: usize, value: f64| {
-            let Predictor { columns, start } = &self.predictors[predictor];
-            if columns.contains(&ones) {
-                x[start + ones - columns.start] = value;
-            }
-        };
-        let mut counts = vec![0.0; if self.family.has_classes() { self.classes } else { 0 }];
-        if self.family.has_classes() {
-            #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
-            self.response.iter().enumerate().for_each(|(row, y)| counts[*y as usize] += self.weight(row));
-        }
-        match self.family {
-            Family::Multinomial => {
-                (1..self.classes).for_each(|class| set(class - 1, (counts[class] / counts[0]).ln()));
-            }
-            Family::Ordinal => {
-                let mut below = 0.0;
-                for (class, count) in counts.iter().enumerate().take(self.classes - 1) {
-                    below += count;
-                    set(class + 1, self.link.predictor(below / self.total));
-                }
-            }
-            Family::Binomial => set(0, self.link.predictor(share(mean * self.total, self.total))),
-            Family::ZeroInflatedPoisson => {
-                let zeros = |(row, y): (usize, &f64)| if *y == 0.0 { self.weight(row) } else { 0.0 };
-                let zeros: f64 = self.response.iter().enumerate().map(zeros).sum();
-                // Half of the zeros are additional ones.
-                let additional = share(0.5 * zeros, self.total);
-                set(0, (mean.max(0.5 / self.total) / (1.0 - additional)).ln());
-                set(1, (additional / (1.0 - additional)).ln());
-            }
-            Family::NegativeBinomial { theta } => {
-                set(0, mean.max(0.5 / self.total).ln());
-                if theta.is_none() {
-                    let square = |(row, y): (usize, &f64)| self.weight(row) * (y - mean).powi(2);
-                    let variance = self.response.iter().enumerate().map(square).sum::<f64>() / self.total;
-                    set(1, (mean * mean / (variance - mean).max(0.01 * mean)).max(1e-3).ln());
-                }
-            }
-            Family::Poisson => set(0, self.link.predictor(mean.max(0.5 / self.total))),
-            Family::Gaussian if self.link == Link::Log => set(0, mean.abs().max(1e-300).ln()),
-            _ => set(0, self.link.predictor(mean)),
-        }
-        x
-    }
-
     fn read(&self, x: &Tensor<1>) -> Result<Vec<f64>, EvaluationError> {
         let (expected, [got]) = (self.parameter_count(), x.dims());
         if got != expected {
@@ -333,31 +275,6 @@ impl GlmLoss {
         let values: Vec<f64> = values.into_iter().map(|value| value * factor).collect();
         Tensor::from_data(TensorData::new(values, [size]), (&like.device(), like.dtype()))
     }
-}
-
-/// The linear predictors of a family, with their places in the vector.
-fn predictors(family: Family, classes: usize, intercept: bool, design: &Design) -> Vec<Predictor> {
-    let (features, ones) = (design.columns(0), design.ones());
-    let with_ones = if intercept { features.start..ones + 1 } else { features.clone() };
-    let constant = || ones..ones + 1;
-    let columns = match family {
-        Family::NegativeBinomial { theta: None } => vec![with_ones, constant()],
-        Family::Multinomial => vec![with_ones; classes - 1],
-        Family::Ordinal => {
-            let mut columns = vec![features];
-            columns.extend((1..classes).map(|_| constant()));
-            columns
-        }
-        Family::ZeroInflatedPoisson => vec![with_ones, ones..design.width()],
-        _ => vec![with_ones],
-    };
-    let mut start = 0;
-    let place = |columns: std::ops::Range<usize>| {
-        let predictor = Predictor { start, columns };
-        start = predictor.places().end;
-        predictor
-    };
-    columns.into_iter().map(place).collect()
 }
 
 impl Objective for GlmLoss {

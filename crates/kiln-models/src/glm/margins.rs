@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{GlmModel, Part, Term, inference::count};
+use super::{GlmModel, Part, Term, measures::count};
 use kiln_tensor::special::tails;
 
 /// The average marginal effect of a feature: the mean of ∂μ/∂x over the rows.

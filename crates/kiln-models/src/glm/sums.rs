@@ -8,21 +8,9 @@ use kiln_tensor::linalg::{Symmetric, add_gram};
 
 use super::{
     design::{Design, parts},
+    predictors::Predictor,
     row::{Row, Second},
 };
-
-/// A linear predictor: which columns of the design it takes, and where its coefficients are in the vector.
-#[derive(Clone, Debug)]
-pub(super) struct Predictor {
-    pub(super) columns: Range<usize>,
-    pub(super) start: usize,
-}
-
-impl Predictor {
-    pub(super) fn places(&self) -> Range<usize> {
-        self.start..self.start + self.columns.len()
-    }
-}
 
 /// What is summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
