@@ -182,6 +182,17 @@ fn what_does_not_fit_is_refused_in_one_line() {
     }
 }
 
+/// As many parameters as rows: the fit is exact, and says nothing of its error.
+#[test]
+fn an_exact_fit_has_no_standard_errors() {
+    let place = Place::new();
+    place.write("t.csv", "x,z,y\n1,0,3\n2,1,5\n3,5,8\n");
+    place.ok("train glm --data t.csv --target y --out run");
+    let result = place.json("run/result.json");
+    assert!(result["inference"].is_null());
+    assert!(result["message"].as_str().unwrap().contains("3 parameters for 3 rows"), "{}", result["message"]);
+}
+
 /// Separable classes, and a group of counts that are all 0.
 #[test]
 fn estimates_that_do_not_exist_are_said() {

@@ -52,7 +52,7 @@ impl GlmLoss {
     /// Returns estimates with tests, and measures of fit, at the maximum `x` of the likelihood.
     ///
     /// # Errors
-    /// Returns [`InferenceError::Singular`] if the information matrix is singular, and [`InferenceError::Unsupported`] if the family
+    /// Returns [`InferenceError::Singular`] if the information matrix is singular, [`InferenceError::Saturated`], and [`InferenceError::Unsupported`] if the family
     /// does not have the estimator of the covariance.
     pub fn inference(
         &self,
@@ -62,6 +62,9 @@ impl GlmLoss {
     ) -> Result<GlmInference, InferenceError> {
         let bread = self.bread(x, options.information)?;
         let residual = self.total - count(x.len());
+        if self.family.has_dispersion() && residual <= 0.0 {
+            return Err(InferenceError::Saturated { parameters: x.len(), observations: self.total });
+        }
         let pearson = self.pearson(x);
         let dispersion = match pearson {
             Some(pearson) if self.family.has_dispersion() => pearson / residual,

@@ -66,6 +66,16 @@ pub enum InferenceError {
     /// The Hessian is singular: columns are linearly dependent, or the classes are separable.
     #[error("the Hessian is singular: columns are linearly dependent, or the classes are separable")]
     Singular,
+    /// There are as many parameters as rows, so that nothing is left to estimate a dispersion from.
+    #[error(
+        "the model has {parameters} parameters for {observations} rows: no residuals are left to estimate the dispersion"
+    )]
+    Saturated {
+        /// Parameters of the model.
+        parameters: usize,
+        /// Sum of the weights.
+        observations: f64,
+    },
     /// The model does not have the estimator.
     #[error("the model does not have {what}; use {instead}")]
     Unsupported {
