@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use kiln::data::{Role, Shown, Split, Table, stratified_split};
+use kiln::data::{DataError, Role, Shown, Split, Table, stratified_split};
 
 use super::{
     encoder::{GlmEncoder, Response, numbers},
@@ -160,19 +160,18 @@ impl Chosen {
         let mut used = match &formula {
             None => used_columns(&table, &roles, notes),
             Some(formula) => {
-                // '.' stands for what would be a feature without a formula.
-                let mut ignored = Vec::new();
-                let possible = used_columns(&table, &roles, &mut ignored);
-                let mentioned = |name: &str| formula.to_string().contains(name);
-                let candidates: Vec<&str> = table
-                    .columns()
-                    .iter()
-                    .map(kiln::data::Column::name)
-                    .filter(|name| possible.iter().any(|column| column == name) || mentioned(name))
-                    .filter(|name| weight != Some(*name))
-                    .collect();
-                let visible = table.clone().with_only(&candidates)?;
-                formula.columns(&visible)?
+                // '.' stands for what would be a feature without a formula. A column that is named may be any.
+                let possible = used_columns(&table, &roles, &mut Vec::new());
+                let names = |columns: &[String]| {
+                    let names: Vec<&str> =
+                        columns.iter().map(String::as_str).filter(|name| weight != Some(*name)).collect();
+                    formula.columns(&table.clone().with_only(&names)?)
+                };
+                let all: Vec<String> = table.columns().iter().map(|column| column.name().to_owned()).collect();
+                match names(&possible) {
+                    Err(DataError::UnknownColumn { .. }) => names(&all)?,
+                    found => found?,
+                }
             }
         };
         if let Some(inflation) = settings.inflation()? {
