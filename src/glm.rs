@@ -6,7 +6,7 @@ mod profile;
 mod separation;
 mod solve;
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use burn::tensor::DType;
 use kiln_models::glm::{CovarianceEstimator, Family, FirthLoss, GlmData, GlmLoss, InferenceOptions, Information, Link};
@@ -199,13 +199,13 @@ impl GlmConfig {
         self.fit_with(x.to_vec(), y.to_vec(), |_| ControlFlow::Continue(()))
     }
 
-    /// Fits as [`fit`](Self::fit), calls `callback` after each iteration, and stops if it breaks.
+    /// Fits as [`fit`](Self::fit), calls `callback` after each iteration, and stops if it breaks. Features in an `Arc` are not copied.
     ///
     /// # Errors
     /// Those of [`fit`](Self::fit).
     pub fn fit_with(
         &self,
-        x: Vec<f64>,
+        x: impl Into<Arc<Vec<f64>>>,
         y: Vec<f64>,
         callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
     ) -> Result<GlmFit, GlmError> {
@@ -216,7 +216,7 @@ impl GlmConfig {
     /// The largest log-likelihood, without any inference.
     fn best_log_likelihood(
         &self,
-        x: Vec<f64>,
+        x: impl Into<Arc<Vec<f64>>>,
         y: Vec<f64>,
         callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
     ) -> Result<f64, GlmError> {
@@ -228,7 +228,7 @@ impl GlmConfig {
     }
 
     /// Checks the settings, and puts them together with the data.
-    fn data(&self, x: Vec<f64>, y: Vec<f64>) -> Result<GlmData, GlmError> {
+    fn data(&self, x: impl Into<Arc<Vec<f64>>>, y: Vec<f64>) -> Result<GlmData, GlmError> {
         for (holds, name, expected) in [
             (self.gtol > 0.0 && self.gtol.is_finite(), "gtol", "positive and finite"),
             (self.max_iter > 0, "max_iter", "at least 1"),

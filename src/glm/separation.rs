@@ -1,5 +1,7 @@
 //! Fits whose estimates would grow without limit.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, Tensor, TensorData};
 use kiln_models::{
     RegressionLoss,
@@ -11,7 +13,7 @@ use super::{GlmError, solve::Solved};
 
 /// The rows of a model of two classes, as far as a proof of separation needs them.
 pub(super) struct Binary {
-    inputs: Vec<f64>,
+    inputs: Arc<Vec<f64>>,
     features: usize,
     targets: Vec<usize>,
     weights: Option<Vec<f64>>,
@@ -63,7 +65,7 @@ fn separation(binary: &Binary) -> Result<Option<kiln_models::Separation>, GlmErr
         return Ok(None);
     }
     let device = DeviceChoice::Cpu.resolve()?.device();
-    let data = TensorData::new(inputs.clone(), [targets.len(), *features]);
+    let data = TensorData::new(inputs.to_vec(), [targets.len(), *features]);
     let loss = RegressionLoss::new(Tensor::from_data(data, (&device, DType::F64)), targets, 2);
     let loss = loss.and_then(|loss| match weights {
         Some(weights) => loss.weights(weights),

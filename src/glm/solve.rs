@@ -1,6 +1,6 @@
 //! The maximum of a likelihood, to the last digit.
 
-use std::ops::ControlFlow;
+use std::{ops::ControlFlow, sync::Arc};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use kiln_models::glm::{GlmData, GlmLoss};
@@ -19,7 +19,7 @@ pub(super) struct Solved {
 /// Returns the loss of the model with constants only.
 pub(super) fn constant_model(data: &GlmData) -> Result<GlmLoss, GlmError> {
     let data = GlmData {
-        inputs: Vec::new(),
+        inputs: Arc::default(),
         features: 0,
         inflation: (Vec::new(), 0),
         response: data.response.clone(),

@@ -97,6 +97,8 @@ pub struct EncoderConfig {
     pub(super) coding: Coding,
     pub(super) references: Vec<(String, String)>,
     pub(super) missing: Missing,
+    /// Empty: all columns but the target.
+    pub(super) features: Vec<String>,
 }
 
 impl EncoderConfig {
@@ -122,6 +124,22 @@ impl EncoderConfig {
     pub fn reference(mut self, column: impl Into<String>, category: impl Into<String>) -> Self {
         self.references.push((column.into(), category.into()));
         self
+    }
+
+    /// Sets the columns that are features, in the order of the table. Default: all but the target.
+    ///
+    /// # Example
+    /// ```
+    /// use kiln_data::{EncoderConfig, Table};
+    ///
+    /// let table = Table::parse("t.csv", "id,x,z\n7,1,2\n8,3,4\n")?;
+    /// let encoder = EncoderConfig::new().features(&["x", "z"]).fit_all(&table, None)?;
+    /// assert_eq!(encoder.feature_names(), ["x", "z"]);
+    /// # Ok::<(), kiln_data::DataError>(())
+    /// ```
+    #[must_use]
+    pub fn features(self, names: &[&str]) -> Self {
+        Self { features: names.iter().map(|name| (*name).to_owned()).collect(), ..self }
     }
 
     /// Sets what is done with missing values of features. Default: [`Missing::Error`].

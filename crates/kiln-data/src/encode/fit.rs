@@ -64,7 +64,7 @@ impl EncoderConfig {
         self.fit(table, target, &rows, None)
     }
 
-    /// Fits an encoder to all columns of `table` except `target`.
+    /// Fits an encoder to all columns of `table` except `target`, or to the chosen [`features`](Self::features).
     ///
     /// The kinds of columns, the categories and the classes come from the whole table, so that all of it can be encoded.
     /// Means, scales and what stands for missing values come from the training rows `rows` only. `weights` has a weight per
@@ -95,7 +95,13 @@ impl EncoderConfig {
         weights: Option<&[f64]>,
     ) -> Result<Encoder, DataError> {
         let target = target.map(|name| table.required(name)).transpose()?;
-        let features = || table.columns().iter().filter(|column| target.is_none_or(|t| t.name() != column.name()));
+        self.features.iter().try_for_each(|name| table.required(name).map(drop))?;
+        let is_chosen =
+            |column: &&Column| self.features.is_empty() || self.features.iter().any(|name| name == column.name());
+        let features = || {
+            let others = table.columns().iter().filter(|column| target.is_none_or(|t| t.name() != column.name()));
+            others.filter(is_chosen)
+        };
         if features().next().is_none() {
             return Err(DataError::NoFeatures { file: table.file().into() });
         }
@@ -114,7 +120,7 @@ impl EncoderConfig {
         }
         let strict =
             |column: &&Column| self.missing == Missing::Error || target.is_some_and(|t| t.name() == column.name());
-        check_missing(table, &table.columns().iter().filter(strict).collect::<Vec<_>>())?;
+        check_missing(table, &used().filter(strict).collect::<Vec<_>>())?;
         let column = |column: &Column| match column.kind() {
             ColumnKind::Numeric => self.numeric(table, column, rows, weights),
             ColumnKind::Boolean | ColumnKind::Categorical => self.categorical(table, column, rows),

@@ -1,5 +1,7 @@
 //! What a generalised linear model is fitted to.
 
+use std::sync::Arc;
+
 use super::{Family, Link};
 
 /// Features, responses and weights of a generalised linear model, and its form. [`new`](Self::new) has the defaults.
@@ -24,8 +26,8 @@ pub struct GlmData {
     pub link: Link,
     /// Whether the linear predictor has an intercept. Default: yes. Ordered classes have thresholds instead, and ignore it.
     pub intercept: bool,
-    /// The features, `[n, d]` in row-major order.
-    pub inputs: Vec<f64>,
+    /// The features, `[n, d]` in row-major order. They can be shared with other fits.
+    pub inputs: Arc<Vec<f64>>,
     /// The number of features, d ≥ 0.
     pub features: usize,
     /// The responses, n of them. A class is given by its index.
@@ -43,7 +45,7 @@ pub struct GlmData {
 
 impl GlmData {
     /// Returns the data with the defaults for all else: an intercept, the family's first link, equal weights.
-    pub fn new(family: Family, inputs: Vec<f64>, features: usize, response: Vec<f64>) -> Self {
+    pub fn new(family: Family, inputs: impl Into<Arc<Vec<f64>>>, features: usize, response: Vec<f64>) -> Self {
         let largest = response.iter().copied().fold(1.0, f64::max);
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
         let classes = (largest as usize).saturating_add(1);
@@ -51,7 +53,7 @@ impl GlmData {
             family,
             link: family.links()[0],
             intercept: true,
-            inputs,
+            inputs: inputs.into(),
             features,
             response,
             classes,

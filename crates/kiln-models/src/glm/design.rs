@@ -1,6 +1,6 @@
 //! The matrix of features, scaled so that solvers converge fast, and read in blocks of rows.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -25,7 +25,7 @@ pub(super) struct Design {
 #[derive(Debug)]
 pub(super) struct Group {
     /// All features of all rows, in row-major order. If they are nearly dependent, their orthonormal basis instead.
-    values: Vec<f64>,
+    values: Arc<Vec<f64>>,
     stride: usize,
     /// The columns of `values` that are used.
     places: Vec<usize>,
@@ -56,7 +56,7 @@ const BLOCK: usize = 16_384;
 
 impl Design {
     /// Takes rows of features, in row-major order. With an intercept, features are centred.
-    pub(super) fn new(rows: usize, groups: Vec<(Vec<f64>, usize)>, intercept: bool) -> Self {
+    pub(super) fn new(rows: usize, groups: Vec<(Arc<Vec<f64>>, usize)>, intercept: bool) -> Self {
         let groups = groups.into_iter().map(|(values, features)| Group::new(values, features, rows, intercept));
         Self { rows, groups: groups.collect() }
     }
@@ -109,7 +109,7 @@ fn blocks(rows: usize, width: usize) -> Vec<Range<usize>> {
 }
 
 impl Group {
-    fn new(values: Vec<f64>, features: usize, rows: usize, intercept: bool) -> Self {
+    fn new(values: Arc<Vec<f64>>, features: usize, rows: usize, intercept: bool) -> Self {
         let mut group = Self {
             values,
             stride: features,
@@ -223,7 +223,8 @@ impl Group {
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
         let unit = (n as f64).sqrt();
         self.given = Some(self.kept_columns());
-        self.values = (0..n).flat_map(|row| basis.vectors.iter().map(move |vector| vector[row] * unit)).collect();
+        let of_row = |row: usize| basis.vectors.iter().map(move |vector| vector[row] * unit);
+        self.values = Arc::new((0..n).flat_map(of_row).collect());
         let lengths = self.kept.iter().map(|j| columns.lengths[*j] / unit).collect();
         let means = self.kept.iter().map(|j| columns.means[*j]).collect();
         self.basis = Some(Triangle { rows: basis.triangle, means, lengths });
@@ -288,7 +289,7 @@ mod tests {
     /// η of a block's rows equals that of the features in their own units.
     fn check(values: Vec<f64>, features: usize, intercept: bool) -> Design {
         let n = values.len() / features;
-        let design = Design::new(n, vec![(values.clone(), features)], intercept);
+        let design = Design::new(n, vec![(values.clone().into(), features)], intercept);
         let group = &design.groups()[0];
         let scaled: Vec<f64> = (0..group.width()).map(|j| 0.3 + f64::from(u32::try_from(j).unwrap())).collect();
         let (own, constant) = group.in_own_units(&scaled);

@@ -1,6 +1,6 @@
 //! The loss of a generalised linear model over all its rows, for solvers.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use kiln_tensor::{
@@ -114,7 +114,7 @@ impl GlmLoss {
         let intercept = intercept || family == Family::Ordinal;
         let mut groups = vec![(inputs, features)];
         if family == Family::ZeroInflatedPoisson {
-            groups.push(inflation);
+            groups.push((Arc::new(inflation.0), inflation.1));
         }
         let design = Design::new(rows, groups, intercept);
         let predictors = predictors(family, classes, intercept, &design);
@@ -400,7 +400,7 @@ mod tests {
                 (0..60).flat_map(|row| values[row * width..(row + 1) * width].repeat(times(row))).collect()
             };
             let repeated = GlmData {
-                inputs: repeat(&weighted.inputs, 2),
+                inputs: repeat(&weighted.inputs, 2).into(),
                 response: repeat(&weighted.response, 1),
                 offset: weighted.offset.as_deref().map(|offset| repeat(offset, 1)),
                 inflation: (repeat(&weighted.inflation.0, weighted.inflation.1), weighted.inflation.1),
@@ -431,7 +431,7 @@ mod tests {
         );
         let offset = GlmData { offset: Some(vec![]), ..of(Family::Gamma, vec![1.0]) };
         assert_eq!(refused(offset), "there are 1 responses but 0 offsets; each row needs the same number");
-        let inputs = GlmData { inputs: vec![f64::NAN], ..of(Family::Gamma, vec![1.0]) };
+        let inputs = GlmData { inputs: vec![f64::NAN].into(), ..of(Family::Gamma, vec![1.0]) };
         assert_eq!(refused(inputs), "the input of row 0 is NaN; it must be a finite number");
     }
 }

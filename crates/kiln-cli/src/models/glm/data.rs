@@ -1,6 +1,6 @@
 //! The rows of a generalised linear model: read, split and encoded.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, sync::Arc};
 
 use kiln::data::{DataError, Role, Shown, Split, Table, stratified_split};
 
@@ -16,7 +16,7 @@ use crate::{
 
 /// Encoded rows.
 pub(crate) struct GlmRows {
-    pub(super) inputs: Vec<f64>,
+    pub(super) inputs: Arc<Vec<f64>>,
     pub(super) inflation: Vec<f64>,
     pub(super) offset: Option<Vec<f64>>,
     pub(super) response: Vec<f64>,
@@ -236,7 +236,7 @@ impl Chosen {
             )));
         }
         Ok(GlmRows {
-            inputs: design.inputs,
+            inputs: design.inputs.into(),
             inflation: design.inflation,
             offset: design.offset,
             response,

@@ -72,10 +72,8 @@ impl GlmEncoder {
             Some(formula) => Features::Formula(formula.fit(table)?.with_unseen(unseen)),
             None if features.is_empty() => Features::Constant,
             None => {
-                let rows: Vec<usize> = (0..table.len()).collect();
-                let config = settings.table.encoder(settings.data.standardize);
-                let table = table.clone().with_only(features)?;
-                Features::Columns(config.fit(&table, None, &rows, None)?.with_unseen(unseen))
+                let config = settings.table.encoder(settings.data.standardize).features(features);
+                Features::Columns(config.fit_all(table, None)?.with_unseen(unseen))
             }
         };
         let fit = |formula: Formula| Ok::<_, Failure>(formula.fit(table)?.with_unseen(unseen));

@@ -1,6 +1,6 @@
 //! The fit of a generalised linear model, and what a run writes at its end.
 
-use std::{ops::ControlFlow, time::Instant};
+use std::{ops::ControlFlow, sync::Arc, time::Instant};
 
 use kiln::{
     models::{GlmError, GlmFit, glm::GlmDataError},
@@ -26,7 +26,7 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     session.begin()?;
     let started = Instant::now();
     let progress = session.console.steps(1);
-    let fitted = config.fit_with(data.train.inputs.clone(), data.train.response.clone(), |step| {
+    let fitted = config.fit_with(Arc::clone(&data.train.inputs), data.train.response.clone(), |step| {
         progress.set(step.iteration as u64, || format!("loss {:.9}  |g| {:.3e}", step.value, step.grad_norm));
         if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
