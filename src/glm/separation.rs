@@ -7,6 +7,7 @@ use kiln_models::{
     RegressionLoss,
     glm::{Family, GlmData, GlmLoss},
 };
+use kiln_optim::solver::Status;
 use kiln_tensor::DeviceChoice;
 
 use super::{GlmError, solve::Solved};
@@ -52,7 +53,7 @@ pub(super) fn check(loss: &GlmLoss, binary: Option<Binary>, solved: &mut Solved)
     }
     solved.converged = false;
     if let Some(outcome) = &mut solved.outcome {
-        outcome.success = false;
+        (outcome.success, outcome.status) = (false, Status::Unbounded);
         outcome.message =
             "a coefficient grows without limit: its maximum likelihood estimate does not exist".to_owned();
     }

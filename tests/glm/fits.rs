@@ -96,7 +96,7 @@ pub(crate) fn reference_name(estimate: &Estimate, features: &[String], inflation
     }
 }
 
-/// Asserts that two numbers differ by at most `tolerance` of the second.
+/// Asserts that two numbers differ by at most `tolerance` of the second, or by 1e-13: some references are 0 but for rounding.
 pub(crate) fn close(got: f64, expected: &Value, tolerance: f64, what: &str) {
     let expected = expected.as_f64().unwrap_or_else(|| panic!("{what}: no reference"));
     let error = (got - expected).abs() / expected.abs().max(1e-300);

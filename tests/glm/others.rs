@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::fits::{close, clusters, config, fit, reference_name, table, texts};
 
+/// As in `families.rs`. Thresholds, θ and inflation add predictors whose curvatures differ by more.
 const TOLERANCE: f64 = 1e-9;
 
 /// Compares a fit's parameters, standard errors and measures.

@@ -4,6 +4,7 @@ use kiln::models::{
     GlmConfig, GlmError,
     glm::{Family, Information, Link, Part, Place, Term, variance_inflation},
 };
+use kiln::optim::solver::Status;
 use kiln_testkit::reference;
 use serde_json::Value;
 
@@ -123,5 +124,6 @@ fn estimates_that_do_not_exist_are_not_converged() {
     let Err(GlmError::NotConverged { fit, .. }) = GlmConfig::new(Family::Poisson, 1).fit(&group, &counts) else {
         panic!("a mean of 0 has no logarithm");
     };
+    assert_eq!(fit.outcome.status, Status::Unbounded);
     assert!(fit.outcome.message.starts_with("a coefficient grows without limit"), "{}", fit.outcome.message);
 }

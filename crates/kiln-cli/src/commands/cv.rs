@@ -1,9 +1,10 @@
 //! `kiln cv`: cross-validation.
 
 use clap::{Arg, Args, Subcommand};
+use serde::Serialize;
 
 use crate::{
-    base::{Console, Exit, Result},
+    base::{Console, Exit, Failure, Result},
     context::{CrossValidation, CvFlags, GridFlags},
     models::{GeneralizedLinear, GlmFlags, LogisticFlags, LogisticRegression, Model, cv_glm, cv_logistic, own_help},
     settings::layered,
@@ -92,6 +93,16 @@ pub(crate) fn cv(command: Cv, console: Console) -> Result<Exit> {
     }
 }
 
+/// Refuses flags that would be ignored.
+fn refuse_unused(flags: &impl Serialize) -> Result<()> {
+    let tables = toml::Table::try_from(flags).map_err(Failure::internal)?;
+    let mut given = tables.values().filter_map(toml::Value::as_table).flat_map(toml::Table::keys);
+    match given.find(|name| UNUSED.contains(&name.as_str())) {
+        Some(name) => Err(Failure::usage(format!("kiln cv does not use --{name}: omit it"))),
+        None => Ok(()),
+    }
+}
+
 /// Hides a flag that means nothing here.
 fn used(flag: Arg) -> Arg {
     let unused = flag.get_long().is_some_and(|name| UNUSED.contains(&name));
@@ -99,6 +110,7 @@ fn used(flag: Arg) -> Arg {
 }
 
 fn settings<M: Model>(flags: &M::Flags) -> Result<M::Settings> {
+    refuse_unused(flags)?;
     let mut settings = layered(M::base(flags, None)?, M::KIND, None, flags)?;
     M::complete(&mut settings);
     M::check(&settings)?;

@@ -36,7 +36,7 @@ pub struct GlmData {
     pub classes: usize,
     /// A weight per row: finite and not negative. A weight of 2 equals repeating the row. Default: 1 for each.
     pub weights: Option<Vec<f64>>,
-    /// A number per row that is added to the linear predictor. Default: 0 for each.
+    /// A number per row that is added to the linear predictor. Default: 0 for each. Not for [`Family::Multinomial`].
     pub offset: Option<Vec<f64>>,
     /// The features on which the probability of additional zeros depends, `[n, e]` in row-major order, and e. Default: none, so
     /// that it is the same for all rows. Only for [`Family::ZeroInflatedPoisson`].
@@ -88,6 +88,9 @@ impl GlmData {
         }
         if self.inflation.1 > 0 && self.family != Family::ZeroInflatedPoisson {
             return Err(GlmDataError::Inflation { family: self.family });
+        }
+        if self.offset.is_some() && self.family == Family::Multinomial {
+            return Err(GlmDataError::Offset { family: self.family });
         }
         if let Family::NegativeBinomial { theta: Some(theta) } = self.family
             && !(theta > 0.0 && theta.is_finite())
@@ -207,6 +210,12 @@ pub enum GlmDataError {
     /// θ of the negative binomial distribution is not a positive number.
     #[error("theta must be positive and finite, not {0}")]
     Theta(String),
+    /// The family has a linear predictor per class, to none of which an offset belongs.
+    #[error("the family {family} has a linear predictor per class, so it takes no offset")]
+    Offset {
+        /// The family.
+        family: Family,
+    },
     /// Another family has inputs for the inflation.
     #[error("the family {family} has no additional zeros; inputs of the inflation are for zero-inflated-poisson")]
     Inflation {

@@ -164,7 +164,9 @@ impl GlmLoss {
         }
         let offset = |row: usize| self.offset.as_ref().map_or(0.0, |offset| offset[row]);
         let response: Vec<f64> = self.response.iter().enumerate().map(|(row, y)| y - offset(row)).collect();
-        Some(least_squares(&columns, &response, |row| self.weight(row)))
+        let solution = least_squares(&columns, &response, |row| self.weight(row));
+        // Rows of weight 0 can leave columns that depend on others.
+        solution.coefficients.iter().all(|b| b.is_finite()).then_some(solution)
     }
 
     /// Returns the number of coefficients, with all that the family has beside those of the features.
@@ -343,8 +345,8 @@ mod tests {
         let weights = (0..n).map(|i| f64::from(i % 3)).collect();
         let offset = (0..n).map(|i| 0.01 * f64::from(i % 5)).collect();
         let response: Vec<f64> = response.collect();
-        let mut data =
-            GlmData { weights: Some(weights), offset: Some(offset), ..GlmData::new(family, inputs, 2, response) };
+        let offset = (family != Family::Multinomial).then_some(offset);
+        let mut data = GlmData { weights: Some(weights), offset, ..GlmData::new(family, inputs, 2, response) };
         if family == Family::ZeroInflatedPoisson {
             data.inflation = ((0..n).map(|i| f64::from(i % 4)).collect(), 1);
         }
@@ -430,6 +432,8 @@ mod tests {
             "the family gamma does not have the link logit; choose one of inverse, log, identity"
         );
         let offset = GlmData { offset: Some(vec![]), ..of(Family::Gamma, vec![1.0]) };
+        let of_classes = GlmData { offset: Some(vec![0.0; 2]), ..of(Family::Multinomial, vec![0.0, 1.0]) };
+        assert!(refused(of_classes).ends_with("so it takes no offset"));
         assert_eq!(refused(offset), "there are 1 responses but 0 offsets; each row needs the same number");
         let inputs = GlmData { inputs: vec![f64::NAN].into(), ..of(Family::Gamma, vec![1.0]) };
         assert_eq!(refused(inputs), "the input of row 0 is NaN; it must be a finite number");

@@ -132,8 +132,7 @@ impl GlmModel {
         let sum = |part: Part| self.linear(part, row, inflation);
         let mean = match self.family {
             Family::Multinomial => {
-                let eta: Vec<f64> =
-                    (1..self.classes).map(|k| sum(Part::Class(k)) + if k == 1 { offset } else { 0.0 }).collect();
+                let eta: Vec<f64> = (1..self.classes).map(|k| sum(Part::Class(k))).collect();
                 class_probabilities(self.family, self.link, self.classes, &eta)
             }
             Family::Ordinal => {

@@ -11,6 +11,7 @@ use super::{
     predictors::Predictor,
     row::{Row, Second},
 };
+use crate::regression::basis::dot;
 
 /// What is summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -264,17 +265,4 @@ impl Scratch {
         self.gradient.resize(n * m, 0.0);
         self.packed.resize(n * m * (m + 1) / 2, 0.0);
     }
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    // Eight sums, which the compiler keeps in vectors.
-    let mut sums = [0.0; 8];
-    let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));
-    let rest: f64 = a.remainder().iter().zip(b.remainder()).map(|(x, y)| x * y).sum();
-    for (a, b) in a.zip(b) {
-        for (sum, (x, y)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += x * y;
-        }
-    }
-    sums.iter().sum::<f64>() + rest
 }

@@ -155,7 +155,8 @@ impl Columns {
     }
 }
 
-fn dot(a: &[f64], b: &[f64]) -> f64 {
+/// The inner product of two vectors.
+pub(crate) fn dot(a: &[f64], b: &[f64]) -> f64 {
     // Eight sums, which the compiler keeps in vectors.
     let mut sums = [0.0; 8];
     let (a, b) = (a.chunks_exact(8), b.chunks_exact(8));

@@ -149,12 +149,10 @@ fn not_converged(fit: &GlmFit, session: &Session<'_>) -> (&'static str, Exit, St
                 format!("interrupted after {} iterations: start again with `kiln resume {run}`", outcome.iterations);
             ("interrupted", Exit::Interrupted, message)
         }
-        // Said by the check for estimates that do not exist.
-        _ if outcome.message.starts_with("a coefficient grows") => (
-            "not-converged",
-            Exit::NotConverged,
-            format!("{}: look at the largest coefficients in coef.csv", outcome.message),
-        ),
+        Status::Unbounded => {
+            let message = format!("{}: see the largest parameters in {SUMMARY}", outcome.message);
+            ("unbounded", Exit::NotConverged, message)
+        }
         _ => {
             let message = format!(
                 "not converged after {} iterations: the gradient is {:.1e}, above --gtol; the family or \
