@@ -24,6 +24,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 DOCS = Path(__file__).resolve().parent
@@ -157,7 +158,7 @@ def all_flags(kiln):
 
 # Flags of other programs that pages name.
 FOREIGN = {"--workspace", "--release", "--path", "--features", "--locked", "--rename", "--example", "--bench", "--open", "--no-deps",
-           "--no-default-features", "--doc", "--python", "--data", "--kiln", "--page", "--test", "--index-url", "--version", "--help"}
+           "--no-default-features", "--doc", "--python", "--data", "--kiln", "--page", "--jobs", "--test", "--index-url", "--version", "--help"}
 
 
 def check_text(page, flags, commands, failures):
@@ -278,6 +279,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kiln", help="the binary; without it no command is run")
     parser.add_argument("--page", action="append", help="a page, relative to docs/src; all pages by default")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="pages whose commands run at a time; one per core by default")
     arguments = parser.parse_args()
     failures = Failures()
     pages = [SRC / page for page in arguments.page or []] or [REPOSITORY / "README.md", REPOSITORY / "README.zh.md", *sorted(SRC.rglob("*.md"))]
@@ -287,8 +289,9 @@ def main():
     for page in pages:
         check_text(page, flags, commands, failures)
     if arguments.kiln:
-        for page in pages:
-            check_commands(page, arguments, failures)
+        # Each page has its own folder. Most commands use one core.
+        with ThreadPoolExecutor(arguments.jobs) as pool:
+            list(pool.map(lambda page: check_commands(page, arguments, failures), pages))
         if not arguments.page:
             check_python(arguments, failures)
     print(f"{len(pages)} pages: {len(failures)} failures")

@@ -6,10 +6,12 @@ mod profile;
 mod separation;
 mod solve;
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::ops::ControlFlow;
 
 use burn::tensor::DType;
-use kiln_models::glm::{CovarianceEstimator, Family, FirthLoss, GlmData, GlmLoss, InferenceOptions, Information, Link};
+use kiln_models::glm::{
+    CovarianceEstimator, Family, FirthLoss, GlmData, GlmLoss, InferenceOptions, Information, Link, Values,
+};
 use kiln_optim::solver::Iteration;
 use kiln_tensor::{DeviceChoice, fused::in_pool};
 
@@ -17,8 +19,9 @@ pub use self::{error::GlmError, fit::GlmFit};
 
 /// Fits a generalised linear model to slices: linear, Poisson, negative binomial, gamma, ordinal regression and others.
 ///
-/// All rows are on the host in f64. Newton's method fits up to 500 parameters, and L-BFGS more. The result has standard errors, tests
-/// and confidence intervals. Features that depend linearly on others are left out, as R does.
+/// Newton's method fits up to 500 parameters, L-BFGS more, and OWL-QN those with an ℓ1 penalty. Sums are in f64. Rows can be vectors of
+/// f64 or f32, sparse, or in a file: see [`Values`]. The result has standard errors, tests and confidence intervals. Features that
+/// depend linearly on others are left out, as R does.
 ///
 /// # Example
 /// ```
@@ -40,13 +43,15 @@ pub struct GlmConfig {
     link: Link,
     intercept: bool,
     classes: Option<usize>,
-    weights: Option<Vec<f64>>,
-    offset: Option<Vec<f64>>,
-    inflation: (Vec<f64>, usize),
+    weights: Option<Values>,
+    offset: Option<Values>,
+    inflation: (Values, usize),
+    l1: f64,
+    l2: f64,
     options: InferenceOptions,
     influence: bool,
     firth: bool,
-    gtol: f64,
+    gtol: Option<f64>,
     max_iter: usize,
     names: Names,
 }
@@ -61,8 +66,12 @@ struct Names {
 }
 
 impl GlmConfig {
-    /// The default tolerance of the gradient, in units of scaled features.
+    /// The default tolerance of the gradient for Newton's method, in units of scaled features.
     pub const GTOL: f64 = 1e-11;
+    /// The default tolerance of the gradient for L-BFGS and OWL-QN.
+    pub const LBFGS_GTOL: f64 = 1e-8;
+    /// The largest number of parameters for which standard errors are computed.
+    pub const MOST_WITH_COVARIANCE: usize = 4000;
     /// The default maximum number of iterations.
     pub const MAX_ITER: usize = 1000;
     /// The largest number of parameters for which Newton's method is used.
@@ -78,11 +87,13 @@ impl GlmConfig {
             classes: None,
             weights: None,
             offset: None,
-            inflation: (Vec::new(), 0),
+            inflation: (Values::default(), 0),
+            l1: 0.0,
+            l2: 0.0,
             options: InferenceOptions::default(),
             influence: false,
             firth: false,
-            gtol: Self::GTOL,
+            gtol: None,
             max_iter: Self::MAX_ITER,
             names: Names { response: "y".to_owned(), features: vec![], inflation: vec![], classes: vec![] },
         }
@@ -108,21 +119,35 @@ impl GlmConfig {
 
     /// Sets a weight for each row, finite and not negative. A weight of 2 equals repeating the row. Default: 1 for each row.
     #[must_use]
-    pub fn weights(self, weights: &[f64]) -> Self {
-        Self { weights: Some(weights.to_vec()), ..self }
+    pub fn weights(self, weights: impl Into<Values>) -> Self {
+        Self { weights: Some(weights.into()), ..self }
     }
 
     /// Sets a number for each row that is added to its linear predictor, such as the logarithm of an exposure. Default: 0.
     #[must_use]
-    pub fn offset(self, offset: &[f64]) -> Self {
-        Self { offset: Some(offset.to_vec()), ..self }
+    pub fn offset(self, offset: impl Into<Values>) -> Self {
+        Self { offset: Some(offset.into()), ..self }
     }
 
     /// Sets the features on which the probability of additional zeros depends: `inputs` has rows of `features` numbers. Only for
     /// [`Family::ZeroInflatedPoisson`]. Default: none.
     #[must_use]
-    pub fn inflation(self, inputs: &[f64], features: usize) -> Self {
-        Self { inflation: (inputs.to_vec(), features), ..self }
+    pub fn inflation(self, inputs: impl Into<Values>, features: usize) -> Self {
+        Self { inflation: (inputs.into(), features), ..self }
+    }
+
+    /// Adds the penalty λ/2·‖b‖² on the coefficients of the features to the mean loss, λ ≥ 0. Default: 0. Intercepts are not penalised.
+    ///
+    /// λ is 1/(n·C) with scikit-learn's C. A penalised fit has no standard errors. Not for [`Family::Multinomial`].
+    #[must_use]
+    pub fn l2(self, lambda: f64) -> Self {
+        Self { l2: lambda, ..self }
+    }
+
+    /// Adds the penalty λ·‖b‖₁ on the coefficients of the features to the mean loss, λ ≥ 0: it sets some of them to zero. Default: 0.
+    #[must_use]
+    pub fn l1(self, lambda: f64) -> Self {
+        Self { l1: lambda, ..self }
     }
 
     /// Sets the estimator of the covariance. Default [`CovarianceEstimator::Nonrobust`].
@@ -160,10 +185,11 @@ impl GlmConfig {
         Self { firth, ..self }
     }
 
-    /// Sets the largest gradient entry at convergence, positive. Default 1e-11.
+    /// Sets the largest gradient entry at convergence, positive. Default 1e-11 with Newton's method, and 1e-8 with L-BFGS
+    /// and OWL-QN.
     #[must_use]
     pub fn gtol(self, gtol: f64) -> Self {
-        Self { gtol, ..self }
+        Self { gtol: Some(gtol), ..self }
     }
 
     /// Sets the maximum number of iterations, at least 1. Default 1000.
@@ -196,17 +222,18 @@ impl GlmConfig {
     /// Returns [`GlmError::Data`] if lengths or responses do not fit the family, [`GlmError::Separable`] if the maximum likelihood
     /// estimate does not exist, and [`GlmError::NotConverged`], which holds the result so far, if the solver stops early.
     pub fn fit(&self, x: &[f64], y: &[f64]) -> Result<GlmFit, GlmError> {
-        self.fit_with(x.to_vec(), y.to_vec(), |_| ControlFlow::Continue(()))
+        self.fit_with(x, y, |_| ControlFlow::Continue(()))
     }
 
-    /// Fits as [`fit`](Self::fit), calls `callback` after each iteration, and stops if it breaks. Features in an `Arc` are not copied.
+    /// Fits as [`fit`](Self::fit), calls `callback` after each iteration, and stops if it breaks. Features in an `Arc`
+    /// are not copied. [`Values`] lists what else the rows can be: f32, sparse, or in a file.
     ///
     /// # Errors
     /// Those of [`fit`](Self::fit).
     pub fn fit_with(
         &self,
-        x: impl Into<Arc<Vec<f64>>>,
-        y: Vec<f64>,
+        x: impl Into<Values>,
+        y: impl Into<Values>,
         callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
     ) -> Result<GlmFit, GlmError> {
         let data = self.data(x, y)?;
@@ -216,8 +243,8 @@ impl GlmConfig {
     /// The largest log-likelihood, without any inference.
     fn best_log_likelihood(
         &self,
-        x: impl Into<Arc<Vec<f64>>>,
-        y: Vec<f64>,
+        x: impl Into<Values>,
+        y: impl Into<Values>,
         callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
     ) -> Result<f64, GlmError> {
         let loss = GlmLoss::new(self.data(x, y)?)?;
@@ -228,11 +255,13 @@ impl GlmConfig {
     }
 
     /// Checks the settings, and puts them together with the data.
-    fn data(&self, x: impl Into<Arc<Vec<f64>>>, y: Vec<f64>) -> Result<GlmData, GlmError> {
+    fn data(&self, x: impl Into<Values>, y: impl Into<Values>) -> Result<GlmData, GlmError> {
         for (holds, name, expected) in [
-            (self.gtol > 0.0 && self.gtol.is_finite(), "gtol", "positive and finite"),
+            (self.gtol.is_none_or(|gtol| gtol > 0.0 && gtol.is_finite()), "gtol", "positive and finite"),
             (self.max_iter > 0, "max_iter", "at least 1"),
             (self.options.level > 0.0 && self.options.level < 1.0, "level", "above 0 and below 1"),
+            (self.l1 >= 0.0 && self.l1.is_finite(), "l1", "finite and not negative"),
+            (!self.firth || self.l1 + self.l2 == 0.0, "firth", "off with another penalty"),
         ] {
             if !holds {
                 return Err(GlmError::Setting { name, expected });
@@ -246,17 +275,25 @@ impl GlmConfig {
             weights: self.weights.clone(),
             offset: self.offset.clone(),
             inflation: self.inflation.clone(),
+            l2: self.l2,
+            is_penalised: self.is_penalised(),
             ..data
         })
+    }
+
+    /// Returns whether the estimates are not those of maximum likelihood.
+    fn is_penalised(&self) -> bool {
+        self.l1 > 0.0 || self.l2 > 0.0
     }
 
     fn fit_data(&self, data: GlmData, callback: impl FnMut(&Iteration) -> ControlFlow<()>) -> Result<GlmFit, GlmError> {
         let device = DeviceChoice::Cpu.resolve()?.device();
         let constant = solve::constant_model(&data)?;
-        let binary = separation::Binary::of(&data, self.firth);
+        let binary = separation::Binary::of(&data, self.firth || self.is_penalised());
         let loss = GlmLoss::new(data)?;
         let (start, limits) = ((loss.start(&device), DType::F64), (self.gtol, self.max_iter));
         let mut solved = match (self.firth, FirthLoss::new(&loss)) {
+            (false, _) if self.l1 > 0.0 => solve::solve_with_l1(&loss, start, self.l1, limits, callback)?,
             (false, _) => solve::solve(&loss, start, limits, callback)?,
             (true, Some(penalised)) => solve::solve(&penalised, start, limits, callback)?,
             (true, None) => {
@@ -266,7 +303,7 @@ impl GlmConfig {
                 });
             }
         };
-        if !self.firth {
+        if !self.firth && !self.is_penalised() {
             separation::check(&loss, binary, &mut solved)?;
         }
         let null = solve::null_fit(&loss, &constant, &solved, (&device, self.gtol, self.max_iter))?;

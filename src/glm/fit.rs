@@ -4,7 +4,10 @@ use std::fmt::Write;
 
 use kiln_models::{
     Dependence, InferenceError,
-    glm::{GlmInference, GlmLoss, GlmModel, GlmTable, Influence, Null, Part, Prediction, Term},
+    glm::{
+        GlmInference, GlmLoss, GlmModel, GlmTable, Influence, Null, Part, Place, Prediction, Term, TrainingScore,
+        Values,
+    },
 };
 use kiln_optim::solver::Outcome;
 
@@ -23,11 +26,15 @@ pub struct GlmFit {
     /// Residuals, leverages and Cook's distances of all rows, for families with one linear predictor, if
     /// [`GlmConfig::influence`] asked for them.
     pub influence: Vec<Influence>,
-    /// The fitted mean of each row; for families with classes the probability of each class, `[n, classes]` in row-major order.
+    /// The fitted mean of each row; for families with classes the probability of each class, `[n, classes]` in row-major order. Empty
+    /// if the rows are in a file.
     pub fitted: Vec<f64>,
+    /// How well the model describes its own rows.
+    pub training: TrainingScore,
     /// How the solver ended.
     pub outcome: Outcome,
     inference: Result<GlmInference, InferenceError>,
+    mean_loss: f64,
     config: GlmConfig,
     feature_names: Vec<String>,
     inflation_names: Vec<String>,
@@ -45,7 +52,12 @@ impl GlmFit {
         let Some(outcome) = outcome else {
             return Err(GlmError::Setting { name: "features", expected: "at least 1 if there is no intercept" });
         };
-        let inference = if converged {
+        let (parameters, largest) = (x.len(), GlmConfig::MOST_WITH_COVARIANCE);
+        let inference = if config.is_penalised() {
+            Err(InferenceError::Penalised)
+        } else if parameters > largest {
+            Err(InferenceError::TooManyParameters { parameters, largest })
+        } else if converged {
             loss.inference(&x, &Null { loss: null, x: null_x }, &config.options)
         } else {
             Err(InferenceError::NotConverged)
@@ -63,14 +75,20 @@ impl GlmFit {
             class_names: or(&config.names.classes, model.classes, ""),
             dropped: loss.dropped().to_vec(),
             dropped_from_inflation: loss.dropped_from_inflation().to_vec(),
-            config: GlmConfig { weights: None, offset: None, inflation: (Vec::new(), 0), ..config.clone() },
+            config: GlmConfig { weights: None, offset: None, inflation: (Values::default(), 0), ..config.clone() },
             model,
             influence,
-            fitted: loss.fitted(&x),
+            fitted: if loss.is_in_file() { Vec::new() } else { loss.fitted(&x) },
+            mean_loss: loss.mean_negative_log_likelihood(&x),
+            training: loss.training_score(&x),
             outcome,
             inference,
         };
-        if converged { Ok(fit) } else { Err(GlmError::NotConverged { gtol: config.gtol, fit: Box::new(fit) }) }
+        if converged {
+            Ok(fit)
+        } else {
+            Err(GlmError::NotConverged { gtol: config.gtol.unwrap_or(GlmConfig::GTOL), fit: Box::new(fit) })
+        }
     }
 
     /// Returns the coefficient of each feature in the linear predictor of the mean. A feature that was dropped has 0. For
@@ -89,6 +107,37 @@ impl GlmFit {
     pub fn parameter(&self, part: Part, term: Term) -> Option<f64> {
         let at = self.model.places.iter().position(|place| (place.part, place.term) == (part, term))?;
         Some(self.model.parameters[at])
+    }
+
+    /// Returns the mean of −ln p over the rows, in nats, each as often as its weight says. For families with a dispersion it is NaN if the
+    /// fit has no inference, which estimates the dispersion.
+    pub fn mean_negative_log_likelihood(&self) -> f64 {
+        match &self.inference {
+            Ok(inference) => -inference.fit.log_likelihood / inference.fit.observations,
+            Err(_) => self.mean_loss,
+        }
+    }
+
+    /// Returns each parameter with its part, such as the response, its name and its value.
+    pub fn named_parameters(&self) -> Vec<(String, String, f64)> {
+        let response = &self.config.names.response;
+        let class = |index: usize| self.class_names.get(index).cloned().unwrap_or_default();
+        let of = |(place, value): (&Place, &f64)| {
+            let part = match place.part {
+                Part::Mean => response.clone(),
+                Part::Class(index) => format!("{response}={}", class(index)),
+                other => other.to_string(),
+            };
+            let name = match place.term {
+                Term::Feature(index) if place.part == Part::Inflation => self.inflation_names[index].clone(),
+                Term::Feature(index) => self.feature_names[index].clone(),
+                Term::Intercept => "(intercept)".to_owned(),
+                Term::Threshold(index) => format!("{}|{}", class(index), class(index + 1)),
+                Term::Theta => "theta".to_owned(),
+            };
+            (part, name, *value)
+        };
+        self.model.places.iter().zip(&self.model.parameters).map(of).collect()
     }
 
     /// Returns standard errors, tests, intervals and measures of fit.
@@ -132,17 +181,14 @@ impl GlmFit {
     ///
     /// Without standard errors it lists the parameters and says why.
     pub fn summary(&self) -> String {
+        const SHOWN: usize = 100;
         let mut text = self.table(|table| table.to_string()).unwrap_or_else(|| {
-            let mut text = String::new();
-            for (place, value) in self.model.places.iter().zip(&self.model.parameters) {
-                let name = match place.term {
-                    Term::Feature(index) if place.part == Part::Inflation => self.inflation_names[index].clone(),
-                    Term::Feature(index) => self.feature_names[index].clone(),
-                    Term::Intercept => "(intercept)".to_owned(),
-                    Term::Threshold(index) => format!("threshold {index}"),
-                    Term::Theta => "theta".to_owned(),
-                };
-                let _ = writeln!(text, "{:<12} {name:<24} {value:>14.6}", place.part.to_string());
+            let (mut text, parameters) = (String::new(), self.named_parameters());
+            for (part, name, value) in parameters.iter().take(SHOWN) {
+                let _ = writeln!(text, "{part:<12} {name:<24} {value:>14.6}");
+            }
+            if parameters.len() > SHOWN {
+                let _ = writeln!(text, "… and {} more", parameters.len() - SHOWN);
             }
             if let Err(reason) = &self.inference {
                 let _ = writeln!(text, "No standard errors: {reason}.");

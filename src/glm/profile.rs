@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use kiln_models::glm::{Family, Place, Term};
+use kiln_models::glm::{Family, Place, Term, Values};
 use kiln_tensor::special::tails;
 
 use super::{GlmConfig, GlmError, GlmFit};
@@ -87,14 +87,14 @@ impl GlmConfig {
     /// The largest log-likelihood with one parameter fixed: it becomes a part of the offset.
     fn log_likelihood_at(&self, x: &[f64], y: &[f64], column: Option<usize>, value: f64) -> Result<f64, GlmError> {
         let entry = |row: usize| column.map_or(1.0, |column| x[row * self.features + column]);
-        let of_row = |row: usize| value * entry(row) + self.offset.as_ref().map_or(0.0, |offset| offset[row]);
-        let offset: Vec<f64> = (0..y.len()).map(of_row).collect();
+        let mut offset = self.offset.as_ref().map_or_else(|| vec![0.0; y.len()], Values::to_vec);
+        offset.iter_mut().enumerate().for_each(|(row, offset)| *offset += value * entry(row));
         let is_kept = |place: &usize| column.is_none_or(|column| place % self.features != column);
         let rest: Vec<f64> = (0..x.len()).filter(is_kept).map(|place| x[place]).collect();
         let reduced = Self {
             features: self.features - usize::from(column.is_some()),
             intercept: self.intercept && column.is_some(),
-            offset: Some(offset),
+            offset: Some(offset.into()),
             influence: false,
             ..self.clone()
         };

@@ -1,10 +1,14 @@
 //! The maximum of a likelihood, to the last digit.
 
-use std::{ops::ControlFlow, sync::Arc};
+use std::ops::ControlFlow;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use kiln_models::glm::{GlmData, GlmLoss};
-use kiln_optim::solver::{Hessian, Iteration, Minimization, Objective, Outcome, Solver, Status, Stop, lbfgs, newton};
+use kiln_models::glm::{GlmData, GlmLoss, Values};
+use kiln_optim::solver::{
+    Hessian, Iteration, L1, Minimization, Objective, Outcome, Solver, Status, Stop, lbfgs, newton, owlqn,
+};
+
+use kiln_tensor::linalg::Symmetric;
 
 use super::{GlmConfig, GlmError};
 
@@ -19,9 +23,11 @@ pub(super) struct Solved {
 /// Returns the loss of the model with constants only.
 pub(super) fn constant_model(data: &GlmData) -> Result<GlmLoss, GlmError> {
     let data = GlmData {
-        inputs: Arc::default(),
+        inputs: Values::default(),
         features: 0,
-        inflation: (Vec::new(), 0),
+        inflation: (Values::default(), 0),
+        l2: 0.0,
+        is_penalised: false,
         response: data.response.clone(),
         weights: data.weights.clone(),
         offset: data.offset.clone(),
@@ -34,15 +40,16 @@ pub(super) fn constant_model(data: &GlmData) -> Result<GlmLoss, GlmError> {
 pub(super) fn solve<P: Hessian>(
     loss: &P,
     (start, dtype): (Tensor<1>, DType),
-    (gtol, max_iter): (f64, usize),
+    (gtol, max_iter): (Option<f64>, usize),
     callback: impl FnMut(&Iteration) -> ControlFlow<()>,
 ) -> Result<Solved, GlmError> {
     let [parameters] = start.dims();
     if parameters == 0 {
         return Ok(Solved { x: Vec::new(), outcome: None, converged: true });
     }
-    let stop = Stop { gtol, max_iter, ..Stop::default() };
     let small = parameters <= GlmConfig::NEWTON_PARAMETERS;
+    let default = if small { GlmConfig::GTOL } else { GlmConfig::LBFGS_GTOL };
+    let stop = Stop { gtol: gtol.unwrap_or(default), max_iter, ..Stop::default() };
     let mut outcome =
         if small { run(loss, start, &newton(), stop, callback)? } else { run(loss, start, &lbfgs(), stop, callback)? };
     let stopped = matches!(outcome.status, Status::NoProgress | Status::Stalled);
@@ -61,12 +68,64 @@ pub(super) fn solve<P: Hessian>(
     Ok(Solved { x, outcome: Some(outcome), converged })
 }
 
+/// Minimises a loss with a penalty λ·‖b‖₁ on the coefficients of features.
+pub(super) fn solve_with_l1(
+    loss: &GlmLoss,
+    (start, dtype): (Tensor<1>, DType),
+    lambda: f64,
+    (gtol, max_iter): (Option<f64>, usize),
+    callback: impl FnMut(&Iteration) -> ControlFlow<()>,
+) -> Result<Solved, GlmError> {
+    if loss.parameter_count() == 0 {
+        return Ok(Solved { x: Vec::new(), outcome: None, converged: true });
+    }
+    let (device, weights) = (start.device(), loss.l1_weights(lambda));
+    let penalty = L1::new(&weights[..])?;
+    let stop = Stop { gtol: gtol.unwrap_or(GlmConfig::LBFGS_GTOL), max_iter, ..Stop::default() };
+    let mut outcome = run(loss, start, &owlqn(penalty), stop, callback)?;
+    let mut x = outcome.to_vec();
+    if outcome.success && x.len() <= GlmConfig::NEWTON_PARAMETERS {
+        outcome.grad_norm = polish_with_l1(loss, &mut x, &weights, (&device, dtype))?.min(outcome.grad_norm);
+        outcome.x = vector(&x, (&device, dtype));
+    }
+    Ok(Solved { x, converged: outcome.success, outcome: Some(outcome) })
+}
+
+/// Takes Newton steps in the entries that are not zero, where the penalty is linear, as long as none changes its sign and the gradient
+/// shrinks. Returns the largest entry of the gradient with the penalty.
+fn polish_with_l1(loss: &GlmLoss, x: &mut Vec<f64>, weights: &[f64], like: (&Device, DType)) -> Result<f64, GlmError> {
+    const STEPS: usize = 4;
+    let active: Vec<usize> = (0..x.len()).filter(|i| x[*i] != 0.0 || weights[*i] == 0.0).collect();
+    let slope = |x: &[f64]| -> Result<Vec<f64>, GlmError> {
+        let (_, gradient) = loss.value_and_grad(&vector(x, like)).map_err(GlmError::Evaluation)?;
+        let gradient: Vec<f64> = gradient.into_data().try_into_vec_as().expect("floats convert to f64");
+        let sign = |i: usize| if x[i] == 0.0 { 0.0 } else { x[i].signum() };
+        Ok(active.iter().map(|&i| gradient[i] + weights[i] * sign(i)).collect())
+    };
+    let largest = |gradient: &[f64]| gradient.iter().fold(0.0, |largest: f64, g| largest.max(g.abs()));
+    let mut gradient = slope(x)?;
+    for _ in 0..STEPS {
+        let hessian = loss.hessian(&vector(x, like)).map_err(GlmError::Evaluation)?;
+        let own = Symmetric::from_fn(active.len(), |i, j| hessian.at(active[i], active[j]));
+        let Some(factor) = own.cholesky() else { break };
+        let mut next = x.clone();
+        factor.solve(&gradient).iter().zip(&active).for_each(|(step, &i)| next[i] -= step);
+        let keeps_signs = active.iter().all(|&i| weights[i] == 0.0 || next[i] * x[i] > 0.0);
+        let next_gradient = slope(&next)?;
+        if !keeps_signs || largest(&next_gradient).is_nan() || largest(&next_gradient) >= largest(&gradient) {
+            break;
+        }
+        (*x, gradient) = (next, next_gradient);
+    }
+    Ok(largest(&gradient))
+}
+
 /// Fits the constants of the model without features.
 pub(super) fn null_fit<'a>(
     loss: &GlmLoss,
     constant: &'a GlmLoss,
     solved: &Solved,
-    (device, gtol, max_iter): (&Device, f64, usize),
+    (device, gtol, max_iter): (&Device, Option<f64>, usize),
 ) -> Result<(&'a GlmLoss, Vec<f64>), GlmError> {
     if constant.parameter_count() == loss.parameter_count() {
         return Ok((constant, solved.x.clone()));

@@ -4,4 +4,6 @@ mod families;
 mod fits;
 mod linear;
 mod others;
+mod penalised;
+mod storage;
 mod tests;

@@ -32,6 +32,6 @@ pub(crate) use self::{
     search::{Search, SweepFlags},
     session::{Finished, Session, Start, continue_or_finish, trainer},
     snapshots::Snapshots,
-    source::{Source, read},
+    source::{Source, is_libsvm, read},
     tables::{Loaded, Part, Purpose, load, prediction_table, used_columns, with_target},
 };

@@ -30,6 +30,7 @@ pub use self::{
     column::{Column, ColumnKind},
     note::Note,
     options::{Dates, MISSING_MARKS, TableOptions},
+    several::tables_sha256,
 };
 use self::{
     delimited::{Outcome, Parsed, Rows},

@@ -23,9 +23,12 @@ mod model;
 mod parameters;
 mod predictors;
 mod row;
+mod score;
 mod start;
 mod sums;
 mod table;
+mod triangle;
+mod values;
 
 pub use self::{
     covariance::{CovarianceEstimator, InferenceOptions, Information},
@@ -40,5 +43,7 @@ pub use self::{
     measures::{FitMeasures, Null},
     model::{GlmModel, Prediction, Uncertainty},
     parameters::{Part, Place, Term},
+    score::{GlmRows, TrainingScore},
     table::GlmTable,
+    values::{NumberFile, NumberFileWriter, SparseRows, SparseRowsError, Values},
 };

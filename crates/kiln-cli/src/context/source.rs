@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use kiln::data::{BREAST_CANCER_TARGET, DataError, Encoder, Table, TableOptions, breast_cancer};
+use kiln::data::{BREAST_CANCER_TARGET, DataError, Encoder, Shown, Table, TableOptions, breast_cancer};
 
 use crate::{
     base::{Failure, Result},
@@ -54,6 +54,13 @@ impl Source {
 /// The name of data that come through a pipe.
 const STANDARD_INPUT: &str = "-";
 
+/// Returns whether a file has rows of LIBSVM or SVMlight, by its name.
+pub(crate) fn is_libsvm(name: &str) -> bool {
+    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
+    let extension = Path::new(name).extension().and_then(|extension| extension.to_str()).unwrap_or_default();
+    ["svm", "libsvm", "svmlight"].iter().any(|known| extension.eq_ignore_ascii_case(known))
+}
+
 /// Reads the table, with the column that is its target by default. There is none if the data are images.
 pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str>)>> {
     let (name, path) = (source.name.as_str(), Path::new(&source.name));
@@ -66,6 +73,12 @@ pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str
             .read_to_end(&mut bytes)
             .map_err(|e| Failure::usage(format!("cannot read standard input: {e}")))?;
         return Ok(Some((Table::parse_with("standard input", bytes, &source.table.options()?)?, None)));
+    }
+    if is_libsvm(name) {
+        return Err(Failure::usage(format!(
+            "{} is a LIBSVM file by its name, which `kiln train glm` reads; this model needs a table",
+            Shown(name)
+        )));
     }
     let is_file_name = path.extension().is_some() || name.contains(std::path::MAIN_SEPARATOR);
     if path.is_file() || (is_file_name && !path.is_dir()) {

@@ -6,9 +6,12 @@ mod encoder;
 mod fit;
 mod fitted;
 mod flags;
+mod libsvm;
 mod plan;
 mod report;
+mod rows;
 mod settings;
+mod stream;
 mod terms;
 
 pub(crate) use self::{cv::cv, flags::GlmFlags};
@@ -36,6 +39,7 @@ impl Model for GeneralizedLinear {
 Examples:
   kiln train glm --data cars.csv --target mpg
   kiln train glm --data claims.csv --family poisson --formula 'claims ~ C(region) * age + offset(log(years))'
+  kiln train glm --data words.svm --family binomial --l2 1e-4
   kiln train glm --data wine.csv --target rating --family ordinal --levels bad,fair,good --cov-type hc1";
     const HELP: &'static [(&'static str, &'static str)] = &[
         ("test-fraction", "Fraction of rows to hold out for testing; 0 trains on all rows [default: 0]"),
@@ -69,8 +73,8 @@ Examples:
         settings.check()
     }
 
-    fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, _console: Console) -> Result<GlmData> {
-        data::load(settings, encoder)
+    fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console: Console) -> Result<GlmData> {
+        data::load(settings, encoder, console)
     }
 
     fn record(data: &GlmData) -> &DataRecord {
@@ -107,7 +111,7 @@ Examples:
             "a generalized linear model is fitted by iterations; give --max-iter",
         )?;
         settings.model.max_iter = flags.max_iter.unwrap_or(settings.model.max_iter);
-        settings.model.gtol = flags.gtol.unwrap_or(settings.model.gtol);
+        settings.model.gtol = flags.gtol.or(settings.model.gtol);
         Ok(settings)
     }
 
@@ -119,7 +123,7 @@ Examples:
         let (rows, record) = match &flags.data {
             Some(name) => data::whole(&run.settings, &fitted.encoder, name)?,
             None => {
-                let own = data::load(&run.settings, Some(fitted.encoder.clone()))?;
+                let own = data::load(&run.settings, Some(fitted.encoder.clone()), run.console)?;
                 check_data(&mut run.record, &own.record, flags.access.allow_changed_data, run.console)?;
                 let test = own.test.ok_or_else(|| {
                     Failure::usage("there is no test data: give --data, or train with --test-fraction above 0")
@@ -127,7 +131,7 @@ Examples:
                 (test, own.record)
             }
         };
-        let score = fitted.score(&rows);
+        let (score, _) = fitted.score(&rows);
         let result = serde_json::json!({ "data": record.name, "test": score, "warnings": run.record.warnings });
         run.console.result(&result, || score.line())?;
         if score.is_finite() {
@@ -140,6 +144,9 @@ Examples:
     }
 
     fn predict(run: Opened<GlmSettings>, flags: &PredictFlags) -> Result<Exit> {
+        if FittedGlm::open(&run)?.encoder.is_libsvm() {
+            return libsvm::predict(&run, flags);
+        }
         let table = run.settings.table.clone();
         prediction::predict(run, &table, flags, FittedGlm::open)
     }

@@ -13,6 +13,7 @@ mod extremes;
 mod faults;
 mod field;
 mod glm;
+mod glm_rows;
 mod gmm;
 mod help;
 mod laboratory;

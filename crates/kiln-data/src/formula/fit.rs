@@ -4,6 +4,7 @@ use super::{
     category::Category,
     encoder::FormulaEncoder,
     evaluate::{check_categories, evaluate, learn},
+    expression::Expression,
     factor::{Factor, Polynomial},
     model::Formula,
     plan::categories,
@@ -69,6 +70,59 @@ impl Formula {
             encoder.encode_response(table)?;
         }
         Ok(encoder)
+    }
+}
+
+impl Formula {
+    /// Returns the functions that learn from all rows, such as `poly(x, 2)` and `center(x)`. Categories are not among them.
+    ///
+    /// # Example
+    /// ```
+    /// let formula: kiln_data::Formula = "y ~ C(g) + log(x) + center(x) + bs(z, df=4)".parse()?;
+    /// assert_eq!(formula.functions_of_all_rows(), ["center(x)", "bs(z, df=4)"]);
+    /// # Ok::<(), kiln_data::FormulaError>(())
+    /// ```
+    pub fn functions_of_all_rows(&self) -> Vec<String> {
+        let Ok(terms) = self.terms(&[]) else { return Vec::new() };
+        let mut found = Vec::new();
+        for factor in &terms.factors {
+            match factor {
+                Factor::Column(_) | Factor::Category(_) => {}
+                Factor::Number(of) | Factor::Polynomial(Polynomial { of, raw: true, .. }) => add_scaled(of, &mut found),
+                Factor::Polynomial(_) | Factor::Spline(_) => found.push(factor.to_string()),
+            }
+        }
+        terms.offsets.iter().chain(self.computed_response()).for_each(|expression| add_scaled(expression, &mut found));
+        found
+    }
+
+    /// Returns the columns whose values are categories whatever they are: those within `C(…)`.
+    ///
+    /// # Example
+    /// ```
+    /// let formula: kiln_data::Formula = "y ~ C(year) * x".parse()?;
+    /// assert_eq!(formula.category_columns(), ["year"]);
+    /// # Ok::<(), kiln_data::FormulaError>(())
+    /// ```
+    pub fn category_columns(&self) -> Vec<String> {
+        let of = |factor: &Factor| match factor {
+            Factor::Category(category) => Some(category.column.clone()),
+            _ => None,
+        };
+        self.terms(&[]).map_or_else(|_| Vec::new(), |terms| terms.factors.iter().filter_map(of).collect())
+    }
+}
+
+/// Adds the parts of an expression that learn from all rows.
+fn add_scaled(expression: &Expression, found: &mut Vec<String>) {
+    match expression {
+        Expression::Number(..) | Expression::Column(_) => {}
+        Expression::Identity(of) | Expression::Negate(of) | Expression::Call(_, of) => add_scaled(of, found),
+        Expression::Binary(_, left, right) => {
+            add_scaled(left, found);
+            add_scaled(right, found);
+        }
+        Expression::Scaled(_) => found.push(expression.to_string()),
     }
 }
 

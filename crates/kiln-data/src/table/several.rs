@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    io::Read,
     path::{Path, PathBuf},
 };
 
@@ -15,7 +16,10 @@ use super::{
     options::{CellRules, Dates, TableOptions},
     schema,
 };
-use crate::{DataError, content::hex};
+use crate::{
+    DataError,
+    content::{hex, open_regular},
+};
 
 /// How the names of table files end, besides `.gz` and `.zst`.
 const EXTENSIONS: [&str; 13] =
@@ -151,10 +155,53 @@ fn listed(paths: &[PathBuf]) -> String {
 }
 
 fn digest(tables: &[Table], files: &[PathBuf]) -> String {
+    of_digests(tables.iter().map(|table| table.sha256.as_str()).zip(files))
+}
+
+fn of_digests<'a>(files: impl Iterator<Item = (&'a str, &'a PathBuf)>) -> String {
     let mut digest = Sha256::new();
-    for (table, file) in tables.iter().zip(files) {
+    for (sha256, file) in files {
         let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        digest.update(format!("{}  {name}\n", table.sha256));
+        digest.update(format!("{sha256}  {name}\n"));
     }
     hex(&digest.finalize())
+}
+
+/// Returns the SHA-256 that [`Table::read_all`] gives the table of these files, without reading their rows.
+///
+/// # Errors
+///
+/// Those of the file system.
+///
+/// # Example
+/// ```
+/// use kiln_data::{Table, TableOptions, tables_sha256};
+///
+/// let folder = tempfile::tempdir()?;
+/// std::fs::write(folder.path().join("a.csv"), "x,y\n1,2\n")?;
+/// let paths = [folder.path().to_owned()];
+/// assert_eq!(tables_sha256(&paths)?, Table::read_all(&paths, &TableOptions::default())?.sha256());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn tables_sha256(paths: &[PathBuf]) -> Result<String, DataError> {
+    let files = files_of(paths)?;
+    let of_file = |file: &PathBuf| {
+        let (mut opened, _) = open_regular(file)?;
+        let (mut digest, mut block) = (Sha256::new(), vec![0; 1 << 18]);
+        loop {
+            let read = opened.read(&mut block);
+            match read.map_err(|cause| DataError::Io { action: "read", path: file.clone(), cause })? {
+                0 => break,
+                n => digest.update(&block[..n]),
+            }
+        }
+        Ok(hex(&digest.finalize()))
+    };
+    if let ([path], [file]) = (paths, &files[..])
+        && path == file
+    {
+        return of_file(file);
+    }
+    let digests = files.iter().map(of_file).collect::<Result<Vec<String>, DataError>>()?;
+    Ok(of_digests(digests.iter().map(String::as_str).zip(&files)))
 }

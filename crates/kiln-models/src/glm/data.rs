@@ -1,8 +1,6 @@
 //! What a generalised linear model is fitted to.
 
-use std::sync::Arc;
-
-use super::{Family, Link};
+use super::{Family, Link, Values};
 
 /// Features, responses and weights of a generalised linear model, and its form. [`new`](Self::new) has the defaults.
 ///
@@ -12,7 +10,7 @@ use super::{Family, Link};
 ///
 /// // Two rows of one feature, counts, and the logarithm of the time in which they were counted.
 /// let data = GlmData {
-///     offset: Some(vec![0.0, 2f64.ln()]),
+///     offset: Some(vec![0.0, 2f64.ln()].into()),
 ///     ..GlmData::new(Family::Poisson, vec![1.0, 3.0], 1, vec![2.0, 7.0])
 /// };
 /// assert_eq!(GlmLoss::new(data)?.parameter_count(), 2);
@@ -26,27 +24,34 @@ pub struct GlmData {
     pub link: Link,
     /// Whether the linear predictor has an intercept. Default: yes. Ordered classes have thresholds instead, and ignore it.
     pub intercept: bool,
-    /// The features, `[n, d]` in row-major order. They can be shared with other fits.
-    pub inputs: Arc<Vec<f64>>,
+    /// The features, `[n, d]` in row-major order.
+    pub inputs: Values,
     /// The number of features, d ≥ 0.
     pub features: usize,
     /// The responses, n of them. A class is given by its index.
-    pub response: Vec<f64>,
+    pub response: Values,
     /// The number of classes. Default: one more than the largest response. Families without classes ignore it.
     pub classes: usize,
     /// A weight per row: finite and not negative. A weight of 2 equals repeating the row. Default: 1 for each.
-    pub weights: Option<Vec<f64>>,
+    pub weights: Option<Values>,
     /// A number per row that is added to the linear predictor. Default: 0 for each. Not for [`Family::Multinomial`].
-    pub offset: Option<Vec<f64>>,
+    pub offset: Option<Values>,
     /// The features on which the probability of additional zeros depends, `[n, e]` in row-major order, and e. Default: none, so
     /// that it is the same for all rows. Only for [`Family::ZeroInflatedPoisson`].
-    pub inflation: (Vec<f64>, usize),
+    pub inflation: (Values, usize),
+    /// The penalty λ/2·‖b‖² on the coefficients of the features, for a mean loss at dispersion 1; λ is finite and not negative.
+    /// Default: 0. Intercepts, thresholds and the inflation have no penalty.
+    pub l2: f64,
+    /// Whether the solver adds another penalty, such as [`GlmLoss::l1_weights`](super::GlmLoss::l1_weights). A penalised fit keeps
+    /// features that depend on others. Default: no.
+    pub is_penalised: bool,
 }
 
 impl GlmData {
     /// Returns the data with the defaults for all else: an intercept, the family's first link, equal weights.
-    pub fn new(family: Family, inputs: impl Into<Arc<Vec<f64>>>, features: usize, response: Vec<f64>) -> Self {
-        let largest = response.iter().copied().fold(1.0, f64::max);
+    pub fn new(family: Family, inputs: impl Into<Values>, features: usize, response: impl Into<Values>) -> Self {
+        let (response, mut largest) = (response.into(), 1.0);
+        response.each_block(1, |block| largest = block.iter().copied().fold(largest, f64::max));
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast of a float saturates")]
         let classes = (largest as usize).saturating_add(1);
         Self {
@@ -59,7 +64,9 @@ impl GlmData {
             classes,
             weights: None,
             offset: None,
-            inflation: (Vec::new(), 0),
+            inflation: (Values::default(), 0),
+            l2: 0.0,
+            is_penalised: false,
         }
     }
 
@@ -75,8 +82,8 @@ impl GlmData {
         }
         let lengths = [
             ("inputs", Some(self.inputs.len()), rows.checked_mul(self.features)),
-            ("weights", self.weights.as_ref().map(Vec::len), Some(rows)),
-            ("offsets", self.offset.as_ref().map(Vec::len), Some(rows)),
+            ("weights", self.weights.as_ref().map(Values::len), Some(rows)),
+            ("offsets", self.offset.as_ref().map(Values::len), Some(rows)),
             ("inputs of the inflation", Some(self.inflation.0.len()), rows.checked_mul(self.inflation.1)),
         ];
         for (what, got, expected) in lengths {
@@ -98,48 +105,63 @@ impl GlmData {
             return Err(GlmDataError::Theta(theta.to_string()));
         }
         for (what, values, width) in [
-            ("input", &self.inputs[..], self.features),
-            ("offset", self.offset.as_deref().unwrap_or_default(), 1),
-            ("input of the inflation", &self.inflation.0[..], self.inflation.1),
+            ("input", Some(&self.inputs), self.features),
+            ("offset", self.offset.as_ref(), 1),
+            ("input of the inflation", Some(&self.inflation.0), self.inflation.1),
         ] {
-            if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-                return Err(GlmDataError::NotFinite { what, row: at / width.max(1), value: values[at].to_string() });
+            if let Some((at, value)) = values.and_then(|values| values.first_not_finite(width)) {
+                return Err(GlmDataError::NotFinite { what, row: at / width.max(1), value: value.to_string() });
             }
         }
-        self.check_response()?;
-        if let Some(weights) = &self.weights {
-            let total: f64 = weights.iter().sum();
-            if weights.iter().any(|w| !w.is_finite() || *w < 0.0) || total <= 0.0 || !total.is_finite() {
-                return Err(GlmDataError::Weights);
-            }
+        if !(self.l2 >= 0.0 && self.l2.is_finite()) {
+            return Err(GlmDataError::Penalty(self.l2.to_string()));
         }
-        Ok(())
+        if self.l2 > 0.0 && self.family == Family::Multinomial {
+            return Err(GlmDataError::PenalisedClasses { family: self.family });
+        }
+        self.check_weights()?;
+        self.check_response()
+    }
+
+    fn check_weights(&self) -> Result<(), GlmDataError> {
+        let Some(weights) = &self.weights else { return Ok(()) };
+        let (mut total, mut is_valid) = (0.0, true);
+        weights.each_block(1, |block| {
+            total += block.iter().sum::<f64>();
+            is_valid &= block.iter().all(|w| w.is_finite() && *w >= 0.0);
+        });
+        if is_valid && total > 0.0 && total.is_finite() { Ok(()) } else { Err(GlmDataError::Weights) }
     }
 
     fn check_response(&self) -> Result<(), GlmDataError> {
-        let family = self.family;
-        let refused = |(row, y): (usize, &f64)| family.expected_instead_of(*y).map(|expected| (row, *y, expected));
-        if let Some((row, value, expected)) = self.response.iter().enumerate().find_map(refused) {
-            return Err(GlmDataError::Response { family, row, value: value.to_string(), expected });
-        }
-        if !family.has_classes() {
-            return Ok(());
-        }
-        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
-        let classes: Vec<usize> = self.response.iter().map(|y| *y as usize).collect();
-        if self.classes < 2 || classes.iter().any(|class| *class >= self.classes) {
+        let (family, has_classes) = (self.family, self.family.has_classes());
+        if has_classes && self.classes < 2 {
             return Err(GlmDataError::Classes { classes: self.classes });
         }
-        let mut seen = vec![false; self.classes];
-        classes.iter().zip(0..).for_each(|(class, row)| seen[*class] |= self.weight(row) > 0.0);
-        match seen.iter().position(|seen| !seen) {
-            Some(class) => Err(GlmDataError::EmptyClass { class }),
-            None => Ok(()),
+        let (mut row, mut buffer, mut seen) = (0, Vec::new(), vec![false; if has_classes { self.classes } else { 0 }]);
+        let mut refused = None;
+        self.response.each_block(1, |block| {
+            let weights = self.weights.as_ref().map(|weights| weights.get(row..row + block.len(), &mut buffer));
+            for (i, &y) in block.iter().enumerate() {
+                let expected = family.expected_instead_of(y);
+                #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
+                let class = y as usize;
+                if let (None, Some(expected)) = (&refused, expected) {
+                    refused = Some(GlmDataError::Response { family, row: row + i, value: y.to_string(), expected });
+                } else if has_classes && expected.is_none() {
+                    match seen.get_mut(class) {
+                        Some(seen) => *seen |= weights.is_none_or(|weights| weights[i] > 0.0),
+                        None => refused = Some(GlmDataError::Classes { classes: self.classes }),
+                    }
+                }
+            }
+            row += block.len();
+        });
+        match (refused, seen.iter().position(|seen| !seen)) {
+            (Some(refused), _) => Err(refused),
+            (None, Some(class)) => Err(GlmDataError::EmptyClass { class }),
+            (None, None) => Ok(()),
         }
-    }
-
-    pub(super) fn weight(&self, row: usize) -> f64 {
-        self.weights.as_ref().map_or(1.0, |weights| weights[row])
     }
 }
 
@@ -207,6 +229,17 @@ pub enum GlmDataError {
     /// The weights are not valid.
     #[error("weights must be finite and not negative, and their sum must be positive and finite")]
     Weights,
+    /// The penalty is negative or not finite.
+    #[error("the penalty must be finite and not negative, not {0}")]
+    Penalty(String),
+    /// The coefficients are relative to those of the first class, so that a penalty would depend on the order of the classes.
+    #[error(
+        "the family {family} takes no penalty, which would depend on the order of the classes; use a softmax regression"
+    )]
+    PenalisedClasses {
+        /// The family.
+        family: Family,
+    },
     /// θ of the negative binomial distribution is not a positive number.
     #[error("theta must be positive and finite, not {0}")]
     Theta(String),

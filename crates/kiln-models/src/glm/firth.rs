@@ -116,9 +116,9 @@ mod tests {
     #[test]
     fn the_gradient_agrees_with_differences() {
         let inputs: Vec<f64> = (0..30).flat_map(|i| [f64::from(i * 7 % 11), f64::from(i * i % 13)]).collect();
-        let response = (0..30).map(|i| f64::from(i * 3 % 2)).collect();
-        let weights = (0..30).map(|i| f64::from(i % 3)).collect();
-        let data = GlmData { weights: Some(weights), ..GlmData::new(Family::Binomial, inputs, 2, response) };
+        let response: Vec<f64> = (0..30).map(|i| f64::from(i * 3 % 2)).collect();
+        let weights: Vec<f64> = (0..30).map(|i| f64::from(i % 3)).collect();
+        let data = GlmData { weights: Some(weights.into()), ..GlmData::new(Family::Binomial, inputs, 2, response) };
         let loss = GlmLoss::new(data).unwrap();
         let firth = FirthLoss::new(&loss).unwrap();
         let x = vec![0.3, -0.2, 0.4];

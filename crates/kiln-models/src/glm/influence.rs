@@ -44,7 +44,7 @@ impl GlmLoss {
         let leverages = leverages.unwrap_or_default();
         let (family, link, p) = (self.family, self.link, count(x.len()));
         Ok(self.map(x, Second::Expected, |row: &Evaluated<'_>, _| {
-            let (y, eta) = (self.response[row.row], row.eta[0]);
+            let (y, eta) = (row.response, row.eta[0]);
             let (fitted, leverage) = (Fitted::at(link, eta), leverages[row.row]);
             let residual = fitted.residual(family, y);
             let pearson = residual / family.variance_at(fitted).sqrt();

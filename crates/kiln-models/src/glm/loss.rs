@@ -1,6 +1,6 @@
 //! The loss of a generalised linear model over all its rows, for solvers.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use kiln_tensor::{
@@ -10,7 +10,7 @@ use kiln_tensor::{
 
 use super::{
     Family, GlmData, GlmDataError, Link,
-    design::Design,
+    design::{Design, Scaling},
     exact::{LeastSquares, least_squares},
     family::Fitted,
     predictors::{Predictor, predictors},
@@ -18,6 +18,7 @@ use super::{
         BinomialRow, ExponentialRow, MultinomialRow, NegativeBinomialRow, OrdinalRow, Second, ZeroInflatedPoissonRow,
     },
     sums::{Evaluated, Rows, Sums, Want},
+    values::Values,
 };
 use crate::regression::Dependence;
 
@@ -53,9 +54,11 @@ pub struct GlmLoss {
     pub(super) classes: usize,
     pub(super) design: Design,
     pub(super) predictors: Vec<Predictor>,
-    pub(super) response: Vec<f64>,
-    pub(super) weights: Option<Vec<f64>>,
-    pub(super) offset: Option<Vec<f64>>,
+    pub(super) response: Values,
+    pub(super) weights: Option<Values>,
+    pub(super) offset: Option<Values>,
+    /// The penalty λ/2·‖b‖² on the coefficients of features.
+    pub(super) l2: f64,
     /// Σ w.
     pub(super) total: f64,
     /// Σ w times the constant terms of the log-density.
@@ -108,21 +111,33 @@ impl GlmLoss {
     /// Returns [`GlmDataError`] if lengths do not fit, a number is not finite, or a response is not one of the family's.
     pub fn new(data: GlmData) -> Result<Self, GlmDataError> {
         data.check()?;
-        let GlmData { family, link, intercept, inputs, features, response, classes, weights, offset, inflation } = data;
-        let rows = response.len();
+        let GlmData {
+            family, link, intercept, inputs, features, response, classes, weights, offset, inflation, ..
+        } = data;
+        let (rows, l2) = (response.len(), data.l2);
         // Thresholds take the place of an intercept.
         let intercept = intercept || family == Family::Ordinal;
         let mut groups = vec![(inputs, features)];
         if family == Family::ZeroInflatedPoisson {
-            groups.push((Arc::new(inflation.0), inflation.1));
+            groups.push(inflation);
         }
-        let design = Design::new(rows, groups, intercept);
+        let design = Design::new(rows, groups, Scaling { intercept, l2, is_penalised: data.is_penalised || l2 > 0.0 });
         let predictors = predictors(family, classes, intercept, &design);
-        let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| weights[row]);
-        let total: f64 = (0..rows).map(weight).sum();
-        let constant =
-            (0..rows).filter(|row| weight(*row) > 0.0).map(|row| weight(row) * family.constant(response[row]));
-        let constant = constant.sum();
+        let (mut total, mut constant, mut sum) = (0.0, 0.0, 0.0);
+        each_row(&response, weights.as_ref(), |y, weight| {
+            total += weight;
+            sum += weight * y;
+            if weight > 0.0 {
+                constant += weight * family.constant(y);
+            }
+        });
+        let mut unit = 1.0;
+        if family.has_dispersion() {
+            let (mean, mut spread) = (Fitted::of(sum / total), 0.0);
+            each_row(&response, weights.as_ref(), |y, weight| spread += weight * family.deviance(y, mean));
+            // A constant response is fitted exactly.
+            unit = Some(spread / total).filter(|unit| *unit > 0.0 && unit.is_finite()).unwrap_or(1.0);
+        }
         let mut loss = Self {
             family,
             link,
@@ -132,20 +147,14 @@ impl GlmLoss {
             response,
             weights,
             offset,
+            l2,
             total,
             constant,
-            unit: 1.0,
+            unit,
             exact: None,
             last: Mutex::new(None),
         };
-        if family.has_dispersion() {
-            let mean = Fitted::of(loss.mean_response());
-            let spread: f64 = (0..rows).map(|row| loss.weight(row) * family.deviance(loss.response[row], mean)).sum();
-            // A constant response is fitted exactly.
-            let unit = spread / loss.total;
-            loss.unit = if unit > 0.0 && unit.is_finite() { unit } else { 1.0 };
-        }
-        loss.exact = loss.solve_exactly(intercept);
+        loss.exact = if data.is_penalised || l2 > 0.0 { None } else { loss.solve_exactly(intercept) };
         Ok(loss)
     }
 
@@ -160,11 +169,14 @@ impl GlmLoss {
         }
         let mut columns = self.design.groups()[0].kept_columns();
         if intercept {
-            columns.push(vec![1.0; self.response.len()]);
+            columns.push(vec![1.0; rows]);
         }
-        let offset = |row: usize| self.offset.as_ref().map_or(0.0, |offset| offset[row]);
-        let response: Vec<f64> = self.response.iter().enumerate().map(|(row, y)| y - offset(row)).collect();
-        let solution = least_squares(&columns, &response, |row| self.weight(row));
+        let mut response = self.response.to_vec();
+        if let Some(offset) = &self.offset {
+            response.iter_mut().zip(offset.to_vec()).for_each(|(y, offset)| *y -= offset);
+        }
+        let weights = self.weights.as_ref().map(Values::to_vec);
+        let solution = least_squares(&columns, &response, |row| weights.as_ref().map_or(1.0, |weights| weights[row]));
         // Rows of weight 0 can leave columns that depend on others.
         solution.coefficients.iter().all(|b| b.is_finite()).then_some(solution)
     }
@@ -184,6 +196,11 @@ impl GlmLoss {
         self.design.groups().get(1).map_or(&[], |group| &group.dropped)
     }
 
+    /// Returns whether the features are in a file.
+    pub fn is_in_file(&self) -> bool {
+        self.design.is_in_file()
+    }
+
     /// Returns the vector where fits start: the best constant mean, in f64.
     pub fn start(&self, device: &Device) -> Tensor<1> {
         let start = self.constants();
@@ -191,8 +208,9 @@ impl GlmLoss {
         Tensor::from_data(TensorData::new(start, [size]), (device, DType::F64))
     }
 
-    pub(super) fn weight(&self, row: usize) -> f64 {
-        self.rows().weight(row)
+    /// Calls `each` with the response and the weight of each row.
+    pub(super) fn each_row(&self, each: impl FnMut(f64, f64)) {
+        each_row(&self.response, self.weights.as_ref(), each);
     }
 
     pub(super) fn rows(&self) -> Rows<'_> {
@@ -200,8 +218,8 @@ impl GlmLoss {
             design: &self.design,
             predictors: &self.predictors,
             response: &self.response,
-            weights: self.weights.as_deref(),
-            offset: self.offset.as_deref(),
+            weights: self.weights.as_ref(),
+            offset: self.offset.as_ref(),
         }
     }
 
@@ -224,6 +242,17 @@ impl GlmLoss {
     ) -> Vec<T> {
         let rows = self.rows();
         with_row!(self, |density| rows.map(density, x, second, each))
+    }
+
+    /// Calls `each` for the rows of each block; see [`Rows::map_blocks`].
+    pub(super) fn map_blocks<T: Default + Send>(
+        &self,
+        x: &[f64],
+        second: Second,
+        each: impl Fn(&mut T, &Evaluated<'_>) + Sync,
+    ) -> Vec<T> {
+        let rows = self.rows();
+        with_row!(self, |density| rows.map_blocks(density, x, second, each))
     }
 
     /// Returns −Σ w·∂² ln p, at dispersion 1.
@@ -267,16 +296,61 @@ impl GlmLoss {
         Ok(x.to_data().try_into_vec_as::<f64>()?)
     }
 
-    fn mean_loss(&self, sum: f64) -> f64 {
-        -(sum + self.constant) / (self.total * self.unit)
+    /// The mean loss at `x`, whose Σ w·ln p is known.
+    fn mean_loss(&self, sum: f64, x: &[f64]) -> f64 {
+        let penalty: f64 = self.penalties().map(|(place, factor)| factor * x[place] * x[place]).sum();
+        -(sum + self.constant) / (self.total * self.unit) + 0.5 * penalty
     }
 
-    fn scaled(&self, values: Vec<f64>, like: &Tensor<1>) -> Tensor<1> {
-        let factor = -1.0 / (self.total * self.unit);
-        let size = values.len();
-        let values: Vec<f64> = values.into_iter().map(|value| value * factor).collect();
+    /// The derivatives of the mean loss along `x`, for those of Σ w·ln p.
+    fn scaled(&self, mut values: Vec<f64>, x: &[f64], like: &Tensor<1>) -> Tensor<1> {
+        let (factor, size) = (-1.0 / (self.total * self.unit), values.len());
+        values.iter_mut().for_each(|value| *value *= factor);
+        self.penalties().for_each(|(place, factor)| values[place] += factor * x[place]);
         Tensor::from_data(TensorData::new(values, [size]), (&like.device(), like.dtype()))
     }
+
+    /// The entries of the vector that are penalised, and the factors λ of their squares.
+    fn penalties(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let l2 = self.l2 / self.unit;
+        self.feature_places().map(move |(place, scale)| (place, l2 / (scale * scale))).filter(|(_, l2)| *l2 > 0.0)
+    }
+
+    /// The entries of the vector that are coefficients of features, not of the inflation, and the scales of these.
+    fn feature_places(&self) -> impl Iterator<Item = (usize, f64)> + '_ {
+        let columns = self.design.columns(0);
+        let of = move |predictor: &'_ Predictor| {
+            let own = columns.clone().filter(|j| predictor.columns.contains(j)).collect::<Vec<_>>();
+            let start = predictor.start - predictor.columns.start.min(predictor.start);
+            let scales = self.design.groups()[0].scales();
+            own.into_iter().map(move |j| (start + j, scales[j])).collect::<Vec<_>>()
+        };
+        self.predictors.iter().flat_map(of)
+    }
+
+    /// Returns the penalty λ·‖b‖₁ on the coefficients of features, in their own units, as a penalty per entry of the vector.
+    pub fn l1_weights(&self, lambda: f64) -> Vec<f64> {
+        let mut weights = vec![0.0; self.parameter_count()];
+        self.feature_places().for_each(|(place, scale)| weights[place] = lambda / (scale * self.unit));
+        weights
+    }
+
+    /// Returns an error if rows could not be read from their file.
+    fn check_files(&self) -> Result<(), EvaluationError> {
+        let columns = [Some(&self.response), self.weights.as_ref(), self.offset.as_ref()];
+        let failure = self.design.failure().or_else(|| columns.into_iter().flatten().find_map(Values::failure));
+        failure.map_or(Ok(()), |failure| Err(failure.into()))
+    }
+}
+
+/// Calls `each` with the response and the weight of each row.
+fn each_row(response: &Values, weights: Option<&Values>, mut each: impl FnMut(f64, f64)) {
+    let (mut row, mut buffer) = (0, Vec::new());
+    response.each_block(1, |block| {
+        let weights = weights.map(|weights| weights.get(row..row + block.len(), &mut buffer));
+        block.iter().enumerate().for_each(|(i, y)| each(*y, weights.map_or(1.0, |weights| weights[i])));
+        row += block.len();
+    });
 }
 
 impl Objective for GlmLoss {
@@ -288,13 +362,16 @@ impl Objective for GlmLoss {
             let sums = self.sum(&at, Want::Gradient);
             (sums.value, sums.gradient)
         };
-        let value = Tensor::from_data([self.mean_loss(value)], (&x.device(), x.dtype()));
-        Ok((value, self.scaled(gradient, x)))
+        self.check_files()?;
+        let value = Tensor::from_data([self.mean_loss(value, &at)], (&x.device(), x.dtype()));
+        Ok((value, self.scaled(gradient, &at, x)))
     }
 
     fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
-        let sums = self.sum(&self.read(x)?, Want::Value);
-        Ok(Tensor::from_data([self.mean_loss(sums.value)], (&x.device(), x.dtype())))
+        let at = self.read(x)?;
+        let sums = self.sum(&at, Want::Value);
+        self.check_files()?;
+        Ok(Tensor::from_data([self.mean_loss(sums.value, &at)], (&x.device(), x.dtype())))
     }
 
     /// Sums of blocks, which are summed in turn: their errors grow slowly with the rows.
@@ -309,16 +386,18 @@ impl HessianProduct for GlmLoss {
     fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
         let v = self.read(v)?;
         let product = self.with_all(&self.read(x)?, |sums| sums.matrix.as_ref().expect("asked for").multiply(&v));
-        Ok(self.scaled(product, x))
+        Ok(self.scaled(product, &v, x))
     }
 }
 
 impl Hessian for GlmLoss {
     fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
         let factor = -1.0 / (self.total * self.unit);
+        let mut penalties = vec![0.0; self.parameter_count()];
+        self.penalties().for_each(|(place, factor)| penalties[place] = factor);
         Ok(self.with_all(&self.read(x)?, |sums| {
             let matrix = sums.matrix.as_ref().expect("asked for");
-            Symmetric::from_fn(matrix.rows(), |i, j| matrix.at(i, j) * factor)
+            Symmetric::from_fn(matrix.rows(), |i, j| matrix.at(i, j) * factor + if i == j { penalties[i] } else { 0.0 })
         }))
     }
 }
@@ -342,13 +421,13 @@ mod tests {
             Family::Gamma | Family::InverseGaussian => f64::from(1 + i * i % 17),
             _ => f64::from((i * i % 7) * (i % 3)),
         });
-        let weights = (0..n).map(|i| f64::from(i % 3)).collect();
-        let offset = (0..n).map(|i| 0.01 * f64::from(i % 5)).collect();
+        let weights: Vec<f64> = (0..n).map(|i| f64::from(i % 3)).collect();
+        let offset: Vec<f64> = (0..n).map(|i| 0.01 * f64::from(i % 5)).collect();
         let response: Vec<f64> = response.collect();
-        let offset = (family != Family::Multinomial).then_some(offset);
-        let mut data = GlmData { weights: Some(weights), offset, ..GlmData::new(family, inputs, 2, response) };
+        let offset = (family != Family::Multinomial).then(|| offset.into());
+        let mut data = GlmData { weights: Some(weights.into()), offset, ..GlmData::new(family, inputs, 2, response) };
         if family == Family::ZeroInflatedPoisson {
-            data.inflation = ((0..n).map(|i| f64::from(i % 4)).collect(), 1);
+            data.inflation = ((0..n).map(|i| f64::from(i % 4)).collect::<Vec<_>>().into(), 1);
         }
         data
     }
@@ -397,14 +476,16 @@ mod tests {
     fn weights_repeat_rows() {
         for family in Family::ALL {
             let weighted = data(family);
-            let times = |row: usize| weighted.weights.as_ref().unwrap()[row] as usize;
-            let repeat = |values: &[f64], width: usize| -> Vec<f64> {
-                (0..60).flat_map(|row| values[row * width..(row + 1) * width].repeat(times(row))).collect()
+            let weights = weighted.weights.as_ref().unwrap().to_vec();
+            let repeat = |values: &Values, width: usize| -> Values {
+                let values = values.to_vec();
+                let of_row = |row: usize| values[row * width..(row + 1) * width].repeat(weights[row] as usize);
+                (0..60).flat_map(of_row).collect::<Vec<f64>>().into()
             };
             let repeated = GlmData {
-                inputs: repeat(&weighted.inputs, 2).into(),
+                inputs: repeat(&weighted.inputs, 2),
                 response: repeat(&weighted.response, 1),
-                offset: weighted.offset.as_deref().map(|offset| repeat(offset, 1)),
+                offset: weighted.offset.as_ref().map(|offset| repeat(offset, 1)),
                 inflation: (repeat(&weighted.inflation.0, weighted.inflation.1), weighted.inflation.1),
                 weights: None,
                 ..weighted.clone()
@@ -431,8 +512,8 @@ mod tests {
             refused(link),
             "the family gamma does not have the link logit; choose one of inverse, log, identity"
         );
-        let offset = GlmData { offset: Some(vec![]), ..of(Family::Gamma, vec![1.0]) };
-        let of_classes = GlmData { offset: Some(vec![0.0; 2]), ..of(Family::Multinomial, vec![0.0, 1.0]) };
+        let offset = GlmData { offset: Some(Values::default()), ..of(Family::Gamma, vec![1.0]) };
+        let of_classes = GlmData { offset: Some(vec![0.0; 2].into()), ..of(Family::Multinomial, vec![0.0, 1.0]) };
         assert!(refused(of_classes).ends_with("so it takes no offset"));
         assert_eq!(refused(offset), "there are 1 responses but 0 offsets; each row needs the same number");
         let inputs = GlmData { inputs: vec![f64::NAN].into(), ..of(Family::Gamma, vec![1.0]) };

@@ -101,6 +101,11 @@ impl GlmLoss {
         }
     }
 
+    /// Returns the mean of −ln p over the rows, in nats. It is NaN for families with a dispersion, which `x` does not have.
+    pub fn mean_negative_log_likelihood(&self, x: &[f64]) -> f64 {
+        if self.family.has_dispersion() { f64::NAN } else { -self.log_likelihood(x, 1.0) / self.total }
+    }
+
     /// The log-likelihood of a normal response with the best variance, from the sum of squared residuals.
     fn normal_log_likelihood(&self, squares: f64) -> f64 {
         -0.5 * self.total * ((std::f64::consts::TAU * squares / self.total).ln() + 1.0)
@@ -129,23 +134,22 @@ impl GlmLoss {
 
     /// Σ w·f(y, η) with the first linear predictor.
     fn total_of(&self, x: &[f64], of: impl Fn(f64, f64) -> f64 + Sync) -> f64 {
-        let terms = self.map(x, Second::Expected, |row: &Evaluated<'_>, _| {
-            if row.weight > 0.0 { row.weight * of(self.response[row.row], row.eta[0]) } else { 0.0 }
-        });
-        pairwise(&terms)
+        let add = |terms: &mut Vec<f64>, row: &Evaluated<'_>| {
+            terms.push(if row.weight > 0.0 { row.weight * of(row.response, row.eta[0]) } else { 0.0 });
+        };
+        let blocks: Vec<f64> = self.map_blocks(x, Second::Expected, add).iter().map(|terms| pairwise(terms)).collect();
+        pairwise(&blocks)
     }
 
     /// Returns the fitted mean of each row at `x`; for families with classes the probability of each class, `[n, classes]`.
     pub fn fitted(&self, x: &[f64]) -> Vec<f64> {
         let (family, link, classes) = (self.family, self.link, self.classes);
-        let of = |row: &Evaluated<'_>, _: &[f64]| class_probabilities(family, link, classes, row.eta);
-        if family.has_classes() {
-            return self.map(x, Second::Expected, of).into_iter().flatten().collect();
-        }
-        self.map(x, Second::Expected, |row: &Evaluated<'_>, _| match family {
-            Family::ZeroInflatedPoisson => row.eta[0].exp() * sigmoid(-row.eta[1]),
-            _ => link.mean(row.eta[0]),
-        })
+        let means = self.map_blocks(x, Second::Expected, |means: &mut Vec<f64>, row| match family {
+            _ if family.has_classes() => means.extend(class_probabilities(family, link, classes, row.eta)),
+            Family::ZeroInflatedPoisson => means.push(row.eta[0].exp() * sigmoid(-row.eta[1])),
+            _ => means.push(link.mean(row.eta[0])),
+        });
+        means.concat()
     }
 
     /// The family with its θ at `x` fixed.

@@ -130,7 +130,15 @@ impl GlmModel {
     pub fn predict(&self, row: &[f64], inflation: &[f64], offset: f64) -> Prediction {
         let entry = |place: &Place| entry(place, row, inflation);
         let sum = |part: Part| self.linear(part, row, inflation);
-        let mean = match self.family {
+        if self.family.has_classes() || self.family == Family::ZeroInflatedPoisson {
+            return Prediction { mean: self.means_of(sum, offset), interval: None, response_interval: None };
+        }
+        self.with_interval(sum(Part::Mean) + offset, entry)
+    }
+
+    /// The mean, or that of each class, for the linear predictor of each part without the offset.
+    pub(super) fn means_of(&self, sum: impl Fn(Part) -> f64, offset: f64) -> Vec<f64> {
+        match self.family {
             Family::Multinomial => {
                 let eta: Vec<f64> = (1..self.classes).map(|k| sum(Part::Class(k))).collect();
                 class_probabilities(self.family, self.link, self.classes, &eta)
@@ -142,9 +150,8 @@ impl GlmModel {
                 class_probabilities(self.family, self.link, self.classes, &eta)
             }
             Family::ZeroInflatedPoisson => vec![(sum(Part::Mean) + offset).exp() * sigmoid(-sum(Part::Inflation))],
-            _ => return self.with_interval(sum(Part::Mean) + offset, entry),
-        };
-        Prediction { mean, interval: None, response_interval: None }
+            _ => vec![self.link.mean(sum(Part::Mean) + offset)],
+        }
     }
 
     /// The linear predictor of a part, without an offset.
@@ -175,20 +182,13 @@ impl GlmModel {
         Prediction { mean, interval: ends.iter().all(|end| !end.is_nan()).then_some(interval), response_interval }
     }
 
-    /// Returns −ln p of a response, given the prediction for its row. For families with a dispersion without known uncertainty it is
-    /// NaN.
-    pub fn negative_log_likelihood(
-        &self,
-        y: f64,
-        prediction: &Prediction,
-        row: &[f64],
-        inflation: &[f64],
-        offset: f64,
-    ) -> f64 {
-        let mean = prediction.mean[0];
+    /// −ln p of a response, for its means, and the linear predictor of each part without the offset. For families with a dispersion
+    /// without known uncertainty it is NaN.
+    pub(super) fn loss_of(&self, y: f64, means: &[f64], sum: impl Fn(Part) -> f64, offset: f64) -> f64 {
+        let mean = means[0];
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
         match self.family {
-            Family::Multinomial | Family::Ordinal => -prediction.mean.get(y as usize).copied().unwrap_or(f64::NAN).ln(),
+            Family::Multinomial | Family::Ordinal => -means.get(y as usize).copied().unwrap_or(f64::NAN).ln(),
             Family::Binomial => {
                 -(if y > 0.0 { y * mean.ln() } else { 0.0 } + if y < 1.0 { (1.0 - y) * (-mean).ln_1p() } else { 0.0 })
             }
@@ -200,8 +200,7 @@ impl GlmModel {
                 theta * ln - if y > 0.0 { y * ln_share } else { 0.0 } - Self::ln_rising(y, theta)
             }
             Family::ZeroInflatedPoisson => {
-                let [mean, zero] = [Part::Mean, Part::Inflation].map(|part| self.linear(part, row, inflation));
-                let eta = mean + offset;
+                let (eta, zero) = (sum(Part::Mean) + offset, sum(Part::Inflation));
                 let rate = eta.exp();
                 if y > 0.0 {
                     softplus(zero) + rate - y * eta - self.family.constant(y)

@@ -5,7 +5,8 @@ use super::{Family, GlmLoss, Link, predictors::Predictor};
 impl GlmLoss {
     /// The mean response, weighted.
     pub(super) fn mean_response(&self) -> f64 {
-        let sum: f64 = self.response.iter().enumerate().map(|(row, y)| self.weight(row) * y).sum();
+        let mut sum = 0.0;
+        self.each_row(|y, weight| sum += weight * y);
         sum / self.total
     }
 
@@ -25,7 +26,7 @@ impl GlmLoss {
         let mut counts = vec![0.0; if self.family.has_classes() { self.classes } else { 0 }];
         if self.family.has_classes() {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
-            self.response.iter().enumerate().for_each(|(row, y)| counts[*y as usize] += self.weight(row));
+            self.each_row(|y, weight| counts[y as usize] += weight);
         }
         match self.family {
             Family::Multinomial => {
@@ -40,8 +41,8 @@ impl GlmLoss {
             }
             Family::Binomial => set(0, self.link.predictor(share(mean * self.total, self.total))),
             Family::ZeroInflatedPoisson => {
-                let zeros = |(row, y): (usize, &f64)| if *y == 0.0 { self.weight(row) } else { 0.0 };
-                let zeros: f64 = self.response.iter().enumerate().map(zeros).sum();
+                let mut zeros = 0.0;
+                self.each_row(|y, weight| zeros += if y == 0.0 { weight } else { 0.0 });
                 // Half of the zeros are additional ones.
                 let additional = share(0.5 * zeros, self.total);
                 set(0, (mean.max(0.5 / self.total) / (1.0 - additional)).ln());
@@ -50,8 +51,9 @@ impl GlmLoss {
             Family::NegativeBinomial { theta } => {
                 set(0, mean.max(0.5 / self.total).ln());
                 if theta.is_none() {
-                    let square = |(row, y): (usize, &f64)| self.weight(row) * (y - mean).powi(2);
-                    let variance = self.response.iter().enumerate().map(square).sum::<f64>() / self.total;
+                    let mut squares = 0.0;
+                    self.each_row(|y, weight| squares += weight * (y - mean).powi(2));
+                    let variance = squares / self.total;
                     set(1, (mean * mean / (variance - mean).max(0.01 * mean)).max(1e-3).ln());
                 }
             }

@@ -7,9 +7,10 @@ use rayon::prelude::*;
 use kiln_tensor::linalg::{Symmetric, add_gram};
 
 use super::{
-    design::{Design, parts},
+    design::{Design, blocks, parts},
     predictors::Predictor,
     row::{Row, Second},
+    values::{SparseRows, Values},
 };
 use crate::regression::basis::dot;
 
@@ -33,14 +34,15 @@ pub(super) struct Sums {
 pub(super) struct Rows<'a> {
     pub(super) design: &'a Design,
     pub(super) predictors: &'a [Predictor],
-    pub(super) response: &'a [f64],
-    pub(super) weights: Option<&'a [f64]>,
-    pub(super) offset: Option<&'a [f64]>,
+    pub(super) response: &'a Values,
+    pub(super) weights: Option<&'a Values>,
+    pub(super) offset: Option<&'a Values>,
 }
 
-/// One row at some parameters: its index, weight, linear predictors, and the derivatives of its log-density.
+/// One row at some parameters: its index, response, weight, linear predictors, and the derivatives of its log-density.
 pub(super) struct Evaluated<'a> {
     pub(super) row: usize,
+    pub(super) response: f64,
     pub(super) weight: f64,
     pub(super) eta: &'a [f64],
     pub(super) gradient: &'a [f64],
@@ -56,6 +58,7 @@ struct Part {
 }
 
 /// The scratch memory of a part.
+#[derive(Default)]
 struct Scratch {
     /// The columns of the design.
     columns: Vec<f64>,
@@ -63,15 +66,30 @@ struct Scratch {
     gradient: Vec<f64>,
     packed: Vec<f64>,
     scaled: Vec<f64>,
+    given: Given,
+}
+
+/// Buffers for the numbers of a block as they were given.
+#[derive(Default)]
+struct Given {
+    inputs: Vec<f64>,
+    response: Vec<f64>,
+    weights: Vec<f64>,
+    offset: Vec<f64>,
+}
+
+/// The features of a block.
+#[derive(Clone, Copy)]
+enum Features<'a> {
+    /// All columns of the design, one after the other.
+    Dense(&'a [f64]),
+    /// Those that are not zero, in their own units.
+    Sparse(&'a SparseRows),
 }
 
 impl Rows<'_> {
     pub(super) fn parameters(&self) -> usize {
         self.predictors.last().map_or(0, |last| last.places().end)
-    }
-
-    pub(super) fn weight(&self, row: usize) -> f64 {
-        self.weights.map_or(1.0, |weights| weights[row])
     }
 
     /// Sums the log-density. `replace` may put other weights in the place of a row's second derivatives, from what is known of it.
@@ -85,7 +103,14 @@ impl Rows<'_> {
         let pairs: Vec<(usize, usize)> =
             (0..self.predictors.len()).flat_map(|a| (0..=a).map(move |b| (a, b))).collect();
         let size = |(a, b): &(usize, usize)| self.predictors[*a].columns.len() * self.predictors[*b].columns.len();
-        let blocks = self.design.blocks();
+        let sparse = self.design.sparse();
+        let blocks = match sparse {
+            Some(_) => blocks(self.design.rows(), 1),
+            None => self.design.blocks(),
+        };
+        // Rows that are mostly zero are not scaled, so the factors are.
+        let own_units = sparse.map(|(_, scale)| self.divided(x, scale));
+        let x = own_units.as_deref().unwrap_or(x);
         let memory = match want {
             Want::Matrix(_) => pairs.iter().map(size).sum::<usize>(),
             _ => self.parameters(),
@@ -101,7 +126,7 @@ impl Rows<'_> {
                         _ => Vec::new(),
                     },
                 };
-                let mut scratch = Scratch::new();
+                let mut scratch = Scratch::default();
                 for rows in blocks {
                     self.add(density, x, want, rows, &mut part, &mut scratch, &replace);
                 }
@@ -120,7 +145,23 @@ impl Rows<'_> {
             }
         }
         let matrix = matches!(want, Want::Matrix(_)).then(|| self.assemble(&pairs, &total.blocks));
-        Sums { value: total.value, gradient: total.gradient, matrix }
+        let Some((_, scale)) = sparse else {
+            return Sums { value: total.value, gradient: total.gradient, matrix };
+        };
+        let units = self.divided(&vec![1.0; x.len()], scale);
+        let gradient = self.divided(&total.gradient, scale);
+        let scaled = |m: Symmetric| Symmetric::from_fn(m.rows(), |i, j| m.at(i, j) * units[i] * units[j]);
+        Sums { value: total.value, gradient, matrix: matrix.map(scaled) }
+    }
+
+    /// Divides the entries of a vector that belong to features by their scales.
+    fn divided(&self, x: &[f64], scale: &[f64]) -> Vec<f64> {
+        let mut x = x.to_vec();
+        for predictor in self.predictors.iter().filter(|predictor| predictor.columns.len() >= scale.len()) {
+            let features = &mut x[predictor.start..predictor.start + scale.len()];
+            features.iter_mut().zip(scale).for_each(|(x, scale)| *x /= scale);
+        }
+        x
     }
 
     #[allow(clippy::too_many_arguments, reason = "the inner loop of one caller")]
@@ -136,19 +177,22 @@ impl Rows<'_> {
     ) {
         let (n, m) = (rows.len(), self.predictors.len());
         let pairs = m * (m + 1) / 2;
-        scratch.resize(n, self.design.width(), m);
-        let Scratch { columns, eta, gradient, packed, scaled } = scratch;
-        self.design.fill(rows.clone(), columns);
-        self.linear(x, rows.clone(), columns, eta);
+        let Scratch { columns, eta, gradient, packed, scaled, given } = scratch;
+        let features = self.features(&rows, columns, &mut given.inputs);
+        for (buffer, size) in [(&mut *eta, n * m), (&mut *gradient, n * m), (&mut *packed, n * pairs)] {
+            buffer.resize(size, 0.0);
+        }
+        let response = self.response.get(rows.clone(), &mut given.response);
+        let weights = self.weights.map(|weights| weights.get(rows.clone(), &mut given.weights));
+        self.linear(x, &rows, features, eta, &mut given.offset);
         let second = if let Want::Matrix(second) = want { second } else { Second::Observed };
         let (mut own_eta, mut own_gradient) = (vec![0.0; m], vec![0.0; m]);
         let (mut own_hessian, mut factors) = (vec![0.0; pairs], vec![0.0; pairs]);
         for r in 0..n {
-            let row = rows.start + r;
-            let weight = self.weight(row);
+            let (row, response, weight) = (rows.start + r, response[r], weights.map_or(1.0, |weights| weights[r]));
             (0..m).for_each(|a| own_eta[a] = eta[a * n + r]);
             if weight > 0.0 {
-                let value = density.at(self.response[row], &own_eta, second, &mut own_gradient, &mut own_hessian);
+                let value = density.at(response, &own_eta, second, &mut own_gradient, &mut own_hessian);
                 part.value += weight * value;
                 if want != Want::Value {
                     (0..m).for_each(|a| gradient[a * n + r] = weight * own_gradient[a]);
@@ -156,7 +200,7 @@ impl Rows<'_> {
                 if matches!(want, Want::Matrix(_)) {
                     factors.copy_from_slice(&own_hessian);
                     let (eta, gradient, hessian) = (&own_eta[..], &own_gradient[..], &own_hessian[..]);
-                    replace(&Evaluated { row, weight, eta, gradient, hessian }, &mut factors);
+                    replace(&Evaluated { row, response, weight, eta, gradient, hessian }, &mut factors);
                     (0..pairs).for_each(|k| packed[k * n + r] = weight * factors[k]);
                 }
             } else {
@@ -169,8 +213,22 @@ impl Rows<'_> {
         }
         for (a, predictor) in self.predictors.iter().enumerate() {
             let residuals = &gradient[a * n..(a + 1) * n];
-            for (sum, j) in part.gradient[predictor.places()].iter_mut().zip(predictor.columns.clone()) {
-                *sum += dot(residuals, &columns[j * n..(j + 1) * n]);
+            let sums = &mut part.gradient[predictor.places()];
+            match features {
+                Features::Dense(columns) => {
+                    for (sum, j) in sums.iter_mut().zip(predictor.columns.clone()) {
+                        *sum += dot(residuals, &columns[j * n..(j + 1) * n]);
+                    }
+                }
+                Features::Sparse(sparse) => {
+                    let (features, ones) = self.with_ones(predictor, sparse);
+                    if let Some(places) = features {
+                        sparse.add_transposed(rows.clone(), residuals, &mut sums[places]);
+                    }
+                    if let Some(place) = ones {
+                        sums[place] += residuals.iter().sum::<f64>();
+                    }
+                }
             }
         }
         if !matches!(want, Want::Matrix(_)) {
@@ -179,28 +237,92 @@ impl Rows<'_> {
         for (block, (k, (a, b))) in
             part.blocks.iter_mut().zip((0..m).flat_map(|a| (0..=a).map(move |b| (a, b))).enumerate())
         {
-            let (left, right) = (self.predictors[a].columns.clone(), self.predictors[b].columns.clone());
             let weights = &packed[k * n..(k + 1) * n];
-            scaled.resize(right.len() * n, 0.0);
-            for (scaled, j) in scaled.chunks_exact_mut(n).zip(right.clone()) {
-                let column = &columns[j * n..(j + 1) * n];
-                scaled.iter_mut().zip(column.iter().zip(weights)).for_each(|(s, (x, w))| *s = x * w);
+            let (left, right) = (&self.predictors[a], &self.predictors[b]);
+            match features {
+                Features::Dense(columns) => {
+                    let (left, right) = (left.columns.clone(), right.columns.clone());
+                    scaled.resize(right.len() * n, 0.0);
+                    for (scaled, j) in scaled.chunks_exact_mut(n).zip(right.clone()) {
+                        let column = &columns[j * n..(j + 1) * n];
+                        scaled.iter_mut().zip(column.iter().zip(weights)).for_each(|(s, (x, w))| *s = x * w);
+                    }
+                    add_gram(block, &columns[left.start * n..left.end * n], &scaled[..right.len() * n], n, a == b);
+                }
+                Features::Sparse(sparse) => self.add_sparse_gram(sparse, &rows, weights, block, (left, right)),
             }
-            add_gram(block, &columns[left.start * n..left.end * n], &scaled[..right.len() * n], n, a == b);
+        }
+    }
+
+    /// The features of some rows.
+    fn features<'a>(&'a self, rows: &Range<usize>, columns: &'a mut Vec<f64>, buffer: &mut Vec<f64>) -> Features<'a> {
+        if let Some((sparse, _)) = self.design.sparse() {
+            return Features::Sparse(sparse);
+        }
+        columns.resize(rows.len() * self.design.width(), 0.0);
+        self.design.fill(rows.clone(), columns, buffer);
+        Features::Dense(columns)
+    }
+
+    /// Where a predictor has its features and its constant, among its own coefficients.
+    fn with_ones(&self, predictor: &Predictor, sparse: &SparseRows) -> (Option<Range<usize>>, Option<usize>) {
+        let (d, columns) = (sparse.features(), &predictor.columns);
+        let features = (columns.start == 0 && columns.end >= d).then_some(0..d);
+        (features, columns.contains(&self.design.ones()).then(|| self.design.ones() - columns.start))
+    }
+
+    fn add_sparse_gram(
+        &self,
+        sparse: &SparseRows,
+        rows: &Range<usize>,
+        weights: &[f64],
+        block: &mut [f64],
+        (left, right): (&Predictor, &Predictor),
+    ) {
+        let ((of_left, left_one), (of_right, right_one)) =
+            (self.with_ones(left, sparse), self.with_ones(right, sparse));
+        let (d, stride) = (sparse.features(), right.columns.len());
+        if of_left.is_some() && of_right.is_some() {
+            // Only the lower half: both sides have the same features.
+            sparse.add_gram(rows.clone(), weights, block, stride);
+        }
+        if let (Some(one), Some(features)) = (left_one, of_right) {
+            sparse.add_transposed(rows.clone(), weights, &mut block[one * stride..][features]);
+        }
+        if let (Some(_), Some(one)) = (of_left, right_one) {
+            let mut sums = vec![0.0; d];
+            sparse.add_transposed(rows.clone(), weights, &mut sums);
+            sums.iter().enumerate().for_each(|(j, sum)| block[j * stride + one] += sum);
+        }
+        if let (Some(left), Some(right)) = (left_one, right_one) {
+            block[left * stride + right] += weights.iter().sum::<f64>();
         }
     }
 
     /// Writes the linear predictors of some rows, one after the other.
-    fn linear(&self, x: &[f64], rows: Range<usize>, columns: &[f64], eta: &mut [f64]) {
+    fn linear(&self, x: &[f64], rows: &Range<usize>, features: Features<'_>, eta: &mut [f64], buffer: &mut Vec<f64>) {
         let n = rows.len();
         for (a, predictor) in self.predictors.iter().enumerate() {
             let eta = &mut eta[a * n..(a + 1) * n];
             match self.offset.filter(|_| a == 0) {
-                Some(offset) => eta.copy_from_slice(&offset[rows.clone()]),
+                Some(offset) => eta.copy_from_slice(offset.get(rows.clone(), buffer)),
                 None => eta.fill(0.0),
             }
-            for (factor, j) in x[predictor.places()].iter().zip(predictor.columns.clone()) {
-                eta.iter_mut().zip(&columns[j * n..(j + 1) * n]).for_each(|(eta, x)| *eta += factor * x);
+            let factors = &x[predictor.places()];
+            match features {
+                Features::Dense(columns) => {
+                    for (factor, j) in factors.iter().zip(predictor.columns.clone()) {
+                        eta.iter_mut().zip(&columns[j * n..(j + 1) * n]).for_each(|(eta, x)| *eta += factor * x);
+                    }
+                }
+                Features::Sparse(sparse) => {
+                    let (features, one) = self.with_ones(predictor, sparse);
+                    let constant = one.map_or(0.0, |one| factors[one]);
+                    eta.iter_mut().for_each(|eta| *eta += constant);
+                    if let Some(places) = features {
+                        sparse.add_products(rows.clone(), &factors[places], eta);
+                    }
+                }
             }
         }
     }
@@ -217,9 +339,16 @@ impl Rows<'_> {
         let m = self.predictors.len();
         let index: Vec<usize> =
             (0..m * m).map(|k| if k / m >= k % m { block_of(k / m, k % m) } else { usize::MAX }).collect();
+        let sparse = self.design.sparse().map(|(rows, _)| rows);
+        let features = |a: usize| sparse.and_then(|rows| self.with_ones(&self.predictors[a], rows).0);
+        let features: Vec<Range<usize>> = (0..m).map(|a| features(a).unwrap_or(0..0)).collect();
         Symmetric::from_fn(self.parameters(), |i, j| {
             let ((a, row), (b, column)) = (owner[i], owner[j]);
-            blocks[index[a * m + b]][row * self.predictors[b].columns.len() + column]
+            let stride = self.predictors[b].columns.len();
+            // Of two predictors of the same sparse features, the lower half.
+            let is_upper = column > row && features[a].contains(&row) && features[b].contains(&column);
+            let (row, column) = if is_upper { (column, row) } else { (row, column) };
+            blocks[index[a * m + b]][row * stride + column]
         })
     }
 
@@ -231,38 +360,62 @@ impl Rows<'_> {
         second: Second,
         each: impl Fn(&Evaluated<'_>, &[f64]) -> T + Sync,
     ) -> Vec<T> {
-        let (m, width) = (self.predictors.len(), self.design.width());
+        let width = self.design.width();
         let of_block = |rows: Range<usize>| {
-            let n = rows.len();
-            let (mut columns, mut all) = (vec![0.0; n * width], vec![0.0; n * m]);
-            self.design.fill(rows.clone(), &mut columns);
-            self.linear(x, rows.clone(), &columns, &mut all);
-            let (mut gradient, mut hessian) = (vec![0.0; m], vec![0.0; m * (m + 1) / 2]);
-            let (mut eta, mut entries) = (vec![0.0; m], vec![0.0; width]);
-            let of_row = |r: usize| {
-                let row = rows.start + r;
-                (0..m).for_each(|a| eta[a] = all[a * n + r]);
-                (0..width).for_each(|j| entries[j] = columns[j * n + r]);
-                density.at(self.response[row], &eta, second, &mut gradient, &mut hessian);
-                let weight = self.weight(row);
-                each(&Evaluated { row, weight, eta: &eta, gradient: &gradient, hessian: &hessian }, &entries)
-            };
-            (0..n).map(of_row).collect::<Vec<T>>()
+            let (n, mut columns, mut results) = (rows.len(), Vec::new(), Vec::with_capacity(rows.len()));
+            let (mut given, mut entries) = (Given::default(), vec![0.0; width]);
+            columns.resize(n * width, 0.0);
+            self.design.fill(rows.clone(), &mut columns, &mut given.inputs);
+            self.each_row((density, x, second), &rows, Features::Dense(&columns), &mut given, |row| {
+                (0..width).for_each(|j| entries[j] = columns[j * n + row.row - rows.start]);
+                results.push(each(row, &entries));
+            });
+            results
         };
         let results: Vec<Vec<T>> = self.design.blocks().into_par_iter().map(of_block).collect();
         results.into_iter().flatten().collect()
     }
-}
 
-impl Scratch {
-    fn new() -> Self {
-        Self { columns: Vec::new(), eta: Vec::new(), gradient: Vec::new(), packed: Vec::new(), scaled: Vec::new() }
+    /// Calls `each` for the rows of each block, and returns the results of the blocks in order.
+    pub(super) fn map_blocks<R: Row, T: Default + Send>(
+        &self,
+        density: &R,
+        x: &[f64],
+        second: Second,
+        each: impl Fn(&mut T, &Evaluated<'_>) + Sync,
+    ) -> Vec<T> {
+        let own_units = self.design.sparse().map(|(_, scale)| self.divided(x, scale));
+        let x = own_units.as_deref().unwrap_or(x);
+        let blocks = if own_units.is_some() { blocks(self.design.rows(), 1) } else { self.design.blocks() };
+        let of_block = |rows: Range<usize>| {
+            let (mut result, mut columns, mut given) = (T::default(), Vec::new(), Given::default());
+            let features = self.features(&rows, &mut columns, &mut given.inputs);
+            self.each_row((density, x, second), &rows, features, &mut given, |row| each(&mut result, row));
+            result
+        };
+        blocks.into_par_iter().map(of_block).collect()
     }
 
-    fn resize(&mut self, n: usize, width: usize, m: usize) {
-        self.columns.resize(n * width, 0.0);
-        self.eta.resize(n * m, 0.0);
-        self.gradient.resize(n * m, 0.0);
-        self.packed.resize(n * m * (m + 1) / 2, 0.0);
+    fn each_row<R: Row>(
+        &self,
+        (density, x, second): (&R, &[f64], Second),
+        rows: &Range<usize>,
+        features: Features<'_>,
+        given: &mut Given,
+        mut each: impl FnMut(&Evaluated<'_>),
+    ) {
+        let (n, m) = (rows.len(), self.predictors.len());
+        let mut all = vec![0.0; n * m];
+        self.linear(x, rows, features, &mut all, &mut given.offset);
+        let response = self.response.get(rows.clone(), &mut given.response);
+        let weights = self.weights.map(|weights| weights.get(rows.clone(), &mut given.weights));
+        let (mut eta, mut gradient, mut hessian) = (vec![0.0; m], vec![0.0; m], vec![0.0; m * (m + 1) / 2]);
+        for r in 0..n {
+            (0..m).for_each(|a| eta[a] = all[a * n + r]);
+            let (response, weight) = (response[r], weights.map_or(1.0, |weights| weights[r]));
+            density.at(response, &eta, second, &mut gradient, &mut hessian);
+            let (eta, gradient, hessian) = (&eta[..], &gradient[..], &hessian[..]);
+            each(&Evaluated { row: rows.start + r, response, weight, eta, gradient, hessian });
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `kiln cv glm`.
 
+use std::ops::ControlFlow;
+
 use kiln::data::Split;
 use rayon::prelude::*;
 
@@ -45,10 +47,9 @@ fn score(
     let encoder = chosen.encoder(settings, &train)?.with_response_of(whole);
     let (train, test) = (chosen.encode(settings, &encoder, &train)?, chosen.encode(settings, &encoder, &test)?);
     let config = plan::config(settings, (&encoder, &train), &encoder.feature_names())?;
-    let fit = config.fit(&train.inputs, &train.response).map_err(|error| Failure {
-        message: format!("without fold {}, {error}", index + 1),
-        exit: Exit::NotConverged,
+    let fit = config.fit_with(train.inputs, train.response, |_| ControlFlow::Continue(())).map_err(|error| {
+        Failure { message: format!("without fold {}, {error}", index + 1), exit: Exit::NotConverged }
     })?;
-    let score = FittedGlm { model: fit.model, encoder }.score(&test);
+    let (score, _) = FittedGlm { model: fit.model, encoder }.score(&test);
     Ok(score.of_fold())
 }

@@ -1,40 +1,24 @@
 //! The rows of a generalised linear model: read, split and encoded.
 
-use std::{borrow::Cow, sync::Arc};
+use std::borrow::Cow;
 
-use kiln::data::{DataError, Role, Shown, Split, Table, stratified_split};
+use kiln::{
+    data::{DataError, Role, Shown, Split, Table, stratified_split},
+    models::glm::Values,
+};
 
 use super::{
     encoder::{GlmEncoder, Response, numbers},
-    settings::GlmSettings,
+    libsvm,
+    rows::{GlmRows, Keep},
+    settings::{GlmSettings, Storage},
+    stream,
 };
 use crate::{
-    base::{Failure, Result},
-    context::{DataRecord, Source, read, used_columns},
+    base::{Console, Failure, Result},
+    context::{DataRecord, Source, is_libsvm, read, used_columns},
     settings::MissingValues,
 };
-
-/// Encoded rows.
-pub(crate) struct GlmRows {
-    pub(super) inputs: Arc<Vec<f64>>,
-    pub(super) inflation: Vec<f64>,
-    pub(super) offset: Option<Vec<f64>>,
-    pub(super) response: Vec<f64>,
-    pub(super) weights: Option<Vec<f64>>,
-    /// An index of the row's cluster.
-    pub(super) clusters: Option<Vec<usize>>,
-    /// The lines of the file.
-    pub(super) lines: Vec<u64>,
-}
-
-impl GlmRows {
-    /// The mean of a function of the row, each row as often as its weight says.
-    pub(super) fn mean(&self, of: impl Fn(usize) -> f64) -> f64 {
-        let weight = |row: usize| self.weights.as_ref().map_or(1.0, |weights| weights[row]);
-        let rows = 0..self.response.len();
-        rows.clone().map(|row| weight(row) * of(row)).sum::<f64>() / rows.map(weight).sum::<f64>()
-    }
-}
 
 /// The rows of a run.
 pub(crate) struct GlmData {
@@ -47,8 +31,14 @@ pub(crate) struct GlmData {
 }
 
 /// Reads and splits the rows of a run.
-pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Result<GlmData> {
+pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console: Console) -> Result<GlmData> {
     let source = source(settings);
+    if is_libsvm(&source.name) {
+        return libsvm::load(settings, encoder);
+    }
+    if settings.rows.stream {
+        return stream::load(settings, encoder, console);
+    }
     let mut notes = Vec::new();
     let (table, default_target) = table_of(&source)?;
     let (sha256, file) = (table.sha256().to_owned(), table.file().to_owned());
@@ -70,8 +60,8 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Resul
     let record = DataRecord {
         name: source.name.clone(),
         sha256,
-        n_train: train.response.len(),
-        n_test: test.as_ref().map_or(0, |test| test.response.len()),
+        n_train: train.len(),
+        n_test: test.as_ref().map_or(0, GlmRows::len),
         image_size: None,
     };
     Ok(GlmData { encoder, train, test, file, record, notes })
@@ -81,11 +71,14 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Resul
 pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder, name: &str) -> Result<(GlmRows, DataRecord)> {
     let mut settings = settings.clone();
     name.clone_into(&mut settings.data.name);
+    if is_libsvm(name) || encoder.is_libsvm() {
+        return libsvm::whole(&settings, encoder);
+    }
     let (table, default_target) = table_of(&source(&settings))?;
     let sha256 = table.sha256().to_owned();
     let chosen = Chosen::new(&settings, default_target, table, &mut Vec::new())?;
     let rows = chosen.encode(&settings, encoder, &chosen.table)?;
-    let n = rows.response.len();
+    let n = rows.len();
     Ok((rows, DataRecord { name: name.to_owned(), sha256, n_train: 0, n_test: n, image_size: None }))
 }
 
@@ -123,7 +116,7 @@ impl Chosen {
         GlmEncoder::fit(settings, table, (&self.target, &features))
     }
 
-    fn new(
+    pub(super) fn new(
         settings: &GlmSettings,
         default_target: Option<&str>,
         table: Table,
@@ -214,9 +207,9 @@ impl Chosen {
     }
 
     pub(super) fn encode(&self, settings: &GlmSettings, encoder: &GlmEncoder, table: &Table) -> Result<GlmRows> {
-        let design = encoder.encode(table)?;
+        let (inputs, inflation, offset) = design(settings, encoder, table)?;
         let weights = match &settings.data.sample_weight {
-            Some(name) => Some(table.clone().split_weights(name)?.1),
+            Some(name) => Some(table.clone().split_weights(name)?.1.into()),
             None => None,
         };
         let clusters = settings.inference.cluster.as_ref().map(|name| -> Result<Vec<usize>> {
@@ -235,16 +228,42 @@ impl Chosen {
                 response[row]
             )));
         }
+        // The lines of chunks are not kept.
+        let lines =
+            if settings.rows.stream { Vec::new() } else { (0..table.len()).map(|row| table.line(row)).collect() };
         Ok(GlmRows {
-            inputs: design.inputs.into(),
-            inflation: design.inflation,
-            offset: design.offset,
-            response,
+            inputs,
+            inflation,
+            offset: offset.map(Values::from),
+            response: response.into(),
             weights,
             clusters: clusters.transpose()?,
-            lines: (0..table.len()).map(|row| table.line(row)).collect(),
+            lines,
         })
     }
+}
+
+/// The encoded features, those of the inflation and the offsets of rows.
+fn design(settings: &GlmSettings, encoder: &GlmEncoder, table: &Table) -> Result<(Values, Vec<f64>, Option<Vec<f64>>)> {
+    let storage = settings.rows.storage;
+    // A chunk of rows is kept by its reader.
+    if settings.rows.stream || matches!(storage, Storage::Auto | Storage::F64) {
+        let design = encoder.encode(table)?;
+        return Ok((design.inputs.into(), design.inflation, design.offset));
+    }
+    const ROWS: usize = 16_384;
+    let mut inputs = Keep::in_memory(storage, encoder.feature_names().len());
+    let (mut inflation, mut offset) = (Vec::new(), None::<Vec<f64>>);
+    for start in (0..table.len()).step_by(ROWS) {
+        let rows: Vec<usize> = (start..(start + ROWS).min(table.len())).collect();
+        let design = encoder.encode(&table.subset(&rows))?;
+        inputs.push(&design.inputs)?;
+        inflation.extend(design.inflation);
+        if let Some(own) = design.offset {
+            offset.get_or_insert_default().extend(own);
+        }
+    }
+    Ok((inputs.finish()?, inflation, offset))
 }
 
 /// Leaves out rows of weight 0, which count for nothing.

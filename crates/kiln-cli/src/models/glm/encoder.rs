@@ -35,6 +35,13 @@ pub(super) enum Features {
     Columns(Encoder),
     /// The terms of a formula.
     Formula(FormulaEncoder),
+    /// Those of LIBSVM rows: how many, and the number of the first.
+    Libsvm {
+        /// The number of features.
+        count: usize,
+        /// The number of the first feature in the file, 0 or 1.
+        first: usize,
+    },
 }
 
 /// The response.
@@ -94,7 +101,7 @@ impl GlmEncoder {
     pub(super) fn has_intercept(&self) -> bool {
         match &self.features {
             Features::Formula(encoder) => encoder.has_intercept(),
-            Features::Constant | Features::Columns(_) => true,
+            Features::Constant | Features::Columns(_) | Features::Libsvm { .. } => true,
         }
     }
 
@@ -103,7 +110,18 @@ impl GlmEncoder {
             Features::Constant => Vec::new(),
             Features::Columns(encoder) => encoder.feature_names(),
             Features::Formula(encoder) => encoder.feature_names().to_vec(),
+            Features::Libsvm { count, first } => (0..*count).map(|index| format!("x{}", index + first)).collect(),
         }
+    }
+
+    /// Whether the model is one of LIBSVM rows.
+    pub(super) fn is_libsvm(&self) -> bool {
+        matches!(self.features, Features::Libsvm { .. })
+    }
+
+    /// The encoder of LIBSVM rows.
+    pub(super) fn of_libsvm(count: usize, first: usize, response: Response) -> Self {
+        Self { features: Features::Libsvm { count, first }, inflation: None, response, offset: None, exposure: None }
     }
 
     pub(super) fn inflation_names(&self) -> Vec<String> {
@@ -128,7 +146,7 @@ impl GlmEncoder {
     /// The terms of the linear predictor.
     pub(super) fn terms(&self) -> Vec<TermRange> {
         match &self.features {
-            Features::Constant => Vec::new(),
+            Features::Constant | Features::Libsvm { .. } => Vec::new(),
             Features::Columns(encoder) => {
                 let mut start = 0;
                 let term = |column: &EncodedColumn| {
@@ -151,7 +169,7 @@ impl GlmEncoder {
     /// The rows whose features and offsets are present.
     pub(super) fn complete_rows(&self, table: &Table) -> Vec<usize> {
         let mut rows: Vec<usize> = match &self.features {
-            Features::Constant => (0..table.len()).collect(),
+            Features::Constant | Features::Libsvm { .. } => (0..table.len()).collect(),
             Features::Columns(encoder) => encoder.features_complete(table),
             Features::Formula(encoder) => encoder.features_complete(table),
         };
@@ -178,6 +196,12 @@ impl GlmEncoder {
             Features::Constant => Vec::new(),
             Features::Columns(encoder) => encoder.encode_inputs(table)?,
             Features::Formula(encoder) => encoder.encode_inputs(table)?,
+            Features::Libsvm { .. } => {
+                return Err(Failure::usage(format!(
+                    "{} is a table, but the model was trained on LIBSVM rows: give a file whose name ends in .svm or .libsvm",
+                    table.file()
+                )));
+            }
         };
         let inflation = match &self.inflation {
             Some(encoder) => encoder.encode_inputs(table)?,
@@ -185,7 +209,7 @@ impl GlmEncoder {
         };
         let mut offset = match &self.features {
             Features::Formula(encoder) => encoder.offset(table)?,
-            Features::Constant | Features::Columns(_) => None,
+            Features::Constant | Features::Columns(_) | Features::Libsvm { .. } => None,
         };
         let mut add = |values: Vec<f64>| match &mut offset {
             Some(sum) => sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value),

@@ -1,6 +1,6 @@
 //! The fit of a generalised linear model, and what a run writes at its end.
 
-use std::{ops::ControlFlow, sync::Arc, time::Instant};
+use std::{ops::ControlFlow, time::Instant};
 
 use kiln::{
     models::{GlmError, GlmFit, glm::GlmDataError},
@@ -10,7 +10,7 @@ use kiln::{
 use super::{
     fitted::FittedGlm,
     plan::GlmPlan,
-    report::{GlmReport, Inference, coefficient_table, dropped},
+    report::{GlmReport, Inference, Selected, coefficient_table, dropped, plain_coefficient_table},
     terms,
 };
 use crate::{
@@ -26,7 +26,7 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     session.begin()?;
     let started = Instant::now();
     let progress = session.console.steps(1);
-    let fitted = config.fit_with(Arc::clone(&data.train.inputs), data.train.response.clone(), |step| {
+    let fitted = config.fit_with(data.train.inputs.clone(), data.train.response.clone(), |step| {
         progress.set(step.iteration as u64, || format!("loss {:.9}  |g| {:.3e}", step.value, step.grad_norm));
         if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
@@ -46,9 +46,8 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     let model = FittedGlm { model: fit.model.clone(), encoder: data.encoder.clone() };
     if exit != Exit::Diverged {
         model.write(dir)?;
-        if let Some(table) = fit.table(|table| coefficient_table(table, &dropped)) {
-            dir.write("coef.csv", &table?)?;
-        }
+        let table = fit.table(|table| coefficient_table(table, &dropped));
+        dir.write("coef.csv", &table.unwrap_or_else(|| plain_coefficient_table(&fit, &dropped))?)?;
     }
     let mut message = message;
     if exit == Exit::Done
@@ -74,13 +73,12 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     if settings.inference.influence && !fit.influence.is_empty() {
         dir.write("influence.csv", &influence_table(&fit, &data.train.lines)?)?;
     }
-    let nll = fit.inference().map_or(f64::NAN, |inference| -inference.fit.log_likelihood / inference.fit.observations);
-    let train = model.score_of(&data.train, &fit.fitted, nll);
-    let test = data.test.as_ref().map(|rows| model.score(rows));
-    let classification = match &data.test {
+    let train = model.training_score(&fit.training, data.train.len(), fit.mean_negative_log_likelihood());
+    let (test, means) = data.test.as_ref().map(|rows| model.score(rows)).unzip();
+    let classification = match (&data.test, &means) {
         _ if exit == Exit::Diverged => None,
-        Some(rows) => model.classification(rows, &model.means(rows), Scored::Test, dir)?,
-        None => model.classification(&data.train, &fit.fitted, Scored::Train, dir)?,
+        (Some(rows), Some(means)) => model.classification(rows, means, Scored::Test, dir)?,
+        _ => model.classification(&data.train, &fit.fitted, Scored::Train, dir)?,
     };
     let (status, exit, message) = match &test {
         Some(score) if exit == Exit::Done && !score.is_finite() => {
@@ -113,6 +111,10 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         train,
         test,
         classification,
+        selected: (settings.model.l1 > 0.0).then(|| {
+            let coefficients = fit.coefficients();
+            Selected { nonzero: coefficients.iter().filter(|b| **b != 0.0).count(), of: coefficients.len() }
+        }),
         dropped,
         terms: tests,
     };
@@ -171,7 +173,8 @@ fn failure(error: GlmError, plan: &GlmPlan) -> Failure {
     match error {
         GlmError::Data(GlmDataError::Response { family, row, value, expected }) => Failure::usage(format!(
             "{}, line {}: the response '{name}' is {value}; for --family {family} it must be {expected}",
-            data.file, data.train.lines[row]
+            data.file,
+            data.train.lines.get(row).map_or_else(|| format!("{} of those used", row + 1), u64::to_string)
         )),
         GlmError::Data(GlmDataError::EmptyClass { class }) => {
             let class = data.encoder.class_names().get(class).cloned().unwrap_or_default();
@@ -180,7 +183,7 @@ fn failure(error: GlmError, plan: &GlmPlan) -> Failure {
             ))
         }
         error @ GlmError::Separable { .. } => Failure {
-            message: format!("{error}: add --firth, or use `kiln train logistic --l2 0.01`"),
+            message: format!("{error}: add --firth, or a penalty such as --l2 0.01"),
             exit: Exit::NotConverged,
         },
         other => Failure::usage(other),

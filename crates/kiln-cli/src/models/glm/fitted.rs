@@ -3,11 +3,11 @@
 use kiln::{
     burn::tensor::TensorData,
     data::Table,
-    models::glm::{Family, GlmModel, Part, Place, Prediction, Term, Uncertainty},
+    models::glm::{Family, GlmModel, Part, Place, Prediction, Term, TrainingScore, Uncertainty},
 };
 use serde::Serialize;
 
-use super::{data::GlmRows, encoder::GlmEncoder, settings::GlmSettings};
+use super::{encoder::GlmEncoder, rows::GlmRows, settings::GlmSettings};
 use crate::{
     base::{ENCODER, Failure, MODEL, Result, RunDir},
     context::{
@@ -98,25 +98,29 @@ impl FittedGlm {
         (0..n).map(of).collect()
     }
 
-    /// Scores rows, each as often as its weight says.
-    pub(super) fn score(&self, rows: &GlmRows) -> Score {
-        let n = rows.response.len();
-        let (d, e) = (self.model.features, self.model.inflation);
-        let predictions = self.predictions(&rows.inputs, &rows.inflation, rows.offset.as_deref(), n);
-        let nll = rows.mean(|row| {
-            let offset = rows.offset.as_ref().map_or(0.0, |offset| offset[row]);
-            let (inputs, inflation) = (&rows.inputs[row * d..(row + 1) * d], &rows.inflation[row * e..(row + 1) * e]);
-            self.model.negative_log_likelihood(rows.response[row], &predictions[row], inputs, inflation, offset)
-        });
-        let means: Vec<f64> = predictions.into_iter().flat_map(|prediction| prediction.mean).collect();
-        self.score_of(rows, &means, nll)
+    /// Scores rows, each as often as its weight says. Returns their means as well.
+    pub(super) fn score(&self, rows: &GlmRows) -> (Score, Vec<f64>) {
+        let (means, losses) = self.model.means_and_losses(&rows.scored());
+        let weights = rows.weights();
+        let weight = |row: usize| weights.as_ref().map_or(1.0, |weights| weights[row]);
+        let total: f64 = (0..rows.len()).map(weight).sum();
+        let mean_of = |of: &dyn Fn(usize) -> f64| (0..rows.len()).map(|row| weight(row) * of(row)).sum::<f64>() / total;
+        let (n, nll, response) = (rows.len(), mean_of(&|row| losses[row]), rows.response.to_cow());
+        let per_row = means.len() / n.max(1);
+        if self.has_classes() {
+            let is_right =
+                |row: usize| (class(&means[row * per_row..(row + 1) * per_row]) as f64 - response[row]).abs() < 0.5;
+            let accuracy = mean_of(&|row| f64::from(u8::from(is_right(row))));
+            return (Score { n, nll, accuracy: Some(accuracy), rmse: None, r2: None }, means);
+        }
+        let squares = mean_of(&|row| (response[row] - means[row]).powi(2));
+        let centre = mean_of(&|row| response[row]);
+        let r2 = 1.0 - squares / mean_of(&|row| (response[row] - centre).powi(2));
+        (Score { n, nll, accuracy: None, rmse: Some(squares.sqrt()), r2: Some(r2) }, means)
     }
 
-    /// The means of rows: of each class, for families with classes.
-    pub(super) fn means(&self, rows: &GlmRows) -> Vec<f64> {
-        let n = rows.response.len();
-        let predictions = self.predictions(&rows.inputs, &rows.inflation, rows.offset.as_deref(), n);
-        predictions.into_iter().flat_map(|prediction| prediction.mean).collect()
+    fn has_classes(&self) -> bool {
+        self.model.family.has_classes() || !self.encoder.class_names().is_empty()
     }
 
     /// How well classes are predicted, from means. There is nothing to say of numbers and of shares. Writes the curves.
@@ -127,15 +131,20 @@ impl FittedGlm {
         scored: Scored,
         dir: &RunDir,
     ) -> Result<Option<Classification>> {
-        let is_binary = self.model.family == Family::Binomial && rows.response.iter().all(|y| *y <= 0.0 || *y >= 1.0);
+        if rows.is_streamed() {
+            return Ok(None);
+        }
+        let response = rows.response.to_cow();
+        let is_binary = self.model.family == Family::Binomial && response.iter().all(|y| *y <= 0.0 || *y >= 1.0);
         if !(is_binary || self.model.family.has_classes()) {
             return Ok(None);
         }
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
-        let targets: Vec<usize> = rows.response.iter().map(|y| *y as usize).collect();
+        let targets: Vec<usize> = response.iter().map(|y| *y as usize).collect();
         let of_two = || means.iter().flat_map(|p| [1.0 - p, *p]).collect::<Vec<f64>>();
         let (probabilities, classes) = if is_binary { (of_two(), 2) } else { (means.to_vec(), self.model.classes) };
-        let weights = rows.weights.as_deref();
+        let weights = rows.weights();
+        let weights = weights.as_deref();
         let predicted = Predicted { targets: &targets, probabilities: &probabilities, classes, weights };
         let measures = predicted.measures(scored);
         if measures.is_some() {
@@ -144,21 +153,13 @@ impl FittedGlm {
         Ok(measures)
     }
 
-    /// The score of rows whose means are known.
-    pub(super) fn score_of(&self, rows: &GlmRows, means: &[f64], nll: f64) -> Score {
-        let n = rows.response.len();
-        let per_row = means.len() / n.max(1);
-        if self.model.family.has_classes() || !self.encoder.class_names().is_empty() {
-            let is_right = |row: usize| {
-                (class(&means[row * per_row..(row + 1) * per_row]) as f64 - rows.response[row]).abs() < 0.5
-            };
-            let accuracy = rows.mean(|row| f64::from(u8::from(is_right(row))));
-            return Score { n, nll, accuracy: Some(accuracy), rmse: None, r2: None };
+    /// The score of the rows of a fit.
+    pub(super) fn training_score(&self, training: &TrainingScore, n: usize, nll: f64) -> Score {
+        let TrainingScore { accuracy, mean_squared_error, r2 } = *training;
+        if self.has_classes() {
+            return Score { n, nll, accuracy, rmse: None, r2: None };
         }
-        let squares = rows.mean(|row| (rows.response[row] - means[row]).powi(2));
-        let centre = rows.mean(|row| rows.response[row]);
-        let r2 = 1.0 - squares / rows.mean(|row| (rows.response[row] - centre).powi(2));
-        Score { n, nll, accuracy: None, rmse: Some(squares.sqrt()), r2: Some(r2) }
+        Score { n, nll, accuracy: None, rmse: Some(mean_squared_error.sqrt()), r2: Some(r2) }
     }
 }
 
@@ -220,11 +221,23 @@ impl RowPredictor for FittedGlm {
         let predictions = self.predictions(&design.inputs, &design.inflation, design.offset.as_deref(), table.len());
         let means: Vec<f64> = predictions.iter().flat_map(|prediction| prediction.mean.clone()).collect();
         check_predictions(&means, predictions.first().map_or(1, |first| first.mean.len()), first_row)?;
-        let (header, classes) = (self.header()?, self.encoder.class_names());
         let mut writer = csv::Writer::from_writer(Vec::new());
-        writer.write_record(&header).map_err(Failure::internal)?;
-        for prediction in &predictions {
-            let mut record = Vec::with_capacity(header.len());
+        writer.write_record(self.header()?).map_err(Failure::internal)?;
+        self.write_predictions(&predictions, &mut writer)?;
+        writer.into_inner().map_err(Failure::internal)
+    }
+}
+
+impl FittedGlm {
+    /// Writes a record per row.
+    pub(super) fn write_predictions<W: std::io::Write>(
+        &self,
+        predictions: &[Prediction],
+        writer: &mut csv::Writer<W>,
+    ) -> Result<()> {
+        let (width, classes) = (self.header()?.len(), self.encoder.class_names());
+        for prediction in predictions {
+            let mut record = Vec::with_capacity(width);
             match (classes, prediction.mean.as_slice()) {
                 ([], mean) => record.push(mean[0].to_string()),
                 (classes, [p]) => {
@@ -242,10 +255,12 @@ impl RowPredictor for FittedGlm {
                 record.extend(interval.map(text));
             }
             // An inverse link may have no finite end.
-            record.resize(header.len(), String::new());
-            writer.write_record(&record).map_err(Failure::internal)?;
+            record.resize(width, String::new());
+            writer
+                .write_record(&record)
+                .map_err(|error| Failure::internal(format!("cannot write the predictions: {error}")))?;
         }
-        writer.into_inner().map_err(Failure::internal)
+        Ok(())
     }
 }
 

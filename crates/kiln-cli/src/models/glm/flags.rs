@@ -17,6 +17,8 @@ pub(crate) struct GlmFlags {
     #[command(flatten)]
     pub(super) model: GlmModelFlags,
     #[command(flatten)]
+    pub(super) rows: RowFlags,
+    #[command(flatten)]
     pub(super) inference: InferenceFlags,
     #[command(flatten)]
     pub(super) run: RunFlags,
@@ -48,17 +50,35 @@ pub(crate) struct GlmModelFlags {
     #[arg(long, value_name = "THETA", allow_negative_numbers = true)]
     pub(super) theta: Option<f64>,
     /// Classes in their order; the first is the reference
-    #[arg(long, value_name = "CLASS,…", value_delimiter = ',')]
+    #[arg(long, value_name = "CLASS,…", value_delimiter = ',', allow_hyphen_values = true)]
     pub(super) levels: Option<Vec<String>>,
     /// Firth's penalty for binomial with logit link: less bias, and finite estimates for separable classes [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
     pub(super) firth: Option<bool>,
+    /// Penalty l2/2·‖b‖² added to the mean loss; no standard errors then [default: 0]
+    #[arg(long, value_name = "L2", allow_negative_numbers = true)]
+    pub(super) l2: Option<f64>,
+    /// Penalty l1·‖b‖₁ added to the mean loss, which sets some coefficients to 0; no standard errors then [default: 0]
+    #[arg(long, value_name = "L1", allow_negative_numbers = true)]
+    pub(super) l1: Option<f64>,
     /// Maximum number of iterations [default: 1000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(super) max_iter: Option<usize>,
-    /// Stop when no entry of the gradient exceeds TOL, in scaled columns [default: 1e-11]
+    /// Stop when no entry of the gradient exceeds TOL, in scaled columns [default: 1e-11; 1e-8 with more than 500 coefficients or --l1]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(super) gtol: Option<f64>,
+}
+
+#[derive(Args, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Memory")]
+pub(crate) struct RowFlags {
+    /// For data larger than memory: read them in chunks, and keep the encoded rows in a temporary file, in TMPDIR [default: false]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(super) stream: Option<bool>,
+    /// How encoded features are kept: f64, f32 (half the memory; sums are in f64), or sparse (without zeros) [default: sparse for LIBSVM files, else f64]
+    #[arg(long, value_name = "TYPE", value_parser = ["f64", "f32", "sparse"], hide_possible_values = true)]
+    pub(super) storage: Option<String>,
 }
 
 #[derive(Args, Debug, Serialize)]

@@ -6,8 +6,9 @@ use kiln::models::{
 };
 
 use super::{
-    data::{GlmData, GlmRows},
+    data::GlmData,
     encoder::GlmEncoder,
+    rows::GlmRows,
     settings::{CovType, GlmSettings, InformationName},
 };
 use crate::{
@@ -40,11 +41,15 @@ impl GlmPlan {
         let (rows, features) = (self.data.train.response.len(), self.data.encoder.feature_names().len());
         let parts = self.data.encoder.class_names().len().max(2) - 1;
         let parameters = (features + 1).saturating_mul(parts);
-        Memory::default().with("rows", &[rows, features + 8, 3], 8).with(
-            "information matrices",
-            &[parameters, parameters, 12],
-            8,
-        )
+        let kept = &self.data.train.inputs;
+        let memory = match () {
+            () if self.data.train.is_streamed() => Memory::default(),
+            () if kept.as_slice().is_none() => Memory::default().with("rows", &[rows, 16], 8),
+            () => Memory::default().with("rows", &[rows, features + 8, 3], 8),
+        };
+        // Larger models have no information matrix.
+        let in_matrix = if parameters <= GlmConfig::MOST_WITH_COVARIANCE { parameters } else { 0 };
+        memory.with("information matrices", &[in_matrix, in_matrix, 12], 8).with("coefficients", &[parameters, 100], 8)
     }
 }
 
@@ -74,7 +79,8 @@ pub(super) fn config(
         .level(inference.level)
         .influence(inference.influence)
         .firth(settings.model.firth)
-        .gtol(settings.model.gtol)
+        .l1(settings.model.l1)
+        .l2(settings.model.l2)
         .max_iter(settings.model.max_iter)
         .names(encoder.response_name(), &refs(names), &refs(classes))
         .inflation(&train.inflation, inflation.len())
@@ -82,11 +88,14 @@ pub(super) fn config(
     if !classes.is_empty() {
         config = config.classes(classes.len());
     }
+    if let Some(gtol) = settings.model.gtol {
+        config = config.gtol(gtol);
+    }
     if let Some(weights) = &train.weights {
-        config = config.weights(weights);
+        config = config.weights(weights.clone());
     }
     if let Some(offset) = &train.offset {
-        config = config.offset(offset);
+        config = config.offset(offset.clone());
     }
     if let Some(which) = inference.information {
         config = config.information(match which {

@@ -40,6 +40,9 @@ pub(crate) struct GlmReport {
     /// For classes: of the test rows, or of the training rows if none were held out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) classification: Option<Classification>,
+    /// The coefficients that an ℓ1 penalty did not set to 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) selected: Option<Selected>,
     /// Features that depend linearly on others. The fit leaves them out.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(super) dropped: Vec<Dropped>,
@@ -73,6 +76,13 @@ impl Inference {
         let GlmInference { estimates, dispersion, fit, .. } = table.inference;
         Self { coefficients: estimates.iter().map(named).collect(), dispersion: *dispersion, fit: *fit }
     }
+}
+
+/// How many coefficients are not 0.
+#[derive(Debug, Serialize)]
+pub(super) struct Selected {
+    pub(super) nonzero: usize,
+    pub(super) of: usize,
 }
 
 /// A feature that the fit left out.
@@ -116,6 +126,23 @@ pub(super) fn coefficient_table(table: &GlmTable<'_>, dropped: &[Dropped]) -> Re
         let mut record = vec![table.response.to_owned(), dropped.name.clone()];
         record.resize(header.len(), "NA".to_owned());
         writer.write_record(&record).map_err(Failure::internal)?;
+    }
+    writer.into_inner().map_err(Failure::internal)
+}
+
+/// Returns `coef.csv` of a fit without standard errors.
+pub(super) fn plain_coefficient_table(fit: &GlmFit, dropped: &[Dropped]) -> Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record(["part", "name", "coef"]).map_err(Failure::internal)?;
+    let mut first = String::new();
+    for (part, name, value) in fit.named_parameters() {
+        writer.write_record([&part, &name, &value.to_string()]).map_err(Failure::internal)?;
+        if first.is_empty() {
+            first = part;
+        }
+    }
+    for dropped in dropped {
+        writer.write_record([first.as_str(), &dropped.name, "NA"]).map_err(Failure::internal)?;
     }
     writer.into_inner().map_err(Failure::internal)
 }

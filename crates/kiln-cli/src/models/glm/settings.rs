@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{Failure, Result, require},
     names::Dtype,
-    settings::{RunSettings, TableSettings, TabularData},
+    settings::{MissingValues, RunSettings, TableSettings, TabularData},
 };
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -21,6 +21,7 @@ pub(crate) struct GlmSettings {
     pub(crate) data: TabularData,
     pub(crate) table: TableSettings,
     pub(crate) model: GlmModelSettings,
+    pub(crate) rows: RowSettings,
     pub(crate) inference: InferenceSettings,
     pub(crate) run: RunSettings,
 }
@@ -45,8 +46,13 @@ pub(crate) struct GlmModelSettings {
     pub(crate) levels: Vec<String>,
     /// Whether Firth's penalty is added.
     pub(crate) firth: bool,
+    /// The penalty λ/2·‖b‖².
+    pub(crate) l2: f64,
+    /// The penalty λ·‖b‖₁.
+    pub(crate) l1: f64,
     pub(crate) max_iter: usize,
-    pub(crate) gtol: f64,
+    /// Absent: that of the solver.
+    pub(crate) gtol: Option<f64>,
 }
 
 impl Default for GlmModelSettings {
@@ -61,10 +67,33 @@ impl Default for GlmModelSettings {
             theta: None,
             levels: Vec::new(),
             firth: false,
+            l2: 0.0,
+            l1: 0.0,
             max_iter: GlmConfig::MAX_ITER,
-            gtol: GlmConfig::GTOL,
+            gtol: None,
         }
     }
+}
+
+/// How rows are kept.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub(crate) struct RowSettings {
+    /// Whether rows are read in chunks, and kept in a temporary file.
+    pub(crate) stream: bool,
+    pub(crate) storage: Storage,
+}
+
+/// How features are kept.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Storage {
+    /// As f64, and sparse for LIBSVM files.
+    #[default]
+    Auto,
+    F64,
+    F32,
+    Sparse,
 }
 
 /// How standard errors are estimated, and what else is computed of a fit.
@@ -128,7 +157,12 @@ impl GlmSettings {
         self.inflation()?;
         let model = &self.model;
         require(model.max_iter >= 1, "max-iter", "at least 1", model.max_iter)?;
-        require(model.gtol > 0.0 && model.gtol.is_finite(), "gtol", "positive and finite", model.gtol)?;
+        let gtol = model.gtol.unwrap_or(GlmConfig::GTOL);
+        require(gtol > 0.0 && gtol.is_finite(), "gtol", "positive and finite", gtol)?;
+        require(model.l2 >= 0.0 && model.l2.is_finite(), "l2", "finite and not negative", model.l2)?;
+        require(model.l1 >= 0.0 && model.l1.is_finite(), "l1", "finite and not negative", model.l1)?;
+        self.check_penalties(family)?;
+        self.check_stream()?;
         let level = self.inference.level;
         require(level > 0.0 && level < 1.0, "level", "above 0 and below 1", level)?;
         if let Some(theta) = model.theta {
@@ -179,6 +213,60 @@ impl GlmSettings {
             }
         }
         Ok(())
+    }
+
+    fn check_penalties(&self, family: Family) -> Result<()> {
+        let (model, inference) = (&self.model, &self.inference);
+        if model.l1 + model.l2 == 0.0 {
+            return Ok(());
+        }
+        if family == Family::Multinomial {
+            return Err(Failure::usage("--l1 and --l2 are not for --family multinomial: use `kiln train logistic`"));
+        }
+        let others = [
+            (model.firth, "--firth"),
+            (inference.lr_tests, "--lr-tests"),
+            (inference.margins, "--margins"),
+            (inference.profile, "--profile"),
+            (inference.influence, "--influence"),
+            (inference.cov_type != CovType::Nonrobust, "--cov-type"),
+        ];
+        match others.iter().find(|(given, _)| *given) {
+            Some((_, flag)) => Err(Failure::usage(format!(
+                "{flag} is for fits without --l1 and --l2: a penalised fit is biased and has no standard errors"
+            ))),
+            None => Ok(()),
+        }
+    }
+
+    /// Refuses what needs all rows in memory.
+    fn check_stream(&self) -> Result<()> {
+        if !self.rows.stream {
+            return Ok(());
+        }
+        let (model, inference) = (&self.model, &self.inference);
+        let others = [
+            (self.data.test_fraction.is_some_and(|fraction| fraction > 0.0), "--test-fraction"),
+            (self.data.standardize, "--standardize"),
+            (model.inflation.is_some(), "--inflation"),
+            (model.firth, "--firth"),
+            (inference.lr_tests, "--lr-tests"),
+            (inference.margins, "--margins"),
+            (inference.profile, "--profile"),
+            (inference.influence, "--influence"),
+            (inference.cluster.is_some(), "--cluster"),
+            (matches!(inference.cov_type, CovType::Hc2 | CovType::Hc3), "--cov-type hc2 and hc3"),
+            (
+                !matches!(self.table.missing, MissingValues::Drop | MissingValues::Error),
+                "--missing mean, median and indicator",
+            ),
+        ];
+        match others.iter().find(|(given, _)| *given) {
+            Some((_, flag)) => {
+                Err(Failure::usage(format!("{flag}: not with --stream, because it needs all rows at once")))
+            }
+            None => Ok(()),
+        }
     }
 
     pub(super) fn family(&self) -> Result<Family> {

@@ -4,13 +4,13 @@ use kiln::{
     data::Shown,
     models::{
         GlmConfig, GlmFit,
-        glm::{Family, GlmInference, Part, Term},
+        glm::{Family, GlmInference, Part, Term, Values},
     },
     tensor::special::tails,
 };
 use serde::Serialize;
 
-use super::{data::GlmRows, encoder::TermRange, plan::GlmPlan};
+use super::{encoder::TermRange, plan::GlmPlan, rows::GlmRows};
 use crate::base::{Failure, Result};
 
 /// The test that a term has no effect.
@@ -66,12 +66,13 @@ fn without(plan: &GlmPlan, term: &TermRange, inference: &GlmInference) -> Result
     let left = width - term.features.len();
     let inputs: Vec<f64> = rows
         .inputs
+        .to_cow()
         .iter()
         .enumerate()
         .filter(|(place, _)| !term.features.contains(&(place % width)))
         .map(|(_, value)| *value)
         .collect();
-    let reduced = plan.config(left)?.fit(&inputs, &rows.response);
+    let reduced = plan.config(left)?.fit(&inputs, &rows.response.to_cow());
     let reduced =
         reduced.map_err(|error| Failure::usage(format!("the fit without '{}' failed: {error}", Shown(&term.name))))?;
     let without = reduced.inference().map_err(Failure::usage)?.fit;
@@ -124,7 +125,11 @@ pub(super) fn text(tests: &[TermTest]) -> String {
 
 /// Returns `margins.csv`. There are none for families with more than one linear predictor.
 pub(super) fn margins(fit: &GlmFit, rows: &GlmRows, names: &[String]) -> Result<Option<Vec<u8>>> {
-    let margins = fit.model.margins(&rows.inputs, rows.offset.as_deref(), rows.weights.as_deref());
+    let margins = fit.model.margins(
+        &rows.inputs.to_cow(),
+        rows.offset.as_ref().map(Values::to_cow).as_deref(),
+        rows.weights().as_deref(),
+    );
     if margins.is_empty() {
         return Ok(None);
     }
@@ -140,6 +145,7 @@ pub(super) fn margins(fit: &GlmFit, rows: &GlmRows, names: &[String]) -> Result<
 
 /// Returns `profile.csv`: the interval of each parameter of the mean by its profile likelihood.
 pub(super) fn profiles(config: &GlmConfig, fit: &GlmFit, rows: &GlmRows) -> Result<Vec<u8>> {
+    let (inputs, response) = (rows.inputs.to_cow(), rows.response.to_cow());
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["name", "coef", "low", "high"]).map_err(Failure::internal)?;
     let named = fit.table(|table| {
@@ -150,7 +156,7 @@ pub(super) fn profiles(config: &GlmConfig, fit: &GlmFit, rows: &GlmRows) -> Resu
         if place.part != Part::Mean {
             continue;
         }
-        let interval = config.profile_interval(fit, &rows.inputs, &rows.response, place);
+        let interval = config.profile_interval(fit, &inputs, &response, place);
         let [low, high] = interval.map_err(|error| Failure::usage(format!("--profile: {error}")))?;
         let record = [name, estimate.to_string(), low.to_string(), high.to_string()];
         writer.write_record(&record).map_err(Failure::internal)?;

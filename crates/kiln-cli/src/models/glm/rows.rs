@@ -1,0 +1,122 @@
+//! Encoded rows, and the ways to keep them.
+
+use std::{borrow::Cow, io, path::PathBuf};
+
+use kiln::models::glm::{GlmRows as Scored, NumberFile, NumberFileWriter, SparseRows, Values};
+
+use super::settings::Storage;
+use crate::base::{Failure, Result};
+
+/// Encoded rows.
+pub(crate) struct GlmRows {
+    pub(super) inputs: Values,
+    pub(super) inflation: Vec<f64>,
+    pub(super) offset: Option<Values>,
+    pub(super) response: Values,
+    pub(super) weights: Option<Values>,
+    /// An index of the row's cluster.
+    pub(super) clusters: Option<Vec<usize>>,
+    /// The lines of the file; empty for rows in a temporary file.
+    pub(super) lines: Vec<u64>,
+}
+
+impl GlmRows {
+    pub(super) fn len(&self) -> usize {
+        self.response.len()
+    }
+
+    /// Whether the rows are in a temporary file, so that they are only read one after the other.
+    pub(super) fn is_streamed(&self) -> bool {
+        self.response.is_in_file()
+    }
+
+    pub(super) fn scored(&self) -> Scored<'_> {
+        Scored {
+            inputs: &self.inputs,
+            inflation: &self.inflation,
+            offset: self.offset.as_ref(),
+            response: &self.response,
+        }
+    }
+
+    /// The weights of the rows, if they have some.
+    pub(super) fn weights(&self) -> Option<Cow<'_, [f64]>> {
+        self.weights.as_ref().map(Values::to_cow)
+    }
+}
+
+/// Numbers that are kept as they come.
+pub(super) enum Keep {
+    Double(Vec<f64>),
+    Single(Vec<f32>),
+    /// Rows of so many features.
+    Sparse(SparseRows),
+    File(NumberFileWriter),
+}
+
+impl Keep {
+    /// Keeps features in memory.
+    pub(super) fn in_memory(storage: Storage, features: usize) -> Self {
+        match storage {
+            Storage::Auto | Storage::F64 => Self::Double(Vec::new()),
+            Storage::F32 => Self::Single(Vec::new()),
+            Storage::Sparse => Self::Sparse(SparseRows::new(features)),
+        }
+    }
+
+    /// Keeps numbers in a temporary file, or sparse rows in memory.
+    pub(super) fn in_file(storage: Storage, features: usize) -> Result<Self> {
+        if storage == Storage::Sparse {
+            return Ok(Self::Sparse(SparseRows::new(features)));
+        }
+        let writer = NumberFile::create(&folder(), storage == Storage::F32);
+        Ok(Self::File(writer.map_err(|error| failed(&error))?))
+    }
+
+    /// Adds whole rows.
+    pub(super) fn push(&mut self, numbers: &[f64]) -> Result<()> {
+        match self {
+            Self::Double(kept) => kept.extend_from_slice(numbers),
+            #[allow(clippy::cast_possible_truncation, reason = "the user asked for f32")]
+            Self::Single(kept) => kept.extend(numbers.iter().map(|number| *number as f32)),
+            Self::File(writer) => writer.write(numbers).map_err(|error| failed(&error))?,
+            Self::Sparse(rows) => {
+                let (mut places, mut values) = (Vec::new(), Vec::new());
+                for row in numbers.chunks_exact(rows.features().max(1)) {
+                    places.clear();
+                    values.clear();
+                    for (place, value) in (0..).zip(row).filter(|(_, value)| **value != 0.0) {
+                        places.push(place);
+                        values.push(*value);
+                    }
+                    rows.push(&places, &values).map_err(Failure::usage)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn finish(self) -> Result<Values> {
+        Ok(match self {
+            Self::Double(kept) => kept.into(),
+            Self::Single(kept) => kept.into(),
+            Self::Sparse(rows) => rows.into(),
+            Self::File(writer) => writer.finish().map_err(|error| failed(&error))?.into(),
+        })
+    }
+}
+
+/// The folder of temporary files.
+fn folder() -> PathBuf {
+    std::env::temp_dir()
+}
+
+fn failed(error: &io::Error) -> Failure {
+    match error.kind() {
+        io::ErrorKind::InvalidData => Failure::usage(format!("a feature cannot be kept: {error}")),
+        _ => Failure::usage(format!(
+            "cannot write the encoded rows to a temporary file in {}: {error}; set TMPDIR to a folder with more space",
+            folder().display()
+        )),
+    }
+}
