@@ -6,15 +6,19 @@ mod builder;
 mod bytes;
 mod chunks;
 mod column;
+mod cursor;
 mod delimited;
 mod dictionary;
 mod format;
+mod layout;
 mod lines;
 mod note;
 mod numpy;
 mod options;
+mod parallel;
 #[cfg(feature = "parquet")]
 mod parquet;
+mod pieces;
 mod schema;
 mod select;
 mod several;
@@ -35,6 +39,7 @@ pub use self::{
 use self::{
     delimited::{Outcome, Parsed, Rows},
     lines::Lines,
+    pieces::Pace,
 };
 use crate::{DataError, content::Content, shown, suggest};
 
@@ -146,8 +151,8 @@ impl Table {
         options.check()?;
         let mut as_text = as_text.to_vec();
         loop {
-            let mut rows = Rows::open(open()?, file, options, &as_text)?;
-            match rows.read(usize::MAX)? {
+            let mut rows = Rows::open(open()?, file, options, &as_text, Pace::WHOLE)?;
+            match rows.read_all(rayon::current_num_threads)? {
                 Some(Outcome::Table(parsed)) => return Ok(Self::new(file, rows.sha256()?, parsed)),
                 Some(Outcome::Again { as_text: more }) => as_text.extend(more),
                 None => return Err(DataError::NoRows { file: file.into() }),

@@ -46,6 +46,16 @@ enum State {
     },
 }
 
+/// What is certain about a column before all of it is read. It stays certain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Known {
+    Nothing,
+    /// Some cells are texts, so the texts of all are kept.
+    Texts,
+    /// It has many different numbers, so no texts are kept.
+    Numbers,
+}
+
 /// What a column turned out to be.
 #[derive(Debug)]
 pub(super) enum Built {
@@ -56,13 +66,41 @@ pub(super) enum Built {
 
 impl ColumnBuilder {
     pub(super) fn new(name: String, take: Take) -> Self {
-        let state = State::Texts {
-            codes: Vec::new(),
-            dictionary: Dictionary::default(),
-            values: Vec::new(),
-            only_numbers: take == Take::Found,
+        let known = if take == Take::Found { Known::Nothing } else { Known::Texts };
+        Self { name, take, state: State::new(known) }
+    }
+
+    /// Begins a part of a column, which will be appended to it and may have `rows` rows.
+    pub(super) fn part(known: Known, rows: usize) -> Self {
+        let mut part = Self { name: String::new(), take: Take::Found, state: State::new(known) };
+        part.reserve(rows);
+        part
+    }
+
+    /// Makes room for more rows, if there is memory for them. They need not come.
+    pub(super) fn reserve(&mut self, rows: usize) {
+        // Without room, the column grows step by step.
+        let _ = match &mut self.state {
+            State::Texts { codes, .. } => codes.try_reserve_exact(rows),
+            State::Numbers { values, .. } => values.try_reserve_exact(rows),
         };
-        Self { name, take, state }
+    }
+
+    /// Returns what is certain about the column.
+    pub(super) fn known(&self) -> Known {
+        match self.state {
+            State::Numbers { .. } => Known::Numbers,
+            State::Texts { only_numbers: true, .. } => Known::Nothing,
+            State::Texts { only_numbers: false, .. } => Known::Texts,
+        }
+    }
+
+    /// Returns the numbers of a column that keeps no texts.
+    pub(super) fn numbers(&mut self) -> Option<&mut Vec<f64>> {
+        match &mut self.state {
+            State::Numbers { values, .. } => Some(values),
+            State::Texts { .. } => None,
+        }
     }
 
     /// Adds a cell, which has no spaces around it.
@@ -93,11 +131,60 @@ impl ColumnBuilder {
         }
     }
 
+    /// Returns whether a part has all that the column keeps: not if its texts are gone and the column is one of texts.
+    pub(super) fn takes(&self, part: &Self) -> bool {
+        (self.known(), part.known()) != (Known::Texts, Known::Numbers)
+    }
+
+    /// Adds the cells of a part, as if they were pushed one after another. The part must be one that the column
+    /// [`takes`](Self::takes).
+    pub(super) fn append(&mut self, part: Self) {
+        debug_assert!(self.takes(&part));
+        match (&mut self.state, part.state) {
+            (State::Texts { codes, only_numbers: true, .. }, part) if codes.is_empty() => self.state = part,
+            (State::Texts { .. }, State::Numbers { values, has_text }) => {
+                // The part has many different numbers, so the column has.
+                self.keep_numbers_only();
+                self.append_numbers(values, has_text);
+            }
+            (State::Numbers { .. }, State::Numbers { values, has_text }) => self.append_numbers(values, has_text),
+            (State::Numbers { .. }, State::Texts { codes, values, .. }) => {
+                self.append_numbers(numbers(&codes, &values), values.contains(&None));
+            }
+            (State::Texts { .. }, State::Texts { codes, dictionary, values, .. }) => {
+                self.append_texts(&codes, dictionary, &values);
+            }
+        }
+    }
+
+    fn append_numbers(&mut self, more: impl IntoIterator<Item = f64>, more_has_text: bool) {
+        let State::Numbers { values, has_text } = &mut self.state else { return };
+        values.extend(more);
+        *has_text |= more_has_text;
+    }
+
+    fn append_texts(&mut self, part_codes: &[u32], part_texts: Dictionary, part_values: &[Option<f64>]) {
+        let State::Texts { codes, dictionary, values, only_numbers } = &mut self.state else { return };
+        let mut new_codes = Vec::with_capacity(part_values.len());
+        for (text, value) in part_texts.into_texts().zip(part_values) {
+            let (code, is_new) = dictionary.add(text);
+            new_codes.push(code);
+            if is_new {
+                *only_numbers &= value.is_some();
+                values.push(*value);
+            }
+            if *only_numbers && values.len() > FEW {
+                self.keep_numbers_only();
+                return self.append_numbers(numbers(part_codes, part_values), part_values.contains(&None));
+            }
+        }
+        codes.extend(part_codes.iter().map(|code| new_codes.get(*code as usize).copied().unwrap_or(MISSING)));
+    }
+
     /// Forgets the texts of numbers.
     fn keep_numbers_only(&mut self) {
         let State::Texts { codes, values, .. } = &self.state else { return };
-        let value = |code: &u32| values.get(*code as usize).copied().flatten().unwrap_or(f64::NAN);
-        self.state = State::Numbers { values: codes.iter().map(value).collect(), has_text: false };
+        self.state = State::Numbers { values: numbers(codes, values).collect(), has_text: false };
     }
 
     /// Returns whether all cells so far are missing.
@@ -117,9 +204,8 @@ impl ColumnBuilder {
             }
         };
         let levels = dictionary.into_levels();
-        let number = |code: &u32| values.get(*code as usize).copied().flatten().unwrap_or(f64::NAN);
         if only_numbers {
-            let values = codes.iter().map(number).collect();
+            let values = numbers(&codes, &values).collect();
             let texts = Some(Texts { codes, levels });
             let cells = Cells::Numbers { values, texts };
             return Built::Column(Column { name, kind: ColumnKind::Numeric, cells, stray: None });
@@ -148,6 +234,25 @@ impl ColumnBuilder {
         };
         Built::Column(Column { name, kind, cells: Cells::Texts(Texts { codes, levels }), stray })
     }
+}
+
+impl State {
+    fn new(known: Known) -> Self {
+        match known {
+            Known::Numbers => Self::Numbers { values: Vec::new(), has_text: false },
+            _ => Self::Texts {
+                codes: Vec::new(),
+                dictionary: Dictionary::default(),
+                values: Vec::new(),
+                only_numbers: known == Known::Nothing,
+            },
+        }
+    }
+}
+
+/// Returns the numbers of cells, NaN where a cell is missing or a text. `values` has those of the different texts.
+fn numbers(codes: &[u32], values: &[Option<f64>]) -> impl Iterator<Item = f64> {
+    codes.iter().map(|code| values.get(*code as usize).copied().flatten().unwrap_or(f64::NAN))
 }
 
 /// Returns whether so few texts among so many numbers are slips.

@@ -9,6 +9,7 @@ use std::{
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
 use flate2::bufread::MultiGzDecoder;
+use memchr::memchr;
 use sha2::{Digest, Sha256};
 
 use crate::{
@@ -18,6 +19,7 @@ use crate::{
 
 /// The first four bytes of every zstd frame.
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// The beginning of a text at which its delimiter is looked for.
 const HEAD: usize = 1 << 16;
 const BUFFER: usize = 1 << 18;
@@ -38,6 +40,8 @@ pub(crate) struct Text {
 pub(crate) struct Origin {
     path: PathBuf,
     compression: Compression,
+    /// The size of the file, if it is known.
+    size: Option<u64>,
     hashed: Rc<RefCell<Hashed>>,
 }
 
@@ -51,24 +55,25 @@ enum Compression {
 impl Text {
     /// Opens a regular file.
     pub(crate) fn open(path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
-        let (file, _) = open_regular(path)?;
-        Self::new(Box::new(file), path, encoding)
+        let (file, size) = open_regular(path)?;
+        Self::new(Box::new(file), Some(size), path, encoding)
     }
 
     /// Takes what a reader gives. `path` is its name in messages.
     pub(crate) fn of_reader(reader: Box<dyn Read>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
-        Self::new(reader, path, encoding)
+        Self::new(reader, None, path, encoding)
     }
 
     /// Takes the bytes of a file. `path` is its name in messages.
     pub(crate) fn of_bytes(bytes: Vec<u8>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
-        Self::new(Box::new(Cursor::new(bytes)), path, encoding)
+        let size = bytes.len() as u64;
+        Self::new(Box::new(Cursor::new(bytes)), Some(size), path, encoding)
     }
 
-    fn new(file: Box<dyn Read>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
+    fn new(file: Box<dyn Read>, size: Option<u64>, path: &Path, encoding: Option<&str>) -> Result<Self, DataError> {
         let hashed = Rc::new(RefCell::new(Hashed { file, digest: Sha256::new() }));
         let mut raw = BufReader::with_capacity(BUFFER, Shared(Rc::clone(&hashed)));
-        let mut origin = Origin { path: path.into(), compression: Compression::None, hashed };
+        let mut origin = Origin { path: path.into(), compression: Compression::None, size, hashed };
         let start = raw.fill_buf().map_err(|cause| origin.failed(cause))?;
         origin.compression = match start {
             _ if start.starts_with(&GZIP_MAGIC) => Compression::Gzip,
@@ -92,6 +97,10 @@ impl Text {
         let mut head = Vec::with_capacity(HEAD);
         text.by_ref().take(HEAD as u64).read_to_end(&mut head).map_err(|cause| origin.failed(cause))?;
         let is_whole = head.len() < HEAD;
+        // The decoder removes one byte order mark, but some programs write a second one.
+        if head.starts_with(&BYTE_ORDER_MARK) {
+            head.drain(..BYTE_ORDER_MARK.len());
+        }
         let rest = Box::new(Cursor::new(head.clone()).chain(text));
         Ok(Self { head, is_whole, rest, origin })
     }
@@ -110,6 +119,11 @@ impl Origin {
             (Compression::Zstd, _) => DataError::CorruptZstd { path, cause },
             _ => DataError::Io { action: "read", path, cause },
         }
+    }
+
+    /// Returns the bytes of the text, or about as many, if they are known before it is read.
+    pub(crate) fn bytes(&self) -> Option<u64> {
+        self.size.filter(|_| matches!(self.compression, Compression::None))
     }
 
     /// Returns the SHA-256 of the file, whose text was read.
@@ -169,7 +183,7 @@ impl<R: Read> Read for UnixLineEnds<R> {
         loop {
             let count = self.inner.read(buffer)?;
             let bytes = &mut buffer[..count];
-            if count == 0 || (!self.after_return && !bytes.contains(&b'\r')) {
+            if count == 0 || (!self.after_return && memchr(b'\r', bytes).is_none()) {
                 return Ok(count);
             }
             let mut kept = 0;

@@ -11,6 +11,7 @@ use super::{
     bytes::Text,
     delimited::{Outcome, Rows},
     options::TableOptions,
+    pieces::Pace,
     schema,
     several::files_of,
 };
@@ -58,7 +59,7 @@ impl Source {
     }
 
     fn of_text(text: Text, file: &str, options: &TableOptions) -> Result<Self, DataError> {
-        Ok(Self::Text { file: file.into(), rows: Box::new(Rows::open(text, file, options, &[])?) })
+        Ok(Self::Text { file: file.into(), rows: Box::new(Rows::open(text, file, options, &[], Pace::PROMPT)?) })
     }
 
     /// Reads at most `most` rows. There is no table at the end.

@@ -1,16 +1,18 @@
 //! Text files of cells between delimiters: CSV and its relatives.
 
-use std::{collections::HashSet, io::Read};
-
-use csv::ByteRecord;
+use std::collections::HashSet;
 
 use super::{
     builder::{Built, ColumnBuilder, Take},
-    bytes::{Origin, Text},
+    bytes::Text,
     column::Column,
+    cursor::{After, Cursor, Piece},
+    layout::Layout,
     lines::Lines,
     note::Note,
-    options::{CellRules, TableOptions, number},
+    options::{TableOptions, number},
+    parallel::Joined,
+    pieces::{Pace, Pieces},
     sniff,
 };
 use crate::DataError;
@@ -31,75 +33,90 @@ pub(super) enum Outcome {
 
 /// A text whose rows are read.
 pub(super) struct Rows {
-    records: Records,
+    file: String,
+    pieces: Pieces,
     header: Header,
-    rules: CellRules,
+    layout: Layout,
     /// What each column is taken for.
     takes: Vec<Take>,
+    place: Place,
+}
+
+/// The next row.
+struct Place {
+    /// The piece of the text that has it.
+    piece: Piece,
     delimiter: u8,
-    /// The next record, if there is `more`.
-    record: ByteRecord,
-    more: bool,
+    at: usize,
+    /// The line ends before it.
+    lines: u64,
 }
 
 impl Rows {
     /// Reads the header. Columns called `as_text` hold texts, whatever their cells are.
-    pub(super) fn open(text: Text, file: &str, options: &TableOptions, as_text: &[String]) -> Result<Self, DataError> {
+    pub(super) fn open(
+        text: Text,
+        file: &str,
+        options: &TableOptions,
+        as_text: &[String],
+        pace: Pace,
+    ) -> Result<Self, DataError> {
         let Text { head, is_whole, rest, origin } = text;
         let delimiter = match options.delimiter {
             Some(delimiter) => u8::try_from(delimiter).expect("the options are checked"),
             None => sniff::delimiter(&head, is_whole),
         };
-        let mut builder = csv::ReaderBuilder::new();
-        let builder = builder.has_headers(false).flexible(true).delimiter(delimiter).buffer_capacity(1 << 17);
-        let mut records = Records { reader: builder.from_reader(rest), file: file.into(), origin, line: 1, passed: 0 };
-        let (mut header, mut record) = (ByteRecord::new(), ByteRecord::new());
-        if !records.next(&mut header)? {
+        let mut pieces = Pieces::new(rest, origin, delimiter, pace);
+        let start = pieces.next()?.unwrap_or_default();
+        let mut place = Place { piece: Piece::new(start), delimiter, at: 0, lines: 0 };
+        if !place.find_row(&mut pieces)? {
             return Err(DataError::NoHeader { file: file.into() });
         }
-        let names = header.iter().map(|name| records.cell(name).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
-        let more = records.next(&mut record)?;
-        let header = Header::new(file, names, more.then(|| record.len()))?;
+        let names = place.read_names(file)?;
+        let cells = place.find_row(&mut pieces)?.then(|| place.cursor().rest_of_record(After::Cell));
+        let header = Header::new(file, names, cells)?;
         let take = |name: &String| match () {
             () if options.categorical.contains(name) => Take::Categories,
             () if as_text.contains(name) => Take::Texts,
             () => Take::Found,
         };
         let takes = header.names.iter().map(take).collect();
-        Ok(Self { records, header, rules: CellRules::new(options), takes, delimiter, record, more })
+        let layout = Layout::new(delimiter, header.names.len(), options);
+        Ok(Self { file: file.into(), pieces, header, layout, takes, place })
     }
 
     /// Reads at most `most` rows. There is no table at the end of the text.
     pub(super) fn read(&mut self, most: usize) -> Result<Option<Outcome>, DataError> {
-        let file = self.records.file.clone();
-        let width = self.header.names.len();
-        let names = self.header.names.iter().zip(&self.takes);
-        let mut columns: Vec<ColumnBuilder> =
-            names.map(|(name, take)| ColumnBuilder::new(name.clone(), *take)).collect();
-        let mut lines = Lines::default();
-        while self.more && lines.len() < most {
-            // A line of spaces is skipped like an empty line.
-            if !(self.record.len() == 1 && width > 1 && self.record[0].trim_ascii().is_empty()) {
-                if self.record.len() != width {
-                    let (line, found) = (self.records.line, self.record.len());
-                    let delimiter = shown(self.delimiter);
-                    return Err(DataError::Ragged { file, line, expected: width, found, delimiter });
-                }
-                lines.push(self.records.line);
-                for (column, cell) in columns.iter_mut().zip(&self.record) {
-                    column.push(self.records.cell(cell)?, &self.rules);
-                }
-            }
-            self.more = self.records.next(&mut self.record)?;
+        let (mut columns, mut lines) = (self.columns(), Lines::default());
+        while lines.len() < most && self.place.find_row(&mut self.pieces)? {
+            let mut cursor = self.place.cursor();
+            let read = self.layout.read(&mut cursor, &mut columns, &mut lines, most);
+            (self.place.at, self.place.lines) = cursor.place();
+            read.map_err(|failure| self.layout.error(&failure, 0, &self.file))?;
         }
+        self.finish(columns, lines)
+    }
+
+    /// Reads all rows that are left, with as many threads as the pool of the process has.
+    pub(super) fn read_all(&mut self, threads: impl FnOnce() -> usize) -> Result<Option<Outcome>, DataError> {
+        let columns = self.columns();
+        let piece = std::mem::take(&mut self.place.piece);
+        let mut joined = Joined::new(&self.layout, &self.file, columns, self.place.lines);
+        joined.read((piece, self.place.at), &mut self.pieces, threads)?;
+        let Joined { columns, lines, .. } = joined;
+        self.finish(columns, lines)
+    }
+
+    fn columns(&self) -> Vec<ColumnBuilder> {
+        let names = self.header.names.iter().zip(&self.takes);
+        names.map(|(name, take)| ColumnBuilder::new(name.clone(), *take)).collect()
+    }
+
+    fn finish(&self, mut columns: Vec<ColumnBuilder>, lines: Lines) -> Result<Option<Outcome>, DataError> {
         if lines.len() == 0 {
             return Ok(None);
         }
-        self.finish(columns, lines).map(Some)
-    }
-
-    fn finish(&self, mut columns: Vec<ColumnBuilder>, lines: Lines) -> Result<Outcome, DataError> {
-        let file = || self.records.file.clone();
+        let file = || self.file.clone();
         let mut notes = Vec::new();
         if self.header.is_indexed {
             columns.remove(0);
@@ -116,64 +133,65 @@ impl Rows {
                 let position = position + 1 + usize::from(self.header.is_indexed);
                 return Err(DataError::UnnamedColumn { file: file(), position });
             }
-            match column.finish(&self.rules) {
+            match column.finish(&self.layout.rules) {
                 Built::Column(column) => built.push(column),
                 Built::MustBeText => again.push(name),
             }
         }
         if !again.is_empty() {
-            return Ok(Outcome::Again { as_text: again });
+            return Ok(Some(Outcome::Again { as_text: again }));
         }
         if built.is_empty() {
             return Err(DataError::NoFeatures { file: file() });
         }
-        Ok(Outcome::Table(Parsed { columns: built, lines, notes, delimiter: self.delimiter.into() }))
+        let delimiter = self.layout.delimiter.into();
+        Ok(Some(Outcome::Table(Parsed { columns: built, lines, notes, delimiter })))
     }
 
     /// Returns the SHA-256 of the file, whose rows were read.
     pub(super) fn sha256(&self) -> Result<String, DataError> {
-        self.records.origin.sha256()
+        self.pieces.sha256()
     }
 }
 
-/// The records of a file, and the line on which the last one begins.
-struct Records {
-    reader: csv::Reader<Box<dyn Read>>,
-    file: String,
-    origin: Origin,
-    line: u64,
-    /// The line ends that the reader has passed, plus 1.
-    passed: u64,
-}
-
-impl Records {
-    /// Reads the next record. There is none at the end of the file.
-    fn next(&mut self, record: &mut ByteRecord) -> Result<bool, DataError> {
-        let file = || self.file.clone();
-        let found = self.reader.read_byte_record(record).map_err(|cause| match cause.into_kind() {
-            csv::ErrorKind::Io(cause) => self.origin.failed(cause),
-            other => DataError::Csv { file: file(), cause: format!("{other:?}") },
-        })?;
-        let passed = self.reader.position().line();
-        if found {
-            // The reader counts the line ends that it has passed: blank lines before the record, those within its cells, and
-            // its own.
-            let within = record.as_slice().iter().filter(|byte| **byte == b'\n').count() as u64;
-            self.line = passed.saturating_sub(within + 1).max(1);
-        } else if passed == self.passed {
-            // Also the empty line at the end is a part of the last cell.
-            return Err(DataError::OpenQuote { file: file(), line: self.line + 1 });
-        }
-        self.passed = passed;
-        Ok(found)
+impl Place {
+    fn cursor(&self) -> Cursor<'_> {
+        Cursor::new(&self.piece, self.delimiter, self.at, self.lines)
     }
 
-    /// Returns a cell as text without spaces around it.
-    fn cell<'c>(&self, cell: &'c [u8]) -> Result<&'c str, DataError> {
-        match std::str::from_utf8(cell) {
-            Ok(cell) => Ok(cell.trim()),
-            Err(_) => Err(DataError::NotUtf8 { file: self.file.clone(), line: self.line }),
+    /// Goes to the next line that is not empty. There is none at the end of the text.
+    fn find_row(&mut self, pieces: &mut Pieces) -> Result<bool, DataError> {
+        loop {
+            let mut cursor = self.cursor();
+            let found = cursor.skip_empty_lines();
+            (self.at, self.lines) = cursor.place();
+            if found {
+                return Ok(true);
+            }
+            let Some(next) = pieces.next()? else { return Ok(false) };
+            let last = std::mem::replace(&mut self.piece, Piece::new(next));
+            pieces.recycle(last.into_bytes());
+            self.at = 0;
         }
+    }
+
+    /// Reads the names in the first line.
+    fn read_names(&mut self, file: &str) -> Result<Vec<String>, DataError> {
+        let (mut cursor, mut names) = (self.cursor(), Vec::new());
+        let line = self.lines + 1;
+        let after = loop {
+            let cell = cursor.cell();
+            let name = cursor.text(&cell).ok_or_else(|| DataError::NotUtf8 { file: file.into(), line })?;
+            names.push(name.to_owned());
+            if cell.after != After::Cell {
+                break cell.after;
+            }
+        };
+        if after == After::OpenQuote {
+            return Err(DataError::OpenQuote { file: file.into(), line });
+        }
+        (self.at, self.lines) = cursor.place();
+        Ok(names)
     }
 }
 
@@ -212,12 +230,242 @@ impl Header {
     }
 }
 
-fn shown(delimiter: u8) -> &'static str {
-    match delimiter {
-        b',' => "a comma",
-        b';' => "a semicolon",
-        b'\t' => "a tab",
-        b'|' => "a '|'",
-        _ => "the delimiter",
+#[cfg(test)]
+mod tests {
+    use super::{super::layout, *};
+    use csv::ByteRecord;
+    use std::{
+        io::{self, Read},
+        path::Path,
+    };
+
+    /// Reads a text one cell after another, with the parser of the crate `csv` and that of the standard library for numbers.
+    fn cell_by_cell(text: Text, options: &TableOptions, as_text: &[String]) -> Result<Option<Outcome>, DataError> {
+        let Text { head, is_whole, mut rest, origin } = text;
+        let delimiter = options.delimiter.map_or_else(|| sniff::delimiter(&head, is_whole), |found| found as u8);
+        let mut bytes = Vec::new();
+        rest.read_to_end(&mut bytes).unwrap();
+        let line_ends = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+        let mut builder = csv::ReaderBuilder::new();
+        let mut reader = builder.has_headers(false).flexible(true).delimiter(delimiter).from_reader(&bytes[..]);
+        let file = || "t".to_owned();
+        let mut record = ByteRecord::new();
+        // The line of the next record, and whether a quote stays open.
+        let mut next = |record: &mut ByteRecord| {
+            reader.read_byte_record(record).unwrap().then(|| {
+                let (passed, within) = (reader.position().line() - 1, record.as_slice());
+                let within = within.iter().filter(|byte| **byte == b'\n').count() as u64;
+                let is_open = passed == line_ends;
+                (passed - within + u64::from(is_open), is_open)
+            })
+        };
+        fn cell(cell: &[u8], line: u64) -> Result<&str, DataError> {
+            std::str::from_utf8(cell).map(str::trim).map_err(|_| DataError::NotUtf8 { file: "t".into(), line })
+        }
+        let Some((line, is_open)) = next(&mut record) else { return Err(DataError::NoHeader { file: file() }) };
+        let names = record.iter().map(|name| cell(name, line).map(str::to_owned)).collect::<Result<Vec<_>, _>>()?;
+        if is_open {
+            return Err(DataError::OpenQuote { file: file(), line });
+        }
+        let mut row = next(&mut record);
+        let header = Header::new("t", names, row.map(|_| record.len()))?;
+        let take = |name: &String| match () {
+            () if options.categorical.contains(name) => Take::Categories,
+            () if as_text.contains(name) => Take::Texts,
+            () => Take::Found,
+        };
+        let takes = header.names.iter().map(take).collect();
+        let layout = Layout::new(delimiter, header.names.len(), options);
+        let pieces = Pieces::new(Box::new(io::empty()), origin, delimiter, Pace::WHOLE);
+        let place = Place { piece: Piece::default(), delimiter, at: 0, lines: 0 };
+        let rows = Rows { file: file(), pieces, header, layout, takes, place };
+        let (mut columns, mut lines) = (rows.columns(), Lines::default());
+        let width = columns.len();
+        while let Some((line, is_open)) = row {
+            if !(record.len() == 1 && width > 1 && record[0].trim_ascii().is_empty()) {
+                if record.len() != width {
+                    let (found, delimiter) = (record.len(), layout::in_words(delimiter));
+                    return Err(DataError::Ragged { file: file(), line, expected: width, found, delimiter });
+                }
+                lines.push(line);
+                for (column, found) in columns.iter_mut().zip(&record) {
+                    column.push(cell(found, line)?, &rows.layout.rules);
+                }
+            }
+            if is_open {
+                return Err(DataError::OpenQuote { file: file(), line });
+            }
+            row = next(&mut record);
+        }
+        rows.finish(columns, lines)
+    }
+
+    /// Numbers that are drawn (Marsaglia's xorshift).
+    struct Draw(u64);
+
+    impl Draw {
+        fn below(&mut self, bound: usize) -> usize {
+            self.0 ^= self.0 << 13;
+            self.0 ^= self.0 >> 7;
+            self.0 ^= self.0 << 17;
+            (self.0 >> 11) as usize % bound
+        }
+
+        fn one_in(&mut self, chances: usize) -> bool {
+            self.below(chances) == 0
+        }
+
+        fn of<'a>(&mut self, all: &[&'a str]) -> &'a str {
+            all[self.below(all.len())]
+        }
+    }
+
+    const ODD: [&str; 30] = [
+        "",
+        " ",
+        "NA",
+        "?",
+        "nan",
+        "inf",
+        "-0",
+        "+3",
+        ".5",
+        "5.",
+        ".",
+        "1e",
+        "1e5",
+        "1e400",
+        "1E-400",
+        "0x1",
+        "1_0",
+        "--1",
+        "1,5",
+        "12345678901234567890123",
+        "2020-01-02",
+        "TRUE",
+        "false",
+        "caf\u{e9}",
+        "\u{a0}7\u{a0}",
+        " 8 ",
+        "a\"b",
+        "-999",
+        "e5",
+        "179769313486231580793728971405303415079934132710037826936173778980444968292764750946649017977587207096330286416692887910946555547851940402630657488671505820681908902000708383676273854845817711531764475730270069855571366959622842914819860834936475292719074168444365510704342711559699508093042880",
+    ];
+    const QUOTED: [&str; 12] = [
+        "\"\"",
+        "\"a\"",
+        "\"1.5\"",
+        "\"a\nb\"",
+        "\"a\"\"b\"",
+        "\"\"\"\"",
+        "\"a\"b\"c",
+        "\" \" ",
+        "\"\n\"",
+        "\"1\"2",
+        "\"a,b;c\td|e\"",
+        "\"x\"\"\ny\"\"\"",
+    ];
+
+    fn random_text(draw: &mut Draw, delimiter: char) -> Vec<u8> {
+        let width = 1 + draw.below(4);
+        let rows = if draw.one_in(6) { 1000 + draw.below(3000) } else { draw.below(30) };
+        let rare = [20, 200, 5000, 100_000][draw.below(4)];
+        let mut text = String::new();
+        let names = ["a", "b", "\"c\n d\"", " d "];
+        let first = draw.of(&["a", "a", "a", "", "\"a\n\""]);
+        let header: Vec<&str> = (0..width).map(|at| if at == 0 { first } else { names[at] }).collect();
+        text += &header.join(&delimiter.to_string());
+        text.push('\n');
+        // What each column holds, and from which row on it holds something else.
+        let kinds: Vec<(usize, usize, usize)> =
+            (0..width).map(|_| (draw.below(6), draw.below(2 * rows + 1), draw.below(6))).collect();
+        for row in 0..rows {
+            if draw.one_in(rare) {
+                text += draw.of(&["\n", "\n\n", " \n", "\t\n", "\"\"\n", "\" \"\n"]);
+            }
+            let cells = if draw.one_in(rare * 20) { 1 + draw.below(5) } else { width };
+            for at in 0..cells {
+                if at > 0 {
+                    text.push(delimiter);
+                }
+                let (before, turn, after) = kinds[at.min(width - 1)];
+                let cell = match if row < turn { before } else { after } {
+                    _ if draw.one_in(rare) => draw.of(&ODD).to_owned(),
+                    _ if draw.one_in(rare) => draw.of(&QUOTED).to_owned(),
+                    0 => format!("{}", draw.below(1 << 40) as f64 / 1e7),
+                    1 => draw.below(7).to_string(),
+                    2 => draw.of(&["red", "green", "blue"]).to_owned(),
+                    3 => format!("t{}", draw.below(1 << 20)),
+                    4 => format!("\"{}\"", draw.below(1 << 30) as f64 / 1e3),
+                    _ => (row / 2).to_string(),
+                };
+                text += &cell;
+            }
+            text.push('\n');
+        }
+        if draw.one_in(4) {
+            text.pop();
+        }
+        if draw.one_in(15) {
+            text += draw.of(&["\"", "1,\"a", "\"\n\n", "a\"", "\n \"b\nc\n"]);
+        }
+        let end = draw.of(&["\n", "\n", "\r\n", "\r"]);
+        let mut bytes = text.replace('\n', end).into_bytes();
+        if draw.one_in(10) && !bytes.is_empty() {
+            let at = draw.below(bytes.len());
+            bytes[at] = *b"\xff\"\n,a5 \xc3".get(draw.below(8)).unwrap();
+        }
+        if draw.one_in(20) {
+            bytes.splice(0..0, "\u{feff}".repeat(1 + draw.below(2)).into_bytes());
+        }
+        bytes
+    }
+
+    /// All that a table is made of; NaN equals NaN in it.
+    fn shown(outcome: Result<Option<Outcome>, DataError>) -> String {
+        match outcome {
+            Ok(Some(Outcome::Table(Parsed { columns, lines, notes, delimiter }))) => {
+                format!("{columns:?} {lines:?} {notes:?} {delimiter:?}")
+            }
+            Ok(Some(Outcome::Again { as_text })) => format!("again {as_text:?}"),
+            Ok(None) => "no rows".into(),
+            Err(error) => format!("{error:?}"),
+        }
+    }
+
+    #[test]
+    fn pieces_and_threads_change_nothing() {
+        let mut draw = Draw(7);
+        let mut outcomes = [0; 4];
+        for round in 0..1000 {
+            let delimiter = [',', ',', ';', '\t', '|', 'e', '5', ' '][draw.below(8)];
+            let bytes = random_text(&mut draw, delimiter);
+            let options = TableOptions {
+                delimiter: (!matches!(delimiter, ',' | ';') || draw.one_in(2)).then_some(delimiter),
+                decimal_comma: draw.one_in(8),
+                na: draw.one_in(8).then(|| vec!["-999".into(), "3".into()]),
+                categorical: if draw.one_in(8) { vec!["b".into()] } else { Vec::new() },
+                ..TableOptions::default()
+            };
+            let as_text = if draw.one_in(8) { vec!["a".to_owned()] } else { Vec::new() };
+            let text = || Text::of_bytes(bytes.clone(), Path::new("t"), None).unwrap();
+            let expected = shown(cell_by_cell(text(), &options, &as_text));
+            outcomes[["[", "again", "no rows"].iter().position(|start| expected.starts_with(start)).unwrap_or(3)] += 1;
+            let read = |pace: Pace, threads: usize| {
+                let mut rows = Rows::open(text(), "t", &options, &as_text, pace)?;
+                if pace.is_prompt { rows.read(usize::MAX) } else { rows.read_all(|| threads) }
+            };
+            for threads in [1, 2, 4] {
+                let size = [1, 5, 50, 500, 5000, 50_000, 1 << 19][draw.below(7)];
+                let found = shown(read(Pace { size, is_prompt: false }, threads));
+                assert!(found == expected, "{round} {size} {threads}: {found}\n{expected}\n{}", bytes.escape_ascii());
+            }
+            let size = 1 + draw.below(5000);
+            let found = shown(read(Pace { size, is_prompt: true }, 1));
+            assert!(found == expected, "{round} {size}: {found}\n{expected}\n{}", bytes.escape_ascii());
+        }
+        // All outcomes are frequent enough to be tested.
+        assert!(outcomes.iter().all(|count| *count > 4), "{outcomes:?}");
     }
 }

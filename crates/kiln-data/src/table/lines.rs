@@ -39,6 +39,18 @@ impl Lines {
         self.push_of(0, line);
     }
 
+    /// Adds rows of the first file, which come after `passed` lines.
+    pub(super) fn append(&mut self, rows: &Self, passed: u64) {
+        for (index, jump) in rows.jumps.iter().enumerate() {
+            let jump = Jump { row: self.rows + jump.row, line: passed + jump.line, file: 0 };
+            let goes_on = index == 0 && self.rows > 0 && self.of(self.rows - 1) + 1 == jump.line;
+            if !goes_on {
+                self.jumps.push(jump);
+            }
+        }
+        self.rows += rows.rows;
+    }
+
     fn push_of(&mut self, file: usize, line: u64) {
         let expected = if self.rows == 0 { None } else { Some((self.file(self.rows - 1), self.of(self.rows - 1) + 1)) };
         if expected != Some((file, line)) {
@@ -85,6 +97,13 @@ mod tests {
         numbers.iter().for_each(|line| lines.push(*line));
         assert_eq!((0..numbers.len()).map(|row| lines.of(row)).collect::<Vec<_>>(), numbers);
         assert_eq!(lines.jumps.len(), 4);
+        for cut in 0..numbers.len() {
+            let (mut first, mut last) = (Lines::default(), Lines::default());
+            numbers[..cut].iter().for_each(|line| first.push(*line));
+            numbers[cut..].iter().for_each(|line| last.push(line - 1));
+            first.append(&last, 1);
+            assert_eq!(first, lines, "{cut}");
+        }
         let both = Lines::joined([&lines, &Lines::counted(3)].into_iter());
         assert_eq!((both.len(), both.of(8), both.of(9), both.file(8), both.file(11)), (12, 22, 1, 0, 1));
         let some = both.subset(&[8, 9, 10]);
