@@ -51,6 +51,7 @@ pub struct GlmConfig {
     options: InferenceOptions,
     influence: bool,
     firth: bool,
+    start: Option<Vec<f64>>,
     gtol: Option<f64>,
     max_iter: usize,
     names: Names,
@@ -93,6 +94,7 @@ impl GlmConfig {
             options: InferenceOptions::default(),
             influence: false,
             firth: false,
+            start: None,
             gtol: None,
             max_iter: Self::MAX_ITER,
             names: Names { response: "y".to_owned(), features: vec![], inflation: vec![], classes: vec![] },
@@ -183,6 +185,13 @@ impl GlmConfig {
     #[must_use]
     pub fn firth(self, firth: bool) -> Self {
         Self { firth, ..self }
+    }
+
+    /// Starts at the parameters of another fit of the same family and features, such as one with a larger penalty. Default: the best
+    /// constant mean.
+    #[must_use]
+    pub fn start_from(self, fit: &GlmFit) -> Self {
+        Self { start: Some(fit.model.parameters.clone()), ..self }
     }
 
     /// Sets the largest gradient entry at convergence, positive. Default 1e-11 with Newton's method, and 1e-8 with L-BFGS
@@ -291,7 +300,11 @@ impl GlmConfig {
         let constant = solve::constant_model(&data)?;
         let binary = separation::Binary::of(&data, self.firth || self.is_penalised());
         let loss = GlmLoss::new(data)?;
-        let (start, limits) = ((loss.start(&device), DType::F64), (self.gtol, self.max_iter));
+        let start = match self.start.as_ref().and_then(|start| loss.vector_at(start)) {
+            Some(start) => solve::vector(&start, (&device, DType::F64)),
+            None => loss.start(&device),
+        };
+        let (start, limits) = ((start, DType::F64), (self.gtol, self.max_iter));
         let mut solved = match (self.firth, FirthLoss::new(&loss)) {
             (false, _) if self.l1 > 0.0 => solve::solve_with_l1(&loss, start, self.l1, limits, callback)?,
             (false, _) => solve::solve(&loss, start, limits, callback)?,

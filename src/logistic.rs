@@ -56,6 +56,7 @@ pub struct LogisticConfig {
     class_weights: ClassWeights,
     sample_weights: Option<Vec<f64>>,
     covariance: Covariance,
+    start: Option<Vec<f64>>,
     gtol: Option<f64>,
     max_iter: usize,
     names: Names,
@@ -115,6 +116,7 @@ impl LogisticConfig {
             class_weights: ClassWeights::Equal,
             sample_weights: None,
             covariance: Covariance::Nonrobust,
+            start: None,
             gtol: None,
             max_iter: Self::MAX_ITER,
             names: Names { target: "y".to_owned(), features: vec![], classes: vec![] },
@@ -181,6 +183,16 @@ impl LogisticConfig {
     pub fn names(self, target: &str, features: &[&str], classes: &[&str]) -> Self {
         let owned = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         Self { names: Names { target: target.to_owned(), features: owned(features), classes: owned(classes) }, ..self }
+    }
+
+    /// Starts at the coefficients of another fit with the same features and classes, such as one with a larger penalty. Default: at zero.
+    #[must_use]
+    pub fn start_from(self, fit: &LogisticFit) -> Self {
+        let k = fit.intercepts.len();
+        let weights = (0..self.features).flat_map(|f| (0..k).map(move |class| (class, f)));
+        let weights = weights.map(|(class, f)| fit.coefficients[class].get(f).copied().unwrap_or(0.0));
+        let start = weights.chain(fit.intercepts.iter().copied()).collect();
+        Self { start: Some(start), ..self }
     }
 
     /// Fits the model to rows `x` and their classes `y`.
@@ -324,7 +336,10 @@ impl LogisticConfig {
         let stop = Stop { gtol, max_iter: self.max_iter, ..Stop::default() };
         // Without penalty and bounds, the parameters of separable data grow without limit.
         let may_diverge = !self.is_penalised() && !self.is_bounded();
-        Minimization::new(loss, loss.start(), solver, stop)?.run(|minimization| {
+        // A fit that leaves columns out starts at zero.
+        let start = self.start.as_ref().filter(|start| start.len() == loss.parameter_count());
+        let start = start.map_or_else(|| loss.start(), |start| loss.vector_at(start));
+        Minimization::new(loss, start, solver, stop)?.run(|minimization| {
             let separated = may_diverge && loss.is_separated(minimization.last().value);
             if separated { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })

@@ -66,6 +66,7 @@ impl GlmFit {
         let influence =
             if config.influence && inference.is_ok() { loss.influence(&x, dispersion)? } else { Vec::new() };
         let model = GlmModel::new(loss, &x, inference.as_ref().ok());
+        let mean_loss = loss.mean_negative_log_likelihood(&x, model.dispersion);
         let or = |names: &[String], count: usize, prefix: &str| -> Vec<String> {
             if names.len() == count { names.to_vec() } else { (0..count).map(|i| format!("{prefix}{i}")).collect() }
         };
@@ -75,11 +76,17 @@ impl GlmFit {
             class_names: or(&config.names.classes, model.classes, ""),
             dropped: loss.dropped().to_vec(),
             dropped_from_inflation: loss.dropped_from_inflation().to_vec(),
-            config: GlmConfig { weights: None, offset: None, inflation: (Values::default(), 0), ..config.clone() },
+            config: GlmConfig {
+                weights: None,
+                offset: None,
+                start: None,
+                inflation: (Values::default(), 0),
+                ..config.clone()
+            },
             model,
             influence,
             fitted: if loss.is_in_file() { Vec::new() } else { loss.fitted(&x) },
-            mean_loss: loss.mean_negative_log_likelihood(&x),
+            mean_loss,
             training: loss.training_score(&x),
             outcome,
             inference,
@@ -109,13 +116,9 @@ impl GlmFit {
         Some(self.model.parameters[at])
     }
 
-    /// Returns the mean of −ln p over the rows, in nats, each as often as its weight says. For families with a dispersion it is NaN if the
-    /// fit has no inference, which estimates the dispersion.
+    /// Returns the mean of −ln p over the rows, in nats, each as often as its weight says.
     pub fn mean_negative_log_likelihood(&self) -> f64 {
-        match &self.inference {
-            Ok(inference) => -inference.fit.log_likelihood / inference.fit.observations,
-            Err(_) => self.mean_loss,
-        }
+        self.mean_loss
     }
 
     /// Returns each parameter with its part, such as the response, its name and its value.

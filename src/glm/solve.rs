@@ -182,6 +182,6 @@ fn polish<P: Hessian>(loss: &P, x: &mut Vec<f64>, (device, dtype): (&Device, DTy
     Ok(Polished { grad_norm: largest(&gradient), at_rounding })
 }
 
-fn vector(x: &[f64], like: (&Device, DType)) -> Tensor<1> {
+pub(super) fn vector(x: &[f64], like: (&Device, DType)) -> Tensor<1> {
     Tensor::from_data(TensorData::new(x.to_vec(), [x.len()]), like)
 }

@@ -1,8 +1,10 @@
 //! Logistic and softmax regression.
 
 pub(crate) mod basis;
+pub(crate) mod definite;
 mod dependence;
 mod existence;
+mod host;
 mod inference;
 mod linear_programme;
 mod loss;

@@ -67,9 +67,10 @@ fn is_tracked<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.is_autodiff() && tensor.is_tracked()
 }
 
-/// Whether a kernel does the operation whose first tensor this is.
+/// Returns whether a kernel does the operation whose first tensor this is: its numbers are f32 or f64 in the memory of the CPU, and
+/// fusion is on.
 #[cfg_attr(not(feature = "flex"), allow(unused_variables))]
-fn by_kernel<const D: usize>(tensor: &Tensor<D>) -> bool {
+pub fn by_kernel<const D: usize>(tensor: &Tensor<D>) -> bool {
     #[cfg(feature = "flex")]
     return is_enabled() && flex::takes(tensor);
     #[cfg(not(feature = "flex"))]

@@ -15,7 +15,7 @@ pub(crate) enum Cv {
     /// Cross-validate a logistic or softmax regression, and choose its penalty
     #[command(mut_args = |flag| used(own_help::<LogisticRegression>(flag)))]
     Logistic(Box<CvLogisticFlags>),
-    /// Cross-validate a generalized linear model
+    /// Cross-validate a generalized linear model, and choose its penalty
     #[command(mut_args = |flag| used(own_help::<GeneralizedLinear>(flag)))]
     Glm(Box<CvGlmFlags>),
 }
@@ -35,12 +35,16 @@ pub(crate) struct CvGlmFlags {
     #[command(flatten)]
     validation: CvFlags,
     #[command(flatten)]
+    grid: GridFlags,
+    #[command(flatten)]
     config: GlmFlags,
 }
 
 /// Flags that mean nothing for a cross-validation.
-const UNUSED: [&str; 37] = [
+const UNUSED: [&str; 39] = [
     "test-fraction",
+    "stream",
+    "storage",
     "id",
     "solver",
     "max-iter",
@@ -88,7 +92,7 @@ pub(crate) fn cv(command: Cv, console: Console) -> Result<Exit> {
         }
         Cv::Glm(flags) => {
             let validation = CrossValidation::new(flags.validation)?;
-            cv_glm(&validation, &settings::<GeneralizedLinear>(&flags.config)?, console)
+            cv_glm(&validation, &flags.grid, &settings::<GeneralizedLinear>(&flags.config)?, console)
         }
     }
 }

@@ -10,10 +10,7 @@ use super::{
     triangle::{Triangle, factor},
     values::{SparseRows, Values},
 };
-use crate::regression::{
-    Dependence,
-    basis::{Columns, is_clearly_definite},
-};
+use crate::regression::{Dependence, basis::Columns, definite::is_clearly_definite};
 
 /// Rows of features for one or more linear predictors, with a column of ones.
 ///
@@ -397,6 +394,17 @@ impl Group {
     /// Returns by what each coefficient is divided to be in the units of the data. There is none for a basis.
     pub(super) fn scales(&self) -> &[f64] {
         &self.scale
+    }
+
+    pub(super) fn has_basis(&self) -> bool {
+        self.basis.is_some()
+    }
+
+    /// Turns coefficients in their own units into those of scaled features, without a basis. Returns what they added to the intercept.
+    pub(super) fn in_scaled_units(&self, own: &mut [f64]) -> f64 {
+        let constant = -own.iter().zip(&self.shift).map(|(b, shift)| b * shift).sum::<f64>();
+        own.iter_mut().zip(&self.scale).for_each(|(b, scale)| *b *= scale);
+        constant
     }
 
     /// Returns the coefficients of the kept features in their own units, and what they add to the intercept.

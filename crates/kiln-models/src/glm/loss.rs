@@ -471,6 +471,16 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_vector_is_found_again_from_its_coefficients() {
+        for family in Family::ALL {
+            let loss = GlmLoss::new(data(family)).unwrap();
+            let x: Vec<f64> = (0..loss.parameter_count()).map(|i| 0.3 + 0.1 * i as f64).collect();
+            // Rounding of the shift by 1000 standard deviations.
+            assert_close(&loss.vector_at(&loss.coefficients(&x)).unwrap(), &x, 1e-11, 0.0, family.name());
+        }
+    }
+
     /// Repeating a row is a weight of 2, and leaving it out a weight of 0.
     #[test]
     fn weights_repeat_rows() {

@@ -101,9 +101,19 @@ impl GlmLoss {
         }
     }
 
-    /// Returns the mean of −ln p over the rows, in nats. It is NaN for families with a dispersion, which `x` does not have.
-    pub fn mean_negative_log_likelihood(&self, x: &[f64]) -> f64 {
-        if self.family.has_dispersion() { f64::NAN } else { -self.log_likelihood(x, 1.0) / self.total }
+    /// Returns the mean of −ln p over the rows, in nats.
+    pub fn mean_negative_log_likelihood(&self, x: &[f64], dispersion: f64) -> f64 {
+        -self.log_likelihood(x, dispersion) / self.total
+    }
+
+    /// Returns the dispersion for parameters that need not be those of maximum likelihood: Pearson's χ² divided by the rows less the
+    /// parameters that are not 0. It is 1 for families without a dispersion.
+    pub fn dispersion_at(&self, x: &[f64]) -> f64 {
+        if !self.family.has_dispersion() {
+            return 1.0;
+        }
+        let rest = self.total - count(x.iter().filter(|x| **x != 0.0).count());
+        self.pearson(x).unwrap_or(f64::NAN) / if rest > 0.0 { rest } else { self.total }
     }
 
     /// The log-likelihood of a normal response with the best variance, from the sum of squared residuals.

@@ -25,6 +25,7 @@ use super::{
 ///     classes: 0,
 ///     places: vec![place(Term::Feature(0)), place(Term::Intercept)],
 ///     parameters: vec![2f64.ln(), 0.0],
+///     dispersion: 1.0,
 ///     uncertainty: None,
 /// };
 /// assert!((model.predict(&[3.0], &[], 0.0).mean[0] - 8.0).abs() < 1e-14);
@@ -45,6 +46,8 @@ pub struct GlmModel {
     pub places: Vec<Place>,
     /// The parameters.
     pub parameters: Vec<f64>,
+    /// The dispersion φ; 1 for families without it.
+    pub dispersion: f64,
     /// How certain they are, if the fit says so.
     pub uncertainty: Option<Uncertainty>,
 }
@@ -56,8 +59,6 @@ pub struct Uncertainty {
     pub covariance: Vec<f64>,
     /// The quantile by which standard errors are multiplied.
     pub quantile: f64,
-    /// The dispersion.
-    pub dispersion: f64,
 }
 
 /// The prediction for a row.
@@ -89,7 +90,6 @@ impl GlmModel {
             Uncertainty {
                 covariance: (0..n * n).map(|k| inference.covariance.at(k / n, k % n)).collect(),
                 quantile: inference.quantile,
-                dispersion: inference.dispersion,
             }
         });
         Self {
@@ -100,6 +100,7 @@ impl GlmModel {
             classes: if loss.family.has_classes() { loss.classes } else { 0 },
             places: loss.places(),
             parameters: loss.coefficients_at_maximum(x),
+            dispersion: inference.map_or_else(|| loss.dispersion_at(x), |inference| inference.dispersion),
             uncertainty,
         }
     }
@@ -176,14 +177,13 @@ impl GlmModel {
         let interval = [ends[0].min(ends[1]), ends[0].max(ends[1])];
         let is_linear = self.family == Family::Gaussian && self.link == Link::Identity;
         let response_interval = is_linear.then(|| {
-            let half = known.quantile * (variance + known.dispersion).sqrt();
+            let half = known.quantile * (variance + self.dispersion).sqrt();
             [eta - half, eta + half]
         });
         Prediction { mean, interval: ends.iter().all(|end| !end.is_nan()).then_some(interval), response_interval }
     }
 
-    /// −ln p of a response, for its means, and the linear predictor of each part without the offset. For families with a dispersion
-    /// without known uncertainty it is NaN.
+    /// −ln p of a response, for its means, and the linear predictor of each part without the offset.
     pub(super) fn loss_of(&self, y: f64, means: &[f64], sum: impl Fn(Part) -> f64, offset: f64) -> f64 {
         let mean = means[0];
         #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
@@ -208,10 +208,7 @@ impl GlmModel {
                     softplus(zero) - softplus(zero + rate) + rate
                 }
             }
-            _ => self
-                .uncertainty
-                .as_ref()
-                .map_or(f64::NAN, |known| -self.family.log_density(y, Fitted::of(mean), known.dispersion)),
+            _ => -self.family.log_density(y, Fitted::of(mean), self.dispersion),
         }
     }
 

@@ -123,6 +123,42 @@ impl GlmLoss {
         own
     }
 
+    /// Returns the solver's vector for parameters in the units of the data, in the order of [`places`](Self::places): the inverse of
+    /// [`coefficients`](Self::coefficients). There is none if the numbers of parameters differ, or if nearly dependent features were
+    /// replaced by others.
+    pub fn vector_at(&self, coefficients: &[f64]) -> Option<Vec<f64>> {
+        let has_basis = self.design.groups().iter().any(super::design::Group::has_basis);
+        if coefficients.len() != self.parameter_count() || has_basis {
+            return None;
+        }
+        let (mut x, ones) = (coefficients.to_vec(), self.design.ones());
+        let mut shift_of_thresholds = 0.0;
+        for (index, predictor) in self.predictors.iter().enumerate() {
+            let (part, group) = self.part(index);
+            let values = &mut x[predictor.places()];
+            match part {
+                Part::Theta => values[0] = values[0].ln(),
+                Part::Thresholds => values[0] += shift_of_thresholds,
+                _ => {
+                    if part == Part::Inflation {
+                        values.rotate_right(1);
+                    }
+                    let columns = self.design.columns(group);
+                    let start = columns.start - predictor.columns.start;
+                    let group = &self.design.groups()[group];
+                    let constant = group.in_scaled_units(&mut values[start..start + columns.len()]);
+                    if predictor.columns.contains(&ones) {
+                        values[ones - predictor.columns.start] -= constant;
+                    }
+                    if self.family == Family::Ordinal {
+                        shift_of_thresholds = constant;
+                    }
+                }
+            }
+        }
+        Some(x)
+    }
+
     /// The same at the maximum `x`, with all digits that the data determine.
     pub(super) fn coefficients_at_maximum(&self, x: &[f64]) -> Vec<f64> {
         self.exact.as_ref().map_or_else(|| self.coefficients(x), |exact| exact.coefficients.clone())

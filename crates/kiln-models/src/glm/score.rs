@@ -20,6 +20,7 @@ use super::{Family, GlmLoss, GlmModel, Part, Term, Values, classes::class_probab
 ///     classes: 0,
 ///     places: vec![place(Term::Feature(0)), place(Term::Intercept)],
 ///     parameters: vec![2f64.ln(), 0.0],
+///     dispersion: 1.0,
 ///     uncertainty: None,
 /// };
 /// let (inputs, response) = (Values::from(vec![0.0, 3.0]), Values::from(vec![1.0, 8.0]));
@@ -65,7 +66,7 @@ struct Linear {
 
 impl GlmModel {
     /// Returns the mean of each row (for families with classes the probability of each class, `[n, classes]` in row-major order) and −ln p
-    /// of its response. For families with a dispersion without known uncertainty the losses are NaN.
+    /// of its response.
     ///
     /// # Panics
     /// If the numbers of rows differ, or the features are not those of the model.

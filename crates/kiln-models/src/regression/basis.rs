@@ -1,12 +1,9 @@
 //! Columns of a design: which of them depend on others, and an orthonormal basis of the rest.
 
-use super::dependence::Dependence;
+use super::{dependence::Dependence, host};
 
 /// The residual of a dependent column, relative to the column: that of R's `glm`.
 const TOLERANCE: f64 = 1e-11;
-/// The share of a column's sum of squares that is left beside the columns before it, above which the Gram matrix proves that it is
-/// independent. Rounding there is about 1e-16 times the number of columns.
-const INDEPENDENT: f64 = 1e-6;
 
 /// Finds the columns of rows `[n, features]`, in row-major order, that depend linearly on an intercept and the columns before them.
 ///
@@ -19,28 +16,10 @@ pub fn dependent_columns(inputs: &[f64], features: usize) -> Vec<Dependence> {
     if features == 0 || inputs.is_empty() {
         return Vec::new();
     }
-    let columns = Columns::new(inputs, features, true);
-    if columns.are_clearly_independent() { Vec::new() } else { columns.basis().dependences }
-}
-
-/// Returns whether a Cholesky factorisation of the Gram matrix of columns of length 1, in row-major order, shows that each column has
-/// much of its own. The matrix is overwritten. Only its lower half is used.
-pub(crate) fn is_clearly_definite(gram: &mut [f64], d: usize) -> bool {
-    for j in 0..d {
-        for k in 0..j {
-            let factor = gram[j * d + k];
-            for i in j..d {
-                gram[i * d + j] -= gram[i * d + k] * factor;
-            }
-        }
-        let pivot = gram[j * d + j];
-        if pivot.is_nan() || pivot < INDEPENDENT {
-            return false;
-        }
-        let root = pivot.sqrt();
-        (j..d).for_each(|i| gram[i * d + j] /= root);
+    if host::are_clearly_independent(inputs, features) {
+        return Vec::new();
     }
-    true
+    Columns::new(inputs, features, true).basis().dependences
 }
 
 /// An orthonormal basis of the columns that do not depend on others.
@@ -87,18 +66,6 @@ impl Columns {
             lengths.push(length);
         }
         Self { values, means, lengths }
-    }
-
-    /// Returns whether a Cholesky factorisation of the Gram matrix shows that each column has much of its own.
-    pub(crate) fn are_clearly_independent(&self) -> bool {
-        let d = self.values.len();
-        let mut gram = vec![0.0; d * d];
-        for i in 0..d {
-            for j in 0..=i {
-                gram[i * d + j] = dot(&self.values[i], &self.values[j]);
-            }
-        }
-        is_clearly_definite(&mut gram, d)
     }
 
     /// Orthonormalises the columns, and finds those that depend on the ones before them.

@@ -1,12 +1,14 @@
 //! The loss of a regression over all its data, with derivatives in closed form.
 
-use burn::tensor::{Tensor, TensorData, activation::log_softmax};
+use burn::tensor::{DType, Tensor, TensorData, activation::log_softmax};
 use kiln_tensor::{
     derivative::{EvaluationError, Hessian, HessianProduct, Objective},
     fused,
     linalg::Symmetric,
     special::sigmoid,
 };
+
+use super::host;
 
 /// Why a regression cannot be fitted to some data.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -167,6 +169,9 @@ impl RegressionLoss {
         if self.scaling.is_some() {
             return self;
         }
+        if self.is_on_host() {
+            return self.rescaled_on_host();
+        }
         let shape = self.inputs.shape();
         let counts = self.shares.clone().greater_scalar(0.0).expand(shape.clone());
         let fill = |value: f64| self.inputs.clone().mask_fill(counts.clone().bool_not(), value);
@@ -196,6 +201,18 @@ impl RegressionLoss {
         let weight = weight / scale.clone().transpose();
         let bias = bias - mean.clone().matmul(weight.clone());
         Self::join(weight, bias)
+    }
+
+    /// Converts the model's parameters to the solver's vector: the inverse of [`parameters`](Self::parameters).
+    ///
+    /// # Panics
+    /// If there are not [`parameter_count`](Self::parameter_count) numbers.
+    pub fn vector_at(&self, parameters: &[f64]) -> Tensor<1> {
+        let data = TensorData::new(parameters.to_vec(), [self.parameter_count()]);
+        let x = Tensor::<1>::from_data(data, (&self.inputs.device(), self.inputs.dtype()));
+        let Some(Scaling { mean, scale }) = &self.scaling else { return x };
+        let (weight, bias) = self.split(&x);
+        Self::join(weight.clone() * scale.clone().transpose(), bias + mean.clone().matmul(weight))
     }
 
     /// Returns the penalty λ·‖W‖₁ on the model's weights as a penalty per entry of the vector, `[(d + 1)·k]`. Intercepts have 0.
@@ -359,6 +376,23 @@ impl Hessian for RegressionLoss {
 }
 
 impl RegressionLoss {
+    /// Whether rows are read where they are: f64 in the memory of the CPU.
+    fn is_on_host(&self) -> bool {
+        self.inputs.dtype() == DType::F64 && fused::by_kernel(&self.inputs)
+    }
+
+    fn rescaled_on_host(self) -> Self {
+        let (device, [n, d]) = (self.inputs.device(), self.inputs.dims());
+        let read = |values: TensorData| values.try_into_vec_as::<f64>().expect("f64 stays f64");
+        let shares = read(self.shares.to_data());
+        let mut rows = read(self.inputs.into_data());
+        let (mean, scale) = host::rescale(&mut rows, d, &shares, 2.0 * self.l2.sqrt());
+        let like = (&device, DType::F64);
+        let row = |values: Vec<f64>| Tensor::from_data(TensorData::new(values, [1, d]), like);
+        let scaling = Some(Scaling { mean: row(mean), scale: row(scale) });
+        Self { inputs: Tensor::from_data(TensorData::new(rows, [n, d]), like), scaling, ..self }
+    }
+
     fn fits(&self, x: &Tensor<1>) -> Result<(), EvaluationError> {
         let (expected, dtype) = (self.parameter_count(), self.inputs.dtype());
         if x.dims() == [expected] && x.dtype() == dtype {
@@ -385,6 +419,10 @@ impl RegressionLoss {
     /// Assembles the matrix with a block Aᵀ·diag(s·c)·A for each pair of classes, where `c` returns `[n, 1]`.
     fn in_blocks(&self, c: impl Fn(usize, usize) -> Tensor<2>) -> Symmetric {
         let ([n, d], k) = (self.inputs.dims(), self.columns());
+        if self.is_on_host() {
+            let weights = |row, column| (c(row, column) * self.shares.clone()).flatten(0, 1);
+            return self.assemble(&host::products(&self.inputs, k, weights));
+        }
         let ones = Tensor::ones([n, 1], (&self.inputs.device(), self.inputs.dtype()));
         let a = Tensor::cat(vec![self.inputs.clone(), ones], 1);
         let mut blocks = vec![Vec::new(); k * k];
@@ -395,6 +433,12 @@ impl RegressionLoss {
                     block.into_data().try_into_vec_as::<f64>().expect("a float tensor converts to f64");
             }
         }
+        self.assemble(&blocks)
+    }
+
+    /// The matrix of blocks `[d + 1, d + 1]`, of which those below the diagonal are given.
+    fn assemble(&self, blocks: &[Vec<f64>]) -> Symmetric {
+        let ([_, d], k) = (self.inputs.dims(), self.columns());
         let place = Self::places(d, k);
         Symmetric::from_fn((d + 1) * k, |i, j| {
             let ((f, row), (g, column)) = (place(i), place(j));

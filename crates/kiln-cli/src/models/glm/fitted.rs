@@ -49,8 +49,9 @@ impl FittedGlm {
         let mut tensors = vec![("parameters", vector(self.model.parameters.clone())), ("places", vector(places))];
         if let Some(known) = &self.model.uncertainty {
             tensors.push(("covariance", vector(known.covariance.clone())));
-            tensors.push(("uncertainty", vector(vec![known.quantile, known.dispersion])));
+            tensors.push(("uncertainty", vector(vec![known.quantile])));
         }
+        tensors.push(("dispersion", vector(vec![self.model.dispersion])));
         ModelFile::write(dir, tensors)
     }
 
@@ -61,12 +62,11 @@ impl FittedGlm {
         let parameters = file.numbers("parameters")?;
         let places = file.numbers("places")?.chunks_exact(4).map(decode).collect::<Option<Vec<Place>>>();
         let places = places.ok_or_else(|| file.damaged(&"it has an unknown place"))?;
-        let uncertainty = match (file.numbers("covariance"), file.numbers("uncertainty")) {
-            (Ok(covariance), Ok(rest)) if rest.len() == 2 => {
-                Some(Uncertainty { covariance, quantile: rest[0], dispersion: rest[1] })
-            }
+        let uncertainty = match (file.numbers("covariance"), file.numbers("uncertainty").unwrap_or_default().first()) {
+            (Ok(covariance), Some(&quantile)) => Some(Uncertainty { covariance, quantile }),
             _ => None,
         };
+        let dispersion = file.numbers("dispersion")?.first().copied().unwrap_or(f64::NAN);
         let theta = parameters.last().copied().filter(|_| places.last().is_some_and(|place| place.term == Term::Theta));
         let family = match run.settings.family()? {
             Family::NegativeBinomial { theta: fixed } => Family::NegativeBinomial { theta: fixed.or(theta) },
@@ -80,6 +80,7 @@ impl FittedGlm {
             classes: if family.has_classes() { encoder.class_names().len() } else { 0 },
             places,
             parameters,
+            dispersion,
             uncertainty,
         };
         if !model.is_consistent() {

@@ -2,7 +2,7 @@
 
 use kiln::{
     data::{Dataset, Examples, Split, Target},
-    models::{ClassWeights, LogisticConfig, LogisticError},
+    models::{ClassWeights, LogisticConfig, LogisticError, LogisticFit},
 };
 use rayon::prelude::*;
 
@@ -45,14 +45,12 @@ pub(crate) fn cv(
     let candidates: Vec<Option<f64>> =
         if penalties.is_empty() { vec![None] } else { penalties.into_iter().map(Some).collect() };
     notes.iter().for_each(|note| console.note(note));
-    let work: Vec<(Option<f64>, usize)> =
-        candidates.iter().flat_map(|penalty| (0..folds.len()).map(move |fold| (*penalty, fold))).collect();
-    let scores: Vec<FoldScore> = work
-        .par_iter()
-        .map(|(penalty, fold)| score(&folds[*fold], *fold, &model(settings.model, grid_flags.penalty, *penalty)))
-        .collect::<Result<_>>()?;
-    let candidates = candidates.into_iter().zip(scores.chunks(folds.len()));
-    let candidates = candidates.map(|(penalty, scores)| Candidate::new(penalty, scores.to_vec())).collect();
+    let models: Vec<LogisticModel> =
+        candidates.iter().map(|penalty| model(settings.model, grid_flags.penalty, *penalty)).collect();
+    let of_fold = |(index, fold)| scores(fold, index, &models);
+    let scores: Vec<Vec<FoldScore>> = folds.par_iter().enumerate().map(of_fold).collect::<Result<_>>()?;
+    let of_candidate = |(index, penalty)| Candidate::new(penalty, scores.iter().map(|fold| fold[index]).collect());
+    let candidates = candidates.into_iter().enumerate().map(of_candidate).collect();
     validation.report(folds.len(), grid_flags.penalty, candidates, console)
 }
 
@@ -65,7 +63,25 @@ fn model(model: LogisticModel, name: PenaltyName, penalty: Option<f64>) -> Logis
     }
 }
 
-fn score(fold: &Fold, index: usize, model: &LogisticModel) -> Result<FoldScore> {
+/// The scores of a fold with each of the penalties. A fit starts at the one before it, whose penalty is next to its own.
+fn scores(fold: &Fold, index: usize, models: &[LogisticModel]) -> Result<Vec<FoldScore>> {
+    let mut order: Vec<usize> = (0..models.len()).collect();
+    order.sort_by(|a, b| (models[*b].l1 + models[*b].l2).total_cmp(&(models[*a].l1 + models[*a].l2)));
+    let (mut scores, mut last) = (vec![None; models.len()], None);
+    for place in order {
+        let (score, fit) = score(fold, index, &models[place], last.as_ref())?;
+        scores[place] = Some(score);
+        last = Some(fit);
+    }
+    Ok(scores.into_iter().flatten().collect())
+}
+
+fn score(
+    fold: &Fold,
+    index: usize,
+    model: &LogisticModel,
+    start: Option<&LogisticFit>,
+) -> Result<(FoldScore, LogisticFit)> {
     let (train, test) = (&fold.train, &fold.test);
     let infinite = f64::INFINITY;
     let config = LogisticConfig::new(train.features())
@@ -77,6 +93,10 @@ fn score(fold: &Fold, index: usize, model: &LogisticModel) -> Result<FoldScore> 
             ClassWeight::None => ClassWeights::Equal,
             ClassWeight::Balanced => ClassWeights::Balanced,
         });
+    let config = match start {
+        Some(fit) => config.start_from(fit),
+        None => config,
+    };
     let fit = config.fit(train.inputs(), train.targets()).map_err(|error| match error {
         LogisticError::Separable { .. } => Failure {
             message: format!("without fold {}, {error}: give --penalty l2, or --l2", index + 1)
@@ -98,7 +118,7 @@ fn score(fold: &Fold, index: usize, model: &LogisticModel) -> Result<FoldScore> 
     let right = predicted.iter().zip(test.targets()).filter(|(predicted, target)| predicted == target).count();
     #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
     let accuracy = right as f64 / n;
-    Ok(FoldScore { n: test.len(), nll, accuracy: Some(accuracy), rmse: None })
+    Ok((FoldScore { n: test.len(), nll, accuracy: Some(accuracy), rmse: None }, fit))
 }
 
 /// A penalty that leaves little or nothing but intercepts: for l1 the largest gradient at zero weights, for l2 ten times the mean
