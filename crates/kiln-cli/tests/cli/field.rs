@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kiln_testkit::assert_close;
 
-use crate::common::{Place, number};
+use crate::common::{Place, idx, number};
 
 fn at(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/field").join(name).display().to_string()
@@ -150,4 +150,34 @@ fn a_posterior_of_one_predictor_is_approximated() {
         let steps = if guide == "laplace" { "" } else { "--steps 50" };
         place.ok(&format!("vi logistic --data {} --target am --guide {guide} {steps}", at("vi_one_feature.csv")));
     }
+}
+
+/// Ten images. After 100 epochs PyTorch has −682.6 with Adam's constant learning rate of 0.001.
+#[test]
+fn a_vae_on_ten_images_learns_in_all_epochs() {
+    let place = Place::new();
+    let train = format!("train vae --data {} --likelihood gaussian --epochs 100", at("idx_ten"));
+    place.ok(&format!("{train} --out run"));
+    let found = number(&place.json("run/result.json")["test"]["elbo"]);
+    assert!(found > -682.6, "{found}");
+    let lr = |run: &str| -> Vec<f64> { place.metrics(run).iter().map(|line| number(&line["lr"])).collect() };
+    // It falls until the end.
+    assert!(lr("run").is_sorted_by(|a, b| a >= b) && lr("run")[100] > 0.4 * lr("run")[0], "{:?}", lr("run"));
+}
+
+/// Constant images: the likelihood has no upper bound, and the standard deviation of a pixel falls for ever.
+#[test]
+fn a_vae_on_constant_images_learns_their_small_deviation() {
+    let place = Place::new();
+    for (part, count) in [("train", 50), ("t10k", 10)] {
+        place.write(
+            &format!("black/{part}-images-idx3-ubyte"),
+            idx(&[0x803, count, 8, 8], &vec![0; 64 * count as usize]),
+        );
+        place.write(&format!("black/{part}-labels-idx1-ubyte"), idx(&[0x801, count], &vec![0; count as usize]));
+    }
+    place.ok("train vae --data black --likelihood gaussian --epochs 100 --out run");
+    let found = number(&place.json("run/result.json")["test"]["elbo"]);
+    // With a constant learning rate of 0.001, from a standard deviation of 1: 24.5.
+    assert!(found > 24.5, "{found}");
 }
