@@ -97,6 +97,65 @@ fn weights_count_in_the_scales() {
     assert_close(&weighted, &repeated, 1e-9, 0.0, "coefficients");
 }
 
+/// Each test row counts as often as its weight says, as in scikit-learn's measures with `sample_weight`.
+#[test]
+fn weights_count_in_the_scores_of_test_rows() {
+    let place = Place::new();
+    let data = at("standardize_weights.csv");
+    let options = "--target y --l2 0.1 --test-fraction 0.4 --sample-weight w";
+    place.ok(&format!("train logistic --data {data} {options} --out run"));
+    place.ok(&format!("predict run --data {data} --output p.csv"));
+    let read = |text: &str, column: &str| -> Vec<f64> {
+        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let at = reader.headers().unwrap().iter().position(|name| name == column).unwrap();
+        reader.records().map(|row| row.unwrap()[at].parse().unwrap()).collect()
+    };
+    let text = std::fs::read_to_string(&data).unwrap();
+    let (y, w, p) = (read(&text, "y"), read(&text, "w"), read(&place.text("p.csv"), "p_1"));
+    let targets: Vec<usize> = y.iter().map(|y| *y as usize).collect();
+    let held_out = kiln::data::stratified_split(&targets, 0.4, 0).unwrap().test;
+    let test: Vec<usize> = held_out.into_iter().filter(|row| w[*row] > 0.0).collect();
+    let mean = |value: &dyn Fn(usize) -> f64, of: &dyn Fn(usize) -> bool| {
+        let rows = test.iter().filter(|row| of(**row));
+        let (sum, total) = rows.fold((0.0, 0.0), |(sum, total), row| (sum + w[*row] * value(*row), total + w[*row]));
+        sum / total
+    };
+    let right = |row: usize| f64::from(u8::from((p[row] > 0.5) == (y[row] > 0.5)));
+    let nll = |row: usize| -if y[row] > 0.5 { p[row].ln() } else { (1.0 - p[row]).ln() };
+    let (all, positive, negative) = (|_: usize| true, |row: usize| y[row] > 0.5, |row: usize| y[row] < 0.5);
+    // The probability that a positive row is above a negative one, both drawn by their weights.
+    let above = |row: usize| mean(&|other| f64::from(u8::from(p[row] > p[other])), &negative);
+    let expected = [
+        mean(&right, &all),
+        mean(&nll, &all),
+        mean(&right, &all),
+        0.5 * (mean(&right, &positive) + mean(&right, &negative)),
+        mean(&|row| (p[row] - y[row]).powi(2), &all),
+        mean(&above, &positive),
+    ];
+    let result = place.json("run/result.json");
+    let (score, measures) = (&result["test"], &result["classification"]);
+    let found = [
+        &score["accuracy"],
+        &score["nll"],
+        &measures["accuracy"],
+        &measures["balanced_accuracy"],
+        &measures["brier"],
+        &measures["auc"],
+    ];
+    assert_close(&found.map(number), &expected, 1e-12, 0.0, "weighted measures");
+    assert_eq!((&score["n"], &measures["rows"]), (&test.len().into(), &"test".into()));
+    let again = place.json_of("eval run --json");
+    assert_close(&[number(&again["test"]["nll"])], &[expected[1]], 1e-12, 0.0, "eval");
+
+    place.ok(&format!("train svm --data {data} --target y --sample-weight w --test-fraction 0.4 --out svm"));
+    place.ok(&format!("predict svm --data {data} --output s.csv"));
+    let decision = read(&place.text("s.csv"), "decision");
+    let right = |row: usize| f64::from(u8::from((decision[row] > 0.0) == (y[row] > 0.5)));
+    let found = number(&place.json("svm/result.json")["test"]["accuracy"]);
+    assert_close(&[found], &[mean(&right, &all)], 1e-12, 0.0, "accuracy of the SVM");
+}
+
 /// Two rows of two classes (scikit-learn's issue 4648).
 #[test]
 fn two_rows_of_two_classes_are_enough() {
