@@ -8,7 +8,7 @@ use kiln::{
 };
 
 use super::{
-    fitted::FittedGlm,
+    fitted::{FittedGlm, Score},
     plan::GlmPlan,
     report::{GlmReport, Inference, coefficient_table, dropped},
     terms,
@@ -19,10 +19,14 @@ use crate::{
 };
 
 const SUMMARY: &str = "summary.txt";
+/// What R's `summary.lm` calls an essentially perfect fit.
+const EXACT: &str =
+    "the fit is exact: without residuals there is no log-likelihood (nll), and standard errors and tests mean nothing";
 
 pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmReport>> {
     let GlmPlan { settings, data, config } = plan;
     let dir = session.dir;
+    session.check_changed("--gtol or --max-iter")?;
     session.begin()?;
     let started = Instant::now();
     let progress = session.console.steps(1);
@@ -74,8 +78,17 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     if settings.inference.influence && !fit.influence.is_empty() {
         dir.write("influence.csv", &influence_table(&fit, &data.train.lines)?)?;
     }
-    let nll = fit.inference().map_or(f64::NAN, |inference| -inference.fit.log_likelihood / inference.fit.observations);
+    let nll = match fit.inference() {
+        Ok(inference) => -inference.fit.log_likelihood / inference.fit.observations,
+        // Without a dispersion, the likelihood is known without standard errors too.
+        Err(_) if !fit.model.family.has_dispersion() => model.score(&data.train).nll,
+        Err(_) => f64::NAN,
+    };
     let train = model.score_of(&data.train, &fit.fitted, nll);
+    let is_exact = exit == Exit::Done && fit.model.family.has_dispersion() && is_exact(&train, &data.train.response);
+    if is_exact {
+        message = format!("{message}; {EXACT}");
+    }
     let test = data.test.as_ref().map(|rows| model.score(rows));
     let classification = match &data.test {
         _ if exit == Exit::Diverged => None,
@@ -116,7 +129,17 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         dropped,
         terms: tests,
     };
-    Ok(Finished { text: text(&report, &summary), report, exit, message, total_wall_s: wall_s })
+    let mut text = text(&report, &summary);
+    if is_exact {
+        text += &format!("\nwarning: {EXACT}");
+    }
+    Ok(Finished { text, report, exit, message, total_wall_s: wall_s })
+}
+
+/// Whether a fit has no residuals but rounding errors, by the rule of R's `summary.lm`.
+fn is_exact(train: &Score, response: &[f64]) -> bool {
+    let squares = response.iter().map(|y| y * y).sum::<f64>() / response.len().max(1) as f64;
+    train.rmse.is_some_and(|rmse| rmse.powi(2) <= 1e-30 * squares)
 }
 
 /// Returns `metrics.jsonl`: a line per iteration.
