@@ -28,10 +28,11 @@ pub(crate) use self::{
     memory::Memory,
     model_file::ModelFile,
     opened::{Opened, Which},
+    prediction::prediction_table,
     record::{DataRecord, MetricsLine, RunRecord, Summary, exit_of},
     search::{Search, SweepFlags},
     session::{Finished, Session, Start, continue_or_finish, trainer},
     snapshots::Snapshots,
     source::{Source, is_libsvm, read},
-    tables::{Loaded, Part, Purpose, load, prediction_table, used_columns, with_target},
+    tables::{Loaded, Part, Purpose, load, used_columns, with_target},
 };

@@ -208,6 +208,24 @@ impl Images {
         sums.into_iter().map(|sum| sum as f64 / scale).collect()
     }
 
+    /// Returns the standard deviation of the pixels around the [`mean`](Self::mean) image, in [0, ½]: the root of the mean
+    /// variance of a pixel. Without images it is 0.
+    pub fn stddev(&self) -> f64 {
+        let mut moments = vec![(0u64, 0u64); self.dims()];
+        for image in self.pixels.chunks_exact(self.dims()) {
+            for ((sum, squares), pixel) in moments.iter_mut().zip(image) {
+                let pixel = u64::from(*pixel);
+                *sum += pixel;
+                *squares += pixel * pixel;
+            }
+        }
+        let n = self.len().max(1) as u128;
+        // n²·variance, exactly: pixels are whole numbers.
+        let variance = |(sum, squares): (u64, u64)| (n * u128::from(squares) - u128::from(sum).pow(2)) as f64;
+        let mean = moments.into_iter().map(variance).sum::<f64>() / self.dims() as f64;
+        mean.sqrt() / (n as f64 * f64::from(self.max))
+    }
+
     fn gather<T: Clone + Default + Send>(&self, rows: &[usize], value: impl Fn(u8) -> T + Sync) -> Vec<T> {
         gather(rows, self.dims(), |row, values| {
             let pixels = &self.pixels[row * self.dims()..][..self.dims()];
@@ -325,6 +343,11 @@ mod tests {
         assert_eq!(images.batch(&[1, 0], &Device::flex()).dims(), [2, 4]);
         assert_eq!(images.subset(&[1]).bytes(), [1, 2, 3, 5]);
         assert_eq!(images.mean(), [0.5, 3.0, 5.5, 10.5].map(|sum| sum / 16.0));
+        // Half the distance of the two images, pixel by pixel.
+        let variance = [0.5f64, 1.0, 2.5, 5.5].map(|half| (half / 16.0).powi(2)).iter().sum::<f64>() / 4.0;
+        // One image, or none, does not vary.
+        let found = [images.stddev(), images.subset(&[1]).stddev(), images.subset(&[]).stddev()];
+        kiln_testkit::assert_close(&found, &[variance.sqrt(), 0.0, 0.0], 1e-15, 0.0, "standard deviation");
         assert!(matches!(Labelled::new(images.clone()), Err(DataError::NoLabels)));
         let encoder = crate::Encoder::fit_pixels(&images, &[0, 1], true);
         assert!(encoder.target().is_none() && matches!(encoder.encode_images(&images), Err(DataError::NoLabels)));

@@ -67,5 +67,6 @@ pub use shown::Shown;
 pub use sources::{HoldOut, ImageSplits, load_images};
 pub use sparse::{SparseExamples, SparseOptions, ZeroBased};
 pub use split::{Split, stratified_split};
+pub use suggest::hint as did_you_mean;
 pub use table::{Column, ColumnKind, Dates, MISSING_MARKS, Note, Table, TableChunks, TableOptions, tables_sha256};
 pub use tensors::{RegressionExamples, Rows, TensorDataset};

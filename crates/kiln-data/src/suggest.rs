@@ -6,7 +6,15 @@ use crate::shown::Shown;
 const LONGEST: usize = 200;
 
 /// Returns a hint for a message: the candidate nearest to `name` if it is near, and nothing otherwise.
-pub(crate) fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
+///
+/// # Example
+/// ```
+/// use kiln_data::did_you_mean;
+///
+/// assert_eq!(did_you_mean("gausian", ["gaussian", "gamma"]), " (did you mean 'gaussian'?)");
+/// assert_eq!(did_you_mean("weibull", ["gaussian", "gamma"]), "");
+/// ```
+pub fn hint<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> String {
     let near = candidates
         .into_iter()
         .filter(|candidate| name.len() <= LONGEST && candidate.len() <= LONGEST)

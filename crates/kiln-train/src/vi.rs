@@ -6,7 +6,7 @@
 //!
 //! The guide q maximises the evidence lower bound (ELBO), E_q [ln p(data, z) − ln q(z)]. [`Svi`] follows stochastic gradients of
 //! it, of which there are several [`Estimator`]s. [`SampleAverage`] fixes the random draws and runs L-BFGS. [`laplace`] finds the
-//! mode and takes the exact Hessian there.
+//! mode and takes the exact Hessian there. [`optimality`] measures how far a fitted guide is from a maximum of the bound.
 //!
 //! # Example
 //! ```
@@ -41,6 +41,7 @@ mod importance;
 mod laboratory;
 mod laplace;
 mod minibatch_elbo;
+mod optimality;
 mod psis;
 mod sites;
 mod svi;
@@ -54,6 +55,7 @@ pub use self::{
     laboratory::{GradientMoments, gradient_moments},
     laplace::{LaplaceApproximation, laplace},
     minibatch_elbo::MinibatchElbo,
+    optimality::{Optimality, optimality},
     psis::{Psis, psis},
     sites::Sites,
     svi::{Svi, SviFit, SviStatus},

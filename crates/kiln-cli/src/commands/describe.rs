@@ -1,13 +1,16 @@
 //! `kiln describe`: what a table holds, and what training makes of it.
 
-use std::path::PathBuf;
+mod column;
+mod text;
+
+use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kiln::data::{ColumnKind, ColumnSummary, EncodedColumn, Reason, Role, Shown, Table, Target};
-use serde::Serialize;
+use kiln::data::{Column, ColumnKind, ColumnSummary, Role, Shown, Table};
 
+use self::{column::Described, text::text};
 use crate::{
-    base::{Console, Exit, Failure, Result, table},
+    base::{Console, Exit, Failure, Result},
     flags::ReadingFlags,
     settings::{CodingName, MissingValues, TableSettings},
 };
@@ -30,15 +33,6 @@ pub(crate) struct DescribeFlags {
     pub(crate) reading: ReadingFlags,
 }
 
-/// A column in the output of `--json`.
-#[derive(Debug, Serialize)]
-struct Described {
-    #[serde(flatten)]
-    summary: ColumnSummary,
-    /// What training makes of it.
-    training: String,
-}
-
 pub(crate) fn describe(flags: &DescribeFlags, console: Console) -> Result<Exit> {
     let settings = toml::Table::try_from(&flags.reading)
         .and_then(|table| table.try_into::<TableSettings>().map_err(serde::ser::Error::custom));
@@ -49,10 +43,7 @@ pub(crate) fn describe(flags: &DescribeFlags, console: Console) -> Result<Exit> 
     settings.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
     let columns = settings.columns(flags.target.as_deref(), flags.sample_weight.as_deref(), &flags.drop);
     let roles = columns.roles(&table)?;
-    let describe = |(summary, role): (ColumnSummary, &Role)| {
-        let training = training(&table, &summary, role, &settings);
-        Described { summary, training }
-    };
+    let describe = |(summary, role): (ColumnSummary, &Role)| Described::of(&table, summary, role, &settings);
     let described: Vec<Described> = table.describe().into_iter().zip(&roles).map(describe).collect();
     let used = table
         .columns()
@@ -60,118 +51,63 @@ pub(crate) fn describe(flags: &DescribeFlags, console: Console) -> Result<Exit> 
         .zip(&roles)
         .filter(|(_, role)| matches!(role, Role::Feature | Role::Target | Role::Weight));
     let incomplete = (0..table.len()).filter(|row| used.clone().any(|(column, _)| column.is_missing(*row))).count();
+    let mut notes: Vec<String> = table.notes().iter().map(ToString::to_string).collect();
+    let commas = decimal_commas(&table);
+    if !commas.is_empty() {
+        notes.push(format!("numbers with decimal commas are read as text: add --decimal-comma ({})", listed(&commas)));
+    }
+    if incomplete > 0 {
+        notes.push(incomplete_rows(incomplete, table.len(), settings.missing));
+    }
+    if flags.target.is_none() {
+        notes.push("without --target COLUMN, every column is described as a feature".to_owned());
+    }
     let result = serde_json::json!({
         "file": table.file(), "sha256": table.sha256(), "rows": table.len(), "incomplete_rows": incomplete,
-        "delimiter": table.delimiter(), "notes": table.notes().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "columns": described,
+        "delimiter": is_text(&table).then(|| table.delimiter()), "notes": notes, "columns": described,
     });
-    console.result(&result, || text(&table, &described, incomplete, &settings))?;
+    console.result(&result, || text(&table, &described, &notes, is_text(&table)))?;
     Ok(Exit::Done)
 }
 
-fn text(read: &Table, described: &[Described], incomplete: usize, settings: &TableSettings) -> String {
-    let delimiter = match read.delimiter() {
-        ',' => "comma".to_owned(),
-        ';' => "semicolon".to_owned(),
-        '\t' => "tab".to_owned(),
-        '|' => "pipe".to_owned(),
-        other => format!("'{other}'"),
+/// Whether the table comes from a text file, which has a delimiter.
+fn is_text(table: &Table) -> bool {
+    let file = if table.len() == 0 { table.file() } else { table.place(0).0 };
+    let extension = Path::new(file).extension().map(|extension| extension.to_string_lossy().to_lowercase());
+    const BINARY: [&str; 8] = ["parquet", "pq", "arrow", "arrows", "feather", "ipc", "npy", "npz"];
+    extension.is_none_or(|extension| !BINARY.contains(&extension.as_str()))
+}
+
+fn incomplete_rows(incomplete: usize, rows: usize, missing: MissingValues) -> String {
+    let (have, they) = if incomplete == 1 { ("has", "it is") } else { ("have", "they are") };
+    let what = match missing {
+        MissingValues::Drop => format!("{they} dropped (--missing)"),
+        MissingValues::Error => format!("{they} an error (--missing)"),
+        _ => "features get stand-ins (--missing)".to_owned(),
     };
-    let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
-    let mut text = format!(
-        "{}: {}, {}, delimiter {delimiter}\n",
-        read.file(),
-        count(read.len(), "row"),
-        count(described.len(), "column")
-    );
-    for note in read.notes() {
-        text += &format!("{note}\n");
-    }
-    if incomplete > 0 {
-        let what = match settings.missing {
-            MissingValues::Drop => "they are dropped (--missing)",
-            MissingValues::Error => "they are an error (--missing)",
-            _ => "features get stand-ins (--missing)",
-        };
-        text += &format!("{incomplete} of {} rows have a missing value: {what}\n", read.len());
-    }
-    let row = |Described { summary, training }: &Described| {
-        let ColumnSummary { name, kind, missing, distinct, range, most } = summary;
-        let kind = match kind {
-            ColumnKind::Numeric => "numbers",
-            ColumnKind::Boolean => "true/false",
-            ColumnKind::Date => "dates",
-            ColumnKind::Categorical => "text",
-        };
-        let list = |most: &[(String, usize)]| {
-            let texts: Vec<String> = most.iter().map(|(text, count)| format!("{} ({count})", short(text))).collect();
-            texts.join(", ") + if *distinct > most.len() { ", …" } else { "" }
-        };
-        let values = match range {
-            Some([low, mean, high]) => format!("{} to {}, mean {}", number(*low), number(*high), number(*mean)),
-            None => list(most),
-        };
-        [short(name), kind.to_owned(), missing.to_string(), distinct.to_string(), values, training.clone()]
+    format!("{incomplete} of {rows} rows {have} a missing value: {what}")
+}
+
+/// The first names of a list.
+fn listed(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let more = if names.len() > SHOWN { ", …" } else { "" };
+    let shown: Vec<String> = names.iter().take(SHOWN).map(|name| Shown(name).to_string()).collect();
+    shown.join(", ") + more
+}
+
+/// Numbers that are written with decimal commas are texts to a reader that is not told. Returns the names of such columns.
+fn decimal_commas(table: &Table) -> Vec<String> {
+    let is_number = |text: &str| {
+        let (whole, part) = text.strip_prefix(['-', '+']).unwrap_or(text).split_once(',')?;
+        let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        (digits(&whole.replace('.', "")) && digits(part)).then_some(part.len())
     };
-    text + "\n"
-        + &table(
-            ["column", "type", "missing", "distinct", "values", "in training"],
-            described.iter().map(row).collect(),
-        )
-}
-
-/// Returns what training makes of a column.
-fn training(table: &Table, summary: &ColumnSummary, role: &Role, settings: &TableSettings) -> String {
-    match role {
-        Role::Target => match Target::fit(table, &summary.name) {
-            Ok(target) => format!("target with {} classes", target.classes.len()),
-            Err(error) => format!("target: {}", without_file(table, &error.to_string())),
-        },
-        Role::Weight => "weight of the row".to_owned(),
-        Role::Id => "copied into predictions".to_owned(),
-        Role::LeftOut(reason @ (Reason::Empty | Reason::Names)) => format!("left out: {reason}"),
-        Role::LeftOut(reason) => reason.to_string(),
-        Role::Feature => feature(table, summary, settings),
-    }
-}
-
-fn feature(table: &Table, summary: &ColumnSummary, settings: &TableSettings) -> String {
-    let fitted = table.clone().with_only(&[&summary.name]).and_then(|column| {
-        let column =
-            if settings.missing == MissingValues::Drop { column.without_missing(&[&summary.name])?.0 } else { column };
-        settings.encoder(false).fit_all(&column, None)
-    });
-    match fitted.as_ref().map(|encoder| &encoder.columns()[0]) {
-        Ok(column @ EncodedColumn::Categorical { categories, reference, .. }) => {
-            let count = column.width();
-            let features = if count == 1 { "1 feature".to_owned() } else { format!("{count} features") };
-            match reference {
-                Some(reference) if summary.kind != ColumnKind::Boolean => {
-                    format!("{features}, reference {}", short(&categories[*reference]))
-                }
-                _ => features,
-            }
-        }
-        Ok(EncodedColumn::Numeric { indicator: true, .. }) => "2 features: value, missing".to_owned(),
-        Ok(EncodedColumn::Numeric { .. }) if summary.distinct == 1 => "1 feature, constant".to_owned(),
-        Ok(EncodedColumn::Numeric { .. }) => "1 feature".to_owned(),
-        Err(error) => format!("refused: {}", without_file(table, &error.to_string())),
-    }
-}
-
-/// A message about the table, whose name stands above.
-fn without_file(table: &Table, message: &str) -> String {
-    message.strip_prefix(table.file()).map_or(message, |rest| rest.trim_start_matches([':', ',', ' '])).to_owned()
-}
-
-fn short(text: &str) -> String {
-    const MOST: usize = 24;
-    let shown = Shown(text).to_string();
-    if shown.chars().count() <= MOST { shown } else { shown.chars().take(MOST - 1).chain(['…']).collect() }
-}
-
-/// A number with up to six digits.
-fn number(value: f64) -> String {
-    let rounded: f64 = format!("{value:.5e}").parse().unwrap_or(value);
-    if rounded != 0.0 && !(1e-4..1e9).contains(&rounded.abs()) { format!("{rounded:e}") } else { rounded.to_string() }
+    let is_written_so = |column: &&Column| {
+        let (levels, _) = column.levels();
+        let places: Option<Vec<usize>> = levels.iter().map(|text| is_number(text)).collect();
+        // 1,234 may be a thousand.
+        column.kind() == ColumnKind::Categorical && places.is_some_and(|places| places.iter().any(|n| *n != 3))
+    };
+    table.columns().iter().filter(is_written_so).map(|column| column.name().to_owned()).collect()
 }

@@ -4,6 +4,7 @@ mod fit;
 mod flags;
 mod laboratory;
 mod model;
+mod rescaled;
 
 use std::time::Instant;
 
@@ -102,7 +103,7 @@ pub(crate) fn vi(flags: ViFlags, console: Console) -> Result<Exit> {
         model: model.title(),
         guide: flags.inference.guide(),
         status: fitted.status,
-        message: fitted.trouble.unwrap_or_else(|| nearness(smoothed.as_ref())),
+        message: fitted.trouble.clone().unwrap_or_else(|| nearness(smoothed.as_ref())),
         elbo: fitted.has_density.then_some(bound),
         elbo_standard_error: fitted.has_density.then(|| fitted.importance.standard_error()),
         log_joint: (!fitted.has_density).then_some(bound),
@@ -127,8 +128,11 @@ pub(crate) fn vi(flags: ViFlags, console: Console) -> Result<Exit> {
             out.write(DRAWS, &draws_table(&names, &quantities)?)?;
         }
     }
-    console.result(&posterior, || text(&posterior))?;
-    Ok(fitted.exit)
+    console.result(&posterior, || text(&posterior, &nearness(smoothed.as_ref())))?;
+    match fitted.trouble {
+        Some(message) => Err(Failure { message, exit: fitted.exit }),
+        None => Ok(fitted.exit),
+    }
 }
 
 /// The draws of a gradient and of the result, and a full covariance.
@@ -189,8 +193,8 @@ fn draws_table(names: &[String], draws: &[f64]) -> Result<Vec<u8>> {
     writer.into_inner().map_err(Failure::internal)
 }
 
-fn text(posterior: &Posterior) -> String {
-    let Posterior { model, status, message, nit, wall_s, .. } = posterior;
+fn text(posterior: &Posterior, nearness: &str) -> String {
+    let Posterior { model, status, nit, wall_s, .. } = posterior;
     let number = |x: f64| format!("{x:.4}");
     let rows = posterior.parameters.iter().map(|p| {
         let spread = p.spread.as_ref().map_or_else(Vec::new, |s| vec![s.sd, s.q2_5, s.median, s.q97_5]);
@@ -205,5 +209,5 @@ fn text(posterior: &Posterior) -> String {
         (_, _, Some(log_joint)) => format!("ln p(data, z)   {log_joint:.4} nats"),
         _ => unreachable!("a density has a bound, a point has none"),
     };
-    format!("{model}: {status}, {nit} steps in {wall_s:.1} s\n{bound}\n{message}\n\n{parameters}")
+    format!("{model}: {status}, {nit} steps in {wall_s:.1} s\n{bound}\n{nearness}\n\n{parameters}")
 }

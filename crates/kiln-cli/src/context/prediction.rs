@@ -184,3 +184,16 @@ impl<P: RowPredictor> Predictor<'_, P> {
 fn reader(text: &[u8]) -> csv::Reader<&[u8]> {
     csv::ReaderBuilder::new().has_headers(false).from_reader(text)
 }
+
+/// `prediction, p_<class>, …`: the most probable class, and each class's probability.
+pub(crate) fn prediction_table(classes: &[String], probabilities: &[f64]) -> csv::Result<Vec<u8>> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    let names = classes.iter().map(|class| format!("p_{class}"));
+    writer.write_record(std::iter::once("prediction".to_owned()).chain(names))?;
+    for row in probabilities.chunks_exact(classes.len()) {
+        let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a))).unwrap_or(0);
+        let numbers = row.iter().map(f64::to_string);
+        writer.write_record(std::iter::once(classes[best].clone()).chain(numbers))?;
+    }
+    writer.into_inner().map_err(|e| e.into_error().into())
+}

@@ -103,6 +103,26 @@ impl<'a> Session<'a> {
         )))
     }
 
+    /// Refuses to resume a run that has ended, if the same settings and data would only give the same result again. `flags` change
+    /// the settings.
+    pub(crate) fn check_changed(&self, flags: &str) -> Result<()> {
+        let is_same =
+            |file: &str, now: &str| std::fs::read_to_string(self.dir.file(file)).is_ok_and(|text| text == now);
+        let sha256 = |run: &RunRecord| run.data.sha256.clone();
+        let same_data =
+            || self.dir.read_json::<RunRecord>(RUN).is_ok_and(|run| sha256(&run) == sha256(&self.record.borrow()));
+        let status = || self.dir.read_json::<serde_json::Value>(RESULT).ok()?["status"].as_str().map(str::to_owned);
+        if !self.had_ended || !is_same(CONFIG, &self.config) || !same_data() {
+            return Ok(());
+        }
+        match status() {
+            Some(status) if status != "interrupted" => Err(Failure::usage(format!(
+                "the run is complete ({status}): give {flags} another value to fit it again"
+            ))),
+            _ => Ok(()),
+        }
+    }
+
     /// Writes the result, and marks the run as ended. Prints the result.
     pub(crate) fn end<R: Serialize>(&self, finished: Finished<R>) -> Result<Exit> {
         let Finished { report, text, exit, message, total_wall_s } = finished;

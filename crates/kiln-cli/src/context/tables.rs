@@ -22,6 +22,8 @@ pub(crate) struct Loaded {
     pub(crate) record: DataRecord,
     /// The weights of the training rows, all above 0. Absent if each row counts once.
     pub(crate) weights: Option<Vec<f64>>,
+    /// The weights of the test rows, likewise.
+    pub(crate) test_weights: Option<Vec<f64>>,
     /// What was left out without being asked, a line each.
     pub(crate) notes: Vec<String>,
 }
@@ -97,6 +99,7 @@ fn of_images(source: &Source, encoder: Option<Encoder>, console: Console) -> Res
         test,
         encoder,
         weights: None,
+        test_weights: None,
         notes: Vec::new(),
     })
 }
@@ -137,9 +140,11 @@ fn of_table(
         (Purpose::Classes, Some(target)) => with_classes(source, part, table, target, encoder)?,
         (_, target) => without_classes(source, part, table, target, encoder)?,
     };
+    let of = |rows: &[usize]| weights.as_ref().map(|weights| rows.iter().map(|&row| weights[row]).collect());
+    let (weights, test_weights) = (of(&split.train), of(&split.test));
     let test = examples.subset(&split.test);
     let train = if split.train.len() == examples.len() { examples } else { examples.subset(&split.train) };
-    Ok(Loaded { record: record(source, &sha256, &train, &test), encoder, train, test, weights, notes })
+    Ok(Loaded { record: record(source, &sha256, &train, &test), encoder, train, test, weights, test_weights, notes })
 }
 
 /// Returns the table with the columns and the rows that are used. What is left out unasked is noted.
@@ -202,6 +207,7 @@ fn complete(source: &Source, encoder: Option<&Encoder>, table: Table, notes: &mu
     Ok(table.subset(&rows))
 }
 
+/// Rows, their parts, the encoder, and the weights of all rows.
 type Encoded = (Examples, Split, Encoder, Option<Vec<f64>>);
 
 fn with_classes(source: &Source, part: Part, table: Table, target: &str, encoder: Option<Encoder>) -> Result<Encoded> {
@@ -219,6 +225,7 @@ fn with_classes(source: &Source, part: Part, table: Table, target: &str, encoder
     if part == Part::Whole
         && let Some(encoder) = encoder
     {
+        // Each row of other data counts once.
         return Ok((encoder.encode(table)?, whole(table.len()), encoder, None));
     }
     let known = match &encoder {
@@ -228,10 +235,7 @@ fn with_classes(source: &Source, part: Part, table: Table, target: &str, encoder
     let known = known.ok_or_else(|| Failure::usage("the run's encoder.json is damaged: it has no target"))?;
     let targets = known.encode(table)?;
     let mut split = stratified_split(&targets, source.test_fraction, source.seed)?;
-    if let Some(weights) = &weights {
-        // A row of weight 0 counts for nothing, also not for the scale of a column.
-        split.train.retain(|&row| weights[row] > 0.0);
-    }
+    keep_positive(&mut split, weights.as_deref())?;
     let class_names = &known.classes;
     let mut trained = vec![false; class_names.len()];
     split.train.iter().for_each(|&row| trained[targets[row]] = true);
@@ -252,8 +256,19 @@ fn with_classes(source: &Source, part: Part, table: Table, target: &str, encoder
             encoder.with_unseen(source.table.unseen)
         }
     };
-    let weights = weights.map(|weights| split.train.iter().map(|&row| weights[row]).collect());
     Ok((encoder.encode(table)?, split, encoder, weights))
+}
+
+/// Leaves out rows of weight 0, which count for nothing, also not for the scale of a column.
+fn keep_positive(split: &mut Split, weights: Option<&[f64]>) -> Result<()> {
+    let Some(weights) = weights else { return Ok(()) };
+    let has_test = !split.test.is_empty();
+    split.train.retain(|&row| weights[row] > 0.0);
+    split.test.retain(|&row| weights[row] > 0.0);
+    match has_test && split.test.is_empty() {
+        true => Err(Failure::usage("every test row has weight 0: change --test-fraction or --seed")),
+        false => Ok(()),
+    }
 }
 
 /// Rows with a dummy class that all of them share. If the target has classes, the split is stratified by them.
@@ -291,17 +306,4 @@ fn without_classes(
 
 fn whole(rows: usize) -> Split {
     Split { train: Vec::new(), test: (0..rows).collect() }
-}
-
-/// `prediction, p_<class>, …`: the most probable class, and each class's probability.
-pub(crate) fn prediction_table(classes: &[String], probabilities: &[f64]) -> csv::Result<Vec<u8>> {
-    let mut writer = csv::Writer::from_writer(Vec::new());
-    let names = classes.iter().map(|class| format!("p_{class}"));
-    writer.write_record(std::iter::once("prediction".to_owned()).chain(names))?;
-    for row in probabilities.chunks_exact(classes.len()) {
-        let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a))).unwrap_or(0);
-        let numbers = row.iter().map(f64::to_string);
-        writer.write_record(std::iter::once(classes[best].clone()).chain(numbers))?;
-    }
-    writer.into_inner().map_err(|e| e.into_error().into())
 }

@@ -26,8 +26,8 @@ pub(crate) trait Fitted {
     /// The part of `result.json` for held-out rows.
     type Score: Serialize;
 
-    /// Scores rows. A number that is not finite is left as it is.
-    fn score(&self, rows: &Examples, compute: &Compute) -> Result<Self::Score>;
+    /// Scores rows, each as often as its weight says, or once. A number that is not finite is left as it is.
+    fn score(&self, rows: &Examples, weights: Option<&[f64]>, compute: &Compute) -> Result<Self::Score>;
 
     /// The score in one line.
     fn score_line(score: &Self::Score) -> String;
@@ -85,12 +85,12 @@ pub(crate) fn eval<S, F: Fitted>(
             own
         }
     };
-    let Loaded { test, record, notes, .. } = loaded;
+    let Loaded { test, test_weights, record, notes, .. } = loaded;
     if test.is_empty() {
         return Err(Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"));
     }
     notes.iter().for_each(|note| run.console.note(note));
-    let score = fitted.score(&test, &run.compute)?;
+    let score = fitted.score(&test, test_weights.as_deref(), &run.compute)?;
     let DataRecord { name, .. } = &record;
     let result = serde_json::json!({ "data": name, "test": score, "warnings": run.record.warnings });
     run.console.result(&result, || F::score_line(&score))?;
@@ -106,6 +106,14 @@ pub(crate) fn eval<S, F: Fitted>(
 fn is_in_place(data: &DataRecord, options: &TableOptions) -> bool {
     let path = Path::new(&data.name);
     !path.is_absolute() || Table::read_with(path, options).is_ok_and(|table| table.sha256() == data.sha256)
+}
+
+/// The mean of rows' values, each as often as its weight says, or once.
+pub(crate) fn weighted_mean(values: impl Iterator<Item = f64>, weights: Option<&[f64]>) -> f64 {
+    let weight = |row: usize| weights.map_or(1.0, |weights| weights[row]);
+    let add = |(sum, total): (f64, f64), (row, value)| (sum + weight(row) * value, total + weight(row));
+    let (sum, total) = values.enumerate().fold((0.0, 0.0), add);
+    sum / total
 }
 
 /// Returns the rows as a tensor `[n, d]`.

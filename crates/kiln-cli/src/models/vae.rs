@@ -26,7 +26,7 @@ pub(crate) use self::{
     sample_flags::{ReconstructFlags, SampleFlags},
     settings::VaeSettings,
 };
-use self::{data::ImageSet, fit::VaeReport, plan::VaePlan};
+use self::{data::ImageSet, fit::VaeReport, plan::VaePlan, settings::LikelihoodName};
 use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, Failure, Result},
@@ -109,7 +109,11 @@ Examples:
             &[(flags.max_iter.is_some(), "--max-iter"), (flags.gtol.is_some(), "--gtol")],
             "a VAE is trained by an optimizer; give --epochs",
         )?;
-        settings.train.epochs = flags.epochs.unwrap_or(settings.train.epochs);
+        if let Some(epochs) = flags.epochs {
+            let gaussian = settings.model.likelihood == LikelihoodName::Gaussian;
+            size_defaults::stretch(&mut settings.method, gaussian, (settings.train.epochs, epochs));
+            settings.train.epochs = epochs;
+        }
         Ok(settings)
     }
 

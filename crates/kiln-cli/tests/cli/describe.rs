@@ -17,15 +17,16 @@ fn columns_and_their_use_are_told() {
     place.write("t.csv", TABLE);
     let text = place.ok("describe t.csv --target y --id id").stdout;
     for expected in [
-        "t.csv: 3 rows, 7 columns, delimiter comma",
+        "t.csv: 3 rows, 7 columns (1 number, 1 true/false, 1 date, 3 text, 1 empty), delimiter comma",
         "the first column has no name, so it is an index and is left out",
-        "1 of 3 rows have a missing value: they are dropped (--missing)",
+        "1 of 3 rows has a missing value: it is dropped (--missing)",
         "1.5 to 4, mean 2.75",
         "1 feature, reference grey",
-        "refused: column 'day' holds dates",
+        "refused: dates; add --dates days or --drop day",
         "left out: it has no values",
         "copied into predictions",
         "target with 2 classes",
+        "in all 3 features",
     ] {
         assert!(text.contains(expected), "{text}\nlacks {expected}");
     }
@@ -41,6 +42,34 @@ fn columns_and_their_use_are_told() {
     let trained = place.exits(2, "train logistic --data t.csv --target y --id id --missing mean --out run");
     assert!(trained.stderr.contains("'day' holds dates"), "{}", trained.stderr);
     place.exits(3, "train logistic --data t.csv --target y --id id --missing mean --drop day --out run");
+}
+
+/// A newcomer's tables: long texts, numbers as texts, hundreds of categories, identifiers, measurements to predict.
+#[test]
+fn a_description_fits_a_terminal_and_says_what_to_do() {
+    let place = Place::new();
+    let row = |i: usize| {
+        let text = format!("{} and so on and on and on", ["good", "bad", "neither of both"][i % 3]);
+        format!("{i};{text} {};{},5;shop {};{}\n", i % 150, i % 9, i % 90, 0.1 * i as f64)
+    };
+    let header = "id;a_long_name_that_people_will_want_to_copy_in_full;price;shop;y\n";
+    place.write("t.csv", format!("{header}{}", (0..300).map(row).collect::<String>()));
+    let text = place.ok("describe t.csv --target y").stdout;
+    for expected in [
+        "delimiter semicolon",
+        "numbers with decimal commas are read as text: add --decimal-comma (price)",
+        "it numbers the rows: --drop id?",
+        "89 features, reference shop 0; --drop shop?",
+        "target of numbers, for glm",
+    ] {
+        assert!(text.contains(expected), "{text}\nlacks {expected}");
+    }
+    let longest = text.lines().map(|line| line.chars().count()).max().unwrap();
+    assert!(longest <= 160, "{longest} characters\n{text}");
+    let text = place.ok("describe t.csv --decimal-comma --drop shop").stdout;
+    assert!(text.contains("0.5 to 8.5") && !text.contains("read as text: add"), "{text}");
+    assert!(text.contains("without --target COLUMN"), "{text}");
+    assert!(text.contains("left out as asked"), "{text}");
 }
 
 #[test]

@@ -206,3 +206,55 @@ fn estimates_that_do_not_exist_are_said() {
     let said = place.exits(3, "train glm --data c.csv --target y --family poisson --out counts").stderr;
     assert!(said.contains("grows without limit"), "{said}");
 }
+
+/// R 4.5 prints 'ALL 3 residuals are 0: no residual degrees of freedom!' for the first, and warns of an 'essentially perfect fit' for
+/// the second. Poisson's likelihood has no dispersion, so there it stays finite.
+#[test]
+fn a_fit_without_residuals_says_so() {
+    let place = Place::new();
+    place.write("saturated.csv", "x,z,y,n\n1,2,1.5,1\n2,1,3.25,3\n3,5,2,2\n");
+    place.write("exact.csv", "x,y\n1,2\n2,4\n3,6\n4,8\n5,10\n");
+    let message = |run: &str| place.json(&format!("{run}/result.json"))["message"].as_str().unwrap().to_owned();
+    let done = place.ok("train glm --data saturated.csv --target y --features x,z --out saturated");
+    let reason = "no residuals are left to estimate the dispersion";
+    assert!(done.stdout.contains("warning: the fit is exact") && done.stdout.contains(reason), "{}", done.stdout);
+    assert!(message("saturated").contains("there is no log-likelihood (nll)"), "{}", message("saturated"));
+    assert!(place.json("saturated/result.json")["train"]["nll"].is_null());
+    let done = place.ok("train glm --data exact.csv --target y --out exact");
+    assert!(done.stdout.contains("warning: the fit is exact"), "{}", done.stdout);
+    assert!(message("exact").contains("standard errors and tests mean nothing"), "{}", message("exact"));
+    let done = place.ok("train glm --data saturated.csv --target n --features x,z --family poisson --out poisson");
+    assert!(!done.stdout.contains("the fit is exact"), "{}", done.stdout);
+    // Each row's mean is its count: Σ ln n! + n − n·ln n.
+    let expected = (1.0 + (3.0 + 6f64.ln() - 3.0 * 3f64.ln()) + (2.0 + 2f64.ln() - 2.0 * 2f64.ln())) / 3.0;
+    assert_close(&[number(&place.json("poisson/result.json")["train"]["nll"])], &[expected], 1e-12, 0.0, "saturated");
+}
+
+#[test]
+fn misspelt_families_and_links_are_recognised() {
+    let place = Place::new();
+    place.write("t.csv", "x,y\n1,2\n2,3\n3,5\n4,4\n");
+    let train = "train glm --data t.csv --target y";
+    place.refused_to_start(&format!("{train} --family gausian"), &["--family", "did you mean 'gaussian'?"]);
+    place.refused_to_start(&format!("{train} --family Poisson"), &["did you mean 'poisson'?"]);
+    place.refused_to_start(&format!("{train} --family gamma --link logg"), &["--link", "did you mean 'log'?"]);
+}
+
+#[test]
+fn a_complete_run_is_not_fitted_again() {
+    let place = Place::new();
+    place.write("t.csv", "x,y\n1,2\n2,3\n3,5\n4,4\n5,9\n");
+    place.ok("train glm --data t.csv --target y --family poisson --out run");
+    let before = place.snapshot("run");
+    place.refused("resume run", &["the run is complete", "--gtol"]);
+    assert_eq!(place.snapshot("run"), before, "a refused resume changes nothing");
+    place.exits(3, "train glm --data t.csv --target y --family poisson --max-iter 1 --out short");
+    place.refused("resume short", &["--max-iter"]);
+    place.ok("resume short --max-iter 50");
+    assert_eq!(place.json("short/result.json")["train"], place.json("run/result.json")["train"]);
+    // A run that was killed before its end is fitted.
+    let mut record = place.json("run/run.json");
+    record["ended"] = Value::Null;
+    place.write("run/run.json", record.to_string());
+    place.ok("resume run");
+}

@@ -418,7 +418,7 @@ impl RegressionLoss {
 
     /// Assembles the matrix with a block Aᵀ·diag(s·c)·A for each pair of classes, where `c` returns `[n, 1]`.
     fn in_blocks(&self, c: impl Fn(usize, usize) -> Tensor<2>) -> Symmetric {
-        let ([n, d], k) = (self.inputs.dims(), self.columns());
+        let ([n, _], k) = (self.inputs.dims(), self.columns());
         if self.is_on_host() {
             let weights = |row, column| (c(row, column) * self.shares.clone()).flatten(0, 1);
             return self.assemble(&host::products(&self.inputs, k, weights));

@@ -4,7 +4,7 @@ use std::f64::consts::SQRT_2;
 
 use burn::{
     module::Param,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Device, TensorData},
 };
 use kiln_tensor::{Stream, init};
 use serde::{Deserialize, Serialize};
@@ -55,6 +55,8 @@ pub struct VaeConfig {
     activation: HiddenActivation,
     likelihood: Likelihood,
     data_mean: Option<Vec<f64>>,
+    #[serde(default)]
+    data_stddev: Option<f64>,
 }
 
 /// The image size and the channels of the encoder's convolutions.
@@ -69,6 +71,9 @@ impl VaeConfig {
     pub const HIDDEN_DIM: usize = 400;
     /// The default number of latent dimensions.
     pub const LATENT_DIM: usize = 20;
+    /// The smallest standard deviation at which a Gaussian likelihood starts: 0.05. An untrained decoder is this far from the
+    /// mean image anyway.
+    pub const LEAST_STDDEV: f64 = 0.05;
     /// The default numbers of units of the hidden layers between two stochastic layers.
     pub const UPPER_HIDDEN_DIMS: [usize; 2] = [100, 100];
 
@@ -83,6 +88,7 @@ impl VaeConfig {
             activation: HiddenActivation::default(),
             likelihood: Likelihood::default(),
             data_mean: None,
+            data_stddev: None,
         }
     }
 
@@ -138,6 +144,12 @@ impl VaeConfig {
         Self { data_mean: Some(mean), ..self }
     }
 
+    /// Sets the standard deviation of the training images around their mean image, finite and not negative. A Gaussian likelihood's
+    /// standard deviation then starts at it, or at [`LEAST_STDDEV`](Self::LEAST_STDDEV) if that is larger. Default: it starts at 1.
+    pub fn data_stddev(self, stddev: f64) -> Self {
+        Self { data_stddev: Some(stddev), ..self }
+    }
+
     /// Builds the model with random initial weights. The same `seed` gives the same weights on all devices.
     ///
     /// # Errors
@@ -182,7 +194,10 @@ impl VaeConfig {
             image_decoder: sides.as_ref().map(|s| ImageDecoder::new(s, channels, outputs, tanh, &mut stream, device)),
             tanh,
             log_scale: match self.likelihood {
-                Likelihood::Gaussian => Some(Param::from_tensor(Tensor::zeros([1], device))),
+                Likelihood::Gaussian => {
+                    let scale = self.data_stddev.map_or(1.0, |stddev| stddev.max(Self::LEAST_STDDEV));
+                    Some(Param::from_data(TensorData::from([scale.ln()]), device))
+                }
                 Likelihood::Bernoulli | Likelihood::Categorical(_) => None,
             },
             levels: match self.likelihood {
@@ -231,6 +246,9 @@ impl VaeConfig {
         if let Some(mean) = self.data_mean.as_ref().filter(|mean| mean.len() != self.data_dim) {
             return Err(VaeConfigError::DataMean { expected: self.data_dim, got: mean.len() });
         }
+        if self.data_stddev.is_some_and(|stddev| !(stddev.is_finite() && stddev >= 0.0)) {
+            return Err(VaeConfigError::DataStddev);
+        }
         let Some(Convolutions { size, channels }) = &self.convolutions else { return Ok(None) };
         let [height, width] = *size;
         let sides = sides(*size, channels.len()).filter(|_| height * width == self.data_dim);
@@ -242,6 +260,7 @@ impl VaeConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use burn::tensor::Tensor;
     use kiln_dist::{LatentVariableModel, Moments};
     use kiln_testkit::{assert_close, values};
 
@@ -258,6 +277,24 @@ mod tests {
         assert!(gaussian.iter().zip([0.0, 0.5, 0.8]).all(|(a, b): (&f64, f64)| (a - b).abs() < 1e-6));
         let wrong = config.data_mean(vec![0.5]).init(0, &Device::default()).unwrap_err();
         assert_eq!(wrong.to_string(), "data_mean must have one value for each of the 3 pixels, got 1");
+    }
+
+    #[test]
+    fn a_gaussian_likelihood_starts_at_the_standard_deviation_of_the_images() {
+        let config = VaeConfig::new(3).hidden_dim(2).latent_dim(1).likelihood(Likelihood::Gaussian);
+        let scale = |config: &VaeConfig| {
+            let vae = config.init(0, &Device::default()).unwrap();
+            values(vae.log_scale.unwrap().val().exp())[0]
+        };
+        let started = [config.clone(), config.clone().data_stddev(0.3), config.clone().data_stddev(0.0)];
+        assert_close(&started.map(|c| scale(&c)), &[1.0, 0.3, VaeConfig::LEAST_STDDEV], 1e-6, 0.0, "in f32");
+        let wrong = config.data_stddev(f64::NAN).init(0, &Device::default()).unwrap_err();
+        assert_eq!(wrong.to_string(), "data_stddev must be finite and not negative");
+        // A configuration that was saved before there was this setting is still read.
+        let saved = serde_json::to_value(VaeConfig::new(3)).unwrap();
+        let without: serde_json::Map<_, _> =
+            saved.as_object().unwrap().clone().into_iter().filter(|(key, _)| key != "data_stddev").collect();
+        assert_eq!(serde_json::from_value::<VaeConfig>(without.into()).unwrap(), VaeConfig::new(3));
     }
 
     /// For all kinds of layers, a model starts at the mean image and returns as many pixels as it takes.

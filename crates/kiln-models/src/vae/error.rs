@@ -22,6 +22,9 @@ pub enum VaeConfigError {
     /// There are fewer than two grey levels.
     #[error("a categorical likelihood needs at least 2 grey levels, got {0}")]
     Levels(usize),
+    /// The standard deviation of the images is negative or not finite.
+    #[error("data_stddev must be finite and not negative")]
+    DataStddev,
     /// The mean image has a different size than the images.
     #[error("data_mean must have one value for each of the {expected} pixels, got {got}")]
     DataMean {

@@ -73,7 +73,7 @@ impl Default for Svi {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SviStatus {
-    /// All steps were taken.
+    /// All steps were taken. [`optimality`](super::optimality) says whether the guide is at a maximum.
     Completed,
     /// The bound changed by less than `tol_rel`.
     Converged,

@@ -5,20 +5,29 @@ use kiln::{
     optim::solver::Stop,
     tensor::Stream,
     train::vi::{
-        Delta, FullRank, GradientMoments, Guide, Importance, LaplaceApproximation, LowRank, MeanField, SampleAverage,
-        Svi, SviStatus, gradient_moments, laplace,
+        Delta, FullRank, GradientMoments, Guide, Importance, LaplaceApproximation, LowRank, MeanField, Optimality,
+        SampleAverage, Svi, SviStatus, ViError, gradient_moments, laplace, optimality,
     },
 };
 
 use super::{
     flags::{GuideName, StepSize, ViFlags},
     model::Model,
+    rescaled::Rescaled,
 };
 use crate::{
     base::{Console, Exit, Failure, Result, require},
     context::Compute,
     names::Dtype,
 };
+
+/// Adam's initial learning rate where the unit is a standard deviation.
+const RESCALED_LR: f64 = 0.1;
+/// With more unknowns there is no matrix of second derivatives.
+const LARGEST_HESSIAN: usize = 1000;
+/// The largest distance of a mean from the maximum of the bound, in standard deviations of the posterior, and of the logarithm of a
+/// standard deviation.
+const TOLERANCE: f64 = 0.15;
 
 /// The result of a fit.
 pub(super) struct Fitted {
@@ -46,49 +55,70 @@ pub(super) fn fit(
     // A model with few parameters has no rank of 3; the default adapts.
     let rank = flags.inference.rank.unwrap_or(3.min(d));
     require((1..=d).contains(&rank), "rank", &format!("from 1 to {d}"), rank)?;
-    match guide {
-        GuideName::MeanField => return Ok((raise(model, MeanField::new(d, device), flags, draws)?, None)),
-        GuideName::Delta => return Ok((raise(model, Delta::new(d, device), flags, draws)?, None)),
-        GuideName::LowRank => {
-            let from = LowRank::new(d, rank, device, &mut Stream::new(flags.seed, "low-rank", 0, 0));
-            return Ok((raise(model, from, flags, draws)?, None));
-        }
-        GuideName::FullRank | GuideName::Laplace => {}
-    }
     let start = Tensor::from_data(TensorData::new(vec![0.0; d], [d]), device);
     let gtol = if compute.dtype == Dtype::F64 { 1e-8 } else { 1e-3 };
-    let (from, evidence) = match laplace(model, start, &Stop { gtol, ..Stop::default() }) {
-        Ok(LaplaceApproximation { posterior, log_evidence, .. }) => {
-            let (loc, factor) = (posterior.loc().squeeze_dim(0), posterior.scale_tril().squeeze_dim(0));
-            (FullRank::from_parts(loc, factor)?, Some(log_evidence))
-        }
+    let mode = match d <= LARGEST_HESSIAN || guide == GuideName::Laplace {
+        true => laplace(model, start, &Stop { gtol, ..Stop::default() }),
+        false => Err(ViError::NotAPeak),
+    };
+    let mode = match mode {
+        Ok(mode) => Some(mode),
         Err(error) if guide == GuideName::Laplace => {
             return Err(Failure { message: error.to_string(), exit: Exit::NotConverged });
         }
         Err(error) => {
-            console.note(format_args!("starting from N(0, 0.1²) instead of the mode: {error}"));
-            (FullRank::new(d, device), None)
+            if d <= LARGEST_HESSIAN {
+                console.note(format_args!("starting from N(0, 0.1²) instead of the mode: {error}"));
+            }
+            None
         }
     };
-    if guide == GuideName::Laplace {
-        let importance = Importance::new(model, &from, draws, &mut Stream::new(flags.seed, "draws", 0, 0))?;
-        let fitted = Fitted {
-            importance,
-            has_density: true,
-            trace: vec![],
-            lr: None,
-            status: "completed",
-            exit: Exit::Done,
-            trouble: None,
-            gradient: None,
-        };
-        return Ok((fitted, evidence));
-    }
-    Ok((raise(model, from, flags, draws)?, evidence))
+    let evidence = mode.as_ref().map(|mode| mode.log_evidence);
+    let ones = || (Tensor::<1>::zeros([d], device), Tensor::<1>::ones([d], device));
+    let mut noise = Stream::new(flags.seed, "low-rank", 0, 0);
+    let each = || mode.as_ref().map_or_else(|| Rescaled::none(model), |mode| Rescaled::each(model, mode));
+    let fitted = match (guide, &mode) {
+        (GuideName::Laplace, Some(mode)) => by_laplace(model, mode, flags, draws)?,
+        (GuideName::FullRank, Some(mode)) => {
+            let (loc, _) = ones();
+            let from = FullRank::from_parts(loc, Tensor::eye(d, device))?;
+            raise(&Rescaled::all(model, mode), from, flags, draws)?
+        }
+        (GuideName::MeanField, Some(_)) => {
+            let (loc, scale) = ones();
+            raise(&each(), MeanField::from_parts(loc, scale)?, flags, draws)?
+        }
+        (GuideName::LowRank, Some(_)) => {
+            let (loc, scale) = ones();
+            let factor: Vec<f64> = noise.normal_vec(d * rank).iter().map(|x| 0.01 * x).collect();
+            let factor = Tensor::from_data(TensorData::new(factor, [d, rank]), device);
+            raise(&each(), LowRank::from_parts(loc, factor, scale)?, flags, draws)?
+        }
+        (GuideName::Delta, _) => raise(&each().of_points(), Delta::new(d, device), flags, draws)?,
+        (GuideName::MeanField, None) => raise(&each(), MeanField::new(d, device), flags, draws)?,
+        (GuideName::LowRank, None) => raise(&each(), LowRank::new(d, rank, device, &mut noise), flags, draws)?,
+        (GuideName::FullRank | GuideName::Laplace, None) => raise(&each(), FullRank::new(d, device), flags, draws)?,
+    };
+    Ok((fitted, evidence))
+}
+
+fn by_laplace(model: &Model, mode: &LaplaceApproximation, flags: &ViFlags, draws: usize) -> Result<Fitted> {
+    let (loc, factor) = (mode.posterior.loc().squeeze_dim(0), mode.posterior.scale_tril().squeeze_dim(0));
+    let from = FullRank::from_parts(loc, factor)?;
+    Ok(Fitted {
+        importance: Importance::new(model, &from, draws, &mut Stream::new(flags.seed, "draws", 0, 0))?,
+        has_density: true,
+        trace: vec![],
+        lr: None,
+        status: "completed",
+        exit: Exit::Done,
+        trouble: None,
+        gradient: None,
+    })
 }
 
 /// Maximises the bound from `guide`, by Adam or over fixed draws.
-fn raise<G: Guide>(model: &Model, guide: G, flags: &ViFlags, draws: usize) -> Result<Fitted> {
+fn raise<G: Guide>(model: &Rescaled<'_>, guide: G, flags: &ViFlags, draws: usize) -> Result<Fitted> {
     let has_density = guide.has_density();
     let asked = &flags.inference;
     if let Some(fixed) = asked.fixed_draws {
@@ -97,7 +127,7 @@ fn raise<G: Guide>(model: &Model, guide: G, flags: &ViFlags, draws: usize) -> Re
         let fit = average.fit(model, guide)?;
         let success = fit.outcome.success;
         return Ok(Fitted {
-            importance: fit.importance,
+            importance: model.placed(fit.importance),
             has_density,
             trace: fit.outcome.history.iter().map(|iteration| -iteration.value).collect(),
             lr: None,
@@ -111,7 +141,7 @@ fn raise<G: Guide>(model: &Model, guide: G, flags: &ViFlags, draws: usize) -> Re
         estimator: asked.estimator.unwrap_or(Svi::DEFAULT.estimator),
         particles: asked.particles.unwrap_or(Svi::DEFAULT.particles),
         steps: asked.steps.unwrap_or(Svi::DEFAULT.steps),
-        lr: asked.lr.map_or(Svi::DEFAULT.lr, |StepSize(lr)| lr),
+        lr: asked.lr.map_or(if model.is_rescaled() { Some(RESCALED_LR) } else { Svi::DEFAULT.lr }, |StepSize(lr)| lr),
         tol_rel: asked.tol_rel.unwrap_or(Svi::DEFAULT.tol_rel),
         evaluation_draws: draws,
         seed: flags.seed,
@@ -124,14 +154,42 @@ fn raise<G: Guide>(model: &Model, guide: G, flags: &ViFlags, draws: usize) -> Re
     // Two hundred more gradients, which only the file reports.
     let moments = || gradient_moments(model, &fit.guide, svi.estimator, svi.particles, 200, svi.seed);
     let gradient = flags.out.is_some().then(moments).transpose()?;
+    let importance = model.placed(fit.importance);
+    let mean = model.place(fit.guide.mean().without_autodiff().unsqueeze()).squeeze_dim(0);
+    let found = optimality(model.model(), mean, importance.draws.clone())?;
+    let trouble = unfinished(&model.model().variables(), &found, svi.steps);
     Ok(Fitted {
-        importance: fit.importance,
+        importance,
         has_density,
         trace: fit.trace,
         lr: Some(fit.lr),
-        status: if fit.status == SviStatus::Converged { "converged" } else { "completed" },
-        exit: Exit::Done,
-        trouble: None,
+        status: match (&trouble, fit.status) {
+            (Some(_), _) => "not-converged",
+            (None, SviStatus::Converged) => "converged",
+            (None, _) => "completed",
+        },
+        exit: if trouble.is_some() { Exit::NotConverged } else { Exit::Done },
+        trouble,
         gradient,
     })
+}
+
+/// Says what is not at its maximum, if something is not.
+fn unfinished(names: &[String], found: &Optimality, steps: u64) -> Option<String> {
+    let (mean, by) = found.worst_location();
+    if by > TOLERANCE {
+        let by = if by.is_finite() { format!("{by:.2}") } else { "many".to_owned() };
+        return Some(format!(
+            "not converged: the mean of {} is {by} posterior standard deviations from the maximum of the ELBO: increase --steps (now \
+             {steps}), or try --lr auto",
+            names[mean]
+        ));
+    }
+    let (sd, by) = found.worst_scale().filter(|(_, by)| *by > TOLERANCE)?;
+    Some(format!(
+        "not converged: the standard deviation of {} is {:.0}% from the maximum of the ELBO: increase --steps (now {steps}), or try \
+         --lr auto",
+        names[sd],
+        100.0 * by.exp_m1()
+    ))
 }

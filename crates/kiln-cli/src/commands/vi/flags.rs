@@ -134,7 +134,7 @@ pub(crate) struct InferenceFlags {
     /// Maximum number of Adam steps [default: 3000]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) steps: Option<u64>,
-    /// Adam's initial learning rate, with cosine decay to 1%, or auto [default: 0.01]
+    /// Adam's initial learning rate, with cosine decay to 1%, or auto [default: 0.1]
     #[arg(long, value_name = "LR|auto", allow_negative_numbers = true)]
     pub(crate) lr: Option<StepSize>,
     /// Stop when the median relative change of the ELBO is below TOL; 0 never stops early [default: 0]

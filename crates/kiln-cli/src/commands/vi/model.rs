@@ -79,6 +79,17 @@ impl Model {
         }
     }
 
+    /// The names of the unknowns, which are real numbers.
+    pub(crate) fn variables(&self) -> Vec<String> {
+        match self {
+            Self::Logistic { names, .. } => names.clone(),
+            Self::EightSchools(_) => {
+                let schools = ('A'..='H').map(|school| format!("(theta_{school} - mu)/tau"));
+                ["mu", "ln tau"].map(str::to_owned).into_iter().chain(schools).collect()
+            }
+        }
+    }
+
     /// The number of unknowns.
     pub(crate) fn size(&self) -> usize {
         self.dims()

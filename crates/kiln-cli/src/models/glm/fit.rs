@@ -8,9 +8,10 @@ use kiln::{
 };
 
 use super::{
-    fitted::FittedGlm,
+    fitted::{FittedGlm, Score},
     plan::GlmPlan,
     report::{GlmReport, Inference, Selected, coefficient_table, dropped, plain_coefficient_table},
+    rows::GlmRows,
     terms,
 };
 use crate::{
@@ -19,10 +20,14 @@ use crate::{
 };
 
 const SUMMARY: &str = "summary.txt";
+/// What R's `summary.lm` calls an essentially perfect fit.
+const EXACT: &str =
+    "the fit is exact: without residuals there is no log-likelihood (nll), and standard errors and tests mean nothing";
 
 pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmReport>> {
     let GlmPlan { settings, data, config } = plan;
     let dir = session.dir;
+    session.check_changed("--gtol or --max-iter")?;
     session.begin()?;
     let started = Instant::now();
     let progress = session.console.steps(1);
@@ -74,6 +79,10 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         dir.write("influence.csv", &influence_table(&fit, &data.train.lines)?)?;
     }
     let train = model.training_score(&fit.training, data.train.len(), fit.mean_negative_log_likelihood());
+    let is_exact = exit == Exit::Done && fit.model.family.has_dispersion() && is_exact(&train, &data.train);
+    if is_exact {
+        message = format!("{message}; {EXACT}");
+    }
     let (test, means) = data.test.as_ref().map(|rows| model.score(rows)).unzip();
     let classification = match (&data.test, &means) {
         _ if exit == Exit::Diverged => None,
@@ -118,7 +127,21 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         dropped,
         terms: tests,
     };
-    Ok(Finished { text: text(&report, &summary), report, exit, message, total_wall_s: wall_s })
+    let mut text = text(&report, &summary);
+    if is_exact {
+        text += &format!("\nwarning: {EXACT}");
+    }
+    Ok(Finished { text, report, exit, message, total_wall_s: wall_s })
+}
+
+/// Whether a fit has no residuals but rounding errors, by the rule of R's `summary.lm`.
+fn is_exact(train: &Score, rows: &GlmRows) -> bool {
+    if rows.is_streamed() {
+        return false;
+    }
+    let response = rows.response.to_cow();
+    let squares = response.iter().map(|y| y * y).sum::<f64>() / response.len().max(1) as f64;
+    train.rmse.is_some_and(|rmse| rmse.powi(2) <= 1e-30 * squares)
 }
 
 /// Returns `metrics.jsonl`: a line per iteration.

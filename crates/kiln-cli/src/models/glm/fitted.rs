@@ -26,13 +26,13 @@ pub(super) struct FittedGlm {
 pub(crate) struct Score {
     n: usize,
     /// The mean negative log-likelihood, in nats.
-    nll: f64,
+    pub(super) nll: f64,
     /// For classes: the share of rows whose most probable class is right.
     #[serde(skip_serializing_if = "Option::is_none")]
     accuracy: Option<f64>,
     /// For numbers: the root of the mean squared error.
     #[serde(skip_serializing_if = "Option::is_none")]
-    rmse: Option<f64>,
+    pub(super) rmse: Option<f64>,
     /// For numbers: 1 − squared errors / squared deviations from the mean.
     #[serde(skip_serializing_if = "Option::is_none")]
     r2: Option<f64>,

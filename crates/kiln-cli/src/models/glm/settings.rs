@@ -1,10 +1,10 @@
 //! The settings of a generalised linear model.
 
 use kiln::{
-    data::Formula,
+    data::{Formula, did_you_mean},
     models::{
         GlmConfig,
-        glm::{Family, Link},
+        glm::{Family, Link, UnknownName},
     },
 };
 use serde::{Deserialize, Serialize};
@@ -270,7 +270,11 @@ impl GlmSettings {
     }
 
     pub(super) fn family(&self) -> Result<Family> {
-        let family: Family = self.model.family.parse().map_err(|e| Failure::usage(format!("--family: {e}")))?;
+        let family: Family = self
+            .model
+            .family
+            .parse()
+            .map_err(|error| unknown("--family", &self.model.family, Family::ALL.map(Family::name), &error))?;
         Ok(match family {
             Family::NegativeBinomial { .. } => Family::NegativeBinomial { theta: self.model.theta },
             other => other,
@@ -281,7 +285,7 @@ impl GlmSettings {
         let family = self.family()?;
         let links = family.links();
         let Some(name) = &self.model.link else { return Ok(links[0]) };
-        let link: Link = name.parse().map_err(|e| Failure::usage(format!("--link: {e}")))?;
+        let link: Link = name.parse().map_err(|error| unknown("--link", name, Link::ALL.map(Link::name), &error))?;
         if links.contains(&link) {
             return Ok(link);
         }
@@ -310,4 +314,9 @@ impl GlmSettings {
         };
         self.model.inflation.as_ref().map(parse).transpose()
     }
+}
+
+/// A name that is none of `known`.
+fn unknown<const N: usize>(flag: &str, name: &str, known: [&'static str; N], error: &UnknownName) -> Failure {
+    Failure::usage(format!("{flag}: {error}{}", did_you_mean(name, known)))
 }

@@ -73,7 +73,8 @@ pub(super) fn fit(plan: &GmmPlan, session: &Session<'_>) -> Result<Finished<GmmR
     ModelFile::write(dir, tensors(&fit.mixture))?;
     dir.write("components.csv", &component_table(&fit.mixture, &data.encoder)?)?;
     let fitted = FittedMixture(fit.mixture.clone());
-    let test = (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?;
+    let test =
+        (!data.test.is_empty()).then(|| fitted.score(&data.test, data.test_weights.as_deref(), compute)).transpose()?;
     let (status, exit, message) = with_test::<FittedMixture>(test.as_ref(), ending(&fit));
     let report = GmmReport {
         status,

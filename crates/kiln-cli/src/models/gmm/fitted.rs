@@ -43,7 +43,8 @@ impl FittedMixture {
 impl Fitted for FittedMixture {
     type Score = Score;
 
-    fn score(&self, examples: &Examples, compute: &Compute) -> Result<Score> {
+    /// A mixture's rows have no weights.
+    fn score(&self, examples: &Examples, _weights: Option<&[f64]>, compute: &Compute) -> Result<Score> {
         let log_likelihood = self.0.log_prob(&rows(examples, compute))?.mean().into_scalar::<f64>();
         Ok(Score { n: examples.len(), log_likelihood })
     }

@@ -14,7 +14,7 @@ use crate::{
     base::{Failure, Result, to_vec},
     context::{
         Compute, Opened, prediction_table,
-        tabular::{Fitted, check_predictions, encoder},
+        tabular::{Fitted, check_predictions, encoder, weighted_mean},
     },
 };
 
@@ -26,6 +26,7 @@ pub(super) struct FittedRegression<M>(M);
 /// How well rows are classified.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Score {
+    /// The number of rows. The means are weighted by the rows' weights, if they have some.
     n: usize,
     accuracy: f64,
     /// The mean negative log-likelihood, in nats.
@@ -78,20 +79,27 @@ where
 {
     type Score = Score;
 
-    fn score(&self, examples: &Examples, compute: &Compute) -> Result<Score> {
+    fn score(&self, examples: &Examples, weights: Option<&[f64]>, compute: &Compute) -> Result<Score> {
         let device = &compute.device;
         let data = Resident::new(examples, device);
-        let nll = evaluate(&self.0, &MaximumLikelihood::new(), &data, EVALUATION_BATCH, 0)?.loss;
         let rows: Vec<usize> = (0..data.len()).collect();
-        let right: usize = rows
-            .chunks(EVALUATION_BATCH)
-            .map(|rows| {
-                let Supervised { inputs, targets } = data.batch(rows, device);
-                let predicted: Tensor<2, Int> = M::probabilities(&self.0.forward(inputs)).argmax(1);
-                predicted.equal(targets).int().sum().into_scalar::<i64>() as usize
-            })
-            .sum();
-        Ok(Score { n: data.len(), accuracy: right as f64 / data.len() as f64, nll })
+        let is_right = |rows: &[usize]| {
+            let Supervised { inputs, targets } = data.batch(rows, device);
+            let predicted: Tensor<2, Int> = M::probabilities(&self.0.forward(inputs)).argmax(1);
+            to_vec(predicted.equal(targets).float())
+        };
+        let right: Vec<f64> = rows.chunks(EVALUATION_BATCH).flat_map(is_right).collect();
+        let nll = match weights {
+            None => evaluate(&self.0, &MaximumLikelihood::new(), &data, EVALUATION_BATCH, 0)?.loss,
+            Some(_) => {
+                let log_prob = |rows: &[usize]| {
+                    let (inputs, targets) = data.batch(rows, device).into();
+                    to_vec(self.0.forward(inputs).log_prob_per_example(targets))
+                };
+                -weighted_mean(rows.chunks(EVALUATION_BATCH).flat_map(log_prob), weights)
+            }
+        };
+        Ok(Score { n: data.len(), accuracy: weighted_mean(right.into_iter(), weights), nll })
     }
 
     fn score_line(score: &Score) -> String {

@@ -49,7 +49,9 @@ where
         nfev: outcome.gradients,
         njev: None,
         nhev: None,
-        test: (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?,
+        test: (!data.test.is_empty())
+            .then(|| fitted.score(&data.test, data.test_weights.as_deref(), compute))
+            .transpose()?,
         classification: None,
         inference: None,
         selected: None,

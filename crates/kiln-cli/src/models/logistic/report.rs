@@ -71,7 +71,7 @@ where
     let data = &plan.data;
     let (rows, weights, scored) = match data.test.is_empty() {
         true => (&data.train, data.weights.as_deref(), Scored::Train),
-        false => (&data.test, None, Scored::Test),
+        false => (&data.test, data.test_weights.as_deref(), Scored::Test),
     };
     let probabilities = fitted.probabilities(rows, &plan.compute.device);
     let predicted =

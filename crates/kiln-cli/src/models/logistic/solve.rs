@@ -335,7 +335,9 @@ where
         nfev: passes as u64,
         njev: Some(outcome.evaluations.gradients as u64),
         nhev: Some(outcome.evaluations.hessians as u64),
-        test: (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?,
+        test: (!data.test.is_empty())
+            .then(|| fitted.score(&data.test, data.test_weights.as_deref(), compute))
+            .transpose()?,
         classification: None,
         inference,
         selected: selected(plan, outcome),

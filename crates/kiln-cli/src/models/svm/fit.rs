@@ -101,7 +101,8 @@ pub(super) fn fit(plan: &SvmPlan, session: &Session<'_>) -> Result<Finished<SvmR
     };
     dir.write(METRICS, format!("{}\n", serde_json::to_string(&line).expect("numbers")).as_bytes())?;
 
-    let test = (!data.test.is_empty()).then(|| fitted.score(&data.test, compute)).transpose()?;
+    let test =
+        (!data.test.is_empty()).then(|| fitted.score(&data.test, data.test_weights.as_deref(), compute)).transpose()?;
     let (status, exit, message) = with_test::<FittedSvm>(test.as_ref(), ending(&fit));
     let report = SvmReport {
         status,
@@ -117,7 +118,7 @@ pub(super) fn fit(plan: &SvmPlan, session: &Session<'_>) -> Result<Finished<SvmR
         intercept: fit.svm.intercept(),
         nit: fit.iterations,
         wall_s,
-        train: fitted.score(&data.train, compute)?,
+        train: fitted.score(&data.train, data.weights.as_deref(), compute)?,
         test,
     };
     let text = text(&report, certificate.as_ref().ok());

@@ -12,7 +12,7 @@ use crate::{
     base::{Failure, MODEL, Result, RunDir, to_vec},
     context::{
         Compute, ModelFile, Opened,
-        tabular::{Fitted, check_predictions, rows},
+        tabular::{Fitted, check_predictions, rows, weighted_mean},
     },
 };
 
@@ -74,17 +74,16 @@ fn complete_kernel(model: &SvmModel) -> Result<Kernel> {
 impl Fitted for FittedSvm {
     type Score = Score;
 
-    fn score(&self, examples: &Examples, compute: &Compute) -> Result<Score> {
+    fn score(&self, examples: &Examples, weights: Option<&[f64]>, compute: &Compute) -> Result<Score> {
         let decision = self.decision(&rows(examples, compute))?;
         let both = || decision.iter().zip(examples.targets()).map(|(f, &target)| (*f, target == 1));
         // On the boundary too, this agrees with `predict`.
-        let right = both().filter(|(f, positive)| (*f > 0.0) == *positive).count();
+        let right = both().map(|(f, positive)| f64::from(u8::from((f > 0.0) == positive)));
         // NaN counts as NaN, not as 0.
         let loss = |margin: f64| if margin >= 1.0 { 0.0 } else { 1.0 - margin };
-        let hinge: f64 = both().map(|(f, positive)| loss(if positive { f } else { -f })).sum();
-        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let (n, right) = (examples.len() as f64, right as f64);
-        Ok(Score { n: examples.len(), accuracy: right / n, hinge: hinge / n })
+        let hinge = both().map(|(f, positive)| loss(if positive { f } else { -f }));
+        let (accuracy, hinge) = (weighted_mean(right, weights), weighted_mean(hinge, weights));
+        Ok(Score { n: examples.len(), accuracy, hinge })
     }
 
     fn score_line(score: &Score) -> String {

@@ -10,8 +10,8 @@ use kiln::{
 
 use super::{
     data::ImageSet,
-    settings::{ObjectiveName, VaeModel, VaeSettings},
-    size_defaults::SizeDefaults,
+    settings::{LikelihoodName, ObjectiveName, VaeModel, VaeSettings},
+    size_defaults::{Kind, SizeDefaults},
 };
 use crate::{
     base::Result,
@@ -58,22 +58,24 @@ impl VaePlan {
     pub(super) fn new(mut settings: VaeSettings, data: ImageSet, compute: Compute) -> Result<Self> {
         let (n, images) = (data.train.len(), data.images());
         let model = settings.model.config([images.height(), images.width()]);
-        let asked = &settings.method;
+        let (asked, epochs) = (&settings.method, settings.train.epochs);
         let sized = asked.batch_size.is_none() && asked.batch_schedule.is_none();
-        let usual = if sized { SizeDefaults::of(n, model.is_deep_relu()) } else { SizeDefaults::LARGE };
+        let gaussian = settings.model.likelihood == LikelihoodName::Gaussian;
+        let kind = Kind { deep_relu: model.is_deep_relu(), gaussian };
+        let usual = if sized { SizeDefaults::of(n, kind, epochs) } else { SizeDefaults::LARGE };
         let paced = asked.lr.is_none() && asked.schedule.is_none();
         let defaults = MethodDefaults {
             optimizer: OptimizerName::Adam,
             batch_size: usual.batch_size,
             lr: if paced { usual.lr } else { SizeDefaults::LARGE.lr },
             schedule: if paced {
-                usual.schedule(n, asked.accumulate.unwrap_or(1)).map(LrSchedule::Function)
+                usual.schedule(n, asked.accumulate.unwrap_or(1), epochs).map(LrSchedule::Function)
             } else {
                 None
             },
             momentum: None,
         };
-        let method = asked.plan(defaults, n, settings.train.epochs)?;
+        let method = asked.plan(defaults, n, epochs)?;
         method.optimizer()?;
         let train = &mut settings.train;
         match train.objective {
@@ -88,7 +90,7 @@ impl VaePlan {
             ..method.config.clone()
         };
         let objective = objective(&settings);
-        let model = model.data_mean(images.mean());
+        let model = model.data_mean(images.mean()).data_stddev(images.stddev());
         Ok(Self { settings, data, compute, method, config, objective, model })
     }
 
