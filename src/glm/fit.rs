@@ -66,7 +66,9 @@ impl GlmFit {
         let influence =
             if config.influence && inference.is_ok() { loss.influence(&x, dispersion)? } else { Vec::new() };
         let model = GlmModel::new(loss, &x, inference.as_ref().ok());
-        let mean_loss = loss.mean_negative_log_likelihood(&x, model.dispersion);
+        // A saturated fit has no dispersion.
+        let is_saturated = matches!(inference, Err(InferenceError::Saturated { .. }));
+        let mean_loss = if is_saturated { f64::NAN } else { loss.mean_negative_log_likelihood(&x, model.dispersion) };
         let or = |names: &[String], count: usize, prefix: &str| -> Vec<String> {
             if names.len() == count { names.to_vec() } else { (0..count).map(|i| format!("{prefix}{i}")).collect() }
         };
@@ -116,7 +118,8 @@ impl GlmFit {
         Some(self.model.parameters[at])
     }
 
-    /// Returns the mean of −ln p over the rows, in nats, each as often as its weight says.
+    /// Returns the mean of −ln p over the rows, in nats, each as often as its weight says. It is NaN for a saturated
+    /// fit of a family with a dispersion.
     pub fn mean_negative_log_likelihood(&self) -> f64 {
         self.mean_loss
     }

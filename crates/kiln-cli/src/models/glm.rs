@@ -7,6 +7,7 @@ mod fit;
 mod fitted;
 mod flags;
 mod libsvm;
+mod load;
 mod plan;
 mod report;
 mod rows;
@@ -17,7 +18,7 @@ mod terms;
 pub(crate) use self::{cv::cv, flags::GlmFlags};
 
 use self::{
-    data::GlmData, encoder::GlmEncoder, fitted::FittedGlm, plan::GlmPlan, report::GlmReport, settings::GlmSettings,
+    encoder::GlmEncoder, fitted::FittedGlm, plan::GlmPlan, report::GlmReport, rows::GlmData, settings::GlmSettings,
 };
 use super::model::{Common, Model, refuse};
 use crate::{
@@ -74,7 +75,7 @@ Examples:
     }
 
     fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console: Console) -> Result<GlmData> {
-        data::load(settings, encoder, console)
+        load::load(settings, encoder, console)
     }
 
     fn record(data: &GlmData) -> &DataRecord {
@@ -121,9 +122,9 @@ Examples:
         }
         let fitted = FittedGlm::open(&run)?;
         let (rows, record) = match &flags.data {
-            Some(name) => data::whole(&run.settings, &fitted.encoder, name)?,
+            Some(name) => load::whole(&run.settings, &fitted.encoder, name)?,
             None => {
-                let own = data::load(&run.settings, Some(fitted.encoder.clone()), run.console)?;
+                let own = load::load(&run.settings, Some(fitted.encoder.clone()), run.console)?;
                 check_data(&mut run.record, &own.record, flags.access.allow_changed_data, run.console)?;
                 let test = own.test.ok_or_else(|| {
                     Failure::usage("there is no test data: give --data, or train with --test-fraction above 0")

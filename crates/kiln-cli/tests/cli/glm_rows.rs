@@ -23,13 +23,15 @@ fn fitted(place: &Place, run: &str) -> (Vec<String>, Vec<f64>) {
 #[test]
 fn other_ways_to_keep_rows_give_the_same_fit() {
     let place = Place::new();
-    let data = titanic();
-    for (model, target) in [
-        ("--family binomial", "--target survived"),
-        ("--family binomial --link probit --reference most-frequent", "--target survived"),
-        ("--family gaussian --coding one-hot --cov-type hc1", "--target survived"),
+    let titanic = titanic();
+    let birthwt = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/reference/glm/birthwt.csv");
+    for (data, model) in [
+        (titanic.as_str(), "--family binomial --target survived"),
+        (&titanic, "--family binomial --link probit --reference most-frequent --target survived"),
+        (birthwt.to_str().unwrap(), "--family gaussian --target lwt --coding one-hot --cov-type hc1"),
+        (&titanic, "--family multinomial --target class"),
     ] {
-        let train = format!("train glm --data {data} {model} {target}");
+        let train = format!("train glm --data {data} {model}");
         place.ok(&format!("{train} --out memory --force"));
         let (names, expected) = fitted(&place, "memory");
         for how in ["--stream", "--storage f32", "--storage sparse", "--stream --storage sparse"] {

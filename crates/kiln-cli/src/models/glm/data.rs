@@ -9,36 +9,18 @@ use kiln::{
 
 use super::{
     encoder::{GlmEncoder, Response, numbers},
-    libsvm,
-    rows::{GlmRows, Keep},
+    rows::{GlmData, GlmRows, Keep},
     settings::{GlmSettings, Storage},
-    stream,
 };
 use crate::{
-    base::{Console, Failure, Result},
-    context::{DataRecord, Source, is_libsvm, read, used_columns},
+    base::{Failure, Result},
+    context::{DataRecord, Source, read, used_columns},
     settings::MissingValues,
 };
 
-/// The rows of a run.
-pub(crate) struct GlmData {
-    pub(super) encoder: GlmEncoder,
-    pub(super) train: GlmRows,
-    pub(super) test: Option<GlmRows>,
-    pub(super) file: String,
-    pub(crate) record: DataRecord,
-    pub(crate) notes: Vec<String>,
-}
-
 /// Reads and splits the rows of a run.
-pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console: Console) -> Result<GlmData> {
+pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Result<GlmData> {
     let source = source(settings);
-    if is_libsvm(&source.name) {
-        return libsvm::load(settings, encoder);
-    }
-    if settings.rows.stream {
-        return stream::load(settings, encoder, console);
-    }
     let mut notes = Vec::new();
     let (table, default_target) = table_of(&source)?;
     let (sha256, file) = (table.sha256().to_owned(), table.file().to_owned());
@@ -68,18 +50,13 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console:
 }
 
 /// All rows of a table, for a run that exists.
-pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder, name: &str) -> Result<(GlmRows, DataRecord)> {
-    let mut settings = settings.clone();
-    name.clone_into(&mut settings.data.name);
-    if is_libsvm(name) || encoder.is_libsvm() {
-        return libsvm::whole(&settings, encoder);
-    }
-    let (table, default_target) = table_of(&source(&settings))?;
+pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder) -> Result<(GlmRows, DataRecord)> {
+    let (table, default_target) = table_of(&source(settings))?;
     let sha256 = table.sha256().to_owned();
-    let chosen = Chosen::new(&settings, default_target, table, &mut Vec::new())?;
-    let rows = chosen.encode(&settings, encoder, &chosen.table)?;
-    let n = rows.len();
-    Ok((rows, DataRecord { name: name.to_owned(), sha256, n_train: 0, n_test: n, image_size: None }))
+    let chosen = Chosen::new(settings, default_target, table, &mut Vec::new())?;
+    let rows = chosen.encode(settings, encoder, &chosen.table)?;
+    let (name, n) = (settings.data.name.clone(), rows.len());
+    Ok((rows, DataRecord { name, sha256, n_train: 0, n_test: n, image_size: None }))
 }
 
 pub(super) fn source(settings: &GlmSettings) -> Source {

@@ -76,8 +76,8 @@ pub(crate) struct RowFlags {
     /// For data larger than memory: read them in chunks, and keep the encoded rows in a temporary file, in TMPDIR [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
     pub(super) stream: Option<bool>,
-    /// How encoded features are kept: f64, f32 (half the memory; sums are in f64), or sparse (without zeros) [default: sparse for LIBSVM files, else f64]
-    #[arg(long, value_name = "TYPE", value_parser = ["f64", "f32", "sparse"], hide_possible_values = true)]
+    /// How encoded features are kept: f64, f32 (half the memory; sums are in f64), sparse (without zeros), or auto: sparse for LIBSVM files, f64 otherwise [default: auto]
+    #[arg(long, value_name = "TYPE", value_parser = ["auto", "f64", "f32", "sparse"], hide_possible_values = true)]
     pub(super) storage: Option<String>,
 }
 

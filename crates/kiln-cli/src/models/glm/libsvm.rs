@@ -8,10 +8,9 @@ use kiln::{
 };
 
 use super::{
-    data::GlmData,
     encoder::{Features, GlmEncoder, Response},
     fitted::FittedGlm,
-    rows::{GlmRows, Keep},
+    rows::{GlmData, GlmRows, Keep},
     settings::{GlmSettings, Storage},
 };
 use crate::{

@@ -6,9 +6,8 @@ use kiln::models::{
 };
 
 use super::{
-    data::GlmData,
     encoder::GlmEncoder,
-    rows::GlmRows,
+    rows::{GlmData, GlmRows},
     settings::{CovType, GlmSettings, InformationName},
 };
 use crate::{

@@ -4,8 +4,21 @@ use std::{borrow::Cow, io, path::PathBuf};
 
 use kiln::models::glm::{GlmRows as Scored, NumberFile, NumberFileWriter, SparseRows, Values};
 
-use super::settings::Storage;
-use crate::base::{Failure, Result};
+use super::{encoder::GlmEncoder, settings::Storage};
+use crate::{
+    base::{Failure, Result},
+    context::DataRecord,
+};
+
+/// The rows of a run.
+pub(crate) struct GlmData {
+    pub(super) encoder: GlmEncoder,
+    pub(super) train: GlmRows,
+    pub(super) test: Option<GlmRows>,
+    pub(super) file: String,
+    pub(crate) record: DataRecord,
+    pub(crate) notes: Vec<String>,
+}
 
 /// Encoded rows.
 pub(crate) struct GlmRows {

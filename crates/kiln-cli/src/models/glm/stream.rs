@@ -14,9 +14,9 @@ use kiln::{
 };
 
 use super::{
-    data::{Chosen, GlmData, source},
+    data::{Chosen, source},
     encoder::GlmEncoder,
-    rows::{GlmRows, Keep},
+    rows::{GlmData, GlmRows, Keep},
     settings::{GlmSettings, Storage},
 };
 use crate::{
