@@ -29,9 +29,11 @@
 //! [`RegressionLoss`](models::RegressionLoss) is the loss of a regression over all rows.
 //! [`GlmConfig`](models::GlmConfig) fits a generalised linear model ([`Family`](models::glm::Family),
 //! [`Link`](models::glm::Link), [`CovarianceEstimator`](models::glm::CovarianceEstimator),
-//! [`Information`](models::glm::Information)) to slices; [`GlmData`](models::glm::GlmData) and
+//! [`Information`](models::glm::Information)) to slices or other [`Values`](models::glm::Values)
+//! ([`SparseRows`](models::glm::SparseRows), [`NumberFile`](models::glm::NumberFile)); [`GlmData`](models::glm::GlmData) and
 //! [`GlmLoss`](models::glm::GlmLoss) ([`FirthLoss`](models::glm::FirthLoss), [`InferenceOptions`](models::glm::InferenceOptions)) are for a solver of your own, and
-//! [`GlmModel`](models::glm::GlmModel) ([`Part`](models::glm::Part), [`Term`](models::glm::Term)) predicts.
+//! [`GlmModel`](models::glm::GlmModel) ([`Part`](models::glm::Part), [`Term`](models::glm::Term)) predicts
+//! [`GlmRows`](models::glm::GlmRows).
 //! [`GmmConfig`](models::GmmConfig) ([`CovarianceType`](models::CovarianceType)) fits a
 //! [`GaussianMixture`](models::GaussianMixture), and [`SvmConfig`](models::SvmConfig) ([`Kernel`](models::Kernel)) a
 //! [`SupportVectorMachine`](models::SupportVectorMachine). Conjugate models, fitted by coordinate ascent

@@ -7,7 +7,7 @@ use kiln_tensor::{
     linalg::Symmetric,
 };
 
-use super::loss::RegressionLoss;
+use super::{host, loss::RegressionLoss};
 
 impl RegressionLoss {
     /// Returns whether the loss provably has its minimum near `x`, so that the classes are not separable.
@@ -42,7 +42,11 @@ impl RegressionLoss {
     fn concordance(&self, x: &Tensor<1>) -> Option<f64> {
         let Curvature { trace, decrement } = self.curvature(x)?;
         // Rows of weight 0 are 0.
-        let largest = 1.0 + self.inputs.clone().square().sum_dim(1).max().into_scalar::<f64>();
+        let largest = match self.is_on_host() {
+            true => host::largest_square(&self.inputs),
+            false => self.inputs.clone().square().sum_dim(1).max().into_scalar::<f64>(),
+        };
+        let largest = 1.0 + largest;
         let product = (decrement.max(0.0) * 2.0 * largest * trace).sqrt();
         product.is_finite().then_some(product)
     }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::linalg::add_gram;
 use rayon::prelude::*;
 
@@ -99,7 +99,7 @@ pub(super) fn products(inputs: &Tensor<2>, k: usize, weights: impl Fn(usize, usi
             let weights: Vec<f64> = read(weights(row, column));
             all[row * k + column] = sums(n, width, width * width, |sum, block| {
                 let m = block.len();
-                let rows = read(inputs.clone().narrow(0, block.start, m).flatten::<1>(0, 1));
+                let rows = rows(inputs, &block);
                 let (mut columns, weights) = (vec![1.0; m * width], &weights[block]);
                 for (j, column) in columns.chunks_exact_mut(m).take(d).enumerate() {
                     column.iter_mut().zip(rows.iter().skip(j).step_by(d)).for_each(|(x, own)| *x = *own);
@@ -114,6 +114,40 @@ pub(super) fn products(inputs: &Tensor<2>, k: usize, weights: impl Fn(usize, usi
         }
     }
     all
+}
+
+/// Returns Xᵀ·R, `[d, k]`, for inputs X `[n, d]` and residuals R `[n, k]`. A transposed matrix would be copied.
+pub(super) fn pulled_back(inputs: &Tensor<2>, residuals: &Tensor<2>) -> Tensor<2> {
+    let ([n, d], [_, k]) = (inputs.dims(), residuals.dims());
+    let sum = sums(n, d + k, d * k, |sum, block| {
+        let rows = rows(inputs, &block);
+        let residuals = self::rows(residuals, &block);
+        for (row, residuals) in rows.chunks_exact(d.max(1)).zip(residuals.chunks_exact(k.max(1))) {
+            for (sums, x) in sum.chunks_exact_mut(k.max(1)).zip(row) {
+                sums.iter_mut().zip(residuals).for_each(|(sum, residual)| *sum += x * residual);
+            }
+        }
+    });
+    Tensor::from_data(TensorData::new(sum, [d, k]), (&inputs.device(), inputs.dtype()))
+}
+
+/// Returns the largest sum of squares of a row.
+pub(super) fn largest_square(inputs: &Tensor<2>) -> f64 {
+    let [n, d] = inputs.dims();
+    let of_part = |blocks: Vec<Range<usize>>| {
+        blocks.into_iter().fold(0.0, |largest: f64, block| {
+            let rows = rows(inputs, &block);
+            let squares = rows.chunks_exact(d.max(1)).map(|row| row.iter().map(|x| x * x).sum::<f64>());
+            squares.fold(largest, |largest, square| if square.is_nan() { f64::NAN } else { largest.max(square) })
+        })
+    };
+    let all: Vec<f64> = parts(n, d).into_par_iter().map(of_part).collect();
+    all.into_iter().fold(0.0, |largest, part| if part.is_nan() { f64::NAN } else { largest.max(part) })
+}
+
+/// Some rows, in row-major order.
+fn rows(tensor: &Tensor<2>, block: &Range<usize>) -> Vec<f64> {
+    read(tensor.clone().narrow(0, block.start, block.len()).flatten::<1>(0, 1))
 }
 
 /// Copies the lower half of a symmetric matrix to the upper one.

@@ -279,7 +279,11 @@ impl RegressionLoss {
     /// Returns the vector-Jacobian product (Xᵀ·R + λ·W, Σ R).
     fn pull_back(&self, residuals: Tensor<2>, x: &Tensor<1>) -> Tensor<1> {
         let bias = residuals.clone().sum_dim(0);
-        let mut weight = self.inputs.clone().transpose().matmul(residuals);
+        let mut weight = if self.is_on_host() {
+            host::pulled_back(&self.inputs, &residuals)
+        } else {
+            self.inputs.clone().transpose().matmul(residuals)
+        };
         if self.l2 > 0.0 {
             weight = weight + self.penalised(self.penalised(self.split(x).0)) * self.l2;
         }
@@ -377,7 +381,7 @@ impl Hessian for RegressionLoss {
 
 impl RegressionLoss {
     /// Whether rows are read where they are: f64 in the memory of the CPU.
-    fn is_on_host(&self) -> bool {
+    pub(super) fn is_on_host(&self) -> bool {
         self.inputs.dtype() == DType::F64 && fused::by_kernel(&self.inputs)
     }
 

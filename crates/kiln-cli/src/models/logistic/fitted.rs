@@ -2,7 +2,7 @@
 
 use kiln::{
     burn::tensor::{Device, Int, Tensor},
-    data::{Dataset, Encoder, Examples, Resident, Supervised},
+    data::{Dataset, Encoder, Examples, Supervised},
     dist::Distribution,
     tensor::weights,
     train::{MaximumLikelihood, evaluate},
@@ -61,9 +61,8 @@ impl<M: Regression> FittedRegression<M> {
 
     /// The probability of each class for each row, `[n, classes]`.
     pub(super) fn probabilities(&self, examples: &Examples, device: &Device) -> Vec<f64> {
-        let data = Resident::new(examples, device);
-        let rows: Vec<usize> = (0..data.len()).collect();
-        let of = |rows: &[usize]| to_vec(M::probabilities(&self.0.forward(data.batch(rows, device).inputs)));
+        let rows: Vec<usize> = (0..examples.len()).collect();
+        let of = |rows: &[usize]| to_vec(M::probabilities(&self.0.forward(examples.batch(rows, device).inputs)));
         rows.chunks(EVALUATION_BATCH).flat_map(of).collect()
     }
 
@@ -80,8 +79,7 @@ where
     type Score = Score;
 
     fn score(&self, examples: &Examples, weights: Option<&[f64]>, compute: &Compute) -> Result<Score> {
-        let device = &compute.device;
-        let data = Resident::new(examples, device);
+        let (device, data) = (&compute.device, examples);
         let rows: Vec<usize> = (0..data.len()).collect();
         let is_right = |rows: &[usize]| {
             let Supervised { inputs, targets } = data.batch(rows, device);
@@ -90,7 +88,7 @@ where
         };
         let right: Vec<f64> = rows.chunks(EVALUATION_BATCH).flat_map(is_right).collect();
         let nll = match weights {
-            None => evaluate(&self.0, &MaximumLikelihood::new(), &data, EVALUATION_BATCH, 0)?.loss,
+            None => evaluate(&self.0, &MaximumLikelihood::new(), data, EVALUATION_BATCH, 0)?.loss,
             Some(_) => {
                 let log_prob = |rows: &[usize]| {
                     let (inputs, targets) = data.batch(rows, device).into();

@@ -4,7 +4,7 @@ use std::{cell::RefCell, ops::ControlFlow};
 
 use kiln::{
     burn::tensor::Tensor,
-    data::{Dataset, Examples, Resident, Shown, Supervised},
+    data::{Dataset, Examples, Shown, Supervised},
     dist::Distribution,
     models::{Dependence, Inference, InferenceTable, RegressionLoss, Separation},
     optim::solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
@@ -307,8 +307,7 @@ where
     Supervised: Into<(Tensor<2>, <M::Output as Distribution<2>>::Value)>,
 {
     let (data, compute, passes) = (&plan.data, &plan.compute, outcome.evaluations.values);
-    let rows = Resident::new(&data.train, &compute.device);
-    let mut train: Metrics = evaluate(model, &MaximumLikelihood::new(), &rows, EVALUATION_BATCH, 0)?;
+    let mut train: Metrics = evaluate(model, &MaximumLikelihood::new(), &data.train, EVALUATION_BATCH, 0)?;
     if let Some(nll) = plan.weighted_nll(model)? {
         // Each row counts as often as its weight says.
         train.loss = nll;
