@@ -25,18 +25,20 @@ fn scores_are_those_of_scikit_learn_on_the_same_folds() {
         ("stratified", format!("--folds 5 --in-order --features {}", features.join(","))),
         ("grouped_by_age", format!("--folds 4 --group age --features {}", features[1..].join(","))),
     ] {
-        let line = format!(
-            "cv logistic --data {} --target low --standardize --penalty l2 --grid 0.1,0.01,0.001 {flags} --json",
-            data("birthwt.csv")
-        );
-        let found = place.json_of(&line);
-        for (candidate, expected) in
-            found["candidates"].as_array().unwrap().iter().zip(expected[name].as_array().unwrap())
-        {
-            assert_eq!(candidate["penalty"], expected["l2"]);
-            for measure in ["nll", "accuracy"] {
-                let what = format!("{name}: {measure}");
-                assert_close(&of_folds(candidate, measure), &numbers(&expected[measure]), 1e-8, 0.0, &what);
+        for model in ["logistic", "glm --family binomial --levels 0,1"] {
+            let line = format!(
+                "cv {model} --data {} --target low --standardize --penalty l2 --grid 0.1,0.01,0.001 {flags} --json",
+                data("birthwt.csv")
+            );
+            let found = place.json_of(&line);
+            let candidates = found["candidates"].as_array().unwrap();
+            assert_eq!(candidates.len(), 3, "{model}");
+            for (candidate, expected) in candidates.iter().zip(expected[name].as_array().unwrap()) {
+                assert_eq!(candidate["penalty"], expected["l2"]);
+                for measure in ["nll", "accuracy"] {
+                    let what = format!("{model} {name}: {measure}");
+                    assert_close(&of_folds(candidate, measure), &numbers(&expected[measure]), 1e-8, 0.0, &what);
+                }
             }
         }
     }
@@ -52,6 +54,20 @@ fn a_generalized_linear_model_is_scored_too() {
     assert_close(&of_folds(&found["candidates"][0], "nll"), &numbers(&expected["nll"]), 1e-9, 0.0, "nll");
     let said = place.ok(&format!("{line} {formula}")).stdout;
     assert!(said.contains("mean nll") && said.contains("5 folds"), "{said}");
+}
+
+/// A penalised fit of numbers has a dispersion, so that its test rows have a likelihood.
+#[test]
+fn numbers_are_scored_with_a_penalty() {
+    let place = Place::new();
+    let line = format!("cv glm --data {} --target lwt --standardize --penalty l1 --json", data("birthwt.csv"));
+    let found = place.json_of(&line);
+    let candidates = found["candidates"].as_array().unwrap();
+    let mean = |place: usize| number(&candidates[place]["mean"]);
+    assert_eq!(candidates.len(), 20);
+    // The normal distribution of mean 130 and standard deviation 30 has 4.8 nats.
+    assert!((0..20).all(|place| (4.0..5.5).contains(&mean(place))), "{found}");
+    assert!(mean(0) > number(&candidates.iter().find(|c| c["penalty"] == found["best"]).unwrap()["mean"]));
 }
 
 /// The rule of one standard error takes the largest penalty whose mean is near the best.

@@ -84,8 +84,8 @@ impl Separation {
     ///
     /// The margin of an example of class y against class c is (w_y − w_c)·x + b_y − b_c, divided by its size. The size is
     /// Σ |w·x| + |b| over both classes, or the same for columns whose means are subtracted, if that is smaller, and at least 1e-4 of
-    /// its mean over all rows. (The mean over all
-    /// classes is subtracted from their weights before.) The margin is positive on the correct side of the plane. `inputs` is
+    /// its mean over all rows, and so large that rounding errors stay below [`ROUNDING`](Self::ROUNDING). (The mean over all classes is
+    /// subtracted from their weights before.) The margin is positive on the correct side of the plane. `inputs` is
     /// `[n, d]` in row-major order.
     ///
     /// # Errors
@@ -113,7 +113,9 @@ impl Separation {
             let own = &values[class];
             for other in values.iter().enumerate().filter(|(other, _)| *other != class).map(|(_, other)| other) {
                 let z = own.z - other.z;
-                let size = (own.size + other.size).min(own.centred + other.centred).max(floor);
+                // What rounding of the terms can make must stay below `ROUNDING`.
+                let by_rounding = 4.0 * f64::EPSILON / Self::ROUNDING * (own.size + other.size);
+                let size = (own.size + other.size).min(own.centred + other.centred).max(floor).max(by_rounding);
                 // 0/0 counts as on the plane. NaN stays NaN.
                 margins.push(if z == 0.0 { 0.0 } else { z / size });
             }
@@ -133,7 +135,7 @@ impl Separation {
         let score = |class: usize| {
             let weights: Vec<f64> = self.weights.chunks_exact(k).map(|weights| of(weights, class)).collect();
             let intercept = of(&self.intercepts, class);
-            let centre = intercept + weights.iter().zip(means).map(|(w, mean)| w * mean).sum::<f64>();
+            let centre = compensated(intercept, &weights, means);
             Score { weights, intercept, centre }
         };
         (0..k.max(2)).map(score).collect()
@@ -205,9 +207,10 @@ struct Value {
 
 impl Score {
     fn of(&self, row: &[f64], means: &[f64]) -> Value {
-        let mut value = Value { z: self.intercept, size: self.intercept.abs(), centred: self.centre.abs() };
+        let mut value = Value { z: self.centre, size: self.intercept.abs(), centred: self.centre.abs() };
         for ((w, x), mean) in self.weights.iter().zip(row).zip(means) {
-            value.z += w * x;
+            // Relative to the mean, beside which the differences of rows can be tiny.
+            value.z += w * (x - mean);
             value.size += (w * x).abs();
             value.centred += (w * (x - mean)).abs();
         }
@@ -215,10 +218,27 @@ impl Score {
     }
 }
 
+/// Returns b + Σ w·x with the rounding errors of its terms added up: large terms can cancel.
+///
+/// # References
+/// Ogita, Rump and Oishi (2005), *Accurate sum and dot product*, algorithm 5.3.
+fn compensated(b: f64, w: &[f64], x: &[f64]) -> f64 {
+    let (mut sum, mut errors) = (b, 0.0);
+    for (w, x) in w.iter().zip(x) {
+        let product = w * x;
+        let next = sum + product;
+        let part = next - sum;
+        errors += w.mul_add(*x, -product) + ((sum - (next - part)) + (product - part));
+        sum = next;
+    }
+    sum + errors
+}
+
+/// The means of the columns. What is not a number has no part in them.
 fn means(inputs: &[f64], features: usize, rows: usize) -> Vec<f64> {
     let mut sums = vec![0.0; features];
     for row in inputs.chunks_exact(features.max(1)) {
-        sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x);
+        sums.iter_mut().zip(row).filter(|(_, x)| x.is_finite()).for_each(|(sum, x)| *sum += x);
     }
     #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
     sums.iter_mut().for_each(|sum| *sum /= rows as f64);
@@ -357,9 +377,10 @@ impl Rows {
             for (x, f) in inputs.iter_mut().zip((0..d).cycle()) {
                 *x = *x * scale[f] + mean[f];
             }
-            for (i, w) in weights.iter_mut().enumerate() {
-                *w /= scale[i / k];
-                intercepts[i % k] -= *w * mean[i / k];
+            weights.iter_mut().enumerate().for_each(|(i, w)| *w /= scale[i / k]);
+            for (class, intercept) in intercepts.iter_mut().enumerate() {
+                let own: Vec<f64> = weights.iter().skip(class).step_by(k).map(|w| -w).collect();
+                *intercept = compensated(*intercept, &own, mean);
             }
         }
         // A negligible part is rounding error, but would decide the side of a row in which the other parts are zero.
