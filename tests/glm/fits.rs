@@ -35,16 +35,16 @@ pub(crate) fn config(row: &Value, family: Family, link: Link) -> GlmConfig {
     let (table, features) = (table(row), texts(&row["features"]));
     let mut config = GlmConfig::new(family, features.len()).link(link);
     if let Some(name) = row["freq_weights"].as_str() {
-        config = config.weights(&column(&table, name));
+        config = config.weights(column(&table, name));
     }
     if let Some(name) = row["offset"].as_str() {
-        config = config.offset(&column(&table, name));
+        config = config.offset(column(&table, name));
     }
     if let Some(names) = row["inflation_features"].as_array()
         && !names.is_empty()
     {
         let names = texts(&row["inflation_features"]);
-        config = config.inflation(&rows(&table, &names), names.len());
+        config = config.inflation(rows(&table, &names), names.len());
     }
     config
 }

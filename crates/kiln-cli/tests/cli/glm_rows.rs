@@ -60,7 +60,7 @@ fn a_folder_is_streamed_with_weights_and_offsets() {
     std::fs::create_dir(place.path("parts")).unwrap();
     for (name, rows) in [("a.csv", 0..150), ("b.csv", 150..400)] {
         let rows: String = rows.map(row).collect();
-        place.write(&format!("parts/{name}"), &format!("claims,age,colour,n,years\n{rows}"));
+        place.write(&format!("parts/{name}"), format!("claims,age,colour,n,years\n{rows}"));
     }
     let train =
         "train glm --data parts --family poisson --formula claims~age*C(colour)+offset(log(years)) --sample-weight n";
