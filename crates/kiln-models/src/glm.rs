@@ -6,6 +6,7 @@
 //! # References
 //! McCullagh and Nelder, *Generalized Linear Models* (1989); Agresti, *Foundations of Linear and Generalized Linear Models* (2015).
 
+mod blocks;
 mod classes;
 mod covariance;
 mod data;
@@ -13,6 +14,7 @@ mod design;
 mod exact;
 mod family;
 mod firth;
+mod group;
 mod inference;
 mod influence;
 mod link;
@@ -21,6 +23,7 @@ mod margins;
 mod measures;
 mod model;
 mod parameters;
+mod penalty;
 mod predictors;
 mod row;
 mod score;

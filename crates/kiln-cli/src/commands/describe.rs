@@ -1,6 +1,7 @@
 //! `kiln describe`: what a table holds, and what training makes of it.
 
 mod column;
+mod libsvm;
 mod text;
 
 use std::path::{Path, PathBuf};
@@ -11,13 +12,14 @@ use kiln::data::{Column, ColumnKind, ColumnSummary, Role, Shown, Table};
 use self::{column::Described, text::text};
 use crate::{
     base::{Console, Exit, Failure, Result},
+    context::is_libsvm,
     flags::ReadingFlags,
     settings::{CodingName, MissingValues, TableSettings},
 };
 
 #[derive(Args, Debug)]
 pub(crate) struct DescribeFlags {
-    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst), Parquet, Arrow or NumPy file, or folder with such files
+    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst), Parquet, Arrow, NumPy or LIBSVM (.svm) file, or folder with tables
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Name of the column to predict
@@ -39,6 +41,9 @@ pub(crate) fn describe(flags: &DescribeFlags, console: Console) -> Result<Exit> 
     let mut settings = settings.map_err(Failure::usage)?;
     settings.check()?;
     settings.coding.get_or_insert(CodingName::Reference);
+    if is_libsvm(&flags.file.to_string_lossy()) {
+        return libsvm::describe(&flags.file, console);
+    }
     let table = Table::read_all(std::slice::from_ref(&flags.file), &settings.options()?)?;
     settings.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
     let columns = settings.columns(flags.target.as_deref(), flags.sample_weight.as_deref(), &flags.drop);

@@ -94,6 +94,9 @@ fn what_a_stream_cannot_do_is_refused() {
     }
     let said = place.exits(2, "train glm --data - --target y --stream --out x").stderr;
     assert!(said.contains("--stream reads a file or a folder twice"), "{said}");
+    place.write("empty.csv", "x,y\n");
+    let said = place.exits(2, "train glm --data empty.csv --target y --stream --out x").stderr;
+    assert!(said.contains("no rows"), "{said}");
     // A text among numbers, after the first chunk of rows.
     let mut text = "x,y\n".to_owned();
     (0..70_000).for_each(|i| writeln!(text, "{},{}", i % 13, i % 7).unwrap());
@@ -120,6 +123,9 @@ fn libsvm_rows_are_fitted_scored_and_predicted() {
     }
     place.write("rows.svm", &svm);
     place.write("rows.csv", &csv);
+    let described = place.ok("describe rows.svm").stdout;
+    assert!(described.contains("300 LIBSVM rows of 3 features, numbered from 1"), "{described}");
+    assert!(described.contains("labels  -1 (") && place.json_of("describe rows.svm --json")["features"] == 3);
     place.ok("train glm --data rows.svm --family binomial --out sparse");
     place.ok("train glm --data rows.csv --family binomial --levels -1,1 --target label --out dense");
     let ((names, found), (of_dense, expected)) = (fitted(&place, "sparse"), fitted(&place, "dense"));

@@ -127,7 +127,7 @@ impl GlmLoss {
     /// [`coefficients`](Self::coefficients). There is none if the numbers of parameters differ, or if nearly dependent features were
     /// replaced by others.
     pub fn vector_at(&self, coefficients: &[f64]) -> Option<Vec<f64>> {
-        let has_basis = self.design.groups().iter().any(super::design::Group::has_basis);
+        let has_basis = self.design.groups().iter().any(super::group::Group::has_basis);
         if coefficients.len() != self.parameter_count() || has_basis {
             return None;
         }

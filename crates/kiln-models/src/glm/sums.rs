@@ -1,16 +1,21 @@
 //! Sums over the rows: of the log-likelihood, its gradient, and products of the features.
 
+mod each;
+mod features;
+
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use kiln_tensor::linalg::{Symmetric, add_gram};
 
+use self::features::{Features, Given};
 use super::{
-    design::{Design, blocks, parts},
+    blocks::{blocks, parts},
+    design::Design,
     predictors::Predictor,
     row::{Row, Second},
-    values::{SparseRows, Values},
+    values::Values,
 };
 use crate::regression::basis::dot;
 
@@ -67,24 +72,6 @@ struct Scratch {
     packed: Vec<f64>,
     scaled: Vec<f64>,
     given: Given,
-}
-
-/// Buffers for the numbers of a block as they were given.
-#[derive(Default)]
-struct Given {
-    inputs: Vec<f64>,
-    response: Vec<f64>,
-    weights: Vec<f64>,
-    offset: Vec<f64>,
-}
-
-/// The features of a block.
-#[derive(Clone, Copy)]
-enum Features<'a> {
-    /// All columns of the design, one after the other.
-    Dense(&'a [f64]),
-    /// Those that are not zero, in their own units.
-    Sparse(&'a SparseRows),
 }
 
 impl Rows<'_> {
@@ -254,79 +241,6 @@ impl Rows<'_> {
         }
     }
 
-    /// The features of some rows.
-    fn features<'a>(&'a self, rows: &Range<usize>, columns: &'a mut Vec<f64>, buffer: &mut Vec<f64>) -> Features<'a> {
-        if let Some((sparse, _)) = self.design.sparse() {
-            return Features::Sparse(sparse);
-        }
-        columns.resize(rows.len() * self.design.width(), 0.0);
-        self.design.fill(rows.clone(), columns, buffer);
-        Features::Dense(columns)
-    }
-
-    /// Where a predictor has its features and its constant, among its own coefficients.
-    fn with_ones(&self, predictor: &Predictor, sparse: &SparseRows) -> (Option<Range<usize>>, Option<usize>) {
-        let (d, columns) = (sparse.features(), &predictor.columns);
-        let features = (columns.start == 0 && columns.end >= d).then_some(0..d);
-        (features, columns.contains(&self.design.ones()).then(|| self.design.ones() - columns.start))
-    }
-
-    fn add_sparse_gram(
-        &self,
-        sparse: &SparseRows,
-        rows: &Range<usize>,
-        weights: &[f64],
-        block: &mut [f64],
-        (left, right): (&Predictor, &Predictor),
-    ) {
-        let ((of_left, left_one), (of_right, right_one)) =
-            (self.with_ones(left, sparse), self.with_ones(right, sparse));
-        let (d, stride) = (sparse.features(), right.columns.len());
-        if of_left.is_some() && of_right.is_some() {
-            // Only the lower half: both sides have the same features.
-            sparse.add_gram(rows.clone(), weights, block, stride);
-        }
-        if let (Some(one), Some(features)) = (left_one, of_right) {
-            sparse.add_transposed(rows.clone(), weights, &mut block[one * stride..][features]);
-        }
-        if let (Some(_), Some(one)) = (of_left, right_one) {
-            let mut sums = vec![0.0; d];
-            sparse.add_transposed(rows.clone(), weights, &mut sums);
-            sums.iter().enumerate().for_each(|(j, sum)| block[j * stride + one] += sum);
-        }
-        if let (Some(left), Some(right)) = (left_one, right_one) {
-            block[left * stride + right] += weights.iter().sum::<f64>();
-        }
-    }
-
-    /// Writes the linear predictors of some rows, one after the other.
-    fn linear(&self, x: &[f64], rows: &Range<usize>, features: Features<'_>, eta: &mut [f64], buffer: &mut Vec<f64>) {
-        let n = rows.len();
-        for (a, predictor) in self.predictors.iter().enumerate() {
-            let eta = &mut eta[a * n..(a + 1) * n];
-            match self.offset.filter(|_| a == 0) {
-                Some(offset) => eta.copy_from_slice(offset.get(rows.clone(), buffer)),
-                None => eta.fill(0.0),
-            }
-            let factors = &x[predictor.places()];
-            match features {
-                Features::Dense(columns) => {
-                    for (factor, j) in factors.iter().zip(predictor.columns.clone()) {
-                        eta.iter_mut().zip(&columns[j * n..(j + 1) * n]).for_each(|(eta, x)| *eta += factor * x);
-                    }
-                }
-                Features::Sparse(sparse) => {
-                    let (features, one) = self.with_ones(predictor, sparse);
-                    let constant = one.map_or(0.0, |one| factors[one]);
-                    eta.iter_mut().for_each(|eta| *eta += constant);
-                    if let Some(places) = features {
-                        sparse.add_products(rows.clone(), &factors[places], eta);
-                    }
-                }
-            }
-        }
-    }
-
     fn assemble(&self, pairs: &[(usize, usize)], blocks: &[Vec<f64>]) -> Symmetric {
         let owner: Vec<(usize, usize)> = self
             .predictors
@@ -350,72 +264,5 @@ impl Rows<'_> {
             let (row, column) = if is_upper { (column, row) } else { (row, column) };
             blocks[index[a * m + b]][row * stride + column]
         })
-    }
-
-    /// Calls `each` for every row, with the entries of its columns, and returns the results in order.
-    pub(super) fn map<R: Row, T: Send>(
-        &self,
-        density: &R,
-        x: &[f64],
-        second: Second,
-        each: impl Fn(&Evaluated<'_>, &[f64]) -> T + Sync,
-    ) -> Vec<T> {
-        let width = self.design.width();
-        let of_block = |rows: Range<usize>| {
-            let (n, mut columns, mut results) = (rows.len(), Vec::new(), Vec::with_capacity(rows.len()));
-            let (mut given, mut entries) = (Given::default(), vec![0.0; width]);
-            columns.resize(n * width, 0.0);
-            self.design.fill(rows.clone(), &mut columns, &mut given.inputs);
-            self.each_row((density, x, second), &rows, Features::Dense(&columns), &mut given, |row| {
-                (0..width).for_each(|j| entries[j] = columns[j * n + row.row - rows.start]);
-                results.push(each(row, &entries));
-            });
-            results
-        };
-        let results: Vec<Vec<T>> = self.design.blocks().into_par_iter().map(of_block).collect();
-        results.into_iter().flatten().collect()
-    }
-
-    /// Calls `each` for the rows of each block, and returns the results of the blocks in order.
-    pub(super) fn map_blocks<R: Row, T: Default + Send>(
-        &self,
-        density: &R,
-        x: &[f64],
-        second: Second,
-        each: impl Fn(&mut T, &Evaluated<'_>) + Sync,
-    ) -> Vec<T> {
-        let own_units = self.design.sparse().map(|(_, scale)| self.divided(x, scale));
-        let x = own_units.as_deref().unwrap_or(x);
-        let blocks = if own_units.is_some() { blocks(self.design.rows(), 1) } else { self.design.blocks() };
-        let of_block = |rows: Range<usize>| {
-            let (mut result, mut columns, mut given) = (T::default(), Vec::new(), Given::default());
-            let features = self.features(&rows, &mut columns, &mut given.inputs);
-            self.each_row((density, x, second), &rows, features, &mut given, |row| each(&mut result, row));
-            result
-        };
-        blocks.into_par_iter().map(of_block).collect()
-    }
-
-    fn each_row<R: Row>(
-        &self,
-        (density, x, second): (&R, &[f64], Second),
-        rows: &Range<usize>,
-        features: Features<'_>,
-        given: &mut Given,
-        mut each: impl FnMut(&Evaluated<'_>),
-    ) {
-        let (n, m) = (rows.len(), self.predictors.len());
-        let mut all = vec![0.0; n * m];
-        self.linear(x, rows, features, &mut all, &mut given.offset);
-        let response = self.response.get(rows.clone(), &mut given.response);
-        let weights = self.weights.map(|weights| weights.get(rows.clone(), &mut given.weights));
-        let (mut eta, mut gradient, mut hessian) = (vec![0.0; m], vec![0.0; m], vec![0.0; m * (m + 1) / 2]);
-        for r in 0..n {
-            (0..m).for_each(|a| eta[a] = all[a * n + r]);
-            let (response, weight) = (response[r], weights.map_or(1.0, |weights| weights[r]));
-            density.at(response, &eta, second, &mut gradient, &mut hessian);
-            let (eta, gradient, hessian) = (&eta[..], &gradient[..], &hessian[..]);
-            each(&Evaluated { row: rows.start + r, response, weight, eta, gradient, hessian });
-        }
     }
 }

@@ -1,0 +1,227 @@
+//! The first pass over a table: kinds and categories of its columns.
+
+use std::{collections::BTreeMap, path::Path};
+
+use kiln::{
+    data::{Column, ColumnKind, DataError, Formula, Shown, Table, TableChunks, TableOptions},
+    models::glm::Family,
+};
+
+use super::super::settings::GlmSettings;
+use crate::{
+    base::{Console, Exit, Failure, Result},
+    context::is_interrupted,
+};
+
+/// Rows that are in memory at a time.
+pub(super) const ROWS: usize = 65_536;
+/// Categories of a column beyond which it is no category.
+const MOST_LEVELS: usize = 100_000;
+/// Rows up to which a column of different texts has categories.
+const FEW_ROWS: usize = 100;
+
+/// Ends the command if the user asked for it.
+pub(super) fn stop_if_interrupted() -> Result<()> {
+    match is_interrupted() {
+        true => Err(Failure {
+            message: "interrupted while the data were read; nothing was written".to_owned(),
+            exit: Exit::Interrupted,
+        }),
+        false => Ok(()),
+    }
+}
+
+/// What the rows have in each column.
+pub(super) struct Summary {
+    pub(super) file: String,
+    columns: Vec<Found>,
+    pub(super) notes: Vec<String>,
+}
+
+struct Found {
+    name: String,
+    kind: Option<ColumnKind>,
+    /// Whether it has categories also if these are numbers.
+    is_category: bool,
+    /// The number of some row without missing values.
+    sample: Option<f64>,
+    /// The lowest and the highest number.
+    range: [f64; 2],
+    /// The categories, and how many rows have each.
+    levels: BTreeMap<String, usize>,
+    /// Rows that have a text.
+    present: usize,
+    /// Why the column is no feature.
+    left_out: Option<&'static str>,
+}
+
+impl Summary {
+    pub(super) fn read(path: &Path, options: &TableOptions, settings: &GlmSettings, console: Console) -> Result<Self> {
+        let (mut columns, mut file, mut notes, mut rows): (Vec<Found>, _, Vec<String>, _) =
+            (Vec::new(), path.display().to_string(), Vec::new(), 0);
+        let unused: Vec<&String> = settings.data.drop.iter().chain(&settings.table.id).collect();
+        let (formula, family, mut has_sample) = (settings.formula()?, settings.family()?, false);
+        let mut categories = formula.as_ref().map_or_else(Vec::new, Formula::category_columns);
+        if family.has_classes() || family == Family::Binomial {
+            let response = formula.as_ref().map_or(settings.data.target.as_deref(), Formula::response_column);
+            categories.extend(response.map(str::to_owned));
+        }
+        let is_chosen = settings.model.formula.is_some() || !settings.table.features.is_empty();
+        let progress = console.steps(u64::MAX);
+        for table in TableChunks::open_all(&[path.into()], options, ROWS)? {
+            stop_if_interrupted()?;
+            let table = table?;
+            if columns.is_empty() {
+                table.file().clone_into(&mut file);
+                notes.extend(table.notes().iter().map(ToString::to_string));
+                let empty = |column: &Column| Found {
+                    name: column.name().to_owned(),
+                    kind: None,
+                    is_category: categories.iter().any(|name| name == column.name()),
+                    sample: None,
+                    range: [f64::INFINITY, f64::NEG_INFINITY],
+                    levels: BTreeMap::new(),
+                    present: 0,
+                    left_out: None,
+                };
+                columns = table.columns().iter().map(empty).collect();
+            }
+            for (found, column) in columns.iter_mut().zip(table.columns()) {
+                if !unused.contains(&&found.name) && found.left_out.is_none() {
+                    found.add(&table, column, is_chosen)?;
+                }
+            }
+            let is_complete = |row: &usize| {
+                let mut used = columns.iter().zip(table.columns()).filter(|(found, _)| !unused.contains(&&found.name));
+                used.all(|(_, column)| !column.is_missing(*row))
+            };
+            if let (false, Some(row)) = (has_sample, (0..table.len()).find(is_complete)) {
+                has_sample = true;
+                columns.iter_mut().zip(table.columns()).for_each(|(found, column)| found.sample = column.number(row));
+            }
+            rows += table.len();
+            progress.set(rows as u64, || format!("rows read: {rows}"));
+        }
+        drop(progress);
+        if rows == 0 {
+            return Err(DataError::NoRows { file }.into());
+        }
+        for found in &mut columns {
+            if !is_chosen && found.present > FEW_ROWS && found.levels.len() == found.present {
+                found.left_out = Some("every row has a different text");
+            }
+            if let Some(reason) = found.left_out {
+                let name = Shown(&found.name);
+                notes.push(format!("column '{name}' is left out: {reason} (--features can choose it)"));
+            }
+        }
+        columns.retain(|found| found.left_out.is_none());
+        Ok(Self { file, columns, notes })
+    }
+
+    /// The columns that every chunk must read as texts.
+    pub(super) fn text_columns(&self) -> Vec<String> {
+        let is_text = |found: &&Found| found.kind == Some(ColumnKind::Categorical);
+        self.columns.iter().filter(is_text).map(|found| found.name.clone()).collect()
+    }
+
+    /// A table that has the kinds and categories of all rows. All its numbers are of one row, so that functions are defined.
+    pub(super) fn small_table(&self, options: &TableOptions) -> Result<Table> {
+        let rows = self.columns.iter().map(|found| found.levels.len() + 1).max().unwrap_or(0).max(2);
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        writer.write_record(self.columns.iter().map(|found| &found.name)).map_err(Failure::internal)?;
+        let cells: Vec<Vec<String>> = self.columns.iter().map(Found::cells).collect();
+        for row in 0..rows {
+            let record = cells.iter().map(|cells| if cells.is_empty() { "" } else { &cells[row % cells.len()] });
+            writer.write_record(record).map_err(Failure::internal)?;
+        }
+        let text = writer.into_inner().map_err(Failure::internal)?;
+        let plain =
+            TableOptions { delimiter: Some(','), encoding: None, decimal_comma: false, na: None, ..options.clone() };
+        Ok(Table::parse_with(&self.file, text, &plain)?)
+    }
+}
+
+impl Found {
+    /// Adds the cells of a chunk. A column that was `is_chosen` is not left out.
+    fn add(&mut self, table: &Table, column: &Column, is_chosen: bool) -> Result<()> {
+        if column.missing() == column.len() {
+            return Ok(());
+        }
+        let kind = column.kind();
+        match self.kind {
+            None => self.kind = Some(kind),
+            Some(own) if own != kind => return Err(self.mixed(table, column)),
+            Some(_) => {}
+        }
+        if let Some(numbers) = column.numbers() {
+            self.sample = self.sample.or_else(|| numbers.iter().copied().find(|number| number.is_finite()));
+            if !self.is_category {
+                return Ok(());
+            }
+            let [low, high] = &mut self.range;
+            for number in numbers.iter().filter(|number| number.is_finite()) {
+                (*low, *high) = (low.min(*number), high.max(*number));
+            }
+            // So many different numbers are measurements, such as shares.
+            if self.levels.len() > MOST_LEVELS / 10 {
+                return Ok(());
+            }
+        }
+        let (levels, codes) = column.levels();
+        let mut counts = vec![0; levels.len()];
+        // Missing cells have no level.
+        for code in codes.iter() {
+            if let Some(count) = counts.get_mut(*code as usize) {
+                *count += 1;
+            }
+        }
+        for (level, count) in levels.iter().zip(counts).filter(|(_, count)| *count > 0) {
+            *self.levels.entry(level.clone()).or_default() += count;
+            self.present += count;
+        }
+        if self.levels.len() > MOST_LEVELS && !is_chosen {
+            self.left_out = Some("it has more than 100000 different texts, too many for categories");
+            self.levels.clear();
+        } else if self.levels.len() > MOST_LEVELS {
+            return Err(Failure::usage(format!(
+                "column '{}' of {} has more than {MOST_LEVELS} different texts, too many for categories: choose other \
+                 features",
+                Shown(&self.name),
+                table.file(),
+            )));
+        }
+        Ok(())
+    }
+
+    fn mixed(&self, table: &Table, column: &Column) -> Failure {
+        let name = Shown(&self.name);
+        let is_text = |row: &usize| column.text(*row).is_some_and(|text| text.parse::<f64>().is_err());
+        let where_it_is = match (0..column.len()).find(is_text) {
+            Some(row) if self.kind == Some(ColumnKind::Numeric) => {
+                let text = column.text(row).unwrap_or_default().into_owned();
+                format!("{}, line {}: '{}' in column '{name}'", table.place(row).0, table.line(row), Shown(&text))
+            }
+            _ => format!("{}: column '{name}'", table.file()),
+        };
+        Failure::usage(format!(
+            "{where_it_is} does not fit the rows before it: correct it, list a text that means a missing value with --na, or give \
+             --categorical '{name}'"
+        ))
+    }
+
+    /// A cell per category, with the most frequent twice; or a number.
+    fn cells(&self) -> Vec<String> {
+        let is_numeric = self.kind == Some(ColumnKind::Numeric);
+        if is_numeric && self.is_category && self.levels.len() > MOST_LEVELS / 10 {
+            return self.range.map(|number| number.to_string()).to_vec();
+        }
+        if is_numeric && !self.is_category {
+            return self.sample.map(|number| number.to_string()).into_iter().collect();
+        }
+        let mut cells: Vec<String> = self.levels.keys().cloned().collect();
+        let most = self.levels.iter().max_by_key(|(level, count)| (**count, std::cmp::Reverse(*level)));
+        cells.extend(most.map(|(level, _)| level.clone()));
+        cells
+    }
+}
