@@ -3,13 +3,7 @@
 use kiln_tensor::linalg::{Matrix, Symmetric};
 use serde::{Deserialize, Serialize};
 
-use super::{
-    GlmLoss,
-    measures::count,
-    predictors::Predictor,
-    row::Second,
-    sums::{Evaluated, Want},
-};
+use super::{GlmLoss, measures::count, predictors::Predictor, row::Second, rows::Evaluated, sums::Want};
 use crate::regression::InferenceError;
 
 /// The estimator of the parameters' covariance.

@@ -6,7 +6,7 @@ use kiln_tensor::{
     linalg::Symmetric,
 };
 
-use super::{Family, GlmLoss, Link, row::Second, sums::Evaluated};
+use super::{Family, GlmLoss, Link, row::Second, rows::Evaluated};
 use crate::regression::InferenceError;
 
 /// The loss of a logistic regression with Firth's penalty: −(ln L + ½·ln det I)/Σ w with the information I, in nats.

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{GlmLoss, family::Fitted, measures::count, row::Second, sums::Evaluated};
+use super::{GlmLoss, family::Fitted, measures::count, row::Second, rows::Evaluated};
 use crate::regression::InferenceError;
 
 /// A row of a fitted model with one linear predictor.

@@ -18,7 +18,8 @@ use super::{
     row::{
         BinomialRow, ExponentialRow, MultinomialRow, NegativeBinomialRow, OrdinalRow, Second, ZeroInflatedPoissonRow,
     },
-    sums::{Evaluated, Rows, Sums, Want},
+    rows::{Evaluated, Rows},
+    sums::{Sums, Want},
     values::Values,
 };
 use crate::regression::Dependence;

@@ -4,12 +4,8 @@ use kiln_tensor::special::tails;
 use serde::Serialize;
 
 use super::{
-    Family, GlmLoss,
-    classes::class_probabilities,
-    family::Fitted,
-    link::sigmoid,
-    row::Second,
-    sums::{Evaluated, Want},
+    Family, GlmLoss, classes::class_probabilities, family::Fitted, link::sigmoid, row::Second, rows::Evaluated,
+    sums::Want,
 };
 
 /// How well a model fits.

@@ -1,21 +1,16 @@
 //! Sums over the rows: of the log-likelihood, its gradient, and products of the features.
 
-mod each;
-mod features;
-
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use kiln_tensor::linalg::{Symmetric, add_gram};
 
-use self::features::{Features, Given};
 use super::{
     blocks::{blocks, parts},
-    design::Design,
-    predictors::Predictor,
+    features::{Features, Given},
     row::{Row, Second},
-    values::Values,
+    rows::{Evaluated, Rows},
 };
 use crate::regression::basis::dot;
 
@@ -33,25 +28,6 @@ pub(super) struct Sums {
     pub(super) value: f64,
     pub(super) gradient: Vec<f64>,
     pub(super) matrix: Option<Symmetric>,
-}
-
-/// The rows with their responses.
-pub(super) struct Rows<'a> {
-    pub(super) design: &'a Design,
-    pub(super) predictors: &'a [Predictor],
-    pub(super) response: &'a Values,
-    pub(super) weights: Option<&'a Values>,
-    pub(super) offset: Option<&'a Values>,
-}
-
-/// One row at some parameters: its index, response, weight, linear predictors, and the derivatives of its log-density.
-pub(super) struct Evaluated<'a> {
-    pub(super) row: usize,
-    pub(super) response: f64,
-    pub(super) weight: f64,
-    pub(super) eta: &'a [f64],
-    pub(super) gradient: &'a [f64],
-    pub(super) hessian: &'a [f64],
 }
 
 /// Sums of one part of the rows.
@@ -75,10 +51,6 @@ struct Scratch {
 }
 
 impl Rows<'_> {
-    pub(super) fn parameters(&self) -> usize {
-        self.predictors.last().map_or(0, |last| last.places().end)
-    }
-
     /// Sums the log-density. `replace` may put other weights in the place of a row's second derivatives, from what is known of it.
     pub(super) fn sum_with<R: Row>(
         &self,
@@ -139,16 +111,6 @@ impl Rows<'_> {
         let gradient = self.divided(&total.gradient, scale);
         let scaled = |m: Symmetric| Symmetric::from_fn(m.rows(), |i, j| m.at(i, j) * units[i] * units[j]);
         Sums { value: total.value, gradient, matrix: matrix.map(scaled) }
-    }
-
-    /// Divides the entries of a vector that belong to features by their scales.
-    fn divided(&self, x: &[f64], scale: &[f64]) -> Vec<f64> {
-        let mut x = x.to_vec();
-        for predictor in self.predictors.iter().filter(|predictor| predictor.columns.len() >= scale.len()) {
-            let features = &mut x[predictor.start..predictor.start + scale.len()];
-            features.iter_mut().zip(scale).for_each(|(x, scale)| *x /= scale);
-        }
-        x
     }
 
     #[allow(clippy::too_many_arguments, reason = "the inner loop of one caller")]

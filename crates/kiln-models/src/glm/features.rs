@@ -2,10 +2,7 @@
 
 use std::ops::Range;
 
-use super::{
-    super::{predictors::Predictor, values::SparseRows},
-    Rows,
-};
+use super::{predictors::Predictor, rows::Rows, values::SparseRows};
 
 /// The features of a block.
 #[derive(Clone, Copy)]

@@ -5,17 +5,15 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    super::{
-        blocks::blocks,
-        row::{Row, Second},
-    },
-    Evaluated, Rows,
+    blocks::blocks,
     features::{Features, Given},
+    row::{Row, Second},
+    rows::{Evaluated, Rows},
 };
 
 impl Rows<'_> {
     /// Calls `each` for every row, with the entries of its columns, and returns the results in order.
-    pub(in crate::glm) fn map<R: Row, T: Send>(
+    pub(super) fn map<R: Row, T: Send>(
         &self,
         density: &R,
         x: &[f64],
@@ -39,7 +37,7 @@ impl Rows<'_> {
     }
 
     /// Calls `each` for the rows of each block, and returns the results of the blocks in order.
-    pub(in crate::glm) fn map_blocks<R: Row, T: Default + Send>(
+    pub(super) fn map_blocks<R: Row, T: Default + Send>(
         &self,
         density: &R,
         x: &[f64],

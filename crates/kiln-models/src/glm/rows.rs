@@ -1,0 +1,39 @@
+//! The rows of a generalised linear model.
+
+use super::{design::Design, predictors::Predictor, values::Values};
+
+/// The rows with their responses.
+pub(super) struct Rows<'a> {
+    pub(super) design: &'a Design,
+    pub(super) predictors: &'a [Predictor],
+    pub(super) response: &'a Values,
+    pub(super) weights: Option<&'a Values>,
+    pub(super) offset: Option<&'a Values>,
+}
+
+/// One row at some parameters: its index, response, weight, linear predictors, and the derivatives of its log-density.
+pub(super) struct Evaluated<'a> {
+    pub(super) row: usize,
+    pub(super) response: f64,
+    pub(super) weight: f64,
+    pub(super) eta: &'a [f64],
+    pub(super) gradient: &'a [f64],
+    pub(super) hessian: &'a [f64],
+}
+
+impl Rows<'_> {
+    /// The number of coefficients.
+    pub(super) fn parameters(&self) -> usize {
+        self.predictors.last().map_or(0, |last| last.places().end)
+    }
+
+    /// Divides the entries of a vector that belong to features by their scales.
+    pub(super) fn divided(&self, x: &[f64], scale: &[f64]) -> Vec<f64> {
+        let mut x = x.to_vec();
+        for predictor in self.predictors.iter().filter(|predictor| predictor.columns.len() >= scale.len()) {
+            let features = &mut x[predictor.start..predictor.start + scale.len()];
+            features.iter_mut().zip(scale).for_each(|(x, scale)| *x /= scale);
+        }
+        x
+    }
+}
