@@ -1,7 +1,7 @@
 //! Penalised fits beside those of scikit-learn (tests/reference/gen/make_penalised_glm.py).
 
 use kiln::models::{
-    GlmConfig,
+    GlmConfig, LogisticConfig,
     glm::{Family, Link, Part, Term},
 };
 use kiln_testkit::{assert_close, reference};
@@ -70,4 +70,24 @@ fn dependent_features_share_their_coefficient() {
         assert!(fit.dropped.is_empty() && b[0] > 0.0 && b[2] == 0.0, "{b:?}");
         assert_close(&b[..1], &b[1..2], 1e-7, 0.0, "the same feature");
     }
+}
+
+/// A fit that starts at its own solution has nothing left to do, also in other units.
+#[test]
+fn a_fit_starts_at_another() {
+    let x: Vec<f64> = (0..60).flat_map(|i| [f64::from(i * 7 % 11), 1e3 + f64::from(i * i % 13)]).collect();
+    let y: Vec<f64> = (0..60).map(|i| f64::from((i * i % 7) * (i % 3))).collect();
+    for (l1, l2) in [(0.0, 0.01), (0.05, 0.0)] {
+        let config = GlmConfig::new(Family::Poisson, 2).l1(l1).l2(l2);
+        let first = config.fit(&x, &y).unwrap();
+        let again = config.clone().start_from(&first).fit(&x, &y).unwrap();
+        assert!(first.outcome.iterations > 2 && again.outcome.iterations <= 1, "{}", again.outcome.iterations);
+        assert_close(&again.coefficients(), &first.coefficients(), 1e-9, 0.0, "coefficients");
+    }
+    let classes: Vec<usize> = y.iter().map(|y| usize::from(*y > 3.0)).collect();
+    let config = LogisticConfig::new(2).l2(0.01);
+    let first = config.fit(&x, &classes).unwrap();
+    let again = config.clone().start_from(&first).fit(&x, &classes).unwrap();
+    assert!(first.outcome.iterations > 2 && again.outcome.iterations <= 1, "{}", again.outcome.iterations);
+    assert_close(&again.coefficients[0], &first.coefficients[0], 1e-9, 0.0, "logistic");
 }

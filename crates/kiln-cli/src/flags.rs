@@ -16,3 +16,9 @@ pub(crate) use self::{
     run::{MachineFlags, RunFlags},
     used::{EvalFlags, ExportFlags, PredictFlags, ResumeFlags, RunAccess, VerifyFlags, WriteFlags},
 };
+
+/// Hides a flag of a command that is among those without a meaning there.
+pub(crate) fn hide_unused(flag: clap::Arg, unused: &[&str]) -> clap::Arg {
+    let is_unused = flag.get_long().is_some_and(|name| unused.contains(&name));
+    flag.hide(is_unused)
+}

@@ -6,7 +6,6 @@
 //! # References
 //! McCullagh and Nelder, *Generalized Linear Models* (1989); Agresti, *Foundations of Linear and Generalized Linear Models* (2015).
 
-mod blocks;
 mod classes;
 mod covariance;
 mod data;

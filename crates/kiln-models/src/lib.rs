@@ -23,6 +23,7 @@
 //! | `X::new(parts)`, `X::from_parts(parts)` | builds a model from its parts; a `Result` if the parts can be inconsistent |
 
 pub mod bayes;
+mod blocks;
 pub mod cavi;
 pub mod glm;
 pub mod metrics;

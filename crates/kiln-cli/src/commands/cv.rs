@@ -1,11 +1,12 @@
 //! `kiln cv`: cross-validation.
 
-use clap::{Arg, Args, Subcommand};
+use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use crate::{
     base::{Console, Exit, Failure, Result},
     context::{CrossValidation, CvFlags, GridFlags},
+    flags::hide_unused,
     models::{GeneralizedLinear, GlmFlags, LogisticFlags, LogisticRegression, Model, cv_glm, cv_logistic, own_help},
     settings::layered,
 };
@@ -13,10 +14,10 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum Cv {
     /// Cross-validate a logistic or softmax regression, and choose its penalty
-    #[command(mut_args = |flag| used(own_help::<LogisticRegression>(flag)))]
+    #[command(mut_args = |flag| hide_unused(own_help::<LogisticRegression>(flag), &UNUSED))]
     Logistic(Box<CvLogisticFlags>),
     /// Cross-validate a generalized linear model, and choose its penalty
-    #[command(mut_args = |flag| used(own_help::<GeneralizedLinear>(flag)))]
+    #[command(mut_args = |flag| hide_unused(own_help::<GeneralizedLinear>(flag), &UNUSED))]
     Glm(Box<CvGlmFlags>),
 }
 
@@ -105,12 +106,6 @@ fn refuse_unused(flags: &impl Serialize) -> Result<()> {
         Some(name) => Err(Failure::usage(format!("kiln cv does not use --{name}: omit it"))),
         None => Ok(()),
     }
-}
-
-/// Hides a flag that means nothing here.
-fn used(flag: Arg) -> Arg {
-    let unused = flag.get_long().is_some_and(|name| UNUSED.contains(&name));
-    flag.hide(unused)
 }
 
 fn settings<M: Model>(flags: &M::Flags) -> Result<M::Settings> {

@@ -1,10 +1,11 @@
 //! `kiln lr-find`.
 
-use clap::{Arg, Args, Subcommand};
+use clap::{Args, Subcommand};
 
 use crate::{
     base::{Console, Exit, Result},
     context::{Search, SweepFlags},
+    flags::hide_unused,
     models::{Autoencoder, LogisticFlags, LogisticRegression, Model, VaeFlags, lr_find_logistic, own_help, vae},
     settings::layered,
 };
@@ -12,13 +13,14 @@ use crate::{
 #[derive(Debug, Subcommand)]
 pub(crate) enum LrFind {
     /// Find a learning rate for a variational autoencoder
-    #[command(mut_args = |flag| swept(own_help::<Autoencoder>(flag)))]
+    #[command(mut_args = |flag| hide_unused(own_help::<Autoencoder>(flag), &UNUSED))]
     Vae(Box<LrFindFlags<VaeFlags>>),
     /// Find a learning rate for logistic or softmax regression on minibatches
-    #[command(mut_args = |flag| swept(own_help::<LogisticRegression>(flag)))]
+    #[command(mut_args = |flag| hide_unused(own_help::<LogisticRegression>(flag), &UNUSED))]
     Logistic(Box<LrFindFlags<LogisticFlags>>),
 }
 
+/// Flags that the sweep refuses, or that mean nothing for it.
 const UNUSED: [&str; 18] = [
     "lr",
     "schedule",
@@ -60,12 +62,6 @@ pub(crate) fn lr_find(command: LrFind, console: Console) -> Result<Exit> {
             lr_find_logistic(Search::new(flags.sweep)?, &flags.config, settings, console)
         }
     }
-}
-
-/// Hides a flag that the sweep refuses, or that means nothing for it.
-fn swept(flag: Arg) -> Arg {
-    let unused = flag.get_long().is_some_and(|name| UNUSED.contains(&name));
-    flag.hide(unused)
 }
 
 fn settings<M: Model>(flags: &M::Flags) -> Result<M::Settings> {

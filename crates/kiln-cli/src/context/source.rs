@@ -76,7 +76,7 @@ pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str
     }
     if is_libsvm(name) {
         return Err(Failure::usage(format!(
-            "{} is a LIBSVM file by its name, which `kiln train glm` reads; this model needs a table",
+            "{} is a LIBSVM file by its name, which `kiln train glm` reads; this command needs a table",
             Shown(name)
         )));
     }

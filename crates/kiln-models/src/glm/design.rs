@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::{
-    blocks::blocks,
     group::{Group, Scaling},
     values::{SparseRows, Values},
 };
+use crate::blocks::blocks;
 
 /// Rows of features for one or more linear predictors, with a column of ones.
 ///

@@ -5,11 +5,11 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::{
-    blocks::blocks,
     features::{Features, Given},
     row::{Row, Second},
     rows::{Evaluated, Rows},
 };
+use crate::blocks::blocks;
 
 impl Rows<'_> {
     /// Calls `each` for every row, with the entries of its columns, and returns the results in order.

@@ -2,16 +2,16 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use kiln_tensor::linalg::add_gram;
 
 use super::{
-    blocks::{blocks, parts},
     triangle::{Triangle, factor},
     values::{SparseRows, Values},
 };
-use crate::regression::{Dependence, basis::Columns, definite::is_clearly_definite};
+use crate::{
+    blocks::{blocks, parts, sums},
+    regression::{Dependence, basis::Columns, definite::is_clearly_definite},
+};
 
 /// Features that share a scaling: those that do not depend on others.
 #[derive(Debug)]
@@ -98,21 +98,10 @@ impl Group {
 
     /// Sums something over the rows, for each column.
     fn sums(&self, add: impl Fn(&mut [f64], &[f64]) + Sync) -> Vec<f64> {
-        let (d, n) = (self.stride, self.rows());
-        let parts: Vec<Vec<f64>> = parts(blocks(n, d), d)
-            .into_par_iter()
-            .map(|blocks| {
-                let (mut sums, mut buffer) = (vec![0.0; d], Vec::new());
-                for rows in blocks {
-                    let values = self.values.get(rows.start * d..rows.end * d, &mut buffer);
-                    values.chunks_exact(d).for_each(|row| add(&mut sums, row));
-                }
-                sums
-            })
-            .collect();
-        parts.iter().fold(vec![0.0; d], |mut total, part| {
-            total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
-            total
+        let d = self.stride;
+        sums((self.rows(), d), d, |sums, rows, buffer: &mut Vec<f64>| {
+            let values = self.values.get(rows.start * d..rows.end * d, buffer);
+            values.chunks_exact(d).for_each(|row| add(sums, row));
         })
     }
 
@@ -161,23 +150,12 @@ impl Group {
             return self.is_sparse_well_conditioned(rows, intercept);
         }
         let (d, n) = (self.width(), self.rows());
-        let parts: Vec<Vec<f64>> = parts(blocks(n, d), d * d)
-            .into_par_iter()
-            .map(|blocks| {
-                let (mut gram, mut columns, mut buffer) = (vec![0.0; d * d], Vec::new(), Vec::new());
-                for rows in blocks {
-                    let n = rows.len();
-                    columns.resize(n * d, 0.0);
-                    self.fill(rows, &mut columns, &mut buffer);
-                    add_gram(&mut gram, &columns, &columns, n, true);
-                }
-                gram
-            })
-            .collect();
-        let mut gram = vec![0.0; d * d];
-        for part in parts {
-            gram.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        }
+        let mut gram = sums((n, d), d * d, |gram, rows, (columns, buffer): &mut (Vec<f64>, Vec<f64>)| {
+            let n = rows.len();
+            columns.resize(n * d, 0.0);
+            self.fill(rows, columns, buffer);
+            add_gram(gram, columns, columns, n, true);
+        });
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
         let count = n as f64;
         gram.iter_mut().for_each(|sum| *sum /= count);

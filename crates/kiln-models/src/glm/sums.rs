@@ -7,12 +7,14 @@ use rayon::prelude::*;
 use kiln_tensor::linalg::{Symmetric, add_gram};
 
 use super::{
-    blocks::{blocks, parts},
     features::{Features, Given},
     row::{Row, Second},
     rows::{Evaluated, Rows},
 };
-use crate::regression::basis::dot;
+use crate::{
+    blocks::{blocks, parts},
+    regression::basis::dot,
+};
 
 /// What is summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

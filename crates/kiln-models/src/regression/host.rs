@@ -7,33 +7,7 @@ use kiln_tensor::linalg::add_gram;
 use rayon::prelude::*;
 
 use super::definite::is_clearly_definite;
-
-/// About the number of entries of a block of rows, which should stay in the processor's second cache.
-const BLOCK: usize = 16_384;
-
-/// The blocks of rows, in parts that are summed one after the other. They depend on the shape only, so that the number of threads does
-/// not change a bit.
-fn parts(n: usize, width: usize) -> Vec<Vec<Range<usize>>> {
-    let size = (BLOCK / width.max(1)).clamp(16, 1024);
-    let blocks: Vec<Range<usize>> =
-        (0..n.div_ceil(size)).map(|block| block * size..((block + 1) * size).min(n)).collect();
-    let each = blocks.len().div_ceil(32).max(1);
-    blocks.chunks(each).map(<[_]>::to_vec).collect()
-}
-
-/// Sums vectors of `size` numbers over all blocks.
-fn sums(n: usize, width: usize, size: usize, add: impl Fn(&mut [f64], Range<usize>) + Sync) -> Vec<f64> {
-    let of_part = |blocks: Vec<Range<usize>>| {
-        let mut sum = vec![0.0; size];
-        blocks.into_iter().for_each(|rows| add(&mut sum, rows));
-        sum
-    };
-    let all: Vec<Vec<f64>> = parts(n, width).into_par_iter().map(of_part).collect();
-    all.iter().fold(vec![0.0; size], |mut total, part| {
-        total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
-        total
-    })
-}
+use crate::blocks::{blocks, parts, sums};
 
 /// Subtracts the mean of each column and divides by √(σ² + penalty²), with shares of the rows that sum to 1. Returns means and scales. A
 /// constant column and a row without a share become 0.
@@ -51,7 +25,7 @@ pub(super) fn rescale(rows: &mut [f64], d: usize, shares: &[f64], penalty: f64) 
     let of_block =
         |block: &Range<usize>| rows[block.start * d..block.end * d].chunks_exact(d).zip(&shares[block.clone()]);
     // Relative to the smallest value, which is exact if all values are close together.
-    let above = sums(n, d, d, |sums, block| {
+    let above = sums((n, d), d, |sums, block, (): &mut ()| {
         for (row, share) in of_block(&block).filter(|(_, share)| **share > 0.0) {
             sums.iter_mut().zip(row.iter().zip(&range)).for_each(|(sum, (x, (low, _)))| *sum += share * (x - low));
         }
@@ -63,7 +37,7 @@ pub(super) fn rescale(rows: &mut [f64], d: usize, shares: &[f64], penalty: f64) 
         .map(|((low, high), above)| above.max(high - low - above))
         .map(|largest| if largest > 0.0 { largest } else { 1.0 })
         .collect();
-    let squares = sums(n, d, d, |sums, block| {
+    let squares = sums((n, d), d, |sums, block, (): &mut ()| {
         for (row, share) in of_block(&block).filter(|(_, share)| **share > 0.0) {
             for (j, sum) in sums.iter_mut().enumerate() {
                 let relative = ((row[j] - range[j].0) - above[j]) / largest[j];
@@ -89,7 +63,7 @@ pub(super) fn rescale(rows: &mut [f64], d: usize, shares: &[f64], penalty: f64) 
 }
 
 /// Returns a matrix Aᵀ·diag(w)·A for each pair of columns row ≥ column of k, with the weights `[n]` that `weights` returns, where A is
-/// the inputs `[n, d]` with a column of ones. Of a matrix on the diagonal, the lower half is right.
+/// the inputs `[n, d]` with a column of ones.
 pub(super) fn products(inputs: &Tensor<2>, k: usize, weights: impl Fn(usize, usize) -> Tensor<1>) -> Vec<Vec<f64>> {
     let [n, d] = inputs.dims();
     let width = d + 1;
@@ -97,7 +71,7 @@ pub(super) fn products(inputs: &Tensor<2>, k: usize, weights: impl Fn(usize, usi
     for row in 0..k {
         for column in 0..=row {
             let weights: Vec<f64> = read(weights(row, column));
-            all[row * k + column] = sums(n, width, width * width, |sum, block| {
+            all[row * k + column] = sums((n, width), width * width, |sum, block, (): &mut ()| {
                 let m = block.len();
                 let rows = rows(inputs, &block);
                 let (mut columns, weights) = (vec![1.0; m * width], &weights[block]);
@@ -119,7 +93,7 @@ pub(super) fn products(inputs: &Tensor<2>, k: usize, weights: impl Fn(usize, usi
 /// Returns Xᵀ·R, `[d, k]`, for inputs X `[n, d]` and residuals R `[n, k]`. A transposed matrix would be copied.
 pub(super) fn pulled_back(inputs: &Tensor<2>, residuals: &Tensor<2>) -> Tensor<2> {
     let ([n, d], [_, k]) = (inputs.dims(), residuals.dims());
-    let sum = sums(n, d + k, d * k, |sum, block| {
+    let sum = sums((n, d + k), d * k, |sum, block, (): &mut ()| {
         let rows = rows(inputs, &block);
         let residuals = self::rows(residuals, &block);
         for (row, residuals) in rows.chunks_exact(d.max(1)).zip(residuals.chunks_exact(k.max(1))) {
@@ -141,7 +115,7 @@ pub(super) fn largest_square(inputs: &Tensor<2>) -> f64 {
             squares.fold(largest, |largest, square| if square.is_nan() { f64::NAN } else { largest.max(square) })
         })
     };
-    let all: Vec<f64> = parts(n, d).into_par_iter().map(of_part).collect();
+    let all: Vec<f64> = parts(blocks(n, d), 1).into_par_iter().map(of_part).collect();
     all.into_iter().fold(0.0, |largest, part| if part.is_nan() { f64::NAN } else { largest.max(part) })
 }
 
@@ -166,17 +140,21 @@ fn read(tensor: Tensor<1>) -> Vec<f64> {
 /// Returns whether the Gram matrix of the columns of rows `[n, d]`, less their means and at length 1, proves that none depends on others.
 pub(super) fn are_clearly_independent(rows: &[f64], d: usize) -> bool {
     let n = rows.len() / d;
+    if n <= d {
+        // Less their means, so many columns depend on each other.
+        return false;
+    }
     let first = &rows[..d];
     let of_block = |block: Range<usize>| rows[block.start * d..block.end * d].chunks_exact(d);
     #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
     let count = n as f64;
-    let means: Vec<f64> = sums(n, d, d, |sums, block| {
+    let means: Vec<f64> = sums((n, d), d, |sums, block, (): &mut ()| {
         for row in of_block(block) {
             sums.iter_mut().zip(row.iter().zip(first)).for_each(|(sum, (x, first))| *sum += x - first);
         }
     });
     let means: Vec<f64> = means.iter().zip(first).map(|(sum, first)| first + sum / count).collect();
-    let mut gram = sums(n, d, d * d, |gram, block| {
+    let mut gram = sums((n, d), d * d, |gram, block, (): &mut ()| {
         let m = block.len();
         let mut columns = vec![0.0; m * d];
         for (i, row) in of_block(block).enumerate() {

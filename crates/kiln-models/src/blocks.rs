@@ -2,21 +2,41 @@
 
 use std::ops::Range;
 
+use rayon::prelude::*;
+
 /// About the number of entries of a block, which should stay in the processor's second cache.
 const BLOCK: usize = 16_384;
 
 /// Returns the ranges of rows that make the blocks of a matrix. They depend on the shape only.
 #[allow(clippy::single_range_in_vec_init, reason = "a block is a range")]
-pub(super) fn blocks(rows: usize, width: usize) -> Vec<Range<usize>> {
+pub(crate) fn blocks(rows: usize, width: usize) -> Vec<Range<usize>> {
     let size = (BLOCK / width.max(1)).clamp(16, 1024);
     (0..rows).step_by(size).map(|start| start..(start + size).min(rows)).collect()
 }
 
 /// Groups blocks into parts that are summed one after the other: few enough that `size` numbers per part fit into memory. The parts
 /// depend on the shape only, so that the number of threads does not change a bit.
-pub(super) fn parts(blocks: Vec<Range<usize>>, size: usize) -> Vec<Vec<Range<usize>>> {
+pub(crate) fn parts(blocks: Vec<Range<usize>>, size: usize) -> Vec<Vec<Range<usize>>> {
     const NUMBERS: usize = 8_000_000;
     let count = (NUMBERS / size.max(1)).clamp(4, 64).min(blocks.len().max(1));
     let each = blocks.len().div_ceil(count).max(1);
     blocks.chunks(each).map(<[_]>::to_vec).collect()
+}
+
+/// Sums vectors of `size` numbers over the blocks of a matrix. `add` gets scratch memory that a thread keeps from block to block.
+pub(crate) fn sums<S: Default>(
+    (rows, width): (usize, usize),
+    size: usize,
+    add: impl Fn(&mut [f64], Range<usize>, &mut S) + Sync,
+) -> Vec<f64> {
+    let of_part = |blocks: Vec<Range<usize>>| {
+        let (mut sum, mut scratch) = (vec![0.0; size], S::default());
+        blocks.into_iter().for_each(|block| add(&mut sum, block, &mut scratch));
+        sum
+    };
+    let all: Vec<Vec<f64>> = parts(blocks(rows, width), size).into_par_iter().map(of_part).collect();
+    all.iter().fold(vec![0.0; size], |mut total, part| {
+        total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
+        total
+    })
 }
