@@ -3,19 +3,23 @@
 pub(crate) mod basis;
 pub(crate) mod definite;
 mod dependence;
+mod error;
 mod existence;
+mod hessian;
 mod host;
 mod inference;
 mod linear_programme;
 mod loss;
+mod search;
 mod separation;
 pub(crate) mod table;
 
 pub use self::{
     basis::dependent_columns,
     dependence::Dependence,
+    error::RegressionDataError,
     inference::{Coefficient, Covariance, Inference, InferenceError},
-    loss::{RegressionDataError, RegressionLoss},
+    loss::RegressionLoss,
     separation::{Separation, SeparationMismatch, Sides},
     table::InferenceTable,
 };

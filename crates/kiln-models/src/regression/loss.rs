@@ -2,48 +2,12 @@
 
 use burn::tensor::{DType, Tensor, TensorData, activation::log_softmax};
 use kiln_tensor::{
-    derivative::{EvaluationError, Hessian, HessianProduct, Objective},
+    derivative::{EvaluationError, Objective},
     fused,
-    linalg::Symmetric,
     special::sigmoid,
 };
 
-use super::host;
-
-/// Why a regression cannot be fitted to some data.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RegressionDataError {
-    /// The number of targets or weights differs from the number of rows.
-    #[error("there are {rows} rows but {got} {what}; give one for each row")]
-    Length {
-        /// What is counted.
-        what: &'static str,
-        /// Number of rows.
-        rows: usize,
-        /// Number of targets or weights.
-        got: usize,
-    },
-    /// A target is not a class index.
-    #[error("target {target} of row {row} is not one of the {classes} classes; class indices count from 0")]
-    Target {
-        /// The row, from 0.
-        row: usize,
-        /// Its target.
-        target: usize,
-        /// Number of classes.
-        classes: usize,
-    },
-    /// There are no rows, or fewer than two classes.
-    #[error("a regression needs at least one row and two classes")]
-    Empty,
-    /// A weight is negative or not finite, all weights are zero, or their sum is not finite.
-    #[error("weights must be finite and not negative, and their sum must be positive and finite")]
-    Weights,
-    /// The penalty is negative or not finite.
-    #[error("the penalty must be finite and not negative, not {0}")]
-    Penalty(String),
-}
+use super::{error::RegressionDataError, host};
 
 /// The mean negative log-likelihood of a [`LogisticRegression`](crate::LogisticRegression) (two classes) or a
 /// [`SoftmaxRegression`](crate::SoftmaxRegression) (more classes) over all data, with an ℓ2 penalty, in nats:
@@ -228,7 +192,7 @@ impl RegressionLoss {
     }
 
     /// Returns a number for each weight, computed from the scale of its column.
-    fn each_weight(&self, number: impl Fn(f64) -> f64) -> Vec<f64> {
+    pub(super) fn each_weight(&self, number: impl Fn(f64) -> f64) -> Vec<f64> {
         let scale = match &self.scaling {
             Some(Scaling { scale, .. }) => {
                 scale.to_data().try_into_vec_as::<f64>().expect("a float tensor converts to f64")
@@ -277,7 +241,7 @@ impl RegressionLoss {
     }
 
     /// Returns the vector-Jacobian product (Xᵀ·R + λ·W, Σ R).
-    fn pull_back(&self, residuals: Tensor<2>, x: &Tensor<1>) -> Tensor<1> {
+    pub(super) fn pull_back(&self, residuals: Tensor<2>, x: &Tensor<1>) -> Tensor<1> {
         let bias = residuals.clone().sum_dim(0);
         let mut weight = if self.is_on_host() {
             host::pulled_back(&self.inputs, &residuals)
@@ -296,7 +260,7 @@ impl RegressionLoss {
     }
 
     /// Returns the derivative of p in the direction `du`, `[n, k]`.
-    fn along(&self, p: Tensor<2>, du: Tensor<2>) -> Tensor<2> {
+    pub(super) fn along(&self, p: Tensor<2>, du: Tensor<2>) -> Tensor<2> {
         if self.columns() == 1 {
             return p.clone() * (p.neg() + 1.0) * du;
         }
@@ -352,33 +316,6 @@ impl Objective for RegressionLoss {
     }
 }
 
-impl HessianProduct for RegressionLoss {
-    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
-        self.fits(x)?;
-        self.fits(v)?;
-        let p = self.probabilities(self.product(x));
-        let change = self.along(p, self.product(v)) * self.shares.clone();
-        Ok(self.pull_back(change, v))
-    }
-}
-
-impl Hessian for RegressionLoss {
-    /// Computes a block Aᵀ·diag(s·p_a·(δ_ab − p_b))·A per pair of classes, where A is the inputs with a column of ones.
-    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
-        self.fits(x)?;
-        let p = self.probabilities(self.product(x));
-        let curvature = |a: usize, b: usize| {
-            let (pa, pb) = (p.clone().narrow(1, a, 1), p.clone().narrow(1, b, 1));
-            if a == b { pa * (pb.neg() + 1.0) } else { pa.neg() * pb }
-        };
-        let hessian = self.in_blocks(curvature);
-        let penalties = self.each_weight(|scale| self.l2 / (scale * scale));
-        Ok(Symmetric::from_fn(hessian.rows(), |i, j| {
-            hessian.at(i, j) + if i == j { penalties.get(i).copied().unwrap_or(0.0) } else { 0.0 }
-        }))
-    }
-}
-
 impl RegressionLoss {
     /// Whether rows are read where they are: f64 in the memory of the CPU.
     pub(super) fn is_on_host(&self) -> bool {
@@ -397,7 +334,7 @@ impl RegressionLoss {
         Self { inputs: Tensor::from_data(TensorData::new(rows, [n, d]), like), scaling, ..self }
     }
 
-    fn fits(&self, x: &Tensor<1>) -> Result<(), EvaluationError> {
+    pub(super) fn fits(&self, x: &Tensor<1>) -> Result<(), EvaluationError> {
         let (expected, dtype) = (self.parameter_count(), self.inputs.dtype());
         if x.dims() == [expected] && x.dtype() == dtype {
             return Ok(());
@@ -407,46 +344,5 @@ impl RegressionLoss {
             "the vector has {got} entries of {other:?}, but the regression has {expected} parameters of {dtype:?}"
         )
         .into())
-    }
-
-    /// Returns Σᵢ sᵢ·gᵢ·gᵢᵀ / Σ s with the gradient gᵢ of each example's loss.
-    pub(super) fn outer_products(&self, x: &Tensor<1>) -> Symmetric {
-        let residuals = self.probabilities(self.product(x)) - self.targets.clone();
-        self.in_blocks(|a, b| residuals.clone().narrow(1, a, 1) * residuals.clone().narrow(1, b, 1))
-    }
-
-    /// Returns the feature (d for an intercept) and the class of entry i of the vector.
-    pub(super) fn places(d: usize, k: usize) -> impl Fn(usize) -> (usize, usize) {
-        move |i| if i < d * k { (i / k, i % k) } else { (d, i - d * k) }
-    }
-
-    /// Assembles the matrix with a block Aᵀ·diag(s·c)·A for each pair of classes, where `c` returns `[n, 1]`.
-    fn in_blocks(&self, c: impl Fn(usize, usize) -> Tensor<2>) -> Symmetric {
-        let ([n, _], k) = (self.inputs.dims(), self.columns());
-        if self.is_on_host() {
-            let weights = |row, column| (c(row, column) * self.shares.clone()).flatten(0, 1);
-            return self.assemble(&host::products(&self.inputs, k, weights));
-        }
-        let ones = Tensor::ones([n, 1], (&self.inputs.device(), self.inputs.dtype()));
-        let a = Tensor::cat(vec![self.inputs.clone(), ones], 1);
-        let mut blocks = vec![Vec::new(); k * k];
-        for row in 0..k {
-            for column in 0..=row {
-                let block = a.clone().transpose().matmul(a.clone() * (c(row, column) * self.shares.clone()));
-                blocks[row * k + column] =
-                    block.into_data().try_into_vec_as::<f64>().expect("a float tensor converts to f64");
-            }
-        }
-        self.assemble(&blocks)
-    }
-
-    /// The matrix of blocks `[d + 1, d + 1]`, of which those below the diagonal are given.
-    fn assemble(&self, blocks: &[Vec<f64>]) -> Symmetric {
-        let ([_, d], k) = (self.inputs.dims(), self.columns());
-        let place = Self::places(d, k);
-        Symmetric::from_fn((d + 1) * k, |i, j| {
-            let ((f, row), (g, column)) = (place(i), place(j));
-            blocks[row.max(column) * k + row.min(column)][f * (d + 1) + g]
-        })
     }
 }
