@@ -20,6 +20,23 @@ pub(super) struct Solved {
     pub(super) converged: bool,
 }
 
+/// When a solver ends.
+#[derive(Clone, Copy)]
+pub(super) struct Limits {
+    pub(super) gtol: Option<f64>,
+    pub(super) max_iter: usize,
+    /// The number of rows.
+    pub(super) rows: usize,
+}
+
+impl Limits {
+    /// Whether the last digits, beyond the tolerance, are worth another pass over the rows.
+    fn is_cheap(self, parameters: usize) -> bool {
+        const NUMBERS: usize = 10_000_000;
+        self.rows.saturating_mul(parameters) <= NUMBERS
+    }
+}
+
 /// Returns the loss of the model with constants only.
 pub(super) fn constant_model(data: &GlmData) -> Result<GlmLoss, GlmError> {
     let data = GlmData {
@@ -40,7 +57,7 @@ pub(super) fn constant_model(data: &GlmData) -> Result<GlmLoss, GlmError> {
 pub(super) fn solve<P: Hessian>(
     loss: &P,
     (start, dtype): (Tensor<1>, DType),
-    (gtol, max_iter): (Option<f64>, usize),
+    limits: Limits,
     callback: impl FnMut(&Iteration) -> ControlFlow<()>,
 ) -> Result<Solved, GlmError> {
     let [parameters] = start.dims();
@@ -49,13 +66,13 @@ pub(super) fn solve<P: Hessian>(
     }
     let small = parameters <= GlmConfig::NEWTON_PARAMETERS;
     let default = if small { GlmConfig::GTOL } else { GlmConfig::LBFGS_GTOL };
-    let stop = Stop { gtol: gtol.unwrap_or(default), max_iter, ..Stop::default() };
+    let stop = Stop { gtol: limits.gtol.unwrap_or(default), max_iter: limits.max_iter, ..Stop::default() };
     let mut outcome =
         if small { run(loss, start, &newton(), stop, callback)? } else { run(loss, start, &lbfgs(), stop, callback)? };
     let stopped = matches!(outcome.status, Status::NoProgress | Status::Stalled);
     let mut x = outcome.to_vec();
     let mut converged = outcome.success;
-    if small && (converged || stopped) {
+    if small && (stopped || converged && limits.is_cheap(parameters)) {
         let device = outcome.x.device();
         let polished = polish(loss, &mut x, (&device, dtype))?;
         converged |= polished.at_rounding;
@@ -73,7 +90,7 @@ pub(super) fn solve_with_l1(
     loss: &GlmLoss,
     (start, dtype): (Tensor<1>, DType),
     lambda: f64,
-    (gtol, max_iter): (Option<f64>, usize),
+    limits: Limits,
     callback: impl FnMut(&Iteration) -> ControlFlow<()>,
 ) -> Result<Solved, GlmError> {
     if loss.parameter_count() == 0 {
@@ -81,7 +98,8 @@ pub(super) fn solve_with_l1(
     }
     let (device, weights) = (start.device(), loss.l1_weights(lambda));
     let penalty = L1::new(&weights[..])?;
-    let stop = Stop { gtol: gtol.unwrap_or(GlmConfig::LBFGS_GTOL), max_iter, ..Stop::default() };
+    let gtol = limits.gtol.unwrap_or(GlmConfig::LBFGS_GTOL);
+    let stop = Stop { gtol, max_iter: limits.max_iter, ..Stop::default() };
     let mut outcome = run(loss, start, &owlqn(penalty), stop, callback)?;
     let mut x = outcome.to_vec();
     if outcome.success && x.len() <= GlmConfig::NEWTON_PARAMETERS {
@@ -125,16 +143,16 @@ pub(super) fn null_fit<'a>(
     loss: &GlmLoss,
     constant: &'a GlmLoss,
     solved: &Solved,
-    (device, gtol, max_iter): (&Device, Option<f64>, usize),
+    (device, limits): (&Device, Limits),
 ) -> Result<(&'a GlmLoss, Vec<f64>), GlmError> {
     if constant.parameter_count() == loss.parameter_count() {
         return Ok((constant, solved.x.clone()));
     }
-    let null = solve(constant, (constant.start(device), DType::F64), (gtol, max_iter), |_| ControlFlow::Continue(()))?;
+    let null = solve(constant, (constant.start(device), DType::F64), limits, |_| ControlFlow::Continue(()))?;
     Ok((constant, null.x))
 }
 
-fn run<P: Objective, S: Solver<P>>(
+pub(super) fn run<P: Objective, S: Solver<P>>(
     loss: &P,
     start: Tensor<1>,
     solver: &S,
@@ -167,6 +185,9 @@ fn polish<P: Hessian>(loss: &P, x: &mut Vec<f64>, (device, dtype): (&Device, DTy
         let step = factor.solve(&gradient);
         let decrement: f64 = step.iter().zip(&gradient).map(|(step, g)| step * g).sum();
         at_rounding = 0.5 * decrement <= loss.rounding_units() * f64::EPSILON * value.abs().max(f64::MIN_POSITIVE);
+        if largest(&step) <= 0.5 * f64::EPSILON * largest(x) {
+            break;
+        }
         let next: Vec<f64> = x.iter().zip(&step).map(|(x, step)| x - step).collect();
         let (next_value, next_gradient) = at(&next)?;
         let shrinks = largest(&next_gradient) < largest(&gradient);

@@ -3,6 +3,7 @@
 mod families;
 mod fits;
 mod linear;
+mod many_rows;
 mod others;
 mod penalised;
 mod storage;

@@ -4,7 +4,6 @@ use std::borrow::Cow;
 
 use crate::{
     Column, DataError, Examples, Table,
-    examples::check_finite,
     shown::{self, Shown},
     table::number,
     vocabulary::Lookup,
@@ -14,6 +13,7 @@ use serde::{Deserialize, Serialize};
 mod config;
 mod fit;
 mod pixels;
+mod rows;
 mod validate;
 
 pub use config::{Coding, EncoderConfig, Missing, Reference};
@@ -162,13 +162,6 @@ fn is_default(unseen: &Unseen) -> bool {
     *unseen == Unseen::default()
 }
 
-/// A part of the inputs: the features of a column at `offset` in every row of `width` numbers.
-struct Place<'a> {
-    inputs: &'a mut [f64],
-    offset: usize,
-    width: usize,
-}
-
 impl EncodedColumn {
     /// Returns the name of the column.
     pub fn name(&self) -> &str {
@@ -202,47 +195,6 @@ impl EncodedColumn {
                 kept.map(|(_, category)| format!("{name}={category}")).collect()
             }
         }
-    }
-
-    fn encode(&self, table: &Table, column: &Column, place: &mut Place<'_>, unseen: Unseen) -> Result<(), DataError> {
-        let &mut Place { ref mut inputs, offset, width } = place;
-        let rows = inputs.chunks_exact_mut(width).enumerate();
-        match self {
-            Self::Numeric { mean, scale, fill, indicator, .. } => {
-                let values = numbers(table, column)?;
-                for ((row, input), value) in rows.zip(values.iter()) {
-                    let value = match (value.is_nan(), fill) {
-                        (false, _) => *value,
-                        (true, Some(fill)) => *fill,
-                        (true, None) => return Err(text_in_numeric(table, column, row)),
-                    };
-                    input[offset] = (value - mean) / scale;
-                    if *indicator {
-                        input[offset + 1] = f64::from(u8::from(values[row].is_nan()));
-                    }
-                }
-            }
-            Self::Categorical { categories, reference, fill, .. } => {
-                let (levels, codes) = column.levels();
-                let lookup = Lookup::new(categories);
-                let known: Vec<Option<usize>> = levels.iter().map(|level| lookup.find(level)).collect();
-                for ((row, input), code) in rows.zip(codes.iter()) {
-                    let is_missing = *code as usize >= known.len();
-                    let category = if is_missing { *fill } else { known[*code as usize] };
-                    let category = match category {
-                        Some(category) => category,
-                        None if unseen == Unseen::Reference && !is_missing => continue,
-                        None => return Err(unknown(table, column, row, categories)),
-                    };
-                    match reference {
-                        Some(reference) if category == *reference => {}
-                        Some(reference) => input[offset + category - usize::from(category > *reference)] = 1.0,
-                        None => input[offset + category] = 1.0,
-                    }
-                }
-            }
-        }
-        Ok(())
     }
 }
 
@@ -329,39 +281,6 @@ impl Encoder {
         let target = self.target.as_ref().ok_or(DataError::NoTarget)?;
         let targets = target.encode(table)?;
         Examples::new(self.encode_inputs(table)?, targets, self.feature_names(), target.classes.clone())
-    }
-
-    /// Encodes the features of all rows of `table`, in row-major order. The table needs no target column.
-    ///
-    /// Columns are found by name, and columns that the encoder does not know are ignored.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::MissingColumn`], [`DataError::MissingValues`], [`DataError::TextInNumeric`],
-    /// [`DataError::UnknownCategory`], and [`DataError::NonFinite`] if a standardised value overflows.
-    pub fn encode_inputs(&self, table: &Table) -> Result<Vec<f64>, DataError> {
-        let find = |encoded: &EncodedColumn| {
-            table.column(encoded.name()).ok_or_else(|| DataError::MissingColumn {
-                file: table.file().into(),
-                column: encoded.name().into(),
-                columns: table.column_list(),
-            })
-        };
-        let columns = self.columns.iter().map(find).collect::<Result<Vec<_>, _>>()?;
-        let strict = self.columns.iter().zip(&columns).filter(|(encoded, _)| !encoded.takes_missing());
-        check_missing(table, &strict.map(|(_, column)| *column).collect::<Vec<_>>())?;
-        let width = self.features();
-        if width == 0 {
-            return Err(DataError::NoFeatures { file: table.file().into() });
-        }
-        let mut inputs = vec![0.0; table.len() * width];
-        let mut offset = 0;
-        for (encoded, column) in self.columns.iter().zip(columns) {
-            encoded.encode(table, column, &mut Place { inputs: &mut inputs, offset, width }, self.unseen)?;
-            offset += encoded.width();
-        }
-        check_finite(&inputs, &self.feature_names())?;
-        Ok(inputs)
     }
 }
 

@@ -41,7 +41,7 @@ use self::{
     lines::Lines,
     pieces::Pace,
 };
-use crate::{DataError, content::Content, shown, suggest};
+use crate::{DataError, shown, suggest};
 
 /// A table in memory: named columns with equal numbers of cells.
 ///
@@ -118,8 +118,8 @@ impl Table {
     /// Reads a file that is not a text. There is nothing if it is one.
     fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<Self>, DataError> {
         let file = path.display().to_string();
-        let Some(parsed) = format::read_binary(path, options)? else { return Ok(None) };
-        Ok(Some(Self::new(&file, Content::open(path)?.sha256(u64::MAX)?, parsed)))
+        let Some((parsed, sha256)) = format::read_binary(path, options)? else { return Ok(None) };
+        Ok(Some(Self::new(&file, sha256, parsed)))
     }
 
     /// Parses the text of a file with the default options. Messages call it `file`.
@@ -188,7 +188,7 @@ impl Table {
 
     /// Returns the column called `name`.
     pub fn column(&self, name: &str) -> Option<&Column> {
-        self.columns.iter().find(|column| column.name == name)
+        self.columns.iter().find(|column| column.name() == name)
     }
 
     /// Returns what the reader left out without being asked.

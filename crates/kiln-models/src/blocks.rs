@@ -29,12 +29,21 @@ pub(crate) fn sums<S: Default>(
     size: usize,
     add: impl Fn(&mut [f64], Range<usize>, &mut S) + Sync,
 ) -> Vec<f64> {
+    sums_of(blocks(rows, width), size, add)
+}
+
+/// The same over some blocks.
+pub(crate) fn sums_of<S: Default>(
+    blocks: Vec<Range<usize>>,
+    size: usize,
+    add: impl Fn(&mut [f64], Range<usize>, &mut S) + Sync,
+) -> Vec<f64> {
     let of_part = |blocks: Vec<Range<usize>>| {
         let (mut sum, mut scratch) = (vec![0.0; size], S::default());
         blocks.into_iter().for_each(|block| add(&mut sum, block, &mut scratch));
         sum
     };
-    let all: Vec<Vec<f64>> = parts(blocks(rows, width), size).into_par_iter().map(of_part).collect();
+    let all: Vec<Vec<f64>> = parts(blocks, size).into_par_iter().map(of_part).collect();
     all.iter().fold(vec![0.0; size], |mut total, part| {
         total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
         total

@@ -18,11 +18,13 @@ mod firth;
 mod group;
 mod inference;
 mod influence;
+mod latest;
 mod link;
 mod loss;
 mod margins;
 mod measures;
 mod model;
+mod objective;
 mod parameters;
 mod penalty;
 mod predictors;
@@ -32,6 +34,7 @@ mod score;
 mod start;
 mod sums;
 mod table;
+mod thinned;
 mod triangle;
 mod values;
 
@@ -50,5 +53,6 @@ pub use self::{
     parameters::{Part, Place, Term},
     score::{GlmRows, TrainingScore},
     table::GlmTable,
+    thinned::Thinned,
     values::{NumberFile, NumberFileWriter, SparseRows, SparseRowsError, Values},
 };

@@ -1,5 +1,7 @@
 //! Fitting an encoder to a table.
 
+use rayon::prelude::*;
+
 use super::{
     Coding, EncodedColumn, Encoder, EncoderConfig, Missing, Reference, Target, Unseen, check_missing, numbers,
     text_in_numeric,
@@ -129,8 +131,9 @@ impl EncoderConfig {
                 Err(DataError::DateFeature { file, column: name })
             }
         };
+        let fitted: Vec<_> = features().collect::<Vec<_>>().into_par_iter().map(column).collect();
         Ok(Encoder {
-            columns: features().map(column).collect::<Result<_, _>>()?,
+            columns: fitted.into_iter().collect::<Result<_, _>>()?,
             target: target.map(|column| fit_target(table, column)).transpose()?,
             unseen: Unseen::default(),
         })
@@ -158,6 +161,9 @@ impl EncoderConfig {
     ) -> Result<EncodedColumn, DataError> {
         let name = column.name().to_string();
         let all = numbers(table, column)?;
+        if !self.standardize && self.missing == Missing::Error {
+            return Ok(EncodedColumn::Numeric { name, mean: 0.0, scale: 1.0, fill: None, indicator: false });
+        }
         let present: Vec<usize> = rows.iter().copied().filter(|row| !all[*row].is_nan()).collect();
         let values: Vec<f64> = present.iter().map(|row| all[*row]).collect();
         let weights = weights.map(|weights| present.iter().map(|row| weights[*row]).collect::<Vec<f64>>());

@@ -200,7 +200,7 @@ impl ColumnBuilder {
             State::Numbers { mut values, .. } => {
                 values.shrink_to_fit();
                 let cells = Cells::Numbers { values, texts: None };
-                return Built::Column(Column { name, kind: ColumnKind::Numeric, cells, stray: None });
+                return Built::Column(Column::new(name, ColumnKind::Numeric, cells, None));
             }
         };
         let levels = dictionary.into_levels();
@@ -208,7 +208,7 @@ impl ColumnBuilder {
             let values = numbers(&codes, &values).collect();
             let texts = Some(Texts { codes, levels });
             let cells = Cells::Numbers { values, texts };
-            return Built::Column(Column { name, kind: ColumnKind::Numeric, cells, stray: None });
+            return Built::Column(Column::new(name, ColumnKind::Numeric, cells, None));
         }
         let is_number = |code: &&u32| values.get(**code as usize).is_some_and(Option::is_some);
         let is_text = |code: &u32| values.get(*code as usize).is_some_and(Option::is_none);
@@ -224,7 +224,7 @@ impl ColumnBuilder {
                 let values = codes.iter().map(day).collect();
                 let texts = Some(Texts { codes, levels });
                 let cells = Cells::Numbers { values, texts };
-                return Built::Column(Column { name, kind: ColumnKind::Numeric, cells, stray: None });
+                return Built::Column(Column::new(name, ColumnKind::Numeric, cells, None));
             }
             Some(days) if !days.is_empty() => ColumnKind::Date,
             _ if !as_text && !levels.is_empty() && levels.iter().all(|level| truth(level).is_some()) => {
@@ -232,7 +232,7 @@ impl ColumnBuilder {
             }
             _ => ColumnKind::Categorical,
         };
-        Built::Column(Column { name, kind, cells: Cells::Texts(Texts { codes, levels }), stray })
+        Built::Column(Column::new(name, kind, Cells::Texts(Texts { codes, levels }), stray))
     }
 }
 
@@ -323,7 +323,7 @@ mod tests {
     fn a_slip_is_told_from_a_column_of_texts() {
         let numbers = |n: usize| (0..n).map(|i| i.to_string());
         let stray = |cells: Vec<String>, take| match build(cells, take) {
-            Built::Column(column) => column.stray,
+            Built::Column(column) => column.stray_text(),
             Built::MustBeText => panic!("it must be read again"),
         };
         let few: Vec<String> = numbers(18).chain(["abc".to_owned()]).collect();

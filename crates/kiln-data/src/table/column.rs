@@ -34,11 +34,12 @@ pub enum ColumnKind {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Column {
-    pub(super) name: String,
-    pub(super) kind: ColumnKind,
-    pub(super) cells: Cells,
+    name: String,
+    kind: ColumnKind,
+    cells: Cells,
+    missing: usize,
     /// The first row whose cell is a text among numbers.
-    pub(super) stray: Option<usize>,
+    stray: Option<usize>,
 }
 
 /// The cells of a column.
@@ -63,6 +64,14 @@ pub(super) struct Texts {
 pub(super) const MISSING: u32 = u32::MAX;
 
 impl Column {
+    pub(super) fn new(name: String, kind: ColumnKind, cells: Cells, stray: Option<usize>) -> Self {
+        let missing = match &cells {
+            Cells::Numbers { values, .. } => values.iter().filter(|value| value.is_nan()).count(),
+            Cells::Texts(texts) => texts.codes.iter().filter(|code| **code == MISSING).count(),
+        };
+        Self { name, kind, cells, missing, stray }
+    }
+
     /// Returns the name in the header.
     pub fn name(&self) -> &str {
         &self.name
@@ -84,10 +93,7 @@ impl Column {
 
     /// Returns the number of missing cells.
     pub fn missing(&self) -> usize {
-        match &self.cells {
-            Cells::Numbers { values, .. } => values.iter().filter(|value| value.is_nan()).count(),
-            Cells::Texts(texts) => texts.codes.iter().filter(|code| **code == MISSING).count(),
-        }
+        self.missing
     }
 
     /// Returns whether a cell is missing.
@@ -188,7 +194,7 @@ impl Column {
             }
         };
         let stray = self.stray.and_then(|stray| rows.iter().position(|row| *row == stray));
-        Self { name: self.name.clone(), kind: self.kind, cells, stray }
+        Self::new(self.name.clone(), self.kind, cells, stray)
     }
 }
 

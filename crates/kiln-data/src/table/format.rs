@@ -7,7 +7,10 @@ use super::arrow;
 #[cfg(feature = "parquet")]
 use super::parquet;
 use super::{column::Column, delimited::Parsed, numpy, options::TableOptions};
-use crate::{DataError, content::open_regular};
+use crate::{
+    DataError,
+    content::{Content, open_regular},
+};
 
 /// The formats that are known by their first bytes. Every other file is a text.
 #[derive(Clone, Copy)]
@@ -42,23 +45,26 @@ impl Format {
     }
 }
 
-/// Reads a file that is not a text. There is nothing if it is one.
-pub(super) fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<Parsed>, DataError> {
-    let parsed = match Format::of(path)? {
-        Format::Parquet => read_parquet(path, options),
-        Format::ArrowFile => read_arrow(path, options, false),
-        Format::ArrowStream => read_arrow(path, options, true),
+/// Reads a file that is not a text, and its SHA-256. There is nothing if it is one.
+pub(super) fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<(Parsed, String)>, DataError> {
+    let read: fn(&Path, &TableOptions) -> Result<Parsed, DataError> = match Format::of(path)? {
+        Format::Parquet => read_parquet,
+        Format::ArrowFile => |path, options| read_arrow(path, options, false),
+        Format::ArrowStream => |path, options| read_arrow(path, options, true),
         Format::FeatherOne => {
             let cause = "it has version 1 of the Feather format; write it again with a newer library, as in \
                          `pyarrow.feather.write_feather(table, file)`";
-            Err(DataError::Arrow { path: path.into(), cause: cause.into() })
+            return Err(DataError::Arrow { path: path.into(), cause: cause.into() });
         }
-        Format::Array => numpy::read_array(path, options),
-        Format::Archive => numpy::read_archive(path, options),
+        Format::Array => numpy::read_array,
+        Format::Archive => numpy::read_archive,
         Format::Text => return Ok(None),
-    }?;
+    };
+    let (parsed, sha256) =
+        rayon::join(|| read(path, options), || Content::open(path).and_then(|mut content| content.sha256(u64::MAX)));
+    let parsed = parsed?;
     check_names(path, &parsed.columns)?;
-    Ok(Some(parsed))
+    Ok(Some((parsed, sha256?)))
 }
 
 /// Returns an error if two columns of a binary file have one name.

@@ -64,7 +64,7 @@ pub(super) fn join(parts: &[Column], rules: &CellRules, may_slip: bool) -> Colum
         Cells::Texts(texts) if kind == ColumnKind::Categorical && may_slip => stray(texts, rules),
         _ => None,
     };
-    Column { name, kind, cells, stray }
+    Column::new(name, kind, cells, stray)
 }
 
 /// Returns whether a part of a column has numbers, perhaps beside a few texts.

@@ -21,7 +21,7 @@ impl Table {
             })
         };
         let weights = (0..self.len()).map(weight).collect::<Result<_, _>>()?;
-        self.columns.retain(|column| column.name != name);
+        self.columns.retain(|column| column.name() != name);
         Ok((self, weights))
     }
 
@@ -40,7 +40,7 @@ impl Table {
     /// ```
     pub fn without(mut self, names: &[&str]) -> Result<Self, DataError> {
         names.iter().try_for_each(|name| self.required(name).map(drop))?;
-        self.columns.retain(|column| !names.contains(&column.name.as_str()));
+        self.columns.retain(|column| !names.contains(&column.name()));
         Ok(self)
     }
 
@@ -51,7 +51,7 @@ impl Table {
     /// [`DataError::UnknownColumn`] if a column does not exist.
     pub fn with_only(mut self, names: &[&str]) -> Result<Self, DataError> {
         names.iter().try_for_each(|name| self.required(name).map(drop))?;
-        self.columns.retain(|column| names.contains(&column.name.as_str()));
+        self.columns.retain(|column| names.contains(&column.name()));
         Ok(self)
     }
 

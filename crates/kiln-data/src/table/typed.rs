@@ -100,6 +100,12 @@ impl TypedColumn {
         self.values.push(if is_missing { f64::NAN } else { number });
     }
 
+    /// Returns where numbers may be appended that need no check, if there is such a place.
+    pub(super) fn plain_numbers(&mut self) -> Option<&mut Vec<f64>> {
+        let is_plain = self.content == Content::Numbers && !self.as_text && !self.rules.has_numeric_marks();
+        is_plain.then_some(&mut self.values)
+    }
+
     fn text_code(&mut self, value: Option<Value<'_>>) -> u32 {
         match value {
             None => MISSING,
@@ -143,6 +149,6 @@ impl TypedColumn {
         } else {
             Cells::Numbers { values: self.values, texts: None }
         };
-        Column { name, kind, cells, stray: None }
+        Column::new(name, kind, cells, None)
     }
 }

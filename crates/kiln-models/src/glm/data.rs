@@ -109,7 +109,7 @@ impl GlmData {
             ("offset", self.offset.as_ref(), 1),
             ("input of the inflation", Some(&self.inflation.0), self.inflation.1),
         ] {
-            if let Some((at, value)) = values.and_then(|values| values.first_not_finite(width)) {
+            if let Some((at, value)) = values.and_then(|values| values.first_not_finite()) {
                 return Err(GlmDataError::NotFinite { what, row: at / width.max(1), value: value.to_string() });
             }
         }

@@ -6,10 +6,10 @@ use kiln_tensor::linalg::add_gram;
 
 use super::{
     triangle::{Triangle, factor},
-    values::{SparseRows, Values},
+    values::{Scaled, SparseRows, Values},
 };
 use crate::{
-    blocks::{blocks, parts, sums},
+    blocks::{blocks, parts, sums, sums_of},
     regression::{Dependence, basis::Columns, definite::is_clearly_definite},
 };
 
@@ -96,10 +96,10 @@ impl Group {
         self.values.len() / self.stride
     }
 
-    /// Sums something over the rows, for each column.
-    fn sums(&self, add: impl Fn(&mut [f64], &[f64]) + Sync) -> Vec<f64> {
+    /// Sums `size` numbers over the rows.
+    fn sums(&self, size: usize, add: impl Fn(&mut [f64], &[f64]) + Sync) -> Vec<f64> {
         let d = self.stride;
-        sums((self.rows(), d), d, |sums, rows, buffer: &mut Vec<f64>| {
+        sums((self.rows(), d), size, |sums, rows, buffer: &mut Vec<f64>| {
             let values = self.values.get(rows.start * d..rows.end * d, buffer);
             values.chunks_exact(d).for_each(|row| add(sums, row));
         })
@@ -119,24 +119,35 @@ impl Group {
             self.scale = squares.iter().map(|square| (square / count).sqrt()).collect();
             return;
         }
-        let first = if is_centred { self.values.get(0..d, &mut Vec::new()).to_vec() } else { vec![0.0; d] };
         // Relative to the first row, so that a large offset costs no digits.
-        let shift: Vec<f64> = if is_centred {
-            let sums = self.sums(|sums, row| {
-                sums.iter_mut().zip(row.iter().zip(&first)).for_each(|(sum, (x, first))| *sum += x - first);
-            });
-            sums.iter().zip(&first).map(|(sum, first)| first + sum / count).collect()
-        } else {
-            first.clone()
-        };
-        let squares = self.sums(|sums, row| {
-            sums.iter_mut().zip(row.iter().zip(&shift)).for_each(|(sum, (x, shift))| *sum += (x - shift) * (x - shift));
+        let first = if is_centred { self.values.get(0..d, &mut Vec::new()).to_vec() } else { vec![0.0; d] };
+        let moments = self.sums(2 * d, |sums, row| {
+            let (means, squares) = sums.split_at_mut(d);
+            for (((mean, square), x), first) in means.iter_mut().zip(squares).zip(row).zip(&first) {
+                let x = x - first;
+                *mean += x;
+                *square += x * x;
+            }
         });
+        let (means, mut squares) = (&moments[..d], moments[d..].to_vec());
+        let mut shift = first.clone();
+        if is_centred {
+            shift.iter_mut().zip(means).for_each(|(shift, sum)| *shift += sum / count);
+            let all = squares.clone();
+            squares.iter_mut().zip(means).for_each(|(square, sum)| *square -= sum * sum / count);
+            // Where the mean is far from the first row, little is left of the squares.
+            if squares.iter().zip(&all).any(|(left, all)| *left < 1e-3 * all || left.is_nan()) {
+                squares = self.sums(d, |sums, row| {
+                    let each = sums.iter_mut().zip(row.iter().zip(&shift));
+                    each.for_each(|(sum, (x, shift))| *sum += (x - shift) * (x - shift));
+                });
+            }
+        }
         self.scale = squares.iter().map(|square| (square / count).sqrt()).collect();
         // A deviation of rounding errors only.
         let suspects: Vec<usize> = (0..d).filter(|j| is_centred && self.scale[*j] <= 1e-9 * shift[*j].abs()).collect();
         if !suspects.is_empty() {
-            let differ = self.sums(|sums, row| {
+            let differ = self.sums(d, |sums, row| {
                 suspects.iter().for_each(|&j| sums[j] += f64::from(u8::from(row[j].total_cmp(&first[j]).is_ne())));
             });
             suspects.into_iter().filter(|j| differ[*j] == 0.0).for_each(|j| self.scale[j] = 0.0);
@@ -149,17 +160,29 @@ impl Group {
         if let Some(rows) = self.values.sparse() {
             return self.is_sparse_well_conditioned(rows, intercept);
         }
+        // More rows only make a Gram matrix more definite, so that a part of them can be enough.
+        const SOME: usize = 16;
+        let is_definite = |every: usize| is_clearly_definite(&mut self.gram(every), self.width());
+        is_definite(SOME) || is_definite(1)
+    }
+
+    /// The Gram matrix of the scaled features of one block of rows in `every`, divided by the number of all rows.
+    fn gram(&self, every: usize) -> Vec<f64> {
         let (d, n) = (self.width(), self.rows());
-        let mut gram = sums((n, d), d * d, |gram, rows, (columns, buffer): &mut (Vec<f64>, Vec<f64>)| {
-            let n = rows.len();
-            columns.resize(n * d, 0.0);
-            self.fill(rows, columns, buffer);
-            add_gram(gram, columns, columns, n, true);
-        });
+        let mut gram = sums_of(
+            blocks(n, d).into_iter().step_by(every).collect(),
+            d * d,
+            |gram, rows, (columns, buffer): &mut (Vec<f64>, Vec<f64>)| {
+                let n = rows.len();
+                columns.resize(n * d, 0.0);
+                self.fill(rows, columns, buffer);
+                add_gram(gram, columns, columns, n, true);
+            },
+        );
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
         let count = n as f64;
         gram.iter_mut().for_each(|sum| *sum /= count);
-        is_clearly_definite(&mut gram, d)
+        gram
     }
 
     /// The same, with a column of ones before the others if there is an intercept.
@@ -210,7 +233,7 @@ impl Group {
         let unit = (n as f64).sqrt();
         let is_sparse = self.values.sparse().is_some();
         if is_sparse && intercept {
-            let sums = self.sums(|sums, row| sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x));
+            let sums = self.sums(d, |sums, row| sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x));
             self.shift = sums.iter().map(|sum| sum / (unit * unit)).collect();
         }
         let (shift, scale) = (self.shift.clone(), self.scale.clone());
@@ -274,16 +297,10 @@ impl Group {
     /// Writes some rows, column by column. The buffer is for numbers as they were given.
     pub(super) fn fill(&self, rows: Range<usize>, out: &mut [f64], buffer: &mut Vec<f64>) {
         let n = rows.len();
-        let values = self.values.get(rows.start * self.stride..rows.end * self.stride, buffer);
-        for ((column, &place), (shift, scale)) in
-            out.chunks_exact_mut(n.max(1)).zip(&self.places).zip(self.shift.iter().zip(&self.scale))
-        {
-            // A constant column is 0.
-            let scale = if *scale > 0.0 { scale.recip() } else { 0.0 };
-            for (entry, row) in column.iter_mut().zip(values.chunks_exact(self.stride)) {
-                *entry = (row[place] - shift) * scale;
-            }
-        }
+        // A constant column is 0.
+        let factors: Vec<f64> = self.scale.iter().map(|scale| if *scale > 0.0 { scale.recip() } else { 0.0 }).collect();
+        let Self { stride, places, shift, .. } = self;
+        self.values.fill(rows, Scaled { stride: *stride, places, shift, factors: &factors }, out, buffer);
         if let (Some(basis), false) = (&self.basis, self.is_basis) {
             basis.orthonormalise(out, n, &self.scale);
         }

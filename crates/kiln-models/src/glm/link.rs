@@ -75,7 +75,10 @@ impl Link {
 
     /// Returns the mean μ = g⁻¹(η). It is NaN where no mean has the predictor η.
     pub fn mean(self, eta: f64) -> f64 {
-        self.mean_and_derivatives(eta)[0]
+        match self {
+            Self::Logit => sigmoid(eta),
+            _ => self.mean_and_derivatives(eta)[0],
+        }
     }
 
     /// Returns the linear predictor η = g(μ).
@@ -109,7 +112,9 @@ impl Link {
             Self::Identity => [eta, 1.0, 0.0],
             Self::Log => [eta.exp(); 3],
             Self::Logit => {
-                let (p, q) = (sigmoid(eta), sigmoid(-eta));
+                let e = (-eta.abs()).exp();
+                let (large, small) = (1.0 / (1.0 + e), e / (1.0 + e));
+                let (p, q) = if eta >= 0.0 { (large, small) } else { (small, large) };
                 [p, p * q, p * q * (q - p)]
             }
             Self::Probit => {

@@ -1,12 +1,9 @@
 //! The loss of a generalised linear model over all its rows, for solvers.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use kiln_tensor::{
-    derivative::{EvaluationError, Hessian, HessianProduct, Objective},
-    linalg::Symmetric,
-};
+use kiln_tensor::linalg::Symmetric;
 
 use super::{
     Family, GlmData, GlmDataError, Link,
@@ -14,11 +11,12 @@ use super::{
     exact::{LeastSquares, least_squares},
     family::Fitted,
     group::Scaling,
+    latest::{Latest, LatestPredictors},
     predictors::{Predictor, predictors},
     row::{
         BinomialRow, ExponentialRow, MultinomialRow, NegativeBinomialRow, OrdinalRow, Second, ZeroInflatedPoissonRow,
     },
-    rows::{Evaluated, Rows},
+    rows::{Evaluated, Predicted, Rows},
     sums::{Sums, Want},
     values::Values,
 };
@@ -54,7 +52,7 @@ pub struct GlmLoss {
     pub(super) family: Family,
     pub(super) link: Link,
     pub(super) classes: usize,
-    pub(super) design: Design,
+    pub(super) design: Arc<Design>,
     pub(super) predictors: Vec<Predictor>,
     pub(super) response: Values,
     pub(super) weights: Option<Values>,
@@ -69,8 +67,11 @@ pub struct GlmLoss {
     pub(super) unit: f64,
     /// The solution of a small linear regression, with all its digits.
     pub(super) exact: Option<LeastSquares>,
-    /// The sums at the last vector, because solver and inference ask for value, gradient and Hessian one after the other.
-    last: Mutex<Option<(Vec<f64>, Sums)>>,
+    /// Which blocks of rows are used: one in so many.
+    pub(super) every: usize,
+    pub(super) latest: Latest,
+    /// The linear predictors at the last vector where the rows were described, because that takes several passes.
+    pub(super) predictors_at: LatestPredictors,
 }
 
 /// Calls a generic function with the family's [`Row`].
@@ -144,7 +145,7 @@ impl GlmLoss {
             family,
             link,
             classes,
-            design,
+            design: design.into(),
             predictors,
             response,
             weights,
@@ -154,7 +155,9 @@ impl GlmLoss {
             constant,
             unit,
             exact: None,
-            last: Mutex::new(None),
+            every: 1,
+            latest: Latest::default(),
+            predictors_at: LatestPredictors::default(),
         };
         loss.exact = if data.is_penalised || l2 > 0.0 { None } else { loss.solve_exactly(intercept) };
         Ok(loss)
@@ -218,6 +221,7 @@ impl GlmLoss {
     pub(super) fn rows(&self) -> Rows<'_> {
         Rows {
             design: &self.design,
+            every: self.every,
             predictors: &self.predictors,
             response: &self.response,
             weights: self.weights.as_ref(),
@@ -250,11 +254,15 @@ impl GlmLoss {
     pub(super) fn map_blocks<T: Default + Send>(
         &self,
         x: &[f64],
-        second: Second,
-        each: impl Fn(&mut T, &Evaluated<'_>) + Sync,
+        each: impl Fn(&mut T, &Predicted<'_>) + Sync,
     ) -> Vec<T> {
         let rows = self.rows();
-        with_row!(self, |density| rows.map_blocks(density, x, second, each))
+        let known = self.latest.at(x, |sums| sums.eta.clone()).flatten();
+        let known = match known {
+            None if !self.is_in_file() => Some(self.predictors_at.get(x, || rows.linear_predictors(x))),
+            known => known,
+        };
+        rows.map_blocks(x, known.as_ref().map(|known| &known[..]), each)
     }
 
     /// Returns −Σ w·∂² ln p, at dispersion 1.
@@ -272,52 +280,6 @@ impl GlmLoss {
         }
         negative(&self.sum(x, Want::Matrix(second)).matrix.expect("asked for"))
     }
-
-    /// Calls `take` with value, gradient and Hessian at `x`, which are computed together and kept until the next vector.
-    pub(super) fn with_all<T>(&self, x: &[f64], take: impl FnOnce(&Sums) -> T) -> T {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        match &*last {
-            Some((at, sums)) if at == x => take(sums),
-            _ => {
-                let sums = self.sum(x, Want::Matrix(Second::Observed));
-                let result = take(&sums);
-                *last = Some((x.to_vec(), sums));
-                result
-            }
-        }
-    }
-
-    /// Up to this number of parameters, the Hessian is cheap beside the gradient's pass over the rows.
-    pub(super) const CHEAP_HESSIAN: usize = 64;
-
-    fn read(&self, x: &Tensor<1>) -> Result<Vec<f64>, EvaluationError> {
-        let (expected, [got]) = (self.parameter_count(), x.dims());
-        if got != expected {
-            return Err(format!("the vector has {got} entries, but the model has {expected} parameters").into());
-        }
-        Ok(x.to_data().try_into_vec_as::<f64>()?)
-    }
-
-    /// The mean loss at `x`, whose Σ w·ln p is known.
-    fn mean_loss(&self, sum: f64, x: &[f64]) -> f64 {
-        let penalty: f64 = self.penalties().map(|(place, factor)| factor * x[place] * x[place]).sum();
-        -(sum + self.constant) / (self.total * self.unit) + 0.5 * penalty
-    }
-
-    /// The derivatives of the mean loss along `x`, for those of Σ w·ln p.
-    fn scaled(&self, mut values: Vec<f64>, x: &[f64], like: &Tensor<1>) -> Tensor<1> {
-        let (factor, size) = (-1.0 / (self.total * self.unit), values.len());
-        values.iter_mut().for_each(|value| *value *= factor);
-        self.penalties().for_each(|(place, factor)| values[place] += factor * x[place]);
-        Tensor::from_data(TensorData::new(values, [size]), (&like.device(), like.dtype()))
-    }
-
-    /// Returns an error if rows could not be read from their file.
-    fn check_files(&self) -> Result<(), EvaluationError> {
-        let columns = [Some(&self.response), self.weights.as_ref(), self.offset.as_ref()];
-        let failure = self.design.failure().or_else(|| columns.into_iter().flatten().find_map(Values::failure));
-        failure.map_or(Ok(()), |failure| Err(failure.into()))
-    }
 }
 
 /// Calls `each` with the response and the weight of each row.
@@ -330,58 +292,10 @@ fn each_row(response: &Values, weights: Option<&Values>, mut each: impl FnMut(f6
     });
 }
 
-impl Objective for GlmLoss {
-    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
-        let at = self.read(x)?;
-        let (value, gradient) = if self.parameter_count() <= Self::CHEAP_HESSIAN {
-            self.with_all(&at, |sums| (sums.value, sums.gradient.clone()))
-        } else {
-            let sums = self.sum(&at, Want::Gradient);
-            (sums.value, sums.gradient)
-        };
-        self.check_files()?;
-        let value = Tensor::from_data([self.mean_loss(value, &at)], (&x.device(), x.dtype()));
-        Ok((value, self.scaled(gradient, &at, x)))
-    }
-
-    fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
-        let at = self.read(x)?;
-        let sums = self.sum(&at, Want::Value);
-        self.check_files()?;
-        Ok(Tensor::from_data([self.mean_loss(sums.value, &at)], (&x.device(), x.dtype())))
-    }
-
-    /// Sums of blocks, which are summed in turn: their errors grow slowly with the rows.
-    fn rounding_units(&self) -> f64 {
-        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let rows = self.design.rows() as f64;
-        10.0 + 4.0 * rows.sqrt()
-    }
-}
-
-impl HessianProduct for GlmLoss {
-    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
-        let v = self.read(v)?;
-        let product = self.with_all(&self.read(x)?, |sums| sums.matrix.as_ref().expect("asked for").multiply(&v));
-        Ok(self.scaled(product, &v, x))
-    }
-}
-
-impl Hessian for GlmLoss {
-    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
-        let factor = -1.0 / (self.total * self.unit);
-        let mut penalties = vec![0.0; self.parameter_count()];
-        self.penalties().for_each(|(place, factor)| penalties[place] = factor);
-        Ok(self.with_all(&self.read(x)?, |sums| {
-            let matrix = sums.matrix.as_ref().expect("asked for");
-            Symmetric::from_fn(matrix.rows(), |i, j| matrix.at(i, j) * factor + if i == j { penalties[i] } else { 0.0 })
-        }))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use kiln_tensor::derivative::{Hessian, Objective};
     use kiln_testkit::assert_close;
 
     fn numbers(tensor: Tensor<1>) -> Vec<f64> {

@@ -3,10 +3,7 @@
 use kiln_tensor::special::tails;
 use serde::Serialize;
 
-use super::{
-    Family, GlmLoss, classes::class_probabilities, family::Fitted, link::sigmoid, row::Second, rows::Evaluated,
-    sums::Want,
-};
+use super::{Family, GlmLoss, classes::class_probabilities, family::Fitted, link::sigmoid, rows::Predicted};
 
 /// How well a model fits.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -92,8 +89,7 @@ impl GlmLoss {
                 let (family, link) = (self.family, self.link);
                 self.total_of(x, |y, eta| family.log_density(y, Fitted::at(link, eta), dispersion))
             }
-            _ if self.parameter_count() <= Self::CHEAP_HESSIAN => self.with_all(x, |sums| sums.value) + self.constant,
-            _ => self.sum(x, Want::Value).value + self.constant,
+            _ => self.value_at(x) + self.constant,
         }
     }
 
@@ -140,17 +136,17 @@ impl GlmLoss {
 
     /// Σ w·f(y, η) with the first linear predictor.
     fn total_of(&self, x: &[f64], of: impl Fn(f64, f64) -> f64 + Sync) -> f64 {
-        let add = |terms: &mut Vec<f64>, row: &Evaluated<'_>| {
+        let add = |terms: &mut Vec<f64>, row: &Predicted<'_>| {
             terms.push(if row.weight > 0.0 { row.weight * of(row.response, row.eta[0]) } else { 0.0 });
         };
-        let blocks: Vec<f64> = self.map_blocks(x, Second::Expected, add).iter().map(|terms| pairwise(terms)).collect();
+        let blocks: Vec<f64> = self.map_blocks(x, add).iter().map(|terms| pairwise(terms)).collect();
         pairwise(&blocks)
     }
 
     /// Returns the fitted mean of each row at `x`; for families with classes the probability of each class, `[n, classes]`.
     pub fn fitted(&self, x: &[f64]) -> Vec<f64> {
         let (family, link, classes) = (self.family, self.link, self.classes);
-        let means = self.map_blocks(x, Second::Expected, |means: &mut Vec<f64>, row| match family {
+        let means = self.map_blocks(x, |means: &mut Vec<f64>, row| match family {
             _ if family.has_classes() => means.extend(class_probabilities(family, link, classes, row.eta)),
             Family::ZeroInflatedPoisson => means.push(row.eta[0].exp() * sigmoid(-row.eta[1])),
             _ => means.push(link.mean(row.eta[0])),

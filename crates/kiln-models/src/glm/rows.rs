@@ -1,6 +1,9 @@
 //! The rows of a generalised linear model.
 
+use std::ops::Range;
+
 use super::{design::Design, predictors::Predictor, values::Values};
+use crate::blocks::blocks;
 
 /// The rows with their responses.
 pub(super) struct Rows<'a> {
@@ -9,6 +12,15 @@ pub(super) struct Rows<'a> {
     pub(super) response: &'a Values,
     pub(super) weights: Option<&'a Values>,
     pub(super) offset: Option<&'a Values>,
+    /// Which blocks are used: one in so many.
+    pub(super) every: usize,
+}
+
+/// One row at some parameters: its response, weight and linear predictors.
+pub(super) struct Predicted<'a> {
+    pub(super) response: f64,
+    pub(super) weight: f64,
+    pub(super) eta: &'a [f64],
 }
 
 /// One row at some parameters: its index, response, weight, linear predictors, and the derivatives of its log-density.
@@ -22,6 +34,15 @@ pub(super) struct Evaluated<'a> {
 }
 
 impl Rows<'_> {
+    /// The blocks of rows that are used.
+    pub(super) fn blocks(&self) -> Vec<Range<usize>> {
+        let all = match self.design.sparse() {
+            Some(_) => blocks(self.design.rows(), 1),
+            None => self.design.blocks(),
+        };
+        all.into_iter().step_by(self.every).collect()
+    }
+
     /// The number of coefficients.
     pub(super) fn parameters(&self) -> usize {
         self.predictors.last().map_or(0, |last| last.places().end)

@@ -3,7 +3,7 @@
 use rayon::prelude::*;
 use serde::Serialize;
 
-use super::{Family, GlmLoss, GlmModel, Part, Term, Values, classes::class_probabilities, link::sigmoid, row::Second};
+use super::{Family, GlmLoss, GlmModel, Part, Term, Values, classes::class_probabilities, link::sigmoid};
 
 /// Rows to predict, with their responses.
 ///
@@ -142,7 +142,7 @@ impl GlmLoss {
         let (family, link, classes) = (self.family, self.link, self.classes);
         let mean = self.mean_response();
         // Correct rows, squared differences, and those from the mean response.
-        let sums = self.map_blocks(x, Second::Expected, |sums: &mut [f64; 3], row| {
+        let sums = self.map_blocks(x, |sums: &mut [f64; 3], row| {
             if row.weight <= 0.0 {
                 return;
             }

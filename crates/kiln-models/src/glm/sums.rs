@@ -1,6 +1,6 @@
 //! Sums over the rows: of the log-likelihood, its gradient, and products of the features.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
@@ -11,10 +11,7 @@ use super::{
     row::{Row, Second},
     rows::{Evaluated, Rows},
 };
-use crate::{
-    blocks::{blocks, parts},
-    regression::basis::dot,
-};
+use crate::{blocks::parts, regression::basis::dot};
 
 /// What is summed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +27,8 @@ pub(super) struct Sums {
     pub(super) value: f64,
     pub(super) gradient: Vec<f64>,
     pub(super) matrix: Option<Symmetric>,
+    /// The linear predictors of all rows, as [`Rows::linear_predictors`] has them, if they were kept with the matrix.
+    pub(super) eta: Option<Arc<Vec<f64>>>,
 }
 
 /// Sums of one part of the rows.
@@ -38,6 +37,7 @@ struct Part {
     gradient: Vec<f64>,
     /// A matrix `[a, b]` for each pair of predictors a ≥ b.
     blocks: Vec<Vec<f64>>,
+    eta: Vec<f64>,
 }
 
 /// The scratch memory of a part.
@@ -65,18 +65,15 @@ impl Rows<'_> {
             (0..self.predictors.len()).flat_map(|a| (0..=a).map(move |b| (a, b))).collect();
         let size = |(a, b): &(usize, usize)| self.predictors[*a].columns.len() * self.predictors[*b].columns.len();
         let sparse = self.design.sparse();
-        let blocks = match sparse {
-            Some(_) => blocks(self.design.rows(), 1),
-            None => self.design.blocks(),
-        };
         // Rows that are mostly zero are not scaled, so the factors are.
         let own_units = sparse.map(|(_, scale)| self.divided(x, scale));
         let x = own_units.as_deref().unwrap_or(x);
+        let keeps_eta = matches!(want, Want::Matrix(_)) && self.every == 1 && !self.design.is_in_file();
         let memory = match want {
             Want::Matrix(_) => pairs.iter().map(size).sum::<usize>(),
             _ => self.parameters(),
         };
-        let sums: Vec<Part> = parts(blocks, memory)
+        let sums: Vec<Part> = parts(self.blocks(), memory)
             .into_par_iter()
             .map(|blocks| {
                 let mut part = Part {
@@ -86,15 +83,21 @@ impl Rows<'_> {
                         Want::Matrix(_) => pairs.iter().map(|pair| vec![0.0; size(pair)]).collect(),
                         _ => Vec::new(),
                     },
+                    eta: Vec::new(),
                 };
                 let mut scratch = Scratch::default();
                 for rows in blocks {
                     self.add(density, x, want, rows, &mut part, &mut scratch, &replace);
+                    if keeps_eta {
+                        part.eta.extend_from_slice(&scratch.eta);
+                    }
                 }
                 part
             })
             .collect();
-        let mut total = Part { value: 0.0, gradient: vec![0.0; self.parameters()], blocks: Vec::new() };
+        let eta = keeps_eta.then(|| Arc::new(sums.iter().map(|part| &part.eta[..]).collect::<Vec<_>>().concat()));
+        let mut total =
+            Part { value: 0.0, gradient: vec![0.0; self.parameters()], blocks: Vec::new(), eta: Vec::new() };
         let add = |sums: &mut [f64], part: &[f64]| sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
         for part in sums {
             total.value += part.value;
@@ -107,12 +110,12 @@ impl Rows<'_> {
         }
         let matrix = matches!(want, Want::Matrix(_)).then(|| self.assemble(&pairs, &total.blocks));
         let Some((_, scale)) = sparse else {
-            return Sums { value: total.value, gradient: total.gradient, matrix };
+            return Sums { value: total.value, gradient: total.gradient, matrix, eta };
         };
         let units = self.divided(&vec![1.0; x.len()], scale);
         let gradient = self.divided(&total.gradient, scale);
         let scaled = |m: Symmetric| Symmetric::from_fn(m.rows(), |i, j| m.at(i, j) * units[i] * units[j]);
-        Sums { value: total.value, gradient, matrix: matrix.map(scaled) }
+        Sums { value: total.value, gradient, matrix: matrix.map(scaled), eta }
     }
 
     #[allow(clippy::too_many_arguments, reason = "the inner loop of one caller")]

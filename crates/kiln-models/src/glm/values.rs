@@ -1,5 +1,6 @@
 //! The numbers of all rows: in memory, in a file, or mostly zero.
 
+mod columns;
 mod file;
 mod sparse;
 
@@ -7,6 +8,7 @@ use std::{borrow::Cow, ops::Range, sync::Arc};
 
 use rayon::prelude::*;
 
+pub(super) use self::columns::Scaled;
 pub use self::{
     file::{NumberFile, NumberFileWriter},
     sparse::{SparseRows, SparseRowsError},
@@ -139,18 +141,18 @@ impl Values {
     }
 
     /// Returns the place and the value of the first number that is not finite.
-    pub(super) fn first_not_finite(&self, width: usize) -> Option<(usize, f64)> {
-        let of_slice = |values: &[f64], start: usize| {
-            let at = values.iter().position(|value| !value.is_finite())?;
-            Some((start + at, values[at]))
-        };
+    pub(super) fn first_not_finite(&self) -> Option<(usize, f64)> {
+        fn of<T: Copy + Into<f64> + Sync>(values: &[T]) -> Option<(usize, f64)> {
+            let is_bad = |value: &T| !(*value).into().is_finite();
+            let of_block = |(block, values): (usize, &[T])| Some(block * BLOCK + values.iter().position(is_bad)?);
+            let at = values.par_chunks(BLOCK).enumerate().find_map_first(of_block)?;
+            Some((at, values[at].into()))
+        }
         match &self.0 {
+            Store::Double(values) => of(values),
+            Store::Single(values) => of(values),
             // They were checked when they were made.
             Store::File(_) | Store::Sparse(_) => None,
-            _ => self.blocks(width).collect::<Vec<_>>().into_par_iter().find_map_first(|block| {
-                let start = block.start;
-                of_slice(self.get(block, &mut Vec::new()), start)
-            }),
         }
     }
 }
@@ -259,6 +261,6 @@ mod tests {
             assert_eq!((all, values.failure()), (numbers.clone(), None));
         }
         let damaged: Values = vec![1.0, 2.0, f64::NAN].into();
-        assert_eq!(damaged.first_not_finite(1).map(|(at, _)| at), Some(2));
+        assert_eq!(damaged.first_not_finite().map(|(at, _)| at), Some(2));
     }
 }

@@ -1,5 +1,7 @@
 //! Calibration: whether events happen as often as their probabilities say.
 
+use rayon::prelude::*;
+
 use super::{error::MetricsError, rows::Rows};
 
 /// The largest number of bins.
@@ -145,7 +147,7 @@ fn shares(n: usize) -> impl Iterator<Item = f64> {
 /// The quantiles 0, 1/n, …, 1 of at least one number, as NumPy's `percentile` interpolates and rounds them.
 #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a place among the values, at least 0")]
 fn quantiles(mut values: Vec<f64>, n: usize) -> Vec<f64> {
-    values.sort_by(f64::total_cmp);
+    values.par_sort_by(f64::total_cmp);
     let last = values.len() - 1;
     let quantile = |share: f64| {
         let place = last as f64 * (share * 100.0 / 100.0);

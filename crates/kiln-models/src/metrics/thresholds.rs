@@ -1,5 +1,7 @@
 //! Weights of true and false positives, threshold by threshold.
 
+use rayon::prelude::*;
+
 use super::rows::Rows;
 
 /// The weights of the positive and of the negative rows whose score is at least a threshold. Thresholds are the distinct scores of rows
@@ -16,7 +18,7 @@ impl Counts {
     pub(super) fn new(rows: &Rows<'_>, positive: impl Fn(usize) -> bool, score: impl Fn(usize) -> f64) -> Self {
         let counted = (0..rows.count()).filter(|row| rows.weight(*row) > 0.0);
         let mut order: Vec<(f64, usize)> = counted.map(|row| (score(row), row)).collect();
-        order.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        order.par_sort_by(|(a, _), (b, _)| b.total_cmp(a));
         let mut counts = Self { thresholds: Vec::new(), true_positives: Vec::new(), false_positives: Vec::new() };
         let (mut of_true, mut of_false) = (0.0, 0.0);
         for (place, (threshold, row)) in order.iter().copied().enumerate() {

@@ -228,6 +228,12 @@ fn design(settings: &GlmSettings, encoder: &GlmEncoder, table: &Table) -> Result
         let design = encoder.encode(table)?;
         return Ok((design.inputs.into(), design.inflation, design.offset));
     }
+    if storage == Storage::F32
+        && let Some(inputs) = encoder.encode_f32(table)?
+    {
+        let design = encoder.with_inputs(table, Vec::new())?;
+        return Ok((inputs.into(), design.inflation, design.offset));
+    }
     const ROWS: usize = 16_384;
     let mut inputs = Keep::in_memory(storage, encoder.feature_names().len());
     let (mut inflation, mut offset) = (Vec::new(), None::<Vec<f64>>);

