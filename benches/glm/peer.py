@@ -6,6 +6,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+from scipy.special import logsumexp
 from sklearn.linear_model import LogisticRegression
 
 warnings.filterwarnings("ignore")
@@ -32,8 +33,12 @@ else:
 start = time.perf_counter()
 model = LogisticRegression(solver=solver, **settings).fit(x, y)
 fit = time.perf_counter() - start
-probabilities = model.predict_proba(x)[np.arange(len(y)), np.searchsorted(model.classes_, y)]
-loss = -np.log(probabilities.astype(float)).mean()
+model.predict_proba(x)
+# Probabilities of 0 have finite logarithms.
+scores = model.decision_function(x).astype(float)
+if scores.ndim == 1:
+    scores = np.column_stack([np.zeros(len(y)), scores])
+loss = (logsumexp(scores, axis=1) - scores[np.arange(len(y)), np.searchsorted(model.classes_, y)]).mean()
 if path.suffix == ".svm":
     loss += 0.5e-5 * (model.coef_**2).sum()
 print(f"fit {fit:.4f} loss {loss:.12f}")

