@@ -35,6 +35,7 @@ mod sgd;
 mod state;
 mod torch_sgd;
 mod transform;
+mod wide;
 
 pub use adam::{Adam, AdamConfig, AdamW, AdamWConfig, Moments};
 pub use average::Average;

@@ -3,7 +3,9 @@
 use burn::tensor::{DType, Tensor};
 use kiln_optim::{
     problems,
-    solver::{Bounds, L1, Outcome, ProjectedLbfgs, SolverError, Status, Stop, lbfgs_b, minimize, owlqn},
+    solver::{
+        Bounds, L1, Outcome, ProjectedGradient, ProjectedLbfgs, SolverError, Status, Stop, lbfgs_b, minimize, owlqn,
+    },
 };
 use kiln_tensor::derivative::Function;
 use kiln_testkit::{assert_close, f64_device, numbers, reference, tensor, values};
@@ -175,4 +177,137 @@ fn penalties_that_are_none_are_refused() {
         Err(SolverError::Option { name: "history_size", .. })
     ));
     assert!(matches!(run(ProjectedLbfgs { c1: 0.5, ..owlqn(fits()) }), Err(SolverError::Option { name: "c1", .. })));
+}
+
+/// min Σ (x − c)²·1e-4/c from 1.5·c. At large x in f32, x − ∇f rounds to x.
+#[test]
+fn large_minima_within_bounds_are_found_in_f32() {
+    for c in [10.0, 100.0, 1e3, 1e4, 1e5, 1e6] {
+        for dtype in [DType::F32, DType::F64] {
+            let vector = |values: &[f64]| tensor::<1>(values, [2], &f64_device()).cast(dtype);
+            let f =
+                Function::of_vector(vector(&[1.5 * c, 1.5 * c]), |x: Tensor<1>| ((x - c).square() * (1e-4 / c)).sum());
+            // The gradient at x is 2e-4·(x − c)/c.
+            let stop = Stop { gtol: 1e-9, max_iter: 500, ..Stop::DEFAULT };
+            let bounds = Bounds::new([0.0, 0.0], [1e9, 1e9]).unwrap();
+            let by_lbfgs = minimize(&f, f.parameters(), &lbfgs_b(bounds.clone()), &stop).unwrap();
+            let by_gradients = minimize(&f, f.parameters(), &ProjectedGradient::new(bounds), &stop).unwrap();
+            for outcome in [by_lbfgs, by_gradients] {
+                let what = format!("{c} in {dtype:?}: {} {:e}", outcome.message, outcome.grad_norm);
+                assert!(outcome.success, "{what}");
+                assert_close(&values(outcome.x), &[c, c], 1e-5, 0.0, &what);
+            }
+        }
+    }
+}
+
+/// A convex quadratic with bounds, and its minimum.
+struct Quadratic {
+    a: Vec<f64>,
+    b: Vec<f64>,
+    lower: Vec<f64>,
+    upper: Vec<f64>,
+    minimum: Vec<f64>,
+}
+
+impl Quadratic {
+    /// Draws one of the size `scale`. The minimum is found by trying which bounds are met: 3ⁿ linear systems.
+    fn draw(state: &mut u64, n: usize, scale: f64) -> Self {
+        let mut uniform = || {
+            *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (*state >> 11) as f64 / (1_u64 << 53) as f64
+        };
+        let factor: Vec<f64> = (0..n * n).map(|_| 2.0 * uniform() - 1.0).collect();
+        let product = |i: usize, j: usize| (0..n).map(|k| factor[k * n + i] * factor[k * n + j]).sum::<f64>();
+        let a: Vec<f64> = (0..n * n).map(|k| product(k / n, k % n) + if k / n == k % n { 0.05 } else { 0.0 }).collect();
+        let free: Vec<f64> = (0..n).map(|_| scale * (2.0 * uniform() - 1.0)).collect();
+        let b: Vec<f64> = (0..n).map(|i| (0..n).map(|j| a[i * n + j] * free[j]).sum()).collect();
+        let mut bound = |none: f64| if uniform() < 0.3 { none } else { none.signum() * scale * uniform() * 0.7 };
+        let lower: Vec<f64> = (0..n).map(|_| bound(f64::NEG_INFINITY)).collect();
+        let upper: Vec<f64> = (0..n).map(|_| bound(f64::INFINITY)).collect();
+        let mut quadratic = Self { a, b, lower, upper, minimum: Vec::new() };
+        quadratic.minimum =
+            (0..3_usize.pow(n as u32)).find_map(|code| quadratic.with(code)).expect("one set of bounds is met");
+        quadratic
+    }
+
+    fn gradient(&self, x: &[f64], i: usize) -> f64 {
+        x.iter().enumerate().map(|(j, x)| self.a[i * self.b.len() + j] * x).sum::<f64>() - self.b[i]
+    }
+
+    /// The minimum if variable i is free, at its lower or at its upper bound as digit i of `code` in base 3 says, if that is right.
+    fn with(&self, code: usize) -> Option<Vec<f64>> {
+        let n = self.b.len();
+        let side = |i: usize| code / 3_usize.pow(i as u32) % 3;
+        let mut x: Vec<f64> = (0..n).map(|i| [0.0, self.lower[i], self.upper[i]][side(i)]).collect();
+        if x.iter().any(|x| x.is_infinite()) {
+            return None;
+        }
+        let free: Vec<usize> = (0..n).filter(|i| side(*i) == 0).collect();
+        let m = free.len();
+        // Gaussian elimination of a positive definite matrix.
+        let mut rows: Vec<Vec<f64>> = free
+            .iter()
+            .map(|&i| {
+                let held: f64 = (0..n).filter(|j| side(*j) != 0).map(|j| self.a[i * n + j] * x[j]).sum();
+                free.iter().map(|&j| self.a[i * n + j]).chain([self.b[i] - held]).collect()
+            })
+            .collect();
+        for k in 0..m {
+            for i in k + 1..m {
+                let factor = rows[i][k] / rows[k][k];
+                for j in k..=m {
+                    rows[i][j] -= factor * rows[k][j];
+                }
+            }
+        }
+        for k in (0..m).rev() {
+            let later: f64 = (k + 1..m).map(|j| rows[k][j] * x[free[j]]).sum();
+            x[free[k]] = (rows[k][m] - later) / rows[k][k];
+        }
+        let is_right = (0..n).all(|i| match side(i) {
+            0 => x[i] >= self.lower[i] && x[i] <= self.upper[i],
+            1 => self.gradient(&x, i) >= 0.0,
+            _ => self.gradient(&x, i) <= 0.0,
+        });
+        is_right.then_some(x)
+    }
+}
+
+#[test]
+fn random_quadratics_within_bounds_end_at_their_minimum() {
+    let mut state = 18;
+    let (mut solved, mut runs) = (0, 0);
+    for case in 0..500_usize {
+        let n = 2 + case % 4;
+        let scale = [1.0, 1e3, 1e6][case % 3];
+        let problem = Quadratic::draw(&mut state, n, scale);
+        for dtype in [DType::F32, DType::F64] {
+            let device = f64_device();
+            let (a, b) = (
+                tensor::<2>(&problem.a, [n, n], &device).cast(dtype),
+                tensor::<2>(&problem.b, [n, 1], &device).cast(dtype),
+            );
+            let start = Tensor::<1>::zeros([n], &device).cast(dtype);
+            let f = Function::of_vector(start, move |x: Tensor<1>| {
+                let x = x.reshape([n, 1]);
+                (x.clone() * (a.clone().matmul(x) * 0.5 - b.clone())).sum()
+            });
+            // The products of a·x have a rounding error of about ε·n times their size.
+            let gtol = scale * if dtype == DType::F32 { 1e-5 } else { 1e-11 };
+            let stop = Stop { gtol, max_iter: 1000, ..Stop::DEFAULT };
+            let solver = lbfgs_b(Bounds::new(&problem.lower[..], &problem.upper[..]).unwrap());
+            let outcome = minimize(&f, f.parameters(), &solver, &stop).unwrap();
+            runs += 1;
+            if !outcome.success {
+                continue;
+            }
+            solved += 1;
+            // The smallest eigenvalue is at least 0.05: an error of the gradient of gtol is one of x of 20·gtol at most in each variable,
+            // and the gradient itself has a rounding error.
+            let what = format!("case {case} in {dtype:?}: {:e}", outcome.grad_norm);
+            assert_close(&values(outcome.x), &problem.minimum, 0.0, 60.0 * gtol, &what);
+        }
+    }
+    assert!(solved * 100 >= 99 * runs, "{solved} of {runs}");
 }

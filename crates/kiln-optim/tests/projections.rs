@@ -1,6 +1,6 @@
 //! Projections and projected gradient descent, in f64.
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{DType, Device, Tensor};
 use kiln_optim::{
     constrained::{Certifiable, Certificate, ConstrainedProblem},
     solver::{
@@ -221,4 +221,62 @@ fn what_is_out_of_range_is_refused() {
     let plane = |offset| Hyperplane { normal: normal(&device), offset };
     assert!(matches!(plane(0.0).validate(4), Err(SolverError::Length { name: "normal", .. })));
     assert!(matches!(plane(f64::NAN).validate(5), Err(SolverError::Option { name: "offset", .. })));
+}
+
+/// A point inside of the ball is its own projection, bit for bit.
+#[test]
+fn points_inside_a_ball_stay() {
+    for dtype in [DType::F32, DType::F64] {
+        for radius in [0.1, 3.0, 41.0, 49.0, 1e6 + 1.0] {
+            let x = tensor::<1>(&[0.3 * radius, -0.1 * radius, 0.7 * radius], [3], &f64_device()).cast(dtype);
+            let projected = L2Ball { radius }.project(x.clone());
+            assert_eq!(values(projected), values(x), "radius {radius} in {dtype:?}");
+        }
+    }
+}
+
+/// min Σ (xᵢ − cᵢ)²·1e-4/s within sets of the size s, in f32, where x − ∇f rounds to x. The minimum is the projection of c.
+#[test]
+fn minima_of_large_vectors_are_found_in_f32() {
+    for s in [1e2, 1e4, 1e6] {
+        let device = f64_device();
+        let vector = |values: &[f64]| tensor::<1>(values, [3], &device).cast(DType::F32);
+        let c = [2.0 * s, 0.5 * s, -0.4 * s];
+        let f = Function::of_vector(vector(&[0.1 * s, 0.2 * s, 0.3 * s]), |x: Tensor<1>| {
+            let c = Tensor::<1>::from_data(c, (&x.device(), x.dtype()));
+            ((x - c).square() * (1e-4 / s)).sum()
+        });
+        let (ones, exact) = (Tensor::ones([3], &device), tensor::<1>(&c, [3], &device));
+        let sets: Vec<(&str, Box<dyn Projection>)> = vec![
+            ("ball", Box::new(L2Ball { radius: s })),
+            ("l1 ball", Box::new(L1Ball { radius: s })),
+            ("simplex", Box::new(Simplex { radius: s })),
+            ("halfspace", Box::new(Halfspace { normal: ones.clone(), offset: s })),
+            ("plane", Box::new(Hyperplane { normal: ones, offset: s })),
+        ];
+        for (name, set) in sets {
+            let minimum = values(set.project(exact.clone()));
+            for accelerated in [false, true] {
+                let solver = ProjectedGradient { accelerated, ..ProjectedGradient::new(Boxed(&*set)) };
+                // The gradient is about 1e-4 large.
+                let stop = Stop { gtol: 1e-9, max_iter: 500, ..Stop::DEFAULT };
+                let outcome = minimize(&f, f.parameters(), &solver, &stop).unwrap();
+                let what = format!("{name} of size {s}: {} {:e}", outcome.message, outcome.grad_norm);
+                assert_close(&values(outcome.x), &minimum, 0.0, 1e-5 * s, &what);
+            }
+        }
+    }
+}
+
+/// A set behind a reference.
+struct Boxed<'a>(&'a dyn Projection);
+
+impl Projection for Boxed<'_> {
+    fn validate(&self, n: usize) -> Result<(), SolverError> {
+        self.0.validate(n)
+    }
+
+    fn project(&self, x: Tensor<1>) -> Tensor<1> {
+        self.0.project(x)
+    }
 }

@@ -6,6 +6,7 @@
 //! - [`flat`]: a module's trainable parameters as one vector.
 //! - [`linalg`]: factorisations and eigenvalues of small matrices, on the host.
 //! - [`quiet`]: panics of other crates that become errors.
+//! - [`memory`]: how much memory this process may use.
 //! - [`random`]: keyed, counter-based streams of random numbers, equal on every backend.
 //! - [`fused`]: the operations of a training step, each in one pass.
 //! - [`init`]: weight initialisation from keyed streams.
@@ -25,6 +26,7 @@ mod flex;
 pub mod fused;
 pub mod init;
 pub mod linalg;
+pub mod memory;
 pub mod params;
 pub mod pass;
 pub mod quiet;

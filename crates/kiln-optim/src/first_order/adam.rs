@@ -7,7 +7,10 @@ use burn::{
 };
 use kiln_tensor::pass::{Pass, Real, pass};
 
-use super::{ConfigError, Method, require, state};
+use super::{
+    ConfigError, Method, require, state,
+    wide::{narrowed, widened},
+};
 
 /// Settings of [`Adam`].
 ///
@@ -133,7 +136,7 @@ pub struct AdamW {
     weight_decay: f64,
 }
 
-/// The moments m and v of a parameter's gradient, and the number of steps.
+/// The moments m and v of a parameter's gradient, in f32 for a parameter below f32, and the number of steps.
 #[derive(Clone, Debug)]
 pub struct Moments<const D: usize> {
     first: Tensor<D>,
@@ -150,8 +153,10 @@ impl Adam {
         gradient: Tensor<D>,
         state: Option<Moments<D>>,
     ) -> (Tensor<D>, Option<Moments<D>>) {
+        let (dtype, tensor, gradient) = (tensor.dtype(), widened(tensor), widened(gradient));
         let none = || Moments { first: tensor.zeros_like(), second: tensor.zeros_like(), steps: 0 };
         let Moments { first, second, steps } = state.unwrap_or_else(none);
+        let (first, second) = (widened(first), widened(second));
         let (steps, AdamConfig { beta_1, beta_2, epsilon }) = (steps + 1, self.config);
         let unbiased = |beta: f64| 1.0 - beta.powf(steps as f64);
         let update = Update {
@@ -162,7 +167,7 @@ impl Adam {
             epsilon,
         };
         let [tensor, first, second] = pass(&update, [tensor, first, second], gradient);
-        (tensor, Some(Moments { first, second, steps }))
+        (narrowed(tensor, dtype), Some(Moments { first, second, steps }))
     }
 }
 

@@ -6,9 +6,9 @@ use burn::{
 };
 use kiln_tensor::pass::{Pass, Real, pass};
 
-use super::{Averaged, Method, state};
+use super::{Averaged, Method, state, wide::widened};
 
-/// The method's own state and the average.
+/// The method's own state and the average, which is in f32 for a parameter below f32.
 #[derive(Clone, Debug)]
 pub struct AveragedState<S, const D: usize> {
     pub(super) inner: Option<S>,
@@ -32,7 +32,8 @@ impl<O: Method> Optimizer for Averaged<O> {
         };
         let (tensor, inner) = self.method.step(lr, tensor, grad, inner);
         let iterate = inner.as_ref().map_or_else(|| tensor.clone(), |s| O::iterate(tensor.clone(), s));
-        let average = match average {
+        let iterate = widened(iterate);
+        let average = match average.map(widened) {
             Some(average) if self.average.weight(iterates) < 1.0 => {
                 let [average] = pass(&Towards { weight: self.average.weight(iterates) }, [average], iterate);
                 average

@@ -7,7 +7,12 @@ use burn::{
 };
 use kiln_tensor::pass::{Pass, Real, pass};
 
-use super::{ConfigError, Method, coefficient::Coefficient, state};
+use super::{
+    ConfigError, Method,
+    coefficient::Coefficient,
+    state,
+    wide::{narrowed, widened},
+};
 use crate::Schedule;
 
 /// Settings of [`Momentum`].
@@ -63,7 +68,7 @@ pub struct Momentum {
     momentum: Coefficient,
 }
 
-/// The velocity v of a parameter, in the parameter's float type, and the number of steps.
+/// The velocity v of a parameter, in the parameter's float type or in f32 if that has fewer bits, and the number of steps.
 #[derive(Clone, Debug)]
 pub struct Velocity<const D: usize> {
     pub(super) velocity: Tensor<D>,
@@ -80,10 +85,11 @@ impl Optimizer for Momentum {
         grad: Tensor<D>,
         state: Option<Velocity<D>>,
     ) -> (Tensor<D>, Option<Velocity<D>>) {
+        let (dtype, tensor, grad) = (tensor.dtype(), widened(tensor), widened(grad));
         let Velocity { velocity, steps } = state.unwrap_or_else(|| Velocity::none(&tensor));
         let update = HeavyBall { momentum: self.momentum.at(steps), lr };
-        let [tensor, velocity] = pass(&update, [tensor, velocity], grad);
-        (tensor, Some(Velocity { velocity, steps: steps + 1 }))
+        let [tensor, velocity] = pass(&update, [tensor, widened(velocity)], grad);
+        (narrowed(tensor, dtype), Some(Velocity { velocity, steps: steps + 1 }))
     }
 
     fn to_device<const D: usize>(state: Velocity<D>, device: &Device) -> Velocity<D> {

@@ -7,7 +7,12 @@ use burn::{
 };
 use kiln_tensor::pass::{Pass, Real, pass};
 
-use super::{ConfigError, Method, coefficient::Coefficient, state};
+use super::{
+    ConfigError, Method,
+    coefficient::Coefficient,
+    state,
+    wide::{narrowed, widened},
+};
 use crate::Schedule;
 
 /// Settings of [`Nesterov`].
@@ -53,7 +58,8 @@ impl NesterovConfig {
 /// algorithm 8.3).
 ///
 /// **During training the module holds the look-ahead point θ + αv, not θ.** So Burn takes the gradient where the method needs it.
-/// The optimiser's state holds θ itself, bit by bit. [`FirstOrder::iterate`](super::FirstOrder::iterate) returns the module at θ,
+/// The optimiser's state holds θ itself, bit by bit. If the parameters are changed between two steps, by a clamp for example, θ moves by
+/// the same difference. [`FirstOrder::iterate`](super::FirstOrder::iterate) returns the module at θ,
 /// which is the one to evaluate and to save.
 ///
 /// # Example
@@ -121,13 +127,22 @@ impl Optimizer for Nesterov {
         grad: Tensor<D>,
         state: Option<LookAhead<D>>,
     ) -> (Tensor<D>, Option<LookAhead<D>>) {
+        let (dtype, tensor, grad) = (tensor.dtype(), widened(tensor), widened(grad));
         // Before the first step v = 0, and the look-ahead point is θ itself.
         let LookAhead { iterate, velocity, steps } =
             state.unwrap_or_else(|| LookAhead { iterate: tensor.clone(), velocity: tensor.zeros_like(), steps: 0 });
+        let (iterate, velocity) = (widened(iterate), widened(velocity));
         // The next gradient is taken at the look-ahead point of the next step's α.
         let update = Accelerated { momentum: self.momentum.at(steps), ahead: self.momentum.at(steps + 1), lr };
+        // In fewer bits, the look-ahead point was rounded.
+        let tensor = if tensor.dtype() == dtype {
+            tensor
+        } else {
+            let left = iterate.clone() + velocity.clone() * self.momentum.at(steps);
+            left.clone() + (tensor - widened(left.cast(dtype)))
+        };
         let [ahead, iterate, velocity] = pass(&update, [tensor, iterate, velocity], grad);
-        (ahead, Some(LookAhead { iterate, velocity, steps: steps + 1 }))
+        (narrowed(ahead, dtype), Some(LookAhead { iterate, velocity, steps: steps + 1 }))
     }
 
     fn to_device<const D: usize>(state: LookAhead<D>, device: &Device) -> LookAhead<D> {
@@ -135,7 +150,8 @@ impl Optimizer for Nesterov {
     }
 }
 
-/// v ← αv − εg, θ ← θ + v, and the look-ahead point becomes θ + α′v.
+/// v ← αv − εg, θ ← θ + v, and the look-ahead point becomes θ + α′v. If something else moved the look-ahead point since it was left at
+/// θ + αv, θ moves with it.
 #[derive(Clone, Copy)]
 struct Accelerated {
     momentum: f64,
@@ -145,15 +161,21 @@ struct Accelerated {
 
 impl Pass<3> for Accelerated {
     #[inline(always)]
-    fn element<E: Real>(&self, [_, iterate, velocity]: [E; 3], gradient: E) -> [E; 3] {
+    fn element<E: Real>(&self, [tensor, iterate, velocity]: [E; 3], gradient: E) -> [E; 3] {
+        let moved = tensor - (iterate + velocity * E::of(self.momentum));
         let velocity = velocity * E::of(self.momentum) - gradient * E::of(self.lr);
-        let iterate = iterate + velocity;
+        let iterate = (iterate + moved) + velocity;
         [iterate + velocity * E::of(self.ahead), iterate, velocity]
     }
 
-    fn tensors<const D: usize>(&self, [_, iterate, velocity]: [Tensor<D>; 3], gradient: Tensor<D>) -> [Tensor<D>; 3] {
+    fn tensors<const D: usize>(
+        &self,
+        [tensor, iterate, velocity]: [Tensor<D>; 3],
+        gradient: Tensor<D>,
+    ) -> [Tensor<D>; 3] {
+        let moved = tensor - (iterate.clone() + velocity.clone() * self.momentum);
         let velocity = velocity * self.momentum - gradient * self.lr;
-        let iterate = iterate + velocity.clone();
+        let iterate = (iterate + moved) + velocity.clone();
         [iterate.clone() + velocity.clone() * self.ahead, iterate, velocity]
     }
 }
@@ -162,8 +184,8 @@ impl Method for Nesterov {
     const NAME: &'static str = "nesterov";
     const IS_AHEAD: bool = true;
 
-    fn iterate<const D: usize>(_tensor: Tensor<D>, state: &LookAhead<D>) -> Tensor<D> {
-        state.iterate.clone()
+    fn iterate<const D: usize>(tensor: Tensor<D>, state: &LookAhead<D>) -> Tensor<D> {
+        narrowed(state.iterate.clone(), tensor.dtype())
     }
 
     fn momentum_at(&self, step: u64) -> Option<f64> {

@@ -10,7 +10,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::{Method, averaged::INNER, nesterov::LookAhead};
+use super::{Method, averaged::INNER, nesterov::LookAhead, wide::narrowed};
 
 /// A place in the state of a method.
 #[derive(Clone, Copy, Debug)]
@@ -47,7 +47,8 @@ impl<O: Method> Optimizer for MoveTo<O> {
             Place::Iterate => None,
             Place::Average => O::average(&state),
         };
-        (average.unwrap_or_else(|| O::iterate(tensor, &state)), Some(state))
+        let dtype = tensor.dtype();
+        (narrowed(average.unwrap_or_else(|| O::iterate(tensor, &state)), dtype), Some(state))
     }
 
     fn to_device<const D: usize>(state: O::State<D>, device: &Device) -> O::State<D> {

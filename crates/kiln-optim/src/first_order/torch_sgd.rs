@@ -7,7 +7,13 @@ use burn::{
 };
 use kiln_tensor::pass::{Pass, Real, pass};
 
-use super::{ConfigError, Method, Velocity, error::check_momentum, require, sgd::GradientStep};
+use super::{
+    ConfigError, Method, Velocity,
+    error::check_momentum,
+    require,
+    sgd::GradientStep,
+    wide::{narrowed, widened},
+};
 
 /// The form of the weight decay in [`TorchSgd`].
 ///
@@ -112,12 +118,13 @@ impl Optimizer for TorchSgd {
         state: Option<Velocity<D>>,
     ) -> (Tensor<D>, Option<Velocity<D>>) {
         let TorchSgdConfig { momentum, dampening, weight_decay, weight_decay_form, nesterov } = self.config;
+        let (dtype, tensor, grad) = (tensor.dtype(), widened(tensor), widened(grad));
         let decays = |form| weight_decay > 0.0 && weight_decay_form == form;
         let grad = if decays(WeightDecay::Coupled) { grad + tensor.clone() * weight_decay } else { grad };
         let tensor = if decays(WeightDecay::Decoupled) { tensor * (1.0 - lr * weight_decay) } else { tensor };
         if momentum <= 0.0 {
             let [tensor] = pass(&GradientStep { lr }, [tensor], grad);
-            return (tensor, None);
+            return (narrowed(tensor, dtype), None);
         }
         // The first velocity is the first gradient, without dampening.
         let (state, kept) = match state {
@@ -125,8 +132,8 @@ impl Optimizer for TorchSgd {
             None => (Velocity::none(&tensor), 1.0),
         };
         let update = TorchMomentum { momentum, kept, nesterov, lr };
-        let [tensor, velocity] = pass(&update, [tensor, state.velocity], grad);
-        (tensor, Some(Velocity { velocity, steps: state.steps + 1 }))
+        let [tensor, velocity] = pass(&update, [tensor, widened(state.velocity)], grad);
+        (narrowed(tensor, dtype), Some(Velocity { velocity, steps: state.steps + 1 }))
     }
 
     fn to_device<const D: usize>(state: Velocity<D>, device: &Device) -> Velocity<D> {

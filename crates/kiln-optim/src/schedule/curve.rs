@@ -83,8 +83,9 @@ impl Curve {
                 at_least_1("growth", *growth)
             }
             Self::OneCycle { start, peak, last, rise, horizon } => {
-                ends(*peak, *start)?;
-                ends(*peak, *last)?;
+                positive("peak", *peak)?;
+                not_negative("start", *start)?;
+                not_negative("last value", *last)?;
                 at_least_1("horizon", *horizon)?;
                 require(*rise < *horizon, "rise", "shorter than the horizon", *rise as f64)
             }
@@ -248,5 +249,9 @@ fn at_least_1(name: &'static str, value: u64) -> Result<(), ScheduleError> {
 /// Checks a first value above 0 and a last one of at least 0.
 fn ends(initial: f64, last: f64) -> Result<(), ScheduleError> {
     positive("initial value", initial)?;
-    require(last.is_finite() && last >= 0.0, "last value", "finite and not negative", last)
+    not_negative("last value", last)
+}
+
+fn not_negative(name: &'static str, value: f64) -> Result<(), ScheduleError> {
+    require(value.is_finite() && value >= 0.0, name, "finite and not negative", value)
 }

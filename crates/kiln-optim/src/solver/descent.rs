@@ -37,6 +37,11 @@ pub trait Descent<P: Objective> {
         Ok(())
     }
 
+    /// Returns about how many bytes the method's matrices take for `n` variables of `number` bytes. Default: 0.
+    fn memory(&self, _n: usize, _number: usize) -> u64 {
+        0
+    }
+
     /// Returns the state at the start and after a restart.
     fn start(&self) -> Self::State;
 

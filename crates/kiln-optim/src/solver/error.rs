@@ -1,6 +1,6 @@
 //! Why a minimisation cannot run.
 
-use kiln_tensor::{DeviceError, derivative::EvaluationError};
+use kiln_tensor::{DeviceError, derivative::EvaluationError, memory::MemoryError};
 
 use super::snapshot::SnapshotError;
 
@@ -31,6 +31,9 @@ pub enum SolverError {
     /// The function could not be evaluated.
     #[error("the function could not be evaluated: {0}")]
     Evaluation(#[from] EvaluationError),
+    /// The solver's matrices do not fit into memory.
+    #[error("{0}: choose a solver without a matrix, such as l-bfgs, newton-cg or trust-ncg")]
+    Memory(#[from] MemoryError),
     /// There is no device to compute on.
     #[error(transparent)]
     Device(#[from] DeviceError),

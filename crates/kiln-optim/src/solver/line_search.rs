@@ -70,6 +70,10 @@ impl<P: Objective, D: Descent<P>, S: Search> Solver<P> for LineSearch<D, S> {
         self.descent.validate()
     }
 
+    fn memory(&self, n: usize, number: usize) -> u64 {
+        self.descent.memory(n, number)
+    }
+
     fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, Self::State), EvaluationError> {
         Ok((problem.at(x)?, State { descent: self.descent.start(), gain: None }))
     }

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{
     EvaluationError,
-    problem::{dot, epsilon, read},
+    problem::{dots, epsilon},
 };
 
 /// The options of [`conjugate_gradient`].
@@ -81,13 +81,13 @@ pub fn conjugate_gradient(
     let mut r = b.clone();
     let mut z = precondition(&r);
     let mut d = z.clone();
-    let [mut square, mut rz] = read([dot(&r, &r), dot(&r, &z)]);
+    let [mut square, mut rz] = dots([[&r, &r], [&r, &z]]);
     let target = (options.rtol * square.sqrt()).max(options.atol);
     let mut iterations = 0;
     let mut negative_curvature = None;
     while square.sqrt() > target && iterations < max_iter {
         let ad = product(&d)?;
-        let [curvature, dd, adad] = read([dot(&d, &ad), dot(&d, &d), dot(&ad, &ad)]);
+        let [curvature, dd, adad] = dots([[&d, &ad], [&d, &d], [&ad, &ad]]);
         // A smaller curvature is rounding error of a product of such lengths.
         if curvature.is_nan() || curvature <= 3.0 * epsilon(b) * (dd * adad).sqrt() {
             negative_curvature = Some(d);
@@ -97,7 +97,7 @@ pub fn conjugate_gradient(
         x = x + d.clone() * alpha;
         r = r - ad * alpha;
         z = precondition(&r);
-        let [next_square, next_rz] = read([dot(&r, &r), dot(&r, &z)]);
+        let [next_square, next_rz] = dots([[&r, &r], [&r, &z]]);
         iterations += 1;
         d = z.clone() + d * (next_rz / rz);
         (square, rz) = (next_square, next_rz);

@@ -3,11 +3,12 @@
 use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
+use kiln_tensor::memory;
 
 use super::{
     EvaluationError, Objective, SolverError,
     outcome::{Iteration, Outcome, Status},
-    problem::{Counted, Evaluations, Point, dot, epsilon, read},
+    problem::{Counted, Evaluations, Point, dots, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError, counted},
     stop::Stop,
 };
@@ -22,6 +23,11 @@ pub trait Solver<P: Objective> {
     /// # Errors
     /// Returns [`SolverError::Option`] or [`SolverError::Length`].
     fn validate(&self, n: usize) -> Result<(), SolverError>;
+
+    /// Returns about how many bytes the solver's matrices take for `n` variables of `number` bytes. Vectors do not count. Default: 0.
+    fn memory(&self, _n: usize, _number: usize) -> u64 {
+        0
+    }
 
     /// Returns the start and the initial state. With bounds, the start is projected.
     ///
@@ -133,7 +139,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         if n == 0 {
             return Err(SolverError::Option { name: "start", expected: "a vector with at least 1 number", got: 0.0 });
         }
-        solver.validate(n)?;
+        check(problem, solver, &start)?;
         let problem = Counted::new(problem, Evaluations::default());
         let (at, state) = solver.start(&problem, start.without_autodiff())?;
         let stationarity = solver.stationarity(&at);
@@ -157,7 +163,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     ) -> Result<Self, SolverError> {
         stop.validate()?;
         let x = snapshot.point(device)?;
-        solver.validate(x.dims()[0])?;
+        check(problem, solver, &x)?;
         let at = Point {
             value: snapshot.number("value")?,
             gradient: snapshot.vector("gradient", &x)?,
@@ -267,7 +273,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         let mut step = 0.0;
         if let Some(next) = next {
             let difference = next.x.clone() - self.at.x.clone();
-            let [square, length] = read([dot(&difference, &difference), dot(&next.x, &next.x)]);
+            let [square, length] = dots([[&difference, &difference], [&next.x, &next.x]]);
             step = square.sqrt();
             self.stationarity = self.solver.stationarity(&next);
             self.status = self.stop.converged(&self.at, &next, self.stationarity, step, length.sqrt());
@@ -313,6 +319,14 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             history: self.history.clone(),
         }
     }
+}
+
+/// Checks the solver's options and its memory.
+fn check<P: Objective, S: Solver<P>>(_: &P, solver: &S, x: &Tensor<1>) -> Result<(), SolverError> {
+    let [n] = x.dims();
+    solver.validate(n)?;
+    let bytes = solver.memory(n, x.dtype().size());
+    Ok(memory::check(&format!("the solver's matrices for {n} variables"), bytes)?)
 }
 
 /// The smallest value and gradient so far, and the iteration of the last new minimum.

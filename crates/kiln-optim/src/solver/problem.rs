@@ -43,9 +43,7 @@ impl Point {
     /// Takes the sum of squares of the gradient, which may have overflowed.
     fn new(x: Tensor<1>, value: f64, gradient: Tensor<1>, gradient_max: f64, square: f64) -> Self {
         let gradient_norm = if gradient_max.is_finite() && !square.is_finite() {
-            let small = gradient.clone() / gradient_max;
-            let [square] = read([dot(&small, &small)]);
-            gradient_max * square.sqrt()
+            scaled_dot(&gradient, &gradient).sqrt()
         } else {
             square.sqrt()
         };
@@ -92,7 +90,9 @@ impl<'a, P: Objective> Counted<'a, P> {
         let slope = dot(&gradient, d);
         let numbers = [value, gradient.clone().abs().max(), dot(&gradient, &gradient), slope];
         let [value, gradient_max, square, slope] = read(numbers);
-        Ok((Point::new(x, value, gradient, gradient_max, square), slope))
+        let point = Point::new(x, value, gradient, gradient_max, square);
+        let slope = if point.is_finite() && !slope.is_finite() { scaled_dot(&point.gradient, d) } else { slope };
+        Ok((point, slope))
     }
 
     /// Computes f and ∇f at x.
@@ -147,6 +147,27 @@ impl<P: Hessian> Counted<'_, P> {
 /// a·b, left on the device.
 pub(super) fn dot(a: &Tensor<1>, b: &Tensor<1>) -> Tensor<1> {
     (a.clone() * b.clone()).sum()
+}
+
+/// Several products a·b, with one read from the device. One that overflows its float type is computed from scaled vectors.
+pub(super) fn dots<const N: usize>(pairs: [[&Tensor<1>; 2]; N]) -> [f64; N] {
+    let mut products = read(pairs.map(|[a, b]| dot(a, b)));
+    for (product, [a, b]) in products.iter_mut().zip(pairs) {
+        if !product.is_finite() {
+            *product = scaled_dot(a, b);
+        }
+    }
+    products
+}
+
+/// a·b in f64, of vectors that are first divided by their largest entries.
+fn scaled_dot(a: &Tensor<1>, b: &Tensor<1>) -> f64 {
+    let [of_a, of_b] = read([a.clone().abs().max(), b.clone().abs().max()]);
+    if !(of_a.is_finite() && of_b.is_finite() && of_a > 0.0 && of_b > 0.0) {
+        return of_a * of_b;
+    }
+    let [product] = read([dot(&(a.clone() / of_a), &(b.clone() / of_b))]);
+    product * of_a * of_b
 }
 
 #[cfg(test)]

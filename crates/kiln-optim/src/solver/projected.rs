@@ -11,7 +11,7 @@ use super::{
     descent::Memory,
     error::{at_least_one, within},
     minimize::{Move, Solver},
-    problem::{Counted, Point, dot, epsilon, read},
+    problem::{Counted, Point, dots, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError},
     vector::HostVector,
 };
@@ -44,6 +44,8 @@ pub struct SmoothBox {
     pub lower: Tensor<1>,
     /// Upper bounds; ∞ means no bound.
     pub upper: Tensor<1>,
+    /// How near a bound counts as active, 0 or more.
+    pub near: Tensor<1>,
     /// The gradient of the function plus penalty.
     pub gradient: Tensor<1>,
 }
@@ -53,11 +55,19 @@ impl SmoothBox {
         between(x, &self.lower, &self.upper)
     }
 
-    /// 0 for a variable at an active bound, 1 for a free one. A bound is active if the gradient pulls the variable towards it or is
-    /// 0.
+    /// 0 for a variable at an active bound, 1 for others. A bound is active if the gradient pulls the variable towards it or is 0.
+    fn unbound(&self, x: &Tensor<1>) -> Tensor<1> {
+        self.apart(x, self.lower.clone(), self.upper.clone())
+    }
+
+    /// 0 for a variable at or near an active bound, 1 for a free one.
     fn free(&self, x: &Tensor<1>) -> Tensor<1> {
-        let low = x.clone().lower_equal(self.lower.clone()).bool_and(self.gradient.clone().greater_equal_scalar(0.0));
-        let high = x.clone().greater_equal(self.upper.clone()).bool_and(self.gradient.clone().lower_equal_scalar(0.0));
+        self.apart(x, self.lower.clone() + self.near.clone(), self.upper.clone() - self.near.clone())
+    }
+
+    fn apart(&self, x: &Tensor<1>, lower: Tensor<1>, upper: Tensor<1>) -> Tensor<1> {
+        let low = x.clone().lower_equal(lower).bool_and(self.gradient.clone().greater_equal_scalar(0.0));
+        let high = x.clone().greater_equal(upper).bool_and(self.gradient.clone().lower_equal_scalar(0.0));
         x.ones_like().mask_fill(low.bool_or(high), 0.0)
     }
 }
@@ -83,9 +93,11 @@ impl Remember for State {
 
 /// L-BFGS within [`Bounds`] or with an [`L1`] penalty, by projection.
 ///
-/// Variables at an active bound, or at zero, stay there. The free variables take an L-BFGS step, which is projected on the bounds
-/// or on the orthant of x. The step is halved until the value decreases by `c1` times the predicted decrease. It solves the
-/// problems of L-BFGS-B (Byrd, Lu, Nocedal and Zhu, 1995) and OWL-QN (Andrew and Gao, 2007) by another algorithm.
+/// Variables at an active bound, or at zero, stay there, and those near an active bound move along the gradient. The free variables
+/// take an L-BFGS step, which is projected on the bounds or on the orthant of x. The step is halved until the value decreases by `c1`
+/// times the predicted decrease. It is doubled as long as the value still falls steeply beyond it (a Wolfe condition along the
+/// projected path). It solves the problems of L-BFGS-B (Byrd, Lu, Nocedal and Zhu, 1995) and OWL-QN (Andrew and Gao, 2007) by another
+/// algorithm.
 ///
 /// # Example
 /// ```
@@ -150,37 +162,32 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
         let State { memory, length } = state;
         let piece = self.region.piece(at);
         let free = piece.free(&at.x);
-        let gradient = piece.gradient.clone() * free.clone();
         // If the difference of two values is below rounding, the gradient decides. The function and the penalty may cancel, and the
         // function may be a sum that cancels, so terms of size 1 or more are assumed.
         let penalty = self.region.penalty(&at.x).map_or(0.0, |penalty| read([penalty])[0]);
         let noise = 10.0 * epsilon(&at.x) * ((at.value - penalty).abs() + penalty).max(1.0);
+        let path = Path { solver: self, problem, at, piece: &piece, noise };
         for attempt in 0..2 {
-            let (direction, mut t) = if memory.is_empty() {
-                let [square] = read([dot(&gradient, &gradient)]);
-                // The first step has length 1, the next ones twice the length of the last step.
+            let (direction, first) = if memory.is_empty() {
+                let gradient = piece.gradient.clone() * piece.unbound(&at.x);
+                let [square, size] = dots([[&gradient, &gradient], [&at.x, &at.x]]);
+                // The first step is at most 1 long, but so long that rounding does not hide it. The next ones are twice as long as the
+                // last step.
                 let norm = square.sqrt();
-                (gradient.clone().neg(), if *length > 0.0 { 2.0 * *length / norm } else { norm.recip().min(1.0) })
+                let first = norm.recip().min(1.0).max(epsilon(&at.x).sqrt() * size.sqrt() / norm);
+                (gradient.neg(), if *length > 0.0 { 2.0 * *length / norm } else { first })
             } else {
-                (memory.masked(&free).times(&gradient).neg(), 1.0)
+                let masked = memory.masked(&free);
+                let others = piece.gradient.clone() * (free.ones_like() - free.clone()) * masked.scale();
+                ((masked.times(&(piece.gradient.clone() * free.clone())) + others).neg(), 1.0)
             };
-            for _ in 0..self.max_trials {
-                let x = piece.project(at.x.clone() + direction.clone() * t);
-                let step = x.clone() - at.x.clone();
-                let [promise, square] = read([dot(&gradient, &step), dot(&step, &step)]);
-                let point = self.at(problem, x)?;
-                let lower = point.value < at.value && point.value <= at.value + self.c1 * promise;
-                let lost = -promise <= noise && point.value <= at.value + noise;
-                let flatter = || self.region.stationarity(&point) < self.region.stationarity(at);
-                if point.is_finite() && promise < 0.0 && (lower || (lost && flatter())) {
-                    *length = square.sqrt();
-                    // If a pair is rejected, drop the oldest one, so that stale curvature ages out.
-                    if !memory.learn(at, &point, self.history_size) {
-                        memory.forget_oldest();
-                    }
-                    return Ok(Move::To(Box::new(point)));
+            if let Some(found) = path.search(&direction, first)? {
+                *length = found.length;
+                // If a pair is rejected, drop the oldest one, so that stale curvature ages out.
+                if !memory.learn(at, &found.point, self.history_size) {
+                    memory.forget_oldest();
                 }
-                t *= 0.5;
+                return Ok(Move::To(Box::new(found.point)));
             }
             if attempt == 0 && memory.is_empty() {
                 break;
@@ -188,6 +195,72 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
             *memory = Memory::default();
         }
         Ok(Move::Stuck)
+    }
+}
+
+/// The projection of a line on a box.
+struct Path<'a, P, R> {
+    solver: &'a ProjectedLbfgs<R>,
+    problem: &'a Counted<'a, P>,
+    at: &'a Point,
+    piece: &'a SmoothBox,
+    noise: f64,
+}
+
+/// A point on the path.
+struct Found {
+    point: Point,
+    length: f64,
+    /// Whether the function still falls steeply along the path.
+    falls: bool,
+}
+
+impl<P: Objective, R: Region> Path<'_, P, R> {
+    /// Halves the step until it is good enough, or doubles it as long as it gets better.
+    fn search(&self, direction: &Tensor<1>, first: f64) -> Result<Option<Found>, EvaluationError> {
+        let mut t = first;
+        for trial in 0..self.solver.max_trials {
+            match self.point(direction, t)? {
+                Some(found) if trial == 0 && found.falls => return self.extend(direction, t, found).map(Some),
+                Some(found) => return Ok(Some(found)),
+                None => t *= 0.5,
+            }
+        }
+        Ok(None)
+    }
+
+    fn extend(&self, direction: &Tensor<1>, first: f64, found: Found) -> Result<Found, EvaluationError> {
+        let (mut t, mut best) = (first, found);
+        for _ in 1..self.solver.max_trials {
+            t *= 2.0;
+            let Some(next) = self.point(direction, t)?.filter(|next| next.point.value < best.point.value) else {
+                break;
+            };
+            // The path ends at a corner of the box.
+            let is_longer = next.length > best.length;
+            best = next;
+            if !(best.falls && is_longer) {
+                break;
+            }
+        }
+        Ok(best)
+    }
+
+    /// The point of the path for a step t, if it is good enough.
+    fn point(&self, direction: &Tensor<1>, t: f64) -> Result<Option<Found>, EvaluationError> {
+        /// The slope at a step that is long enough, relative to that at its start.
+        const C2: f64 = 0.9;
+        let Self { solver, problem, at, piece, noise } = self;
+        let x = piece.project(at.x.clone() + direction.clone() * t);
+        let step = x.clone() - at.x.clone();
+        let point = solver.at(problem, x)?;
+        let gradient = point.gradient.clone() - at.gradient.clone() + piece.gradient.clone();
+        let [promise, square, slope] = dots([[&piece.gradient, &step], [&step, &step], [&gradient, &step]]);
+        let lower = point.value < at.value && point.value <= at.value + solver.c1 * promise;
+        let lost = -promise <= *noise && point.value <= at.value + noise;
+        let flatter = || solver.region.stationarity(&point) < solver.region.stationarity(at);
+        let is_good = point.is_finite() && promise < 0.0 && (lower || (lost && flatter()));
+        Ok(is_good.then_some(Found { point, length: square.sqrt(), falls: slope < C2 * promise }))
     }
 }
 

@@ -6,7 +6,7 @@ use super::{
     EvaluationError, Objective, SolverError,
     error::{at_least_one, within},
     minimize::{Move, Solver},
-    problem::{Counted, Point, dot, read},
+    problem::{Counted, Point, dots, epsilon, read},
     projection::Projection,
     snapshot::{Remember, Snapshot, SnapshotError},
 };
@@ -15,7 +15,7 @@ use super::{
 ///
 /// By default it is accelerated with momentum, and restarted when the momentum points uphill. The step size t is halved until f is
 /// below its quadratic bound of curvature 1/t, and grows by `growth` in each iteration. The optimality measure is the largest
-/// absolute entry of P(x − ∇f) − x.
+/// absolute entry of [`Projection::residual`].
 ///
 /// For a convex f whose gradient has Lipschitz constant L, the error is at most 2·L·‖x₀ − x*‖²/(k + 1)² with acceleration, and
 /// L·‖x₀ − x*‖²/(2·k) without.
@@ -92,8 +92,7 @@ impl Remember for Inertia {
 
 impl<S: Projection> ProjectedGradient<S> {
     fn distance(&self, at: &Point) -> f64 {
-        let step = self.set.project(at.x.clone() - at.gradient.clone()) - at.x.clone();
-        let [largest] = read([step.abs().max()]);
+        let [largest] = read([self.set.residual(&at.x, &at.gradient).abs().max()]);
         largest
     }
 
@@ -111,7 +110,7 @@ impl<S: Projection> ProjectedGradient<S> {
             let moved = x.clone() - from.x.clone();
             let to = problem.at(x)?;
             let turn = to.gradient.clone() - from.gradient.clone();
-            let [slope, square, bend] = read([dot(&from.gradient, &moved), dot(&moved, &moved), dot(&turn, &moved)]);
+            let [slope, square, bend] = dots([[&from.gradient, &moved], [&moved, &moved], [&turn, &moved]]);
             let bound = slope + square / (2.0 * t);
             // If the difference of two values is below rounding, the gradients estimate the curvature.
             let below =
@@ -146,7 +145,13 @@ impl<P: Objective, S: Projection> Solver<P> for ProjectedGradient<S> {
     }
 
     fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Inertia) -> Result<Move, EvaluationError> {
-        let first = if state.step > 0.0 { state.step * self.growth } else { self.step };
+        // A first step that rounding would hide is lengthened.
+        let first = if state.step > 0.0 {
+            state.step * self.growth
+        } else {
+            let [largest] = read([at.x.clone().abs().max()]);
+            self.step.max(largest * epsilon(&at.x).sqrt() / at.gradient_max.max(f64::MIN_POSITIVE))
+        };
         let theta = f64::midpoint(1.0, (1.0 + 4.0 * state.theta * state.theta).sqrt());
         let beta = (state.theta - 1.0) / theta;
         if let Some(before) = state.before.as_ref().filter(|_| self.accelerated && beta > 0.0) {
@@ -156,7 +161,7 @@ impl<P: Objective, S: Projection> Solver<P> for ProjectedGradient<S> {
             // If the value rises, restart with a step without momentum.
             let noise = problem.rounding(at);
             if let Some((to, t)) = found.filter(|(to, _)| to.value <= at.value + noise) {
-                let [back] = read([dot(&(ahead.x.clone() - to.x.clone()), &(to.x.clone() - at.x.clone()))]);
+                let [back] = dots([[&(ahead.x.clone() - to.x.clone()), &(to.x.clone() - at.x.clone())]]);
                 let theta = if back > 0.0 { 1.0 } else { theta };
                 *state = Inertia { step: t, theta, before: Some(at.x.clone()) };
                 return Ok(Move::To(Box::new(to)));

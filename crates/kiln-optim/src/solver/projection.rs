@@ -2,6 +2,8 @@
 
 use burn::tensor::{Int, Tensor};
 
+use kiln_tensor::device::machine_epsilon;
+
 use super::{Bounds, SolverError};
 
 /// A closed convex set with a projection: the nearest point in the Euclidean norm.
@@ -14,6 +16,18 @@ pub trait Projection {
 
     /// Returns the point of the set nearest to x `[n]`, without a read from the device.
     fn project(&self, x: Tensor<1>) -> Tensor<1>;
+
+    /// Returns how far a point x of the set is from a minimum where the gradient is g: the vector (x − P(x − t·g))/t, which is 0 at a
+    /// minimum.
+    ///
+    /// t is 1, or more where the difference for t = 1 would be lost in the rounding of x. It is then so large that the step is √ε times
+    /// as long as x.
+    fn residual(&self, x: &Tensor<1>, g: &Tensor<1>) -> Tensor<1> {
+        let largest = |vector: &Tensor<1>| vector.clone().abs().max();
+        let smallest = if machine_epsilon(x.dtype()) > 1e-12 { 1e-30 } else { 1e-300 };
+        let t = (largest(x) * machine_epsilon(x.dtype()).sqrt() / largest(g).clamp_min(smallest)).clamp_min(1.0);
+        (x.clone() - self.project(x.clone() - g.clone() * t.clone())) / t
+    }
 }
 
 /// The simplex {x ≥ 0, Σ x = radius}. With radius 1 it holds the probabilities of a categorical distribution.
@@ -155,7 +169,8 @@ impl Projection for L2Ball {
         let largest = x.clone().abs().max();
         let unit = largest.clone().mask_fill(largest.equal_scalar(0.0), 1.0);
         let length = (x.clone() / unit.clone()).square().sum().sqrt() * unit;
-        x * (length.clamp_min(self.radius).recip() * self.radius)
+        // Inside of the ball the factor is exactly 1.
+        x / (length.clamp_min(self.radius) / self.radius)
     }
 }
 
@@ -196,6 +211,11 @@ impl Projection for Bounds {
 
     fn project(&self, x: Tensor<1>) -> Tensor<1> {
         super::Region::nearest(self, x)
+    }
+
+    /// Without rounding, for t = 1.
+    fn residual(&self, x: &Tensor<1>, g: &Tensor<1>) -> Tensor<1> {
+        self.projected_gradient(x, g)
     }
 }
 

@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::{
     EvaluationError, HessianProduct, SolverError,
     minimize::{Move, Solver},
-    problem::{Counted, Point, dot, epsilon, read},
+    problem::{Counted, Point, dots, epsilon},
     snapshot::{Remember, Snapshot, SnapshotError},
 };
 
@@ -80,10 +80,17 @@ impl TrustRegion {
         let [n] = at.x.dims();
         for _ in 0..2 * n.max(10) {
             let hd = problem.hvp(&at.x, &d)?;
-            let [curvature, zz, zd, dd] = read([dot(&d, &hd), dot(&z, &z), dot(&z, &d), dot(&d, &d)]);
+            let [curvature, zz, zd, dd] = dots([[&d, &hd], [&z, &z], [&z, &d], [&d, &d]]);
+            if !curvature.is_finite() {
+                // Without a product, the gradient's direction within the region, or what is known.
+                let is_first = zz <= 0.0;
+                let p = if is_first { d * (radius / dd.sqrt()) } else { z };
+                let promise = if is_first { radius * at.gradient_norm } else { promise(at, &p, &hz) };
+                return Ok(Step { promise, p, at_rim: is_first });
+            }
             let alpha = square / curvature;
             let next = zz + 2.0 * alpha * zd + alpha * alpha * dd;
-            if curvature.is_nan() || curvature <= 0.0 || next.sqrt() >= radius {
+            if curvature <= 0.0 || next.sqrt() >= radius {
                 // Go to the boundary: ‖z + τ·d‖ = Δ.
                 let discriminant = (zd * zd + dd * (radius * radius - zz)).max(0.0).sqrt();
                 let tau =
@@ -94,7 +101,7 @@ impl TrustRegion {
             z = z + d.clone() * alpha;
             hz = hz + hd.clone() * alpha;
             r = r + hd * alpha;
-            let [next_square] = read([dot(&r, &r)]);
+            let [next_square] = dots([[&r, &r]]);
             if next_square.sqrt() < tolerance {
                 break;
             }
@@ -106,7 +113,7 @@ impl TrustRegion {
 }
 
 fn promise(at: &Point, p: &Tensor<1>, hp: &Tensor<1>) -> f64 {
-    let [slope, curvature] = read([dot(&at.gradient, p), dot(p, hp)]);
+    let [slope, curvature] = dots([[&at.gradient, p], [p, hp]]);
     -slope - 0.5 * curvature
 }
 
@@ -154,7 +161,7 @@ impl<P: HessianProduct> Solver<P> for TrustRegion {
             return Ok(Move::To(Box::new(point)));
         }
         // In a smaller region no step would change x.
-        let [length] = read([dot(&at.x, &at.x)]);
+        let [length] = dots([[&at.x, &at.x]]);
         let smallest = epsilon(&at.x) * length.sqrt().max(f64::MIN_POSITIVE);
         Ok(if state.radius < smallest { Move::Stuck } else { Move::Refused })
     }

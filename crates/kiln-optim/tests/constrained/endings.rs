@@ -161,7 +161,9 @@ fn a_budget_is_a_budget() {
     for max_iter in [0, 1, 2] {
         let stop = ConstrainedStop { max_iter, ..ConstrainedStop::default() };
         let box_of_five = solve(&named("hs45"), &AugmentedLagrangian::default(), &stop).outcome;
-        assert_eq!(box_of_five.status, Status::Budget, "hs45 after {max_iter}");
+        // The first step may end in the corner of the box that is the minimum.
+        let is_solved = max_iter > 0 && box_of_five.success && (box_of_five.value - 1.0).abs() < 1e-9;
+        assert!(is_solved || box_of_five.status == Status::Budget, "hs45 after {max_iter}: {:?}", box_of_five.status);
         let start = Tensor::<1>::from_data([0.0], &device);
         let far = ConstrainedProblem::of_vector(start.clone(), |x: Tensor<1>| (x - 1000.0).square().sum());
         let method = AugmentedLagrangian::new(kiln_optim::solver::gradient_descent());

@@ -158,13 +158,34 @@ fn what_the_precision_does_not_allow_ends() {
     }
 }
 
-/// The squares of this gradient overflow f32: the line search fails, but the point is valid.
+/// The squares of this gradient overflow f32, and so do its slopes. The numbers themselves do not.
 #[test]
 fn large_gradients_are_finite_in_f32() {
     let x = tensor::<1>(&[1e7, -1e7], [2], &f64_device()).cast(DType::F32);
     let f = Function::of_vector(x.clone(), |x: Tensor<1>| (x.square().square() * 1e2).sum());
-    let outcome = minimize(&f, x, &lbfgs(), &TIGHT).unwrap();
-    assert_eq!(outcome.status, Status::NoProgress);
+    let stop = Stop { gtol: 1e-3, max_iter: 1000, ..Stop::DEFAULT };
+    for (outcome, what) in [
+        (minimize(&f, x.clone(), &bfgs(), &stop).unwrap(), "bfgs"),
+        (minimize(&f, x.clone(), &lbfgs(), &stop).unwrap(), "l-bfgs"),
+        (minimize(&f, x.clone(), &newton(), &stop).unwrap(), "newton"),
+        (minimize(&f, x.clone(), &newton_cg(), &stop).unwrap(), "newton-cg"),
+        (minimize(&f, x.clone(), &nonlinear_cg(), &stop).unwrap(), "cg"),
+    ] {
+        assert!(outcome.success, "{what}: {} {:e}", outcome.message, outcome.value);
+    }
+}
+
+/// Matrices of 652,000 rows fit into no memory.
+#[test]
+fn matrices_that_do_not_fit_are_refused() {
+    let x = Tensor::<1>::zeros([652_000], &f64_device());
+    let f = Function::of_vector(x.clone(), |x: Tensor<1>| (x - 1.0).square().sum());
+    for error in [minimize(&f, x.clone(), &bfgs(), &TIGHT), minimize(&f, x.clone(), &newton(), &TIGHT)] {
+        let error = error.unwrap_err();
+        assert!(matches!(&error, SolverError::Memory(memory) if memory.needed > 1 << 40), "{error}");
+        assert!(error.to_string().contains("652000 variables would need about"), "{error}");
+    }
+    assert!(minimize(&f, x, &lbfgs(), &TIGHT).unwrap().success);
 }
 
 /// A function whose gradient has the wrong sign.
@@ -245,6 +266,29 @@ fn all_problems_are_solved_in_f32() {
             assert!(outcome.success, "{} {what}: {} {:e}", problem.name, outcome.message, outcome.grad_norm);
             assert_close(&[outcome.value], &[best], 0.0, 1e-3, &format!("{} {what}", problem.name));
             assert_eq!(outcome.x.dtype(), DType::F32);
+        }
+    }
+}
+
+/// min Σ (x − c)²·1e-4/c from 1.5·c, where the gradient is much smaller than the rounding of x.
+#[test]
+fn large_minima_are_found_in_f32() {
+    for c in [10.0, 1e3, 1e6] {
+        let start = tensor::<1>(&[1.5 * c, 1.5 * c], [2], &f64_device()).cast(DType::F32);
+        let f = Function::of_vector(start.clone(), |x: Tensor<1>| ((x - c).square() * (1e-4 / c)).sum());
+        // A trust region has a radius of at most 1000.
+        let stop = Stop { gtol: 1e-9, max_iter: 1000, ..Stop::DEFAULT };
+        for (outcome, what) in [
+            (minimize(&f, start.clone(), &bfgs(), &stop).unwrap(), "bfgs"),
+            (minimize(&f, start.clone(), &lbfgs(), &stop).unwrap(), "l-bfgs"),
+            (minimize(&f, start.clone(), &newton(), &stop).unwrap(), "newton"),
+            (minimize(&f, start.clone(), &newton_cg(), &stop).unwrap(), "newton-cg"),
+            (minimize(&f, start.clone(), &trust_ncg(), &stop).unwrap(), "trust-ncg"),
+            (minimize(&f, start.clone(), &nonlinear_cg(), &stop).unwrap(), "cg"),
+        ] {
+            let what = format!("{what} for {c}: {} {:e}", outcome.message, outcome.grad_norm);
+            assert!(outcome.success, "{what}");
+            assert_close(&values(outcome.x), &[c, c], 1e-5, 0.0, &what);
         }
     }
 }

@@ -6,7 +6,7 @@ use super::{Descent, First, Heading};
 use crate::solver::{
     EvaluationError, Objective,
     line::Trial,
-    problem::{Counted, Point, dot, epsilon, read},
+    problem::{Counted, Point, dots, epsilon},
     snapshot::{Remember, Snapshot, SnapshotError},
 };
 
@@ -62,6 +62,11 @@ fn times(matrix: &Tensor<2>, vector: &Tensor<1>) -> Tensor<1> {
 impl<P: Objective> Descent<P> for Bfgs {
     type State = State;
 
+    /// B, its change, the change's transpose, and their sum.
+    fn memory(&self, n: usize, number: usize) -> u64 {
+        squares(n, 4 * number)
+    }
+
     fn start(&self) -> State {
         State { inverse: None }
     }
@@ -69,14 +74,14 @@ impl<P: Objective> Descent<P> for Bfgs {
     fn heading(&self, _: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Heading, EvaluationError> {
         let Some(inverse) = &state.inverse else { return Ok(Heading::steepest(at)) };
         let direction = times(inverse, &at.gradient).neg();
-        let [slope] = read([dot(&direction, &at.gradient)]);
+        let [slope] = dots([[&direction, &at.gradient]]);
         Ok(Heading { direction, slope, first: First::LikeTheLast })
     }
 
     fn moved(&self, state: &mut State, _: &Heading, from: &Point, to: &Trial) {
         let s = to.point.x.clone() - from.x.clone();
         let y = to.point.gradient.clone() - from.gradient.clone();
-        let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
+        let [sy, yy, ss] = dots([[&s, &y], [&y, &y], [&s, &s]]);
         if !curves(sy, yy, ss, epsilon(&s)) {
             return;
         }
@@ -85,12 +90,17 @@ impl<P: Objective> Descent<P> for Bfgs {
             Tensor::<2>::eye(n, &s.device()).cast(s.dtype()) * if self.scale { sy / yy } else { 1.0 }
         });
         let by = times(&inverse, &y);
-        let [yby] = read([dot(&y, &by)]);
+        let [yby] = dots([[&y, &by]]);
         // (I − s·yᵀ/s·y)·B·(I − y·sᵀ/s·y) + s·sᵀ/s·y, expanded into u·sᵀ and its transpose.
         let u = s.clone() * (0.5 * (1.0 + yby / sy) / sy) - by * (1.0 / sy);
         let half = u.unsqueeze_dim::<2>(1) * s.unsqueeze_dim::<2>(0);
         state.inverse = Some(inverse + half.clone() + half.transpose());
     }
+}
+
+/// The bytes of matrices with n rows and columns.
+pub(super) fn squares(n: usize, entry: usize) -> u64 {
+    (n as u64).saturating_mul(n as u64).saturating_mul(entry as u64)
 }
 
 /// Whether s·y shows positive curvature along s. A smaller product is rounding error, and B would not stay positive definite.

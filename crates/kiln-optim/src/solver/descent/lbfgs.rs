@@ -9,7 +9,7 @@ use crate::solver::{
     EvaluationError, Objective, SolverError,
     error::at_least_one,
     line::Trial,
-    problem::{Counted, Point, dot, epsilon, read, read_all},
+    problem::{Counted, Point, dot, dots, epsilon, read_all},
     snapshot::{Remember, Snapshot, SnapshotError, counted},
 };
 
@@ -78,7 +78,7 @@ impl Memory {
     pub(in crate::solver) fn learn(&mut self, from: &Point, to: &Point, size: usize) -> bool {
         let s = to.x.clone() - from.x.clone();
         let y = to.gradient.clone() - from.gradient.clone();
-        let [sy, yy, ss] = read([dot(&s, &y), dot(&y, &y), dot(&s, &s)]);
+        let [sy, yy, ss] = dots([[&s, &y], [&y, &y], [&s, &s]]);
         if !curves(sy, yy, ss, epsilon(&s)) {
             return false;
         }
@@ -88,6 +88,11 @@ impl Memory {
         self.pairs.push_back(Pair { s, y, rho: 1.0 / sy });
         self.scale = sy / yy;
         true
+    }
+
+    /// s·y / y·y of the last step, the length of a step along the gradient.
+    pub(in crate::solver) fn scale(&self) -> f64 {
+        self.scale
     }
 
     pub(in crate::solver) fn forget_oldest(&mut self) {
@@ -170,7 +175,7 @@ impl<P: Objective> Descent<P> for Lbfgs {
             return Ok(Heading { first, ..Heading::steepest(at) });
         }
         let direction = memory.times(&at.gradient).neg();
-        let [slope] = read([dot(&direction, &at.gradient)]);
+        let [slope] = dots([[&direction, &at.gradient]]);
         Ok(Heading { direction, slope, first: First::One })
     }
 

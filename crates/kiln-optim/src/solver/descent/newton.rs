@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 
-use super::{Descent, First, Heading};
+use super::{Descent, First, Heading, bfgs::squares};
 use crate::solver::{
     EvaluationError, Hessian, SolverError,
     line::Trial,
@@ -71,6 +71,11 @@ impl<P: Hessian> Descent<P> for Newton {
             return Err(SolverError::Option { name: "ridge", expected: "a finite number, 0 or more", got: self.ridge });
         }
         Ok(())
+    }
+
+    /// The Hessian and its factor on the host, where they are f64 and half of them is kept, and the identity on the device.
+    fn memory(&self, n: usize, number: usize) -> u64 {
+        squares(n, 12 + number)
     }
 
     fn start(&self) -> State {

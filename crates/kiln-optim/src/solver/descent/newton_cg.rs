@@ -6,7 +6,7 @@ use crate::solver::{
     error::at_least_one,
     line::Trial,
     linear_cg::{LinearCg, conjugate_gradient},
-    problem::{Counted, Point, dot, read},
+    problem::{Counted, Point, dots},
 };
 
 /// Truncated Newton: d ≈ −H⁻¹·∇f by conjugate gradients.
@@ -57,7 +57,7 @@ impl<P: HessianProduct> Descent<P> for NewtonCg {
             return Ok(Heading::steepest(at));
         }
         let direction = solution.x;
-        let [slope] = read([dot(&direction, &at.gradient)]);
+        let [slope] = dots([[&direction, &at.gradient]]);
         Ok(Heading { direction, slope, first: First::LikeTheLast })
     }
 

@@ -6,7 +6,7 @@ use super::{Descent, First, Heading};
 use crate::solver::{
     EvaluationError, Objective, SolverError,
     line::Trial,
-    problem::{Counted, Point, dot, read},
+    problem::{Counted, Point, dots},
     snapshot::{Remember, Snapshot, SnapshotError},
 };
 
@@ -113,7 +113,7 @@ impl<P: Objective> Descent<P> for NonlinearCg {
         let (square, square0) = (to.point.gradient_norm.powi(2), from.gradient_norm.powi(2));
         // Computing y·g, y·d₀ and y·y from products of the gradients would cancel.
         let y = g.clone() - g0.clone();
-        let [yg, yd, yy, dd] = read([dot(&y, g), dot(&y, d0), dot(&y, &y), dot(d0, d0)]);
+        let [yg, yd, yy, dd] = dots([[&y, g], [&y, d0], [&y, &y], [d0, d0]]);
         let beta = match self.formula {
             CgFormula::FletcherReeves => square / square0,
             CgFormula::PolakRibierePlus => (yg / square0).max(0.0),

@@ -12,8 +12,8 @@ use crate::solver::{
 /// Bounds lower ≤ x ≤ upper, for [`ProjectedLbfgs`](super::ProjectedLbfgs) and
 /// [`ProjectedGradient`](crate::solver::ProjectedGradient).
 ///
-/// The optimality measure is the projected gradient, the largest absolute entry of P(x − ∇f) − x, as in SciPy's L-BFGS-B. The start
-/// is projected too.
+/// The optimality measure is the projected gradient, the largest absolute entry of P(x − ∇f) − x, as in SciPy's L-BFGS-B. It is computed
+/// without cancellation, so that it is right for large x in f32 too. The start is projected.
 ///
 /// # Example
 ///
@@ -37,6 +37,9 @@ pub struct Bounds {
     lower: HostVector,
     upper: HostVector,
 }
+
+/// How near a bound is taken for met, relative to the distance of the bounds, at most 1.
+const NEAR: f64 = 1e-3;
 
 impl Bounds {
     /// Returns bounds from two vectors of n numbers: slices, arrays, `Vec`s or tensors. An infinite entry means no bound.
@@ -68,6 +71,13 @@ impl Bounds {
         let (lower, upper) = (self.lower.like(&x), self.upper.like(&x));
         super::between(x, &lower, &upper)
     }
+
+    /// x − P(x − ∇f) without the difference of two large numbers, which would hide a small gradient: ∇f between x − upper and
+    /// x − lower.
+    pub(in crate::solver) fn projected_gradient(&self, x: &Tensor<1>, g: &Tensor<1>) -> Tensor<1> {
+        let (lower, upper) = (self.lower.like(x), self.upper.like(x));
+        super::between(g.clone(), &(x.clone() - upper), &(x.clone() - lower))
+    }
 }
 
 impl Region for Bounds {
@@ -85,12 +95,14 @@ impl Region for Bounds {
 
     fn piece(&self, at: &Point) -> SmoothBox {
         let (lower, upper) = (self.lower.like(&at.x), self.upper.like(&at.x));
-        SmoothBox { lower, upper, gradient: at.gradient.clone() }
+        // A bound that is about to be met is taken for one that is met: else each step could be cut short by another bound.
+        let near = self.projected_gradient(&at.x, &at.gradient).abs().max();
+        let near = ((upper.clone() - lower.clone()).clamp_max(1.0) * NEAR).min_pair(near.expand(lower.shape()));
+        SmoothBox { lower, upper, near, gradient: at.gradient.clone() }
     }
 
     fn stationarity(&self, at: &Point) -> f64 {
-        let step = self.project(at.x.clone() - at.gradient.clone()) - at.x.clone();
-        let [largest] = read([step.abs().max()]);
+        let [largest] = read([self.projected_gradient(&at.x, &at.gradient).abs().max()]);
         largest
     }
 }

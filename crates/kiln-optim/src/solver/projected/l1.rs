@@ -84,7 +84,13 @@ impl Region for L1 {
         let bound = |held: Tensor<1>, none: f64| {
             held.zeros_like().mask_fill(held.lower_scalar(0.0).bool_or(unpenalised.clone()), none)
         };
-        SmoothBox { lower: bound(sign.clone(), f64::NEG_INFINITY), upper: bound(sign.neg(), f64::INFINITY), gradient }
+        let near = at.x.zeros_like();
+        SmoothBox {
+            lower: bound(sign.clone(), f64::NEG_INFINITY),
+            upper: bound(sign.neg(), f64::INFINITY),
+            near,
+            gradient,
+        }
     }
 
     fn stationarity(&self, at: &Point) -> f64 {

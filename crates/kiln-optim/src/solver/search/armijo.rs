@@ -47,12 +47,15 @@ impl Search for Armijo {
         // Newton's and quasi-Newton methods mostly accept the first step, so its gradient is needed anyway.
         let mut step = line.first;
         let mut promising = true;
-        for _ in 0..self.max_trials {
+        for trial in 1..=self.max_trials {
             if promising {
                 let trial = line.at(step)?;
                 if line.decreases(&trial, self.c1) {
                     return Ok(Some(trial));
                 }
+            }
+            if trial == self.max_trials {
+                break;
             }
             step *= self.shrink;
             promising = line.value_at(step)? <= line.value + self.c1 * step * line.slope + line.rounding;
