@@ -254,11 +254,10 @@ impl Quadratic {
             })
             .collect();
         for k in 0..m {
-            for i in k + 1..m {
-                let factor = rows[i][k] / rows[k][k];
-                for j in k..=m {
-                    rows[i][j] -= factor * rows[k][j];
-                }
+            let (above, below) = rows.split_at_mut(k + 1);
+            for row in below {
+                let factor = row[k] / above[k][k];
+                row.iter_mut().zip(&above[k]).skip(k).for_each(|(entry, pivot)| *entry -= factor * pivot);
             }
         }
         for k in (0..m).rev() {
