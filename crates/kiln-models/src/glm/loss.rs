@@ -25,7 +25,8 @@ use crate::regression::Dependence;
 /// The mean negative log-likelihood of a generalised linear model over all rows, in nats, as a function of its coefficients.
 ///
 /// For a family with a dispersion it is half the deviance in units of that of a constant mean, because the best coefficients do not
-/// depend on the dispersion. It is computed on the host in f64, and is an [`Objective`] for any solver, with its Hessian.
+/// depend on the dispersion. It is computed on the host in f64. It is an [`Objective`](kiln_tensor::derivative::Objective) for any
+/// solver, with its Hessian.
 ///
 /// The vector holds the coefficients of scaled features, and solvers converge fast in these units. [`coefficients`](Self::coefficients)
 /// has them in the units of the data. Features that depend linearly on others are left out: [`dropped`](Self::dropped).
