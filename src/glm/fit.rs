@@ -96,7 +96,10 @@ impl GlmFit {
         if converged {
             Ok(fit)
         } else {
-            Err(GlmError::NotConverged { gtol: config.gtol.unwrap_or(GlmConfig::GTOL), fit: Box::new(fit) })
+            Err(GlmError::NotConverged {
+                gtol: config.gtol.unwrap_or(config.default_gtol(parameters)),
+                fit: Box::new(fit),
+            })
         }
     }
 

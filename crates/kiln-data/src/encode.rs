@@ -118,7 +118,8 @@ impl Target {
         let lookup = Lookup::new(&self.classes);
         let known: Vec<Option<usize>> = levels.iter().map(|level| lookup.find(level)).collect();
         let class = |(row, code): (usize, &u32)| {
-            known[*code as usize].ok_or_else(|| unknown(table, column, row, &self.classes))
+            known[*code as usize]
+                .ok_or_else(|| unknown(table, column, row, &self.classes, "correct it, or leave the row out"))
         };
         codes.iter().enumerate().map(class).collect()
     }
@@ -325,13 +326,18 @@ pub(crate) fn text_in_numeric(table: &Table, column: &Column, row: usize) -> Dat
     }
 }
 
-pub(crate) fn unknown(table: &Table, column: &Column, row: usize, known: &[String]) -> DataError {
+/// What to do about a category that the training data did not have.
+pub(crate) const UNSEEN: &str =
+    "correct it, or train the model with --unseen reference, which takes new categories for the reference";
+
+pub(crate) fn unknown(table: &Table, column: &Column, row: usize, known: &[String], remedy: &'static str) -> DataError {
     DataError::UnknownCategory {
         file: table.place(row).0.into(),
         line: table.line(row),
         column: column.name().into(),
         cell: column.text(row).unwrap_or_default().into_owned(),
         known: shown::list(known.iter().map(String::as_str)),
+        remedy,
     }
 }
 
@@ -409,7 +415,10 @@ mod tests {
             matches!(inputs("weight,kind\n4,cat\n"), Err(DataError::MissingColumn { column, .. }) if column == "colour")
         );
         let message = inputs("weight,colour\n4,red\n5,blue\n").unwrap_err().to_string();
-        assert_eq!(message, "test.csv, line 3: 'blue' in column 'colour' is unknown to the encoder; known: grey, red");
+        assert_eq!(
+            message,
+            "test.csv, line 3: 'blue' in column 'colour' is not among the categories of the model: grey, red; correct it, or train the model with --unseen reference, which takes new categories for the reference"
+        );
         let text = inputs("weight,colour\n4,red\nheavy,red\n");
         assert!(matches!(text, Err(DataError::TextInNumeric { line: 3, cell, .. }) if cell == "heavy"));
         assert!(matches!(inputs("weight,colour\n4,NA\n"), Err(DataError::MissingValues { count: 1, .. })));

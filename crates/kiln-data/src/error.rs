@@ -244,9 +244,9 @@ pub enum DataError {
 
     /// A numeric column contains text.
     #[error(
-        "{}, line {line}: column '{}' holds numbers, but this cell is '{}'; correct it, take it for missing (--na), take the \
+        "{}, line {line}: column '{}' holds numbers, but this cell is '{}'; {}correct it, take it for missing (--na), take the \
          column for text (--categorical) or leave it out (--drop)",
-        whole(.file), Shown(.column), Shown(.cell)
+        whole(.file), Shown(.column), Shown(.cell), if .cell.contains(',') { "read decimal commas (--decimal-comma), " } else { "" }
     )]
     TextInNumeric { file: String, line: u64, column: String, cell: String },
 
@@ -403,10 +403,10 @@ pub enum DataError {
 
     /// A text is not among the encoder's categories or classes.
     #[error(
-        "{}, line {line}: '{}' in column '{}' is unknown to the encoder; known: {known}",
+        "{}, line {line}: '{}' in column '{}' is not among the categories of the model: {known}; {remedy}",
         whole(.file), Shown(.cell), Shown(.column)
     )]
-    UnknownCategory { file: String, line: u64, column: String, cell: String, known: String },
+    UnknownCategory { file: String, line: u64, column: String, cell: String, known: String, remedy: &'static str },
 
     /// Labelled examples were asked of an encoder without a target.
     #[error("the encoder was fitted without a target column, so it cannot make labelled examples")]

@@ -148,7 +148,8 @@ fn default_role(column: &Column, chosen: bool) -> Role {
     if column.missing() == column.len() {
         return Role::LeftOut(Reason::Empty);
     }
-    let is_text = column.kind() == ColumnKind::Categorical;
+    // Numbers with a slip are not names.
+    let is_text = column.kind() == ColumnKind::Categorical && column.stray_text().is_none();
     if is_text && column.len() > FEW_ROWS && column.levels().0.len() == column.len() - column.missing() {
         return Role::LeftOut(Reason::Names);
     }

@@ -186,7 +186,10 @@ fn errors_say_where_and_what_to_type() {
         ("y ~ log(g)", "t.csv, line 2: the formula takes column 'g' for numbers, but this cell is 'a'"),
         ("y ~ w", "t.csv has no column 'w'"),
         ("y ~ C(g, ref='z')", "t.csv: 'z' cannot be the reference of column 'g'; its categories: a, b, c"),
-        ("y ~ C(g, levels=['a'])", "t.csv, line 3: 'b' in column 'g' is unknown to the encoder; known: a"),
+        (
+            "y ~ C(g, levels=['a'])",
+            "t.csv, line 3: 'b' in column 'g' is not among the categories of the model: a; correct it, or add it to the levels",
+        ),
         ("y ~ poly(x, 3)", "t.csv: poly(x, 3): it needs at least 4 different values, and there are 3"),
         ("y ~ scale(I(x * 0))", "t.csv: scale(I(x * 0)): its standard deviation is 0"),
         ("y ~ bs(x, knots=[9])", "t.csv: bs(x, knots=[9]): its knots 9 and 7 are not in order within its bounds"),

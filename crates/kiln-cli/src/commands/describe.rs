@@ -59,7 +59,7 @@ pub(crate) fn describe(flags: &DescribeFlags, console: Console) -> Result<Exit> 
     let mut notes: Vec<String> = table.notes().iter().map(ToString::to_string).collect();
     let commas = decimal_commas(&table);
     if !commas.is_empty() {
-        notes.push(format!("numbers with decimal commas are read as text: add --decimal-comma ({})", listed(&commas)));
+        notes.push(format!("numbers have decimal commas: add --decimal-comma ({})", listed(&commas)));
     }
     if incomplete > 0 {
         notes.push(incomplete_rows(incomplete, table.len(), settings.missing));

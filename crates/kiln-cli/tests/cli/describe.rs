@@ -57,7 +57,8 @@ fn a_description_fits_a_terminal_and_says_what_to_do() {
     let text = place.ok("describe t.csv --target y").stdout;
     for expected in [
         "delimiter semicolon",
-        "numbers with decimal commas are read as text: add --decimal-comma (price)",
+        "numbers have decimal commas: add --decimal-comma (price)",
+        "refused: '0,5' among numbers, line 2; --decimal-comma?",
         "it numbers the rows: --drop id?",
         "89 features, reference shop 0; --drop shop?",
         "target of numbers, for glm",

@@ -23,6 +23,7 @@ mod penalties;
 mod predict;
 mod resume;
 mod run_folder;
+mod slips;
 mod solver;
 mod svm;
 mod train;

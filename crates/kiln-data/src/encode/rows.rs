@@ -4,7 +4,7 @@ use std::{borrow::Cow, ops::Range};
 
 use rayon::prelude::*;
 
-use super::{EncodedColumn, Encoder, Unseen, check_missing, numbers, text_in_numeric, unknown};
+use super::{EncodedColumn, Encoder, UNSEEN, Unseen, check_missing, numbers, text_in_numeric, unknown};
 use crate::{Column, DataError, Table, vocabulary::Lookup};
 
 /// About the numbers of a block, which should stay in the processor's second cache.
@@ -99,13 +99,19 @@ impl Encoder {
         match bad {
             None => Ok(inputs),
             Some(Bad::NotFinite(row, feature)) => {
+                let source = sources.iter().rev().find(|source| source.offset <= feature);
+                if let Some(Source { column, cells: Cells::Numbers(values), .. }) = source
+                    && values[row].is_infinite()
+                {
+                    return Err(text_in_numeric(table, column, row));
+                }
                 Err(DataError::NonFinite { row, feature: self.feature_names()[feature].clone() })
             }
             Some(Bad::Cell(index, row)) => {
                 let Source { encoded, column, .. } = sources[index];
                 Err(match encoded {
                     EncodedColumn::Numeric { .. } => text_in_numeric(table, column, row),
-                    EncodedColumn::Categorical { categories, .. } => unknown(table, column, row, categories),
+                    EncodedColumn::Categorical { categories, .. } => unknown(table, column, row, categories, UNSEEN),
                 })
             }
         }

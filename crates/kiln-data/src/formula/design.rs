@@ -12,7 +12,11 @@ use super::{
     spline,
     state::{State, States},
 };
-use crate::{DataError, Table, Unseen, encode::unknown, vocabulary::Lookup};
+use crate::{
+    DataError, Table, Unseen,
+    encode::{UNSEEN, unknown},
+    vocabulary::Lookup,
+};
 
 /// The columns of a factor.
 struct Block<'a> {
@@ -153,7 +157,7 @@ fn codes(categories: &Categories<'_>, table: &Table, unseen: Unseen) -> Result<V
     let code = |(row, code): (usize, &u32)| match known.get(*code as usize).copied().flatten() {
         Some(category) => Ok(category),
         None if unseen == Unseen::Reference => Ok(categories.categories.len()),
-        None => Err(unknown(table, column, row, categories.categories)),
+        None => Err(unknown(table, column, row, categories.categories, UNSEEN)),
     };
     codes.iter().enumerate().map(code).collect()
 }

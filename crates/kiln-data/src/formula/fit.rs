@@ -193,7 +193,7 @@ fn learn_category(category: &Category, table: &Table) -> Result<State, DataError
     match texts.iter().position(|text| lookup.find(text).is_none()) {
         Some(text) => {
             let row = codes.iter().position(|code| *code as usize == text).unwrap_or(0);
-            Err(unknown(table, column, row, levels))
+            Err(unknown(table, column, row, levels, "correct it, or add it to the levels"))
         }
         None => Ok(State::Categories { categories: levels.clone() }),
     }

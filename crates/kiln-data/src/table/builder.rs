@@ -214,8 +214,9 @@ impl ColumnBuilder {
         let is_text = |code: &u32| values.get(*code as usize).is_some_and(Option::is_none);
         let (numbers, texts) =
             (codes.iter().filter(is_number).count(), codes.iter().filter(|code| is_text(code)).count());
-        let stray =
-            if take != Take::Categories && is_slip(numbers, texts) { codes.iter().position(is_text) } else { None };
+        let others = || levels.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(level, _)| level);
+        let is_slip = is_slip(numbers, texts) || are_slips(others());
+        let stray = if take != Take::Categories && is_slip { codes.iter().position(is_text) } else { None };
         let as_text = take == Take::Categories;
         let days: Option<Vec<f64>> = if as_text { None } else { levels.iter().map(|level| days(level)).collect() };
         let kind = match &days {
@@ -260,12 +261,41 @@ fn is_slip(numbers: usize, texts: usize) -> bool {
     numbers > 0 && texts > 0 && numbers >= 9 * texts
 }
 
+/// Returns whether all texts of a column that are no numbers look like some: numbers with decimal commas, with separators of thousands,
+/// with a currency or a percent sign, or infinite ones.
+fn are_slips<'t>(mut texts: impl Iterator<Item = &'t String>) -> bool {
+    texts.next().is_some_and(|first| looks_like_a_number(first)) && texts.all(|text| looks_like_a_number(text))
+}
+
+fn looks_like_a_number(text: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let text = text.strip_prefix(['-', '+']).unwrap_or(text);
+    let text = text.strip_prefix(['$', '€', '£', '¥']).unwrap_or(text).trim_start();
+    let text = text.strip_suffix(['%', '€']).unwrap_or(text).trim_end();
+    if !text.contains(|c: char| c.is_ascii_digit()) {
+        return matches!(text.to_ascii_lowercase().as_str(), "inf" | "infinity");
+    }
+    let (whole, part) = text.rsplit_once(['.', ',']).unwrap_or((text, ""));
+    let is_grouped = |whole: &str, separator: char| {
+        let mut groups = whole.split(separator);
+        let first = groups.next().is_some_and(|first| digits(first) && first.len() <= 3);
+        first && groups.all(|group| digits(group) && group.len() == 3)
+    };
+    let has_whole = digits(whole) || is_grouped(whole, ',') || is_grouped(whole, '.');
+    text.parse::<f64>().is_ok() || (has_whole && (part.is_empty() || digits(part)))
+}
+
 /// Returns the first row with a text among texts that are mostly numbers.
 pub(super) fn stray(texts: &Texts, rules: &CellRules) -> Option<usize> {
     let is_number: Vec<bool> = texts.levels.iter().map(|level| rules.number(level).is_some()).collect();
     let of = |code: &u32| is_number.get(*code as usize).copied();
     let count = |what: bool| texts.codes.iter().filter(|code| of(code) == Some(what)).count();
-    if is_slip(count(true), count(false)) { texts.codes.iter().position(|code| of(code) == Some(false)) } else { None }
+    let others = texts.levels.iter().zip(&is_number).filter(|(_, is_number)| !**is_number).map(|(level, _)| level);
+    if is_slip(count(true), count(false)) || are_slips(others) {
+        texts.codes.iter().position(|code| of(code) == Some(false))
+    } else {
+        None
+    }
 }
 
 /// Returns what a text such as `TRUE` says.

@@ -3,7 +3,7 @@
 use kiln_tensor::linalg::{Matrix, Symmetric};
 use serde::{Deserialize, Serialize};
 
-use super::{GlmLoss, measures::count, predictors::Predictor, row::Second, rows::Evaluated, sums::Want};
+use super::{Family, GlmLoss, measures::count, predictors::Predictor, row::Second, rows::Evaluated, sums::Want};
 use crate::regression::InferenceError;
 
 /// The estimator of the parameters' covariance.
@@ -87,6 +87,11 @@ impl Default for InferenceOptions {
 impl GlmLoss {
     /// Returns the covariance matrix of the solver's vector at the maximum `x`, for a dispersion of 1, and its inverse.
     pub(super) fn bread(&self, x: &[f64], information: Option<Information>) -> Result<Symmetric, InferenceError> {
+        let has_expected = self.family.is_one_predictor() || self.family == Family::Multinomial;
+        if information == Some(Information::Expected) && !has_expected {
+            let (what, instead) = ("the expected information", "the observed information");
+            return Err(InferenceError::Unsupported { what, instead });
+        }
         let default = if self.family.is_one_predictor() { Information::Expected } else { Information::Observed };
         let second = match information.unwrap_or(default) {
             Information::Expected if self.family.is_one_predictor() => Second::Expected,

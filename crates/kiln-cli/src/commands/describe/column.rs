@@ -78,6 +78,11 @@ fn feature(table: &Table, summary: &ColumnSummary, settings: &TableSettings) -> 
         Err(DataError::TooManyCategories { count, limit, .. }) => {
             (format!("refused: {count} different texts, more than {limit}; --drop {name}"), 0)
         }
+        Err(DataError::TextInNumeric { cell, line, .. }) => {
+            let options = if cell.contains(',') { "--decimal-comma" } else { "--na or --categorical" };
+            let (cell, end) = (cell.chars().take(20).collect::<String>(), if cell.len() > 20 { "…" } else { "" });
+            (format!("refused: '{}{end}' among numbers, line {line}; {options}?", Shown(&cell)), 0)
+        }
         Err(error) => (format!("refused: {}", without_file(table, &error.to_string())), 0),
     }
 }

@@ -318,7 +318,8 @@ pub(super) fn numbers(table: &Table, name: &str, what: &str) -> Result<Vec<f64>>
             Some(row) => Err(missing(table, name, row)),
         };
     }
-    let row = (0..column.len()).find(|row| column.text(*row).is_some_and(|text| text.parse::<f64>().is_err()));
+    let row = (0..column.len())
+        .find(|row| column.text(*row).is_some_and(|text| !text.parse::<f64>().is_ok_and(f64::is_finite)));
     let row = row.unwrap_or(0);
     Err(Failure::usage(format!(
         "{}, line {}: '{}' in column '{}' is not a number, but {what} must be one",

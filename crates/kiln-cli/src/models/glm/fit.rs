@@ -21,7 +21,9 @@ use crate::{
 
 const SUMMARY: &str = "summary.txt";
 /// What R's `summary.lm` calls an essentially perfect fit.
-const EXACT: &str =
+const EXACT: &str = "the fit is exact: its residuals are rounding errors, so the log-likelihood, standard errors and tests mean nothing";
+/// The same with as many parameters as rows.
+const SATURATED: &str =
     "the fit is exact: without residuals there is no log-likelihood (nll), and standard errors and tests mean nothing";
 
 pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmReport>> {
@@ -80,8 +82,9 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     }
     let train = model.training_score(&fit.training, data.train.len(), fit.mean_negative_log_likelihood());
     let is_exact = exit == Exit::Done && fit.model.family.has_dispersion() && is_exact(&train, &data.train);
-    if is_exact {
-        message = format!("{message}; {EXACT}");
+    let exact = is_exact.then_some(if train.nll.is_finite() { EXACT } else { SATURATED });
+    if let Some(exact) = exact {
+        message = format!("{message}; {exact}");
     }
     let (test, means) = data.test.as_ref().map(|rows| model.score(rows)).unzip();
     let classification = match (&data.test, &means) {
@@ -128,8 +131,8 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
         terms: tests,
     };
     let mut text = text(&report, &summary);
-    if is_exact {
-        text += &format!("\nwarning: {EXACT}");
+    if let Some(exact) = exact {
+        text += &format!("\nwarning: {exact}");
     }
     Ok(Finished { text, report, exit, message, total_wall_s: wall_s })
 }

@@ -39,10 +39,11 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console:
         )));
     }
     let mut notes = Vec::new();
-    let found = Summary::read(&path, &options, settings, console)?;
+    let mut found = Summary::read(&path, &options, settings, console)?;
     options.categorical.extend(found.text_columns());
     let small = found.small_table(&options)?;
     let chosen = Chosen::new(settings, None, small, &mut notes)?;
+    found.check(chosen.table.columns())?;
     let encoder = match encoder {
         Some(encoder) => encoder,
         None => chosen.encoder(settings, &chosen.table)?,

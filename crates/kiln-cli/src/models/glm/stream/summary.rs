@@ -53,6 +53,8 @@ struct Found {
     present: usize,
     /// Why the column is no feature.
     left_out: Option<&'static str>,
+    /// A text among numbers.
+    stray: Option<DataError>,
 }
 
 impl Summary {
@@ -83,6 +85,7 @@ impl Summary {
                     levels: BTreeMap::new(),
                     present: 0,
                     left_out: None,
+                    stray: None,
                 };
                 columns = table.columns().iter().map(empty).collect();
             }
@@ -107,7 +110,7 @@ impl Summary {
             return Err(DataError::NoRows { file }.into());
         }
         for found in &mut columns {
-            if !is_chosen && found.present > FEW_ROWS && found.levels.len() == found.present {
+            if found.stray.is_none() && !is_chosen && found.present > FEW_ROWS && found.levels.len() == found.present {
                 found.left_out = Some("every row has a different text");
             }
             if let Some(reason) = found.left_out {
@@ -117,6 +120,15 @@ impl Summary {
         }
         columns.retain(|found| found.left_out.is_none());
         Ok(Self { file, columns, notes })
+    }
+
+    /// Returns an error if one of the columns that are used has a text among numbers.
+    pub(super) fn check(&mut self, used: &[Column]) -> Result<()> {
+        let is_used = |found: &&mut Found| used.iter().any(|column| column.name() == found.name);
+        match self.columns.iter_mut().filter(is_used).find_map(|found| found.stray.take()) {
+            Some(error) => Err(error.into()),
+            None => Ok(()),
+        }
     }
 
     /// The columns that every chunk must read as texts.
@@ -167,6 +179,14 @@ impl Found {
             if self.levels.len() > MOST_LEVELS / 10 {
                 return Ok(());
             }
+        }
+        if let (None, Some(row)) = (&self.stray, column.stray_text()) {
+            self.stray = Some(DataError::TextInNumeric {
+                file: table.place(row).0.to_owned(),
+                line: table.line(row),
+                column: self.name.clone(),
+                cell: column.text(row).unwrap_or_default().into_owned(),
+            });
         }
         let (levels, codes) = column.levels();
         let mut counts = vec![0; levels.len()];
