@@ -53,10 +53,9 @@ fn texts_that_look_like_numbers_are_no_categories() {
         let mut text = "x,y\n".to_owned();
         let mut rest = cells;
         for y in [2.0, 4.1, 5.9, 8.0, 10.0, 3.0] {
-            let end = if rest.starts_with('"') {
-                rest[1..].find('"').unwrap() + 2
-            } else {
-                rest.find(',').unwrap_or(rest.len())
+            let end = match rest.strip_prefix('"') {
+                Some(inside) => inside.find('"').unwrap() + 2,
+                None => rest.find(',').unwrap_or(rest.len()),
             };
             writeln!(text, "{},{y}", &rest[..end]).unwrap();
             rest = rest[end..].trim_start_matches(',');
@@ -69,9 +68,17 @@ fn texts_that_look_like_numbers_are_no_categories() {
         place.refused_to_start("train glm --data t.csv --target y", &words);
         place.ok("train glm --data t.csv --target y --categorical x --out done --force");
     }
-    // Codes and words are categories as before.
+    // Codes and words are categories.
     place.write("t.csv", "x,y\n1,2\n2,4\nA,6\n1,3\nA,7\n2,5\n");
     place.ok("train glm --data t.csv --target y --out done --force");
+    let cylinders = |word: &str| {
+        let cell = |i: usize| if i == 50 { word.to_owned() } else { [4, 6, 8, 3][i % 4].to_string() };
+        (0..93).fold("x,y\n".to_owned(), |text, i| format!("{text}{},{}\n", cell(i), i * 5 % 17))
+    };
+    place.write("t.csv", cylinders("rotary"));
+    place.ok("train glm --data t.csv --target y --out done --force");
+    place.write("t.csv", cylinders("4l"));
+    place.refused_to_start("train glm --data t.csv --target y", &["line 52", "'4l'"]);
 }
 
 #[test]

@@ -215,7 +215,8 @@ impl ColumnBuilder {
         let (numbers, texts) =
             (codes.iter().filter(is_number).count(), codes.iter().filter(|code| is_text(code)).count());
         let others = || levels.iter().zip(&values).filter(|(_, value)| value.is_none()).map(|(level, _)| level);
-        let is_slip = is_slip(numbers, texts) || are_slips(others());
+        let is_slip =
+            is_slip(numbers, texts) && !are_labels(levels.len(), codes.len(), others()) || are_slips(others());
         let stray = if take != Take::Categories && is_slip { codes.iter().position(is_text) } else { None };
         let as_text = take == Take::Categories;
         let days: Option<Vec<f64>> = if as_text { None } else { levels.iter().map(|level| days(level)).collect() };
@@ -261,6 +262,13 @@ fn is_slip(numbers: usize, texts: usize) -> bool {
     numbers > 0 && texts > 0 && numbers >= 9 * texts
 }
 
+/// Returns whether a column holds a few labels, of which most are numbers, such as a number of cylinders that is `rotary` in one row: few
+/// different texts, which come again and again, and no digits in those that are no numbers.
+fn are_labels<'t>(levels: usize, rows: usize, mut texts: impl Iterator<Item = &'t String>) -> bool {
+    const FEW_LEVELS: usize = 12;
+    levels <= FEW_LEVELS && rows >= 4 * levels && texts.all(|text| !text.contains(|c: char| c.is_ascii_digit()))
+}
+
 /// Returns whether all texts of a column that are no numbers look like some: numbers with decimal commas, with separators of thousands,
 /// with a currency or a percent sign, or infinite ones.
 fn are_slips<'t>(mut texts: impl Iterator<Item = &'t String>) -> bool {
@@ -291,7 +299,8 @@ pub(super) fn stray(texts: &Texts, rules: &CellRules) -> Option<usize> {
     let of = |code: &u32| is_number.get(*code as usize).copied();
     let count = |what: bool| texts.codes.iter().filter(|code| of(code) == Some(what)).count();
     let others = texts.levels.iter().zip(&is_number).filter(|(_, is_number)| !**is_number).map(|(level, _)| level);
-    if is_slip(count(true), count(false)) || are_slips(others) {
+    let (levels, rows) = (texts.levels.len(), texts.codes.len());
+    if is_slip(count(true), count(false)) && !are_labels(levels, rows, others.clone()) || are_slips(others) {
         texts.codes.iter().position(|code| of(code) == Some(false))
     } else {
         None
