@@ -303,6 +303,10 @@ pub enum DataError {
     #[error("{}: column '{}' holds numbers, and some text; name it as a column of text (--categorical)", whole(.file), Shown(.column))]
     MixedColumn { file: String, column: String },
 
+    /// A binary table comes as a stream, or by a name that must be one of a text.
+    #[error("{} is a {format} file, not a text: save it, and give the name of the file", whole(.file))]
+    NotText { file: String, format: &'static str },
+
     /// A Parquet file cannot be read.
     #[error("{} cannot be read as a Parquet file: {}", safe_path(.path), Shown(.cause))]
     Parquet { path: PathBuf, cause: String },

@@ -81,6 +81,18 @@ fn texts_that_look_like_numbers_are_no_categories() {
     place.refused_to_start("train glm --data t.csv --target y", &["line 52", "'4l'"]);
 }
 
+/// Binary tables are files. As standard input they are refused by name.
+#[test]
+fn a_binary_table_as_standard_input_is_named() {
+    let place = Place::new();
+    for (start, format) in [("PAR1....", "Parquet"), ("ARROW1..", "Arrow"), ("PK\u{3}\u{4}....", "zip")] {
+        let done = place.with_input("train glm --data - --target y --out out", start);
+        assert_eq!(done.code, Some(2), "{done:#?}");
+        assert!(done.stderr.contains(format) && done.stderr.contains("standard input"), "{}", done.stderr);
+        assert!(done.stderr.contains("save it"), "{}", done.stderr);
+    }
+}
+
 #[test]
 fn an_infinite_response_is_found_where_it_is() {
     let place = Place::new();
