@@ -276,7 +276,11 @@ impl GlmConfig {
             (self.options.level > 0.0 && self.options.level < 1.0, "level", "above 0 and below 1"),
             (self.l1 >= 0.0 && self.l1.is_finite(), "l1", "finite and not negative"),
             (!self.firth || self.l1 + self.l2 == 0.0, "firth", "off with another penalty"),
-            (self.has_information(), "information", "observed for a family with several linear predictors"),
+            (
+                self.options.information != Some(Information::Expected) || self.family.has_expected_information(),
+                "information",
+                "observed for a family with several linear predictors",
+            ),
         ] {
             if !holds {
                 return Err(GlmError::Setting { name, expected });
@@ -296,25 +300,14 @@ impl GlmConfig {
         })
     }
 
-    /// Returns whether the family has the information that was asked for.
-    fn has_information(&self) -> bool {
-        let several = match self.family {
-            Family::Ordinal | Family::ZeroInflatedPoisson => true,
-            Family::NegativeBinomial { theta } => theta.is_none(),
-            _ => false,
-        };
-        !(several && self.options.information == Some(Information::Expected))
-    }
-
     /// Returns whether the estimates are not those of maximum likelihood.
     fn is_penalised(&self) -> bool {
         self.l1 > 0.0 || self.l2 > 0.0
     }
 
-    /// The tolerance of the gradient by default.
-    fn default_gtol(&self, parameters: usize) -> f64 {
-        let by_newton = self.l1 <= 0.0 && parameters <= Self::NEWTON_PARAMETERS;
-        if by_newton { Self::GTOL } else { Self::LBFGS_GTOL }
+    /// The tolerance of the gradient for so many parameters.
+    fn tolerance(&self, parameters: usize) -> f64 {
+        self.limits(0).gtol(self.l1 <= 0.0 && parameters <= Self::NEWTON_PARAMETERS)
     }
 
     fn limits(&self, rows: usize) -> Limits {

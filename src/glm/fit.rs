@@ -96,10 +96,7 @@ impl GlmFit {
         if converged {
             Ok(fit)
         } else {
-            Err(GlmError::NotConverged {
-                gtol: config.gtol.unwrap_or(config.default_gtol(parameters)),
-                fit: Box::new(fit),
-            })
+            Err(GlmError::NotConverged { gtol: config.tolerance(parameters), fit: Box::new(fit) })
         }
     }
 

@@ -30,6 +30,11 @@ pub(super) struct Limits {
 }
 
 impl Limits {
+    /// The tolerance of the gradient, for Newton's method or for L-BFGS and OWL-QN.
+    pub(super) fn gtol(self, by_newton: bool) -> f64 {
+        self.gtol.unwrap_or(if by_newton { GlmConfig::GTOL } else { GlmConfig::LBFGS_GTOL })
+    }
+
     /// Whether the last digits, beyond the tolerance, are worth another pass over the rows.
     fn is_cheap(self, parameters: usize) -> bool {
         const NUMBERS: usize = 10_000_000;
@@ -65,8 +70,7 @@ pub(super) fn solve<P: Hessian>(
         return Ok(Solved { x: Vec::new(), outcome: None, converged: true });
     }
     let small = parameters <= GlmConfig::NEWTON_PARAMETERS;
-    let default = if small { GlmConfig::GTOL } else { GlmConfig::LBFGS_GTOL };
-    let stop = Stop { gtol: limits.gtol.unwrap_or(default), max_iter: limits.max_iter, ..Stop::default() };
+    let stop = Stop { gtol: limits.gtol(small), max_iter: limits.max_iter, ..Stop::default() };
     let mut outcome =
         if small { run(loss, start, &newton(), stop, callback)? } else { run(loss, start, &lbfgs(), stop, callback)? };
     let stopped = matches!(outcome.status, Status::NoProgress | Status::Stalled);
@@ -98,7 +102,7 @@ pub(super) fn solve_with_l1(
     }
     let (device, weights) = (start.device(), loss.l1_weights(lambda));
     let penalty = L1::new(&weights[..])?;
-    let gtol = limits.gtol.unwrap_or(GlmConfig::LBFGS_GTOL);
+    let gtol = limits.gtol(false);
     let stop = Stop { gtol, max_iter: limits.max_iter, ..Stop::default() };
     let mut outcome = run(loss, start, &owlqn(penalty), stop, callback)?;
     let mut x = outcome.to_vec();

@@ -45,7 +45,7 @@ pub(super) fn of_a_part(
     // All that the solver asks for first is computed at once, and kept.
     loss.hessian(&found).map_err(GlmError::Evaluation)?;
     let value = |loss: &GlmLoss, x: &Tensor<1>| -> Result<f64, GlmError> {
-        Ok(loss.value_and_grad(x).map_err(GlmError::Evaluation)?.0.into_scalar())
+        Ok(loss.value(x).map_err(GlmError::Evaluation)?.into_scalar())
     };
     let is_lower = value(loss, &found)? < value(constant, &constant.start(&start.device()))?;
     Ok(is_lower.then_some(found))

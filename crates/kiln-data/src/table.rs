@@ -12,6 +12,7 @@ mod dictionary;
 mod format;
 mod layout;
 mod lines;
+mod magic;
 mod note;
 mod numpy;
 mod options;

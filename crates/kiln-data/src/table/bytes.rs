@@ -12,6 +12,7 @@ use flate2::bufread::MultiGzDecoder;
 use memchr::memchr;
 use sha2::{Digest, Sha256};
 
+use super::magic::Format;
 use crate::{
     DataError,
     content::{GZIP_MAGIC, hex, open_regular},
@@ -75,13 +76,7 @@ impl Text {
         let mut raw = BufReader::with_capacity(BUFFER, Shared(Rc::clone(&hashed)));
         let mut origin = Origin { path: path.into(), compression: Compression::None, size, hashed };
         let start = raw.fill_buf().map_err(|cause| origin.failed(cause))?;
-        let format = match start {
-            _ if start.starts_with(b"PAR1") => Some("Parquet"),
-            _ if start.starts_with(b"ARROW1") => Some("Arrow"),
-            _ if start.starts_with(b"\x93NUMPY") || start.starts_with(b"PK\x03\x04") => Some("NumPy or zip"),
-            _ => None,
-        };
-        if let Some(format) = format {
+        if let Some(format) = Format::of(start).name() {
             return Err(DataError::NotText { file: path.display().to_string(), format });
         }
         origin.compression = match start {

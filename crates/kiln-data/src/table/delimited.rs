@@ -75,12 +75,7 @@ impl Rows {
         let names = place.read_names(file)?;
         let cells = place.find_row(&mut pieces)?.then(|| place.cursor().rest_of_record(After::Cell));
         let header = Header::new(file, names, cells)?;
-        let take = |name: &String| match () {
-            () if options.categorical.contains(name) => Take::Categories,
-            () if as_text.contains(name) => Take::Texts,
-            () => Take::Found,
-        };
-        let takes = header.names.iter().map(take).collect();
+        let takes = header.takes(options, as_text);
         let layout = Layout::new(delimiter, header.names.len(), options);
         Ok(Self { file: file.into(), pieces, header, layout, takes, place })
     }
@@ -203,6 +198,16 @@ struct Header {
 }
 
 impl Header {
+    /// How each column is read. Columns that are called `as_text` hold texts.
+    fn takes(&self, options: &TableOptions, as_text: &[String]) -> Vec<Take> {
+        let take = |name: &String| match () {
+            () if options.categorical.contains(name) => Take::Categories,
+            () if as_text.contains(name) => Take::Texts,
+            () => Take::Found,
+        };
+        self.names.iter().map(take).collect()
+    }
+
     /// Checks the names in the first line. `cells` is the number of cells in the first row.
     fn new(file: &str, mut names: Vec<String>, cells: Option<usize>) -> Result<Self, DataError> {
         let file = || file.to_string();
@@ -269,12 +274,7 @@ mod tests {
         }
         let mut row = next(&mut record);
         let header = Header::new("t", names, row.map(|_| record.len()))?;
-        let take = |name: &String| match () {
-            () if options.categorical.contains(name) => Take::Categories,
-            () if as_text.contains(name) => Take::Texts,
-            () => Take::Found,
-        };
-        let takes = header.names.iter().map(take).collect();
+        let takes = header.takes(options, as_text);
         let layout = Layout::new(delimiter, header.names.len(), options);
         let pieces = Pieces::new(Box::new(io::empty()), origin, delimiter, Pace::WHOLE);
         let place = Place { piece: Piece::default(), delimiter, at: 0, lines: 0 };

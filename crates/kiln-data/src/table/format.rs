@@ -1,4 +1,4 @@
-//! The formats of tables, and which one a file has.
+//! Binary tables, read by the reader of their format.
 
 use std::{collections::HashSet, io::Read, path::Path};
 
@@ -6,48 +6,29 @@ use std::{collections::HashSet, io::Read, path::Path};
 use super::arrow;
 #[cfg(feature = "parquet")]
 use super::parquet;
-use super::{column::Column, delimited::Parsed, numpy, options::TableOptions};
+use super::{column::Column, delimited::Parsed, magic::Format, numpy, options::TableOptions};
 use crate::{
     DataError,
     content::{Content, open_regular},
 };
 
-/// The formats that are known by their first bytes. Every other file is a text.
-#[derive(Clone, Copy)]
-enum Format {
-    Parquet,
-    ArrowFile,
-    ArrowStream,
-    FeatherOne,
-    Array,
-    Archive,
-    Text,
-}
-
-impl Format {
-    fn of(path: &Path) -> Result<Self, DataError> {
-        let (file, _) = open_regular(path)?;
-        let mut start = Vec::new();
-        let read = file.take(8).read_to_end(&mut start);
-        read.map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
-        Ok(match start {
-            _ if start.starts_with(b"PAR1") => Self::Parquet,
-            _ if start.starts_with(b"ARROW1") => Self::ArrowFile,
-            // The length of the first message follows. No text begins in this way.
-            _ if start.starts_with(&[0xff; 4]) => Self::ArrowStream,
-            _ if path.extension().is_some_and(|extension| extension == "arrows") => Self::ArrowStream,
-            _ if start.starts_with(b"FEA1") => Self::FeatherOne,
-            _ if start.starts_with(b"\x93NUMPY") => Self::Array,
-            // An archive, and one without entries.
-            _ if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") => Self::Archive,
-            _ => Self::Text,
-        })
-    }
+/// Returns the format of a file.
+fn of_file(path: &Path) -> Result<Format, DataError> {
+    let (file, _) = open_regular(path)?;
+    let mut start = Vec::new();
+    let read = file.take(Format::BYTES).read_to_end(&mut start);
+    read.map_err(|cause| DataError::Io { action: "read", path: path.into(), cause })?;
+    // A stream of an older version begins with a length.
+    let is_stream = path.extension().is_some_and(|extension| extension == "arrows");
+    Ok(match Format::of(&start) {
+        Format::FeatherOne | Format::Array | Format::Archive | Format::Text if is_stream => Format::ArrowStream,
+        format => format,
+    })
 }
 
 /// Reads a file that is not a text, and its SHA-256. There is nothing if it is one.
 pub(super) fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<(Parsed, String)>, DataError> {
-    let read: fn(&Path, &TableOptions) -> Result<Parsed, DataError> = match Format::of(path)? {
+    let read: fn(&Path, &TableOptions) -> Result<Parsed, DataError> = match of_file(path)? {
         Format::Parquet => read_parquet,
         Format::ArrowFile => |path, options| read_arrow(path, options, false),
         Format::ArrowStream => |path, options| read_arrow(path, options, true),

@@ -3,7 +3,7 @@
 use kiln_tensor::linalg::{Matrix, Symmetric};
 use serde::{Deserialize, Serialize};
 
-use super::{Family, GlmLoss, measures::count, predictors::Predictor, row::Second, rows::Evaluated, sums::Want};
+use super::{GlmLoss, measures::count, predictors::Predictor, row::Second, rows::Evaluated, sums::Want};
 use crate::regression::InferenceError;
 
 /// The estimator of the parameters' covariance.
@@ -87,8 +87,7 @@ impl Default for InferenceOptions {
 impl GlmLoss {
     /// Returns the covariance matrix of the solver's vector at the maximum `x`, for a dispersion of 1, and its inverse.
     pub(super) fn bread(&self, x: &[f64], information: Option<Information>) -> Result<Symmetric, InferenceError> {
-        let has_expected = self.family.is_one_predictor() || self.family == Family::Multinomial;
-        if information == Some(Information::Expected) && !has_expected {
+        if information == Some(Information::Expected) && !self.family.has_expected_information() {
             let (what, instead) = ("the expected information", "the observed information");
             return Err(InferenceError::Unsupported { what, instead });
         }

@@ -36,7 +36,7 @@ impl Rows<'_> {
             });
             results
         };
-        let results: Vec<Vec<T>> = self.blocks().into_par_iter().map(of_block).collect();
+        let results: Vec<Vec<T>> = self.design.blocks().into_par_iter().map(of_block).collect();
         results.into_iter().flatten().collect()
     }
 

@@ -133,6 +133,11 @@ impl Family {
         matches!(self, Self::Multinomial | Self::Ordinal)
     }
 
+    /// Returns whether there is a closed form of the expected information. For the multinomial family it is the observed one.
+    pub fn has_expected_information(self) -> bool {
+        self.is_one_predictor() || self == Self::Multinomial
+    }
+
     /// Returns whether the coefficients have the expected information as their default: for families with one linear predictor.
     pub(super) fn is_one_predictor(self) -> bool {
         !matches!(

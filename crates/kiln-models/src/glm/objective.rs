@@ -80,9 +80,9 @@ impl Objective for GlmLoss {
 
     fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
         let at = self.read(x)?;
-        let sums = self.sum(&at, Want::Value);
+        let value = self.value_at(&at);
         self.check_files()?;
-        Ok(Tensor::from_data([self.mean_loss(sums.value, &at)], (&x.device(), x.dtype())))
+        Ok(Tensor::from_data([self.mean_loss(value, &at)], (&x.device(), x.dtype())))
     }
 
     /// Sums of blocks, which are summed in turn: their errors grow slowly with the rows.

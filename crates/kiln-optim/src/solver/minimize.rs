@@ -139,7 +139,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         if n == 0 {
             return Err(SolverError::Option { name: "start", expected: "a vector with at least 1 number", got: 0.0 });
         }
-        check(problem, solver, &start)?;
+        check::<P, S>(solver, &start)?;
         let problem = Counted::new(problem, Evaluations::default());
         let (at, state) = solver.start(&problem, start.without_autodiff())?;
         let stationarity = solver.stationarity(&at);
@@ -163,7 +163,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     ) -> Result<Self, SolverError> {
         stop.validate()?;
         let x = snapshot.point(device)?;
-        check(problem, solver, &x)?;
+        check::<P, S>(solver, &x)?;
         let at = Point {
             value: snapshot.number("value")?,
             gradient: snapshot.vector("gradient", &x)?,
@@ -322,7 +322,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
 }
 
 /// Checks the solver's options and its memory.
-fn check<P: Objective, S: Solver<P>>(_: &P, solver: &S, x: &Tensor<1>) -> Result<(), SolverError> {
+fn check<P: Objective, S: Solver<P>>(solver: &S, x: &Tensor<1>) -> Result<(), SolverError> {
     let [n] = x.dims();
     solver.validate(n)?;
     let bytes = solver.memory(n, x.dtype().size());

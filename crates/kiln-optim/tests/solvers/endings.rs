@@ -292,3 +292,28 @@ fn large_minima_are_found_in_f32() {
         }
     }
 }
+
+/// ½·(x − 3)², whose products with the Hessian are no numbers.
+struct WithoutProducts;
+
+impl Objective for WithoutProducts {
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        let away = x.clone() - 3.0;
+        Ok((away.clone().square().sum() * 0.5, away))
+    }
+}
+
+impl HessianProduct for WithoutProducts {
+    fn hvp(&self, _: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        Ok(v.clone() * f64::NAN)
+    }
+}
+
+/// A trust region then takes steps along the gradient.
+#[test]
+fn a_trust_region_goes_on_without_products() {
+    let start = tensor::<1>(&[-5.0, 40.0], [2], &f64_device());
+    let outcome = minimize(&WithoutProducts, start, &trust_ncg(), &TIGHT).unwrap();
+    assert!(outcome.success, "{}", outcome.message);
+    assert_close(&values(outcome.x), &[3.0, 3.0], 0.0, 1e-7, "the minimum");
+}
