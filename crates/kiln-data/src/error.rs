@@ -299,10 +299,6 @@ pub enum DataError {
     )]
     AllDistinct { file: String, column: String, count: usize },
 
-    /// A column that is read part by part begins with numbers and has texts.
-    #[error("{}: column '{}' holds numbers, and some text; name it as a column of text (--categorical)", whole(.file), Shown(.column))]
-    MixedColumn { file: String, column: String },
-
     /// A binary table comes as a stream, or by a name that must be one of a text.
     #[error("{} is a {format} file, not a text: save it, and give the name of the file", whole(.file))]
     NotText { file: String, format: &'static str },

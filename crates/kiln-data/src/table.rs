@@ -155,7 +155,7 @@ impl Table {
             let mut rows = Rows::open(open()?, file, options, &as_text, Pace::WHOLE)?;
             match rows.read_all(rayon::current_num_threads)? {
                 Some(Outcome::Table(parsed)) => return Ok(Self::new(file, rows.sha256()?, parsed)),
-                Some(Outcome::Again { as_text: more }) => as_text.extend(more),
+                Some(Outcome::Again { as_text: more }) => as_text.extend(more.into_iter().map(|mixed| mixed.column)),
                 None => return Err(DataError::NoRows { file: file.into() }),
             }
         }

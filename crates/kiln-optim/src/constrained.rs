@@ -52,6 +52,7 @@ mod evaluated;
 mod feasibility;
 mod host;
 mod kkt;
+mod minimum;
 mod norms;
 mod problem;
 mod progress;
@@ -71,7 +72,7 @@ pub use self::{
     augmented::{Augmented, AugmentedLagrangian, Free, Inner, WithinBounds},
     bounded::Bounded,
     certifiable::Certifiable,
-    certificate::{Certificate, CertificateError, SecondOrder, Side},
+    certificate::{Certificate, CertificateError, Proof, SecondOrder, Side},
     dual_ascent::DualAscent,
     evaluated::{Evaluated, Slopes, Values},
     kkt::{Multipliers, Residuals},
@@ -84,7 +85,7 @@ use crate::solver::{Iteration, Outcome, SolverError};
 
 /// A solver for problems with constraints.
 pub trait ConstrainedSolver<M: Module, I: Inputs> {
-    /// Minimises `problem` from `start` `[n]`. Calls `callback` after each iteration; it stops the run by returning `Break`.
+    /// Finds a point that satisfies the first-order conditions from `start` `[n]`. Calls `callback` after each iteration; it stops the run by returning `Break`.
     ///
     /// # Errors
     /// Those of [`minimize_constrained`].
@@ -115,6 +116,11 @@ pub struct Solution {
 
 /// Minimises `problem` from `start`, which need not be feasible.
 ///
+/// A converged point is tested for being a minimum, unless [`ConstrainedStop::check_minimum`] is false: the Lagrangian must not curve
+/// downward along the critical cone. From a point that is none, the solver starts again along the direction. If that finds nothing lower,
+/// the status is [`StationaryNotMinimum`](crate::solver::Status::StationaryNotMinimum). The test needs second derivatives, and is left out
+/// for functions that have none.
+///
 /// # Errors
 /// Returns [`SolverError`] if an option is out of its range, the start does not fit the problem, or a function cannot be evaluated.
 /// Everything else is a [`Status`](crate::solver::Status) of the outcome.
@@ -124,5 +130,19 @@ pub fn minimize_constrained<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
     solver: &S,
     stop: &ConstrainedStop,
 ) -> Result<Solution, SolverError> {
-    solver.solve(problem, start, stop, &mut |_| ControlFlow::Continue(()))
+    minimize_constrained_with(problem, start, solver, stop, &mut |_| ControlFlow::Continue(()))
+}
+
+/// As [`minimize_constrained`], with a callback after each iteration; it stops the run by returning `Break`.
+///
+/// # Errors
+/// Those of [`minimize_constrained`].
+pub fn minimize_constrained_with<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
+    problem: &ConstrainedProblem<'_, M, I>,
+    start: Tensor<1>,
+    solver: &S,
+    stop: &ConstrainedStop,
+    callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
+) -> Result<Solution, SolverError> {
+    minimum::minimize(problem, start, solver, stop, callback)
 }

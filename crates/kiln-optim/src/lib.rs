@@ -6,12 +6,16 @@
 //! - [`plateau`]: a learning rate that falls when the loss stops improving.
 //! - [`solver`]: deterministic minimisation by line searches, trust regions and projections, with Newton's method, BFGS, L-BFGS,
 //!   conjugate gradients and gradient descent.
+//! - [`mod@least_squares`]: nonlinear least squares within bounds and with robust losses, and curves fitted to data.
 //! - [`constrained`]: minimisation under equalities, inequalities and bounds, with Lagrange multipliers and certificates.
+//! - [`expression`]: expressions such as `a * exp(-b * x)` as functions of tensors.
 //! - [`problems`]: the classic test problems for solvers.
 //! - [`rate`]: rates of convergence, estimated from a curve of errors.
 
 pub mod constrained;
+pub mod expression;
 pub mod first_order;
+pub mod least_squares;
 pub mod plateau;
 pub mod problems;
 pub mod rate;

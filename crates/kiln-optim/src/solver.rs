@@ -40,12 +40,14 @@
 
 pub use kiln_tensor::derivative::{EvaluationError, Hessian, HessianProduct, Objective};
 
+pub(crate) mod cone;
 mod descent;
 mod error;
 mod line;
 mod line_search;
 mod linear_cg;
 mod minimize;
+mod minimum;
 mod outcome;
 mod problem;
 mod projected;
@@ -66,6 +68,7 @@ pub use self::{
     line_search::LineSearch,
     linear_cg::{LinearCg, LinearSolution, conjugate_gradient},
     minimize::{Minimization, Move, Solver, minimize},
+    minimum::{CheckMinimum, Cone, Downhill},
     outcome::{Iteration, Outcome, Status},
     problem::{Counted, Evaluations, Point},
     projected::{Bounds, L1, ProjectedLbfgs, Region, SmoothBox},

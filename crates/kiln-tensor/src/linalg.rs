@@ -14,6 +14,7 @@
 
 mod gram;
 mod matrix;
+mod qr;
 mod vector;
 
 use burn::tensor::{DType, Tensor};
@@ -26,6 +27,7 @@ use self::vector::{column, entries};
 pub use self::{
     gram::add_gram,
     matrix::{Matrix, Svd},
+    qr::PivotedQr,
 };
 
 /// A symmetric matrix with n rows.
@@ -124,6 +126,9 @@ impl Symmetric {
     pub fn eigen(&self) -> Option<Eigen> {
         if !self.is_finite() {
             return None;
+        }
+        if self.rows() == 0 {
+            return Some(Eigen { values: Vec::new(), vectors: Mat::new() });
         }
         let eigen = self.0.self_adjoint_eigen(Side::Lower).ok()?;
         let values = eigen.S().column_vector().iter().copied().collect();
@@ -229,6 +234,7 @@ mod tests {
         assert!(saddle.shifted(1.5).cholesky().is_some());
         let broken = Symmetric::from_fn(2, |_, _| f64::NAN);
         assert!(broken.cholesky().is_none() && broken.eigen().is_none());
+        assert!(Symmetric::identity(0).eigen().unwrap().values.is_empty());
     }
 
     #[test]

@@ -42,13 +42,12 @@ pub(crate) struct CvGlmFlags {
 }
 
 /// Flags that mean nothing for a cross-validation.
-const UNUSED: [&str; 39] = [
+const UNUSED: [&str; 37] = [
     "test-fraction",
     "stream",
     "storage",
     "id",
     "solver",
-    "max-iter",
     "optimizer",
     "lr",
     "momentum",
@@ -67,7 +66,6 @@ const UNUSED: [&str; 39] = [
     "average",
     "patience",
     "epochs",
-    "gtol",
     "log-every",
     "keep",
     "cov-type",

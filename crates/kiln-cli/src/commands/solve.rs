@@ -12,7 +12,7 @@ use kiln::{
     optim::{
         constrained::{Bounded, Certifiable, Split, split},
         problems::{self, TestProblem},
-        solver::{Bounds, L1, Outcome, Stop},
+        solver::{Bounds, CheckMinimum, L1, Outcome, Stop},
     },
     tensor::derivative::Function,
 };
@@ -76,7 +76,11 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     let solver = flags.solver.unwrap_or_else(|| default_solver((penalised, bounded), None));
     solver.suits(penalised, bounded)?;
     let max_iter = flags.max_iter.unwrap_or_else(|| default_max_iter(solver));
-    let stop = Stop { gtol, max_iter, ..Stop::default() };
+    let check_minimum = match flags.check_minimum {
+        Some(false) => CheckMinimum::Never,
+        _ => CheckMinimum::Always,
+    };
+    let stop = Stop { gtol, max_iter, check_minimum, ..Stop::default() };
     let side = |name, given: &Option<Vec<f64>>, none| each(name, given.as_deref(), none, &start);
     let (lower, upper) = (side("lower", &flags.lower, f64::NEG_INFINITY)?, side("upper", &flags.upper, f64::INFINITY)?);
     let bounds = Bounds::new(lower.clone(), upper.clone())

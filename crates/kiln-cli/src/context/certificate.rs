@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kiln::{
     burn::tensor::{DType, Tensor},
-    optim::constrained::{Certifiable, Certificate, CertificateError, Multipliers},
+    optim::constrained::{Certifiable, Certificate, CertificateError, Multipliers, Proof, SecondOrder},
 };
 use serde::{Deserialize, de::DeserializeOwned};
 
@@ -72,7 +72,7 @@ pub(crate) fn say(what: &str, checked: Checked, console: Console) -> Result<Exit
         Err(error) => serde_json::json!({ "holds": false, "of": what, "reason": error.to_string() }),
         Ok(found) => serde_json::json!({
             "holds": true, "of": what, "fun": found.fun, "residuals": found.residuals, "scale": found.scale, "tol": found.tol,
-            "active_count": found.active_count, "active_rank": found.active_rank, "second_order": found.second_order,
+            "active_count": found.active_count, "active_rank": found.active_rank, "proves": found.proves, "second_order": found.second_order,
             "duality_gap": found.duality_gap,
         }),
     };
@@ -90,20 +90,32 @@ pub(crate) fn say(what: &str, checked: Checked, console: Console) -> Result<Exit
 
 /// Describes a certificate.
 pub(crate) fn text(certificate: &Certificate) -> String {
-    let Certificate { residuals, scale, tol, active_count, active_rank, second_order, duality_gap, .. } = certificate;
+    let Certificate { residuals, scale, tol, active_count, active_rank, proves, second_order, duality_gap, .. } =
+        certificate;
     let independent =
         if active_count == active_rank { "independent" } else { "dependent, so that the multipliers are not unique" };
     let curvature = match second_order {
         None => "not checked: more than 1000 unknowns".to_owned(),
-        Some(order) => match order.smallest_eigenvalue {
-            None => "a vertex: the active constraints leave no direction".to_owned(),
-            Some(smallest) if order.sufficient => format!("a strict local minimum: smallest eigenvalue {smallest:.3e}"),
-            Some(smallest) => format!("not sufficient: smallest eigenvalue {smallest:.3e}"),
-        },
+        Some(SecondOrder { downhill: Some(downhill), .. }) => {
+            format!("{:.3e} along a direction, so the point is no minimum", downhill.curvature)
+        }
+        Some(SecondOrder { smallest_eigenvalue: None, .. }) => {
+            "a vertex: the active constraints leave no direction".to_owned()
+        }
+        Some(SecondOrder { smallest_eigenvalue: Some(smallest), sufficient, .. }) => {
+            let verdict = if *sufficient { "upward in every direction" } else { "0 in some direction, up to rounding" };
+            format!("{verdict}: smallest eigenvalue {smallest:.3e}")
+        }
+    };
+    let proves = match proves {
+        Some(Proof::GlobalMinimum) => "a global minimum, because the problem is convex".to_owned(),
+        Some(proof) => proof.to_string(),
+        None => Proof::Stationary.to_string(),
     };
     let gap = duality_gap.map_or_else(String::new, |gap| format!("\nduality gap    {gap:.3e}"));
     format!(
-        "residuals      stationarity {:.1e}, primal {:.1e}, dual {:.1e}, complementarity {:.1e}\n\
+        "proves         {proves}\n\
+         residuals      stationarity {:.1e}, primal {:.1e}, dual {:.1e}, complementarity {:.1e}\n\
          allowed        {tol:.1e}, multiplied by {scale:.3} in units of the objective\n\
          active         {active_count} of rank {active_rank}, {independent}\ncurvature      {curvature}{gap}",
         residuals.stationarity, residuals.primal, residuals.dual, residuals.complementarity

@@ -277,3 +277,9 @@ fn panel(report: &Report, penalty: PenaltyName) -> Panel {
         marks: Marks::Lines,
     }
 }
+
+/// The failure of a fit without a fold, with the names of flags in place of those of the library.
+pub(crate) fn without_fold(index: usize, message: &str, exit: Exit) -> Failure {
+    let message = message.replace("`max_iter` or `gtol`", "--max-iter or --gtol");
+    Failure { message: format!("without fold {}, {message}", index + 1), exit }
+}

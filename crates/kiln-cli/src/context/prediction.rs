@@ -85,7 +85,8 @@ pub(crate) fn predict<S, P: RowPredictor>(
     model: impl FnOnce(&Opened<S>) -> Result<P>,
 ) -> Result<Exit> {
     let sink = Sink::new(&flags.output, flags.force, &flags.data, run.console)?;
-    let predictor = Predictor { model: model(&run)?, settings };
+    let settings = flags.format.over(settings)?;
+    let predictor = Predictor { model: model(&run)?, settings: &settings };
     let chunks = predictor.open(&flags.data)?;
     let shown = sink.shown();
     let mut writer = csv::Writer::from_writer(sink);

@@ -73,6 +73,7 @@ pub(crate) fn eval<S, F: Fitted>(
     let loaded = match &flags.data {
         Some(name) => {
             source.name.clone_from(name);
+            source.table = flags.format.over(&source.table)?;
             let other = load(&source, (purpose, Part::Whole), Some(encoder.clone()), run.console)?;
             // The run's own data, which have moved: only their test part was held out.
             let moved =
@@ -80,6 +81,7 @@ pub(crate) fn eval<S, F: Fitted>(
             if moved { load(&source, (purpose, Part::Split), Some(encoder), run.console)? } else { other }
         }
         None => {
+            flags.format.refuse("needs --data: the run's own data are read as they were")?;
             let own = load(&source, (purpose, Part::Split), Some(encoder), run.console)?;
             check_data(&mut run.record, &own.record, flags.access.allow_changed_data, run.console)?;
             own

@@ -5,6 +5,11 @@ use std::path::PathBuf;
 use clap::Args;
 use serde::Serialize;
 
+use crate::{
+    base::{Failure, Result},
+    settings::TableSettings,
+};
+
 /// What every model of a table has.
 #[derive(Args, Debug, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -71,9 +76,6 @@ pub(crate) struct ReadingFlags {
     /// What to do with missing values: drop the row, error, mean, median, or indicator (mean and a 0/1 feature) [default: drop]
     #[arg(long, value_name = "HOW", value_parser = ["drop", "error", "mean", "median", "indicator"], hide_possible_values = true)]
     pub(crate) missing: Option<String>,
-    /// Texts that stand for a missing value [default: empty,NA,N/A,NaN,null,?,.]
-    #[arg(long, value_name = "TEXT,…", value_delimiter = ',', allow_hyphen_values = true)]
-    pub(crate) na: Option<Vec<String>>,
     /// Columns of numbers that are categories
     #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
     pub(crate) categorical: Option<Vec<String>>,
@@ -89,6 +91,19 @@ pub(crate) struct ReadingFlags {
     /// What to do with columns of dates: keep (refused as features), or days since 1970-01-01 [default: keep]
     #[arg(long, value_name = "HOW", value_parser = ["keep", "days"], hide_possible_values = true)]
     pub(crate) dates: Option<String>,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub(crate) format: FormatFlags,
+}
+
+/// How the text of a table is read.
+#[derive(Args, Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Table")]
+pub(crate) struct FormatFlags {
+    /// Texts that stand for a missing value [default: empty,NA,N/A,NaN,null,?,.]
+    #[arg(long, value_name = "TEXT,…", value_delimiter = ',', allow_hyphen_values = true)]
+    pub(crate) na: Option<Vec<String>>,
     /// Character between cells: comma, semicolon, tab, pipe, or any other [default: automatic]
     #[arg(long, value_name = "CHARACTER")]
     pub(crate) delimiter: Option<String>,
@@ -98,4 +113,35 @@ pub(crate) struct ReadingFlags {
     /// Numbers have a decimal comma, as in 1,5 [default: false]
     #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
     pub(crate) decimal_comma: Option<bool>,
+}
+
+impl FormatFlags {
+    /// Refuses the flags where they have no meaning.
+    pub(crate) fn refuse(&self, reason: &str) -> Result<()> {
+        let Self { na, delimiter, encoding, decimal_comma } = self;
+        let given = [
+            ("--na", na.is_some()),
+            ("--delimiter", delimiter.is_some()),
+            ("--encoding", encoding.is_some()),
+            ("--decimal-comma", decimal_comma.is_some()),
+        ];
+        match given.iter().find(|(_, is_given)| *is_given) {
+            Some((flag, _)) => Err(Failure::usage(format!("{flag} {reason}"))),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the settings of a run with the flags that are given in place of its own.
+    pub(crate) fn over(&self, table: &TableSettings) -> Result<TableSettings> {
+        let Self { na, delimiter, encoding, decimal_comma } = self.clone();
+        let settings = TableSettings {
+            na: na.or_else(|| table.na.clone()),
+            delimiter: delimiter.or_else(|| table.delimiter.clone()),
+            encoding: encoding.or_else(|| table.encoding.clone()),
+            decimal_comma: decimal_comma.unwrap_or(table.decimal_comma),
+            ..table.clone()
+        };
+        settings.check()?;
+        Ok(settings)
+    }
 }

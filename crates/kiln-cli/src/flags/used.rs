@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::run::MachineFlags;
+use super::{data::FormatFlags, run::MachineFlags};
 use crate::{base::count, context::Which};
 
 /// How a command reads a run.
@@ -45,6 +45,8 @@ pub(crate) struct EvalFlags {
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) images: Option<usize>,
     #[command(flatten)]
+    pub(crate) format: FormatFlags,
+    #[command(flatten)]
     pub(crate) access: RunAccess,
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct PredictFlags {
     /// Replace an existing file
     #[arg(long)]
     pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) format: FormatFlags,
     #[command(flatten)]
     pub(crate) access: RunAccess,
 }

@@ -122,8 +122,12 @@ Examples:
         }
         let fitted = FittedGlm::open(&run)?;
         let (rows, record) = match &flags.data {
-            Some(name) => load::whole(&run.settings, &fitted.encoder, name)?,
+            Some(name) => {
+                run.settings.table = flags.format.over(&run.settings.table)?;
+                load::whole(&run.settings, &fitted.encoder, name)?
+            }
             None => {
+                flags.format.refuse("needs --data: the run's own data are read as they were")?;
                 let own = load::load(&run.settings, Some(fitted.encoder.clone()), run.console)?;
                 check_data(&mut run.record, &own.record, flags.access.allow_changed_data, run.console)?;
                 let test = own.test.ok_or_else(|| {

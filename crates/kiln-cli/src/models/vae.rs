@@ -118,6 +118,7 @@ Examples:
     }
 
     fn eval(run: Opened<VaeSettings>, flags: &EvalFlags) -> Result<Exit> {
+        flags.format.refuse("is for tables, and a VAE reads images")?;
         apply::eval(run, flags)
     }
 

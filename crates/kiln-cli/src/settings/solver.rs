@@ -34,8 +34,10 @@ impl SolverSettings {
     ) -> SolverPlan {
         let name = self.name.unwrap_or_else(|| default_solver((penalised, bounded), Some(parameters)));
         let gtol = gtol.unwrap_or(match (dtype, name) {
-            // Its last step squares the error, so that coefficients get all their digits.
-            (Dtype::F64, SolverName::Newton) => LogisticConfig::NEWTON_GTOL,
+            // Their last steps about square the error, so that coefficients get all their digits.
+            (Dtype::F64, SolverName::Newton | SolverName::NewtonCg | SolverName::TrustNcg) => {
+                LogisticConfig::NEWTON_GTOL
+            }
             (Dtype::F64, _) => LogisticConfig::GTOL,
             _ => 1e-5,
         });
@@ -152,6 +154,7 @@ pub(crate) fn ending(status: Status) -> (&'static str, Exit) {
         Status::NotFinite => ("diverged", Exit::Diverged),
         Status::Unbounded => ("unbounded", Exit::NotConverged),
         Status::Infeasible => ("infeasible", Exit::NotConverged),
+        Status::StationaryNotMinimum => ("stationary-not-minimum", Exit::NotConverged),
         Status::Stopped => ("interrupted", Exit::Interrupted),
         _ => ("not-converged", Exit::NotConverged),
     }

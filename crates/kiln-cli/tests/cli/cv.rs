@@ -120,3 +120,15 @@ fn what_cannot_be_done_is_refused() {
         place.refused(&format!("cv logistic --data t.csv --target y {flags}"), &words);
     }
 }
+
+#[test]
+fn a_fit_that_does_not_converge_names_flags_that_help() {
+    let place = Place::new();
+    place.write("t.csv", TABLE);
+    for model in ["logistic --penalty l2 --grid 0.1", "glm --family binomial --l2 0.1"] {
+        let line = format!("cv {model} --data t.csv --target y --folds 2");
+        let failed = place.exits(3, &format!("{line} --max-iter 1"));
+        assert!(failed.stderr.contains("--max-iter or --gtol"), "{}", failed.stderr);
+        place.ok(&format!("{line} --max-iter 100 --gtol 1e-6"));
+    }
+}

@@ -271,3 +271,27 @@ fn many_rows_are_predicted_part_by_part() {
     place.write("many.csv", format!("key,x,g\n{text}"));
     assert_eq!(place.snapshot("."), before, "nothing is left");
 }
+
+/// New data may be written in another way than the training data: here with semicolons, decimal commas, and a mark of missing values.
+#[test]
+fn new_data_may_have_another_format() {
+    let place = Place::new();
+    let (mut train, mut new) = ("x,y\n".to_owned(), "y;x\n".to_owned());
+    for row in 0..40 {
+        let (x, y) = (scatter(row), 3.0 * scatter(row) + 0.1 * scatter(100 + row));
+        train += &format!("{x},{y}\n");
+        new += &format!("{y};{x}\n").replace('.', ",");
+    }
+    place.write("train.csv", &train);
+    place.write("new.csv", format!("{new}1,0;missing\n"));
+    place.ok("train glm --data train.csv --target y --test-fraction 0 --out out");
+    let fitted = place.ok("predict out --data train.csv --output own.csv").stdout;
+    assert!(fitted.contains("40 predictions"), "{fitted}");
+    place.refused("predict out --data new.csv --output new-out.csv", &["new.csv", "--decimal-comma"]);
+    place.ok("predict out --data new.csv --decimal-comma --na missing --output new-out.csv");
+    let (own, new) = (place.text("own.csv"), place.text("new-out.csv"));
+    assert!(new.starts_with(&own) && new.lines().count() == 42, "{own}\\n{new}");
+    let score = place.json_of("eval out --data new.csv --decimal-comma --na missing --json");
+    assert_eq!(score["test"], place.json_of("eval out --data train.csv --json")["test"]);
+    place.refused("eval out --decimal-comma", &["--decimal-comma needs --data"]);
+}

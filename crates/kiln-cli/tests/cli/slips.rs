@@ -26,9 +26,7 @@ fn one_wrong_cell_among_distinct_numbers_does_not_drop_the_column() {
                 "train glm --data t.csv --target y",
                 &["t.csv", &line, "--na", "--categorical", "--drop"],
             );
-            // After more than 1024 different numbers a streamed column keeps no texts, and the message has no line.
-            let streamed = if rows > 1024 { "column 'x' holds numbers, and some text" } else { &line[..] };
-            place.refused_to_start("train glm --data t.csv --target y --stream", &["t.csv", streamed, "--categorical"]);
+            place.refused_to_start("train glm --data t.csv --target y --stream", &["t.csv", &line, "--categorical"]);
             place.refused_to_start("train logistic --data t.csv --target g", &["t.csv", &line]);
             let shown = place.ok("describe t.csv --target y").stdout;
             assert!(!shown.contains("every row has a different text"), "{shown}");

@@ -41,9 +41,17 @@ enum State {
     /// Many different numbers.
     Numbers {
         values: Vec<f64>,
-        /// Whether a cell was no number.
-        has_text: bool,
+        /// The first cell that was no number.
+        text: Option<FirstText>,
     },
+}
+
+/// The first text among numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FirstText {
+    /// Counted from where the column, or its part, begins.
+    pub(super) row: usize,
+    pub(super) cell: Box<str>,
 }
 
 /// What is certain about a column before all of it is read. It stays certain.
@@ -61,7 +69,7 @@ pub(super) enum Known {
 pub(super) enum Built {
     Column(Column),
     /// It began with many numbers and is one of texts: it must be read again as such.
-    MustBeText,
+    MustBeText(FirstText),
 }
 
 impl ColumnBuilder {
@@ -106,9 +114,11 @@ impl ColumnBuilder {
     /// Adds a cell, which has no spaces around it.
     pub(super) fn push(&mut self, cell: &str, rules: &CellRules) {
         match &mut self.state {
-            State::Numbers { values, has_text } => {
+            State::Numbers { values, text } => {
                 let value = rules.number(cell).unwrap_or_else(|| {
-                    *has_text |= !rules.is_missing(cell);
+                    if text.is_none() && !rules.is_missing(cell) {
+                        *text = Some(FirstText { row: values.len(), cell: cell.into() });
+                    }
                     f64::NAN
                 });
                 values.push(value);
@@ -142,14 +152,15 @@ impl ColumnBuilder {
         debug_assert!(self.takes(&part));
         match (&mut self.state, part.state) {
             (State::Texts { codes, only_numbers: true, .. }, part) if codes.is_empty() => self.state = part,
-            (State::Texts { .. }, State::Numbers { values, has_text }) => {
+            (State::Texts { .. }, State::Numbers { values, text }) => {
                 // The part has many different numbers, so the column has.
                 self.keep_numbers_only();
-                self.append_numbers(values, has_text);
+                self.append_numbers(values, text);
             }
-            (State::Numbers { .. }, State::Numbers { values, has_text }) => self.append_numbers(values, has_text),
-            (State::Numbers { .. }, State::Texts { codes, values, .. }) => {
-                self.append_numbers(numbers(&codes, &values), values.contains(&None));
+            (State::Numbers { .. }, State::Numbers { values, text }) => self.append_numbers(values, text),
+            (State::Numbers { .. }, State::Texts { codes, dictionary, values, .. }) => {
+                let texts: Vec<Box<str>> = dictionary.into_texts().collect();
+                self.append_numbers(numbers(&codes, &values), first_text(&codes, &values, &texts));
             }
             (State::Texts { .. }, State::Texts { codes, dictionary, values, .. }) => {
                 self.append_texts(&codes, dictionary, &values);
@@ -157,17 +168,20 @@ impl ColumnBuilder {
         }
     }
 
-    fn append_numbers(&mut self, more: impl IntoIterator<Item = f64>, more_has_text: bool) {
-        let State::Numbers { values, has_text } = &mut self.state else { return };
+    fn append_numbers(&mut self, more: impl IntoIterator<Item = f64>, first: Option<FirstText>) {
+        let State::Numbers { values, text } = &mut self.state else { return };
+        if text.is_none() {
+            *text = first.map(|first| FirstText { row: values.len() + first.row, ..first });
+        }
         values.extend(more);
-        *has_text |= more_has_text;
     }
 
     fn append_texts(&mut self, part_codes: &[u32], part_texts: Dictionary, part_values: &[Option<f64>]) {
         let State::Texts { codes, dictionary, values, only_numbers } = &mut self.state else { return };
         let mut new_codes = Vec::with_capacity(part_values.len());
-        for (text, value) in part_texts.into_texts().zip(part_values) {
-            let (code, is_new) = dictionary.add(text);
+        let part_texts: Vec<Box<str>> = part_texts.into_texts().collect();
+        for (text, value) in part_texts.iter().zip(part_values) {
+            let (code, is_new) = dictionary.add(text.clone());
             new_codes.push(code);
             if is_new {
                 *only_numbers &= value.is_some();
@@ -175,7 +189,8 @@ impl ColumnBuilder {
             }
             if *only_numbers && values.len() > FEW {
                 self.keep_numbers_only();
-                return self.append_numbers(numbers(part_codes, part_values), part_values.contains(&None));
+                let first = first_text(part_codes, part_values, &part_texts);
+                return self.append_numbers(numbers(part_codes, part_values), first);
             }
         }
         codes.extend(part_codes.iter().map(|code| new_codes.get(*code as usize).copied().unwrap_or(MISSING)));
@@ -184,7 +199,7 @@ impl ColumnBuilder {
     /// Forgets the texts of numbers.
     fn keep_numbers_only(&mut self) {
         let State::Texts { codes, values, .. } = &self.state else { return };
-        self.state = State::Numbers { values: numbers(codes, values).collect(), has_text: false };
+        self.state = State::Numbers { values: numbers(codes, values).collect(), text: None };
     }
 
     /// Returns whether all cells so far are missing.
@@ -196,7 +211,7 @@ impl ColumnBuilder {
         let Self { name, take, state } = self;
         let (codes, dictionary, values, only_numbers) = match state {
             State::Texts { codes, dictionary, values, only_numbers } => (codes, dictionary, values, only_numbers),
-            State::Numbers { has_text: true, .. } => return Built::MustBeText,
+            State::Numbers { text: Some(first), .. } => return Built::MustBeText(first),
             State::Numbers { mut values, .. } => {
                 values.shrink_to_fit();
                 let cells = Cells::Numbers { values, texts: None };
@@ -241,7 +256,7 @@ impl ColumnBuilder {
 impl State {
     fn new(known: Known) -> Self {
         match known {
-            Known::Numbers => Self::Numbers { values: Vec::new(), has_text: false },
+            Known::Numbers => Self::Numbers { values: Vec::new(), text: None },
             _ => Self::Texts {
                 codes: Vec::new(),
                 dictionary: Dictionary::default(),
@@ -255,6 +270,13 @@ impl State {
 /// Returns the numbers of cells, NaN where a cell is missing or a text. `values` has those of the different texts.
 fn numbers(codes: &[u32], values: &[Option<f64>]) -> impl Iterator<Item = f64> {
     codes.iter().map(|code| values.get(*code as usize).copied().flatten().unwrap_or(f64::NAN))
+}
+
+/// Returns the first cell that is no number. `values` and `texts` are of the different texts.
+fn first_text(codes: &[u32], values: &[Option<f64>], texts: &[Box<str>]) -> Option<FirstText> {
+    let is_text = |code: &u32| values.get(*code as usize).is_some_and(Option::is_none);
+    let row = codes.iter().position(is_text)?;
+    Some(FirstText { row, cell: texts[codes[row] as usize].clone() })
 }
 
 /// Returns whether so few texts among so many numbers are slips.
@@ -363,16 +385,17 @@ mod tests {
         let numbers = |n: usize| (0..n).map(|i| i.to_string());
         let stray = |cells: Vec<String>, take| match build(cells, take) {
             Built::Column(column) => column.stray_text(),
-            Built::MustBeText => panic!("it must be read again"),
+            Built::MustBeText(_) => panic!("it must be read again"),
         };
         let few: Vec<String> = numbers(18).chain(["abc".to_owned()]).collect();
         assert_eq!(stray(few.clone(), Take::Found), Some(18));
         assert_eq!(stray(few, Take::Categories), None);
         let many: Vec<String> = numbers(5000).chain(["abc".to_owned()]).collect();
-        assert!(matches!(build(many.clone(), Take::Found), Built::MustBeText));
+        let Built::MustBeText(first) = build(many.clone(), Take::Found) else { panic!() };
+        assert_eq!(first, FirstText { row: 5000, cell: "abc".into() });
         assert_eq!(stray(many, Take::Texts), Some(5000));
         let mixed: Vec<String> = numbers(5000).chain((0..5000).map(|i| format!("t{i}"))).collect();
-        assert!(matches!(build(mixed.clone(), Take::Found), Built::MustBeText));
+        assert!(matches!(build(mixed.clone(), Take::Found), Built::MustBeText(_)));
         assert_eq!(stray(mixed, Take::Texts), None);
     }
 }

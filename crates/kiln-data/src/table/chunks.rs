@@ -9,7 +9,7 @@ use std::{
 use super::{
     Table,
     bytes::Text,
-    delimited::{Outcome, Rows},
+    delimited::{Mixed, Outcome, Rows},
     options::TableOptions,
     pieces::Pace,
     schema,
@@ -68,10 +68,11 @@ impl Source {
             Self::Text { file, rows } => match rows.read(most)? {
                 Some(Outcome::Table(parsed)) => Ok(Some(Table::new(file, String::new(), parsed))),
                 None => Ok(None),
-                Some(Outcome::Again { as_text }) => Err(DataError::MixedColumn {
-                    file: file.clone(),
-                    column: as_text.into_iter().next().unwrap_or_default(),
-                }),
+                Some(Outcome::Again { as_text }) => {
+                    let first = as_text.into_iter().min_by_key(|mixed| mixed.line).expect("at least one column");
+                    let Mixed { column, line, cell } = first;
+                    Err(DataError::TextInNumeric { file: file.clone(), line, column, cell })
+                }
             },
             Self::Whole { table, next } => {
                 let rows: Vec<usize> = (*next..table.len()).take(most).collect();

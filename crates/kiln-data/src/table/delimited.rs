@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use super::{
-    builder::{Built, ColumnBuilder, Take},
+    builder::{Built, ColumnBuilder, FirstText, Take},
     bytes::Text,
     column::Column,
     cursor::{After, Cursor, Piece},
@@ -28,7 +28,15 @@ pub(super) struct Parsed {
 /// A table, or the columns that must be read again as texts.
 pub(super) enum Outcome {
     Table(Parsed),
-    Again { as_text: Vec<String> },
+    Again { as_text: Vec<Mixed> },
+}
+
+/// A column that began with many numbers and has a text.
+pub(super) struct Mixed {
+    pub(super) column: String,
+    /// The line of the first row with a text.
+    pub(super) line: u64,
+    pub(super) cell: String,
 }
 
 /// A text whose rows are read.
@@ -130,7 +138,9 @@ impl Rows {
             }
             match column.finish(&self.layout.rules) {
                 Built::Column(column) => built.push(column),
-                Built::MustBeText => again.push(name),
+                Built::MustBeText(FirstText { row, cell }) => {
+                    again.push(Mixed { column: name, line: lines.of(row), cell: cell.into() });
+                }
             }
         }
         if !again.is_empty() {
@@ -428,7 +438,11 @@ mod tests {
             Ok(Some(Outcome::Table(Parsed { columns, lines, notes, delimiter }))) => {
                 format!("{columns:?} {lines:?} {notes:?} {delimiter:?}")
             }
-            Ok(Some(Outcome::Again { as_text })) => format!("again {as_text:?}"),
+            Ok(Some(Outcome::Again { as_text })) => {
+                let columns: Vec<String> =
+                    as_text.iter().map(|m| format!("{} {} {}", m.column, m.line, m.cell)).collect();
+                format!("again {columns:?}")
+            }
             Ok(None) => "no rows".into(),
             Err(error) => format!("{error:?}"),
         }

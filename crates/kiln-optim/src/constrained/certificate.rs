@@ -4,6 +4,8 @@ mod active;
 mod error;
 mod verify;
 
+use std::fmt::{self, Display, Formatter};
+
 use burn::tensor::Tensor;
 use kiln_tensor::{
     device::machine_epsilon,
@@ -22,6 +24,35 @@ use super::{
     kkt::{Multipliers, Residuals, residuals, scale},
     norms::largest,
 };
+
+/// What a certificate proves of its point, if it [`holds`](Certificate::holds).
+///
+/// # Example
+/// ```
+/// use kiln_optim::constrained::Proof;
+///
+/// assert_eq!(Proof::StrictLocalMinimum.to_string(), "a strict local minimum");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Proof {
+    /// The first-order conditions hold. The point may be a minimum, a saddle or a maximum.
+    Stationary,
+    /// The second-order condition holds too, so f is larger at every other feasible point nearby.
+    StrictLocalMinimum,
+    /// The problem is convex, so f is nowhere smaller.
+    GlobalMinimum,
+}
+
+impl Display for Proof {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Stationary => "a stationary point",
+            Self::StrictLocalMinimum => "a strict local minimum",
+            Self::GlobalMinimum => "a global minimum",
+        })
+    }
+}
 
 /// A point, its multipliers, and the numbers that show that it is a solution.
 ///
@@ -63,13 +94,17 @@ pub struct Certificate {
     pub scale: f64,
     /// The tolerance of the residuals, as in [`ConstrainedStop`].
     pub tol: f64,
-    /// The active inequalities and bounds, which hold as equations within `tol`.
+    /// The active inequalities and bounds: those that hold as equations within `tol`, or whose multiplier is larger than what is left to
+    /// them.
     pub active: Vec<Side>,
     /// Number of active constraints, including equalities.
     pub active_count: usize,
     /// The rank of their gradients. If it equals `active_count`, the gradients are linearly independent (LICQ) and the multipliers
     /// are unique.
     pub active_rank: usize,
+    /// What the numbers prove. None in files of older versions.
+    #[serde(default)]
+    pub proves: Option<Proof>,
     /// The second-order condition; none for more than 1000 unknowns.
     pub second_order: Option<SecondOrder>,
     /// f(x) − L(x, λ, μ, ν), if the problem is convex. Then f is nowhere smaller than f(x) minus this gap, up to the residual of
@@ -137,7 +172,14 @@ impl Certificate {
         let hessian = if n <= active::DENSE { Some(problem.lagrangian_hessian(x, multipliers)?) } else { None };
         let curvature = hessian.as_ref().map_or(0.0, Symmetric::largest);
         let forces = forces(&at.slopes, multipliers);
+        let second_order = hessian.map(|hessian| active.second_order(&hessian, tol * scale, rounding));
+        let proves = match &second_order {
+            _ if problem.is_convex() => Proof::GlobalMinimum,
+            Some(SecondOrder { sufficient: true, .. }) => Proof::StrictLocalMinimum,
+            _ => Proof::Stationary,
+        };
         let certificate = Self {
+            proves: Some(proves),
             fun: at.values.objective,
             multipliers: multipliers.clone(),
             residuals: residuals(&at.x, bounds, &at.values, &at.slopes, multipliers),
@@ -145,7 +187,7 @@ impl Certificate {
             tol,
             active_count: active.count(),
             active_rank: active.rank(rounding),
-            second_order: hessian.map(|hessian| active.second_order(&hessian, tol * scale, rounding)),
+            second_order,
             active: active.sides(),
             duality_gap: problem.is_convex().then(|| duality_gap(&at, bounds, multipliers)),
             x: at.x,

@@ -50,6 +50,7 @@ pub(super) fn finish<'a, M: Module + 'a, I: Inputs + 'a>(
         success: status.is_success(),
         message: status.message().to_owned(),
         iterations,
+        downhill: None,
         evaluations: host.counts(),
         history: progress.history,
     };

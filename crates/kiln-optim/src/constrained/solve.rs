@@ -3,7 +3,7 @@
 use burn::module::Module;
 use kiln_tensor::derivative::Inputs;
 
-use super::{ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution, Sqp};
+use super::{ConstrainedProblem, ConstrainedStop, Solution, Sqp, minimize_constrained};
 use crate::solver::SolverError;
 
 impl<M: Module, I: Inputs> ConstrainedProblem<'_, M, I> {
@@ -30,7 +30,6 @@ impl<M: Module, I: Inputs> ConstrainedProblem<'_, M, I> {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn solve(&self) -> Result<Solution, SolverError> {
-        Sqp::default()
-            .solve(self, self.parameters(), &ConstrainedStop::default(), &mut |_| std::ops::ControlFlow::Continue(()))
+        minimize_constrained(self, self.parameters(), &Sqp::default(), &ConstrainedStop::default())
     }
 }

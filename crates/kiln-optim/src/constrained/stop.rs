@@ -21,13 +21,15 @@ pub struct ConstrainedStop {
     pub tol: Option<f64>,
     /// Maximum number of iterations. For an augmented Lagrangian it is the total of its inner solver. Default 1000.
     pub max_iter: usize,
+    /// Whether a converged point is tested for being a minimum, for up to 1000 unknowns in f64. Default: true.
+    pub check_minimum: bool,
     /// The status is [`Unbounded`](crate::solver::Status::Unbounded) if the value at a feasible point is below this. Default −1e15.
     pub lower_bound: f64,
 }
 
 impl Default for ConstrainedStop {
     fn default() -> Self {
-        Self { tol: None, max_iter: 1000, lower_bound: -1e15 }
+        Self { tol: None, max_iter: 1000, check_minimum: true, lower_bound: -1e15 }
     }
 }
 

@@ -59,6 +59,11 @@ pub trait Descent<P: Objective> {
     /// Updates the state after an accepted step.
     fn moved(&self, state: &mut Self::State, heading: &Heading, from: &Point, to: &Trial);
 
+    /// Returns whether the method uses the Hessian. Default: false.
+    fn has_curvature(&self) -> bool {
+        false
+    }
+
     /// Returns whether the method is steepest descent, so that a restart is pointless.
     fn is_steepest(&self) -> bool {
         false

@@ -74,6 +74,10 @@ impl<P: Objective, D: Descent<P>, S: Search> Solver<P> for LineSearch<D, S> {
         self.descent.memory(n, number)
     }
 
+    fn has_curvature(&self) -> bool {
+        self.descent.has_curvature()
+    }
+
     fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, Self::State), EvaluationError> {
         Ok((problem.at(x)?, State { descent: self.descent.start(), gain: None }))
     }

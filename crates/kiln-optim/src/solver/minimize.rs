@@ -7,6 +7,7 @@ use kiln_tensor::memory;
 
 use super::{
     EvaluationError, Objective, SolverError,
+    minimum::{Cone, Downhill, Lower, Moves, lower},
     outcome::{Iteration, Outcome, Status},
     problem::{Counted, Evaluations, Point, dots, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError, counted},
@@ -39,6 +40,27 @@ pub trait Solver<P: Objective> {
     /// with bounds, or of the subgradient of least norm with an ℓ1 penalty.
     fn stationarity(&self, at: &Point) -> f64 {
         at.gradient_max
+    }
+
+    /// Returns whether the solver uses the Hessian, and so leaves a stationary point that is no minimum. Default: false.
+    fn has_curvature(&self) -> bool {
+        false
+    }
+
+    /// Returns the directions in which `at`, a stationary point up to `gtol`, may be left without a slope. None if that is not known,
+    /// so that the point cannot be tested. Default: all directions.
+    fn cone(&self, _at: &Point, _gtol: f64) -> Option<Cone> {
+        Some(Cone::default())
+    }
+
+    /// Returns the nearest point within the bounds, if there are any. Default: x.
+    fn within(&self, x: Tensor<1>) -> Tensor<1> {
+        x
+    }
+
+    /// Returns the penalty that the solver adds to the function. Default: 0.
+    fn penalty(&self, _x: &Tensor<1>) -> f64 {
+        0.0
     }
 
     /// Takes one step from `at`.
@@ -126,7 +148,13 @@ where
     best: Best,
     history: Vec<Iteration>,
     status: Option<Status>,
+    downhill: Option<Downhill>,
+    /// Number of stationary points that were left.
+    left: usize,
 }
+
+/// Maximum number of stationary points that a run leaves.
+const MAX_LEFT: usize = 20;
 
 impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
     /// Evaluates the function at `start`, which counts as one value and one gradient.
@@ -145,7 +173,9 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         let stationarity = solver.stationarity(&at);
         let history = vec![record(0, &at, stationarity, 0.0, problem.counts())];
         let best = Best::of(&history);
-        Ok(Self { problem, solver, stop, state, at, stationarity, best, history, status: None }.looked_at())
+        let (status, downhill, left) = (None, None, 0);
+        let run = Self { problem, solver, stop, state, at, stationarity, best, history, status, downhill, left };
+        run.looked_at().confirmed()
     }
 
     /// Continues from a snapshot on `device`, with the solver that made it. The solver's options and `stop` may differ.
@@ -179,7 +209,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             gradients: snapshot.count("evaluations.gradients")?,
             hessians: snapshot.count("evaluations.hessians")?,
         };
-        Ok(Self {
+        Self {
             problem: Counted::new(problem, counts),
             solver,
             stop,
@@ -189,8 +219,11 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             best: Best::of(&history),
             history,
             status: None,
+            downhill: None,
+            left: 0,
         }
-        .looked_at())
+        .looked_at()
+        .confirmed()
     }
 
     /// Returns all that [`resume`](Self::resume) needs.
@@ -213,6 +246,11 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
 
     /// Sets the status of a point that was not reached by a step.
     fn looked_at(mut self) -> Self {
+        self.look();
+        self
+    }
+
+    fn look(&mut self) {
         self.status = if !self.at.is_finite() {
             Some(Status::NotFinite)
         } else if self.stationarity <= self.stop.gtol {
@@ -220,7 +258,54 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         } else {
             self.stop.exhausted(&self.at, self.iterations(), self.since_best(), self.problem.counts())
         };
-        self
+    }
+
+    /// Tests a converged point. A solver with curvature goes on from one that is no minimum.
+    fn confirmed(mut self) -> Result<Self, SolverError> {
+        self.confirm()?;
+        Ok(self)
+    }
+
+    fn confirm(&mut self) -> Result<(), SolverError> {
+        if !self.status.is_some_and(Status::is_success) {
+            return Ok(());
+        }
+        let has_curvature = self.solver.has_curvature();
+        let x = self.at.x.clone();
+        // The products are asked for only where they matter.
+        let could = self.stop.check_minimum.applies(has_curvature, true, &x);
+        if !could || !self.stop.check_minimum.applies(has_curvature, self.problem.has_products(&x), &x) {
+            return Ok(());
+        }
+        let Some(cone) = self.solver.cone(&self.at, self.stop.gtol) else { return Ok(()) };
+        let moves = Moves { within: &|x| self.solver.within(x), penalty: &|x| self.solver.penalty(x) };
+        let Some(Lower { downhill, x }) = lower(&self.problem, &self.at, &cone, self.stop.gtol, &moves)? else {
+            return Ok(());
+        };
+        if !has_curvature || self.left == MAX_LEFT {
+            self.downhill = Some(downhill);
+            self.status = Some(Status::StationaryNotMinimum);
+            return Ok(());
+        }
+        self.left += 1;
+        let (at, state) = self.solver.start(&self.problem, x)?;
+        let difference = at.x.clone() - self.at.x.clone();
+        let [square] = dots([[&difference, &difference]]);
+        self.stationarity = self.solver.stationarity(&at);
+        (self.at, self.state) = (at, state);
+        self.history.push(record(
+            self.iterations() + 1,
+            &self.at,
+            self.stationarity,
+            square.sqrt(),
+            self.problem.counts(),
+        ));
+        let last = *self.last();
+        self.best.look_at(&last);
+        // The gradient there is larger than gtol, so that this ends.
+        self.status = None;
+        self.look();
+        self.confirm()
     }
 
     /// Returns the current point.
@@ -285,6 +370,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         if self.status.is_none() {
             self.status = self.stop.exhausted(&self.at, iteration, self.since_best(), self.problem.counts());
         }
+        self.confirm()?;
         Ok(self.status)
     }
 
@@ -315,6 +401,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
             success: status.is_success(),
             message: status.message().to_owned(),
             iterations: self.iterations(),
+            downhill: self.downhill.clone(),
             evaluations: self.problem.counts(),
             history: self.history.clone(),
         }

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
-use super::problem::Evaluations;
+use super::{minimum::Downhill, problem::Evaluations};
 
 /// Why a solver stopped.
 ///
@@ -34,6 +34,9 @@ pub enum Status {
     /// The value is below `lower_bound`. Under constraints, the value also appears to fall without bound along a direction. The
     /// function appears to have no minimum.
     Unbounded,
+    /// The gradient is within `gtol`, but the function falls along a direction of negative curvature: the point is a saddle or a
+    /// maximum. [`Outcome::downhill`] has the direction.
+    StationaryNotMinimum,
     /// No point near here satisfies the constraints. The point violates them least, in the sum of squares.
     Infeasible,
     /// The callback stopped the run.
@@ -69,6 +72,10 @@ impl Status {
             Self::Infeasible => {
                 "stopped: no point near here satisfies the constraints, and this one violates them least; try another \
                  start, unless the constraints contradict one another"
+            }
+            Self::StationaryNotMinimum => {
+                "stopped at a stationary point that is no minimum: the function falls along a direction of negative curvature; try \
+                 another start, or a solver that leaves such points (newton, newton-cg, trust-ncg)"
             }
             Self::Stopped => "stopped by the callback",
         }
@@ -130,6 +137,9 @@ pub struct Outcome {
     /// Number of iterations.
     #[serde(rename = "nit")]
     pub iterations: usize,
+    /// The direction along which the point is no minimum, for [`Status::StationaryNotMinimum`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub downhill: Option<Downhill>,
     /// Numbers of evaluations.
     #[serde(flatten)]
     pub evaluations: Evaluations,

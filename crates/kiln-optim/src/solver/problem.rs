@@ -128,6 +128,30 @@ impl<'a, P: Objective> Counted<'a, P> {
     }
 }
 
+impl<P: Objective> Counted<'_, P> {
+    /// Returns whether the objective computes products with its Hessian.
+    pub(super) fn has_products(&self, x: &Tensor<1>) -> bool {
+        self.problem.product(x, &x.zeros_like()).is_some_and(|product| product.is_ok())
+    }
+
+    /// Computes f(x), uncounted.
+    pub(super) fn plain_value(&self, x: &Tensor<1>) -> Result<f64, EvaluationError> {
+        let [value] = read([self.problem.value(x)?]);
+        Ok(value)
+    }
+
+    /// Computes H(x)·v, uncounted: exactly, or by central differences of gradients.
+    pub(super) fn product_or_difference(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        if let Some(Ok(product)) = self.problem.product(x, v) {
+            return Ok(product);
+        }
+        let [length, size] = dots([[v, v], [x, x]]).map(f64::sqrt);
+        let h = epsilon(x).cbrt() * (1.0 + size) / length;
+        let slope = |t: f64| Ok::<_, EvaluationError>(self.problem.value_and_grad(&(x.clone() + v.clone() * t))?.1);
+        Ok((slope(h)? - slope(-h)?) * (0.5 / h))
+    }
+}
+
 impl<P: HessianProduct> Counted<'_, P> {
     /// Computes H(x)·v.
     pub(super) fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {

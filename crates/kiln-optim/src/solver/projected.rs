@@ -11,9 +11,10 @@ use super::{
     descent::Memory,
     error::{at_least_one, within},
     minimize::{Move, Solver},
+    minimum::Cone,
     problem::{Counted, Point, dots, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError},
-    vector::HostVector,
+    vector::{HostVector, IntoVector},
 };
 
 /// Bounds or a penalty for [`ProjectedLbfgs`].
@@ -158,13 +159,36 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
         self.region.stationarity(at)
     }
 
+    fn cone(&self, at: &Point, gtol: f64) -> Option<Cone> {
+        let SmoothBox { lower, upper, gradient, .. } = self.region.piece(at);
+        let [x, lower, upper, slopes] = [&at.x, &lower, &upper, &gradient].map(|vector| vector.clone().into_vector());
+        let mut cone = Cone::default();
+        for (j, x) in x.into_iter().enumerate() {
+            let (is_low, is_high) = (x <= lower[j], x >= upper[j]);
+            if (is_low && is_high) || (is_low && slopes[j] > gtol) || (is_high && slopes[j] < -gtol) {
+                cone.held.push(j);
+            } else if is_low || is_high {
+                cone.sides.push((j, if is_low { 1.0 } else { -1.0 }));
+            }
+        }
+        Some(cone)
+    }
+
+    fn within(&self, x: Tensor<1>) -> Tensor<1> {
+        self.region.nearest(x)
+    }
+
+    fn penalty(&self, x: &Tensor<1>) -> f64 {
+        self.region.penalty(x).map_or(0.0, |penalty| read([penalty])[0])
+    }
+
     fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut State) -> Result<Move, EvaluationError> {
         let State { memory, length } = state;
         let piece = self.region.piece(at);
         let free = piece.free(&at.x);
         // If the difference of two values is below rounding, the gradient decides. The function and the penalty may cancel, and the
         // function may be a sum that cancels, so terms of size 1 or more are assumed.
-        let penalty = self.region.penalty(&at.x).map_or(0.0, |penalty| read([penalty])[0]);
+        let penalty = Solver::<P>::penalty(self, &at.x);
         let noise = 10.0 * epsilon(&at.x) * ((at.value - penalty).abs() + penalty).max(1.0);
         let path = Path { solver: self, problem, at, piece: &piece, noise };
         for attempt in 0..2 {

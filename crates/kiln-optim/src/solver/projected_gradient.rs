@@ -6,6 +6,7 @@ use super::{
     EvaluationError, Objective, SolverError,
     error::{at_least_one, within},
     minimize::{Move, Solver},
+    minimum::Cone,
     problem::{Counted, Point, dots, epsilon, read},
     projection::Projection,
     snapshot::{Remember, Snapshot, SnapshotError},
@@ -142,6 +143,11 @@ impl<P: Objective, S: Projection> Solver<P> for ProjectedGradient<S> {
 
     fn stationarity(&self, at: &Point) -> f64 {
         self.distance(at)
+    }
+
+    /// The boundary of a set may be curved.
+    fn cone(&self, _: &Point, _: f64) -> Option<Cone> {
+        None
     }
 
     fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Inertia) -> Result<Move, EvaluationError> {

@@ -2,6 +2,7 @@
 
 use super::{
     SolverError,
+    minimum::CheckMinimum,
     outcome::Status,
     problem::{Evaluations, Point},
 };
@@ -30,6 +31,8 @@ pub struct Stop {
     pub max_evaluations: usize,
     /// Maximum number of iterations without a new minimum of the value or the gradient. Default 50.
     pub patience: usize,
+    /// Whether a converged point is tested for being a minimum. Default: by solvers with curvature, where it costs little.
+    pub check_minimum: CheckMinimum,
     /// The solver stops as [`Unbounded`](super::Status::Unbounded) if the value is below this. Default −1e30, which f32 can hold.
     pub lower_bound: f64,
 }
@@ -49,6 +52,7 @@ impl Stop {
         max_iter: 1000,
         max_evaluations: usize::MAX,
         patience: 50,
+        check_minimum: CheckMinimum::Auto,
         lower_bound: -1e30,
     };
 

@@ -132,6 +132,10 @@ impl<P: HessianProduct> Solver<P> for TrustRegion {
         Ok(())
     }
 
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
     fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, State), EvaluationError> {
         Ok((problem.at(x)?, State { radius: self.initial_radius }))
     }

@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::{EXACT, SQP, solve};
 
 /// Problems with several minima, where SLSQP and these solvers reach another one than the published one from the usual start.
-const OTHER_MINIMA: [&str; 3] = ["hs16", "hs20", "hs33"];
+const OTHER_MINIMA: [&str; 2] = ["hs16", "hs20"];
 
 fn published() -> HashMap<String, Value> {
     let rows = reference("hock_schittkowski")["problems"].as_array().unwrap().clone();
@@ -57,7 +57,9 @@ fn in_fewer_iterations_and_evaluations_than_slsqp() {
         if tight["success"] != Value::Bool(true) {
             continue;
         }
-        let outcome = solve(problem, &SQP, &ConstrainedStop { max_iter: 300, ..ConstrainedStop::default() }).outcome;
+        // SLSQP does not test what it finds.
+        let stop = ConstrainedStop { max_iter: 300, check_minimum: false, ..ConstrainedStop::default() };
+        let outcome = solve(problem, &SQP, &stop).outcome;
         let count = |name: &str| usize::try_from(tight[name].as_u64().unwrap()).unwrap();
         for (sum, more) in ours.iter_mut().zip([outcome.iterations, outcome.evaluations.values]) {
             *sum += more;

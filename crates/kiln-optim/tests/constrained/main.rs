@@ -4,6 +4,7 @@
 mod certificates;
 mod endings;
 mod hock_schittkowski;
+mod minimum;
 mod modules;
 mod references;
 

@@ -2,6 +2,7 @@
 
 mod beside_scipy;
 mod endings;
+mod minimum;
 
 use std::ops::ControlFlow;
 

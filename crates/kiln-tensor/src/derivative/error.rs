@@ -45,3 +45,10 @@ pub enum DerivativeError {
         got: Vec<usize>,
     },
 }
+
+impl DerivativeError {
+    /// Returns whether the function could not be recorded, or not be run forward, so that a backward pass may still succeed.
+    pub(super) fn is_of_recording(&self) -> bool {
+        matches!(self, Self::NoRule { .. } | Self::Capture { .. } | Self::CapturedTensor)
+    }
+}

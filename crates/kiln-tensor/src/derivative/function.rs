@@ -193,16 +193,29 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
         Ok(self.gradient_of((value * u.clone().without_autodiff()).sum(), &module, w))
     }
 
-    /// Computes J, with one row per entry of the value and one column per parameter. It takes one backward pass per row.
+    /// Computes J, with one row per entry of the value and one column per parameter.
+    ///
+    /// It takes one forward derivative per column if there are fewer columns than rows, and one backward pass per row otherwise, or if
+    /// an operation has no rule.
     ///
     /// # Errors
     /// Returns [`DerivativeError::Length`].
     pub fn jacobian(&self, w: &Tensor<1>) -> Result<Tensor<2>, DerivativeError> {
+        let [columns] = w.dims();
         let shape = self.value(w)?.shape();
-        let entries = shape.num_elements();
-        let units = Tensor::<2>::eye(entries, &w.device()).cast(w.dtype());
+        let rows = shape.num_elements();
+        if columns < rows {
+            let units = Tensor::<2>::eye(columns, &w.device()).cast(w.dtype());
+            let column = |j| Ok(self.jvp(w, &units.clone().slice(j..=j).reshape([columns]))?.1.reshape([rows]));
+            match (0..columns).map(column).collect::<Result<Vec<Tensor<1>>, DerivativeError>>() {
+                Ok(columns) => return Ok(Tensor::stack(columns, 1)),
+                Err(error) if error.is_of_recording() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let units = Tensor::<2>::eye(rows, &w.device()).cast(w.dtype());
         let row = |i| self.vjp(w, &units.clone().slice(i..=i).reshape(shape.clone()));
-        Ok(Tensor::stack((0..entries).map(row).collect::<Result<_, _>>()?, 0))
+        Ok(Tensor::stack((0..rows).map(row).collect::<Result<_, _>>()?, 0))
     }
 
     pub(super) fn tracked(&self, w: &Tensor<1>) -> Result<(M, Tensor<D>), DerivativeError> {
@@ -280,9 +293,7 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
             HvpMethod::Exact => self.exact_hvp(w, v),
             HvpMethod::Differences => Ok(self.hvp_by_differences(w, v)?.value),
             HvpMethod::Auto => match self.exact_hvp(w, v) {
-                Err(
-                    DerivativeError::NoRule { .. } | DerivativeError::Capture { .. } | DerivativeError::CapturedTensor,
-                ) => Ok(self.hvp_by_differences(w, v)?.value),
+                Err(error) if error.is_of_recording() => Ok(self.hvp_by_differences(w, v)?.value),
                 result => result,
             },
         }

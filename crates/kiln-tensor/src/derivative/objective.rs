@@ -47,6 +47,13 @@ pub trait Objective {
         Ok(self.value_and_grad(x)?.0)
     }
 
+    /// Computes H(x)·v `[n]` if the objective can. Default: it cannot.
+    ///
+    /// [`HessianProduct`] says so at compile time. This method lets a solver that needs gradients only test its result.
+    fn product(&self, _x: &Tensor<1>, _v: &Tensor<1>) -> Option<Result<Tensor<1>, EvaluationError>> {
+        None
+    }
+
     /// Returns the rounding error of f, in units of the last place of its value. Default 10.
     ///
     /// A solver takes smaller differences of f for nothing, and looks at slopes instead. A sum over many rows needs more: its error
@@ -80,6 +87,9 @@ impl<M: Module, I: Inputs> Objective for Function<'_, M, I, 1> {
     }
     fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
         Ok(Function::value(self, x)?)
+    }
+    fn product(&self, x: &Tensor<1>, v: &Tensor<1>) -> Option<Result<Tensor<1>, EvaluationError>> {
+        Some(Function::hvp(self, x, v).map_err(Into::into))
     }
 }
 

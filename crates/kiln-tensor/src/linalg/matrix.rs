@@ -85,7 +85,10 @@ impl Matrix {
         if !self.is_finite() {
             return None;
         }
-        self.0.svd().ok().map(Svd)
+        // Of a tall matrix the vectors of the first n singular values are enough.
+        let is_tall = self.rows() > self.columns();
+        let svd = if is_tall { self.0.thin_svd() } else { self.0.svd() };
+        svd.ok().map(Svd)
     }
 }
 
@@ -111,6 +114,23 @@ impl Svd {
     pub fn null_space(&self, tolerance: f64) -> Matrix {
         let (rank, v) = (self.rank(tolerance), self.0.V());
         Matrix(v.subcols(rank, v.ncols() - rank).to_owned())
+    }
+
+    /// Returns Uᵀ·b, for each singular value.
+    ///
+    /// # Panics
+    /// If b does not have m entries.
+    pub fn along(&self, b: &[f64]) -> Vec<f64> {
+        let u = self.0.U();
+        entries(&(u.subcols(0, self.values().len()).transpose() * column(b)))
+    }
+
+    /// Returns V·c `[n]`, with a coefficient for each singular value.
+    ///
+    /// # Panics
+    /// If there are more or fewer coefficients.
+    pub fn combined(&self, coefficients: &[f64]) -> Vec<f64> {
+        entries(&(self.0.V().subcols(0, self.values().len()) * column(coefficients)))
     }
 
     /// Returns the shortest x among those that minimise ‖A·x − b‖. Singular values beyond the [`rank`](Self::rank) count as 0.
@@ -147,6 +167,10 @@ mod tests {
         let x = svd.solve(&b, 1e-12);
         assert_close(&matrix.multiply(&x), &b, 0.0, 1e-13, "A·x = b, of entries up to 10");
         assert_close(&within.transpose_multiply(&x), &[0.0; 2], 0.0, 1e-13, "nothing of the null space");
+        // A·V = U·Σ, so Uᵀ·A·V·c = Σ·c.
+        let c = [1.0, -2.0, 0.5];
+        let scaled: Vec<f64> = c.iter().zip(svd.values()).map(|(c, value)| c * value).collect();
+        assert_close(&svd.along(&matrix.multiply(&svd.combined(&c))), &scaled, 0.0, 1e-13, "Σ·c, of entries up to 10");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use kiln::{
     optim::{
         constrained::{
             AugmentedLagrangian, Certificate, ConstrainedProblem, ConstrainedSolver, ConstrainedStop,
-            LagrangianHessian, Solution, Sqp,
+            LagrangianHessian, Solution, Sqp, minimize_constrained_with,
         },
         problems::ConstrainedTestProblem,
         solver,
@@ -78,8 +78,12 @@ pub(super) fn solve(
     check_solver(flags.max_iter, None)?;
     let tol = flags.tol.unwrap_or(0.0);
     require(tol >= 0.0 && tol.is_finite(), "tol", "finite and not negative", tol)?;
-    let stop =
-        ConstrainedStop { tol: flags.tol, max_iter: flags.max_iter.unwrap_or(1000), ..ConstrainedStop::default() };
+    let stop = ConstrainedStop {
+        tol: flags.tol,
+        max_iter: flags.max_iter.unwrap_or(1000),
+        check_minimum: flags.check_minimum != Some(false),
+        ..ConstrainedStop::default()
+    };
     let start = start(name, &problem.start, false, flags.x0.as_deref(), compute)?;
     let on_device = problem.problem(&compute.device);
 
@@ -135,7 +139,7 @@ fn run<S: ConstrainedSolver<Param<Tensor<1>>, ()>>(
     stop: &ConstrainedStop,
 ) -> Result<Solution> {
     let stopped = until_interrupted();
-    Ok(solver.solve(problem, start, stop, &mut |_| stopped())?)
+    Ok(minimize_constrained_with(problem, start, solver, stop, &mut |_| stopped())?)
 }
 
 fn by_multipliers(

@@ -72,6 +72,9 @@ pub(crate) struct SolveFlags {
     /// Maximum residual of the KKT conditions [default: 1e-9 in f64, 3e-4 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true, help_heading = "Problems with constraints")]
     pub(crate) tol: Option<f64>,
+    /// Test whether the result is a minimum, for up to 1000 unknowns in f64 [default: true]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true", value_name = "BOOL", require_equals = true)]
+    pub(crate) check_minimum: Option<bool>,
     /// File for the optimality certificate, for `kiln verify` [default: not written]
     #[arg(long, value_name = "FILE", help_heading = "Files")]
     pub(crate) certificate: Option<PathBuf>,

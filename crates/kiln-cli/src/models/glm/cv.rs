@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::{data::Chosen, encoder::GlmEncoder, fitted::FittedGlm, plan, rows::GlmRows, settings::GlmSettings};
 use crate::{
     base::{Console, Exit, Failure, Result},
-    context::{Candidate, CrossValidation, FoldScore, GridFlags, grid},
+    context::{Candidate, CrossValidation, FoldScore, GridFlags, grid, without_fold},
     names::PenaltyName,
 };
 
@@ -47,10 +47,7 @@ pub(crate) fn cv(
     let all: Vec<GlmSettings> = candidates.iter().map(with).collect::<Result<_>>()?;
     notes.iter().for_each(|note| console.note(note));
     let of_fold = |(index, fold): (usize, &Fold)| {
-        fold.scores(&all).map_err(|failure| Failure {
-            message: format!("without fold {}, {}", index + 1, failure.message),
-            ..failure
-        })
+        fold.scores(&all).map_err(|failure| without_fold(index, &failure.message, failure.exit))
     };
     let scores: Vec<Vec<FoldScore>> = folds.par_iter().enumerate().map(of_fold).collect::<Result<_>>()?;
     let of_candidate = |(index, penalty)| Candidate::new(penalty, scores.iter().map(|fold| fold[index]).collect());

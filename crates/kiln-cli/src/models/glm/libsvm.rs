@@ -68,6 +68,7 @@ pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder) -> Result<(Glm
 
 /// Predicts the rows of a file.
 pub(super) fn predict(run: &Opened<GlmSettings>, flags: &PredictFlags) -> Result<Exit> {
+    flags.format.refuse("is for tables, and the model was trained on LIBSVM rows")?;
     let fitted = FittedGlm::open(run)?;
     let sink = Sink::new(&flags.output, flags.force, &flags.data, run.console)?;
     let name = flags.data.display().to_string();

@@ -9,9 +9,12 @@ use rayon::prelude::*;
 use super::settings::{ClassWeight, LogisticModel, LogisticSettings};
 use crate::{
     base::{Console, Exit, Failure, Result},
-    context::{Candidate, CrossValidation, FoldScore, GridFlags, Source, grid, with_target},
+    context::{Candidate, CrossValidation, FoldScore, GridFlags, Source, grid, with_target, without_fold},
     names::PenaltyName,
 };
+
+/// The user's `max_iter` and `gtol`.
+type Limits = (Option<usize>, Option<f64>);
 
 /// A fold, encoded.
 struct Fold {
@@ -47,7 +50,8 @@ pub(crate) fn cv(
     notes.iter().for_each(|note| console.note(note));
     let models: Vec<LogisticModel> =
         candidates.iter().map(|penalty| model(settings.model, grid_flags.penalty, *penalty)).collect();
-    let of_fold = |(index, fold)| scores(fold, index, &models);
+    let limits = (settings.solver.max_iter, settings.train.gtol);
+    let of_fold = |(index, fold)| scores(fold, index, &models, limits);
     let scores: Vec<Vec<FoldScore>> = folds.par_iter().enumerate().map(of_fold).collect::<Result<_>>()?;
     let of_candidate = |(index, penalty)| Candidate::new(penalty, scores.iter().map(|fold| fold[index]).collect());
     let candidates = candidates.into_iter().enumerate().map(of_candidate).collect();
@@ -64,12 +68,12 @@ fn model(model: LogisticModel, name: PenaltyName, penalty: Option<f64>) -> Logis
 }
 
 /// The scores of a fold with each of the penalties. A fit starts at the one before it, whose penalty is next to its own.
-fn scores(fold: &Fold, index: usize, models: &[LogisticModel]) -> Result<Vec<FoldScore>> {
+fn scores(fold: &Fold, index: usize, models: &[LogisticModel], limits: Limits) -> Result<Vec<FoldScore>> {
     let mut order: Vec<usize> = (0..models.len()).collect();
     order.sort_by(|a, b| (models[*b].l1 + models[*b].l2).total_cmp(&(models[*a].l1 + models[*a].l2)));
     let (mut scores, mut last) = (vec![None; models.len()], None);
     for place in order {
-        let (score, fit) = score(fold, index, &models[place], last.as_ref())?;
+        let (score, fit) = score(fold, index, (&models[place], limits), last.as_ref())?;
         scores[place] = Some(score);
         last = Some(fit);
     }
@@ -79,12 +83,12 @@ fn scores(fold: &Fold, index: usize, models: &[LogisticModel]) -> Result<Vec<Fol
 fn score(
     fold: &Fold,
     index: usize,
-    model: &LogisticModel,
+    (model, (max_iter, gtol)): (&LogisticModel, Limits),
     start: Option<&LogisticFit>,
 ) -> Result<(FoldScore, LogisticFit)> {
     let (train, test) = (&fold.train, &fold.test);
     let infinite = f64::INFINITY;
-    let config = LogisticConfig::new(train.features())
+    let mut config = LogisticConfig::new(train.features())
         .classes(train.classes())
         .l1(model.l1)
         .l2(model.l2)
@@ -93,19 +97,22 @@ fn score(
             ClassWeight::None => ClassWeights::Equal,
             ClassWeight::Balanced => ClassWeights::Balanced,
         });
-    let config = match start {
-        Some(fit) => config.start_from(fit),
-        None => config,
-    };
+    if let Some(fit) = start {
+        config = config.start_from(fit);
+    }
+    if let Some(max_iter) = max_iter {
+        config = config.max_iter(max_iter);
+    }
+    if let Some(gtol) = gtol {
+        config = config.gtol(gtol);
+    }
     let fit = config.fit(train.inputs(), train.targets()).map_err(|error| match error {
-        LogisticError::Separable { .. } => Failure {
-            message: format!("without fold {}, {error}: give --penalty l2, or --l2", index + 1)
-                .replace("; add a penalty, for example `.l2(0.01)`", ""),
-            exit: Exit::NotConverged,
-        },
-        LogisticError::NotConverged { .. } => {
-            Failure { message: format!("without fold {}, {error}", index + 1), exit: Exit::NotConverged }
-        }
+        LogisticError::Separable { .. } => without_fold(
+            index,
+            &format!("{error}: give --penalty l2, or --l2").replace("; add a penalty, for example `.l2(0.01)`", ""),
+            Exit::NotConverged,
+        ),
+        LogisticError::NotConverged { .. } => without_fold(index, &error.to_string(), Exit::NotConverged),
         other => Failure::usage(other),
     })?;
     let classes = fit.classes();

@@ -4,6 +4,10 @@ use kiln_tensor::linalg::{Matrix, Symmetric};
 use serde::{Deserialize, Serialize};
 
 use super::super::{Certifiable, evaluated::Evaluated, kkt::Multipliers};
+use crate::solver::{
+    Downhill,
+    cone::{self, Curvature},
+};
 
 /// Maximum number of unknowns for which the Hessian `[n, n]` is computed.
 pub(super) const DENSE: usize = 1000;
@@ -19,16 +23,20 @@ pub struct Side {
     pub multiplier: f64,
 }
 
-/// The second-order condition: whether the Lagrangian is convex along the active constraints (Nocedal and Wright, *Numerical
-/// Optimization*, 2006, theorem 12.6).
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+/// The second-order condition: whether the Lagrangian curves upward along the critical cone, the directions that keep the equalities and
+/// the inequalities and bounds with a multiplier above 0, and do not leave the other active ones (Nocedal and Wright, *Numerical
+/// Optimization*, 2006, theorems 12.5 and 12.6).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SecondOrder {
     /// The dimension of the directions that keep the equalities, and the inequalities and bounds with a multiplier above 0.
     pub dimension: usize,
     /// The smallest eigenvalue of the Lagrangian's Hessian in these directions; none if there is no direction.
     pub smallest_eigenvalue: Option<f64>,
-    /// Whether the eigenvalue is above 0. Then the point is a strict local minimum.
+    /// Whether the curvature is above 0 along the critical cone. Then the point is a strict local minimum.
     pub sufficient: bool,
+    /// A direction of the critical cone along which the Lagrangian curves downward, so that the point is no minimum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub downhill: Option<Downhill>,
 }
 
 /// An active row of the Jacobians.
@@ -44,6 +52,7 @@ struct Held {
     side: Side,
     /// Whether both bounds are equal, so that the multiplier may have either sign.
     fixed: bool,
+    is_lower: bool,
 }
 
 /// The active constraints. Bounds are separate, because they only fix unknowns.
@@ -54,7 +63,7 @@ pub(super) struct Active {
 }
 
 impl Active {
-    /// The equalities, and the inequalities and bounds within `tol`.
+    /// The equalities, and the active inequalities and bounds.
     pub(super) fn at(
         problem: &(impl Certifiable + ?Sized),
         at: &Evaluated,
@@ -65,7 +74,12 @@ impl Active {
         let equality = |i: usize| Row { gradient: slopes.equality.row(i), side: None };
         let mut rows: Vec<Row> = (0..values.equality.len()).map(equality).collect();
         let names = if values.inequality.is_empty() { Vec::new() } else { problem.inequality_names() };
-        let close = names.into_iter().enumerate().filter(|(i, _)| values.inequality[*i] >= -tol);
+        // Within `tol`, or with a multiplier that is larger than what is left to the constraint (complementarity).
+        let is_active = |room: f64, multiplier: f64| room <= tol || (multiplier > room && multiplier > tol);
+        let close = names
+            .into_iter()
+            .enumerate()
+            .filter(|(i, _)| is_active(-values.inequality[*i], multipliers.inequality[*i]));
         rows.extend(close.map(|(i, constraint)| Row {
             gradient: slopes.inequality.row(i),
             side: Some(Side { constraint, multiplier: multipliers.inequality[i] }),
@@ -73,15 +87,15 @@ impl Active {
         let mut held = Vec::new();
         for (index, (low, high)) in problem.lower().iter().zip(problem.upper()).enumerate() {
             let (down, up) = (multipliers.lower[index], multipliers.upper[index]);
-            let mut hold = |constraint: String, multiplier: f64, fixed: bool| {
-                held.push(Held { index, side: Side { constraint, multiplier }, fixed });
+            let mut hold = |constraint: String, multiplier: f64, fixed: bool, is_lower: bool| {
+                held.push(Held { index, side: Side { constraint, multiplier }, fixed, is_lower });
             };
             if low >= high {
-                hold(format!("x[{index}] fixed"), up - down, true);
-            } else if x[index] - low <= tol {
-                hold(format!("x[{index}] ≥ lower"), down, false);
-            } else if high - x[index] <= tol {
-                hold(format!("x[{index}] ≤ upper"), up, false);
+                hold(format!("x[{index}] fixed"), up - down, true, true);
+            } else if is_active(x[index] - low, down) {
+                hold(format!("x[{index}] ≥ lower"), down, false, true);
+            } else if is_active(high - x[index], up) {
+                hold(format!("x[{index}] ≤ upper"), up, false, false);
             }
         }
         Self { unknowns: x.len(), rows, held }
@@ -111,33 +125,55 @@ impl Active {
         (0..self.unknowns).filter(|&j| free[j]).collect()
     }
 
-    /// The condition along constraints with a multiplier above `tol`. An eigenvalue below the rounding error of the others counts
-    /// as 0.
+    /// The condition along constraints with a multiplier above `tol`. A curvature below the rounding error of the others counts as 0.
     pub(super) fn second_order(&self, hessian: &Symmetric, tol: f64, rounding: f64) -> SecondOrder {
         let free = self.free(|held| held.fixed || held.side.multiplier > tol);
-        let strongly = |row: &&Row| row.side.as_ref().is_none_or(|side| side.multiplier > tol);
-        let rows: Vec<&Row> = self.rows.iter().filter(strongly).collect();
-        let on_free = Symmetric::from_fn(free.len(), |i, j| hessian.at(free[i], free[j]));
-        let reduced = match among(&rows, &free) {
-            None => (!free.is_empty()).then_some(on_free),
+        let is_strong = |row: &&Row| row.side.as_ref().is_none_or(|side| side.multiplier > tol);
+        let (strong, weak): (Vec<&Row>, Vec<&Row>) = self.rows.iter().partition(is_strong);
+        let basis = match among(&strong, &free) {
+            None => Matrix::from_fn(free.len(), free.len(), |i, j| if i == j { 1.0 } else { 0.0 }),
             Some(matrix) => {
                 let Some(svd) = matrix.svd() else {
-                    return SecondOrder {
-                        dimension: free.len(),
-                        smallest_eigenvalue: Some(f64::NAN),
-                        sufficient: false,
-                    };
+                    let (dimension, smallest_eigenvalue) = (free.len(), Some(f64::NAN));
+                    return SecondOrder { dimension, smallest_eigenvalue, sufficient: false, downhill: None };
                 };
-                let within = svd.null_space(NONE * rounding);
-                (within.columns() > 0).then(|| on_free.restricted(&within))
+                svd.null_space(NONE * rounding)
             }
         };
-        let Some(reduced) = reduced else {
-            return SecondOrder { dimension: 0, smallest_eigenvalue: None, sufficient: true };
-        };
+        let dimension = basis.columns();
+        if dimension == 0 {
+            return SecondOrder { dimension, smallest_eigenvalue: None, sufficient: true, downhill: None };
+        }
+        let on_free = Symmetric::from_fn(free.len(), |i, j| hessian.at(free[i], free[j]));
+        let reduced = on_free.restricted(&basis);
         let smallest = reduced.eigen().map_or(f64::NAN, |eigen| eigen.values[0]);
-        let sufficient = smallest > NONE * rounding * hessian.largest();
-        SecondOrder { dimension: reduced.rows(), smallest_eigenvalue: Some(smallest), sufficient }
+        let floor = NONE * rounding * hessian.largest();
+        let curvature = cone::along(&reduced, &self.sides_of(&weak, &free, &basis), floor);
+        let downhill = match &curvature {
+            Curvature::Negative { direction, value } => {
+                let mut whole = vec![0.0; self.unknowns];
+                free.iter().zip(basis.multiply(direction)).for_each(|(&j, d)| whole[j] = d);
+                Some(Downhill { direction: whole, curvature: *value })
+            }
+            _ => None,
+        };
+        let sufficient = curvature == Curvature::Positive;
+        SecondOrder { dimension, smallest_eigenvalue: Some(smallest), sufficient, downhill }
+    }
+
+    /// The rows B with B·u ≤ 0 for the directions u, in terms of `basis`, that do not leave an active constraint without a multiplier.
+    fn sides_of(&self, weak: &[&Row], free: &[usize], basis: &Matrix) -> Matrix {
+        let bounds = self.held.iter().filter(|held| !held.fixed).filter_map(|held| {
+            let place = free.iter().position(|&j| j == held.index)?;
+            let sign = if held.is_lower { -1.0 } else { 1.0 };
+            Some((0..free.len()).map(|j| if j == place { sign } else { 0.0 }).collect::<Vec<f64>>())
+        });
+        let rows = weak.iter().map(|row| free.iter().map(|&j| row.gradient[j]).collect());
+        let reduced: Vec<Vec<f64>> = rows.chain(bounds).map(|row| basis.transpose_multiply(&row)).collect();
+        // A row that no direction changes says nothing.
+        let reduced: Vec<Vec<f64>> =
+            reduced.into_iter().filter(|row| row.iter().any(|entry| entry.abs() > 1e-12)).collect();
+        Matrix::from_fn(reduced.len(), basis.columns(), |i, j| reduced[i][j])
     }
 }
 

@@ -63,14 +63,20 @@ impl Certificate {
             let what = "the number of active constraints, their rank and the directions that they leave";
             return Err(differs(what, format!("{:?}", counts(self)), format!("{:?}", counts(found))));
         }
-        let smallest = |certificate: &Self| certificate.second_order.and_then(|order| order.smallest_eigenvalue);
+        if let (Some(claimed), Some(found)) = (self.proves, found.proves)
+            && claimed != found
+        {
+            return Err(differs("what the numbers prove", claimed.to_string(), found.to_string()));
+        }
+        let smallest =
+            |certificate: &Self| certificate.second_order.as_ref().and_then(|order| order.smallest_eigenvalue);
         optional("the smallest eigenvalue", smallest(self), smallest(found), within.max(1e-8 * curvature))?;
         optional("the duality gap", self.duality_gap, found.duality_gap, within)
     }
 
     /// The dimension of the second-order condition, and whether it is sufficient.
     fn directions(&self) -> Option<(usize, bool)> {
-        self.second_order.map(|SecondOrder { dimension, sufficient, .. }| (dimension, sufficient))
+        self.second_order.as_ref().map(|SecondOrder { dimension, sufficient, .. }| (*dimension, *sufficient))
     }
 
     /// The first of the four conditions that does not hold within the tolerance and `slack`.

@@ -78,6 +78,10 @@ impl<P: Hessian> Descent<P> for Newton {
         squares(n, 12 + number)
     }
 
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
     fn start(&self) -> State {
         State { shift: 0.0 }
     }

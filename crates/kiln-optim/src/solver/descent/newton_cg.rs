@@ -42,6 +42,10 @@ impl<P: HessianProduct> Descent<P> for NewtonCg {
         at_least_one("max_products", self.max_products.unwrap_or(1))
     }
 
+    fn has_curvature(&self) -> bool {
+        true
+    }
+
     fn start(&self) {}
 
     fn heading(&self, problem: &Counted<'_, P>, at: &Point, (): &mut ()) -> Result<Heading, EvaluationError> {
