@@ -86,14 +86,24 @@
 //! [`Armijo`](optim::solver::Armijo). Others: [`TrustRegion`](optim::solver::TrustRegion),
 //! [`LinearCg`](optim::solver::LinearCg), [`ProjectedGradient`](optim::solver::ProjectedGradient),
 //! [`ProjectedLbfgs`](optim::solver::ProjectedLbfgs). [`Stop`](optim::solver::Stop) says when to stop;
-//! [`Bounds`](optim::solver::Bounds) and [`L1`](optim::solver::L1) restrict and penalise.
+//! [`CheckMinimum`](optim::solver::CheckMinimum) whether a saddle is told from a minimum, along the directions of a
+//! [`Cone`](optim::solver::Cone); [`Bounds`](optim::solver::Bounds) and [`L1`](optim::solver::L1) restrict and penalise.
+//!
+//! **Least squares.** [`curve_fit`](optim::least_squares::curve_fit) ([`Curve`](optim::least_squares::Curve)) fits a curve, and
+//! [`least_squares`](optim::least_squares::least_squares) ([`LeastSquares`](optim::least_squares::LeastSquares),
+//! [`Step`](optim::least_squares::Step), [`Loss`](optim::least_squares::Loss)) any residuals, such as
+//! [`SliceResiduals`](optim::least_squares::SliceResiduals).
+//!
+//! **Expressions.** [`ExpressionProblem`](optim::expression::ExpressionProblem),
+//! [`Expression`](optim::expression::Expression) ([`Value`](optim::expression::Value)) and
+//! [`Relation`](optim::expression::Relation) ([`Comparison`](optim::expression::Comparison)) make functions from text.
 //!
 //! **Constraints.** [`ConstrainedProblem`](optim::constrained::ConstrainedProblem),
 //! [`Bounded`](optim::constrained::Bounded), [`ConstrainedStop`](optim::constrained::ConstrainedStop),
 //! [`Sqp`](optim::constrained::Sqp) ([`LagrangianHessian`](optim::constrained::LagrangianHessian)),
 //! [`AugmentedLagrangian`](optim::constrained::AugmentedLagrangian)
 //! ([`WithinBounds`](optim::constrained::WithinBounds)), [`Multipliers`](optim::constrained::Multipliers),
-//! [`Certificate`](optim::constrained::Certificate), [`DualAscent`](optim::constrained::DualAscent).
+//! [`Certificate`](optim::constrained::Certificate) ([`Proof`](optim::constrained::Proof)), [`DualAscent`](optim::constrained::DualAscent).
 //!
 //! **Distributions.** Continuous: [`Beta`](dist::Beta), [`Cauchy`](dist::Cauchy), [`Exponential`](dist::Exponential),
 //! [`Gamma`](dist::Gamma), [`Gumbel`](dist::Gumbel), [`HalfNormal`](dist::HalfNormal),
@@ -218,6 +228,7 @@ mod guide {
         Mixtures "docs/src/tasks/mixtures.md"
         Svm "docs/src/tasks/svm.md"
         Solve "docs/src/tasks/solve.md"
+        Curves "docs/src/tasks/curves.md"
         Constraints "docs/src/tasks/constraints.md"
         Inference "docs/src/tasks/inference.md"
         LearningRate "docs/src/tasks/learning-rate.md"

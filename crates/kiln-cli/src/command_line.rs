@@ -3,7 +3,10 @@
 use clap::{Parser, Subcommand};
 
 use crate::{
-    commands::{CompletionsFlags, Cv, DatasetsFlags, DescribeFlags, LrFind, ManFlags, RatesFlags, SolveFlags, ViFlags},
+    commands::{
+        CompletionsFlags, Cv, DatasetsFlags, DescribeFlags, FitCurveFlags, LrFind, ManFlags, RatesFlags, SolveFlags,
+        ViFlags,
+    },
     flags::{EvalFlags, ExportFlags, OutputFlags, PredictFlags, ResumeFlags, VerifyFlags},
     models::{
         Train,
@@ -70,9 +73,14 @@ pub(crate) enum Command {
         after_help = "Examples:\n  kiln export runs/digits --output model.safetensors\n  kiln export runs/digits --checkpoint best --output best.safetensors"
     )]
     Export(ExportFlags),
-    /// Minimize a built-in test problem, with or without constraints
+    /// Fit the parameters of a curve to a table by least squares, with standard errors
     #[command(
-        after_help = "Examples:\n  kiln solve rosenbrock --solver newton\n  kiln solve hs71 --certificate hs71.json\n  kiln solve --list"
+        after_help = "Examples:\n  kiln fit-curve decay.csv --formula 'y ~ a*exp(-b*t) + c' --start a=1,b=1,c=0 --out fit\n  kiln fit-curve rates.csv --formula 'rate ~ vm*conc/(k + conc)' --start vm=200,k=0.1 --loss soft-l1 --loss-scale 10"
+    )]
+    FitCurve(Box<FitCurveFlags>),
+    /// Minimize a problem of your own, or a built-in test problem, with or without constraints
+    #[command(
+        after_help = "Examples:\n  kiln solve portfolio.toml\n  kiln solve rosenbrock --solver newton\n  kiln solve hs71 --certificate hs71.json\n  kiln solve --list"
     )]
     Solve(SolveFlags),
     /// Check that a saved solution satisfies the optimality (KKT) conditions

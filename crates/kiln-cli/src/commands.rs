@@ -3,6 +3,7 @@
 mod completions;
 mod cv;
 mod describe;
+mod fit_curve;
 mod images;
 mod list;
 mod lr_find;
@@ -15,6 +16,7 @@ pub(crate) use self::{
     completions::{CompletionsFlags, ManFlags, completions, man},
     cv::{Cv, cv},
     describe::{DescribeFlags, describe},
+    fit_curve::{FitCurveFlags, fit_curve},
     images::{latent, reconstruct, sample},
     list::{DatasetsFlags, datasets, devices, schedules},
     lr_find::{LrFind, lr_find},

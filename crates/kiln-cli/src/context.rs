@@ -8,6 +8,7 @@ mod interrupted;
 mod memory;
 mod model_file;
 mod opened;
+mod own_problem;
 pub(crate) mod prediction;
 mod record;
 mod search;
@@ -28,6 +29,7 @@ pub(crate) use self::{
     memory::Memory,
     model_file::ModelFile,
     opened::{Opened, Which},
+    own_problem::OwnProblem,
     prediction::prediction_table,
     record::{DataRecord, MetricsLine, RunRecord, Summary, exit_of},
     search::{Search, SweepFlags},

@@ -10,7 +10,7 @@ mod run;
 mod used;
 
 pub(crate) use self::{
-    data::{ReadingFlags, RowsFlags, TabularDataFlags},
+    data::{FormatFlags, ReadingFlags, RowsFlags, TabularDataFlags},
     method::{MethodFlags, SolverFlags},
     place::{OutputFlags, PlaceFlags},
     run::{MachineFlags, RunFlags},

@@ -70,6 +70,7 @@ fn run(line: CommandLine) -> Result<Exit> {
             let dir = RunDir::open(&flags.access.run)?;
             Config::of(&dir)?.eval(dir, &flags, console)
         }
+        Command::FitCurve(flags) => commands::fit_curve(&flags, console),
         Command::Describe(flags) => commands::describe(&flags, console),
         Command::Predict(flags) => {
             let dir = RunDir::open(&flags.access.run)?;

@@ -76,6 +76,7 @@ pub use self::{
     dual_ascent::DualAscent,
     evaluated::{Evaluated, Slopes, Values},
     kkt::{Multipliers, Residuals},
+    minimum::{minimize_constrained, minimize_constrained_with},
     problem::{ConstrainedProblem, ProblemError},
     split::{Split, joined, split},
     sqp::{LagrangianHessian, Sqp},
@@ -112,37 +113,4 @@ pub struct Solution {
     pub multipliers: Multipliers,
     /// The residuals of the Karush-Kuhn-Tucker conditions.
     pub residuals: Residuals,
-}
-
-/// Minimises `problem` from `start`, which need not be feasible.
-///
-/// A converged point is tested for being a minimum, unless [`ConstrainedStop::check_minimum`] is false: the Lagrangian must not curve
-/// downward along the critical cone. From a point that is none, the solver starts again along the direction. If that finds nothing lower,
-/// the status is [`StationaryNotMinimum`](crate::solver::Status::StationaryNotMinimum). The test needs second derivatives, and is left out
-/// for functions that have none.
-///
-/// # Errors
-/// Returns [`SolverError`] if an option is out of its range, the start does not fit the problem, or a function cannot be evaluated.
-/// Everything else is a [`Status`](crate::solver::Status) of the outcome.
-pub fn minimize_constrained<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
-    problem: &ConstrainedProblem<'_, M, I>,
-    start: Tensor<1>,
-    solver: &S,
-    stop: &ConstrainedStop,
-) -> Result<Solution, SolverError> {
-    minimize_constrained_with(problem, start, solver, stop, &mut |_| ControlFlow::Continue(()))
-}
-
-/// As [`minimize_constrained`], with a callback after each iteration; it stops the run by returning `Break`.
-///
-/// # Errors
-/// Those of [`minimize_constrained`].
-pub fn minimize_constrained_with<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
-    problem: &ConstrainedProblem<'_, M, I>,
-    start: Tensor<1>,
-    solver: &S,
-    stop: &ConstrainedStop,
-    callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
-) -> Result<Solution, SolverError> {
-    minimum::minimize(problem, start, solver, stop, callback)
 }

@@ -22,6 +22,8 @@ pub(crate) struct Panel {
 pub(crate) enum Marks {
     Lines,
     Points,
+    /// Lines, and the last curve as points.
+    Fit,
 }
 
 /// A corner without curves.
@@ -166,12 +168,13 @@ impl Panel {
             if points.is_empty() {
                 continue;
             }
+            let is_last = i + 1 == self.curves.len();
             match self.marks {
-                Marks::Lines => chart
+                Marks::Fit | Marks::Lines if self.marks == Marks::Lines || !is_last => chart
                     .draw_series(LineSeries::new(points, colour.stroke_width(2)))?
                     .label(&curve.name)
                     .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2))),
-                Marks::Points => chart
+                _ => chart
                     .draw_series(points.into_iter().map(|point| Circle::new(point, 2, colour.filled())))?
                     .label(&curve.name)
                     .legend(move |(x, y)| Circle::new((x + 9, y), 4, colour.filled())),

@@ -4,6 +4,8 @@ mod constrained;
 mod flags;
 mod shared;
 
+use std::path::Path;
+
 use kiln::{
     burn::{
         module::Param,
@@ -19,11 +21,11 @@ use kiln::{
 use serde::Serialize;
 
 pub(crate) use self::flags::SolveFlags;
-use self::shared::{Files, shown, start, until_interrupted, write_certificate, write_history};
+use self::shared::{Files, Named, start, until_interrupted, values_text, write_certificate, write_history};
 use super::verify::ProblemCertificate;
 use crate::{
     base::{Console, Exit, Failure, Result, require, table, to_vec},
-    context::{Compute, certificate::certify},
+    context::{Compute, OwnProblem, certificate::certify},
     names::{Dtype, SolverName},
     settings::{Begin, RunSettings, Task, check_solver, default_max_iter, default_solver, ending},
 };
@@ -34,6 +36,9 @@ struct SolveResult<'a> {
     problem: &'a str,
     solver: SolverName,
     x: Vec<f64>,
+    /// The numbers of each variable of the user's own problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variables: Option<Named>,
     /// The smallest known value.
     minimum: Option<f64>,
     #[serde(flatten)]
@@ -46,33 +51,108 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     }
     let wanted = flags.problem.clone().unwrap_or_default();
     let files = Files::new(&flags)?;
+    if is_file(&wanted) {
+        let own = OwnProblem::read(Path::new(&wanted))?;
+        let compute = compute(&flags)?;
+        own.check(&compute.device)?;
+        if own.problem.has_constraints() {
+            return constrained::solve(
+                &constrained::Target::of_own(&own, &compute.device),
+                &flags,
+                &files,
+                &compute,
+                console,
+            );
+        }
+        return unconstrained(&Target::of_own(&own), &flags, &files, &compute, console);
+    }
     if let Some(problem) = problems::constrained().iter().find(|problem| problem.name == wanted) {
-        return constrained::solve(problem, &flags, &files, &compute(&flags)?, console);
+        let compute = compute(&flags)?;
+        let target = constrained::Target::of_test(problem, &compute.device);
+        return constrained::solve(&target, &flags, &files, &compute, console);
     }
     let all = problems::all();
     let problem = all.iter().find(|problem| problem.name == wanted).ok_or_else(|| {
         let names: Vec<&str> = all.iter().map(|problem| problem.name).collect();
         let names = names.join(", ");
         Failure::usage(format!(
-            "there is no problem '{}': choose one of {names}, or one of `kiln solve --list --constrained`",
+            "there is no problem '{}': choose one of {names}, one of `kiln solve --list --constrained`, or a file with a problem of \
+             your own, whose name ends in .toml",
             kiln::data::Shown(&wanted)
         ))
     })?;
+    unconstrained(&Target::of_test(problem), &flags, &files, &compute(&flags)?, console)
+}
+
+/// Returns whether a text names a file and not a test problem.
+fn is_file(wanted: &str) -> bool {
+    let path = Path::new(wanted);
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml")) || wanted.contains(['/', '\\'])
+}
+
+/// A problem without constraints other than bounds.
+struct Target<'p> {
+    name: &'p str,
+    start: Vec<f64>,
+    /// Whether the function has any number of unknowns.
+    any_length: bool,
+    minimum: Option<f64>,
+    value: Box<dyn Fn(Tensor<1>) -> Tensor<1> + Send + Sync + 'p>,
+    own: Option<&'p OwnProblem>,
+}
+
+impl<'p> Target<'p> {
+    fn of_test(problem: &'p TestProblem) -> Self {
+        let TestProblem { name, any_length, minimum, .. } = problem;
+        Self {
+            name,
+            start: problem.start.clone(),
+            any_length: *any_length,
+            minimum: *minimum,
+            value: Box::new(|x| problem.value(x)),
+            own: None,
+        }
+    }
+
+    fn of_own(own: &'p OwnProblem) -> Self {
+        Self {
+            name: &own.name,
+            start: own.problem.start(),
+            any_length: false,
+            minimum: None,
+            value: Box::new(|x| own.problem.value(&x)),
+            own: Some(own),
+        }
+    }
+}
+
+fn unconstrained(
+    target: &Target<'_>,
+    flags: &SolveFlags,
+    files: &Files,
+    compute: &Compute,
+    console: Console,
+) -> Result<Exit> {
+    let name = target.name;
     for (given, flag) in
         [(flags.method.is_some(), "method"), (flags.hessian.is_some(), "hessian"), (flags.tol.is_some(), "tol")]
     {
         if given {
-            return Err(Failure::usage(format!("--{flag} is for problems with constraints, and {wanted} has none")));
+            return Err(Failure::usage(format!("--{flag} is for problems with constraints, and {name} has none")));
         }
     }
     check_solver(flags.max_iter, flags.gtol)?;
     let l1 = flags.l1.unwrap_or(0.0);
     require(l1 >= 0.0 && l1.is_finite(), "l1", "finite and not negative", l1)?;
-    let compute = compute(&flags)?;
-    let start = start(problem.name, &problem.start, problem.any_length, flags.x0.as_deref(), &compute)?;
-    let function = Function::of_vector(start.clone(), |x| problem.value(x));
+    let start = start(name, &target.start, target.any_length, flags.x0.as_deref(), compute)?;
+    let function = Function::of_vector(start.clone(), |x| (target.value)(x));
     let gtol = flags.gtol.unwrap_or(if compute.dtype == Dtype::F64 { 1e-8 } else { 5e-4 });
-    let (penalised, bounded) = (l1 > 0.0, flags.lower.is_some() || flags.upper.is_some());
+    let own = target.own.filter(|own| own.has_bounds()).map(|own| (own.problem.lower(), own.problem.upper()));
+    let has_own = own.is_some();
+    if has_own && (flags.lower.is_some() || flags.upper.is_some()) {
+        return Err(Failure::usage(format!("--lower and --upper: {name} has its own bounds; change them there")));
+    }
+    let (penalised, bounded) = (l1 > 0.0, has_own || flags.lower.is_some() || flags.upper.is_some());
     let solver = flags.solver.unwrap_or_else(|| default_solver((penalised, bounded), None));
     solver.suits(penalised, bounded)?;
     let max_iter = flags.max_iter.unwrap_or_else(|| default_max_iter(solver));
@@ -81,21 +161,24 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
         _ => CheckMinimum::Always,
     };
     let stop = Stop { gtol, max_iter, check_minimum, ..Stop::default() };
-    let side = |name, given: &Option<Vec<f64>>, none| each(name, given.as_deref(), none, &start);
-    let (lower, upper) = (side("lower", &flags.lower, f64::NEG_INFINITY)?, side("upper", &flags.upper, f64::INFINITY)?);
+    let side = |name, given: &Option<Vec<f64>>, none, own: Option<&Vec<f64>>| {
+        each(name, own.map(Vec::as_slice).or(given.as_deref()), none, &start)
+    };
+    let lower = side("lower", &flags.lower, f64::NEG_INFINITY, own.as_ref().map(|(lower, _)| lower))?;
+    let upper = side("upper", &flags.upper, f64::INFINITY, own.as_ref().map(|(_, upper)| upper))?;
     let bounds = Bounds::new(lower.clone(), upper.clone())
         .map_err(|_| Failure::usage("each number of --lower must be at most that of --upper"))?;
     let sides = (to_vec(lower.clone()), to_vec(upper.clone()));
     let task =
         Task { problem: &function, l1: L1::new(start.zeros_like() + l1)?, start: Begin::At(start), stop, bounds };
     let stopped = until_interrupted();
-    let (outcome, _) = solver.minimize(task, || Ok(()), |_, _| stopped())?;
+    let (mut outcome, _) = solver.minimize(task, || Ok(()), |_, _| stopped())?;
     if let Some(file) = &files.history {
         write_history(file, &outcome)?;
     }
     if let Some(file) = &files.certificate {
         let made = if outcome.success {
-            certified(problem, &function, &outcome, l1, sides, gtol)
+            certified(target, &function, &outcome, l1, sides, gtol)
         } else {
             Err("the solver has not converged".to_owned())
         };
@@ -104,9 +187,13 @@ pub(crate) fn solve(flags: SolveFlags, console: Console) -> Result<Exit> {
     let x = to_vec(outcome.x.clone());
     let (status, exit) = ending(outcome.status);
     // Known for the function alone.
-    let minimum = if penalised || bounded { None } else { problem.minimum };
-    let result = SolveResult { problem: problem.name, solver, x, minimum, outcome: &outcome };
-    console.result(&result, || text(problem.name, status, &result))?;
+    let minimum = if penalised || bounded { None } else { target.minimum };
+    let variables = target.own.map(|own| own.values(&x));
+    if target.own.is_some_and(|own| own.problem.is_maximized()) {
+        outcome.value = -outcome.value;
+    }
+    let result = SolveResult { problem: name, solver, x, variables: variables.map(Named), minimum, outcome: &outcome };
+    console.result(&result, || text(name, status, &result))?;
     match exit {
         Exit::NotConverged | Exit::Diverged => Err(Failure { message: outcome.message, exit }),
         _ => Ok(exit),
@@ -124,13 +211,17 @@ fn compute(flags: &SolveFlags) -> Result<Compute> {
 
 /// Returns the certificate of a minimum, possibly within bounds or with a penalty.
 fn certified(
-    problem: &TestProblem,
+    target: &Target<'_>,
     function: &Function<'_, Param<Tensor<1>>, (), 1>,
     outcome: &Outcome,
     l1: f64,
     (lower, upper): (Vec<f64>, Vec<f64>),
     gtol: f64,
 ) -> std::result::Result<ProblemCertificate, String> {
+    let new = |certificate| match target.own {
+        Some(own) => ProblemCertificate::of_own(own, certificate),
+        None => ProblemCertificate::new(target.name, certificate),
+    };
     let within_bounds = |problem: &dyn Certifiable, x: &Tensor<1>| {
         let multipliers = problem.bound_multipliers(x, &[], &[], gtol).map_err(|error| error.to_string())?;
         certify(problem, x, &multipliers, gtol)
@@ -140,7 +231,7 @@ fn certified(
         let (x, n) = (split(outcome.x.clone()), outcome.x.dims()[0]);
         let bounded = Bounded::new(&smooth, vec![0.0; 2 * n], vec![f64::INFINITY; 2 * n]);
         let certificate = within_bounds(&bounded.map_err(|error| error.to_string())?, &x)?;
-        return Ok(ProblemCertificate { l1: Some(l1), ..ProblemCertificate::new(problem.name, certificate) });
+        return Ok(ProblemCertificate { l1: Some(l1), ..new(certificate) });
     }
     let finite = |bounds: &[f64]| {
         let some = bounds.iter().any(|bound| bound.is_finite());
@@ -149,7 +240,11 @@ fn certified(
     let sides = (finite(&lower), finite(&upper));
     let bounded = Bounded::new(function, lower, upper).map_err(|error| error.to_string())?;
     let certificate = within_bounds(&bounded, &outcome.x)?;
-    Ok(ProblemCertificate { lower: sides.0, upper: sides.1, ..ProblemCertificate::new(problem.name, certificate) })
+    match target.own {
+        // Its bounds are in its text.
+        Some(own) if own.has_bounds() => Ok(new(certificate)),
+        _ => Ok(ProblemCertificate { lower: sides.0, upper: sides.1, ..new(certificate) }),
+    }
 }
 
 /// `kiln solve --list`.
@@ -195,7 +290,7 @@ fn text(name: &str, status: &str, result: &SolveResult<'_>) -> String {
     let minimum = result.minimum.map_or_else(String::new, |minimum| format!("  (the minimum is {minimum})"));
     format!(
         "{} by {}: {status}\n{}\nvalue          {:.12e}{minimum}\ngradient       {:.3e} (largest absolute entry)\niterations     {}\n\
-         evaluations    {} values, {} gradients, {} Hessians or products\nx              {}",
+         evaluations    {} values, {} gradients, {} Hessians or products\n{}",
         name,
         result.solver.text(),
         outcome.message,
@@ -205,6 +300,6 @@ fn text(name: &str, status: &str, result: &SolveResult<'_>) -> String {
         outcome.evaluations.values,
         outcome.evaluations.gradients,
         outcome.evaluations.hessians,
-        shown(x)
+        values_text(result.variables.as_ref(), x)
     )
 }

@@ -3,7 +3,10 @@
 use std::path::Path;
 
 use kiln::{
-    burn::tensor::{Device, Tensor, TensorData},
+    burn::{
+        module::Param,
+        tensor::{Device, Tensor, TensorData},
+    },
     optim::{
         constrained::{Bounded, Certificate, CertificateError, Split},
         problems,
@@ -15,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     base::{CERTIFICATE, Console, Exit, Failure, Result, RunDir},
     context::{
-        Compute,
+        Compute, OwnProblem,
         certificate::{Checked, Kind, read, say},
     },
     flags::{MachineFlags, VerifyFlags},
@@ -37,6 +40,9 @@ pub(crate) struct ProblemCertificate {
     /// The weight of a penalty l1·‖x‖₁. x then holds u and v with u − v in its place, as in `Split`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) l1: Option<f64>,
+    /// The text of the user's own problem. `problem` is then the name of its file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) source: Option<String>,
     #[serde(flatten)]
     pub(crate) certificate: Certificate,
 }
@@ -46,10 +52,32 @@ impl ProblemCertificate {
 
     pub(crate) fn new(problem: &str, certificate: Certificate) -> Self {
         let (kind, problem) = (Self::KIND.to_owned(), problem.to_owned());
-        Self { kind, problem, lower: None, upper: None, l1: None, certificate }
+        Self { kind, problem, lower: None, upper: None, l1: None, source: None, certificate }
+    }
+
+    /// The certificate of a problem of the user's own.
+    pub(crate) fn of_own(own: &OwnProblem, certificate: Certificate) -> Self {
+        Self { source: Some(own.source.clone()), ..Self::new(&own.name, certificate) }
     }
 
     fn check(&self, device: &Device) -> Result<Checked> {
+        if let Some(source) = &self.source {
+            let own = OwnProblem::parse(&self.problem, source)?;
+            own.check(device)?;
+            let has_own = own.has_bounds() || own.problem.has_constraints();
+            if has_own && (self.lower.is_some() || self.upper.is_some() || self.l1.is_some()) {
+                return Err(Failure::usage(format!("{} has its own bounds and takes no l1 penalty", self.problem)));
+            }
+            if own.problem.has_constraints() {
+                return Ok(self.certificate.verify(&own.problem.constrained(device), device));
+            }
+            let function = own.problem.objective(device);
+            if has_own {
+                let bounded = Bounded::new(&function, own.problem.lower(), own.problem.upper());
+                return Ok(self.certificate.verify(&bounded.map_err(Failure::usage)?, device));
+            }
+            return self.check_function(&function, device);
+        }
         if let Some(problem) = problems::constrained().into_iter().find(|problem| problem.name == self.problem) {
             if self.lower.is_some() || self.upper.is_some() || self.l1.is_some() {
                 return Err(Failure::usage(format!("{} has its own bounds and takes no l1 penalty", self.problem)));
@@ -58,25 +86,38 @@ impl ProblemCertificate {
         }
         let problem = problems::all().into_iter().find(|problem| problem.name == self.problem);
         let problem = problem.ok_or_else(|| Failure::usage(format!("no problem is called '{}'", self.problem)))?;
-        let numbers = self.certificate.x.len();
-        let n = if self.l1.is_some() { numbers / 2 } else { numbers };
+        let n = self.unknowns();
         let fits = if problem.any_length { n >= 2 } else { n == problem.start.len() };
-        if !fits || (self.l1.is_some() && numbers != 2 * n) {
-            let (expected, got) = (problem.start.len(), numbers);
+        if !fits {
+            let (expected, got) = (problem.start.len(), self.certificate.x.len());
             return Ok(Err(CertificateError::Length { what: "numbers in x", expected, got }));
         }
         let like = Tensor::<1>::from_data(TensorData::new(vec![0.0; n], [n]), device);
-        let function = Function::of_vector(like.clone(), |x| problem.value(x));
+        self.check_function(&Function::of_vector(like, |x| problem.value(x)), device)
+    }
+
+    fn unknowns(&self) -> usize {
+        let numbers = self.certificate.x.len();
+        if self.l1.is_some() { numbers / 2 } else { numbers }
+    }
+
+    /// Checks the certificate of a function with the bounds or the penalty of the flags.
+    fn check_function(&self, function: &Function<'_, Param<Tensor<1>>, (), 1>, device: &Device) -> Result<Checked> {
+        let (n, got) = (function.parameters().dims()[0], self.certificate.x.len());
+        if self.unknowns() != n || (self.l1.is_some() && got != 2 * n) {
+            let expected = if self.l1.is_some() { 2 * n } else { n };
+            return Ok(Err(CertificateError::Length { what: "numbers in x", expected, got }));
+        }
         if self.l1.is_some() && (self.lower.is_some() || self.upper.is_some()) {
             return Err(Failure::usage("a certificate cannot have both an l1 penalty and bounds"));
         }
         if let Some(l1) = self.l1 {
-            let smooth = Split::new(&function, like + l1).map_err(Failure::usage)?;
+            let smooth = Split::new(function, function.parameters().zeros_like() + l1).map_err(Failure::usage)?;
             let (lower, upper) = (vec![0.0; 2 * n], vec![f64::INFINITY; 2 * n]);
             return Ok(self.certificate.verify(&Bounded::new(&smooth, lower, upper).map_err(Failure::usage)?, device));
         }
         let (lower, upper) = (self.side(&self.lower, f64::NEG_INFINITY), self.side(&self.upper, f64::INFINITY));
-        Ok(self.certificate.verify(&Bounded::new(&function, lower, upper).map_err(Failure::usage)?, device))
+        Ok(self.certificate.verify(&Bounded::new(function, lower, upper).map_err(Failure::usage)?, device))
     }
 
     fn side(&self, given: &Option<Vec<Option<f64>>>, none: f64) -> Vec<f64> {

@@ -6,7 +6,10 @@ mod inner;
 use std::ops::ControlFlow;
 
 use burn::{module::Module, tensor::Tensor};
-use kiln_tensor::derivative::{Function, Inputs};
+use kiln_tensor::{
+    derivative::{Function, Inputs},
+    linalg::Matrix,
+};
 
 use self::function::{BoundPenalty, Weights};
 pub use self::{
@@ -15,12 +18,13 @@ pub use self::{
 };
 use super::{
     ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution,
-    evaluated::Evaluated,
+    evaluated::{Evaluated, Pulled, Values},
     feasibility::{Least, allowed, falls_along, least_infeasible, solve_from},
     host::{Host, on_host},
-    kkt::{Multipliers, residuals, scale},
+    kkt::{Multipliers, residuals_of, scale},
+    norms::max_abs,
     problem::Parts,
-    progress::{Progress, finish},
+    progress::{Progress, finish_pulled},
 };
 use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 
@@ -29,11 +33,12 @@ use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 /// It solves a sequence of problems without constraints, or with bounds only, each by an inner solver. An inner problem is to
 /// minimise
 ///
-/// > L_ρ(x) = f(x) + ρ/2·Σ (h(x) + λ/ρ)² + ρ/2·Σ max(0, g(x) + μ/ρ)².
+/// > L_ρ(x) = f(x) + ½·Σ ρᵢ·(hᵢ(x) + λᵢ/ρᵢ)² + ½·Σ ρᵢ·max(0, gᵢ(x) + μᵢ/ρᵢ)².
 ///
-/// After each one, λ ← λ + ρ·h(x) and μ ← max(0, μ + ρ·g(x)). The penalty ρ grows tenfold if a violation did not halve. The
-/// Jacobians of the constraints are computed once per inner problem, as matrices on the host. Scale the constraints to a similar
-/// size.
+/// After each one, λᵢ ← λᵢ + ρᵢ·hᵢ(x) and μᵢ ← max(0, μᵢ + ρᵢ·gᵢ(x)), within ±10¹⁵ (the safeguard of Andreani, Birgin, Martínez and
+/// Schuverdt, 2007). All penalties grow tenfold if a violation did not halve. ρᵢ = ρ·sᵢ² with sᵢ = min(1, 100/max |∇cᵢ|) at the start, as
+/// Ipopt scales constraints (Wächter and Biegler, 2006); multipliers and residuals are those of the problem as it is written. The Jacobians
+/// are computed at the start only; after each inner problem, two backward passes give what the multipliers need.
 ///
 /// # Example
 ///
@@ -102,6 +107,10 @@ where
 
 /// Maximum penalty: with a larger one, L_ρ is lost in rounding.
 const LARGEST: f64 = 1e12;
+/// Bound of the multipliers.
+const LARGEST_MULTIPLIER: f64 = 1e15;
+/// The largest slope of a constraint that is not scaled.
+const LARGEST_SLOPE: f64 = 100.0;
 /// Maximum number of inner problems without a new minimum of the residuals.
 const PATIENCE: usize = 12;
 
@@ -110,9 +119,11 @@ struct Run<'r, 'p, 'a, M, I, S> {
     method: &'r AugmentedLagrangian<S>,
     host: &'r Host<'p, 'a, M, I>,
     tol: f64,
-    at: Evaluated,
+    at: Pulled,
     multipliers: Multipliers,
     penalty: f64,
+    /// sᵢ² of the equalities and of the inequalities.
+    scales: (Vec<f64>, Vec<f64>),
     /// f + ρ/2·(…) for any weights. One recording of it serves the second derivatives of all inner problems.
     function: Function<'a, M, (I, Weights), 1>,
 }
@@ -131,33 +142,36 @@ where
         let penalty = method.penalty.unwrap_or(usual.clamp(1e-6, 1e6));
         let multipliers = Multipliers::zeros(&at.values, at.x.len());
         let none = || host.tensor(&[0.0]);
-        let function = host.problem.compose((none(), none(), none()), |parts, (lambda, mu, rho): Weights| {
+        let start = (none(), none(), none(), none());
+        let function = host.problem.compose(start, |parts, (lambda, mu, of_equality, of_inequality): Weights| {
             let Parts { objective, equality, inequality } = parts;
-            let equality = equality.map(|h| h + lambda);
-            let inequality = inequality.map(|g| (g + mu).clamp_min(0.0));
-            let squares = equality.into_iter().chain(inequality).map(|c| c.square().sum()).reduce(|a, b| a + b);
+            let equality = equality.map(|h| (h + lambda).square() * of_equality);
+            let inequality = inequality.map(|g| (g + mu).clamp_min(0.0).square() * of_inequality);
+            let squares = equality.into_iter().chain(inequality).map(|c| c.sum()).reduce(|a, b| a + b);
             match squares {
-                Some(squares) => objective() + squares * rho * 0.5,
+                Some(squares) => objective() + squares * 0.5,
                 None => objective(),
             }
         });
-        Self { method, host, tol, at, multipliers, penalty, function }
+        let scales = (squared_scales(&at.slopes.equality), squared_scales(&at.slopes.inequality));
+        let at = at.pulled(&multipliers.equality, &multipliers.inequality);
+        Self { method, host, tol, at, multipliers, penalty, scales, function }
     }
 
     fn run(mut self, stop: &ConstrainedStop, mut progress: Progress<'_>) -> Result<Solution, SolverError> {
         let problem = self.host.problem;
-        let size = scale(&self.at.slopes.gradient);
+        let size = scale(&self.at.gradient);
         let (mut gtol, mut iterations, mut length, mut before) = (1e-2_f64.max(self.tol) * size, 0, 0.0, f64::INFINITY);
-        let (mut best, mut idle, mut astray) = (f64::INFINITY, 0, 0);
+        let (mut best, mut least, mut idle, mut astray) = (f64::INFINITY, f64::INFINITY, 0, 0);
         let begun = self.at.x.clone();
         let status = loop {
-            let Evaluated { x, values, slopes } = &self.at;
-            let residuals = residuals(x, (problem.lower(), problem.upper()), values, slopes, &self.multipliers);
+            let Pulled { x, values, gradient, pull } = &self.at;
+            let residuals = residuals_of(x, (problem.lower(), problem.upper()), values, pull, &self.multipliers);
             let (value, evaluations) = (values.objective, self.host.counts().values);
             let grad_norm = residuals.largest();
             let entry = Iteration { iteration: iterations, value, grad_norm, step: length, values: evaluations };
             let stopped = progress.record(entry).is_break();
-            let scale = scale(&slopes.gradient);
+            let scale = scale(gradient);
             let scaled = residuals.scaled(scale).largest();
             if scaled <= self.tol {
                 break Status::ResidualsSmall;
@@ -168,16 +182,19 @@ where
             if iterations >= stop.max_iter {
                 // Does f fall without bound in the direction of the run so far?
                 let way: Vec<f64> = x.iter().zip(&begun).map(|(x, first)| x - first).collect();
-                let falls = falls_along(self.host, &self.at, &way, self.tol)?;
+                let falls = falls_along(self.host, (x, value), &way, self.tol)?;
                 break if falls { Status::Unbounded } else { Status::Budget };
             }
-            idle = if scaled < best { 0 } else { idle + 1 };
-            best = best.min(scaled);
+            // While the multipliers still grow, complementarity may too.
+            let is_better = scaled < best || residuals.primal < 0.9 * least;
+            idle = if is_better { 0 } else { idle + 1 };
+            (best, least) = (best.min(scaled), least.min(residuals.primal));
             if idle > PATIENCE || (self.penalty > LARGEST && residuals.primal > self.tol) {
                 let Least::Infeasible(at) = least_infeasible(self.host, &self.at.x, self.tol)? else {
                     break Status::Stalled;
                 };
-                (self.multipliers, self.at) = (Multipliers::zeros(&at.values, at.x.len()), at);
+                self.multipliers = Multipliers::zeros(&at.values, at.x.len());
+                self.at = at.pulled(&self.multipliers.equality, &self.multipliers.inequality);
                 break Status::Infeasible;
             }
             let inner = solver::Stop {
@@ -190,30 +207,33 @@ where
             let outcome = self.method.inner.minimize(&self.augmented()?, start, &self.bounds()?, &inner)?;
             self.host.add(outcome.evaluations);
             iterations += outcome.iterations.max(1);
-            let next = self.host.evaluate(on_host(outcome.x))?;
-            if outcome.status == Status::Unbounded || !next.is_finite() {
+            let next = on_host(outcome.x);
+            let values = self.host.values(&next)?;
+            if outcome.status == Status::Unbounded || !values.is_finite() {
                 astray += 1;
                 if astray <= 5 {
                     self.penalty *= 100.0;
                     continue;
                 }
-                let falls = next.is_finite() && next.values.violation() <= allowed(&next.x, self.tol);
+                let falls = values.is_finite() && values.violation() <= allowed(&next, self.tol);
                 if falls {
-                    self.at = next;
+                    self.at = self.host.pull(next, values, &self.multipliers)?;
                     break Status::Unbounded;
                 }
                 break Status::Stalled;
             }
-            length = next.x.iter().zip(&self.at.x).map(|(new, old)| (new - old).powi(2)).sum::<f64>().sqrt();
-            self.at = next;
-            let violation = self.update();
+            length = next.iter().zip(&self.at.x).map(|(new, old)| (new - old).powi(2)).sum::<f64>().sqrt();
+            let violation = self.update(next, values)?;
+            if !self.at.is_finite() {
+                break Status::Stalled;
+            }
             if violation > self.method.decrease * before && violation > self.tol {
                 self.penalty *= self.method.growth;
             }
             before = violation;
             gtol = (0.1 * gtol).max(0.1 * self.tol * scale);
         };
-        Ok(finish(self.host, &self.at, self.multipliers, status, progress, iterations))
+        Ok(finish_pulled(self.host, &self.at, self.multipliers, status, progress, iterations))
     }
 
     fn bounds(&self) -> Result<Bounds, SolverError> {
@@ -224,12 +244,15 @@ where
     fn augmented(&self) -> Result<Augmented<'a, M, I>, SolverError> {
         let (host, problem, rho) = (self.host, self.host.problem, self.penalty);
         // A missing constraint has one weight, which is unused.
-        let shift = |values: &[f64]| {
-            let shifts: Vec<f64> = values.iter().map(|value| value / rho).collect();
-            host.tensor(if shifts.is_empty() { &[0.0] } else { &shifts })
+        let on_device = |numbers: Vec<f64>| host.tensor(if numbers.is_empty() { &[0.0] } else { &numbers });
+        let penalties = |scales: &[f64]| scales.iter().map(|scale| rho * scale).collect::<Vec<f64>>();
+        let (of_equality, of_inequality) = (penalties(&self.scales.0), penalties(&self.scales.1));
+        let shift = |values: &[f64], penalties: &[f64]| {
+            on_device(values.iter().zip(penalties).map(|(value, penalty)| value / penalty).collect())
         };
         let Multipliers { equality, inequality, lower, upper } = &self.multipliers;
-        let weights: Weights = (shift(equality), shift(inequality), host.tensor(&[rho]));
+        let shifts = (shift(equality, &of_equality), shift(inequality, &of_inequality));
+        let weights: Weights = (shifts.0, shifts.1, on_device(of_equality), on_device(of_inequality));
         let function = self.function.clone().with_inputs((problem.inputs().clone(), weights));
         let bounds = (!S::KEEPS_BOUNDS && problem.has_bounds()).then(|| {
             let moved = |bounds: &[f64], multipliers: &[f64], sign: f64| -> Vec<f64> {
@@ -244,24 +267,30 @@ where
         Ok(Augmented { function, bounds })
     }
 
-    /// Updates the multipliers after an inner problem. Returns the violation of complementarity, max |h| and max |max(g, −μ/ρ)|.
-    fn update(&mut self) -> f64 {
+    /// Moves to the end of an inner problem and updates the multipliers. Returns the violation of complementarity, max |h| and
+    /// max |max(g, −μ/ρ)|.
+    fn update(&mut self, x: Vec<f64>, values: Values) -> Result<f64, SolverError> {
         let (rho, problem) = (self.penalty, self.host.problem);
-        let Evaluated { x, values, slopes } = &self.at;
         let mut violation = values.equality.iter().fold(0.0, |largest: f64, h| largest.max(h.abs()));
-        let mut raise = |multiplier: &mut f64, constraint: f64| {
+        let mut raise = |multiplier: &mut f64, constraint: f64, rho: f64| {
             violation = violation.max(constraint.max(-*multiplier / rho).abs());
-            *multiplier = (*multiplier + rho * constraint).max(0.0);
+            *multiplier = (*multiplier + rho * constraint).clamp(0.0, LARGEST_MULTIPLIER);
         };
-        let Multipliers { equality, inequality, lower, upper } = &mut self.multipliers;
-        equality.iter_mut().zip(&values.equality).for_each(|(lambda, h)| *lambda += rho * h);
-        inequality.iter_mut().zip(&values.inequality).for_each(|(mu, g)| raise(mu, *g));
+        let Multipliers { equality, inequality, .. } = &mut self.multipliers;
+        for ((lambda, h), scale) in equality.iter_mut().zip(&values.equality).zip(&self.scales.0) {
+            *lambda = (*lambda + rho * scale * h).clamp(-LARGEST_MULTIPLIER, LARGEST_MULTIPLIER);
+        }
+        for ((mu, g), scale) in inequality.iter_mut().zip(&values.inequality).zip(&self.scales.1) {
+            raise(mu, *g, rho * scale);
+        }
+        self.at = self.host.pull(x, values, &self.multipliers)?;
+        let Pulled { x, pull, .. } = &self.at;
+        let Multipliers { lower, upper, .. } = &mut self.multipliers;
         if S::KEEPS_BOUNDS {
-            // At a bound, its multiplier is the gradient of the other terms.
-            let pull = slopes.lagrangian(equality, inequality);
-            // The bounds as the inner solver sees them, in the float type of x.
+            // At a bound, its multiplier is the gradient of the other terms. The bounds are as the inner solver sees them, in the float
+            // type of x.
             let [low, high] = [problem.lower(), problem.upper()].map(|bounds| on_host(self.host.tensor(bounds)));
-            for (j, pull) in pull.into_iter().enumerate() {
+            for (j, pull) in pull.iter().enumerate() {
                 lower[j] = if x[j] <= low[j] { pull.max(0.0) } else { 0.0 };
                 upper[j] = if x[j] >= high[j] { (-pull).max(0.0) } else { 0.0 };
             }
@@ -269,13 +298,19 @@ where
             for (j, x) in x.iter().enumerate() {
                 let (low, high) = (problem.lower()[j], problem.upper()[j]);
                 if low.is_finite() {
-                    raise(&mut lower[j], low - x);
+                    raise(&mut lower[j], low - x, rho);
                 }
                 if high.is_finite() {
-                    raise(&mut upper[j], x - high);
+                    raise(&mut upper[j], x - high, rho);
                 }
             }
         }
-        violation
+        Ok(violation)
     }
+}
+
+/// min(1, 100/max |row|)² for each row of a Jacobian.
+fn squared_scales(jacobian: &Matrix) -> Vec<f64> {
+    let of = |i: usize| (LARGEST_SLOPE / max_abs(&jacobian.row(i)).max(LARGEST_SLOPE)).powi(2);
+    (0..jacobian.rows()).map(of).collect()
 }

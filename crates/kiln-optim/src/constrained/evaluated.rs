@@ -79,7 +79,32 @@ pub struct Evaluated {
     pub slopes: Slopes,
 }
 
+/// A point with values, ∇f, and ∇(f + λᵀ·h + μᵀ·g) for some multipliers: what can be computed without a Jacobian.
+#[derive(Clone, Debug)]
+pub(super) struct Pulled {
+    pub(super) x: Vec<f64>,
+    pub(super) values: Values,
+    pub(super) gradient: Vec<f64>,
+    pub(super) pull: Vec<f64>,
+}
+
+impl Pulled {
+    pub(super) fn is_finite(&self) -> bool {
+        self.values.is_finite() && self.gradient.iter().chain(&self.pull).all(|slope| slope.is_finite())
+    }
+}
+
 impl Evaluated {
+    /// The same point without the Jacobians.
+    pub(super) fn pulled(&self, equality: &[f64], inequality: &[f64]) -> Pulled {
+        Pulled {
+            x: self.x.clone(),
+            values: self.values.clone(),
+            gradient: self.slopes.gradient.clone(),
+            pull: self.slopes.lagrangian(equality, inequality),
+        }
+    }
+
     /// Returns whether all numbers are finite.
     pub fn is_finite(&self) -> bool {
         self.values.is_finite() && self.slopes.is_finite()

@@ -150,7 +150,7 @@ fn pushed_inside<'a, M: Module + 'a, I: Inputs + 'a>(host: &Host<'_, 'a, M, I>, 
 /// Whether f appears to fall without bound along the direction, within the constraints.
 pub(super) fn falls_along<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
-    at: &Evaluated,
+    (from, objective): (&[f64], f64),
     direction: &[f64],
     tol: f64,
 ) -> Result<bool, SolverError> {
@@ -158,10 +158,10 @@ pub(super) fn falls_along<'a, M: Module + 'a, I: Inputs + 'a>(
     if !length.is_normal() {
         return Ok(false);
     }
-    let mut before = at.values.objective;
+    let mut before = objective;
     for far in [1e3, 1e6] {
-        let far = far * max_abs(&at.x).max(1.0);
-        let x: Vec<f64> = at.x.iter().zip(direction).map(|(x, d)| x + far * (d / length)).collect();
+        let far = far * max_abs(from).max(1.0);
+        let x: Vec<f64> = from.iter().zip(direction).map(|(x, d)| x + far * (d / length)).collect();
         // The direction may follow a bound, but not run into one.
         let within = host.problem.within_bounds(&x);
         let beyond = max_abs(&x.iter().zip(&within).map(|(x, within)| x - within).collect::<Vec<_>>());

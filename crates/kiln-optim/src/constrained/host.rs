@@ -12,7 +12,7 @@ use kiln_tensor::{
 };
 
 use super::{
-    evaluated::{Evaluated, Slopes, Values},
+    evaluated::{Evaluated, Pulled, Slopes, Values},
     kkt::Multipliers,
     problem::{ConstrainedProblem, Functions},
 };
@@ -77,17 +77,35 @@ impl<'p, 'a, M: Module + 'a, I: Inputs + 'a> Host<'p, 'a, M, I> {
         Ok(Evaluated { values: self.values(&x)?, slopes: self.slopes(&x)?, x })
     }
 
-    /// Computes the Hessian of the Lagrangian.
-    pub(super) fn hessian(&self, x: &[f64], multipliers: &Multipliers) -> Result<Symmetric, EvaluationError> {
-        self.add(Evaluations { hessians: 1, ..Evaluations::default() });
+    /// Computes ∇f and ∇(f + λᵀ·h + μᵀ·g), by a backward pass each.
+    pub(super) fn pull(
+        &self,
+        x: Vec<f64>,
+        values: Values,
+        multipliers: &Multipliers,
+    ) -> Result<Pulled, EvaluationError> {
+        self.add(Evaluations { gradients: 1, ..Evaluations::default() });
+        let point = self.tensor(&x);
+        let gradient = on_host(self.problem.functions().objective.value_and_grad(&point)?.1);
+        let pull = on_host(self.lagrangian(multipliers).value_and_grad(&point)?.1);
+        Ok(Pulled { x, values, gradient, pull })
+    }
+
+    /// f + λᵀ·h + μᵀ·g.
+    fn lagrangian(&self, multipliers: &Multipliers) -> Function<'a, M, (I, Tensor<1>, Tensor<1>), 1> {
         // A missing constraint has one multiplier, which is unused.
         let weights = |values: &[f64]| self.tensor(if values.is_empty() { &[0.0] } else { values });
-        let lagrangian = self.problem.functions().lagrangian.clone().with_inputs((
+        self.problem.functions().lagrangian.clone().with_inputs((
             self.problem.inputs().clone(),
             weights(&multipliers.equality),
             weights(&multipliers.inequality),
-        ));
-        Ok(Symmetric::from_tensor(lagrangian.hessian(&self.tensor(x))?))
+        ))
+    }
+
+    /// Computes the Hessian of the Lagrangian.
+    pub(super) fn hessian(&self, x: &[f64], multipliers: &Multipliers) -> Result<Symmetric, EvaluationError> {
+        self.add(Evaluations { hessians: 1, ..Evaluations::default() });
+        Ok(Symmetric::from_tensor(self.lagrangian(multipliers).hessian(&self.tensor(x))?))
     }
 }
 

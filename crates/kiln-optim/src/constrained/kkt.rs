@@ -86,8 +86,12 @@ pub(super) fn scale(gradient: &[f64]) -> f64 {
 
 /// ∇L, with all constraints.
 pub(super) fn lagrangian_gradient(slopes: &Slopes, multipliers: &Multipliers) -> Vec<f64> {
-    let Multipliers { equality, inequality, lower, upper } = multipliers;
-    let inner = slopes.lagrangian(equality, inequality);
+    with_bounds(&slopes.lagrangian(&multipliers.equality, &multipliers.inequality), multipliers)
+}
+
+/// ∇L from ∇(f + λᵀ·h + μᵀ·g).
+pub(super) fn with_bounds(inner: &[f64], multipliers: &Multipliers) -> Vec<f64> {
+    let Multipliers { lower, upper, .. } = multipliers;
     inner.iter().zip(lower.iter().zip(upper)).map(|(inner, (lower, upper))| inner - lower + upper).collect()
 }
 
@@ -98,7 +102,19 @@ pub(super) fn residuals(
     slopes: &Slopes,
     multipliers: &Multipliers,
 ) -> Residuals {
-    let stationarity = lagrangian_gradient(slopes, multipliers);
+    let inner = slopes.lagrangian(&multipliers.equality, &multipliers.inequality);
+    residuals_of(x, (lower, upper), values, &inner, multipliers)
+}
+
+/// As [`residuals`], from ∇(f + λᵀ·h + μᵀ·g) in place of the Jacobians.
+pub(super) fn residuals_of(
+    x: &[f64],
+    (lower, upper): (&[f64], &[f64]),
+    values: &Values,
+    inner: &[f64],
+    multipliers: &Multipliers,
+) -> Residuals {
+    let stationarity = with_bounds(inner, multipliers);
     let below = x.iter().zip(lower).map(|(x, low)| low - x);
     let above = x.iter().zip(upper).map(|(x, high)| x - high);
     // A missing bound has the multiplier 0, and 0·∞ is NaN.

@@ -1,4 +1,4 @@
-//! Whether a solution under constraints is a minimum, and what is done if it is not.
+//! Minimisation under constraints: a solver, and the test whether what it finds is a minimum.
 
 use std::ops::ControlFlow;
 
@@ -20,8 +20,41 @@ const FLOOR: f64 = 1e-6;
 /// Lengths of the steps along a direction of negative curvature, relative to 1 + max |x|.
 const STEPS: [f64; 4] = [0.1, 1.0, 0.01, 0.001];
 
+/// Minimises `problem` from `start`, which need not be feasible.
+///
+/// A converged point is tested for being a minimum, unless [`ConstrainedStop::check_minimum`] is false: the Lagrangian must not curve
+/// downward along the critical cone. From a point that is none, the solver starts again along the direction. If that finds nothing lower,
+/// the status is [`StationaryNotMinimum`](crate::solver::Status::StationaryNotMinimum). The test needs second derivatives, and is left out
+/// for functions that have none.
+///
+/// # Errors
+/// Returns [`SolverError`] if an option is out of its range, the start does not fit the problem, or a function cannot be evaluated.
+/// Everything else is a [`Status`](crate::solver::Status) of the outcome.
+pub fn minimize_constrained<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
+    problem: &ConstrainedProblem<'_, M, I>,
+    start: Tensor<1>,
+    solver: &S,
+    stop: &ConstrainedStop,
+) -> Result<Solution, SolverError> {
+    minimize_constrained_with(problem, start, solver, stop, &mut |_| ControlFlow::Continue(()))
+}
+
+/// As [`minimize_constrained`], with a callback after each iteration; it stops the run by returning `Break`.
+///
+/// # Errors
+/// Those of [`minimize_constrained`].
+pub fn minimize_constrained_with<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
+    problem: &ConstrainedProblem<'_, M, I>,
+    start: Tensor<1>,
+    solver: &S,
+    stop: &ConstrainedStop,
+    callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
+) -> Result<Solution, SolverError> {
+    minimize(problem, start, solver, stop, callback)
+}
+
 /// Minimises `problem`, and leaves solutions that are no minima.
-pub(super) fn minimize<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
+fn minimize<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
     problem: &ConstrainedProblem<'_, M, I>,
     start: Tensor<1>,
     solver: &S,

@@ -7,9 +7,9 @@ use kiln_tensor::derivative::Inputs;
 
 use super::{
     Solution,
-    evaluated::Evaluated,
+    evaluated::{Evaluated, Pulled},
     host::Host,
-    kkt::{Multipliers, lagrangian_gradient, residuals},
+    kkt::{Multipliers, residuals_of, with_bounds},
 };
 use crate::solver::{Iteration, Outcome, Status};
 
@@ -39,11 +39,24 @@ pub(super) fn finish<'a, M: Module + 'a, I: Inputs + 'a>(
     progress: Progress<'_>,
     iterations: usize,
 ) -> Solution {
+    let at = at.pulled(&multipliers.equality, &multipliers.inequality);
+    finish_pulled(host, &at, multipliers, status, progress, iterations)
+}
+
+/// As [`finish`], without Jacobians.
+pub(super) fn finish_pulled<'a, M: Module + 'a, I: Inputs + 'a>(
+    host: &Host<'_, 'a, M, I>,
+    at: &Pulled,
+    multipliers: Multipliers,
+    status: Status,
+    progress: Progress<'_>,
+    iterations: usize,
+) -> Solution {
     let problem = host.problem;
-    let residuals = residuals(&at.x, (problem.lower(), problem.upper()), &at.values, &at.slopes, &multipliers);
+    let residuals = residuals_of(&at.x, (problem.lower(), problem.upper()), &at.values, &at.pull, &multipliers);
     let outcome = Outcome {
         x: host.tensor(&at.x),
-        gradient: host.tensor(&lagrangian_gradient(&at.slopes, &multipliers)),
+        gradient: host.tensor(&with_bounds(&at.pull, &multipliers)),
         value: at.values.objective,
         grad_norm: residuals.largest(),
         status,

@@ -162,7 +162,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 break Status::ResidualsSmall;
             }
             let falls = match &step {
-                Err(NoStep::Ray(ray)) => falls_along(self.host, &self.at, ray, self.tol)?,
+                Err(NoStep::Ray(ray)) => falls_along(self.host, (&self.at.x, value), ray, self.tol)?,
                 _ => value < stop.lower_bound,
             };
             if falls && residuals.primal <= self.tol {

@@ -9,6 +9,20 @@ use super::{
 };
 
 /// A value of a name or of an expression.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_optim::expression::{Expression, Value};
+///
+/// let device = Device::default();
+/// let matrix = Tensor::<2>::from_data([[1.0, 2.0], [3.0, 4.0]], &device);
+/// let like = Tensor::<1>::ones([1], &device);
+/// let twice: Expression = "2 * A".parse()?;
+/// let value = twice.evaluate(&|_| Some(Value::Matrix(matrix.clone())), &like)?;
+/// assert!(matches!(value, Value::Matrix(twice) if twice.dims() == [2, 2]));
+/// # Ok::<(), kiln_optim::expression::ExpressionError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub enum Value {
     /// A vector `[n]`; a number has one entry.

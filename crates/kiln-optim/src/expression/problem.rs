@@ -26,8 +26,8 @@ use crate::{constrained::ConstrainedProblem, solver::IntoVector};
 ///     .parameter("mu", [0.05, 0.1])?
 ///     .constraint("budget", "sum(w) == 1")?
 ///     .constraint("return", "dot(mu, w) >= 0.06")?;
-/// problem.check()?;
 /// let device = kiln_tensor::device::named_f64("cpu")?;
+/// problem.check(&device)?;
 /// let solution = minimize_constrained(
 ///     &problem.constrained(&device),
 ///     problem.start_on(&device),
@@ -216,15 +216,15 @@ impl ExpressionProblem {
         variables.chain(self.parameters.iter().map(|(name, _)| name.as_str()))
     }
 
-    /// Checks the names and shapes of all expressions, and that their values are finite at the start, as far as it is within the bounds.
+    /// Checks the names and shapes of all expressions, and that their values are finite at the start, on a device.
     ///
     /// # Errors
     /// Returns the first [`ExpressionProblemError`].
-    pub fn check(&self) -> Result<()> {
+    pub fn check(&self, device: &Device) -> Result<()> {
         if self.variables.is_empty() {
             return Err(ExpressionProblemError::NoVariables);
         }
-        let start = self.start_on(&Device::default());
+        let start = self.start_on(device);
         let lookup = |name: &str| self.lookup(name, &start);
         let value = self.checked(&self.objective, "the objective".to_owned(), &lookup, &start)?;
         let [entries] = value.dims();
@@ -311,7 +311,7 @@ impl ExpressionProblem {
     /// The function panics if [`check`](Self::check) would fail.
     pub fn objective(&self, device: &Device) -> Function<'static, Param<Tensor<1>>, (), 1> {
         let problem = Arc::new(self.clone());
-        Function::of_vector(self.start_on(device), move |x| problem.objective_at(&x))
+        Function::of_vector(self.start_on(device), move |x| problem.value(&x))
     }
 
     /// Returns the problem with its constraints and bounds.
@@ -321,7 +321,7 @@ impl ExpressionProblem {
     pub fn constrained(&self, device: &Device) -> ConstrainedProblem<'static, Param<Tensor<1>>, ()> {
         let all = Arc::new(self.clone());
         let objective = all.clone();
-        let mut problem = ConstrainedProblem::of_vector(self.start_on(device), move |x| objective.objective_at(&x));
+        let mut problem = ConstrainedProblem::of_vector(self.start_on(device), move |x| objective.value(&x));
         for (index, (name, relations)) in self.constraints.iter().enumerate() {
             for (part, relation) in relations.iter().enumerate() {
                 let all = all.clone();
@@ -337,7 +337,11 @@ impl ExpressionProblem {
         problem.bounded(self.lower(), self.upper()).expect("the bounds are checked when a variable is added")
     }
 
-    fn objective_at(&self, x: &Tensor<1>) -> Tensor<1> {
+    /// Returns the objective to minimise at x `[n]`.
+    ///
+    /// # Panics
+    /// If [`check`](Self::check) would fail.
+    pub fn value(&self, x: &Tensor<1>) -> Tensor<1> {
         let value = self.objective.vector(&|name| self.lookup(name, x), x).expect("the problem is checked");
         if self.maximize { -value } else { value }
     }

@@ -38,7 +38,7 @@ pub struct LeastSquares {
     pub upper: Option<Vec<f64>>,
     /// The sizes of the unknowns `[n]`, in which the trust region is round. Default: the inverse norms of the Jacobian's columns.
     pub scale: Option<Vec<f64>>,
-    /// The first radius of the trust region, as a multiple of the size of the start in its units, or of 1 if the start is 0. Default 1;
+    /// The first radius of the trust region, as a multiple of the size of the start in its units, or of 1 if the start is 0. Default 10;
     /// MINPACK has 100.
     pub initial_radius: f64,
     /// The fit has converged if the model and a step both decrease the objective by at most this fraction. Default 0: only
@@ -62,7 +62,7 @@ impl LeastSquares {
         lower: None,
         upper: None,
         scale: None,
-        initial_radius: 1.0,
+        initial_radius: 10.0,
         ftol: 0.0,
         xtol: 1e-13,
         gtol: 1e-12,

@@ -69,7 +69,7 @@ impl Around<'_> {
         let mut p = vec![0.0; self.x.len()];
         free.iter().zip(q).for_each(|(&j, q)| p[j] = q / self.scale[j]);
         let proposal = Proposal { parameter, ..self.along(&p) };
-        let is_cut = p.iter().zip(self.x).zip(&proposal.x).any(|((p, x), moved)| x + p != *moved);
+        let is_cut = (0..p.len()).any(|j| self.is_cut(j, p[j]));
         if !is_cut {
             return proposal;
         }
@@ -89,12 +89,18 @@ impl Around<'_> {
         proposal
     }
 
+    /// Whether a bound cuts the step of an unknown.
+    fn is_cut(&self, j: usize, p: f64) -> bool {
+        let (lower, upper) = self.bounds;
+        self.x[j] + p < lower[j] || self.x[j] + p > upper[j]
+    }
+
     /// The step p, cut by the bounds.
     fn along(&self, p: &[f64]) -> Proposal {
         let (lower, upper) = self.bounds;
         let x: Vec<f64> = (0..p.len()).map(|j| (self.x[j] + p[j]).clamp(lower[j], upper[j])).collect();
-        let step: Vec<f64> =
-            (0..p.len()).map(|j| if self.x[j] + p[j] == x[j] { p[j] } else { x[j] - self.x[j] }).collect();
+        // Without a bound, p and not the difference of two points, which rounding has changed.
+        let step: Vec<f64> = (0..p.len()).map(|j| if self.is_cut(j, p[j]) { x[j] - self.x[j] } else { p[j] }).collect();
         let slope = step.iter().zip(self.gradient).map(|(p, g)| p * g).sum::<f64>();
         let bent = norm(&self.jacobian.multiply(&step));
         let in_units: Vec<f64> = step.iter().zip(self.scale).map(|(p, d)| p * d).collect();

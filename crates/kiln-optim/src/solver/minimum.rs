@@ -68,6 +68,15 @@ pub struct Downhill {
 }
 
 /// The directions in which a stationary point may be left without a slope.
+///
+/// # Example
+/// ```
+/// use kiln_optim::solver::Cone;
+///
+/// // The first variable is held, and the second may only grow.
+/// let corner = Cone { held: vec![0], sides: vec![(1, 1.0)] };
+/// assert!(Cone::default().held.is_empty() && corner.sides.len() == 1);
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Cone {
     /// The variables that a slope holds at a bound.

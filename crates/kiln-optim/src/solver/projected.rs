@@ -165,7 +165,8 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
         let mut cone = Cone::default();
         for (j, x) in x.into_iter().enumerate() {
             let (is_low, is_high) = (x <= lower[j], x >= upper[j]);
-            if (is_low && is_high) || (is_low && slopes[j] > gtol) || (is_high && slopes[j] < -gtol) {
+            let is_pressed = (is_low && slopes[j] > gtol) || (is_high && slopes[j] < -gtol);
+            if is_pressed || (is_low && is_high) {
                 cone.held.push(j);
             } else if is_low || is_high {
                 cone.sides.push((j, if is_low { 1.0 } else { -1.0 }));

@@ -11,6 +11,7 @@ fn scatter(seed: u64) -> f64 {
 
 /// Each of 300 problems ends where the gradient is 0, or presses an unknown against its bound.
 #[test]
+#[allow(clippy::float_cmp, reason = "a bound is met exactly")]
 fn the_conditions_hold_at_the_end() {
     kiln_testkit::f64_device();
     for seed in 0..300_u64 {
@@ -60,6 +61,7 @@ fn the_conditions_hold_at_the_end() {
 
 /// An unknown whose bounds are equal is fixed.
 #[test]
+#[allow(clippy::float_cmp, reason = "a bound is met exactly")]
 fn equal_bounds_fix_an_unknown() {
     kiln_testkit::f64_device();
     let valley = SliceResiduals::new(2, |x: &[f64], r: &mut [f64]| {

@@ -2,7 +2,7 @@
 
 use burn::tensor::{Tensor, TensorData};
 use kiln_dist::{LogJoint, MultivariateNormal};
-use kiln_optim::solver::{Outcome, Status, Stop, minimize, newton};
+use kiln_optim::solver::{CheckMinimum, Outcome, Status, Stop, minimize, newton};
 use kiln_tensor::{
     derivative::{Function, Hessian, HvpMethod},
     device::machine_epsilon,
@@ -54,7 +54,9 @@ pub fn laplace(model: &impl LogJoint, start: Tensor<1>, stop: &Stop) -> Result<L
     check::log_joint(model, start.clone().unsqueeze::<2>().repeat_dim(0, 2))?;
     let loss = Function::of_vector(start.clone(), |z: Tensor<1>| -model.log_joint(z.unsqueeze()))
         .with_hvp_method(HvpMethod::Auto);
-    let outcome = minimize(&loss, start.clone(), &newton(), stop)?;
+    // A point that is no peak is an error, and not left for another one.
+    let stop = Stop { check_minimum: CheckMinimum::Never, ..*stop };
+    let outcome = minimize(&loss, start.clone(), &newton(), &stop)?;
     // If rounding stopped the search before `gtol`, half of the digits suffice: a Newton step would move the mode as little.
     let enough = machine_epsilon(start.dtype()).sqrt() * (1.0 + outcome.value.abs());
     let rounded = matches!(outcome.status, Status::NoProgress | Status::Stalled) && outcome.grad_norm <= enough;

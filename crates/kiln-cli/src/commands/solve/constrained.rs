@@ -1,7 +1,10 @@
 //! Problems with constraints.
 
 use kiln::{
-    burn::{module::Param, tensor::Tensor},
+    burn::{
+        module::Param,
+        tensor::{Device, Tensor},
+    },
     optim::{
         constrained::{
             AugmentedLagrangian, Certificate, ConstrainedProblem, ConstrainedSolver, ConstrainedStop,
@@ -15,13 +18,13 @@ use serde::Serialize;
 
 use super::{
     flags::SolveFlags,
-    shared::{Files, shown, start, until_interrupted, write_certificate, write_history},
+    shared::{Files, Named, start, until_interrupted, values_text, write_certificate, write_history},
 };
 use crate::{
     base::{Console, Exit, Failure, Result, require, to_vec},
     commands::verify::ProblemCertificate,
     context::{
-        Compute,
+        Compute, OwnProblem,
         certificate::{certify, text as certificate_text},
     },
     names::{HessianName, MethodName, SolverName, text_of},
@@ -38,6 +41,9 @@ struct ConstrainedResult<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     solver: Option<SolverName>,
     x: Vec<f64>,
+    /// The numbers of each variable of the user's own problem.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variables: Option<Named>,
     /// The smallest known value.
     minimum: Option<f64>,
     #[serde(flatten)]
@@ -48,14 +54,35 @@ struct ConstrainedResult<'a> {
 
 type OnVector<'a> = ConstrainedProblem<'a, Param<Tensor<1>>, ()>;
 
+/// A problem with constraints.
+pub(super) struct Target<'p> {
+    name: &'p str,
+    start: Vec<f64>,
+    minimum: Option<f64>,
+    problem: OnVector<'p>,
+    own: Option<&'p OwnProblem>,
+}
+
+impl<'p> Target<'p> {
+    pub(super) fn of_test(problem: &'p ConstrainedTestProblem, device: &Device) -> Self {
+        let ConstrainedTestProblem { name, minimum, .. } = problem;
+        Self { name, start: problem.start.clone(), minimum: *minimum, problem: problem.problem(device), own: None }
+    }
+
+    pub(super) fn of_own(own: &'p OwnProblem, device: &Device) -> Self {
+        let (start, problem) = (own.problem.start(), own.problem.constrained(device));
+        Self { name: &own.name, start, minimum: None, problem, own: Some(own) }
+    }
+}
+
 pub(super) fn solve(
-    problem: &ConstrainedTestProblem,
+    target: &Target<'_>,
     flags: &SolveFlags,
     files: &Files,
     compute: &Compute,
     console: Console,
 ) -> Result<Exit> {
-    let name = problem.name;
+    let Target { name, problem: on_device, .. } = target;
     let own = |flag: &str| Failure::usage(format!("--{flag} is for problems without constraints; {name} has its own"));
     for (given, flag) in
         [(flags.lower.is_some(), "lower"), (flags.upper.is_some(), "upper"), (flags.l1.is_some(), "l1")]
@@ -84,20 +111,19 @@ pub(super) fn solve(
         check_minimum: flags.check_minimum != Some(false),
         ..ConstrainedStop::default()
     };
-    let start = start(name, &problem.start, false, flags.x0.as_deref(), compute)?;
-    let on_device = problem.problem(&compute.device);
+    let start = start(name, &target.start, false, flags.x0.as_deref(), compute)?;
 
     let hessian = is_sqp.then(|| flags.hessian.unwrap_or(HessianName::Bfgs));
     let inner = (!is_sqp).then(|| flags.solver.unwrap_or(SolverName::LBfgsB));
-    let solution = match (hessian, inner) {
+    let mut solution = match (hessian, inner) {
         (Some(hessian), _) => {
             let hessian = match hessian {
                 HessianName::Bfgs => LagrangianHessian::Bfgs,
                 HessianName::Exact => LagrangianHessian::Exact,
             };
-            run(&on_device, start, &Sqp { hessian, ..Sqp::default() }, &stop)?
+            run(on_device, start, &Sqp { hessian, ..Sqp::default() }, &stop)?
         }
-        (None, inner) => by_multipliers(inner.unwrap_or(SolverName::LBfgsB), &on_device, start, &stop)?,
+        (None, inner) => by_multipliers(inner.unwrap_or(SolverName::LBfgsB), on_device, start, &stop)?,
     };
     if let Some(file) = &files.history {
         write_history(file, &solution.outcome)?;
@@ -105,12 +131,18 @@ pub(super) fn solve(
     let (status, exit) = ending(solution.outcome.status);
     let tol = stop.tolerance(solution.outcome.x.dtype());
     let certificate = match exit {
-        Exit::Done => certify(&on_device, &solution.outcome.x, &solution.multipliers, tol),
+        Exit::Done => certify(on_device, &solution.outcome.x, &solution.multipliers, tol),
         _ => Err("the solver has not converged".to_owned()),
     };
     if let Some(file) = &files.certificate {
-        let made = certificate.clone().map(|certificate| ProblemCertificate::new(name, certificate));
+        let made = certificate.clone().map(|certificate| match target.own {
+            Some(own) => ProblemCertificate::of_own(own, certificate),
+            None => ProblemCertificate::new(name, certificate),
+        });
         write_certificate(file, made, console)?;
+    }
+    if target.own.is_some_and(|own| own.problem.is_maximized()) {
+        solution.outcome.value = -solution.outcome.value;
     }
     let certificate = certificate.ok();
     let x = to_vec(solution.outcome.x.clone());
@@ -120,7 +152,8 @@ pub(super) fn solve(
         hessian,
         solver: inner,
         x,
-        minimum: problem.minimum,
+        variables: target.own.map(|own| Named(own.values(&to_vec(solution.outcome.x.clone())))),
+        minimum: target.minimum,
         solution: &solution,
         equalities: on_device.equality_names(),
         inequalities: on_device.inequality_names(),
@@ -177,7 +210,7 @@ fn text(status: &str, result: &ConstrainedResult<'_>, certificate: Option<&Certi
         format!("{problem} by {how}: {status}"),
         outcome.message.clone(),
         format!("value          {:.12e}{minimum}", outcome.value),
-        format!("x              {}", shown(x)),
+        values_text(result.variables.as_ref(), x),
     ];
     let multipliers = &solution.multipliers;
     let named = (result.equalities.iter().zip(&multipliers.equality))

@@ -11,7 +11,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct SolveFlags {
-    /// Problem from `kiln solve --list`, such as rosenbrock or hs71
+    /// Problem from `kiln solve --list`, such as rosenbrock or hs71, or a file with your own, such as problem.toml
     #[arg(required_unless_present = "list")]
     pub(crate) problem: Option<String>,
     /// List the problems and exit

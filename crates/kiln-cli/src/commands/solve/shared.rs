@@ -7,6 +7,8 @@ use kiln::{
     optim::solver::Outcome,
 };
 
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
 use super::flags::SolveFlags;
 use crate::{
     base::{Console, Output, Result, require},
@@ -68,8 +70,36 @@ pub(super) fn until_interrupted() -> impl Fn() -> ControlFlow<()> {
     || if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
 }
 
+/// The numbers of each variable of the user's own problem; a map in JSON, in which a variable of one entry is a number.
+pub(super) struct Named(pub(super) Vec<(String, Vec<f64>)>);
+
+impl Serialize for Named {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, numbers) in &self.0 {
+            match numbers.as_slice() {
+                [number] => map.serialize_entry(name, number)?,
+                all => map.serialize_entry(name, all)?,
+            }
+        }
+        map.end()
+    }
+}
+
+/// The lines of x: one, or one per variable of the user's own problem.
+pub(super) fn values_text(variables: Option<&Named>, x: &[f64]) -> String {
+    match variables {
+        None => format!("x              {}", shown(x)),
+        Some(Named(all)) => {
+            let lines: Vec<String> =
+                all.iter().map(|(name, numbers)| format!("{name:<14} {}", shown(numbers))).collect();
+            lines.join("\n")
+        }
+    }
+}
+
 /// Formats the first eight numbers.
-pub(super) fn shown(x: &[f64]) -> String {
+fn shown(x: &[f64]) -> String {
     let first: Vec<String> = x.iter().take(8).map(|x| format!("{x:.9}")).collect();
     let rest = if x.len() > first.len() { format!(", … ({} in total)", x.len()) } else { String::new() };
     first.join(", ") + &rest

@@ -8,8 +8,8 @@ use kiln_tensor::{
 
 use super::super::host::on_host;
 
-/// λ/ρ, μ/ρ and ρ, on the device.
-pub(super) type Weights = (Tensor<1>, Tensor<1>, Tensor<1>);
+/// λ/ρ and μ/ρ, and the penalties ρ of the equalities and of the inequalities, on the device.
+pub(super) type Weights = (Tensor<1>, Tensor<1>, Tensor<1>, Tensor<1>);
 
 /// L_ρ as a function for a solver. It includes the bounds, with their multipliers, if the solver does not keep them.
 pub struct Augmented<'a, M, I> {
