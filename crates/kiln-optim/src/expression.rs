@@ -38,11 +38,13 @@ mod evaluate;
 mod function;
 mod parse;
 mod problem;
+mod problem_error;
 mod tree;
 
 pub use self::{
     error::ExpressionError,
     evaluate::Value,
-    problem::{ExpressionProblem, ExpressionProblemError, Variable},
+    problem::{ExpressionProblem, Variable},
+    problem_error::ExpressionProblemError,
     tree::{Comparison, Expression, Relation},
 };

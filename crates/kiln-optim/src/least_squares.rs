@@ -33,6 +33,7 @@ mod curve;
 mod fit;
 mod loss;
 mod options;
+mod place;
 mod residuals;
 mod search;
 mod step;

@@ -40,12 +40,14 @@
 
 pub use kiln_tensor::derivative::{EvaluationError, Hessian, HessianProduct, Objective};
 
+mod best;
 pub(crate) mod cone;
 mod descent;
 mod error;
 mod line;
 mod line_search;
 mod linear_cg;
+mod method;
 mod minimize;
 mod minimum;
 mod outcome;
@@ -67,7 +69,8 @@ pub use self::{
     line::{Line, Trial},
     line_search::LineSearch,
     linear_cg::{LinearCg, LinearSolution, conjugate_gradient},
-    minimize::{Minimization, Move, Solver, minimize},
+    method::{Move, Solver},
+    minimize::{Minimization, minimize},
     minimum::{CheckMinimum, Cone, Downhill},
     outcome::{Iteration, Outcome, Status},
     problem::{Counted, Evaluations, Point},

@@ -8,7 +8,7 @@ use burn::{
 };
 use kiln_tensor::derivative::Function;
 
-use super::{Comparison, Expression, ExpressionError, Relation, Value};
+use super::{Comparison, Expression, ExpressionError, ExpressionProblemError, Relation, Value};
 use crate::{constrained::ConstrainedProblem, solver::IntoVector};
 
 /// A problem of named variables: an objective, constraints and bounds, as expressions.
@@ -66,40 +66,6 @@ pub struct Variable {
 enum Constant {
     Vector(Vec<f64>),
     Matrix { rows: usize, columns: usize, entries: Vec<f64> },
-}
-
-/// Why a problem is not valid.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[non_exhaustive]
-#[allow(missing_docs, reason = "the messages explain the fields")]
-pub enum ExpressionProblemError {
-    /// An expression is wrong, or has no value at the start.
-    #[error("{place}, {error}")]
-    Expression { place: String, error: ExpressionError },
-
-    /// An expression has no finite value at the start.
-    #[error("{place}, {error}: change the start")]
-    Start { place: String, error: ExpressionError },
-
-    /// A name is not one, or is used twice.
-    #[error("'{name}' {problem}")]
-    Name { name: String, problem: &'static str },
-
-    /// The start and the bounds of a variable do not fit together.
-    #[error("variable '{name}': {problem}")]
-    Variable { name: String, problem: String },
-
-    /// A matrix has rows of different lengths, or a parameter has no numbers.
-    #[error("parameter '{name}': {problem}")]
-    Parameter { name: String, problem: &'static str },
-
-    /// The objective is not one number.
-    #[error("the objective has {entries} entries, but one number is needed: use sum(…) or norm(…)")]
-    NotOneNumber { entries: usize },
-
-    /// There is no variable.
-    #[error("there is no variable: add one with its start")]
-    NoVariables,
 }
 
 type Result<T> = std::result::Result<T, ExpressionProblemError>;

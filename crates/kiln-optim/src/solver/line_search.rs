@@ -6,7 +6,7 @@ use super::{
     EvaluationError, Objective, SolverError,
     descent::{Descent, Heading},
     line::Line,
-    minimize::{Move, Solver},
+    method::{Move, Solver},
     problem::{Counted, Point},
     search::Search,
     snapshot::{Remember, Snapshot, SnapshotError},

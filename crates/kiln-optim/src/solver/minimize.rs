@@ -6,80 +6,15 @@ use burn::tensor::{Device, Tensor};
 use kiln_tensor::memory;
 
 use super::{
-    EvaluationError, Objective, SolverError,
-    minimum::{Cone, Downhill, Lower, Moves, lower},
+    Objective, SolverError,
+    best::Best,
+    method::{Move, Solver},
+    minimum::{Downhill, Lower, Moves, lower},
     outcome::{Iteration, Outcome, Status},
     problem::{Counted, Evaluations, Point, dots, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError, counted},
     stop::Stop,
 };
-
-/// A method that steps from a point to a better one.
-pub trait Solver<P: Objective> {
-    /// What the solver remembers from step to step.
-    type State: Remember;
-
-    /// Checks that the options are in their ranges, and suit vectors of `n` numbers.
-    ///
-    /// # Errors
-    /// Returns [`SolverError::Option`] or [`SolverError::Length`].
-    fn validate(&self, n: usize) -> Result<(), SolverError>;
-
-    /// Returns about how many bytes the solver's matrices take for `n` variables of `number` bytes. Vectors do not count. Default: 0.
-    fn memory(&self, _n: usize, _number: usize) -> u64 {
-        0
-    }
-
-    /// Returns the start and the initial state. With bounds, the start is projected.
-    ///
-    /// # Errors
-    /// Returns an error if the function cannot be evaluated.
-    fn start(&self, problem: &Counted<'_, P>, x: Tensor<1>) -> Result<(Point, Self::State), EvaluationError>;
-
-    /// Returns the optimality measure that is compared with `gtol`: the largest absolute entry of ∇f, of the projected gradient
-    /// with bounds, or of the subgradient of least norm with an ℓ1 penalty.
-    fn stationarity(&self, at: &Point) -> f64 {
-        at.gradient_max
-    }
-
-    /// Returns whether the solver uses the Hessian, and so leaves a stationary point that is no minimum. Default: false.
-    fn has_curvature(&self) -> bool {
-        false
-    }
-
-    /// Returns the directions in which `at`, a stationary point up to `gtol`, may be left without a slope. None if that is not known,
-    /// so that the point cannot be tested. Default: all directions.
-    fn cone(&self, _at: &Point, _gtol: f64) -> Option<Cone> {
-        Some(Cone::default())
-    }
-
-    /// Returns the nearest point within the bounds, if there are any. Default: x.
-    fn within(&self, x: Tensor<1>) -> Tensor<1> {
-        x
-    }
-
-    /// Returns the penalty that the solver adds to the function. Default: 0.
-    fn penalty(&self, _x: &Tensor<1>) -> f64 {
-        0.0
-    }
-
-    /// Takes one step from `at`.
-    ///
-    /// # Errors
-    /// Returns an error if the function cannot be evaluated.
-    fn step(&self, problem: &Counted<'_, P>, at: &Point, state: &mut Self::State) -> Result<Move, EvaluationError>;
-}
-
-/// The result of one step.
-#[derive(Clone, Debug)]
-pub enum Move {
-    /// A new point is accepted.
-    To(Box<Point>),
-    /// The step is rejected. The solver tries a smaller region next.
-    Refused,
-    /// No better point can be found.
-    Stuck,
-}
 
 /// Minimises `problem` from `start`.
 ///
@@ -414,30 +349,6 @@ fn check<P: Objective, S: Solver<P>>(solver: &S, x: &Tensor<1>) -> Result<(), So
     solver.validate(n)?;
     let bytes = solver.memory(n, x.dtype().size());
     Ok(memory::check(&format!("the solver's matrices for {n} variables"), bytes)?)
-}
-
-/// The smallest value and gradient so far, and the iteration of the last new minimum.
-#[derive(Clone, Copy, Debug)]
-struct Best {
-    value: f64,
-    grad_norm: f64,
-    iteration: usize,
-}
-
-impl Best {
-    fn of(history: &[Iteration]) -> Self {
-        let mut best = Self { value: f64::INFINITY, grad_norm: f64::INFINITY, iteration: 0 };
-        history.iter().for_each(|iteration| best.look_at(iteration));
-        best
-    }
-
-    fn look_at(&mut self, iteration: &Iteration) {
-        if iteration.value < self.value || iteration.grad_norm < self.grad_norm {
-            self.iteration = iteration.iteration;
-        }
-        self.value = self.value.min(iteration.value);
-        self.grad_norm = self.grad_norm.min(iteration.grad_norm);
-    }
 }
 
 /// Checks that the function has the value and gradient of the snapshot. Half of the digits must agree, relative to their size at

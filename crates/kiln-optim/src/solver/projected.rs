@@ -10,7 +10,7 @@ use super::{
     EvaluationError, Objective, SolverError,
     descent::Memory,
     error::{at_least_one, within},
-    minimize::{Move, Solver},
+    method::{Move, Solver},
     minimum::Cone,
     problem::{Counted, Point, dots, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError},

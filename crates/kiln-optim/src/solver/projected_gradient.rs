@@ -5,7 +5,7 @@ use burn::tensor::Tensor;
 use super::{
     EvaluationError, Objective, SolverError,
     error::{at_least_one, within},
-    minimize::{Move, Solver},
+    method::{Move, Solver},
     minimum::Cone,
     problem::{Counted, Point, dots, epsilon, read},
     projection::Projection,

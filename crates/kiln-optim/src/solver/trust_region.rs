@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use super::{
     EvaluationError, HessianProduct, SolverError,
-    minimize::{Move, Solver},
+    method::{Move, Solver},
     problem::{Counted, Point, dots, epsilon},
     snapshot::{Remember, Snapshot, SnapshotError},
 };
