@@ -363,5 +363,8 @@ mod tests {
             assert!(matches!(text.parse::<Expression>(), Err(ExpressionError::TooLarge { .. })), "{}", &text[..10]);
         }
         assert!(signs.parse::<Expression>().is_ok());
+        // What is allowed fits the stack of a thread.
+        let nested = format!("{}x{}", "exp(".repeat(MAX_DEPTH - 1), ")".repeat(MAX_DEPTH - 1));
+        assert!(nested.parse::<Expression>().is_ok());
     }
 }
