@@ -49,7 +49,7 @@ mod line_search;
 mod linear_cg;
 mod method;
 mod minimize;
-mod minimum;
+pub(crate) mod minimum;
 mod outcome;
 mod problem;
 mod projected;

@@ -65,10 +65,10 @@ pub(crate) fn fit_curve(flags: &FitCurveFlags, console: Console) -> Result<Exit>
     let curve = |p: Tensor<1>, columns: Data| task.curve(&p, &columns).expect("the curve is checked at the start");
     let fit: CurveFit<'_, Data> = curve_fit(curve, columns.clone(), y.clone(), start, &options)?;
     let (status, exit) = ending(fit.fit.outcome.status);
-    let report = Report::new(&task, &rows, &fit, &y, status, flags.level);
+    let report = Report::new(&task, &rows, &fit, status, flags.level);
     if let Some(out) = &out {
         out.write(TABLE, &report.coefficients())?;
-        out.write(FITTED, &report::fitted(&rows, &fit, columns, &y)?)?;
+        out.write(FITTED, &report::fitted(&fit, columns, &y)?)?;
         let grid = |x: &[f64]| fit.predict(vec![tensor(x)]);
         out.write_report((JSON, &report), (PICTURE, &[panel(&task, &rows, &fit, &y, flags.level, &grid)?]))?;
     }

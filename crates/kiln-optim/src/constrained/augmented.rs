@@ -24,7 +24,7 @@ use super::{
     kkt::{Multipliers, residuals_of, scale},
     norms::max_abs,
     problem::Parts,
-    progress::{Progress, finish_pulled},
+    progress::{Progress, finish},
 };
 use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 
@@ -233,7 +233,7 @@ where
             before = violation;
             gtol = (0.1 * gtol).max(0.1 * self.tol * scale);
         };
-        Ok(finish_pulled(self.host, &self.at, self.multipliers, status, progress, iterations))
+        Ok(finish(self.host, &self.at, self.multipliers, status, progress, iterations))
     }
 
     fn bounds(&self) -> Result<Bounds, SolverError> {

@@ -24,6 +24,7 @@ use super::{
     kkt::{Multipliers, Residuals, residuals, scale},
     norms::largest,
 };
+use crate::solver::minimum::MAX_DENSE;
 
 /// What a certificate proves of its point, if it [`holds`](Certificate::holds).
 ///
@@ -169,7 +170,7 @@ impl Certificate {
         let scale = scale(&at.slopes.gradient);
         let rounding = machine_epsilon(x.dtype());
         let active = Active::at(problem, &at, tol, multipliers);
-        let hessian = if n <= active::DENSE { Some(problem.lagrangian_hessian(x, multipliers)?) } else { None };
+        let hessian = if n <= MAX_DENSE { Some(problem.lagrangian_hessian(x, multipliers)?) } else { None };
         let curvature = hessian.as_ref().map_or(0.0, Symmetric::largest);
         let forces = forces(&at.slopes, multipliers);
         let second_order = hessian.map(|hessian| active.second_order(&hessian, tol * scale, rounding));

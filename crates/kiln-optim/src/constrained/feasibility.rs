@@ -98,6 +98,7 @@ pub(super) fn solve_from<'a, M: Module + 'a, I: Inputs + 'a>(
         Start::At(at) => run(&host, at, tol, progress),
         Start::NotFinite(at) => {
             let none = Multipliers::zeros(&at.values, at.x.len());
+            let at = at.pulled(&none.equality, &none.inequality);
             Ok(finish(&host, &at, none, Status::NotFinite, progress, 0))
         }
     }

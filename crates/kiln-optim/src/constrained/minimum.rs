@@ -9,14 +9,13 @@ use burn::{
 use kiln_tensor::derivative::Inputs;
 
 use super::{Certifiable, Certificate, ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution};
-use crate::solver::{Downhill, Evaluations, Iteration, SolverError, Status};
+use crate::solver::{
+    Downhill, Evaluations, Iteration, SolverError, Status,
+    minimum::{FLOOR, MAX_DENSE},
+};
 
-/// Maximum number of unknowns for which the test is made.
-const MAX_UNKNOWNS: usize = 1000;
 /// Maximum number of points that are left.
 const MAX_LEFT: usize = 5;
-/// Curvatures above −this fraction of the largest entry of the Hessian count as 0.
-const FLOOR: f64 = 1e-6;
 /// Lengths of the steps along a direction of negative curvature, relative to 1 + max |x|.
 const STEPS: [f64; 4] = [0.1, 1.0, 0.01, 0.001];
 
@@ -50,20 +49,9 @@ pub fn minimize_constrained_with<M: Module, I: Inputs, S: ConstrainedSolver<M, I
     stop: &ConstrainedStop,
     callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
 ) -> Result<Solution, SolverError> {
-    minimize(problem, start, solver, stop, callback)
-}
-
-/// Minimises `problem`, and leaves solutions that are no minima.
-fn minimize<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
-    problem: &ConstrainedProblem<'_, M, I>,
-    start: Tensor<1>,
-    solver: &S,
-    stop: &ConstrainedStop,
-    callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
-) -> Result<Solution, SolverError> {
     let dtype = start.dtype();
     let mut solution = solver.solve(problem, start, stop, callback)?;
-    let applies = stop.check_minimum && dtype == DType::F64 && problem.unknowns() <= MAX_UNKNOWNS;
+    let applies = stop.check_minimum && dtype == DType::F64 && problem.unknowns() <= MAX_DENSE;
     for left in 0..=MAX_LEFT {
         if !applies || solution.outcome.status != Status::ResidualsSmall {
             break;

@@ -7,7 +7,7 @@ use kiln_tensor::derivative::Inputs;
 
 use super::{
     Solution,
-    evaluated::{Evaluated, Pulled},
+    evaluated::Pulled,
     host::Host,
     kkt::{Multipliers, residuals_of, with_bounds},
 };
@@ -32,19 +32,6 @@ impl<'c> Progress<'c> {
 }
 
 pub(super) fn finish<'a, M: Module + 'a, I: Inputs + 'a>(
-    host: &Host<'_, 'a, M, I>,
-    at: &Evaluated,
-    multipliers: Multipliers,
-    status: Status,
-    progress: Progress<'_>,
-    iterations: usize,
-) -> Solution {
-    let at = at.pulled(&multipliers.equality, &multipliers.inequality);
-    finish_pulled(host, &at, multipliers, status, progress, iterations)
-}
-
-/// As [`finish`], without Jacobians.
-pub(super) fn finish_pulled<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     at: &Pulled,
     multipliers: Multipliers,

@@ -201,7 +201,8 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 break status;
             }
         };
-        Ok(finish(self.host, &self.at, self.multipliers, status, progress, iteration))
+        let at = self.at.pulled(&self.multipliers.equality, &self.multipliers.inequality);
+        Ok(finish(self.host, &at, self.multipliers, status, progress, iteration))
     }
 
     /// Solves the quadratic programme. There is no step if the linearised violation cannot decrease.

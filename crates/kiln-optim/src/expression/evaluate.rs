@@ -268,6 +268,7 @@ fn bad_number(value: &Value) -> Option<f64> {
 mod tests {
     use super::*;
     use burn::tensor::Device;
+    use kiln_tensor::derivative::Function;
     use kiln_testkit::assert_close;
 
     fn like(numbers: &[f64]) -> Tensor<1> {
@@ -303,6 +304,8 @@ mod tests {
             ("(2*A + A) @ v", vec![6.0, -16.5]),
             ("v[1] * pi / pi", vec![-2.0]),
             ("max(v, 0) + min(v, 0)", vec![1.0, -2.0, 0.5]),
+            // Neither is lost beside the other.
+            ("min(1e20, x) + max(x, -1e20)", vec![6.0]),
             ("exp(log(x)) + sqrt(x^4) + abs(-x)", vec![15.0]),
             ("ln(e) + log2(8) + log10(100)", vec![6.0]),
             ("hypot(x, 4) + atan2(0, x)", vec![5.0]),
@@ -313,6 +316,18 @@ mod tests {
             // In f32; values up to 100.
             assert_close(&evaluated(text).unwrap(), &expected, 2e-6, 3e-5, text);
         }
+    }
+
+    /// The second derivatives of max(x³, 1), min(x², 9) and √(x² + 16) at 2: 6x, 2, and 16/(x² + 16)^1.5.
+    #[test]
+    fn functions_of_two_values_have_second_derivatives() {
+        let expression: Expression = "max(x^3, 1) + min(x^2, 9) + hypot(x, 4)".parse().unwrap();
+        let f = Function::of_vector(like(&[2.0]), move |x: Tensor<1>| {
+            expression.vector(&|_| Some(Value::Vector(x.clone())), &x).unwrap()
+        });
+        let curvature = f.hvp(&like(&[2.0]), &like(&[1.0])).unwrap().into_scalar::<f64>();
+        // In f32.
+        assert_close(&[curvature], &[12.0 + 2.0 + 16.0 / 20f64.powf(1.5)], 1e-5, 0.0, "the curvature");
     }
 
     #[test]

@@ -102,10 +102,9 @@ impl Function {
     /// Applies a function of two vectors of the same length.
     pub(super) fn apply_to_two(self, x: Tensor<1>, y: Tensor<1>) -> Tensor<1> {
         match self {
-            // The derivative of the one that is chosen; of their mean where they are equal.
-            Self::Min => ((x.clone() + y.clone()) - (x - y).abs()) * 0.5,
-            Self::Max => ((x.clone() + y.clone()) + (x - y).abs()) * 0.5,
-            Self::Hypot => (x.square() + y.square()).sqrt(),
+            Self::Min => x.min_pair(y),
+            Self::Max => x.max_pair(y),
+            Self::Hypot => x.hypot(y),
             Self::Atan2 => x.atan2(y),
             _ => (x * y).sum(),
         }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     EvaluationError, Objective,
     cone::{self, Curvature},
-    problem::{Counted, Point},
+    problem::{Counted, Point, dots, epsilon},
 };
 
 /// Whether the point of a converged minimisation is tested for being a minimum.
@@ -52,7 +52,7 @@ impl CheckMinimum {
         x.dtype() == DType::F64
             && match self {
                 Self::Auto => has_curvature && has_products && n <= 200,
-                Self::Always => n <= 1000,
+                Self::Always => n <= MAX_DENSE,
                 Self::Never => false,
             }
     }
@@ -100,7 +100,9 @@ pub(super) struct Moves<'s> {
 }
 
 /// Curvatures above −this fraction of the largest entry of the Hessian count as 0: the point is stationary up to a tolerance only.
-const FLOOR: f64 = 1e-6;
+pub(crate) const FLOOR: f64 = 1e-6;
+/// Maximum number of variables for which the dense test is made.
+pub(crate) const MAX_DENSE: usize = 1000;
 
 /// Looks for a lower point along a direction of negative curvature. Its decrease must be what the curvature promises, and the slope there
 /// more than `gtol` explains.
@@ -128,7 +130,9 @@ pub(super) fn lower<P: Objective>(
     };
     let d = tensor(&direction);
     let signs: &[f64] = if sides.is_empty() { &[1.0, -1.0] } else { &[1.0] };
-    let shortest = 10.0 * gtol / -value;
+    let [size] = dots([[&at.x, &at.x]]).map(f64::sqrt);
+    // A shorter step is rounding, also if gtol is 0.
+    let shortest = (10.0 * gtol / -value).max(epsilon(&at.x).sqrt() * (1.0 + size));
     let noise = problem.rounding(at);
     for &sign in signs {
         let mut best: Option<(f64, Tensor<1>)> = None;

@@ -1,6 +1,6 @@
 //! Solvers at stationary points that are no minima.
 
-use kiln_optim::solver::{Bounds, CheckMinimum, L1, lbfgs_b, owlqn};
+use kiln_optim::solver::{Bounds, CheckMinimum, L1, lbfgs_b, minimize_fn, owlqn};
 
 use super::*;
 
@@ -51,6 +51,16 @@ fn the_others_call_it_what_it_is() {
         let fallen = f.value(&tensor(&moved, [2], &device)).unwrap().into_scalar::<f64>() - outcome.value;
         assert_close(&[fallen], &[0.5 * downhill.curvature * t * t], 0.05, 0.0, name);
     }
+    // The test ends also without a tolerance.
+    let exact = Stop { gtol: 0.0, ..CHECKED };
+    // Its gradient is wrong, so nothing is lower along the direction in which it says that the function falls.
+    let wrong = |x: &[f64], g: &mut [f64]| {
+        g[0] = -2.0 * x[0];
+        x[0] * x[0]
+    };
+    assert_eq!(minimize_fn(wrong, &[0.0], &bfgs(), &exact).unwrap().status, Status::GradientSmall);
+    let outcome = minimize(&f, start(), &bfgs(), &exact).unwrap();
+    assert_eq!(outcome.status, Status::StationaryNotMinimum);
     // At a minimum all converge with the test.
     for (name, outcome) in [
         ("bfgs", minimize(&f, problem.start(&device), &bfgs(), &CHECKED).unwrap()),

@@ -63,7 +63,6 @@ impl<'f> Report<'f> {
         task: &Task,
         rows: &Rows,
         fit: &'f CurveFit<'_, Vec<Tensor<1>>>,
-        y: &[f64],
         status: &'static str,
         level: f64,
     ) -> Self {
@@ -94,7 +93,7 @@ impl<'f> Report<'f> {
             formula: format!("{} ~ {}", task.response, task.curve),
             parameters,
             level,
-            n: rows.n.max(y.len()),
+            n: rows.n,
             df,
             residual_std_error: fit.fit.residual_variance().map(f64::sqrt),
             r_squared: fit.r_squared,
@@ -160,15 +159,10 @@ impl<'f> Report<'f> {
 }
 
 /// `fitted.csv`: the response, the curve with its standard error, and the residual of each row.
-pub(super) fn fitted(
-    rows: &Rows,
-    fit: &CurveFit<'_, Vec<Tensor<1>>>,
-    columns: Vec<Tensor<1>>,
-    y: &[f64],
-) -> Result<Vec<u8>> {
+pub(super) fn fitted(fit: &CurveFit<'_, Vec<Tensor<1>>>, columns: Vec<Tensor<1>>, y: &[f64]) -> Result<Vec<u8>> {
     let points = fit.predict(columns).map_err(Failure::usage)?;
     let mut text = "response,fitted,std_err,residual\n".to_owned();
-    for (y, point) in y.iter().zip(&points).take(rows.n) {
+    for (y, point) in y.iter().zip(&points) {
         text += &format!("{y},{},{},{}\n", point.value, point.standard_error, y - point.value);
     }
     Ok(text.into_bytes())

@@ -9,8 +9,6 @@ use crate::solver::{
     cone::{self, Curvature},
 };
 
-/// Maximum number of unknowns for which the Hessian `[n, n]` is computed.
-pub(super) const DENSE: usize = 1000;
 /// Numbers below this many machine epsilons of the largest singular value, or of the Hessian, count as 0.
 const NONE: f64 = 1e6;
 
