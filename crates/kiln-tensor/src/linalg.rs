@@ -15,6 +15,7 @@
 mod gram;
 mod matrix;
 mod qr;
+mod registers;
 mod vector;
 
 use burn::tensor::{DType, Tensor};
@@ -23,11 +24,14 @@ use faer::{
     linalg::solvers::{DenseSolveCore, Lblt, Llt, Solve},
 };
 
-use self::vector::{column, entries};
 pub use self::{
     gram::add_gram,
     matrix::{Matrix, Svd},
     qr::PivotedQr,
+};
+use self::{
+    registers::clearing,
+    vector::{column, entries},
 };
 
 /// A symmetric matrix with n rows.
@@ -95,7 +99,7 @@ impl Symmetric {
 
     /// Returns the product with a vector.
     pub fn multiply(&self, vector: &[f64]) -> Vec<f64> {
-        entries(&(&self.0 * column(vector)))
+        clearing(|| entries(&(&self.0 * column(vector))))
     }
 
     /// Returns Bᵀ·A·B.
@@ -104,7 +108,7 @@ impl Symmetric {
     /// If B has another number of rows.
     #[must_use]
     pub fn restricted(&self, basis: &Matrix) -> Self {
-        let product = basis.0.transpose() * &self.0 * &basis.0;
+        let product = clearing(|| basis.0.transpose() * &self.0 * &basis.0);
         Self::from_fn(product.nrows(), |i, j| 0.5 * (product[(i, j)] + product[(j, i)]))
     }
 
@@ -113,13 +117,13 @@ impl Symmetric {
         if !self.is_finite() {
             return None;
         }
-        self.0.llt(Side::Lower).ok().map(Cholesky)
+        clearing(|| self.0.llt(Side::Lower)).ok().map(Cholesky)
     }
 
     /// Returns the factorisation P·L·D·Lᵀ·Pᵀ of any symmetric matrix, with blocks of one and two rows in D (Bunch and Kaufman,
     /// 1977).
     pub fn ldlt(&self) -> Ldlt {
-        Ldlt(self.0.lblt(Side::Lower))
+        Ldlt(clearing(|| self.0.lblt(Side::Lower)))
     }
 
     /// Returns all eigenvalues and eigenvectors; none if an entry is not finite.
@@ -130,7 +134,7 @@ impl Symmetric {
         if self.rows() == 0 {
             return Some(Eigen { values: Vec::new(), vectors: Mat::new() });
         }
-        let eigen = self.0.self_adjoint_eigen(Side::Lower).ok()?;
+        let eigen = clearing(|| self.0.self_adjoint_eigen(Side::Lower)).ok()?;
         let values = eigen.S().column_vector().iter().copied().collect();
         Some(Eigen { values, vectors: eigen.U().to_owned() })
     }
@@ -143,12 +147,12 @@ pub struct Cholesky(Llt<f64>);
 impl Cholesky {
     /// Solves A·x = b.
     pub fn solve(&self, b: &[f64]) -> Vec<f64> {
-        entries(&self.0.solve(column(b)))
+        clearing(|| entries(&self.0.solve(column(b))))
     }
 
     /// Returns A⁻¹.
     pub fn inverse(&self) -> Symmetric {
-        let inverse = self.0.inverse();
+        let inverse = clearing(|| self.0.inverse());
         Symmetric::from_fn(inverse.nrows(), |i, j| inverse[(i, j)])
     }
 
@@ -166,7 +170,7 @@ pub struct Ldlt(Lblt<f64>);
 impl Ldlt {
     /// Solves A·x = b. The result is not finite if A is singular.
     pub fn solve(&self, b: &[f64]) -> Vec<f64> {
-        entries(&self.0.solve(column(b)))
+        clearing(|| entries(&self.0.solve(column(b))))
     }
 }
 

@@ -8,6 +8,8 @@ use faer::{
     },
 };
 
+use super::registers::clearing;
+
 /// Adds Aᵀ·B `[a, b]` to `out`, in row-major order. A `[n, a]` and B `[n, b]` are stored column by column.
 ///
 /// With `symmetric`, the caller knows that Aᵀ·B is symmetric, and only the entries with row ≥ column are computed.
@@ -29,12 +31,14 @@ pub fn add_gram(out: &mut [f64], a: &[f64], b: &[f64], n: usize, symmetric: bool
     let matrix = |values| MatRef::from_column_major_slice(values, n, values.len() / n.max(1));
     let (a, b): (MatRef<'_, f64>, MatRef<'_, f64>) = (matrix(a), matrix(b));
     let out = MatMut::from_row_major_slice_mut(out, a.ncols(), b.ncols());
-    if symmetric {
-        let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
-        triangular::matmul(out, lower, Accum::Add, a.transpose(), full, b, full, 1.0, Par::Seq);
-    } else {
-        matmul(out, Accum::Add, a.transpose(), b, 1.0, Par::Seq);
-    }
+    clearing(|| {
+        if symmetric {
+            let (lower, full) = (BlockStructure::TriangularLower, BlockStructure::Rectangular);
+            triangular::matmul(out, lower, Accum::Add, a.transpose(), full, b, full, 1.0, Par::Seq);
+        } else {
+            matmul(out, Accum::Add, a.transpose(), b, 1.0, Par::Seq);
+        }
+    });
 }
 
 #[cfg(test)]

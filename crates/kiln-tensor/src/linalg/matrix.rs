@@ -3,7 +3,10 @@
 use burn::tensor::{DType, Tensor};
 use faer::{Mat, linalg::solvers::Svd as Factors};
 
-use super::vector::{column, entries};
+use super::{
+    registers::clearing,
+    vector::{column, entries},
+};
 
 /// A matrix with m rows and n columns.
 ///
@@ -69,7 +72,7 @@ impl Matrix {
     /// # Panics
     /// If x does not have n entries.
     pub fn multiply(&self, x: &[f64]) -> Vec<f64> {
-        entries(&(&self.0 * column(x)))
+        clearing(|| entries(&(&self.0 * column(x))))
     }
 
     /// Returns Aᵀ·y `[n]`.
@@ -77,7 +80,7 @@ impl Matrix {
     /// # Panics
     /// If y does not have m entries.
     pub fn transpose_multiply(&self, y: &[f64]) -> Vec<f64> {
-        entries(&(self.0.transpose() * column(y)))
+        clearing(|| entries(&(self.0.transpose() * column(y))))
     }
 
     /// Returns the singular value decomposition; none if an entry is not finite.
@@ -87,7 +90,7 @@ impl Matrix {
         }
         // Of a tall matrix the vectors of the first n singular values are enough.
         let is_tall = self.rows() > self.columns();
-        let svd = if is_tall { self.0.thin_svd() } else { self.0.svd() };
+        let svd = clearing(|| if is_tall { self.0.thin_svd() } else { self.0.svd() });
         svd.ok().map(Svd)
     }
 }
@@ -122,7 +125,7 @@ impl Svd {
     /// If b does not have m entries.
     pub fn along(&self, b: &[f64]) -> Vec<f64> {
         let u = self.0.U();
-        entries(&(u.subcols(0, self.values().len()).transpose() * column(b)))
+        clearing(|| entries(&(u.subcols(0, self.values().len()).transpose() * column(b))))
     }
 
     /// Returns V·c `[n]`, with a coefficient for each singular value.
@@ -130,16 +133,16 @@ impl Svd {
     /// # Panics
     /// If there are more or fewer coefficients.
     pub fn combined(&self, coefficients: &[f64]) -> Vec<f64> {
-        entries(&(self.0.V().subcols(0, self.values().len()) * column(coefficients)))
+        clearing(|| entries(&(self.0.V().subcols(0, self.values().len()) * column(coefficients))))
     }
 
     /// Returns the shortest x among those that minimise ‖A·x − b‖. Singular values beyond the [`rank`](Self::rank) count as 0.
     pub fn solve(&self, b: &[f64], tolerance: f64) -> Vec<f64> {
         let (rank, values) = (self.rank(tolerance), self.values());
         let (u, v) = (self.0.U(), self.0.V());
-        let along: Vec<f64> = entries(&(u.subcols(0, rank).transpose() * column(b)));
+        let along: Vec<f64> = clearing(|| entries(&(u.subcols(0, rank).transpose() * column(b))));
         let scaled: Vec<f64> = along.iter().zip(&values).map(|(a, value)| a / value).collect();
-        entries(&(v.subcols(0, rank) * column(&scaled)))
+        clearing(|| entries(&(v.subcols(0, rank) * column(&scaled))))
     }
 }
 

@@ -7,7 +7,7 @@ use faer::{
     linalg::{householder, solvers::ColPivQr},
 };
 
-use super::Matrix;
+use super::{Matrix, registers::clearing};
 
 /// A factorisation A·P = Q·R, in which P orders the columns so that the diagonal of R decreases.
 ///
@@ -48,14 +48,16 @@ impl PivotedQr {
             factor.nrows(),
             1,
         );
-        householder::apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj(
-            basis,
-            factor,
-            Conj::No,
-            product.as_mut(),
-            get_global_parallelism(),
-            MemStack::new(&mut MemBuffer::new(scratch)),
-        );
+        clearing(|| {
+            householder::apply_block_householder_sequence_transpose_on_the_left_in_place_with_conj(
+                basis,
+                factor,
+                Conj::No,
+                product.as_mut(),
+                get_global_parallelism(),
+                MemStack::new(&mut MemBuffer::new(scratch)),
+            );
+        });
         product.col(0).iter().take(basis.nrows().min(self.0.R().ncols())).copied().collect()
     }
 }
@@ -63,7 +65,7 @@ impl PivotedQr {
 impl Matrix {
     /// Returns the QR factorisation with column pivoting; none if an entry is not finite.
     pub fn pivoted_qr(&self) -> Option<PivotedQr> {
-        self.is_finite().then(|| PivotedQr(self.0.col_piv_qr()))
+        self.is_finite().then(|| clearing(|| PivotedQr(self.0.col_piv_qr())))
     }
 }
 
