@@ -51,6 +51,7 @@ mod dual_ascent;
 mod evaluated;
 mod feasibility;
 mod host;
+mod interior;
 mod kkt;
 mod minimum;
 mod norms;
@@ -58,6 +59,7 @@ mod problem;
 mod progress;
 mod quadratic;
 mod solve;
+mod sparse;
 mod split;
 mod sqp;
 mod stop;
@@ -75,9 +77,11 @@ pub use self::{
     certificate::{Certificate, CertificateError, Proof, SecondOrder, Side},
     dual_ascent::DualAscent,
     evaluated::{Evaluated, Slopes, Values},
+    interior::InteriorPoint,
     kkt::{Multipliers, Residuals},
     minimum::{minimize_constrained, minimize_constrained_with},
     problem::{ConstrainedProblem, ProblemError},
+    sparse::{SparseProblem, minimize_sparse, minimize_sparse_with},
     split::{Split, joined, split},
     sqp::{LagrangianHessian, Sqp},
     stop::ConstrainedStop,

@@ -168,6 +168,42 @@ impl Cholesky {
 pub struct Ldlt(Lblt<f64>);
 
 impl Ldlt {
+    /// Returns the numbers of positive, negative and zero eigenvalues of A, which are those of D (Sylvester's law of inertia).
+    pub fn inertia(&self) -> [usize; 3] {
+        let (diagonal, below) = (self.0.B_diag().column_vector(), self.0.B_subdiag().column_vector());
+        let (mut counts, mut k) = ([0; 3], 0);
+        let mut count = |value: f64| {
+            counts[if value > 0.0 {
+                0
+            } else if value < 0.0 {
+                1
+            } else {
+                2
+            }] += 1
+        };
+        while k < diagonal.nrows() {
+            let (a, c) = (diagonal[k], if k + 1 < diagonal.nrows() { below[k] } else { 0.0 });
+            if c == 0.0 {
+                count(a);
+                k += 1;
+                continue;
+            }
+            let b = diagonal[k + 1];
+            let determinant = a * b - c * c;
+            // A block of two rows with a determinant below 0 has one eigenvalue of each sign.
+            count(if determinant < 0.0 { 1.0 } else { a + b });
+            count(if determinant < 0.0 {
+                -1.0
+            } else if determinant > 0.0 {
+                a + b
+            } else {
+                0.0
+            });
+            k += 2;
+        }
+        counts
+    }
+
     /// Solves A·x = b. The result is not finite if A is singular.
     pub fn solve(&self, b: &[f64]) -> Vec<f64> {
         clearing(|| entries(&self.0.solve(column(b))))
@@ -239,6 +275,17 @@ mod tests {
         let broken = Symmetric::from_fn(2, |_, _| f64::NAN);
         assert!(broken.cholesky().is_none() && broken.eigen().is_none());
         assert!(Symmetric::identity(0).eigen().unwrap().values.is_empty());
+    }
+
+    #[test]
+    fn a_factorisation_counts_the_signs_of_eigenvalues() {
+        let of = |n: usize, f: fn(usize, usize) -> f64| Symmetric::from_fn(n, f).ldlt().inertia();
+        assert_eq!(of(3, |i, j| if i == j { [2.0, -1.0, 3.0][i] } else { 0.0 }), [2, 1, 0]);
+        assert_eq!(of(2, |i, j| if i == j { 0.0 } else { 1.0 }), [1, 1, 0], "a block of two rows");
+        // Two unknowns under one constraint.
+        let matrix = |i: usize, j: usize| [[2.0, 0.0, 1.0], [0.0, 3.0, -1.0], [1.0, -1.0, 0.0]][i][j];
+        assert_eq!(of(3, matrix), [2, 1, 0]);
+        assert_eq!(of(2, |_, _| 0.0), [0, 0, 2]);
     }
 
     #[test]

@@ -28,6 +28,16 @@ pub enum SolverError {
         /// The length that it has.
         got: usize,
     },
+    /// An entry of a matrix of derivatives has a place outside of the matrix. A Hessian has row ≥ column.
+    #[error("the {name} has no place for an entry at row {row}, column {column}, counted from 0")]
+    Place {
+        /// The matrix.
+        name: &'static str,
+        /// The row.
+        row: usize,
+        /// The column.
+        column: usize,
+    },
     /// The function could not be evaluated.
     #[error("the function could not be evaluated: {0}")]
     Evaluation(#[from] EvaluationError),

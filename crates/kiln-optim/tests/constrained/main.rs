@@ -4,6 +4,7 @@
 mod certificates;
 mod endings;
 mod hock_schittkowski;
+mod interior;
 mod minimum;
 mod modules;
 mod references;
