@@ -15,6 +15,7 @@
 //! | solver | for | needs |
 //! |---|---|---|
 //! | [`Sqp`] | a few hundred unknowns, curved constraints, high accuracy | gradients; second derivatives with [`LagrangianHessian::Exact`] |
+//! | [`InteriorPoint`] | thousands of unknowns and constraints with sparse derivatives ([`SparseProblem`]), or problems with dense ones | second derivatives |
 //! | [`AugmentedLagrangian`] | many unknowns, such as a module's parameters | what its inner solver needs |
 //! | [`DualAscent`] | training by minibatches, with multipliers that are updated in the loop | gradients |
 //! | [`ProjectedGradient`](crate::solver::ProjectedGradient) | sets with a projection: simplex, balls, boxes | gradients |
@@ -58,6 +59,7 @@ mod norms;
 mod problem;
 mod progress;
 mod quadratic;
+mod quadratic_program;
 mod solve;
 mod sparse;
 mod split;
@@ -81,6 +83,7 @@ pub use self::{
     kkt::{Multipliers, Residuals},
     minimum::{minimize_constrained, minimize_constrained_with},
     problem::{ConstrainedProblem, ProblemError},
+    quadratic_program::QuadraticProgram,
     sparse::{SparseProblem, minimize_sparse, minimize_sparse_with},
     split::{Split, joined, split},
     sqp::{LagrangianHessian, Sqp},

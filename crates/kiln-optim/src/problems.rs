@@ -16,6 +16,7 @@
 mod constrained;
 mod formulas;
 mod hock_schittkowski;
+mod van_der_pol;
 mod variable;
 
 use burn::{
@@ -24,7 +25,7 @@ use burn::{
 };
 use kiln_tensor::derivative::Function;
 
-pub use self::{constrained::constrained, formulas::ConstrainedTestProblem};
+pub use self::{constrained::constrained, formulas::ConstrainedTestProblem, van_der_pol::VanDerPol};
 
 /// A test problem without constraints.
 ///

@@ -34,6 +34,8 @@ pub(crate) enum MethodName {
     Sqp,
     /// The augmented Lagrangian (method of multipliers)
     AugmentedLagrangian,
+    /// A primal-dual interior-point method with a filter
+    InteriorPoint,
 }
 
 /// The Hessian of the Lagrangian in sequential quadratic programming.

@@ -95,11 +95,11 @@ pub(super) fn solve(
         return Err(Failure::usage("--gtol is for problems without constraints: use --tol"));
     }
     let method = flags.method.unwrap_or(MethodName::Sqp);
-    let (is_sqp, method_text) = (method == MethodName::Sqp, text_of(method));
-    if !is_sqp && flags.hessian.is_some() {
+    let method_text = text_of(method);
+    if method != MethodName::Sqp && flags.hessian.is_some() {
         return Err(Failure::usage(format!("--hessian is for --method sqp, not {method_text}")));
     }
-    if is_sqp && flags.solver.is_some() {
+    if method != MethodName::AugmentedLagrangian && flags.solver.is_some() {
         return Err(Failure::usage("--solver needs --method augmented-lagrangian for a problem with constraints"));
     }
     check_solver(flags.max_iter, None)?;
@@ -113,17 +113,19 @@ pub(super) fn solve(
     };
     let start = start(name, &target.start, false, flags.x0.as_deref(), compute)?;
 
-    let hessian = is_sqp.then(|| flags.hessian.unwrap_or(HessianName::Bfgs));
-    let inner = (!is_sqp).then(|| flags.solver.unwrap_or(SolverName::LBfgsB));
-    let mut solution = match (hessian, inner) {
-        (Some(hessian), _) => {
-            let hessian = match hessian {
+    let (mut hessian, mut inner) = (None, None);
+    let mut solution = match method {
+        MethodName::Sqp => {
+            let model = match hessian.insert(flags.hessian.unwrap_or(HessianName::Bfgs)) {
                 HessianName::Bfgs => LagrangianHessian::Bfgs,
                 HessianName::Exact => LagrangianHessian::Exact,
             };
-            run(on_device, start, &Sqp { hessian, ..Sqp::default() }, &stop)?
+            run(on_device, start, &Sqp { hessian: model, ..Sqp::default() }, &stop)?
         }
-        (None, inner) => by_multipliers(inner.unwrap_or(SolverName::LBfgsB), on_device, start, &stop)?,
+        MethodName::AugmentedLagrangian => {
+            by_multipliers(*inner.insert(flags.solver.unwrap_or(SolverName::LBfgsB)), on_device, start, &stop)?
+        }
+        MethodName::InteriorPoint => run(on_device, start, &InteriorPoint::default(), &stop)?,
     };
     if let Some(file) = &files.history {
         write_history(file, &solution.outcome)?;

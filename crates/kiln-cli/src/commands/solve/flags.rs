@@ -63,7 +63,7 @@ pub(crate) struct SolveFlags {
         help_heading = "Problems without constraints, or with bounds"
     )]
     pub(crate) l1: Option<f64>,
-    /// Method: sqp, or augmented-lagrangian (--solver solves its subproblems) [default: sqp]
+    /// Method: sqp, interior-point, or augmented-lagrangian (--solver solves its subproblems) [default: sqp]
     #[arg(long, value_name = "NAME", hide_possible_values = true, help_heading = "Problems with constraints")]
     pub(crate) method: Option<MethodName>,
     /// sqp only: Hessian of the Lagrangian, bfgs or exact [default: bfgs]

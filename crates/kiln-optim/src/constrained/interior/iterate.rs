@@ -64,6 +64,22 @@ impl Iterate {
         })
     }
 
+    /// The number of bounds of x and s, at least 1.
+    #[allow(clippy::cast_precision_loss, reason = "a count")]
+    pub(super) fn count(&self, problem: &Scaled<'_>) -> f64 {
+        let bounds = self.distances(problem).flatten().filter(|distance| distance.is_finite()).count();
+        (bounds + self.s.len()).max(1) as f64
+    }
+
+    /// The sum of the products of the distances and their multipliers: how far the value may be from the minimum of a convex problem.
+    pub(super) fn gap(&self, problem: &Scaled<'_>) -> f64 {
+        let product = |distance: f64, z: f64| if distance.is_finite() { distance * z } else { 0.0 };
+        let bounds = self.distances(problem).zip(self.lower.iter().zip(&self.upper));
+        let bounds: f64 =
+            bounds.map(|([below, above], (low, high))| product(below, *low) + product(above, *high)).sum();
+        bounds + self.s.iter().zip(&self.slack).map(|(s, z)| s * z).sum::<f64>()
+    }
+
     /// Σ |h| + Σ |g + s|.
     pub(super) fn violation(&self, problem: &Scaled<'_>, constraints: &[f64]) -> f64 {
         self.rows(problem, constraints).map(f64::abs).sum()

@@ -27,6 +27,8 @@ use crate::{
 const ENOUGH: f64 = 10.0;
 /// Maximum number of iterations without a new minimum of the residuals.
 const PATIENCE: usize = 150;
+/// No barrier parameter is below this: the distances to the bounds would be rounding.
+const LEAST: f64 = 1e-14;
 /// A value this far from the start counts as infinite.
 const FAR: f64 = 1e20;
 
@@ -77,6 +79,7 @@ impl<'r, 'p> Run<'r, 'p> {
         let violation = point.violation(problem, &values.constraints);
         let fixed: Vec<bool> = (0..problem.n).map(|i| problem.is_fixed(i)).collect();
         let system = System::new((problem.n, problem.m), &problem.hessian_places, &problem.jacobian_places, fixed);
+        let least = (0.1 * tol * problem.unit / point.count(problem)).max(LEAST);
         let mut run = Self {
             tol,
             rounding,
@@ -86,7 +89,7 @@ impl<'r, 'p> Run<'r, 'p> {
             values,
             slopes,
             barrier: settings.barrier,
-            least: 0.1 * tol * problem.unit,
+            least,
             filter: Filter::new(1e4 * violation.max(1.0)),
             small: 1e-4 * violation.max(1.0),
             shift: 0.0,
@@ -144,7 +147,9 @@ impl<'r, 'p> Run<'r, 'p> {
             if !(self.values.is_finite() && self.slopes.is_finite()) {
                 break Status::NotFinite;
             }
-            if scaled <= self.tol {
+            // Each bound may move the value by the barrier parameter, so many bounds need a smaller one.
+            let gap = self.point.gap(self.problem) / self.problem.unit;
+            if scaled <= self.tol && (gap <= self.tol * value.abs().max(1.0) || self.barrier <= self.least) {
                 break Status::ResidualsSmall;
             }
             let is_feasible = residuals.primal <= self.tol * max_abs(&self.point.x).max(1.0);
