@@ -11,7 +11,9 @@
 use kiln::{
     burn::tensor::FloatDType,
     optim::{
-        constrained::{AugmentedLagrangian, ConstrainedStop, LagrangianHessian, Solution, Sqp, minimize_constrained},
+        constrained::{
+            AugmentedLagrangian, ConstrainedStop, InteriorPoint, LagrangianHessian, Solution, Sqp, minimize_constrained,
+        },
         problems::constrained,
     },
     prelude::*,
@@ -23,8 +25,10 @@ fn main() -> anyhow::Result<()> {
     let device = with_dtype(&"flex".parse::<DeviceChoice>()?.resolve()?, FloatDType::F64)?;
     let reference: Value = serde_json::from_str(include_str!("../tests/reference/hock_schittkowski.json"))?;
     let rows = reference["problems"].as_array().expect("an array of problems");
-    println!("| problem | minimum | SQP, BFGS | SQP, exact | augmented Lagrangian | SLSQP | SLSQP, ftol 1e-12 |");
-    println!("|---|---|---|---|---|---|---|");
+    println!(
+        "| problem | minimum | SQP, BFGS | SQP, exact | interior point | augmented Lagrangian | SLSQP | SLSQP, ftol 1e-12 |"
+    );
+    println!("|---|---|---|---|---|---|---|---|");
     let stop = ConstrainedStop { max_iter: 3000, ..ConstrainedStop::default() };
     for problem in constrained().iter().filter(|problem| problem.name.starts_with("hs")) {
         let (on_device, start) = (problem.problem(&device), || problem.start(&device));
@@ -32,6 +36,7 @@ fn main() -> anyhow::Result<()> {
         let solutions = [
             minimize_constrained(&on_device, start(), &Sqp::default(), &stop)?,
             minimize_constrained(&on_device, start(), &exact, &stop)?,
+            minimize_constrained(&on_device, start(), &InteriorPoint::default(), &stop)?,
             minimize_constrained(&on_device, start(), &AugmentedLagrangian::default(), &stop)?,
         ];
         let minimum = problem.minimum.expect("published");

@@ -101,6 +101,8 @@
 //! **Constraints.** [`ConstrainedProblem`](optim::constrained::ConstrainedProblem),
 //! [`Bounded`](optim::constrained::Bounded), [`ConstrainedStop`](optim::constrained::ConstrainedStop),
 //! [`Sqp`](optim::constrained::Sqp) ([`LagrangianHessian`](optim::constrained::LagrangianHessian)),
+//! [`InteriorPoint`](optim::constrained::InteriorPoint) with [`SparseProblem`](optim::constrained::SparseProblem) and
+//! [`QuadraticProgram`](optim::constrained::QuadraticProgram) ([`VanDerPol`](optim::problems::VanDerPol)),
 //! [`AugmentedLagrangian`](optim::constrained::AugmentedLagrangian)
 //! ([`WithinBounds`](optim::constrained::WithinBounds)), [`Multipliers`](optim::constrained::Multipliers),
 //! [`Certificate`](optim::constrained::Certificate) ([`Proof`](optim::constrained::Proof)), [`DualAscent`](optim::constrained::DualAscent).

@@ -1,5 +1,6 @@
 //! What the columns of a table hold.
 
+use rayon::prelude::*;
 use serde::Serialize;
 
 use crate::{Column, ColumnKind, Table};
@@ -88,7 +89,7 @@ fn range(values: &[f64]) -> Option<[f64; 3]> {
 impl Table {
     /// Returns what each column holds, in the order of the table.
     pub fn describe(&self) -> Vec<ColumnSummary> {
-        self.columns().iter().map(ColumnSummary::of).collect()
+        self.columns().par_iter().map(ColumnSummary::of).collect()
     }
 }
 

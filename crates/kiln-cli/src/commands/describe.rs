@@ -112,7 +112,8 @@ fn decimal_commas(table: &Table) -> Vec<String> {
         let (levels, _) = column.levels();
         let places: Option<Vec<usize>> = levels.iter().map(|text| is_number(text)).collect();
         // 1,234 may be a thousand.
-        column.kind() == ColumnKind::Categorical && places.is_some_and(|places| places.iter().any(|n| *n != 3))
+        places.is_some_and(|places| places.iter().any(|n| *n != 3))
     };
-    table.columns().iter().filter(is_written_so).map(|column| column.name().to_owned()).collect()
+    let texts = table.columns().iter().filter(|column| column.kind() == ColumnKind::Categorical);
+    texts.filter(is_written_so).map(|column| column.name().to_owned()).collect()
 }

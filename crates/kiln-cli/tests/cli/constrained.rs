@@ -10,9 +10,13 @@ fn problems_with_constraints_are_solved_and_certified() {
     let place = Place::new();
     for row in reference("minimisers")["constrained"].as_array().unwrap() {
         let name = row["problem"].as_str().unwrap().replace('_', "-");
-        for how in
-            ["", "--hessian exact", "--method augmented-lagrangian", "--method augmented-lagrangian --solver newton"]
-        {
+        for how in [
+            "",
+            "--hessian exact",
+            "--method augmented-lagrangian",
+            "--method augmented-lagrangian --solver newton",
+            "--method interior-point",
+        ] {
             let result = place.json_of(&format!("solve {name} {how} --tol 1e-11 --force --certificate c.json --json"));
             assert_close(&numbers(&result["x"]), &numbers(&row["x"]), 0.0, 1e-7, &format!("{name} {how}"));
             assert_close(&[number(&result["fun"])], &numbers(&row["f"]), 0.0, 1e-9, &format!("{name} {how}"));
@@ -177,6 +181,8 @@ fn what_cannot_be_solved_says_why() {
     place.refused("solve hs71 --l1 1", &["--l1"]);
     place.refused("solve hs71 --solver newton", &["augmented-lagrangian"]);
     place.refused("solve hs71 --method augmented-lagrangian --hessian exact", &["--hessian"]);
+    place.refused("solve hs71 --method interior-point --hessian exact", &["--hessian", "interior-point"]);
+    place.refused("solve hs71 --method interior-point --solver newton", &["--solver", "augmented-lagrangian"]);
     place.refused("solve hs71 --method augmented-lagrangian --solver owl-qn", &["owl-qn"]);
     place.refused("solve rosenbrock --method sqp", &["--method", "rosenbrock"]);
     place.refused("solve rosenbrock --tol 1", &["--tol"]);

@@ -3,6 +3,8 @@
 //!
 //! Burn's backward pass differentiates each rule again, so every rule uses operations with a backward pass only.
 
+mod scans;
+
 use burn::{
     backend::{
         Dispatch,
@@ -129,7 +131,12 @@ impl Dual {
     pub(super) fn powf(self, p: Self) -> Self {
         let y = self.x.zip(&p.x, Dispatch::float_powf);
         let left = self.dx.map(|dx| &(&self.x.zip(&p.x.plus(-1.0), Dispatch::float_powf) * &p.x) * &dx);
-        let right = p.dx.map(|dp| &(&self.x.log() * &y) * &dp);
+        // At x = 0 the power is 0 for all p > 0, so its derivative by p is 0, although ln x is infinite.
+        let right = p.dx.map(|dp| {
+            let zero = Dispatch::float_equal_elem(self.x.0.clone(), 0.0.into(), self.x.bools());
+            let log = self.x.map(|x| Dispatch::float_mask_fill(x, zero, 1.0.into())).log();
+            &(&log * &y) * &dp
+        });
         Self { x: y, dx: sum(left, right) }
     }
 

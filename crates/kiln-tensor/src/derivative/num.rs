@@ -97,6 +97,13 @@ impl Num {
     pub(super) fn above(&self, bound: Scalar) -> Raw {
         Dispatch::float_greater_elem(self.0.clone(), bound, self.bools())
     }
+    /// A mask of the entries that are equal.
+    pub(super) fn equal(&self, other: &Self) -> Raw {
+        Dispatch::float_equal(self.0.clone(), other.0.clone(), self.bools())
+    }
+    pub(super) fn device(&self) -> burn::backend::DispatchDevice {
+        self.0.device()
+    }
     /// A mask of the entries of at most 0.
     pub(super) fn not_positive(&self) -> Raw {
         Dispatch::float_lower_equal_elem(self.0.clone(), 0.0.into(), self.bools())
@@ -116,7 +123,7 @@ impl Num {
     pub(super) fn ints(&self) -> IntDType {
         burn::tensor::Device::new(self.0.device()).settings().int_dtype
     }
-    fn bools(&self) -> burn::tensor::BoolDType {
+    pub(super) fn bools(&self) -> burn::tensor::BoolDType {
         burn::tensor::Device::new(self.0.device()).settings().bool_dtype
     }
 }

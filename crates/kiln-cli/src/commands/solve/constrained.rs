@@ -7,7 +7,7 @@ use kiln::{
     },
     optim::{
         constrained::{
-            AugmentedLagrangian, Certificate, ConstrainedProblem, ConstrainedSolver, ConstrainedStop,
+            AugmentedLagrangian, Certificate, ConstrainedProblem, ConstrainedSolver, ConstrainedStop, InteriorPoint,
             LagrangianHessian, Solution, Sqp, minimize_constrained_with,
         },
         problems::ConstrainedTestProblem,

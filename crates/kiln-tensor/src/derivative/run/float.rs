@@ -93,9 +93,9 @@ impl Machine<'_> {
                 self.put_other(&d.out, Dispatch::float_is_inf(x, d.out.dtype.into()));
                 return Ok(());
             }
-            Float::Random(_) | Float::Quantize(_) | Float::Dequantize(_) | Float::GridSample2d(_) => {
-                return Err(NoRule);
-            }
+            Float::GridSample2d(d) => return self.grid_sample(d),
+            // Random numbers are passed as data. Quantised tensors have no derivative.
+            Float::Random(_) | Float::Quantize(_) | Float::Dequantize(_) => return Err(NoRule),
         };
         self.put_float(out, y);
         Ok(())

@@ -122,7 +122,71 @@ impl Machine<'_> {
                 let [mean, variance] = [&d.mean, &d.variance].map(|tensor| self.float(tensor));
                 (&d.out, self.float(&d.x).batch_norm(gamma, beta, mean, variance, number(d.epsilon.into())))
             }
-            _ => return Err(NoRule),
+            Layer::AdaptiveAvgPool3d(d) => {
+                return self.linear(&d.x, &d.out, |x| Dispatch::adaptive_avg_pool3d(x, d.output_size));
+            }
+            Layer::MaxPool1dWithIndices(d) => {
+                let x = self.float(&d.x);
+                let pool = Dispatch::max_pool1d_with_indices(
+                    x.x.0.clone(),
+                    d.kernel_size,
+                    d.stride,
+                    d.padding,
+                    d.dilation,
+                    d.ceil_mode,
+                    d.out_indices.dtype.into(),
+                );
+                self.put_other(&d.out_indices, pool.indices.clone());
+                (&d.out, x.pooled(pool.indices, 1))
+            }
+            Layer::MaxPool2dWithIndices(d) => {
+                let x = self.float(&d.x);
+                let pool = Dispatch::max_pool2d_with_indices(
+                    x.x.0.clone(),
+                    d.kernel_size,
+                    d.stride,
+                    d.padding,
+                    d.dilation,
+                    d.ceil_mode,
+                    d.out_indices.dtype.into(),
+                );
+                self.put_other(&d.out_indices, pool.indices.clone());
+                (&d.out, x.pooled(pool.indices, 2))
+            }
+            Layer::Attention(d) => return self.attention(d),
+            Layer::CtcLoss(d) => return self.ctc_loss(d),
+            // Burn has no composition of it whose backward pass could be differentiated.
+            Layer::DeformableConv2d(_) => return Err(NoRule),
+            // Parts of backward passes, which a recorded function does not run.
+            Layer::EmbeddingBackward(_)
+            | Layer::LinearXBackward(_)
+            | Layer::LinearWeightBackward(_)
+            | Layer::LinearBiasBackward(_)
+            | Layer::Conv1dXBackward(_)
+            | Layer::Conv1dWeightBackward(_)
+            | Layer::Conv1dBiasBackward(_)
+            | Layer::Conv2dXBackward(_)
+            | Layer::Conv2dWeightBackward(_)
+            | Layer::Conv2dBiasBackward(_)
+            | Layer::Conv3dXBackward(_)
+            | Layer::Conv3dWeightBackward(_)
+            | Layer::Conv3dBiasBackward(_)
+            | Layer::DeformableConv2dBackward(_)
+            | Layer::AvgPool1dBackward(_)
+            | Layer::AvgPool2dBackward(_)
+            | Layer::AdaptiveAvgPool1dBackward(_)
+            | Layer::AdaptiveAvgPool2dBackward(_)
+            | Layer::AdaptiveAvgPool3dBackward(_)
+            | Layer::MaxPool1dWithIndicesBackward(_)
+            | Layer::MaxPool2dWithIndicesBackward(_)
+            | Layer::InterpolateBackward(_)
+            | Layer::CtcLossBackward(_)
+            | Layer::ConvTranspose1dWeightBackward(_)
+            | Layer::ConvTranspose1dBiasBackward(_)
+            | Layer::ConvTranspose2dWeightBackward(_)
+            | Layer::ConvTranspose2dBiasBackward(_)
+            | Layer::ConvTranspose3dWeightBackward(_)
+            | Layer::ConvTranspose3dBiasBackward(_) => return Err(NoRule),
         };
         self.put_float(out, y);
         Ok(())

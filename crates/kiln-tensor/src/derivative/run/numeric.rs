@@ -139,17 +139,33 @@ impl Machine<'_> {
             Numeric::LowerEqualElem(d) => {
                 return self.compare_with(&d.lhs, d.rhs.into(), &d.out, Dispatch::float_lower_equal_elem);
             }
-            Numeric::Rem(_)
-            | Numeric::Prod(_)
-            | Numeric::ProdDim(_)
-            | Numeric::ArgTopK(_)
-            | Numeric::TopK(_)
-            | Numeric::TopKWithIndices(_)
-            | Numeric::MaxAbsDim(_)
-            | Numeric::IntRandom(_)
-            | Numeric::CumProd(_)
-            | Numeric::CumMin(_)
-            | Numeric::CumMax(_) => return Err(NoRule),
+            Numeric::Rem(d) => (&d.out, self.float(&d.lhs).remainder(self.float(&d.rhs))),
+            Numeric::Prod(d) => {
+                let x = self.float(&d.input);
+                let all = x.x.shape().num_elements();
+                (&d.out, x.reshape([all]).product(0))
+            }
+            Numeric::ProdDim(d) => (&d.out, self.float(&d.input).product(d.axis)),
+            Numeric::CumProd(d) => (&d.out, self.float(&d.input).running_product(d.axis)),
+            Numeric::CumMax(d) => (&d.out, self.float(&d.input).running_extreme(d.axis, true)),
+            Numeric::CumMin(d) => (&d.out, self.float(&d.input).running_extreme(d.axis, false)),
+            Numeric::MaxAbsDim(d) => {
+                let x = self.float(&d.input).elementwise(Dispatch::float_abs, |x, _| x.sign());
+                (&d.out, x.extreme(d.axis, true))
+            }
+            Numeric::TopK(d) => (&d.out, self.float(&d.input).top(d.axis, d.out.shape[d.axis]).0),
+            Numeric::TopKWithIndices(d) => {
+                let (y, places) = self.float(&d.tensor).top(d.dim, d.k);
+                self.put_other(&d.out_indices, places);
+                (&d.out, y)
+            }
+            Numeric::ArgTopK(d) => {
+                let x = self.x(&d.input);
+                let k = d.out.shape[d.axis];
+                self.put_other(&d.out, Dispatch::float_argtopk(x, d.axis, k, d.out.dtype.into()));
+                return Ok(());
+            }
+            Numeric::IntRandom(_) => return Err(NoRule),
         };
         self.put_float(out, y);
         Ok(())

@@ -1,10 +1,10 @@
 //! Shapes and positions of float tensors.
 
-use burn::backend::{Dispatch, ir::BaseOperationIr as Base, ops::FloatTensorOps, tensor::IndexingUpdateOp};
+use burn::backend::{Dispatch, ir::BaseOperationIr as Base, ops::FloatTensorOps};
 
 use super::{
     super::{dual::Dual, num::Num},
-    Machine, NoRule, Step,
+    Machine, Step,
 };
 
 impl Machine<'_> {
@@ -46,18 +46,22 @@ impl Machine<'_> {
                 let places = self.other(&d.indices);
                 return self.linear(&d.tensor, &d.out, |x| Dispatch::float_select(x, d.dim, places.clone()));
             }
-            Base::Scatter(d) if matches!(d.update, IndexingUpdateOp::Add) => {
-                let (both, places) = ([self.float(&d.tensor), self.float(&d.value)], self.other(&d.indices));
-                let y = Dual::jointly(both, |[x, value]| {
-                    Dispatch::float_scatter(d.dim, x, places.clone(), value, d.update)
-                });
+            Base::Scatter(d) => {
+                let (x, value, places) = (self.float(&d.tensor), self.float(&d.value), self.other(&d.indices));
+                let scatter = |x, value, how| Dispatch::float_scatter(d.dim, x, places.clone(), value, how);
+                let y = x.updated(value, d.update, scatter, |y| Dispatch::float_gather(d.dim, y, places.clone()));
                 self.put_float(&d.out, y);
             }
-            Base::SelectAssign(d) if matches!(d.update, IndexingUpdateOp::Add) => {
-                let (both, places) = ([self.float(&d.tensor), self.float(&d.value)], self.other(&d.indices));
-                let y = Dual::jointly(both, |[x, value]| {
-                    Dispatch::float_select_assign(x, d.dim, places.clone(), value, d.update)
-                });
+            Base::SelectAssign(d) => {
+                let (x, value, places) = (self.float(&d.tensor), self.float(&d.value), self.other(&d.indices));
+                let scatter = |x, value, how| Dispatch::float_select_assign(x, d.dim, places.clone(), value, how);
+                let y = x.updated(value, d.update, scatter, |y| Dispatch::float_select(y, d.dim, places.clone()));
+                self.put_float(&d.out, y);
+            }
+            Base::ScatterNd(d) => {
+                let (x, value, places) = (self.float(&d.data), self.float(&d.values), self.other(&d.indices));
+                let scatter = |x, value, how| Dispatch::float_scatter_nd(x, places.clone(), value, how);
+                let y = x.updated(value, d.reduction, scatter, |y| Dispatch::float_gather_nd(y, places.clone()));
                 self.put_float(&d.out, y);
             }
             Base::MaskWhere(d) => {
@@ -115,7 +119,6 @@ impl Machine<'_> {
                 let x = self.x(&d.input);
                 self.put_other(&d.out, Dispatch::float_any_dim(x, d.axis, d.out.dtype.into()));
             }
-            Base::Scatter(_) | Base::SelectAssign(_) | Base::ScatterNd(_) => return Err(NoRule),
         }
         Ok(())
     }

@@ -4,12 +4,17 @@ use burn::backend::{
     Dispatch,
     ir::{
         BaseOperationIr as Base, BoolOperationIr as Boolean, IntOperationIr as Integer, NumericOperationIr as Numeric,
+        TensorIr,
     },
     ops::{BoolTensorOps, IntTensorOps},
+    tensor::IndexingUpdateOp,
 };
 
 use super::{
-    super::{dual::Dual, num::Num},
+    super::{
+        dual::Dual,
+        num::{Num, Raw},
+    },
     Machine, NoRule, Step,
 };
 
@@ -50,6 +55,23 @@ impl Machine<'_> {
                 let (x, places, value) = (self.other(&d.tensor), self.other(&d.indices), self.other(&d.value));
                 self.put_other(&d.out, Dispatch::int_scatter(d.dim, x, places, value, d.update));
             }
+            Base::SelectAssign(d) => {
+                let (x, places, value) = (self.other(&d.tensor), self.other(&d.indices), self.other(&d.value));
+                self.put_other(&d.out, Dispatch::int_select_assign(x, d.dim, places, value, d.update));
+            }
+            Base::ScatterNd(d) => {
+                let (x, places, value) = (self.other(&d.data), self.other(&d.indices), self.other(&d.values));
+                self.put_other(&d.out, Dispatch::int_scatter_nd(x, places, value, d.reduction));
+            }
+            Base::GatherNd(d) => {
+                let (x, places) = (self.other(&d.data), self.other(&d.indices));
+                self.put_other(&d.out, Dispatch::int_gather_nd(x, places));
+            }
+            Base::Unfold(d) => one!(d, input, |x| Dispatch::int_unfold(x, d.dim, d.size, d.step)),
+            Base::All(d) => one!(d, input, |x| Dispatch::int_all(x, d.out.dtype.into())),
+            Base::Any(d) => one!(d, input, |x| Dispatch::int_any(x, d.out.dtype.into())),
+            Base::AllDim(d) => one!(d, input, |x| Dispatch::int_all_dim(x, d.axis, d.out.dtype.into())),
+            Base::AnyDim(d) => one!(d, input, |x| Dispatch::int_any_dim(x, d.axis, d.out.dtype.into())),
             Base::MaskWhere(d) => {
                 let (x, mask, value) = (self.other(&d.tensor), self.other(&d.mask), self.other(&d.value));
                 self.put_other(&d.out, Dispatch::int_mask_where(x, mask, value));
@@ -78,7 +100,6 @@ impl Machine<'_> {
                 let (x, y) = (self.other(&d.lhs), self.other(&d.rhs));
                 self.put_other(&d.out, Dispatch::int_not_equal(x, y, d.out.dtype.into()));
             }
-            _ => return Err(NoRule),
         }
         Ok(())
     }
@@ -128,25 +149,100 @@ impl Machine<'_> {
             Numeric::Min(d) => one!(d, Dispatch::int_min),
             Numeric::SumDim(d) => one!(d, |x| Dispatch::int_sum_dim(x, d.axis)),
             Numeric::CumSum(d) => one!(d, |x| Dispatch::int_cumsum(x, d.axis)),
+            Numeric::Prod(d) => one!(d, Dispatch::int_prod),
+            Numeric::ProdDim(d) => one!(d, |x| Dispatch::int_prod_dim(x, d.axis)),
+            Numeric::SumDims(d) => one!(d, |x| d.axes.iter().fold(x, |x, axis| Dispatch::int_sum_dim(x, *axis))),
+            Numeric::Mean(d) => one!(d, Dispatch::int_mean),
+            Numeric::MeanDim(d) => one!(d, |x| Dispatch::int_mean_dim(x, d.axis)),
+            Numeric::CumProd(d) => one!(d, |x| Dispatch::int_cumprod(x, d.axis)),
+            Numeric::CumMax(d) => one!(d, |x| Dispatch::int_cummax(x, d.axis)),
+            Numeric::CumMin(d) => one!(d, |x| Dispatch::int_cummin(x, d.axis)),
+            Numeric::MaxDim(d) => one!(d, |x| Dispatch::int_max_dim(x, d.axis)),
+            Numeric::MinDim(d) => one!(d, |x| Dispatch::int_min_dim(x, d.axis)),
+            Numeric::MaxAbs(d) => one!(d, Dispatch::int_max_abs),
+            Numeric::MaxAbsDim(d) => one!(d, |x| Dispatch::int_max_abs_dim(x, d.axis)),
+            Numeric::ArgMax(d) => one!(d, |x| Dispatch::int_argmax(x, d.axis)),
+            Numeric::ArgMin(d) => one!(d, |x| Dispatch::int_argmin(x, d.axis)),
+            Numeric::ArgTopK(d) => one!(d, |x| Dispatch::int_argtopk(x, d.axis, d.out.shape[d.axis])),
+            Numeric::TopK(d) => one!(d, |x| Dispatch::int_topk(x, d.axis, d.out.shape[d.axis])),
+            Numeric::Sort(d) => one!(d, |x| Dispatch::int_sort(x, d.dim, d.descending)),
+            Numeric::ArgSort(d) => one!(d, |x| Dispatch::int_argsort(x, d.dim, d.descending)),
+            Numeric::Sign(d) => one!(d, Dispatch::int_sign),
+            Numeric::Pad(d) => one!(d, |x| Dispatch::int_pad(x, &d.padding, d.mode.into())),
+            Numeric::Powi(d) => two!(d, Dispatch::int_powi),
+            Numeric::PowiScalar(d) => scalar!(d, Dispatch::int_powi_scalar),
+            Numeric::ClampMin(d) => scalar!(d, Dispatch::int_clamp_min),
+            Numeric::ClampMax(d) => scalar!(d, Dispatch::int_clamp_max),
+            Numeric::Clamp(d) => {
+                let x = self.other(&d.tensor);
+                self.put_other(&d.out, Dispatch::int_clamp(x, d.min.into(), d.max.into()));
+            }
+            Numeric::TopKWithIndices(d) => {
+                let (y, places) = Dispatch::int_topk_with_indices(self.other(&d.tensor), d.dim, d.k);
+                self.put_both(&d.out, y, &d.out_indices, places);
+            }
+            Numeric::MaxDimWithIndices(d) => {
+                let (y, places) = Dispatch::int_max_dim_with_indices(self.other(&d.tensor), d.dim);
+                self.put_both(&d.out, y, &d.out_indices, places);
+            }
+            Numeric::MinDimWithIndices(d) => {
+                let (y, places) = Dispatch::int_min_dim_with_indices(self.other(&d.tensor), d.dim);
+                self.put_both(&d.out, y, &d.out_indices, places);
+            }
+            Numeric::SortWithIndices(d) => {
+                let (y, places) = Dispatch::int_sort_with_indices(self.other(&d.input), d.dim, d.descending);
+                self.put_both(&d.out, y, &d.out_indices, places);
+            }
+            Numeric::IntRandom(_) => return Err(NoRule),
             Numeric::Full(d) => {
                 let (shape, value) = (d.out.shape.clone(), d.value.into());
                 self.put_other(&d.out, Dispatch::int_full(shape, value, self.device, d.out.dtype.into()));
             }
-            _ => return Err(NoRule),
         }
         Ok(())
     }
 
+    fn put_both(&mut self, out: &TensorIr, y: Raw, out_places: &TensorIr, places: Raw) {
+        self.put_other(out, y);
+        self.put_other(out_places, places);
+    }
+
     pub(super) fn int_only(&mut self, op: &Integer) -> Step {
+        macro_rules! two {
+            ($d:ident, $f:path) => {{
+                let (x, y) = (self.other(&$d.lhs), self.other(&$d.rhs));
+                self.put_other(&$d.out, $f(x, y));
+            }};
+        }
+        macro_rules! scalar {
+            ($d:ident, $f:path) => {{
+                let x = self.other(&$d.lhs);
+                self.put_other(&$d.out, $f(x, $d.rhs.into()));
+            }};
+        }
         match op {
             Integer::IntoFloat(d) => {
                 let x = self.other(&d.input);
                 let y = Dispatch::int_into_float(x, d.out.dtype.into());
                 self.put_float(&d.out, Dual::constant(Num(y)));
-                Ok(())
             }
-            _ => Err(NoRule),
+            Integer::Matmul(d) => two!(d, Dispatch::int_matmul),
+            Integer::BitwiseAnd(d) => two!(d, Dispatch::bitwise_and),
+            Integer::BitwiseOr(d) => two!(d, Dispatch::bitwise_or),
+            Integer::BitwiseXor(d) => two!(d, Dispatch::bitwise_xor),
+            Integer::BitwiseLeftShift(d) => two!(d, Dispatch::bitwise_left_shift),
+            Integer::BitwiseRightShift(d) => two!(d, Dispatch::bitwise_right_shift),
+            Integer::BitwiseAndScalar(d) => scalar!(d, Dispatch::bitwise_and_scalar),
+            Integer::BitwiseOrScalar(d) => scalar!(d, Dispatch::bitwise_or_scalar),
+            Integer::BitwiseXorScalar(d) => scalar!(d, Dispatch::bitwise_xor_scalar),
+            Integer::BitwiseLeftShiftScalar(d) => scalar!(d, Dispatch::bitwise_left_shift_scalar),
+            Integer::BitwiseRightShiftScalar(d) => scalar!(d, Dispatch::bitwise_right_shift_scalar),
+            Integer::BitwiseNot(d) => {
+                let x = self.other(&d.input);
+                self.put_other(&d.out, Dispatch::bitwise_not(x));
+            }
         }
+        Ok(())
     }
 
     pub(super) fn base_bool(&mut self, op: &Base) -> Step {
@@ -177,6 +273,20 @@ impl Machine<'_> {
             Base::Gather(d) => {
                 let (x, places) = (self.other(&d.tensor), self.other(&d.indices));
                 self.put_other(&d.out, Dispatch::bool_gather(d.dim, x, places));
+            }
+            Base::Unfold(d) => one!(d, input, |x| Dispatch::bool_unfold(x, d.dim, d.size, d.step)),
+            // Of booleans, adding is `or`.
+            Base::Scatter(d) if matches!(d.update, IndexingUpdateOp::Add) => {
+                let (x, places, value) = (self.other(&d.tensor), self.other(&d.indices), self.other(&d.value));
+                self.put_other(&d.out, Dispatch::bool_scatter_or(d.dim, x, places, value));
+            }
+            Base::SelectAssign(d) if matches!(d.update, IndexingUpdateOp::Add) => {
+                let (x, places, value) = (self.other(&d.tensor), self.other(&d.indices), self.other(&d.value));
+                self.put_other(&d.out, Dispatch::bool_select_or(x, d.dim, places, value));
+            }
+            // Burn does not have these for booleans.
+            Base::Scatter(_) | Base::SelectAssign(_) | Base::ScatterNd(_) | Base::GatherNd(_) | Base::Cast(_) => {
+                return Err(NoRule);
             }
             Base::SliceAssign(d) => {
                 let (x, value) = (self.other(&d.tensor), self.other(&d.value));
@@ -210,7 +320,6 @@ impl Machine<'_> {
                 let (x, y) = (self.other(&d.lhs), self.other(&d.rhs));
                 self.put_other(&d.out, Dispatch::bool_not_equal(x, y));
             }
-            _ => return Err(NoRule),
         }
         Ok(())
     }
