@@ -2,6 +2,7 @@
 
 mod functions;
 mod networks;
+mod peers;
 mod rules;
 
 use burn::{

@@ -87,3 +87,83 @@ fn an_embedding_and_a_convolution_of_sequences_agree() {
     let v = normals(w.dims()[0], &device);
     agree("sequence", &loss, &w, &v, 1e-13);
 }
+
+#[test]
+fn layers_that_burn_composes_agree() {
+    use burn::tensor::module::{
+        adaptive_avg_pool3d, attention, ctc_loss, max_pool1d_with_indices, max_pool2d_with_indices,
+    };
+    use burn::tensor::ops::{
+        AttentionModuleOptions, GridSampleOptions, GridSamplePaddingMode, InterpolateMode, MaxPoolOptions,
+    };
+    let weighted = |y: Tensor<1>| {
+        let n = i64::try_from(y.shape().num_elements()).unwrap();
+        let weights = Tensor::arange(1..n + 1, &y.device()).float();
+        (y * (weights * 0.7).sin()).sum()
+    };
+    let device = f64_device();
+    let agrees = |name: &str, n: usize, f: &(dyn Fn(Tensor<1>) -> Tensor<1> + Send + Sync)| {
+        let x = normals(n, &device);
+        let loss = Function::of_vector(x.clone(), move |x: Tensor<1>| weighted(f(x)));
+        let v = kiln_tensor::Stream::new(9, "test", 0, 0).normal([n], &device);
+        agree(name, &loss, &x, &v, 1e-12);
+    };
+    for (is_causal, softcap, mask, bias) in
+        [(false, None, false, false), (true, Some(2.0), false, true), (false, None, true, false)]
+    {
+        // Two heads, three queries, three keys, four features.
+        agrees(&format!("attention, causal {is_causal}, mask {mask}"), 2 * 3 * 4 * 3 + 18, &move |x| {
+            let part = |k: usize| x.clone().slice([24 * k..24 * (k + 1)]).reshape([1, 2, 3, 4]);
+            let mask = mask.then(|| {
+                part(0)
+                    .slice([0..1, 0..2, 0..3, 0..3])
+                    .zeros_like()
+                    .equal_elem(1.0)
+                    .slice_fill([0..1, 0..2, 0..3, 1..2], true)
+            });
+            let bias = bias.then(|| x.clone().slice([72..90]).reshape([1, 2, 3, 3]));
+            let options = AttentionModuleOptions { scale: Some(0.6), softcap, is_causal };
+            attention(part(0), part(1), part(2), mask, bias, options).flatten(0, 3)
+        });
+    }
+    agrees("CTC loss", 6 * 2 * 4, &|x| {
+        let targets = Tensor::<2, Int>::from_data([[1, 2, 1], [3, 3, 0]], &x.device());
+        let [inputs, lengths] = [[6, 5], [3, 2]].map(|n| Tensor::<1, Int>::from_data(n, &x.device()));
+        ctc_loss(activation::log_softmax(x.reshape([6, 2, 4]), 2), targets, inputs, lengths, 0)
+    });
+    for padding_mode in [GridSamplePaddingMode::Zeros, GridSamplePaddingMode::Border] {
+        agrees("grid sample", 2 * 12 + 12, &move |x| {
+            let image = x.clone().slice([0..24]).reshape([1, 2, 3, 4]);
+            let grid = x.slice([24..36]).reshape([1, 2, 3, 2]).tanh() * 1.1;
+            let options = GridSampleOptions {
+                mode: InterpolateMode::Bilinear,
+                padding_mode: padding_mode.clone(),
+                align_corners: false,
+            };
+            image.square().grid_sample_2d(grid, options).flatten(0, 3)
+        });
+    }
+    agrees("adaptive_avg_pool3d", 64, &|x| {
+        adaptive_avg_pool3d(x.square().reshape([1, 1, 4, 4, 4]), [2, 3, 2]).flatten(0, 4)
+    });
+    agrees("max_pool1d with places", 12, &|x| {
+        let (y, places) = max_pool1d_with_indices(
+            x.clone().square().reshape([1, 2, 6]),
+            MaxPoolOptions { kernel_size: [2], stride: [2], padding: [(0, 0)], dilation: [1], ceil_mode: false },
+        );
+        (y * x.reshape([1, 2, 6]).gather(2, places)).flatten(0, 2)
+    });
+    agrees("max_pool2d with places", 16, &|x| {
+        let (y, _) = max_pool2d_with_indices(
+            x.square().reshape([1, 1, 4, 4]),
+            MaxPoolOptions {
+                kernel_size: [2; 2],
+                stride: [2; 2],
+                padding: [(0, 0); 2],
+                dilation: [1; 2],
+                ceil_mode: false,
+            },
+        );
+        y.flatten(0, 3)
+    });
+}

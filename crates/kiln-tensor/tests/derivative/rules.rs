@@ -125,3 +125,164 @@ fn each_rule_of_activations_agrees() {
     check("silu", both_signs(), activation::silu);
     check("mish", both_signs(), activation::mish);
 }
+
+#[test]
+fn each_rule_of_products_and_choices_agrees() {
+    check("remainder of tensors", both_signs(), |x| x.clone().remainder(x.clone().square() + 0.3) * x);
+    check("prod", both_signs(), |x| x.prod().unsqueeze());
+    check("prod_dim", both_signs(), |x| x.clone().prod_dim(1) * x.prod_dim(0));
+    check("cumprod", both_signs(), |x| x.cumprod(1));
+    check("cummax", both_signs(), |x| x.cummax(1).square());
+    check("cummin", both_signs(), |x| x.cummin(0).exp());
+    check("max_abs_dim", both_signs(), |x| x.max_abs_dim(1).square());
+    check("max_abs", both_signs(), |x| x.max_abs().square().unsqueeze());
+    check("topk", both_signs(), |x| x.topk(2, 1).exp());
+    check("topk with places", both_signs(), |x| {
+        let (y, places) = x.clone().square().topk_with_indices(2, 0);
+        y * x.gather(0, places)
+    });
+    check("argtopk", both_signs(), |x| x.clone().square().gather(1, x.argtopk(3, 1)));
+    check("sort with places", both_signs(), |x| {
+        let (y, places) = x.clone().square().sort_with_indices(1);
+        y * x.gather(1, places)
+    });
+    check("powi by tensor", both_signs(), |x| {
+        let n = Tensor::<2>::from_data([[1.0, 2.0, 3.0, 2.0], [3.0, 2.0, 1.0, 1.0], [2.0, 2.0, 3.0, 3.0]], &x.device());
+        x.powi(n)
+    });
+    check("round, ceil and trunc", both_signs(), |x| {
+        x.clone().round() * x.clone().ceil() * x.clone().trunc() * x.square()
+    });
+    check("cross", both_signs(), |x| x.clone().cross(x.exp(), 0));
+}
+
+/// A 0 among the factors: the product of the others is the derivative.
+#[test]
+fn products_with_a_zero_have_derivatives() {
+    let device = f64_device();
+    let x = Tensor::<1>::from_data([2.0, 0.0, 3.0, -1.0], &device);
+    let product = Function::of_vector(x.clone(), |x: Tensor<1>| x.prod());
+    let v = Tensor::<1>::from_data([1.0, 0.5, -1.0, 2.0], &device);
+    // ∂²/∂x₁∂xⱼ is the product of the other two, and all other second derivatives have the factor 0.
+    let hvp = values(product.hvp(&x, &v).unwrap());
+    // Row 1: 1·(3·−1) + −1·(2·−1) + 2·(2·3); the other rows: ½ times the product of the two that are not in it.
+    assert_close(&hvp, &[-1.5, 11.0, -1.0, 3.0], 1e-14, 0.0, "H·v of a product");
+    let running = Function::of_vector(x.clone(), |x: Tensor<1>| x.cumprod(0).sum());
+    let differences = values(running.hvp_by_differences(&x, &v).unwrap().value);
+    assert_close(&values(running.hvp(&x, &v).unwrap()), &differences, 1e-7, 1e-7, "H·v of running products");
+    let power = Function::of_vector(x.clone(), |x: Tensor<1>| {
+        let base = x.clone().slice([1..2]);
+        base.powf(x.slice([0..1])).sum()
+    });
+    assert!(values(power.jvp(&x, &v).unwrap().1)[0].abs() == 0.0, "the derivative of 0² by both");
+}
+
+#[test]
+fn each_rule_of_updates_agrees() {
+    use IndexingUpdateOp::{Add, Assign, Max, Min, Mul};
+    for update in [Add, Assign, Mul, Min, Max] {
+        check(&format!("scatter, {update:?}"), both_signs(), move |x| {
+            let places = Tensor::<2, Int>::from_data([[3, 0], [1, 2], [2, 3]], &x.device());
+            let some = x.clone().exp().gather(1, places.clone()) - 1.6;
+            x.square().scatter(1, places, some, update)
+        });
+        check(&format!("select_assign, {update:?}"), both_signs(), move |x| {
+            let places = Tensor::<1, Int>::from_data([2, 0], &x.device());
+            x.clone().square().select_assign(0, places, x.sin().slice([0..2]), update)
+        });
+        check(&format!("scatter_nd, {update:?}"), both_signs(), move |x| {
+            let places = Tensor::<2, Int>::from_data([[2, 1], [0, 3], [1, 0]], &x.device());
+            let some = x.clone().cos().slice([0..1, 0..3]).reshape([3]);
+            x.square().scatter_nd(places, some, update)
+        });
+    }
+    check("scatter twice, Add", both_signs(), |x| {
+        let places = Tensor::<2, Int>::from_data([[3, 3], [1, 1], [2, 2]], &x.device());
+        x.clone().square().scatter(1, places, x.exp().slice([0..3, 0..2]), Add)
+    });
+    check("gather_nd", both_signs(), |x| {
+        let places = Tensor::<2, Int>::from_data([[2, 1], [0, 3], [2, 1]], &x.device());
+        x.exp().gather_nd::<2, 1>(places).unsqueeze()
+    });
+}
+
+/// Numbers that a function makes of integers: none of these has a derivative, and each has a value.
+#[test]
+fn integers_are_computed_as_the_function_does() {
+    check("whole numbers", both_signs(), |x| {
+        let n = Tensor::<2, Int>::from_data([[5, 2, 7, 1], [3, 8, 4, 6], [9, 3, 2, 8]], &x.device());
+        let (sorted, order) = n.clone().sort_with_indices(1);
+        let (top, at) = n.clone().topk_with_indices(2, 1);
+        let (most, _) = n.clone().max_dim_with_indices(1);
+        let (least, _) = n.clone().min_dim_with_indices(0);
+        let m = || n.clone();
+        // Places may have another integer type than the numbers, so floats are added.
+        let numbers = [
+            sorted,
+            order,
+            m().clamp(2, 6),
+            m().clamp_min(4),
+            m().clamp_max(5),
+            m().cumsum(1),
+            m().cumprod(0),
+            m().cummax(1),
+            m().cummin(1),
+            m().argsort(1),
+            m().sort(0),
+            (m() - 5).sign(),
+            m().powi_scalar(2),
+            m().bitwise_and_scalar(6),
+            m().bitwise_or_scalar(1),
+            m().bitwise_xor_scalar(3),
+            m().bitwise_left_shift_scalar(1),
+            m().bitwise_right_shift_scalar(1),
+            m().bitwise_and(m().flip([0])),
+            m().bitwise_or(m().flip([1])),
+            m().bitwise_xor(m().flip([0])),
+            m().bitwise_not(),
+            m().matmul(m().transpose()).matmul(m()),
+        ];
+        let columns = [
+            m().prod_dim(1),
+            m().mean_dim(1),
+            most,
+            m().argmax(1),
+            top.sum_dim(1),
+            at.sum_dim(1),
+            m().argtopk(3, 1).sum_dim(1),
+            m().max_dim(1),
+            m().min_dim(1),
+            m().max_abs_dim(1),
+            m().greater_elem(7).any_dim(1).int(),
+            m().all_dim(1).int(),
+        ];
+        let rows = [least, m().argmin(0), m().topk(2, 0).sum_dim(0), m().mean_dim(0)];
+        let whole =
+            [m().prod(), m().mean(), m().max_abs(), m().any().int(), m().all().int(), m().sum(), m().max(), m().min()];
+        let all = numbers.into_iter().chain(columns.into_iter().map(|y| y.expand([3, 4])));
+        let all = all.chain(rows.into_iter().map(|y| y.expand([3, 4]))).map(|y| y.float());
+        let all = all.chain(whole.into_iter().map(|y| y.float().unsqueeze::<2>().expand([3, 4])));
+        let sums = all.reduce(|a, b| a * 0.9 + b).unwrap();
+        x.square() * sums * 1e-3
+    });
+}
+
+/// Two values for one place. Burn's own gradients are wrong there, so the derivative is compared with differences of values.
+#[test]
+fn updates_of_one_place_by_two_values_have_derivatives() {
+    let device = f64_device();
+    for update in [IndexingUpdateOp::Mul, IndexingUpdateOp::Min, IndexingUpdateOp::Max] {
+        let f = Function::of_vector(both_signs().reshape([12]), move |x: Tensor<1>| {
+            let x = x.reshape([3, 4]);
+            let places = Tensor::<2, Int>::from_data([[3, 3], [1, 1], [2, 2]], &x.device());
+            x.clone().square().scatter(1, places, x.exp().slice([0..3, 0..2]), update).square().sum()
+        });
+        let (w, v) = (f.parameters(), normals(12, &device));
+        let at = |t: f64| values(f.value_and_grad(&(w.clone() + v.clone() * t)).unwrap().0)[0];
+        const H: f64 = 1e-5;
+        // An error of h² times the third derivative.
+        let difference = (at(H) - at(-H)) / (2.0 * H);
+        let derivative = values(f.jvp(&w, &v).unwrap().1);
+        assert_close(&derivative, &[difference], 1e-7, 0.0, &format!("{update:?}"));
+    }
+}
