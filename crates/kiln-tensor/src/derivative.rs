@@ -43,7 +43,10 @@
 //! - It must not read a value back from the device.
 //! - It must not draw random numbers. Draw them outside and pass them as data.
 //! - It is recorded once per set of shapes of its data. A number from outside, such as a weight that changes during training, keeps
-//!   the value that it had then. Pass such a number as a tensor in the data.
+//!   the value that it had then. Pass such a number as a tensor in the data, or call [`invalidate`](Function::invalidate).
+//!
+//! For the statistics of the batch in a batch normalisation, call [`batch_norm_train`](burn::tensor::module::batch_norm_train) with the
+//! layer's parameters. For dropout, pass the mask as data.
 //!
 //! A panic in a function that is being recorded becomes an error, without a message on standard error. To that end, the first
 //! recording sets a panic hook, which passes all other panics to the program's hook.
@@ -57,6 +60,7 @@ mod gauss_newton;
 mod inputs;
 mod num;
 mod objective;
+mod recordings;
 mod run;
 mod spectrum;
 

@@ -1,16 +1,13 @@
 //! A differentiable function of a module's parameters.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor},
 };
 
-use super::{DerivativeError, Inputs, capture::Graph, dual::Dual, num::Num};
+use super::{DerivativeError, Inputs, capture::Graph, dual::Dual, num::Num, recordings::Recordings};
 use crate::flat::Layout;
 
 /// How [`Function::hvp`] computes H·v.
@@ -21,8 +18,9 @@ use crate::flat::Layout;
 /// use kiln_tensor::derivative::{Function, HvpMethod};
 ///
 /// let x = Tensor::<1>::ones([2], &Device::default());
-/// let product = Function::of_vector(x.clone(), |x: Tensor<1>| x.prod()).with_hvp_method(HvpMethod::Auto);
-/// assert!(product.hvp(&x, &x).is_ok()); // `prod` has no rule
+/// let noisy = |x: Tensor<1>| (x.random_like(burn::tensor::Distribution::Default) * 0.0 + x).square().sum();
+/// let noisy = Function::of_vector(x.clone(), noisy).with_hvp_method(HvpMethod::Auto);
+/// assert!(noisy.hvp(&x, &x).is_ok()); // random numbers have no rule
 /// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum HvpMethod {
@@ -34,6 +32,9 @@ pub enum HvpMethod {
     /// Exactly if possible, otherwise by differences.
     Auto,
 }
+
+/// Maximum number of recordings of a function.
+const KEPT: usize = 16;
 
 type Forward<'a, M, I, const D: usize> = Arc<dyn Fn(&M, I) -> Tensor<D> + Send + Sync + 'a>;
 
@@ -60,7 +61,7 @@ pub struct Function<'a, M, I, const D: usize> {
     inputs: I,
     forward: Forward<'a, M, I, D>,
     method: HvpMethod,
-    graphs: Arc<Mutex<HashMap<String, Arc<Graph>>>>,
+    recordings: Arc<Recordings>,
 }
 
 impl<M: Clone, I: Clone, const D: usize> Clone for Function<'_, M, I, D> {
@@ -71,7 +72,7 @@ impl<M: Clone, I: Clone, const D: usize> Clone for Function<'_, M, I, D> {
             inputs: self.inputs.clone(),
             forward: self.forward.clone(),
             method: self.method,
-            graphs: self.graphs.clone(),
+            recordings: self.recordings.clone(),
         }
     }
 }
@@ -124,7 +125,7 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
             inputs,
             forward: Arc::new(forward),
             method: HvpMethod::default(),
-            graphs: Arc::default(),
+            recordings: Arc::new(Recordings::new(KEPT)),
         }
     }
 
@@ -133,6 +134,30 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
     pub fn with_inputs(mut self, inputs: I) -> Self {
         self.inputs = inputs;
         self
+    }
+
+    /// Forgets all recordings, also those of the function's clones. Call it when a number from outside of the function, which a recording
+    /// keeps, has changed. Without it, a function keeps its last sixteen recordings.
+    ///
+    /// # Example
+    /// ```
+    /// use std::sync::{Arc, atomic::{AtomicU32, Ordering}};
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_tensor::derivative::Function;
+    ///
+    /// let weight = Arc::new(AtomicU32::new(1));
+    /// let read = weight.clone();
+    /// let x = Tensor::<1>::ones([1], &Device::default());
+    /// let f = Function::of_vector(x.clone(), move |x: Tensor<1>| (x.square() * read.load(Ordering::Relaxed)).sum());
+    /// assert_eq!(f.hvp(&x, &x)?.into_scalar::<f64>(), 2.0);
+    /// weight.store(3, Ordering::Relaxed);
+    /// assert_eq!(f.hvp(&x, &x)?.into_scalar::<f64>(), 2.0); // as recorded
+    /// f.invalidate();
+    /// assert_eq!(f.hvp(&x, &x)?.into_scalar::<f64>(), 6.0);
+    /// # Ok::<(), kiln_tensor::derivative::DerivativeError>(())
+    /// ```
+    pub fn invalidate(&self) {
+        self.recordings.clear();
     }
 
     /// Sets how products with the Hessian are computed.
@@ -240,14 +265,14 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
     fn graph(&self) -> Result<Arc<Graph>, DerivativeError> {
         let mut key = String::new();
         self.inputs.describe(&mut key);
-        // The lock is released while recording, so that other threads can use existing recordings.
-        if let Some(graph) = self.graphs.lock().unwrap_or_else(PoisonError::into_inner).get(&key) {
-            return Ok(graph.clone());
+        // While it is recorded, other threads can use existing recordings.
+        if let Some(graph) = self.recordings.get(&key) {
+            return Ok(graph);
         }
         let device: Device = self.parameters().device();
         let graph = Graph::record(&self.module, &self.layout, &self.inputs, &device, |m, i| (self.forward)(m, i))?;
         let graph = Arc::new(graph);
-        self.graphs.lock().unwrap_or_else(PoisonError::into_inner).insert(key, graph.clone());
+        self.recordings.put(key, graph.clone());
         Ok(graph)
     }
 

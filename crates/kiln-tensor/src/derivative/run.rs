@@ -3,6 +3,7 @@
 //! To support another operation, add a line to the table of its kind. If it is not a composition of existing rules, add a rule in
 //! [`dual`](super::dual).
 
+mod deformable;
 mod expanded;
 mod float;
 mod layer;

@@ -167,3 +167,49 @@ fn layers_that_burn_composes_agree() {
         y.flatten(0, 3)
     });
 }
+
+/// Burn computes its gradient in part in f32, so the second derivative is compared with differences of the first, and the first with
+/// differences of values.
+#[test]
+fn a_deformable_convolution_agrees_with_differences() {
+    use burn::tensor::{module::deform_conv2d, ops::DeformConvOptions};
+    let device = f64_device();
+    for (weight_groups, offset_groups, has_mask) in [(1, 1, true), (2, 2, false)] {
+        // Two channels of 4 × 5, a kernel of 2 × 2, an output of 3 × 2.
+        let (weights, offsets) = (4 * 2 / weight_groups * 4, 2 * offset_groups * 4 * 6);
+        let mask = if has_mask { offset_groups * 4 * 6 } else { 0 };
+        let n = 40 + weights + offsets + mask + 4;
+        let f = move |x: Tensor<1>| {
+            let mut at = 0;
+            let mut take = |shape: [usize; 4]| {
+                let n: usize = shape.iter().product();
+                at += n;
+                x.clone().slice([at - n..at]).reshape(shape)
+            };
+            let image = take([1, 2, 4, 5]);
+            let weight = take([4, 2 / weight_groups, 2, 2]);
+            let offset = take([1, 2 * offset_groups * 4, 3, 2]).tanh() * 0.7;
+            let mask = has_mask.then(|| take([1, offset_groups * 4, 3, 2]));
+            let bias = take([4, 1, 1, 1]).reshape([4]);
+            let options =
+                DeformConvOptions { stride: [1, 2], padding: [0, 0], dilation: [1, 1], weight_groups, offset_groups };
+            deform_conv2d(image, offset, weight, mask, Some(bias), options).flatten::<1>(0, 3)
+        };
+        let w = normals(n, &device);
+        let loss = Function::of_vector(w.clone(), move |x: Tensor<1>| (f(x) * 0.5).sin().sum());
+        let [v, u] = [9, 10].map(|seed| kiln_tensor::Stream::new(seed, "test", 0, 0).normal::<1>([n], &device));
+        let value = |t: f64| values(loss.value_and_grad(&(w.clone() + v.clone() * t)).unwrap().0)[0];
+        let slope = |t: f64, along: &Tensor<1>| {
+            let (value, derivative) = loss.jvp(&(w.clone() + v.clone() * t), along).unwrap();
+            (values(value)[0], values(derivative)[0])
+        };
+        const H: f64 = 1e-5;
+        assert_close(&[slope(0.0, &v).0], &[value(0.0)], 1e-13, 0.0, "the value of a deformable convolution");
+        // An error of h² times the third derivative, and of 1e-15/h.
+        let differences = (value(H) - value(-H)) / (2.0 * H);
+        assert_close(&[slope(0.0, &v).1], &[differences], 1e-7, 1e-8, "its derivative");
+        let product = values((loss.hvp(&w, &v).unwrap() * u.clone()).sum());
+        let differences = (slope(H, &u).1 - slope(-H, &u).1) / (2.0 * H);
+        assert_close(&product, &[differences], 1e-7, 1e-8, "uᵀ·H·v");
+    }
+}

@@ -1,30 +1,29 @@
 //! Layers that Burn composes of other operations: the composition is recorded once per shape, and run on dual numbers.
 
-use std::{
-    collections::HashMap,
-    sync::{Arc, LazyLock, Mutex, PoisonError},
-};
+use std::sync::Arc;
 
 use burn::{
     backend::{
         Dispatch,
-        ir::{AttentionOpIr, CtcLossOpIr, GridSample2dOpIr, TensorIr},
+        ir::{AttentionOpIr, CtcLossOpIr, DeformConv2dOpIr, GridSample2dOpIr, TensorIr},
         ops::{attention::attention_fallback, ctc::ctc_loss_default, grid_sample::float_grid_sample_2d_ref},
     },
     module::Param,
-    tensor::{Bool, Device, Int, Tensor, TensorCreationOptions, ops::InterpolateMode},
+    tensor::{
+        Bool, Device, Int, Tensor, TensorCreationOptions,
+        ops::{DeformConvOptions, InterpolateMode},
+    },
 };
 
 use super::{
-    super::{Inputs, capture::Graph},
+    super::{Inputs, capture::Graph, recordings::Recordings},
     Machine, NoRule, Step,
+    deformable::deformable,
 };
 use crate::flat::Layout;
 
 /// Recordings by layer, options, types and shapes.
-static KNOWN: LazyLock<Mutex<HashMap<String, Arc<Graph>>>> = LazyLock::new(Mutex::default);
-/// Maximum number of recordings that are kept.
-const KEPT: usize = 64;
+static KNOWN: Recordings = Recordings::new(64);
 
 impl Machine<'_> {
     pub(super) fn attention(&mut self, d: &AttentionOpIr) -> Step {
@@ -81,6 +80,22 @@ impl Machine<'_> {
         })
     }
 
+    pub(super) fn deformable_convolution(&mut self, d: &DeformConv2dOpIr) -> Step {
+        let mut floats = vec![&d.x, &d.offset, &d.weight];
+        floats.extend(&d.mask);
+        let options: DeformConvOptions<2> = d.options.clone().into();
+        let name = format!("deformable {:?}", d.options);
+        self.expand(&name, &floats, (), &d.out, move |x: &[Tensor<4>], ()| {
+            deformable(&x[0], &x[1], &x[2], x.get(3), &options)
+        })?;
+        if let Some(bias) = &d.bias {
+            let (y, channels) = (self.float(&d.out), d.weight.shape[0]);
+            let bias = self.float(bias).reshape([1, channels, 1, 1]);
+            self.put_float(&d.out, y.add(bias));
+        }
+        Ok(())
+    }
+
     fn bools<const D: usize>(&mut self, tensor: &TensorIr) -> Tensor<D, Bool> {
         Tensor::from_dispatch(self.other(tensor))
     }
@@ -102,7 +117,7 @@ impl Machine<'_> {
         let shapes: Vec<Vec<usize>> = floats.iter().map(|tensor| tensor.shape.to_vec()).collect();
         let mut key = format!("{name} {shapes:?} {:?} {device:?} ", out.dtype);
         others.describe(&mut key);
-        let known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner).get(&key).cloned();
+        let known = KNOWN.get(&key);
         let graph = match known {
             Some(graph) => graph,
             None => {
@@ -118,11 +133,7 @@ impl Machine<'_> {
                     compose(&module.iter().map(Param::val).collect::<Vec<_>>(), others)
                 });
                 let graph = Arc::new(graph.map_err(|_| NoRule)?);
-                let mut kept = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
-                if kept.len() >= KEPT {
-                    kept.clear();
-                }
-                kept.insert(key, graph.clone());
+                KNOWN.put(key, graph.clone());
                 graph
             }
         };

@@ -155,8 +155,7 @@ impl Machine<'_> {
             }
             Layer::Attention(d) => return self.attention(d),
             Layer::CtcLoss(d) => return self.ctc_loss(d),
-            // Burn has no composition of it whose backward pass could be differentiated.
-            Layer::DeformableConv2d(_) => return Err(NoRule),
+            Layer::DeformableConv2d(d) => return self.deformable_convolution(d),
             // Parts of backward passes, which a recorded function does not run.
             Layer::EmbeddingBackward(_)
             | Layer::LinearXBackward(_)
