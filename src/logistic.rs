@@ -306,7 +306,9 @@ impl LogisticConfig {
 
     /// Returns whether a solver that stopped may have reached the rounding errors of the loss.
     fn stopped_at_rounding(&self, status: Status) -> bool {
-        self.l1 == 0.0 && !self.is_bounded() && matches!(status, Status::NoProgress | Status::Stalled)
+        self.l1 == 0.0
+            && !self.is_bounded()
+            && matches!(status, Status::NoProgress | Status::AtRounding | Status::Stalled)
     }
 
     fn minimize(&self, loss: &RegressionLoss) -> Result<Outcome, SolverError> {

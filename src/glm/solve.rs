@@ -73,7 +73,7 @@ pub(super) fn solve<P: Hessian>(
     let stop = Stop { gtol: limits.gtol(small), max_iter: limits.max_iter, ..Stop::default() };
     let mut outcome =
         if small { run(loss, start, &newton(), stop, callback)? } else { run(loss, start, &lbfgs(), stop, callback)? };
-    let stopped = matches!(outcome.status, Status::NoProgress | Status::Stalled);
+    let stopped = matches!(outcome.status, Status::NoProgress | Status::AtRounding | Status::Stalled);
     let mut x = outcome.to_vec();
     let mut converged = outcome.success;
     if small && (stopped || converged && limits.is_cheap(parameters)) {
@@ -106,7 +106,7 @@ pub(super) fn solve_with_l1(
     let stop = Stop { gtol, max_iter: limits.max_iter, ..Stop::default() };
     let mut outcome = run(loss, start, &owlqn(penalty), stop, callback)?;
     let mut x = outcome.to_vec();
-    let stopped = matches!(outcome.status, Status::NoProgress | Status::Stalled);
+    let stopped = matches!(outcome.status, Status::NoProgress | Status::AtRounding | Status::Stalled);
     if (outcome.success || stopped) && x.len() <= GlmConfig::NEWTON_PARAMETERS {
         outcome.grad_norm = polish_with_l1(loss, &mut x, &weights, (&device, dtype))?.min(outcome.grad_norm);
         outcome.x = vector(&x, (&device, dtype));

@@ -7,6 +7,7 @@
 //! - [`solver`]: deterministic minimisation by line searches, trust regions and projections, with Newton's method, BFGS, L-BFGS,
 //!   conjugate gradients and gradient descent.
 //! - [`mod@least_squares`]: nonlinear least squares within bounds and with robust losses, and curves fitted to data.
+//! - [`mod@root`]: roots of systems of equations, fixed points, and their derivatives by the parameters.
 //! - [`constrained`]: minimisation under equalities, inequalities and bounds, with Lagrange multipliers and certificates.
 //! - [`expression`]: expressions such as `a * exp(-b * x)` as functions of tensors.
 //! - [`problems`]: the classic test problems for solvers.
@@ -19,6 +20,7 @@ pub mod least_squares;
 pub mod plateau;
 pub mod problems;
 pub mod rate;
+pub mod root;
 pub mod schedule;
 pub mod solver;
 

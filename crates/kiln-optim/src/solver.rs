@@ -59,6 +59,7 @@ mod search;
 mod slices;
 mod snapshot;
 mod stop;
+mod stuck;
 mod trust_region;
 mod vector;
 

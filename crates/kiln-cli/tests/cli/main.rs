@@ -7,6 +7,7 @@ mod common;
 mod bad_input;
 mod checkpoints;
 mod constrained;
+mod cutest;
 mod cv;
 mod describe;
 mod extremes;

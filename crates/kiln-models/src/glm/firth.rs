@@ -96,6 +96,10 @@ impl Objective for FirthLoss<'_> {
     fn rounding_units(&self) -> f64 {
         self.loss.rounding_units()
     }
+
+    fn scale(&self) -> f64 {
+        self.loss.scale()
+    }
 }
 
 impl Hessian for FirthLoss<'_> {

@@ -87,6 +87,10 @@ impl Objective for Thinned {
     fn rounding_units(&self) -> f64 {
         self.0.rounding_units()
     }
+
+    fn scale(&self) -> f64 {
+        self.0.scale()
+    }
 }
 
 impl HessianProduct for Thinned {

@@ -173,7 +173,9 @@ impl Certificate {
         let hessian = if n <= MAX_DENSE { Some(problem.lagrangian_hessian(x, multipliers)?) } else { None };
         let curvature = hessian.as_ref().map_or(0.0, Symmetric::largest);
         let forces = forces(&at.slopes, multipliers);
-        let second_order = hessian.map(|hessian| active.second_order(&hessian, tol * scale, rounding));
+        let residuals = residuals(&at.x, bounds, &at.values, &at.slopes, multipliers);
+        let accuracy = (tol * scale, residuals.largest());
+        let second_order = hessian.map(|hessian| active.second_order(&hessian, accuracy, rounding));
         let proves = match &second_order {
             _ if problem.is_convex() => Proof::GlobalMinimum,
             Some(SecondOrder { sufficient: true, .. }) => Proof::StrictLocalMinimum,
@@ -183,7 +185,7 @@ impl Certificate {
             proves: Some(proves),
             fun: at.values.objective,
             multipliers: multipliers.clone(),
-            residuals: residuals(&at.x, bounds, &at.values, &at.slopes, multipliers),
+            residuals,
             scale,
             tol,
             active_count: active.count(),
@@ -194,6 +196,18 @@ impl Certificate {
             x: at.x,
         };
         Ok(Computed { certificate, curvature, forces })
+    }
+
+    /// Whether the gradients of the active constraints are linearly independent at points nearby too.
+    pub(super) fn is_regular(
+        problem: &(impl Certifiable + ?Sized),
+        x: &Tensor<1>,
+        multipliers: &Multipliers,
+        tol: f64,
+    ) -> Result<bool, CertificateError> {
+        /// Relative distance of a gradient from the others.
+        const APART: f64 = 1e-4;
+        Ok(Active::at(problem, &problem.evaluate(x)?, tol, multipliers).is_regular(APART))
     }
 
     /// Returns whether the four residuals are within the tolerance.

@@ -19,6 +19,8 @@ use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, l
 /// How far a start is moved inside of a bound if a function is not defined there, relative to the bound and to the width.
 const INSIDE: f64 = 1e-2;
 
+/// Maximum number of saddles of the violation that are left.
+const LEFT: usize = 3;
 /// A smaller least violation does not count, whatever the tolerance: the search ends where its gradient is lost in rounding.
 const INFEASIBLE: f64 = 1e-7;
 /// Gradient of the violation, relative to the constraints' gradients times the violation, below which the violation is stationary.
@@ -76,9 +78,22 @@ fn search<'a, M: Module + 'a, I: Inputs + 'a>(
     let bounds = Bounds::new(host.tensor(problem.lower()), host.tensor(problem.upper()))?;
     // The gradient is the violation times its Jacobian.
     let stop = solver::Stop { gtol: 1e-3 * tol, max_iter: 500, ..solver::Stop::default() };
-    let outcome = solver::minimize(&violation, host.tensor(x), &lbfgs_b(bounds), &stop)?;
-    let Evaluations { values, gradients, .. } = outcome.evaluations;
-    host.add(Evaluations { values, gradients, hessians: 0 });
+    let solver = lbfgs_b(bounds);
+    let mut outcome = solver::minimize(&violation, host.tensor(x), &solver, &stop)?;
+    for _ in 0..LEFT {
+        let Evaluations { values, gradients, .. } = outcome.evaluations;
+        host.add(Evaluations { values, gradients, hessians: 0 });
+        // A saddle of the violation says nothing: on along the direction in which it falls.
+        let Some(downhill) = outcome.downhill.take() else { break };
+        let x = on_host(outcome.x.clone());
+        let far = 0.1 * (1.0 + max_abs(&x));
+        let moved: Vec<f64> = x.iter().zip(&downhill.direction).map(|(x, d)| x + far * d).collect();
+        let next = solver::minimize(&violation, host.tensor(&problem.within_bounds(&moved)), &solver, &stop)?;
+        if next.value >= outcome.value {
+            break;
+        }
+        outcome = next;
+    }
     Ok((on_host(outcome.x), outcome.grad_norm))
 }
 

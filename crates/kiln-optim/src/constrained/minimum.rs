@@ -84,7 +84,7 @@ fn downhill<M: Module, I: Inputs>(
 ) -> Option<Downhill> {
     let (x, multipliers) = (&solution.outcome.x, &solution.multipliers);
     let certificate = Certificate::with_tolerance(problem, x, multipliers, tol).ok()?;
-    let is_regular = certificate.active_rank == certificate.active_count;
+    let is_regular = Certificate::is_regular(problem, x, multipliers, tol).ok()?;
     let downhill = certificate.second_order?.downhill.filter(|_| is_regular)?;
     let hessian = Certifiable::lagrangian_hessian(problem, x, multipliers).ok()?;
     (downhill.curvature < -FLOOR * hessian.largest()).then_some(downhill)

@@ -72,6 +72,10 @@ impl<P: Objective> Objective for Split<'_, P> {
         self.objective.rounding_units()
     }
 
+    fn scale(&self) -> f64 {
+        self.objective.scale()
+    }
+
     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
         let n = x.dims()[0] / 2;
         let (value, gradient) = self.objective.value_and_grad(&joined(x))?;

@@ -14,6 +14,7 @@ use super::{
     problem::{Counted, Evaluations, Point, dots, epsilon, read},
     snapshot::{Remember, Snapshot, SnapshotError, counted},
     stop::Stop,
+    stuck,
 };
 
 /// Minimises `problem` from `start`.
@@ -283,7 +284,7 @@ impl<'a, P: Objective, S: Solver<P>> Minimization<'a, P, S> {
         }
         let next = match self.solver.step(&self.problem, &self.at, &mut self.state)? {
             Move::Stuck => {
-                self.status = Some(Status::NoProgress);
+                self.status = Some(stuck::why(&self.problem, &self.at)?);
                 return Ok(self.status);
             }
             Move::Refused => None,

@@ -17,15 +17,20 @@ pub enum Status {
     GradientSmall,
     /// Converged under constraints: all four residuals of the Karush-Kuhn-Tucker conditions are within `tol`.
     ResidualsSmall,
+    /// Converged: every equation holds within `tol`.
+    EquationsHold,
     /// Converged: the last step is shorter than `xtol` allows.
     StepSmall,
     /// Converged: the last step changed the value by less than `ftol` allows.
     ValueFlat,
     /// The maximum number of iterations or evaluations is reached.
     Budget,
-    /// The line search, or the trust region, found no better point: the result is accurate to rounding error, or the gradient is
-    /// wrong.
+    /// The line search, or the trust region, found no better point, although the gradient says that there is one: the gradient is wrong, or
+    /// the function is not smooth.
     NoProgress,
+    /// The line search, or the trust region, found no better point, because a step changes the value by less than its rounding error: the
+    /// result is as accurate as the value allows. The gradient agrees with differences of values.
+    AtRounding,
     /// Neither the value nor the gradient decreased for [`Stop::patience`](super::Stop::patience) iterations: the result is
     /// accurate to rounding error.
     Stalled,
@@ -37,6 +42,8 @@ pub enum Status {
     /// The gradient is within `gtol`, but the function falls along a direction of negative curvature: the point is a saddle or a
     /// maximum. [`Outcome::downhill`] has the direction.
     StationaryNotMinimum,
+    /// The sum of squares of the equations is at a minimum, or a step that should make it smaller does not, and the equations do not hold.
+    NotARoot,
     /// No point near here satisfies the constraints. The point violates them least, in the sum of squares.
     Infeasible,
     /// The callback stopped the run.
@@ -46,7 +53,10 @@ pub enum Status {
 impl Status {
     /// Returns whether the solver converged: the gradient, the residuals, the step or the change of the value is small.
     pub fn is_success(self) -> bool {
-        matches!(self, Self::GradientSmall | Self::ResidualsSmall | Self::StepSmall | Self::ValueFlat)
+        matches!(
+            self,
+            Self::GradientSmall | Self::ResidualsSmall | Self::EquationsHold | Self::StepSmall | Self::ValueFlat
+        )
     }
 
     /// Returns a sentence for the user.
@@ -54,11 +64,19 @@ impl Status {
         match self {
             Self::GradientSmall => "converged: every entry of the gradient is within gtol",
             Self::ResidualsSmall => "converged: all four residuals of the Karush-Kuhn-Tucker conditions are within tol",
+            Self::EquationsHold => "converged: every equation holds within tol",
+            Self::NotARoot => {
+                "stopped at a point where the sum of squares falls no more, and the equations do not hold: try another start"
+            }
             Self::StepSmall => "converged: the step is within xtol",
             Self::ValueFlat => "converged: the value changed by at most ftol",
             Self::Budget => "stopped: the maximum number of iterations or evaluations is reached",
             Self::NoProgress => {
-                "stopped: no lower point was found; the result is accurate to rounding error, or the gradient is wrong"
+                "stopped: no lower point was found, although the gradient is not within the tolerance: the gradient is wrong, or \
+                 the function is not smooth"
+            }
+            Self::AtRounding => {
+                "stopped: a step changes the value by less than its rounding error, so the result is as accurate as the value allows"
             }
             Self::Stalled => {
                 "stopped: neither the value nor the gradient decreased for many iterations; the result is accurate to \

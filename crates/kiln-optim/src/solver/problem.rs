@@ -75,7 +75,12 @@ impl<'a, P: Objective> Counted<'a, P> {
 
     /// Returns the rounding error of a value of f.
     pub(super) fn rounding(&self, at: &Point) -> f64 {
-        self.problem.rounding_units() * epsilon(&at.x) * at.value.abs()
+        self.rounding_of(at, at.value.abs())
+    }
+
+    /// Returns the rounding error of a sum of terms of this size.
+    pub(super) fn rounding_of(&self, at: &Point, size: f64) -> f64 {
+        self.problem.rounding_units() * epsilon(&at.x) * size.max(self.problem.scale())
     }
 
     fn count(&self, add: impl FnOnce(&mut Evaluations)) {

@@ -187,10 +187,9 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
         let State { memory, length } = state;
         let piece = self.region.piece(at);
         let free = piece.free(&at.x);
-        // If the difference of two values is below rounding, the gradient decides. The function and the penalty may cancel, and the
-        // function may be a sum that cancels, so terms of size 1 or more are assumed.
+        // If the difference of two values is below rounding, the gradient decides. The function and the penalty may cancel.
         let penalty = Solver::<P>::penalty(self, &at.x);
-        let noise = 10.0 * epsilon(&at.x) * ((at.value - penalty).abs() + penalty).max(1.0);
+        let noise = problem.rounding_of(at, (at.value - penalty).abs() + penalty);
         let path = Path { solver: self, problem, at, piece: &piece, noise };
         for attempt in 0..2 {
             let (direction, first) = if memory.is_empty() {

@@ -61,6 +61,7 @@ pub struct Function<'a, M, I, const D: usize> {
     inputs: I,
     forward: Forward<'a, M, I, D>,
     method: HvpMethod,
+    pub(super) scale: f64,
     recordings: Arc<Recordings>,
 }
 
@@ -72,6 +73,7 @@ impl<M: Clone, I: Clone, const D: usize> Clone for Function<'_, M, I, D> {
             inputs: self.inputs.clone(),
             forward: self.forward.clone(),
             method: self.method,
+            scale: self.scale,
             recordings: self.recordings.clone(),
         }
     }
@@ -125,6 +127,7 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
             inputs,
             forward: Arc::new(forward),
             method: HvpMethod::default(),
+            scale: 0.0,
             recordings: Arc::new(Recordings::new(KEPT)),
         }
     }
@@ -158,6 +161,14 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
     /// ```
     pub fn invalidate(&self) {
         self.recordings.clear();
+    }
+
+    /// States the size of the terms whose sum the function is, if they may cancel. A solver then knows the rounding error of small values; see
+    /// [`Objective::scale`](super::Objective::scale).
+    #[must_use]
+    pub fn with_scale(mut self, scale: f64) -> Self {
+        self.scale = scale;
+        self
     }
 
     /// Sets how products with the Hessian are computed.

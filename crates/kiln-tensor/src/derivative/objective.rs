@@ -61,6 +61,12 @@ pub trait Objective {
     fn rounding_units(&self) -> f64 {
         10.0
     }
+
+    /// Returns the size of the terms whose sum f is, for a sum that may cancel: its rounding error is relative to this size, if the value is
+    /// smaller. Default 0.
+    fn scale(&self) -> f64 {
+        0.0
+    }
 }
 
 /// An objective that can multiply its Hessian with a vector.
@@ -90,6 +96,9 @@ impl<M: Module, I: Inputs> Objective for Function<'_, M, I, 1> {
     }
     fn product(&self, x: &Tensor<1>, v: &Tensor<1>) -> Option<Result<Tensor<1>, EvaluationError>> {
         Some(Function::hvp(self, x, v).map_err(Into::into))
+    }
+    fn scale(&self) -> f64 {
+        self.scale
     }
 }
 

@@ -59,7 +59,8 @@ pub fn laplace(model: &impl LogJoint, start: Tensor<1>, stop: &Stop) -> Result<L
     let outcome = minimize(&loss, start.clone(), &newton(), &stop)?;
     // If rounding stopped the search before `gtol`, half of the digits suffice: a Newton step would move the mode as little.
     let enough = machine_epsilon(start.dtype()).sqrt() * (1.0 + outcome.value.abs());
-    let rounded = matches!(outcome.status, Status::NoProgress | Status::Stalled) && outcome.grad_norm <= enough;
+    let rounded = matches!(outcome.status, Status::NoProgress | Status::AtRounding | Status::Stalled)
+        && outcome.grad_norm <= enough;
     if !(outcome.success || rounded) {
         return Err(ViError::NoMode { message: outcome.message });
     }

@@ -200,7 +200,7 @@ fn how_it_ended(
     let model = &plan.settings.model;
     let is_smooth = model.l1 == 0.0 && !model.is_bounded();
     let by_solver = match outcome.status {
-        Status::NoProgress | Status::Stalled
+        Status::NoProgress | Status::AtRounding | Status::Stalled
             if is_smooth && plan.is_small() && loss.is_converged_to_rounding(&outcome.x) =>
         {
             let message = format!("converged to rounding error: the gradient is {:.1e}", outcome.grad_norm);

@@ -110,9 +110,18 @@ impl Active {
 
     /// The rank of the gradients: that of the rows on the free unknowns, plus the number of unknowns at bounds.
     pub(super) fn rank(&self, rounding: f64) -> usize {
+        self.rank_within(NONE * rounding)
+    }
+
+    /// Whether the gradients are linearly independent also at points nearby: none is within this relative distance of the others.
+    pub(super) fn is_regular(&self, distance: f64) -> bool {
+        self.rank_within(distance) == self.count()
+    }
+
+    fn rank_within(&self, tolerance: f64) -> usize {
         let free = self.free(|_| true);
         let rows: Vec<&Row> = self.rows.iter().collect();
-        let rank = among(&rows, &free).and_then(|matrix| matrix.svd()).map_or(0, |svd| svd.rank(NONE * rounding));
+        let rank = among(&rows, &free).and_then(|matrix| matrix.svd()).map_or(0, |svd| svd.rank(tolerance));
         self.held.len() + rank
     }
 
@@ -123,8 +132,10 @@ impl Active {
         (0..self.unknowns).filter(|&j| free[j]).collect()
     }
 
-    /// The condition along constraints with a multiplier above `tol`. A curvature below the rounding error of the others counts as 0.
-    pub(super) fn second_order(&self, hessian: &Symmetric, tol: f64, rounding: f64) -> SecondOrder {
+    /// The condition along constraints with a multiplier above `tol`. A curvature below the rounding error of the others counts as 0. For the
+    /// condition to be sufficient, the curvature λ must be large enough for the distance to the exact solution, about residual/λ, not to
+    /// change its sign: λ² above the residual times the size of the Hessian, for third derivatives of that size.
+    pub(super) fn second_order(&self, hessian: &Symmetric, (tol, residual): (f64, f64), rounding: f64) -> SecondOrder {
         let free = self.free(|held| held.fixed || held.side.multiplier > tol);
         let is_strong = |row: &&Row| row.side.as_ref().is_none_or(|side| side.multiplier > tol);
         let (strong, weak): (Vec<&Row>, Vec<&Row>) = self.rows.iter().partition(is_strong);
@@ -146,7 +157,8 @@ impl Active {
         let reduced = on_free.restricted(&basis);
         let smallest = reduced.eigen().map_or(f64::NAN, |eigen| eigen.values[0]);
         let floor = NONE * rounding * hessian.largest();
-        let curvature = cone::along(&reduced, &self.sides_of(&weak, &free, &basis), floor);
+        let sides = self.sides_of(&weak, &free, &basis);
+        let curvature = cone::along(&reduced, &sides, floor);
         let downhill = match &curvature {
             Curvature::Negative { direction, value } => {
                 let mut whole = vec![0.0; self.unknowns];
@@ -155,7 +167,9 @@ impl Active {
             }
             _ => None,
         };
-        let sufficient = curvature == Curvature::Positive;
+        let needed = (residual * hessian.largest()).sqrt();
+        let sufficient = curvature == Curvature::Positive
+            && cone::along(&reduced.shifted(-needed), &sides, floor) == Curvature::Positive;
         SecondOrder { dimension, smallest_eigenvalue: Some(smallest), sufficient, downhill }
     }
 

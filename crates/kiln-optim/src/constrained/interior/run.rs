@@ -57,6 +57,10 @@ pub(super) struct Run<'r, 'p> {
     iteration: usize,
     /// Resets at points with little violation.
     resets: usize,
+    /// Whether the point of least violation was searched for, because nothing else helped.
+    is_last: bool,
+    /// The number of short steps, one after the other.
+    short: usize,
 }
 
 impl<'r, 'p> Run<'r, 'p> {
@@ -96,6 +100,8 @@ impl<'r, 'p> Run<'r, 'p> {
             used: 0.0,
             iteration: 0,
             resets: 0,
+            is_last: false,
+            short: 0,
             problem,
             settings,
             stop: *stop,
@@ -166,7 +172,15 @@ impl<'r, 'p> Run<'r, 'p> {
                 (best, best_at) = (scaled, self.iteration);
             }
             if self.iteration - best_at > PATIENCE {
-                break Status::Stalled;
+                // Is there a feasible point at all?
+                if is_feasible || self.is_last || !self.is_outer {
+                    break Status::Stalled;
+                }
+                self.is_last = true;
+                if let Some(status) = self.restore(true) {
+                    break status;
+                }
+                best_at = self.iteration;
             }
             self.iteration += 1;
             self.lower_barrier();
@@ -174,7 +188,7 @@ impl<'r, 'p> Run<'r, 'p> {
             match moved {
                 Some(moved) => length = moved,
                 None => {
-                    if let Some(status) = self.restore() {
+                    if let Some(status) = self.restore(false) {
                         break status;
                     }
                     (best_at, length) = (self.iteration, 0.0);

@@ -13,14 +13,17 @@ use crate::{
 
 /// A violation this small, in the units of the problem, is none, whatever the tolerance.
 const INFEASIBLE: f64 = 1e-7;
+/// The violation is stationary if its conditions hold within this, where a unit of violation costs 1000.
+const STATIONARY: f64 = 1e-3;
 /// Fraction of the violation that a restoration must remove.
 const ENOUGH: f64 = 0.9;
 /// Maximum number of resets.
 const RESETS: usize = 5;
 
 impl Run<'_, '_> {
-    /// Finds a point to go on from. Returns the status of the run if there is none.
-    pub(super) fn restore(&mut self) -> Option<Status> {
+    /// Finds a point to go on from. Returns the status of the run if there is none. With `to_the_end` it is the point of least violation, and not
+    /// the first one that the filter accepts.
+    pub(super) fn restore(&mut self, to_the_end: bool) -> Option<Status> {
         if !self.is_outer {
             return Some(Status::NoProgress);
         }
@@ -28,7 +31,7 @@ impl Run<'_, '_> {
         if primal <= self.tol {
             return self.reset();
         }
-        let from = self.merit(&self.point, &self.values);
+        let from = self.merit(&self.point, &self.values, 0.0);
         let rows: Vec<f64> = self.point.rows(self.problem, &self.values.constraints).collect();
         self.filter.add(from);
         let barrier = self.barrier.max(largest(rows.iter().map(|row| row.abs())));
@@ -46,7 +49,7 @@ impl Run<'_, '_> {
                 return ControlFlow::Continue(());
             }
             let merit = elastic.merit(&x[..n], own_barrier);
-            left = merit[0] <= ENOUGH * from[0] && filter.accepts(merit, [f64::INFINITY; 2], 0.0);
+            left = !to_the_end && merit[0] <= ENOUGH * from[0] && filter.accepts(merit, [f64::INFINITY; 2], 0.0);
             if left { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
         self.iteration += end.iterations;
@@ -64,8 +67,10 @@ impl Run<'_, '_> {
         let primal = self.own_values().violation();
         match end.status {
             _ if primal <= self.tol.max(INFEASIBLE) => self.reset(),
-            Status::ResidualsSmall | Status::Stalled | Status::NoProgress => Some(Status::Infeasible),
-            Status::Unbounded | Status::NotFinite => Some(Status::NoProgress),
+            Status::ResidualsSmall => Some(Status::Infeasible),
+            // Rounding may keep it from the tolerance.
+            Status::Stalled | Status::NoProgress if end.residuals.largest() <= STATIONARY => Some(Status::Infeasible),
+            Status::Stalled | Status::Unbounded | Status::NotFinite => Some(Status::NoProgress),
             status => Some(status),
         }
     }

@@ -8,6 +8,7 @@ use super::{
     },
     Run,
 };
+use crate::constrained::norms::max_abs;
 
 /// The first shift of the diagonal, its factors, and the last one (Wächter and Biegler, 2006, section 3.1).
 const FIRST_SHIFT: f64 = 1e-4;
@@ -21,6 +22,24 @@ const ACCURACY: f64 = 1e-5;
 const LARGE: f64 = 1000.0;
 /// Maximum number of second-order corrections.
 const CORRECTIONS: usize = 4;
+/// After this number of short steps, full ones are tried without a search, at most so many.
+const SHORT: usize = 10;
+const WATCHDOG: usize = 3;
+
+/// The point at which a search starts.
+struct From {
+    /// Violation and value.
+    merit: [f64; 2],
+    /// The slope of the value along the direction.
+    slope: f64,
+    /// The rounding error of the value, and that of the violation.
+    noise: f64,
+    blur: f64,
+}
+
+fn distance(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
+}
 
 impl Run<'_, '_> {
     /// Newton's direction for the barrier problem; none if the matrix cannot be given the right inertia.
@@ -145,50 +164,102 @@ impl Run<'_, '_> {
     pub(super) fn search(&mut self, direction: &Direction) -> Option<f64> {
         let tau = (1.0 - self.barrier).max(0.99);
         let [longest, of_multipliers] = self.point.longest(self.problem, direction, tau);
-        let from = self.merit(&self.point, &self.values);
-        let slope = self.point.barrier_slope(self.problem, &self.slopes.gradient, self.barrier, direction);
-        let noise = 10.0 * self.rounding * from[1].abs();
+        let from = self.from(direction);
         let is_tiny = self.is_tiny(direction);
+        if self.short >= SHORT {
+            self.short = 0;
+            if let Some(length) = self.without_search(direction, &from) {
+                return Some(length);
+            }
+            // Restoration is a better way than many short steps.
+            if self.is_outer && from.merit[0] > 0.0 {
+                return None;
+            }
+        }
         let mut t = longest;
         for trial in 0..self.settings.max_trials {
             let next = self.point.moved(self.problem, direction, t);
             let values = self.problem.values(&next.x);
-            let merit = self.merit(&next, &values);
+            let merit = self.merit(&next, &values, from.blur);
             let finite = values.is_finite() && merit[1].is_finite();
-            if finite && (is_tiny || self.accepts(merit, from, slope, t, noise)) {
-                if let Some(length) =
-                    self.accept(next, values, direction, [t, of_multipliers], (from, merit, slope, noise))
-                {
+            if finite && (is_tiny || self.accepts(merit, &from, t)) {
+                if let Some(length) = self.accept(next, values, direction, [t, of_multipliers], &from, merit) {
+                    self.short = if t < 0.1 * longest { self.short + 1 } else { 0 };
                     return Some(length);
                 }
-            } else if finite && trial == 0 && merit[0] >= from[0] {
-                if let Some(length) = self.corrected(direction, (t, of_multipliers), values, (from, slope, noise)) {
-                    return Some(length);
-                }
+            } else if finite
+                && trial == 0
+                && merit[0] >= from.merit[0]
+                && let Some(length) = self.corrected(direction, (t, of_multipliers), values, &from)
+            {
+                self.short = 0;
+                return Some(length);
             }
             t *= 0.5;
         }
         None
     }
 
-    /// Violation, and value of the barrier function.
-    pub(super) fn merit(&self, point: &Iterate, values: &Values) -> [f64; 2] {
+    /// The start of a search, with the errors of what it compares.
+    fn from(&self, direction: &Direction) -> From {
+        let (problem, point) = (&*self.problem, &self.point);
+        let entries = problem.jacobian_places.iter().zip(&self.slopes.jacobian);
+        let size: f64 = entries.map(|((_, column), value)| (value * point.x[*column]).abs()).sum();
+        let blur = 10.0 * self.rounding * size;
+        let merit = self.merit(point, &self.values, blur);
+        let slope = point.barrier_slope(problem, &self.slopes.gradient, self.barrier, direction);
+        let noise = 10.0 * self.rounding * merit[1].abs() + max_abs(&point.y) * blur;
+        From { merit, slope, noise, blur }
+    }
+
+    /// Takes full steps without a search, a few times, in the hope of a point that the filter accepts (watchdog: Chamberlain and others,
+    /// 1982). If there is none, goes back.
+    fn without_search(&mut self, direction: &Direction, from: &From) -> Option<f64> {
+        let saved = (self.point.clone(), self.values.clone(), self.slopes.clone());
+        let (tau, mut direction) = ((1.0 - self.barrier).max(0.99), direction.clone());
+        for _ in 0..WATCHDOG {
+            let steps = self.point.longest(self.problem, &direction, tau);
+            let next = self.point.moved(self.problem, &direction, steps[0]);
+            let (values, slopes) = (self.problem.values(&next.x), self.problem.slopes(&next.x));
+            let merit = self.merit(&next, &values, from.blur);
+            if !(values.is_finite() && slopes.is_finite() && merit[1].is_finite()) {
+                break;
+            }
+            (self.point, self.values, self.slopes) = (next, values, slopes);
+            self.point.move_multipliers(self.problem, &direction, steps, self.barrier);
+            if self.filter.accepts(merit, from.merit, 0.0) {
+                self.filter.add(from.merit);
+                return Some(distance(&self.point.x, &saved.0.x));
+            }
+            match self.direction() {
+                Some(next) => direction = next,
+                None => break,
+            }
+        }
+        (self.point, self.values, self.slopes) = saved;
+        None
+    }
+
+    /// Violation beyond its rounding error, and value of the barrier function.
+    pub(super) fn merit(&self, point: &Iterate, values: &Values, blur: f64) -> [f64; 2] {
         [
-            point.violation(self.problem, &values.constraints),
+            (point.violation(self.problem, &values.constraints) - blur).max(0.0),
             point.barrier_value(self.problem, values.objective, self.barrier),
         ]
     }
 
     /// Whether the value must fall: the violation is small, and the slope promises more than the violation is worth.
-    fn must_fall(&self, [violation, _]: [f64; 2], slope: f64, t: f64) -> bool {
+    fn must_fall(&self, from: &From, t: f64) -> bool {
+        let (violation, slope) = (from.merit[0], from.slope);
         slope < 0.0 && violation <= self.small && t * (-slope).powf(2.3) > violation.powf(1.1)
     }
 
-    fn accepts(&self, merit: [f64; 2], from: [f64; 2], slope: f64, t: f64, noise: f64) -> bool {
-        if self.must_fall(from, slope, t) {
-            merit[1] <= from[1] + 1e-4 * t * slope + noise && self.filter.accepts(merit, [f64::INFINITY; 2], noise)
+    fn accepts(&self, merit: [f64; 2], from: &From, t: f64) -> bool {
+        if self.must_fall(from, t) {
+            merit[1] <= from.merit[1] + 1e-4 * t * from.slope + from.noise
+                && self.filter.accepts(merit, [f64::INFINITY; 2], from.noise)
         } else {
-            self.filter.accepts(merit, from, noise)
+            self.filter.accepts(merit, from.merit, from.noise)
         }
     }
 
@@ -198,7 +269,7 @@ impl Run<'_, '_> {
         direction: &Direction,
         (t, of_multipliers): (f64, f64),
         mut values: Values,
-        (from, slope, noise): ([f64; 2], f64, f64),
+        from: &From,
     ) -> Option<f64> {
         let tau = (1.0 - self.barrier).max(0.99);
         let mut rows: Vec<f64> = self.point.rows(self.problem, &self.values.constraints).collect();
@@ -218,12 +289,12 @@ impl Run<'_, '_> {
             let [longest, _] = self.point.longest(self.problem, &corrected, tau);
             trial = self.point.moved(self.problem, &corrected, longest);
             values = self.problem.values(&trial.x);
-            let merit = self.merit(&trial, &values);
+            let merit = self.merit(&trial, &values, from.blur);
             if !values.is_finite() || !merit[1].is_finite() {
                 return None;
             }
-            if self.accepts(merit, from, slope, t, noise) {
-                return self.accept(trial, values, direction, [t, of_multipliers], (from, merit, slope, noise));
+            if self.accepts(merit, from, t) {
+                return self.accept(trial, values, direction, [t, of_multipliers], from, merit);
             }
             if merit[0] > 0.99 * last {
                 return None;
@@ -240,18 +311,19 @@ impl Run<'_, '_> {
         values: Values,
         direction: &Direction,
         steps: [f64; 2],
-        (from, merit, slope, noise): ([f64; 2], [f64; 2], f64, f64),
+        from: &From,
+        merit: [f64; 2],
     ) -> Option<f64> {
         let slopes = self.problem.slopes(&next.x);
         if !slopes.is_finite() {
             return None;
         }
         let t = steps[0];
-        let falls = self.must_fall(from, slope, t) && merit[1] <= from[1] + 1e-4 * t * slope + noise;
+        let falls = self.must_fall(from, t) && merit[1] <= from.merit[1] + 1e-4 * t * from.slope + from.noise;
         if !falls {
-            self.filter.add(from);
+            self.filter.add(from.merit);
         }
-        let length = next.x.iter().zip(&self.point.x).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+        let length = distance(&next.x, &self.point.x);
         (self.point, self.values, self.slopes) = (next, values, slopes);
         self.point.move_multipliers(self.problem, direction, steps, self.barrier);
         Some(length)
