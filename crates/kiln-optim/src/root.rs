@@ -23,8 +23,11 @@ mod broyden;
 mod finder;
 mod fixed_point;
 mod newton;
+mod options;
+mod place;
 
 pub use self::{
-    finder::{Root, RootFinder, RootMethod, root},
+    finder::{Root, root},
     fixed_point::{FixedPoint, FixedPointResult, fixed_point},
+    options::{RootFinder, RootMethod},
 };

@@ -17,7 +17,7 @@ const END: f64 = 10.0;
 ///
 /// let control = VanDerPol { steps: 100 };
 /// let solution = minimize_sparse(&control, &control.start(), &InteriorPoint::default(), &ConstrainedStop::default())?;
-/// assert!(solution.outcome.success && (solution.outcome.value - 3.631_600_175).abs() < 1e-8);
+/// assert!(solution.outcome.success && (solution.outcome.value - 3.631_600_259).abs() < 1e-8);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -2,7 +2,10 @@
 
 use kiln_tensor::linalg::Matrix;
 
-use super::finder::{Ended, Place, RootFinder, SINGULAR, entry, largest};
+use super::{
+    options::RootFinder,
+    place::{Ended, Place, SINGULAR, entry, largest},
+};
 use crate::{
     least_squares::Residuals,
     solver::{Evaluations, SolverError, Status},

@@ -1,50 +1,16 @@
-//! The choice of a method, and its result.
+//! The search for a root, and its result.
 
-use kiln_tensor::linalg::Matrix;
-use serde::{Deserialize, Serialize};
-
-use super::{broyden::broyden, newton::newton};
+use super::{
+    broyden::broyden,
+    newton::newton,
+    options::{RootFinder, RootMethod},
+    place::{Ended, Place, SINGULAR, largest},
+};
 use crate::{
     least_squares::{LeastSquares, Residuals, Step, least_squares},
-    solver::{Evaluations, IntoVector, Iteration, Outcome, SolverError, Status, at_least_one},
+    solver::{IntoVector, Outcome, SolverError, Status, at_least_one},
 };
-
-/// How the equations are solved.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RootMethod {
-    /// Powell's hybrid of Newton's step and the steepest descent of ‖F‖², in a trust region. The default.
-    #[default]
-    Hybrid,
-    /// Newton's method, with shorter steps where ‖F‖ does not fall.
-    Newton,
-    /// Broyden's method: the Jacobian is computed once, and then learnt from the steps. It is computed again where a step fails.
-    Broyden,
-}
-
-/// The options of [`root`].
-///
-/// # Example
-/// ```
-/// use kiln_optim::root::{RootFinder, RootMethod};
-///
-/// let finder = RootFinder { method: RootMethod::Broyden, tol: 1e-8, ..RootFinder::default() };
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct RootFinder {
-    /// The method.
-    pub method: RootMethod,
-    /// It is a root if every |Fᵢ| is at most this. Default 1e-10.
-    pub tol: f64,
-    /// Maximum number of iterations. Default 500.
-    pub max_iter: usize,
-}
-
-impl Default for RootFinder {
-    fn default() -> Self {
-        Self { method: RootMethod::Hybrid, tol: 1e-10, max_iter: 500 }
-    }
-}
+use kiln_tensor::linalg::Matrix;
 
 /// The result of [`root`].
 #[derive(Clone, Debug)]
@@ -90,9 +56,6 @@ impl Root {
     }
 }
 
-/// A singular value below this, relative to the largest one, is 0.
-pub(super) const SINGULAR: f64 = 1e-13;
-
 /// Solves F(x) = 0 from `start`.
 ///
 /// # Errors
@@ -121,8 +84,8 @@ pub fn root<P: Residuals + ?Sized>(
     }
     match finder.method {
         RootMethod::Hybrid => hybrid(problem, start, finder),
-        RootMethod::Newton => newton(problem, Place::new(start, residuals), finder)?.root(problem, finder),
-        RootMethod::Broyden => broyden(problem, Place::new(start, residuals), finder)?.root(problem, finder),
+        RootMethod::Newton => at_the_end(newton(problem, Place::new(start, residuals), finder)?, problem, finder),
+        RootMethod::Broyden => at_the_end(broyden(problem, Place::new(start, residuals), finder)?, problem, finder),
     }
 }
 
@@ -146,88 +109,26 @@ fn hybrid<P: Residuals + ?Sized>(problem: &P, start: Vec<f64>, finder: &RootFind
     Ok(Root { x: fit.x, residuals: fit.residuals, jacobian: fit.jacobian, outcome })
 }
 
-/// The largest absolute value; NaN if one is.
-pub(super) fn largest(values: &[f64]) -> f64 {
-    values.iter().fold(0.0, |largest: f64, value| if value.is_nan() { f64::NAN } else { largest.max(value.abs()) })
-}
-
-/// A point with F there.
-#[derive(Clone, Debug)]
-pub(super) struct Place {
-    pub(super) x: Vec<f64>,
-    pub(super) residuals: Vec<f64>,
-}
-
-impl Place {
-    pub(super) fn new(x: Vec<f64>, residuals: Vec<f64>) -> Self {
-        Self { x, residuals }
-    }
-
-    pub(super) fn square(&self) -> f64 {
-        self.residuals.iter().map(|f| f * f).sum()
-    }
-
-    /// Moves along d, with shorter steps until ‖F‖ falls. None if it does not.
-    pub(super) fn along<P: Residuals + ?Sized>(
-        &self,
-        problem: &P,
-        d: &[f64],
-        counts: &mut Evaluations,
-    ) -> Result<Option<Self>, SolverError> {
-        let before = self.square();
-        let mut t = 1.0;
-        for _ in 0..SHORTER {
-            let x: Vec<f64> = self.x.iter().zip(d).map(|(x, d)| x + t * d).collect();
-            let next = Self { residuals: problem.residuals(&x)?, x };
-            counts.values += 1;
-            // It is false for NaN.
-            if next.square() <= (1.0 - 1e-4 * t) * before {
-                return Ok(Some(next));
-            }
-            t *= 0.5;
-        }
-        Ok(None)
-    }
-}
-
-/// Maximum number of points along a step.
-const SHORTER: usize = 40;
-
-/// A run that has ended.
-pub(super) struct Ended {
-    pub(super) at: Place,
-    pub(super) status: Status,
-    pub(super) iterations: usize,
-    pub(super) counts: Evaluations,
-    pub(super) history: Vec<Iteration>,
-}
-
-impl Ended {
-    fn root<P: Residuals + ?Sized>(mut self, problem: &P, finder: &RootFinder) -> Result<Root, SolverError> {
-        let Place { x, residuals } = self.at;
-        let jacobian = problem.jacobian(&x, &residuals)?;
-        self.counts.gradients += 1;
-        let gradient = jacobian.transpose_multiply(&residuals);
-        let largest = largest(&residuals);
-        let status = if largest <= finder.tol { Status::EquationsHold } else { self.status };
-        let outcome = Outcome {
-            x: problem.vector(&x)?,
-            gradient: problem.vector(&gradient)?,
-            value: 0.5 * residuals.iter().map(|f| f * f).sum::<f64>(),
-            grad_norm: largest,
-            status,
-            success: status.is_success(),
-            message: status.message().to_owned(),
-            iterations: self.iterations,
-            downhill: None,
-            evaluations: self.counts,
-            history: self.history,
-        };
-        Ok(Root { x, residuals, jacobian, outcome })
-    }
-}
-
-/// The entry of the history for a point.
-pub(super) fn entry(iteration: usize, at: &Place, step: f64, counts: Evaluations) -> Iteration {
-    Iteration { iteration, value: 0.5 * at.square(), grad_norm: largest(&at.residuals), step, values: counts.values }
+/// Computes the Jacobian at the end of a run.
+fn at_the_end<P: Residuals + ?Sized>(mut ended: Ended, problem: &P, finder: &RootFinder) -> Result<Root, SolverError> {
+    let Place { x, residuals } = ended.at;
+    let jacobian = problem.jacobian(&x, &residuals)?;
+    ended.counts.gradients += 1;
+    let gradient = jacobian.transpose_multiply(&residuals);
+    let largest = largest(&residuals);
+    let status = if largest <= finder.tol { Status::EquationsHold } else { ended.status };
+    let outcome = Outcome {
+        x: problem.vector(&x)?,
+        gradient: problem.vector(&gradient)?,
+        value: 0.5 * residuals.iter().map(|f| f * f).sum::<f64>(),
+        grad_norm: largest,
+        status,
+        success: status.is_success(),
+        message: status.message().to_owned(),
+        iterations: ended.iterations,
+        downhill: None,
+        evaluations: ended.counts,
+        history: ended.history,
+    };
+    Ok(Root { x, residuals, jacobian, outcome })
 }

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use kiln_tensor::linalg::Matrix;
 
-use super::finder::largest;
+use super::place::largest;
 use crate::solver::{IntoVector, SolverError, Status, at_least_one, within};
 
 /// Differences this much smaller than the largest one count as dependent.

@@ -1,6 +1,9 @@
 //! Newton's method for equations.
 
-use super::finder::{Ended, Place, RootFinder, SINGULAR, entry, largest};
+use super::{
+    options::RootFinder,
+    place::{Ended, Place, SINGULAR, entry, largest},
+};
 use crate::{
     least_squares::Residuals,
     solver::{Evaluations, SolverError, Status},

@@ -6,10 +6,10 @@ mod step;
 use std::ops::ControlFlow;
 
 use super::{
-    InteriorPoint,
     filter::Filter,
     iterate::{Iterate, inside},
     scaled::{Scaled, Slopes, Values},
+    settings::InteriorPoint,
     system::System,
 };
 use crate::{

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::{
-    super::{InteriorPoint, elastic::Elastic, iterate::Iterate, scaled::Scaled},
+    super::{elastic::Elastic, iterate::Iterate, scaled::Scaled, settings::InteriorPoint},
     Run,
 };
 use crate::{
