@@ -153,6 +153,7 @@ mod tests {
     use super::*;
 
     #[test]
+    #[allow(clippy::float_cmp, reason = "whole numbers")]
     fn rows_may_be_added_in_any_order() {
         let programme = QuadraticProgram::new(vec![1.0, 2.0], [(0, 0, 2.0), (1, 0, 3.0)])
             .inequality([(0, 1, 5.0)], [7.0])

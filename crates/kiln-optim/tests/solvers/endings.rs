@@ -235,7 +235,9 @@ fn rounding_is_told_from_a_function_that_is_not_smooth() {
         (far.clone().abs() + far * 0.5).sum()
     });
     let stop = Stop { gtol: 1e-14, patience: 1000, ..TIGHT };
-    let solvers: [(&str, fn(&Function<'_, burn::module::Param<Tensor<1>>, (), 1>, &Stop) -> Outcome); 3] = [
+    type OfVector<'a> = Function<'a, burn::module::Param<Tensor<1>>, (), 1>;
+    type Solve = fn(&OfVector<'_>, &Stop) -> Outcome;
+    let solvers: [(&str, Solve); 3] = [
         ("bfgs", |f, stop| minimize(f, f.parameters(), &bfgs(), stop).unwrap()),
         ("l-bfgs", |f, stop| minimize(f, f.parameters(), &lbfgs(), stop).unwrap()),
         ("gd", |f, stop| minimize(f, f.parameters(), &gradient_descent(), stop).unwrap()),

@@ -113,7 +113,7 @@ fn layers_that_burn_composes_agree() {
     {
         // Two heads, three queries, three keys, four features.
         agrees(&format!("attention, causal {is_causal}, mask {mask}"), 2 * 3 * 4 * 3 + 18, &move |x| {
-            let part = |k: usize| x.clone().slice([24 * k..24 * (k + 1)]).reshape([1, 2, 3, 4]);
+            let part = |k: usize| x.clone().slice(24 * k..24 * (k + 1)).reshape([1, 2, 3, 4]);
             let mask = mask.then(|| {
                 part(0)
                     .slice([0..1, 0..2, 0..3, 0..3])
@@ -121,7 +121,7 @@ fn layers_that_burn_composes_agree() {
                     .equal_elem(1.0)
                     .slice_fill([0..1, 0..2, 0..3, 1..2], true)
             });
-            let bias = bias.then(|| x.clone().slice([72..90]).reshape([1, 2, 3, 3]));
+            let bias = bias.then(|| x.clone().slice(72..90).reshape([1, 2, 3, 3]));
             let options = AttentionModuleOptions { scale: Some(0.6), softcap, is_causal };
             attention(part(0), part(1), part(2), mask, bias, options).flatten(0, 3)
         });
@@ -133,13 +133,9 @@ fn layers_that_burn_composes_agree() {
     });
     for padding_mode in [GridSamplePaddingMode::Zeros, GridSamplePaddingMode::Border] {
         agrees("grid sample", 2 * 12 + 12, &move |x| {
-            let image = x.clone().slice([0..24]).reshape([1, 2, 3, 4]);
-            let grid = x.slice([24..36]).reshape([1, 2, 3, 2]).tanh() * 1.1;
-            let options = GridSampleOptions {
-                mode: InterpolateMode::Bilinear,
-                padding_mode: padding_mode.clone(),
-                align_corners: false,
-            };
+            let image = x.clone().slice(0..24).reshape([1, 2, 3, 4]);
+            let grid = x.slice(24..36).reshape([1, 2, 3, 2]).tanh() * 1.1;
+            let options = GridSampleOptions { mode: InterpolateMode::Bilinear, padding_mode, align_corners: false };
             image.square().grid_sample_2d(grid, options).flatten(0, 3)
         });
     }
@@ -184,7 +180,7 @@ fn a_deformable_convolution_agrees_with_differences() {
             let mut take = |shape: [usize; 4]| {
                 let n: usize = shape.iter().product();
                 at += n;
-                x.clone().slice([at - n..at]).reshape(shape)
+                x.clone().slice(at - n..at).reshape(shape)
             };
             let image = take([1, 2, 4, 5]);
             let weight = take([4, 2 / weight_groups, 2, 2]);

@@ -171,8 +171,8 @@ fn products_with_a_zero_have_derivatives() {
     let differences = values(running.hvp_by_differences(&x, &v).unwrap().value);
     assert_close(&values(running.hvp(&x, &v).unwrap()), &differences, 1e-7, 1e-7, "H·v of running products");
     let power = Function::of_vector(x.clone(), |x: Tensor<1>| {
-        let base = x.clone().slice([1..2]);
-        base.powf(x.slice([0..1])).sum()
+        let base = x.clone().slice(1..2);
+        base.powf(x.slice(0..1)).sum()
     });
     assert!(values(power.jvp(&x, &v).unwrap().1)[0].abs() == 0.0, "the derivative of 0² by both");
 }
@@ -188,7 +188,7 @@ fn each_rule_of_updates_agrees() {
         });
         check(&format!("select_assign, {update:?}"), both_signs(), move |x| {
             let places = Tensor::<1, Int>::from_data([2, 0], &x.device());
-            x.clone().square().select_assign(0, places, x.sin().slice([0..2]), update)
+            x.clone().square().select_assign(0, places, x.sin().slice(0..2), update)
         });
         check(&format!("scatter_nd, {update:?}"), both_signs(), move |x| {
             let places = Tensor::<2, Int>::from_data([[2, 1], [0, 3], [1, 0]], &x.device());

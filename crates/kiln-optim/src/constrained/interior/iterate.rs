@@ -31,6 +31,7 @@ pub(super) struct Errors {
 }
 
 /// Moves an unknown inside of its bounds, by less if the barrier is low.
+#[allow(clippy::float_cmp, reason = "an unknown is fixed if its bounds are the same number")]
 pub(super) fn inside(x: f64, low: f64, high: f64, barrier: f64) -> f64 {
     if low == high {
         return low;

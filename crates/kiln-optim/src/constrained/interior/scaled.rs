@@ -39,6 +39,11 @@ pub(super) struct Slopes {
     pub(super) jacobian: Vec<f64>,
 }
 
+/// The factor that brings a derivative down to the usual size.
+fn factor(largest: f64) -> f64 {
+    if largest > USUAL { (USUAL / largest).max(1e-8) } else { 1.0 }
+}
+
 impl<'p> Scaled<'p> {
     pub(super) fn new(problem: &'p dyn SparseProblem) -> Result<Self, SolverError> {
         let (n, equalities) = (problem.unknowns(), problem.equalities());
@@ -47,8 +52,8 @@ impl<'p> Scaled<'p> {
         for (name, bounds) in [("the lower bounds", &lower), ("the upper bounds", &upper)] {
             length(name, n, bounds.len())?;
         }
-        let is_wrong = |(low, high): &(&f64, &f64)| low.is_nan() || high.is_nan() || low > high;
-        if let Some((&low, _)) = lower.iter().zip(&upper).find(is_wrong) {
+        let mut pairs = lower.iter().zip(&upper);
+        if let Some((&low, _)) = pairs.find(|(low, high)| low.is_nan() || high.is_nan() || low > high) {
             return Err(SolverError::Option { name: "a lower bound", expected: "at most its upper bound", got: low });
         }
         let (jacobian_places, hessian_places) = (problem.jacobian_places(), problem.hessian_places());
@@ -77,7 +82,6 @@ impl<'p> Scaled<'p> {
 
     /// Chooses the factors by the first derivatives at a point.
     pub(super) fn scale_by(&mut self, slopes: &Slopes) {
-        let factor = |largest: f64| if largest > USUAL { (USUAL / largest).max(1e-8) } else { 1.0 };
         self.unit = factor(max_abs(&slopes.gradient));
         let mut largest = vec![0.0_f64; self.m];
         for ((row, _), value) in self.jacobian_places.iter().zip(&slopes.jacobian) {
@@ -129,6 +133,7 @@ impl<'p> Scaled<'p> {
         out
     }
 
+    #[allow(clippy::float_cmp, reason = "an unknown is fixed if its bounds are the same number")]
     pub(super) fn is_fixed(&self, i: usize) -> bool {
         self.lower[i] == self.upper[i]
     }

@@ -12,8 +12,8 @@ use crate::constrained::Multipliers;
 /// The objective and each constraint are divided so that their first derivatives at the start are at most 100. Multipliers are returned in the
 /// units of the problem.
 ///
-/// It is used in two ways: by [`minimize_sparse`](super::minimize_sparse) for thousands of unknowns with sparse derivatives, and by
-/// [`minimize_constrained`](super::minimize_constrained) for problems on tensors, with dense derivatives.
+/// It is used in two ways: by [`minimize_sparse`](crate::constrained::minimize_sparse) for thousands of unknowns with sparse derivatives, and by
+/// [`minimize_constrained`](crate::constrained::minimize_constrained) for problems on tensors, with dense derivatives.
 ///
 /// # Example
 /// ```

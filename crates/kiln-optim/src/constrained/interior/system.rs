@@ -141,7 +141,7 @@ impl System {
         let at = |i: usize, j: usize| full[i * (n + m) + j];
         // A Cholesky factorisation takes a third of the time of one with pivots.
         if n + m > DENSE_ROWS && 10 * m <= n {
-            let first = Symmetric::from_fn(n, &at);
+            let first = Symmetric::from_fn(n, at);
             if let Some(first) = first.cholesky() {
                 let rows: Vec<Vec<f64>> = (0..m).map(|i| (0..n).map(|j| at(n + i, j)).collect()).collect();
                 let solved: Vec<Vec<f64>> = rows.iter().map(|row| first.solve(row)).collect();
@@ -211,27 +211,22 @@ impl System {
         match (&self.factor, &mut self.sparse) {
             (Some(Factor::Dense(factor)), _) => x = factor.solve(right),
             (Some(Factor::Blocks(first, second)), _) => {
-                let (n, m) = (self.n, self.m);
+                let n = self.n;
                 // y = (E + J·A⁻¹·Jᵀ)⁻¹·(J·A⁻¹·r − s), x = A⁻¹·(r − Jᵀ·y).
                 let along = first.solve(&right[..n]);
                 let mut reduced: Vec<f64> = right[n..].iter().map(|s| -s).collect();
                 let mut top = right[..n].to_vec();
-                for i in 0..m {
-                    for place in self.starts[n + i]..self.starts[n + i + 1] {
-                        let row = self.rows[place];
-                        if row < n {
-                            reduced[i] += self.values[place] * along[row];
-                        }
-                    }
+                // The entries of a row of J: the column of the upper half without its diagonal.
+                let row_of = |i: usize| {
+                    let places = self.starts[n + i]..self.starts[n + i + 1];
+                    places.map(|place| (self.rows[place], self.values[place])).filter(move |(column, _)| *column < n)
+                };
+                for (i, reduced) in reduced.iter_mut().enumerate() {
+                    *reduced += row_of(i).map(|(column, value)| value * along[column]).sum::<f64>();
                 }
                 let y = second.solve(&reduced);
-                for i in 0..m {
-                    for place in self.starts[n + i]..self.starts[n + i + 1] {
-                        let row = self.rows[place];
-                        if row < n {
-                            top[row] -= self.values[place] * y[i];
-                        }
-                    }
+                for (i, y) in y.iter().enumerate() {
+                    row_of(i).for_each(|(column, value)| top[column] -= value * y);
                 }
                 x = first.solve(&top);
                 x.extend(y);

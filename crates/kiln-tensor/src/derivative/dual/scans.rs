@@ -39,7 +39,7 @@ impl Dual {
             }
             let half = n / 2;
             let products = y.part(dim, 0, half).mul(y.part(dim, half, 2 * half));
-            y = if n % 2 == 0 { products } else { Self::cat(vec![products, y.part(dim, n - 1, n)], dim) };
+            y = if n.is_multiple_of(2) { products } else { Self::cat(vec![products, y.part(dim, n - 1, n)], dim) };
         }
     }
 

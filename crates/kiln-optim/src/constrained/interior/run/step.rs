@@ -71,7 +71,7 @@ impl Run<'_, '_> {
                 (shift, 0.0) => 100.0 * shift,
                 (shift, _) => 8.0 * shift,
             };
-            if !(shift <= MOST_SHIFT) {
+            if shift.is_nan() || shift > MOST_SHIFT {
                 return None;
             }
         }
