@@ -94,6 +94,9 @@
 //! [`Step`](optim::least_squares::Step), [`Loss`](optim::least_squares::Loss)) any residuals, such as
 //! [`SliceResiduals`](optim::least_squares::SliceResiduals).
 //!
+//! **Roots.** [`RootFinder`](optim::root::RootFinder) ([`RootMethod`](optim::root::RootMethod)) and
+//! [`FixedPoint`](optim::root::FixedPoint).
+//!
 //! **Expressions.** [`ExpressionProblem`](optim::expression::ExpressionProblem),
 //! [`Expression`](optim::expression::Expression) ([`Value`](optim::expression::Value)) and
 //! [`Relation`](optim::expression::Relation) ([`Comparison`](optim::expression::Comparison)) make functions from text.
