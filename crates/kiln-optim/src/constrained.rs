@@ -49,6 +49,7 @@ mod bounded;
 mod certifiable;
 mod certificate;
 mod dual_ascent;
+mod end;
 mod evaluated;
 mod feasibility;
 mod host;

@@ -21,8 +21,7 @@ use self::{
     scaled::{Scaled, length},
 };
 use super::{
-    ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution, SparseProblem, feasibility::solve_from,
-    sparse::End,
+    ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution, SparseProblem, end::End, feasibility::solve_from,
 };
 use crate::solver::{Iteration, SolverError, at_least_one, within};
 

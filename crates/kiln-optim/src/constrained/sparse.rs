@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use burn::tensor::{DType, Tensor, TensorData};
 use kiln_tensor::device::DeviceChoice;
 
-use super::{ConstrainedStop, InteriorPoint, Multipliers, Residuals, Solution, interior};
-use crate::solver::{Evaluations, Iteration, Outcome, SolverError};
+use super::{ConstrainedStop, InteriorPoint, Solution, interior};
+use crate::solver::{Iteration, SolverError};
 
 /// The problem to minimise f(x) subject to h(x) = 0, g(x) ≤ 0 and bounds on x, with sparse derivatives.
 ///
@@ -142,38 +142,4 @@ pub fn minimize_sparse_with(
         |values: &[f64]| Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), (&device, DType::F64));
     let end = interior::solve(problem, start, solver, stop, (stop.tolerance(DType::F64), f64::EPSILON), callback)?;
     Ok(end.solution(&tensor))
-}
-
-/// How a run ended, on the host.
-pub(super) struct End {
-    pub(super) x: Vec<f64>,
-    pub(super) value: f64,
-    /// ∇L with all constraints.
-    pub(super) gradient: Vec<f64>,
-    pub(super) multipliers: Multipliers,
-    pub(super) residuals: Residuals,
-    pub(super) status: crate::solver::Status,
-    pub(super) iterations: usize,
-    pub(super) evaluations: Evaluations,
-    pub(super) history: Vec<Iteration>,
-}
-
-impl End {
-    pub(super) fn solution(self, tensor: &dyn Fn(&[f64]) -> Tensor<1>) -> Solution {
-        let Self { x, value, gradient, multipliers, residuals, status, iterations, evaluations, history } = self;
-        let outcome = Outcome {
-            x: tensor(&x),
-            gradient: tensor(&gradient),
-            value,
-            grad_norm: residuals.largest(),
-            status,
-            success: status.is_success(),
-            message: status.message().to_owned(),
-            iterations,
-            downhill: None,
-            evaluations,
-            history,
-        };
-        Solution { outcome, multipliers, residuals }
-    }
 }

@@ -15,10 +15,10 @@ use super::{
 use crate::{
     constrained::{
         ConstrainedStop, Multipliers, Residuals,
+        end::End,
         evaluated::Values as OwnValues,
         kkt::{residuals_of, scale, with_bounds},
         norms::max_abs,
-        sparse::End,
     },
     solver::{Iteration, Status},
 };
