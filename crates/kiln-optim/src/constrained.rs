@@ -55,6 +55,7 @@ mod feasibility;
 mod host;
 mod interior;
 mod kkt;
+mod minimize_sparse;
 mod minimum;
 mod norms;
 mod problem;
@@ -82,10 +83,11 @@ pub use self::{
     evaluated::{Evaluated, Slopes, Values},
     interior::InteriorPoint,
     kkt::{Multipliers, Residuals},
+    minimize_sparse::{minimize_sparse, minimize_sparse_with},
     minimum::{minimize_constrained, minimize_constrained_with},
     problem::{ConstrainedProblem, ProblemError},
     quadratic_program::QuadraticProgram,
-    sparse::{SparseProblem, minimize_sparse, minimize_sparse_with},
+    sparse::SparseProblem,
     split::{Split, joined, split},
     sqp::{LagrangianHessian, Sqp},
     stop::ConstrainedStop,

@@ -1,13 +1,5 @@
 //! Problems with many unknowns and sparse derivatives, as functions on slices.
 
-use std::ops::ControlFlow;
-
-use burn::tensor::{DType, Tensor, TensorData};
-use kiln_tensor::device::DeviceChoice;
-
-use super::{ConstrainedStop, InteriorPoint, Solution, interior};
-use crate::solver::{Iteration, SolverError};
-
 /// The problem to minimise f(x) subject to h(x) = 0, g(x) ≤ 0 and bounds on x, with sparse derivatives.
 ///
 /// All constraints are one vector c = (h, g), the equalities first. A derivative is a list of entries: their places are asked for once, and
@@ -107,39 +99,4 @@ pub trait SparseProblem {
 
     /// Writes the entries of `factor`·∇²f(x) + Σ multiplierᵢ·∇²cᵢ(x), in the order of their places.
     fn hessian(&self, x: &[f64], factor: f64, multipliers: &[f64], values: &mut [f64]);
-}
-
-/// Minimises a problem with sparse derivatives from `start` `[n]`, which need not be feasible.
-///
-/// The solution is a vector in f64 on the CPU. It is not tested for being a minimum.
-///
-/// # Errors
-/// Returns [`SolverError`] if an option is out of its range, or the problem is inconsistent: the start or the bounds have another length, a
-/// lower bound is above its upper bound, or a place lies outside of its matrix.
-pub fn minimize_sparse(
-    problem: &impl SparseProblem,
-    start: &[f64],
-    solver: &InteriorPoint,
-    stop: &ConstrainedStop,
-) -> Result<Solution, SolverError> {
-    minimize_sparse_with(problem, start, solver, stop, &mut |_| ControlFlow::Continue(()))
-}
-
-/// As [`minimize_sparse`], with a callback after each iteration; it stops the run by returning `Break`.
-///
-/// # Errors
-/// Those of [`minimize_sparse`].
-pub fn minimize_sparse_with(
-    problem: &impl SparseProblem,
-    start: &[f64],
-    solver: &InteriorPoint,
-    stop: &ConstrainedStop,
-    callback: &mut dyn FnMut(&Iteration) -> ControlFlow<()>,
-) -> Result<Solution, SolverError> {
-    stop.validate()?;
-    let device = DeviceChoice::Cpu.resolve()?.device();
-    let tensor =
-        |values: &[f64]| Tensor::from_data(TensorData::new(values.to_vec(), [values.len()]), (&device, DType::F64));
-    let end = interior::solve(problem, start, solver, stop, (stop.tolerance(DType::F64), f64::EPSILON), callback)?;
-    Ok(end.solution(&tensor))
 }
