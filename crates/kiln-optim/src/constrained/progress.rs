@@ -7,11 +7,12 @@ use kiln_tensor::derivative::Inputs;
 
 use super::{
     Solution,
+    end::End,
     evaluated::Pulled,
     host::Host,
     kkt::{Multipliers, residuals_of, with_bounds},
 };
-use crate::solver::{Iteration, Outcome, Status};
+use crate::solver::{Iteration, Status};
 
 /// The history and the callback of a run.
 pub(super) struct Progress<'c> {
@@ -41,18 +42,16 @@ pub(super) fn finish<'a, M: Module + 'a, I: Inputs + 'a>(
 ) -> Solution {
     let problem = host.problem;
     let residuals = residuals_of(&at.x, (problem.lower(), problem.upper()), &at.values, &at.pull, &multipliers);
-    let outcome = Outcome {
-        x: host.tensor(&at.x),
-        gradient: host.tensor(&with_bounds(&at.pull, &multipliers)),
+    let end = End {
+        x: at.x.clone(),
         value: at.values.objective,
-        grad_norm: residuals.largest(),
+        gradient: with_bounds(&at.pull, &multipliers),
+        multipliers,
+        residuals,
         status,
-        success: status.is_success(),
-        message: status.message().to_owned(),
         iterations,
-        downhill: None,
         evaluations: host.counts(),
         history: progress.history,
     };
-    Solution { outcome, multipliers, residuals }
+    end.solution(&|values| host.tensor(values))
 }

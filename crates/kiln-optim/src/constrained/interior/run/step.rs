@@ -45,7 +45,7 @@ impl Run<'_, '_> {
     /// Newton's direction for the barrier problem; none if the matrix cannot be given the right inertia.
     pub(super) fn direction(&mut self) -> Option<Direction> {
         let hessian = self.problem.hessian(&self.point.x, &self.point.y);
-        let right = self.right(&self.values.constraints.clone(), 0.0);
+        let right = self.right();
         let (mut shift, mut dependent) = (0.0, 0.0);
         loop {
             let diagonal = self.diagonal(shift, dependent);
@@ -86,17 +86,14 @@ impl Run<'_, '_> {
         first.chain((0..problem.equalities).map(|_| -dependent)).chain(slacks).collect()
     }
 
-    /// The right side: the slope of the Lagrangian of the barrier problem, and the values of the constraints with `kept` times those
-    /// of this point added. The slacks are still missing.
-    fn right(&self, constraints: &[f64], kept: f64) -> Vec<f64> {
+    /// The right side: the slope of the Lagrangian of the barrier problem, and the values of the constraints. The slacks are still missing.
+    fn right(&self) -> Vec<f64> {
         let (problem, point) = (&*self.problem, &self.point);
         let pull = problem.pull(&self.slopes.jacobian, &point.y);
         let slopes = self.slopes.gradient.iter().zip(&pull).zip(point.distances(problem));
         let first =
             slopes.map(|((slope, pull), [below, above])| -(slope + pull - self.barrier / below + self.barrier / above));
-        let here: Vec<f64> = point.rows(problem, &self.values.constraints).collect();
-        let rows = point.rows(problem, constraints).zip(&here).map(|(row, here)| -(row + kept * here));
-        first.chain(rows).collect()
+        first.chain(point.rows(problem, &self.values.constraints).map(|row| -row)).collect()
     }
 
     /// Adds what the eliminated slacks contribute.
@@ -171,10 +168,12 @@ impl Run<'_, '_> {
             if let Some(length) = self.without_search(direction, &from) {
                 return Some(length);
             }
-            // Restoration is a better way than many short steps.
+            // Restoration is a better way than many short steps. Where there is no violation, the search goes on, with the matrix of this
+            // point again.
             if self.is_outer && from.merit[0] > 0.0 {
                 return None;
             }
+            self.direction()?;
         }
         let mut t = longest;
         for trial in 0..self.settings.max_trials {
@@ -278,7 +277,7 @@ impl Run<'_, '_> {
         for _ in 0..CORRECTIONS {
             let there = trial.rows(self.problem, &values.constraints);
             rows = rows.iter().zip(there).map(|(row, there)| scale * row + there).collect();
-            let mut right = self.right(&self.values.constraints.clone(), 0.0);
+            let mut right = self.right();
             right[self.problem.n..].iter_mut().zip(&rows).for_each(|(right, row)| *right = -row);
             let shift = self.used;
             let (solution, error) = self.system.solve(&self.with_slacks(&right, shift));
