@@ -19,7 +19,6 @@
 //! # Ok::<(), kiln_optim::solver::SolverError>(())
 //! ```
 
-mod broyden;
 mod finder;
 mod fixed_point;
 mod newton;

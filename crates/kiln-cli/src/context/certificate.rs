@@ -103,7 +103,11 @@ pub(crate) fn text(certificate: &Certificate) -> String {
             "a vertex: the active constraints leave no direction".to_owned()
         }
         Some(SecondOrder { smallest_eigenvalue: Some(smallest), sufficient, .. }) => {
-            let verdict = if *sufficient { "upward in every direction" } else { "0 in some direction, up to rounding" };
+            let verdict = if *sufficient {
+                "upward in every direction"
+            } else {
+                "0 in some direction, as far as the accuracy of the point tells"
+            };
             format!("{verdict}: smallest eigenvalue {smallest:.3e}")
         }
     };

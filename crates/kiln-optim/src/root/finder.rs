@@ -1,7 +1,6 @@
 //! The search for a root, and its result.
 
 use super::{
-    broyden::broyden,
     newton::newton,
     options::{RootFinder, RootMethod},
     place::{Ended, Place, SINGULAR, largest},
@@ -84,8 +83,12 @@ pub fn root<P: Residuals + ?Sized>(
     }
     match finder.method {
         RootMethod::Hybrid => hybrid(problem, start, finder),
-        RootMethod::Newton => at_the_end(newton(problem, Place::new(start, residuals), finder)?, problem, finder),
-        RootMethod::Broyden => at_the_end(broyden(problem, Place::new(start, residuals), finder)?, problem, finder),
+        RootMethod::Newton => {
+            at_the_end(newton(problem, Place::new(start, residuals), finder, false)?, problem, finder)
+        }
+        RootMethod::Broyden => {
+            at_the_end(newton(problem, Place::new(start, residuals), finder, true)?, problem, finder)
+        }
     }
 }
 

@@ -177,7 +177,7 @@ impl<'r, 'p> Run<'r, 'p> {
                     break Status::Stalled;
                 }
                 self.is_last = true;
-                if let Some(status) = self.restore(true) {
+                if let Some(status) = self.restore(true, watch) {
                     break status;
                 }
                 best_at = self.iteration;
@@ -188,7 +188,7 @@ impl<'r, 'p> Run<'r, 'p> {
             match moved {
                 Some(moved) => length = moved,
                 None => {
-                    if let Some(status) = self.restore(false) {
+                    if let Some(status) = self.restore(false, watch) {
                         break status;
                     }
                     (best_at, length) = (self.iteration, 0.0);

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     constrained::{ConstrainedStop, norms::largest},
-    solver::Status,
+    solver::{Iteration, Status},
 };
 
 /// A violation this small, in the units of the problem, is none, whatever the tolerance.
@@ -22,8 +22,12 @@ const RESETS: usize = 5;
 
 impl Run<'_, '_> {
     /// Finds a point to go on from. Returns the status of the run if there is none. With `to_the_end` it is the point of least violation, and not
-    /// the first one that the filter accepts.
-    pub(super) fn restore(&mut self, to_the_end: bool) -> Option<Status> {
+    /// the first one that the filter accepts. `watch` may stop it.
+    pub(super) fn restore(
+        &mut self,
+        to_the_end: bool,
+        watch: &mut dyn FnMut(&Iteration, &[f64]) -> ControlFlow<()>,
+    ) -> Option<Status> {
         if !self.is_outer {
             return Some(Status::NoProgress);
         }
@@ -42,13 +46,17 @@ impl Run<'_, '_> {
         let elastic = Elastic::new(self.problem, self.point.x.clone(), own_barrier);
         let start = elastic.start(&self.point.x, &rows, barrier);
         let Ok(mut scaled) = Scaled::new(&elastic) else { return Some(Status::NoProgress) };
-        let mut left = false;
+        let (mut left, before) = (false, self.iteration);
         let end = Run::new(&mut scaled, &start, &settings, &stop, (tol, rounding), false).run(&mut |iteration, x| {
             // The first point is where the restoration starts.
             if iteration.iteration == 0 {
                 return ControlFlow::Continue(());
             }
             let merit = elastic.merit(&x[..n], own_barrier);
+            let entry = Iteration { iteration: before + iteration.iteration, ..*iteration };
+            if watch(&entry, &x[..n]).is_break() {
+                return ControlFlow::Break(());
+            }
             left = !to_the_end && merit[0] <= ENOUGH * from[0] && filter.accepts(merit, [f64::INFINITY; 2], 0.0);
             if left { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         });
