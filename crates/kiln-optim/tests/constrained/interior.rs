@@ -358,6 +358,17 @@ fn a_run_stops_when_it_is_told_to() {
     let short = ConstrainedStop { max_iter: 2, ..stop };
     let solution = minimize_sparse(&CIRCLE, &[2.0, 0.5], &solver, &short).unwrap();
     assert_eq!((solution.outcome.status, solution.outcome.iterations), (Status::Budget, 2));
+    // Also while the violation is made smaller: two halfspaces without a common point.
+    let apart = QuadraticProgram::new(vec![0.0], [(0, 0, 1.0)]).inequality([(0, 0, 1.0), (1, 0, -1.0)], [0.0, -1.0]);
+    let all = by_default(&apart, &[0.5]).outcome;
+    let mut calls = 0;
+    let solution = minimize_sparse_with(&apart, &[0.5], &solver, &stop, &mut |_| {
+        calls += 1;
+        if calls == all.history.len() + 2 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    });
+    assert_eq!(all.status, Status::Infeasible);
+    assert!(all.iterations > all.history.len() + 2, "most iterations are those of the restoration");
+    assert_eq!(solution.unwrap().outcome.status, Status::Stopped);
 }
 
 #[test]

@@ -268,6 +268,16 @@ fn a_sum_that_cancels_ends_at_the_rounding_of_its_terms() {
         // (1e6 + f) − 1e6: the rounding of f is 1e-10.
         ((x.clone() - 0.7).square().sum() + 1e6) - 1e6
     });
+    // A wrong slope is one of rounding, if the terms are large enough.
+    let wrong = |scale: f64| {
+        let f = Function::of_vector(tensor(&[2.0], [1], &device), |x: Tensor<1>| {
+            (x.clone() - 0.7).abs().sum() + x.sum() * 0.5
+        });
+        minimize(&f.with_scale(scale), tensor(&[0.7], [1], &device), &bfgs(), &Stop { patience: 1000, ..TIGHT })
+            .unwrap()
+            .status
+    };
+    assert_eq!((wrong(0.0), wrong(1e12)), (Status::NoProgress, Status::AtRounding));
     let stop = Stop { gtol: 1e-13, ..TIGHT };
     let bounds =
         || kiln_optim::solver::Bounds::new(tensor(&[-5.0; 2], [2], &device), tensor(&[5.0; 2], [2], &device)).unwrap();
