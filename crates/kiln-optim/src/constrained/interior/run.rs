@@ -77,8 +77,8 @@ impl<'r, 'p> Run<'r, 'p> {
         let moved = |(x, (low, high)): (&f64, (&f64, &f64))| inside(*x, *low, *high, settings.barrier);
         let x: Vec<f64> = if is_outer { start.iter().zip(bounds).map(moved).collect() } else { start.to_vec() };
         let slopes = problem.slopes(&x);
-        problem.scale_by(&slopes);
-        let (values, slopes) = (problem.values(&x), problem.slopes(&x));
+        let slopes = problem.scale_by(slopes);
+        let values = problem.values(&x);
         let point = Iterate::at(problem, x, &values.constraints, settings.barrier);
         let violation = point.violation(problem, &values.constraints);
         let fixed: Vec<bool> = (0..problem.n).map(|i| problem.is_fixed(i)).collect();

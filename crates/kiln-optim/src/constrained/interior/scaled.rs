@@ -80,14 +80,23 @@ impl<'p> Scaled<'p> {
         })
     }
 
-    /// Chooses the factors by the first derivatives at a point.
-    pub(super) fn scale_by(&mut self, slopes: &Slopes) {
+    /// Chooses the factors by the first derivatives at a point, which are returned in the new units.
+    pub(super) fn scale_by(&mut self, mut slopes: Slopes) -> Slopes {
         self.unit = factor(max_abs(&slopes.gradient));
         let mut largest = vec![0.0_f64; self.m];
         for ((row, _), value) in self.jacobian_places.iter().zip(&slopes.jacobian) {
             largest[*row] = largest[*row].max(value.abs());
         }
         self.units = largest.into_iter().map(factor).collect();
+        self.scale(&mut slopes);
+        slopes
+    }
+
+    fn scale(&self, slopes: &mut Slopes) {
+        slopes.gradient.iter_mut().for_each(|slope| *slope *= self.unit);
+        for ((row, _), value) in self.jacobian_places.iter().zip(&mut slopes.jacobian) {
+            *value *= self.units[*row];
+        }
     }
 
     pub(super) fn values(&mut self, x: &[f64]) -> Values {
@@ -103,11 +112,9 @@ impl<'p> Scaled<'p> {
         let (mut gradient, mut jacobian) = (vec![0.0; self.n], vec![0.0; self.jacobian_places.len()]);
         self.problem.gradient(x, &mut gradient);
         self.problem.jacobian(x, &mut jacobian);
-        gradient.iter_mut().for_each(|slope| *slope *= self.unit);
-        for ((row, _), value) in self.jacobian_places.iter().zip(&mut jacobian) {
-            *value *= self.units[*row];
-        }
-        Slopes { gradient, jacobian }
+        let mut slopes = Slopes { gradient, jacobian };
+        self.scale(&mut slopes);
+        slopes
     }
 
     /// The Hessian of the Lagrangian, with multipliers in the units of the scaled problem.
