@@ -24,7 +24,7 @@ METHODS = {
     "SQP": ["--method", "sqp"],
     "SQP, exact": ["--method", "sqp", "--hessian", "exact"],
     "interior point": ["--method", "interior-point"],
-    "augmented Lagrangian": ["--method", "augmented-lagrangian", "--solver", "newton"],
+    "augmented Lagrangian": ["--method", "augmented-lagrangian"],
 }
 FREE = {"SQP": ["--solver", "bfgs"], "SQP, exact": ["--solver", "newton"], "interior point": ["--solver", "trust-ncg"],
         "augmented Lagrangian": ["--solver", "newton-cg"]}

@@ -53,6 +53,7 @@ mod end;
 mod evaluated;
 mod feasibility;
 mod host;
+mod inner;
 mod interior;
 mod kkt;
 mod minimize_sparse;
@@ -75,12 +76,13 @@ use kiln_tensor::derivative::Inputs;
 use serde::Serialize;
 
 pub use self::{
-    augmented::{Augmented, AugmentedLagrangian, Free, Inner, WithinBounds},
+    augmented::{Augmented, AugmentedLagrangian},
     bounded::Bounded,
     certifiable::Certifiable,
     certificate::{Certificate, CertificateError, Proof, SecondOrder, Side},
     dual_ascent::DualAscent,
     evaluated::{Evaluated, Slopes, Values},
+    inner::{Free, Inner, NewtonWithinBounds, WithinBounds},
     interior::InteriorPoint,
     kkt::{Multipliers, Residuals},
     minimize_sparse::{minimize_sparse, minimize_sparse_with},

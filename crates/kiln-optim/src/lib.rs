@@ -6,6 +6,7 @@
 //! - [`plateau`]: a learning rate that falls when the loss stops improving.
 //! - [`solver`]: deterministic minimisation by line searches, trust regions and projections, with Newton's method, BFGS, L-BFGS,
 //!   conjugate gradients and gradient descent.
+//! - [`derivative_free`]: minimisation without gradients, by the simplex of Nelder and Mead or by CMA-ES.
 //! - [`mod@least_squares`]: nonlinear least squares within bounds and with robust losses, and curves fitted to data.
 //! - [`mod@root`]: roots of systems of equations, fixed points, and their derivatives by the parameters.
 //! - [`constrained`]: minimisation under equalities, inequalities and bounds, with Lagrange multipliers and certificates.
@@ -14,6 +15,7 @@
 //! - [`rate`]: rates of convergence, estimated from a curve of errors.
 
 pub mod constrained;
+pub mod derivative_free;
 pub mod expression;
 pub mod first_order;
 pub mod least_squares;

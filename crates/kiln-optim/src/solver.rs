@@ -10,12 +10,14 @@
 //! | [`LineSearch`]`<`[`Bfgs`]`, _>`, [`LineSearch`]`<`[`Lbfgs`]`, _>` | any | −B·∇f, with B estimated from gradients | [`Objective`] |
 //! | [`LineSearch`]`<`[`Newton`]`, _>` | any | −(H + αI)⁻¹·∇f | [`Hessian`] |
 //! | [`LineSearch`]`<`[`NewtonCg`]`, _>` | any | −H⁻¹·∇f by truncated conjugate gradients | [`HessianProduct`] |
-//! | [`TrustRegion`] | the region | Steihaug's conjugate gradients | [`HessianProduct`] |
+//! | [`TrustRegion`]`<`[`Steihaug`]`>`, [`TrustRegion`]`<`[`Krylov`]`>` | the region | conjugate gradients, or Lanczos's method | [`HessianProduct`] |
+//! | [`TrustRegion`]`<`[`Exact`]`>` | the region | the exact minimum of the model | [`Hessian`] |
+//! | [`BoundedTrustRegion`]`<_>` | the region and bounds | the same three, on the free variables | as above |
 //! | [`ProjectedLbfgs`]`<`[`Bounds`]`>`, [`ProjectedLbfgs`]`<`[`L1`]`>` | projected backtracking | L-BFGS on the free variables | [`Objective`] |
 //! | [`ProjectedGradient`]`<S>` with a [`Projection`] S: [`Simplex`], [`L1Ball`], [`L2Ball`], [`Hyperplane`], [`Halfspace`], [`Bounds`] | halving | −∇f and a projection, with momentum | [`Objective`] |
 //!
-//! The constructors [`gradient_descent`], [`nonlinear_cg`], [`bfgs`], [`lbfgs`], [`lbfgs_b`], [`owlqn`], [`newton`], [`newton_cg`]
-//! and [`trust_ncg`] return the usual combinations. [`minimize_fn`] minimises a closure on slices of `f64`, without tensors.
+//! The constructors [`gradient_descent`], [`nonlinear_cg`], [`bfgs`], [`lbfgs`], [`lbfgs_b`], [`owlqn`], [`newton`], [`newton_cg`],
+//! [`trust_ncg`], [`trust_krylov`], [`trust_exact`] and [`tron`] return the usual combinations. [`minimize_fn`] minimises a closure on slices of `f64`, without tensors.
 //!
 //! # Example
 //!
@@ -82,7 +84,7 @@ pub use self::{
     slices::{SliceObjective, minimize_fn},
     snapshot::{Remember, Snapshot, SnapshotError},
     stop::Stop,
-    trust_region::TrustRegion,
+    trust_region::{BoundedTrustRegion, Exact, Krylov, Quadratic, RegionStep, Steihaug, Subproblem, TrustRegion},
     vector::IntoVector,
 };
 
@@ -131,6 +133,21 @@ pub fn newton_cg() -> LineSearch<NewtonCg, StrongWolfe> {
 }
 
 /// Returns Newton's method in a trust region, by Steihaug's conjugate gradients.
-pub fn trust_ncg() -> TrustRegion {
+pub fn trust_ncg() -> TrustRegion<Steihaug> {
     TrustRegion::default()
+}
+
+/// Returns Newton's method in a trust region, by Lanczos's method, which is nearly exact and needs products H·v only.
+pub fn trust_krylov() -> TrustRegion<Krylov> {
+    TrustRegion::default()
+}
+
+/// Returns Newton's method in a trust region, by the exact minimum of the model, from the dense Hessian.
+pub fn trust_exact() -> TrustRegion<Exact> {
+    TrustRegion::default()
+}
+
+/// Returns Newton's method in a trust region within bounds, by conjugate gradients on the free variables.
+pub fn tron(bounds: Bounds) -> BoundedTrustRegion {
+    BoundedTrustRegion::new(bounds, Steihaug)
 }

@@ -1,10 +1,14 @@
 //! Minima within bounds and with an ℓ1 penalty.
 
-use burn::tensor::{DType, Tensor};
+use burn::{
+    module::Param,
+    tensor::{DType, Tensor},
+};
 use kiln_optim::{
     problems,
     solver::{
-        Bounds, L1, Outcome, ProjectedGradient, ProjectedLbfgs, SolverError, Status, Stop, lbfgs_b, minimize, owlqn,
+        BoundedTrustRegion, Bounds, Exact, Krylov, L1, Outcome, ProjectedGradient, ProjectedLbfgs, SolverError, Status,
+        Stop, lbfgs_b, minimize, owlqn, tron,
     },
 };
 use kiln_tensor::derivative::Function;
@@ -22,7 +26,7 @@ fn bound(value: &Value, side: usize, none: f64) -> f64 {
 fn minima_within_bounds_are_those_of_scipy() {
     let (device, reference) = (f64_device(), reference("bounded"));
     let (a, b) = (numbers(&reference["a"]), numbers(&reference["b"]));
-    let (mut ours, mut theirs) = (0, 0);
+    let (mut ours, mut theirs) = ([0; 4], 0);
     for row in reference["rows"].as_array().unwrap() {
         let x0 = numbers(&row["x0"]);
         let n = x0.len();
@@ -33,9 +37,9 @@ fn minima_within_bounds_are_those_of_scipy() {
         let (a, b) = (tensor(&a, [20, 20], &device), tensor(&b, [20, 1], &device));
         let of_rosenbrock = row["function"] == "rosenbrock";
         let f = Function::new(
-            &burn::module::Param::from_tensor(tensor(&x0, [n], &device)),
+            &Param::from_tensor(tensor(&x0, [n], &device)),
             (a, b),
-            |x: &burn::module::Param<Tensor<1>>, (a, b): (Tensor<2>, Tensor<2>)| {
+            |x: &Param<Tensor<1>>, (a, b): (Tensor<2>, Tensor<2>)| {
                 if of_rosenbrock {
                     return rosenbrock.value(x.val());
                 }
@@ -43,20 +47,33 @@ fn minima_within_bounds_are_those_of_scipy() {
                 (x.clone() * (a.matmul(x.clone()) * 0.5 - b)).sum()
             },
         );
-        let solver = lbfgs_b(Bounds::new(tensor(&lower, [n], &device), tensor(&upper, [n], &device)).unwrap());
+        let bounds = Bounds::new(tensor(&lower, [n], &device), tensor(&upper, [n], &device)).unwrap();
         let stop = Stop { gtol: 1e-9, ..TIGHT };
-        let outcome = minimize(&f, f.parameters(), &solver, &stop).unwrap();
-        let what = format!("{} from {x0:?} in {}", row["function"], outcome.iterations);
-        assert!(outcome.success, "{what}: {}", outcome.message);
-        assert_close(&[outcome.value], &numbers(&row["f"]), 1e-12, 1e-12, &what);
-        let x = values(outcome.x);
-        assert_close(&x, &numbers(&row["x"]), 1e-7, 1e-7, &what);
-        assert!(x.iter().zip(lower.iter().zip(&upper)).all(|(x, (l, u))| l <= x && x <= u), "{what}: {x:?}");
-        ours += outcome.evaluations.values;
+        let outcomes = [
+            minimize(&f, f.parameters(), &lbfgs_b(bounds.clone()), &stop),
+            minimize(&f, f.parameters(), &tron(bounds.clone()), &stop),
+            minimize(&f, f.parameters(), &BoundedTrustRegion::new(bounds.clone(), Krylov::default()), &stop),
+            minimize(&f, f.parameters(), &BoundedTrustRegion::new(bounds, Exact), &stop),
+        ];
+        for (solver, (outcome, ours)) in outcomes.into_iter().zip(&mut ours).enumerate() {
+            let outcome = outcome.unwrap();
+            // The valley has another minimum in four variables or more.
+            if of_rosenbrock && solver > 0 && (outcome.value - 3.986_579_112_347).abs() < 1e-9 {
+                assert!(outcome.success && n >= 4);
+                continue;
+            }
+            let what = format!("{} from {x0:?} in {}", row["function"], outcome.iterations);
+            assert!(outcome.success, "{what}: {}", outcome.message);
+            assert_close(&[outcome.value], &numbers(&row["f"]), 1e-12, 1e-12, &what);
+            let x = values(outcome.x);
+            assert_close(&x, &numbers(&row["x"]), 1e-7, 1e-7, &what);
+            assert!(x.iter().zip(lower.iter().zip(&upper)).all(|(x, (l, u))| l <= x && x <= u), "{what}: {x:?}");
+            *ours += outcome.evaluations.values;
+        }
         theirs += row["nfev"].as_u64().unwrap() as usize;
     }
-    println!("evaluations: {ours} of {theirs}");
-    assert!(ours <= theirs, "evaluations: {ours} of {theirs}");
+    println!("evaluations: {ours:?} of {theirs}");
+    assert!(ours.iter().all(|ours| *ours <= theirs), "evaluations: {ours:?} of {theirs}");
 }
 
 #[test]
@@ -276,7 +293,7 @@ impl Quadratic {
 #[test]
 fn random_quadratics_within_bounds_end_at_their_minimum() {
     let mut state = 18;
-    let (mut solved, mut runs) = (0, 0);
+    let (mut solved, mut runs) = ([0; 3], 0);
     for case in 0..500_usize {
         let n = 2 + case % 4;
         let scale = [1.0, 1e3, 1e6][case % 3];
@@ -287,26 +304,33 @@ fn random_quadratics_within_bounds_end_at_their_minimum() {
                 tensor::<2>(&problem.a, [n, n], &device).cast(dtype),
                 tensor::<2>(&problem.b, [n, 1], &device).cast(dtype),
             );
-            let start = Tensor::<1>::zeros([n], &device).cast(dtype);
-            let f = Function::of_vector(start, move |x: Tensor<1>| {
-                let x = x.reshape([n, 1]);
-                (x.clone() * (a.clone().matmul(x) * 0.5 - b.clone())).sum()
+            let start = Param::from_tensor(Tensor::<1>::zeros([n], &device).cast(dtype));
+            let f = Function::new(&start, (a, b), |x: &Param<Tensor<1>>, (a, b): (Tensor<2>, Tensor<2>)| {
+                let x = x.val().reshape([n, 1]);
+                (x.clone() * (a.matmul(x) * 0.5 - b)).sum()
             });
             // The products of a·x have a rounding error of about ε·n times their size.
             let gtol = scale * if dtype == DType::F32 { 1e-5 } else { 1e-11 };
             let stop = Stop { gtol, max_iter: 1000, ..Stop::DEFAULT };
-            let solver = lbfgs_b(Bounds::new(&problem.lower[..], &problem.upper[..]).unwrap());
-            let outcome = minimize(&f, f.parameters(), &solver, &stop).unwrap();
+            let bounds = Bounds::new(&problem.lower[..], &problem.upper[..]).unwrap();
+            let outcomes = [
+                minimize(&f, f.parameters(), &lbfgs_b(bounds.clone()), &stop),
+                minimize(&f, f.parameters(), &tron(bounds.clone()), &stop),
+                minimize(&f, f.parameters(), &BoundedTrustRegion::new(bounds, Exact), &stop),
+            ];
             runs += 1;
-            if !outcome.success {
-                continue;
+            for (outcome, solved) in outcomes.into_iter().zip(&mut solved) {
+                let outcome = outcome.unwrap();
+                if !outcome.success {
+                    continue;
+                }
+                *solved += 1;
+                // The smallest eigenvalue is at least 0.05: an error of the gradient of gtol is one of x of 20·gtol at most in each
+                // variable, and the gradient itself has a rounding error.
+                let what = format!("case {case} in {dtype:?}: {:e}", outcome.grad_norm);
+                assert_close(&values(outcome.x), &problem.minimum, 0.0, 60.0 * gtol, &what);
             }
-            solved += 1;
-            // The smallest eigenvalue is at least 0.05: an error of the gradient of gtol is one of x of 20·gtol at most in each variable,
-            // and the gradient itself has a rounding error.
-            let what = format!("case {case} in {dtype:?}: {:e}", outcome.grad_norm);
-            assert_close(&values(outcome.x), &problem.minimum, 0.0, 60.0 * gtol, &what);
         }
     }
-    assert!(solved * 100 >= 99 * runs, "{solved} of {runs}");
+    assert!(solved.iter().all(|solved| solved * 100 >= 99 * runs), "{solved:?} of {runs}");
 }

@@ -8,7 +8,7 @@ use kiln_optim::{
     solver::{
         Bounds, HagerZhang, Hessian, L1, L2Ball, LineSearch, Minimization, NonlinearCg, Outcome, ProjectedGradient,
         Snapshot, SnapshotError, Solver, SolverError, Status, Stop, bfgs, gradient_descent, lbfgs, lbfgs_b, minimize,
-        newton, newton_cg, nonlinear_cg, owlqn, trust_ncg,
+        newton, newton_cg, nonlinear_cg, owlqn, tron, trust_exact, trust_krylov, trust_ncg,
     },
 };
 use kiln_tensor::derivative::HessianProduct;
@@ -64,6 +64,9 @@ fn parts_make_the_whole_to_the_bit() {
             }
             "newton" => whole_and_in_parts(&f, &x, &newton(), after, &device),
             "newton-cg" => whole_and_in_parts(&f, &x, &newton_cg(), after, &device),
+            "trust-krylov" => whole_and_in_parts(&f, &x, &trust_krylov(), after, &device),
+            "trust-exact" => whole_and_in_parts(&f, &x, &trust_exact(), after, &device),
+            "tron" => whole_and_in_parts(&f, &x, &tron(Bounds::new(full(-2.0), full(1.5)).unwrap()), after, &device),
             _ => whole_and_in_parts(&f, &x, &trust_ncg(), after, &device),
         };
         for what in [
@@ -78,6 +81,9 @@ fn parts_make_the_whole_to_the_bit() {
             "newton",
             "newton-cg",
             "trust-ncg",
+            "trust-krylov",
+            "trust-exact",
+            "tron",
         ] {
             let [whole, parts] = run(what);
             assert!(whole.iterations > after, "{what}: the run is over before it is parted");

@@ -39,6 +39,33 @@ pub trait Pass<const N: usize>: Copy + Sync {
 
     /// The same by tensor operations, with the same roundings in the same order.
     fn tensors<const D: usize>(&self, states: [Tensor<D>; N], gradient: Tensor<D>) -> [Tensor<D>; N];
+
+    /// Updates all elements. An implementation that repeats this body has the loop compiled once, with its crate, and not with each
+    /// program that uses it and at that program's level of optimisation.
+    fn everywhere(&self, elements: Elements<'_, N>) {
+        elements.update(self);
+    }
+}
+
+/// The elements of `N` tensors and of a gradient.
+pub struct Elements<'a, const N: usize> {
+    #[cfg(feature = "flex")]
+    states: &'a mut [burn::backend::flex::FlexTensor; N],
+    #[cfg(feature = "flex")]
+    gradient: &'a burn::backend::flex::FlexTensor,
+    #[cfg(not(feature = "flex"))]
+    none: std::marker::PhantomData<&'a ()>,
+}
+
+impl<const N: usize> Elements<'_, N> {
+    /// Updates each element.
+    #[inline(always)]
+    pub fn update<P: Pass<N>>(self, update: &P) {
+        #[cfg(feature = "flex")]
+        flex::update(update, self.states, self.gradient);
+        #[cfg(not(feature = "flex"))]
+        let _ = (update, self.none);
+    }
 }
 
 /// Makes the update. All tensors are plain (without autodiff) and have the same shape, type and device. Tensors that are not shared
@@ -62,7 +89,7 @@ mod flex {
         tensor::{DType, Device, Tensor},
     };
 
-    use super::{Pass, Real};
+    use super::{Elements, Pass, Real};
     use crate::{
         elementary::Float,
         flex::{GRAIN, numbers, numbers_mut, on_float, threads_for, vectorised, whole},
@@ -82,11 +109,14 @@ mod flex {
         states: [Tensor<D>; N],
         gradient: Tensor<D>,
     ) -> [Tensor<D>; N] {
-        let dtype = gradient.dtype();
         let mut states = states.map(raw);
         let gradient = raw(gradient);
-        on_float!(dtype, E => in_place::<P, E, N>(update, &mut states, &gradient));
+        update.everywhere(Elements { states: &mut states, gradient: &gradient });
         states.map(Tensor::from_primitive::<Flex>)
+    }
+
+    pub(super) fn update<P: Pass<N>, const N: usize>(update: &P, states: &mut [FlexTensor; N], gradient: &FlexTensor) {
+        on_float!(gradient.dtype(), E => in_place::<P, E, N>(update, states, gradient));
     }
 
     fn raw<const D: usize>(tensor: Tensor<D>) -> FlexTensor {

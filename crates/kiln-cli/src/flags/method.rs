@@ -14,7 +14,7 @@ use crate::{
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Solver (uses all rows at each step; the default)")]
 pub(crate) struct SolverFlags {
-    /// Solver: l-bfgs, newton, newton-cg, trust-ncg, bfgs, nonlinear-cg, gd, l-bfgs-b, owl-qn [default: automatic]
+    /// Solver: l-bfgs, newton, newton-cg, trust-ncg, trust-krylov, trust-exact, bfgs, nonlinear-cg, gd, l-bfgs-b, tron, owl-qn [default: automatic]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) solver: Option<SolverName>,
     /// Maximum number of iterations [default: 10000; gd: 100000]

@@ -24,6 +24,12 @@ pub(crate) enum SolverName {
     NewtonCg,
     /// Newton's method by conjugate gradients in a trust region
     TrustNcg,
+    /// Newton's method by Lanczos's method in a trust region
+    TrustKrylov,
+    /// Newton's method with the full Hessian in a trust region
+    TrustExact,
+    /// Newton's method by conjugate gradients in a trust region within bounds
+    Tron,
 }
 
 /// A method for problems with constraints.

@@ -35,9 +35,7 @@ impl SolverSettings {
         let name = self.name.unwrap_or_else(|| default_solver((penalised, bounded), Some(parameters)));
         let gtol = gtol.unwrap_or(match (dtype, name) {
             // Their last steps about square the error, so that coefficients get all their digits.
-            (Dtype::F64, SolverName::Newton | SolverName::NewtonCg | SolverName::TrustNcg) => {
-                LogisticConfig::NEWTON_GTOL
-            }
+            (Dtype::F64, name) if name.uses_hessian() => LogisticConfig::NEWTON_GTOL,
             (Dtype::F64, _) => LogisticConfig::GTOL,
             _ => 1e-5,
         });
@@ -58,7 +56,7 @@ pub(crate) struct Task<'a, P> {
     pub(crate) problem: &'a P,
     pub(crate) start: Begin,
     pub(crate) stop: Stop,
-    /// Bounds, for l-bfgs-b.
+    /// Bounds, for l-bfgs-b and tron.
     pub(crate) bounds: Bounds,
     /// The penalty, for owl-qn.
     pub(crate) l1: L1,
@@ -71,16 +69,22 @@ pub(crate) enum Begin {
 }
 
 impl SolverName {
+    /// Returns whether the solver uses the Hessian, or products with it.
+    pub(crate) fn uses_hessian(self) -> bool {
+        use SolverName::{Newton, NewtonCg, Tron, TrustExact, TrustKrylov, TrustNcg};
+        matches!(self, Newton | NewtonCg | Tron | TrustExact | TrustKrylov | TrustNcg)
+    }
+
     /// Refuses a penalty or bounds that the solver cannot handle.
     pub(crate) fn suits(self, penalised: bool, bounded: bool) -> Result<()> {
-        let (name, owl_qn, l_bfgs_b) = (self.text(), Self::OwlQn.text(), Self::LBfgsB.text());
+        let (name, owl_qn, l_bfgs_b, tron) = (self.text(), Self::OwlQn.text(), Self::LBfgsB.text(), Self::Tron.text());
         match (penalised, bounded) {
             (true, true) => Err(Failure::usage("--l1 cannot be combined with --lower or --upper")),
             (true, false) if self != Self::OwlQn => {
                 Err(Failure::usage(format!("--l1 needs --solver {owl_qn}, not {name}")))
             }
-            (false, true) if self != Self::LBfgsB => {
-                Err(Failure::usage(format!("--lower and --upper need --solver {l_bfgs_b}, not {name}")))
+            (false, true) if !matches!(self, Self::LBfgsB | Self::Tron) => {
+                Err(Failure::usage(format!("--lower and --upper need --solver {l_bfgs_b} or {tron}, not {name}")))
             }
             _ => Ok(()),
         }
@@ -120,6 +124,9 @@ impl SolverName {
             Self::Newton => run(task, begin, &solver::newton(), callback),
             Self::NewtonCg => run(task, begin, &solver::newton_cg(), callback),
             Self::TrustNcg => run(task, begin, &solver::trust_ncg(), callback),
+            Self::TrustKrylov => run(task, begin, &solver::trust_krylov(), callback),
+            Self::TrustExact => run(task, begin, &solver::trust_exact(), callback),
+            Self::Tron => run(task, begin, &solver::tron(bounds), callback),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The augmented Lagrangian.
 
 mod function;
-mod inner;
 
 use std::ops::ControlFlow;
 
@@ -11,22 +10,20 @@ use kiln_tensor::{
     linalg::Matrix,
 };
 
+pub use self::function::Augmented;
 use self::function::{BoundPenalty, Weights};
-pub use self::{
-    function::Augmented,
-    inner::{Free, Inner, WithinBounds},
-};
 use super::{
-    ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution,
+    Certifiable, ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution,
     evaluated::{Evaluated, Pulled, Values},
     feasibility::{Least, allowed, falls_along, least_infeasible, solve_from},
     host::{Host, on_host},
+    inner::{Free, Inner, NewtonWithinBounds},
     kkt::{Multipliers, residuals_of, scale},
     norms::max_abs,
     problem::Parts,
     progress::{Progress, finish},
 };
-use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
+use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, within};
 
 /// The augmented Lagrangian, also called the method of multipliers (Powell, Hestenes, Rockafellar).
 ///
@@ -38,7 +35,8 @@ use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 /// After each one, λᵢ ← λᵢ + ρᵢ·hᵢ(x) and μᵢ ← max(0, μᵢ + ρᵢ·gᵢ(x)), within ±10¹⁵ (the safeguard of Andreani, Birgin, Martínez and
 /// Schuverdt, 2007). All penalties grow tenfold if a violation did not halve. ρᵢ = ρ·sᵢ² with sᵢ = min(1, 100/max |∇cᵢ|) at the start, as
 /// Ipopt scales constraints (Wächter and Biegler, 2006); multipliers and residuals are those of the problem as it is written. The Jacobians
-/// are computed at the start only; after each inner problem, two backward passes give what the multipliers need.
+/// are computed at the start only; after each inner problem, two backward passes give what the multipliers need. Near the end the multipliers
+/// are also estimated from the Jacobians, as the update would multiply rounding errors by the penalty.
 ///
 /// # Example
 ///
@@ -57,8 +55,8 @@ use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 /// # }
 /// ```
 #[derive(Clone, Debug)]
-pub struct AugmentedLagrangian<S = WithinBounds> {
-    /// The solver of the inner problems. Default: L-BFGS within the problem's bounds.
+pub struct AugmentedLagrangian<S = NewtonWithinBounds> {
+    /// The solver of the inner problems. Default: Newton's method in a trust region within the problem's bounds.
     pub inner: S,
     /// The first penalty, above 0. Default: from the sizes of f and of the violations at the start (Birgin and Martínez, 2014, eq.
     /// 12.1).
@@ -71,14 +69,21 @@ pub struct AugmentedLagrangian<S = WithinBounds> {
 
 impl Default for AugmentedLagrangian {
     fn default() -> Self {
-        Self { inner: WithinBounds, penalty: None, growth: 10.0, decrease: 0.5 }
+        Self::with(NewtonWithinBounds)
+    }
+}
+
+impl<S> AugmentedLagrangian<S> {
+    /// Returns the method with an inner solver that keeps the bounds, or treats them as constraints, as its type says.
+    pub fn with(inner: S) -> Self {
+        Self { inner, penalty: None, growth: 10.0, decrease: 0.5 }
     }
 }
 
 impl<S> AugmentedLagrangian<Free<S>> {
     /// Returns the method with an inner solver of your choice, which treats bounds as constraints.
     pub fn new(solver: S) -> Self {
-        Self { inner: Free(solver), penalty: None, growth: 10.0, decrease: 0.5 }
+        Self::with(Free(solver))
     }
 }
 
@@ -113,6 +118,10 @@ const LARGEST_MULTIPLIER: f64 = 1e15;
 const LARGEST_SLOPE: f64 = 100.0;
 /// Maximum number of inner problems without a new minimum of the residuals.
 const PATIENCE: usize = 12;
+/// After so many of them, the multipliers are also estimated from the active constraints.
+const ESTIMATE: usize = 2;
+/// The largest Jacobian, in entries, from which multipliers are estimated.
+const LARGEST_JACOBIAN: usize = 10_000_000;
 
 /// A run in progress.
 struct Run<'r, 'p, 'a, M, I, S> {
@@ -231,9 +240,32 @@ where
                 self.penalty *= self.method.growth;
             }
             before = violation;
+            if idle >= ESTIMATE {
+                self.estimate()?;
+            }
             gtol = (0.1 * gtol).max(0.1 * self.tol * scale);
         };
         Ok(finish(self.host, &self.at, self.multipliers, status, progress, iterations))
+    }
+
+    /// Replaces the multipliers by those of the active constraints that make ∇L smallest, if that makes the residuals small. The update of
+    /// an inner problem multiplies rounding errors of the constraints by the penalty.
+    fn estimate(&mut self) -> Result<(), SolverError> {
+        let (host, problem) = (self.host, self.host.problem);
+        let Values { equality, inequality, .. } = &self.at.values;
+        if (equality.len() + inequality.len()) * self.at.x.len() > LARGEST_JACOBIAN {
+            return Ok(());
+        }
+        let near = allowed(&self.at.x, self.tol);
+        host.add(Evaluations { gradients: 1, ..Evaluations::default() });
+        let Some(multipliers) = problem.multipliers(&host.tensor(&self.at.x), near)? else { return Ok(()) };
+        let Pulled { x, values, .. } = self.at.clone();
+        let at = host.pull(x, values, &multipliers)?;
+        let residuals = residuals_of(&at.x, (problem.lower(), problem.upper()), &at.values, &at.pull, &multipliers);
+        if residuals.scaled(scale(&at.gradient)).largest() <= self.tol {
+            (self.at, self.multipliers) = (at, multipliers);
+        }
+        Ok(())
     }
 
     fn bounds(&self) -> Result<Bounds, SolverError> {

@@ -9,22 +9,21 @@ use super::{
     ConstrainedProblem, ConstrainedStop, Solution,
     evaluated::{Evaluated, Slopes},
     host::{Host, on_host},
+    inner::{Inner, NewtonWithinBounds, WithinBounds},
     kkt::Multipliers,
     norms::{largest, max_abs},
     problem::Parts,
     progress::{Progress, finish},
 };
-use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, lbfgs_b};
+use crate::solver::{self, Bounds, Iteration, SolverError, Status};
 
 /// How far a start is moved inside of a bound if a function is not defined there, relative to the bound and to the width.
 const INSIDE: f64 = 1e-2;
 
-/// Maximum number of saddles of the violation that are left.
-const LEFT: usize = 3;
 /// A smaller least violation does not count, whatever the tolerance: the search ends where its gradient is lost in rounding.
 const INFEASIBLE: f64 = 1e-7;
-/// Gradient of the violation, relative to the constraints' gradients times the violation, below which the violation is stationary.
-const STATIONARY: f64 = 1e-3;
+/// Gradient of the violation, in √ε of the constraints' gradients times the violation, below which the violation is stationary.
+const STATIONARY: f64 = 10.0;
 
 /// The result of the search for the least violation.
 pub(super) enum Least {
@@ -49,24 +48,34 @@ pub(super) fn least_infeasible<'a, M: Module + 'a, I: Inputs + 'a>(
         largest(rows.flat_map(|matrix| (0..matrix.rows()).map(|i| max_abs(&matrix.row(i)))))
     };
     let before = steepness(&host.slopes(&x)?);
-    let (x, slope) = search(host, &x, tol)?;
+    let Search { x, slope, is_over } = search(host, &x, tol)?;
     let at = host.evaluate(x)?;
     let (violation, least) = (at.values.violation(), tol.max(INFEASIBLE));
+    let flat = STATIONARY * host.epsilon().sqrt() * violation * before.max(steepness(&at.slopes));
     Ok(if violation <= least && at.is_finite() {
         Least::Feasible(at)
-    } else if violation > least && slope <= STATIONARY * violation * before.max(steepness(&at.slopes)) {
+    } else if violation > least && is_over && slope <= flat {
         Least::Infeasible(at)
     } else {
         Least::Unknown
     })
 }
 
-/// Minimises the sum of squared violations. Returns the point and the projected gradient there.
+/// The end of a search.
+struct Search {
+    x: Vec<f64>,
+    /// The projected gradient there.
+    slope: f64,
+    /// Whether it ended by itself. Otherwise the violation may still fall.
+    is_over: bool,
+}
+
+/// Minimises the sum of squared violations.
 fn search<'a, M: Module + 'a, I: Inputs + 'a>(
     host: &Host<'_, 'a, M, I>,
     x: &[f64],
     tol: f64,
-) -> Result<(Vec<f64>, f64), SolverError> {
+) -> Result<Search, SolverError> {
     let problem = host.problem;
     let squares = |equality: Option<Tensor<1>>, inequality: Option<Tensor<1>>| {
         let inequality = inequality.map(|g| g.clamp_min(0.0));
@@ -78,23 +87,14 @@ fn search<'a, M: Module + 'a, I: Inputs + 'a>(
     let bounds = Bounds::new(host.tensor(problem.lower()), host.tensor(problem.upper()))?;
     // The gradient is the violation times its Jacobian.
     let stop = solver::Stop { gtol: 1e-3 * tol, max_iter: 500, ..solver::Stop::default() };
-    let solver = lbfgs_b(bounds);
-    let mut outcome = solver::minimize(&violation, host.tensor(x), &solver, &stop)?;
-    for _ in 0..LEFT {
-        let Evaluations { values, gradients, .. } = outcome.evaluations;
-        host.add(Evaluations { values, gradients, hessians: 0 });
-        // A saddle of the violation says nothing: on along the direction in which it falls.
-        let Some(downhill) = outcome.downhill.take() else { break };
-        let x = on_host(outcome.x.clone());
-        let far = 0.1 * (1.0 + max_abs(&x));
-        let moved: Vec<f64> = x.iter().zip(&downhill.direction).map(|(x, d)| x + far * d).collect();
-        let next = solver::minimize(&violation, host.tensor(&problem.within_bounds(&moved)), &solver, &stop)?;
-        if next.value >= outcome.value {
-            break;
-        }
-        outcome = next;
-    }
-    Ok((on_host(outcome.x), outcome.grad_norm))
+    let start = host.tensor(x);
+    // Without second derivatives, saddles of the violation are not left.
+    let outcome = match violation.hvp(&start, &start.zeros_like()) {
+        Ok(_) => NewtonWithinBounds.minimize(&violation, start, &bounds, &stop)?,
+        Err(_) => WithinBounds.minimize(&violation, start, &bounds, &stop)?,
+    };
+    host.add(outcome.evaluations);
+    Ok(Search { x: on_host(outcome.x), slope: outcome.grad_norm, is_over: outcome.status != Status::Budget })
 }
 
 /// Runs a solver from a start with finite values. Without such a start, returns the best point that was found.
@@ -140,7 +140,7 @@ fn find_start<'a, M: Module + 'a, I: Inputs + 'a>(
     if inside.is_finite() {
         return Ok(Start::At(inside));
     }
-    let least = host.evaluate(search(host, &inside.x, tol)?.0)?;
+    let least = host.evaluate(search(host, &inside.x, tol)?.x)?;
     if least.is_finite() {
         return Ok(Start::At(least));
     }

@@ -8,6 +8,7 @@ use burn::{
 };
 use kiln_tensor::{
     derivative::{EvaluationError, Function, Inputs},
+    device::machine_epsilon,
     linalg::{Matrix, Symmetric},
 };
 
@@ -42,6 +43,11 @@ impl<'p, 'a, M: Module + 'a, I: Inputs + 'a> Host<'p, 'a, M, I> {
             gradients: now.gradients + more.gradients,
             hessians: now.hessians + more.hessians,
         });
+    }
+
+    /// The machine epsilon of the float type.
+    pub(super) fn epsilon(&self) -> f64 {
+        machine_epsilon(self.like.dtype())
     }
 
     pub(super) fn tensor(&self, x: &[f64]) -> Tensor<1> {

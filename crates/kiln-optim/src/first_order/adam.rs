@@ -5,7 +5,7 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource},
     tensor::{Device, Tensor},
 };
-use kiln_tensor::pass::{Pass, Real, pass};
+use kiln_tensor::pass::{Elements, Pass, Real, pass};
 
 use super::{
     ConfigError, Method, require, state,
@@ -200,6 +200,11 @@ impl Pass<3> for Update {
         let second = second * beta_2 + gradient.square() * (1.0 - beta_2);
         let root = second.clone().sqrt() * self.scale + self.epsilon;
         [theta * self.kept - first.clone() * self.step / root, first, second]
+    }
+
+    #[inline(never)]
+    fn everywhere(&self, elements: Elements<'_, 3>) {
+        elements.update(self);
     }
 }
 

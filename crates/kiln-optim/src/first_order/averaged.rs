@@ -4,7 +4,7 @@ use burn::{
     optim::{Optimizer, RecordState, StateSink, StateSource, join_path},
     tensor::{Device, Tensor},
 };
-use kiln_tensor::pass::{Pass, Real, pass};
+use kiln_tensor::pass::{Elements, Pass, Real, pass};
 
 use super::{Averaged, Method, state, wide::widened};
 
@@ -66,6 +66,11 @@ impl Pass<1> for Towards {
 
     fn tensors<const D: usize>(&self, [average]: [Tensor<D>; 1], iterate: Tensor<D>) -> [Tensor<D>; 1] {
         [average.clone() + (iterate - average) * self.weight]
+    }
+
+    #[inline(never)]
+    fn everywhere(&self, elements: Elements<'_, 1>) {
+        elements.update(self);
     }
 }
 

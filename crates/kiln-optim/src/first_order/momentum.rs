@@ -5,7 +5,7 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource},
     tensor::{Device, Tensor},
 };
-use kiln_tensor::pass::{Pass, Real, pass};
+use kiln_tensor::pass::{Elements, Pass, Real, pass};
 
 use super::{
     ConfigError, Method,
@@ -122,6 +122,11 @@ impl Pass<2> for HeavyBall {
     fn tensors<const D: usize>(&self, [theta, velocity]: [Tensor<D>; 2], gradient: Tensor<D>) -> [Tensor<D>; 2] {
         let velocity = velocity * self.momentum - gradient * self.lr;
         [theta + velocity.clone(), velocity]
+    }
+
+    #[inline(never)]
+    fn everywhere(&self, elements: Elements<'_, 2>) {
+        elements.update(self);
     }
 }
 

@@ -5,7 +5,7 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer, RecordState, StateSink, StateSource},
     tensor::{Device, Tensor},
 };
-use kiln_tensor::pass::{Pass, Real, pass};
+use kiln_tensor::pass::{Elements, Pass, Real, pass};
 
 use super::{
     ConfigError, Method,
@@ -177,6 +177,11 @@ impl Pass<3> for Accelerated {
         let velocity = velocity * self.momentum - gradient * self.lr;
         let iterate = (iterate + moved) + velocity.clone();
         [iterate.clone() + velocity.clone() * self.ahead, iterate, velocity]
+    }
+
+    #[inline(never)]
+    fn everywhere(&self, elements: Elements<'_, 3>) {
+        elements.update(self);
     }
 }
 

@@ -4,7 +4,7 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer},
     tensor::{Device, Tensor},
 };
-use kiln_tensor::pass::{Pass, Real, pass};
+use kiln_tensor::pass::{Elements, Pass, Real, pass};
 
 use super::Method;
 
@@ -61,6 +61,11 @@ impl Pass<1> for GradientStep {
 
     fn tensors<const D: usize>(&self, [theta]: [Tensor<D>; 1], gradient: Tensor<D>) -> [Tensor<D>; 1] {
         [theta - gradient * self.lr]
+    }
+
+    #[inline(never)]
+    fn everywhere(&self, elements: Elements<'_, 1>) {
+        elements.update(self);
     }
 }
 

@@ -5,7 +5,7 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer},
     tensor::{Device, Tensor},
 };
-use kiln_tensor::pass::{Pass, Real, pass};
+use kiln_tensor::pass::{Elements, Pass, Real, pass};
 
 use super::{
     ConfigError, Method, Velocity,
@@ -163,6 +163,11 @@ impl Pass<2> for TorchMomentum {
         let velocity = velocity * self.momentum + gradient.clone() * self.kept;
         let direction = if self.nesterov { gradient + velocity.clone() * self.momentum } else { velocity.clone() };
         [theta - direction * self.lr, velocity]
+    }
+
+    #[inline(never)]
+    fn everywhere(&self, elements: Elements<'_, 2>) {
+        elements.update(self);
     }
 }
 

@@ -9,6 +9,7 @@ mod steepest;
 
 use burn::tensor::Tensor;
 
+pub(super) use self::bfgs::squares;
 pub use self::{
     bfgs::Bfgs,
     lbfgs::{Lbfgs, Memory},

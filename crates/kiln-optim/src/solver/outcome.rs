@@ -23,6 +23,8 @@ pub enum Status {
     StepSmall,
     /// Converged: the last step changed the value by less than `ftol` allows.
     ValueFlat,
+    /// Converged, without gradients: the points of the search are within `xtol` of each other, or their values within `ftol`.
+    SpreadSmall,
     /// The maximum number of iterations or evaluations is reached.
     Budget,
     /// The line search, or the trust region, found no better point, although the gradient says that there is one: the gradient is wrong, or
@@ -55,7 +57,12 @@ impl Status {
     pub fn is_success(self) -> bool {
         matches!(
             self,
-            Self::GradientSmall | Self::ResidualsSmall | Self::EquationsHold | Self::StepSmall | Self::ValueFlat
+            Self::GradientSmall
+                | Self::ResidualsSmall
+                | Self::EquationsHold
+                | Self::StepSmall
+                | Self::ValueFlat
+                | Self::SpreadSmall
         )
     }
 
@@ -70,6 +77,9 @@ impl Status {
             }
             Self::StepSmall => "converged: the step is within xtol",
             Self::ValueFlat => "converged: the value changed by at most ftol",
+            Self::SpreadSmall => {
+                "converged: the points of the search, or their values, are within the tolerance of each other"
+            }
             Self::Budget => "stopped: the maximum number of iterations or evaluations is reached",
             Self::NoProgress => {
                 "stopped: no lower point was found, although the gradient is not within the tolerance: the gradient is wrong, or \

@@ -52,7 +52,7 @@ pub struct SmoothBox {
 }
 
 impl SmoothBox {
-    fn project(&self, x: Tensor<1>) -> Tensor<1> {
+    pub(in crate::solver) fn project(&self, x: Tensor<1>) -> Tensor<1> {
         between(x, &self.lower, &self.upper)
     }
 
@@ -64,6 +64,29 @@ impl SmoothBox {
     /// 0 for a variable at or near an active bound, 1 for a free one.
     fn free(&self, x: &Tensor<1>) -> Tensor<1> {
         self.apart(x, self.lower.clone() + self.near.clone(), self.upper.clone() - self.near.clone())
+    }
+
+    /// 1 for a variable strictly between its bounds, 0 for others.
+    pub(in crate::solver) fn inner(&self, x: &Tensor<1>) -> Tensor<1> {
+        let at_bound = x.clone().lower_equal(self.lower.clone()).bool_or(x.clone().greater_equal(self.upper.clone()));
+        x.ones_like().mask_fill(at_bound, 0.0)
+    }
+
+    /// The directions in which a point that is stationary up to `gtol` may be left without a slope.
+    pub(in crate::solver) fn cone(&self, x: &Tensor<1>, gtol: f64) -> Cone {
+        let [x, lower, upper, slopes] =
+            [x, &self.lower, &self.upper, &self.gradient].map(|vector| vector.clone().into_vector());
+        let mut cone = Cone::default();
+        for (j, x) in x.into_iter().enumerate() {
+            let (is_low, is_high) = (x <= lower[j], x >= upper[j]);
+            let is_pressed = (is_low && slopes[j] > gtol) || (is_high && slopes[j] < -gtol);
+            if is_pressed || (is_low && is_high) {
+                cone.held.push(j);
+            } else if is_low || is_high {
+                cone.sides.push((j, if is_low { 1.0 } else { -1.0 }));
+            }
+        }
+        cone
     }
 
     fn apart(&self, x: &Tensor<1>, lower: Tensor<1>, upper: Tensor<1>) -> Tensor<1> {
@@ -160,19 +183,7 @@ impl<P: Objective, R: Region> Solver<P> for ProjectedLbfgs<R> {
     }
 
     fn cone(&self, at: &Point, gtol: f64) -> Option<Cone> {
-        let SmoothBox { lower, upper, gradient, .. } = self.region.piece(at);
-        let [x, lower, upper, slopes] = [&at.x, &lower, &upper, &gradient].map(|vector| vector.clone().into_vector());
-        let mut cone = Cone::default();
-        for (j, x) in x.into_iter().enumerate() {
-            let (is_low, is_high) = (x <= lower[j], x >= upper[j]);
-            let is_pressed = (is_low && slopes[j] > gtol) || (is_high && slopes[j] < -gtol);
-            if is_pressed || (is_low && is_high) {
-                cone.held.push(j);
-            } else if is_low || is_high {
-                cone.sides.push((j, if is_low { 1.0 } else { -1.0 }));
-            }
-        }
-        Some(cone)
+        Some(self.region.piece(at).cone(&at.x, gtol))
     }
 
     fn within(&self, x: Tensor<1>) -> Tensor<1> {

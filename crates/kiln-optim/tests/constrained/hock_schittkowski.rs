@@ -2,7 +2,11 @@
 
 use std::collections::HashMap;
 
-use kiln_optim::{constrained::ConstrainedStop, problems::constrained, solver::Status};
+use kiln_optim::{
+    constrained::{AugmentedLagrangian, ConstrainedStop},
+    problems::constrained,
+    solver::Status,
+};
 use kiln_testkit::{numbers, reference};
 use serde_json::Value;
 
@@ -43,6 +47,23 @@ fn the_published_minima_are_found() {
             }
         }
         assert!(found >= 60, "{found} by the {solver}");
+    }
+}
+
+/// The augmented Lagrangian with its default inner solver.
+#[test]
+fn the_augmented_lagrangian_finds_a_minimum_of_each() {
+    let rows = published();
+    let stop = ConstrainedStop { max_iter: 3000, ..ConstrainedStop::default() };
+    for problem in constrained().iter().filter(|problem| problem.name.starts_with("hs")) {
+        let solution = solve(problem, &AugmentedLagrangian::default(), &stop);
+        let (outcome, what) = (&solution.outcome, problem.name);
+        assert_eq!(outcome.status, Status::ResidualsSmall, "{what}: {:?}", solution.residuals);
+        let near = |value: f64| (outcome.value - value).abs() <= 1e-6 * value.abs().max(1.0);
+        let other = numbers(&rows[problem.name]["tight"]["fun"])[0];
+        // hs2 has another minimum within its bounds.
+        let others = OTHER_MINIMA.contains(&what) && near(other) || what == "hs2" && near(4.941_229_317_5);
+        assert!(near(problem.minimum.unwrap()) || others, "{what}: {}", outcome.value);
     }
 }
 

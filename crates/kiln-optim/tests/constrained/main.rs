@@ -16,7 +16,7 @@ use burn::{
 use kiln_optim::{
     constrained::{
         AugmentedLagrangian, ConstrainedProblem, ConstrainedSolver, ConstrainedStop, LagrangianHessian, Solution, Sqp,
-        minimize_constrained,
+        WithinBounds, minimize_constrained,
     },
     problems::{ConstrainedTestProblem, constrained},
     solver::{bfgs, newton, newton_cg, trust_ncg},
@@ -44,7 +44,8 @@ fn by_all_solvers(problem: &ConstrainedTestProblem, stop: &ConstrainedStop) -> V
     vec![
         ("SQP with BFGS", solve(problem, &SQP, stop)),
         ("SQP with the exact Hessian", solve(problem, &EXACT, stop)),
-        ("augmented Lagrangian, L-BFGS within bounds", solve(problem, &AugmentedLagrangian::default(), stop)),
+        ("augmented Lagrangian", solve(problem, &AugmentedLagrangian::default(), stop)),
+        ("augmented Lagrangian, L-BFGS within bounds", solve(problem, &AugmentedLagrangian::with(WithinBounds), stop)),
         ("augmented Lagrangian, BFGS", solve(problem, &AugmentedLagrangian::new(bfgs()), stop)),
         ("augmented Lagrangian, Newton", solve(problem, &AugmentedLagrangian::new(newton()), stop)),
         ("augmented Lagrangian, Newton-CG", solve(problem, &AugmentedLagrangian::new(newton_cg()), stop)),

@@ -12,7 +12,8 @@ use kiln_optim::{
     solver::{
         Armijo, Bfgs, CgFormula, EvaluationError, Fixed, HagerZhang, Hessian, HessianProduct, Lbfgs, LineSearch,
         Minimization, Newton, NewtonCg, NonlinearCg, Objective, Outcome, Solver, SolverError, Status, Steepest, Stop,
-        StrongWolfe, bfgs, gradient_descent, lbfgs, minimize, newton, newton_cg, nonlinear_cg, trust_ncg,
+        StrongWolfe, bfgs, gradient_descent, lbfgs, minimize, newton, newton_cg, nonlinear_cg, trust_exact,
+        trust_krylov, trust_ncg,
     },
 };
 use kiln_tensor::{derivative::Function, linalg::Symmetric};

@@ -8,7 +8,7 @@ use kiln::{
     optim::{
         constrained::{
             AugmentedLagrangian, Certificate, ConstrainedProblem, ConstrainedSolver, ConstrainedStop, InteriorPoint,
-            LagrangianHessian, Solution, Sqp, minimize_constrained_with,
+            LagrangianHessian, Solution, Sqp, WithinBounds, minimize_constrained_with,
         },
         problems::ConstrainedTestProblem,
         solver,
@@ -123,7 +123,7 @@ pub(super) fn solve(
             run(on_device, start, &Sqp { hessian: model, ..Sqp::default() }, &stop)?
         }
         MethodName::AugmentedLagrangian => {
-            by_multipliers(*inner.insert(flags.solver.unwrap_or(SolverName::LBfgsB)), on_device, start, &stop)?
+            by_multipliers(*inner.insert(flags.solver.unwrap_or(SolverName::Tron)), on_device, start, &stop)?
         }
         MethodName::InteriorPoint => run(on_device, start, &InteriorPoint::default(), &stop)?,
     };
@@ -188,10 +188,13 @@ fn by_multipliers(
         SolverName::NonlinearCg => run(problem, start, &AugmentedLagrangian::new(solver::nonlinear_cg()), stop),
         SolverName::Bfgs => run(problem, start, &AugmentedLagrangian::new(solver::bfgs()), stop),
         SolverName::LBfgs => run(problem, start, &AugmentedLagrangian::new(solver::lbfgs()), stop),
-        SolverName::LBfgsB => run(problem, start, &AugmentedLagrangian::default(), stop),
+        SolverName::LBfgsB => run(problem, start, &AugmentedLagrangian::with(WithinBounds), stop),
+        SolverName::Tron => run(problem, start, &AugmentedLagrangian::default(), stop),
         SolverName::Newton => run(problem, start, &AugmentedLagrangian::new(solver::newton()), stop),
         SolverName::NewtonCg => run(problem, start, &AugmentedLagrangian::new(solver::newton_cg()), stop),
         SolverName::TrustNcg => run(problem, start, &AugmentedLagrangian::new(solver::trust_ncg()), stop),
+        SolverName::TrustKrylov => run(problem, start, &AugmentedLagrangian::new(solver::trust_krylov()), stop),
+        SolverName::TrustExact => run(problem, start, &AugmentedLagrangian::new(solver::trust_exact()), stop),
         SolverName::OwlQn => {
             Err(Failure::usage("--solver owl-qn is for an l1 penalty, which problems with constraints do not have"))
         }

@@ -26,7 +26,7 @@ pub(crate) struct SolveFlags {
     /// Maximum number of iterations [default: 10000; gd: 100000; constrained: 1000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) max_iter: Option<usize>,
-    /// Solver: l-bfgs, newton, newton-cg, trust-ncg, bfgs, nonlinear-cg, gd, l-bfgs-b, owl-qn [default: automatic]
+    /// Solver: l-bfgs, newton, newton-cg, trust-ncg, trust-krylov, trust-exact, bfgs, nonlinear-cg, gd, l-bfgs-b, tron, owl-qn [default: automatic]
     #[arg(long, value_name = "NAME", hide_possible_values = true)]
     pub(crate) solver: Option<SolverName>,
     /// Stop when no entry of the gradient exceeds TOL [default: 1e-8 in f64, 5e-4 in f32]

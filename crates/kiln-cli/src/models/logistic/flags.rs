@@ -57,7 +57,7 @@ pub(crate) struct LogisticTrainFlags {
     /// Maximum number of passes over the training data [default: automatic]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) epochs: Option<u64>,
-    /// Stop when no entry of the gradient exceeds TOL [default: 1e-8 in f64, 1e-11 with newton, newton-cg and trust-ncg; 1e-5 in f32]
+    /// Stop when no entry of the gradient exceeds TOL [default: 1e-8 in f64, 1e-11 with solvers that use the Hessian; 1e-5 in f32]
     #[arg(long, value_name = "TOL", allow_negative_numbers = true)]
     pub(crate) gtol: Option<f64>,
     /// Number of updates between two lines of metrics.jsonl [default: 100]

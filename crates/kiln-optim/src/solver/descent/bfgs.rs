@@ -99,7 +99,7 @@ impl<P: Objective> Descent<P> for Bfgs {
 }
 
 /// The bytes of matrices with n rows and columns.
-pub(super) fn squares(n: usize, entry: usize) -> u64 {
+pub(in crate::solver) fn squares(n: usize, entry: usize) -> u64 {
     (n as u64).saturating_mul(n as u64).saturating_mul(entry as u64)
 }
 
