@@ -50,6 +50,7 @@ mod certifiable;
 mod certificate;
 mod dual_ascent;
 mod end;
+mod estimate;
 mod evaluated;
 mod feasibility;
 mod host;

@@ -13,7 +13,8 @@ use kiln_tensor::{
 pub use self::function::Augmented;
 use self::function::{BoundPenalty, Weights};
 use super::{
-    Certifiable, ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution,
+    ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution,
+    estimate::estimated,
     evaluated::{Evaluated, Pulled, Values},
     feasibility::{Least, allowed, falls_along, least_infeasible, solve_from},
     host::{Host, on_host},
@@ -23,7 +24,7 @@ use super::{
     problem::Parts,
     progress::{Progress, finish},
 };
-use crate::solver::{self, Bounds, Evaluations, Iteration, SolverError, Status, within};
+use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
 
 /// The augmented Lagrangian, also called the method of multipliers (Powell, Hestenes, Rockafellar).
 ///
@@ -120,8 +121,6 @@ const LARGEST_SLOPE: f64 = 100.0;
 const PATIENCE: usize = 12;
 /// After so many of them, the multipliers are also estimated from the active constraints.
 const ESTIMATE: usize = 2;
-/// The largest Jacobian, in entries, from which multipliers are estimated.
-const LARGEST_JACOBIAN: usize = 10_000_000;
 
 /// A run in progress.
 struct Run<'r, 'p, 'a, M, I, S> {
@@ -240,32 +239,14 @@ where
                 self.penalty *= self.method.growth;
             }
             before = violation;
-            if idle >= ESTIMATE {
-                self.estimate()?;
+            if idle >= ESTIMATE
+                && let Some(better) = estimated(self.host, (&self.at.x, &self.at.values), self.tol)?
+            {
+                (self.at, self.multipliers) = better;
             }
             gtol = (0.1 * gtol).max(0.1 * self.tol * scale);
         };
         Ok(finish(self.host, &self.at, self.multipliers, status, progress, iterations))
-    }
-
-    /// Replaces the multipliers by those of the active constraints that make ∇L smallest, if that makes the residuals small. The update of
-    /// an inner problem multiplies rounding errors of the constraints by the penalty.
-    fn estimate(&mut self) -> Result<(), SolverError> {
-        let (host, problem) = (self.host, self.host.problem);
-        let Values { equality, inequality, .. } = &self.at.values;
-        if (equality.len() + inequality.len()) * self.at.x.len() > LARGEST_JACOBIAN {
-            return Ok(());
-        }
-        let near = allowed(&self.at.x, self.tol);
-        host.add(Evaluations { gradients: 1, ..Evaluations::default() });
-        let Some(multipliers) = problem.multipliers(&host.tensor(&self.at.x), near)? else { return Ok(()) };
-        let Pulled { x, values, .. } = self.at.clone();
-        let at = host.pull(x, values, &multipliers)?;
-        let residuals = residuals_of(&at.x, (problem.lower(), problem.upper()), &at.values, &at.pull, &multipliers);
-        if residuals.scaled(scale(&at.gradient)).largest() <= self.tol {
-            (self.at, self.multipliers) = (at, multipliers);
-        }
-        Ok(())
     }
 
     fn bounds(&self) -> Result<Bounds, SolverError> {

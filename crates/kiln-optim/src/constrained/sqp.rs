@@ -2,6 +2,7 @@
 
 mod lagrangian_hessian;
 mod merit;
+mod units;
 
 use std::ops::ControlFlow;
 
@@ -16,9 +17,11 @@ pub use self::lagrangian_hessian::LagrangianHessian;
 use self::{
     lagrangian_hessian::{ActiveRows, convexified, damped_bfgs},
     merit::Merit,
+    units::Units,
 };
 use super::{
     ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution,
+    estimate::estimated,
     evaluated::{Evaluated, Slopes, Values},
     feasibility::{Least, falls_along, least_infeasible, solve_from},
     host::Host,
@@ -35,10 +38,16 @@ const RESTORATIONS: usize = 5;
 const HOPE: f64 = 1e-6;
 /// Maximum number of shifts of the exact Hessian at one point.
 const SHIFTS: usize = 8;
-/// Maximum number of iterations without a new minimum of the residuals.
+/// Maximum number of iterations without a new minimum of the residuals, or of the value among feasible points.
 const PATIENCE: usize = 50;
 
+/// Residuals, relative to the gradient, below which they judge a step that the merit does not.
+const NEARLY: f64 = 1e-5;
+
 /// Sequential quadratic programming (SQP).
+///
+/// Functions whose first derivatives at the start exceed 100 are scaled, as in Ipopt; multipliers and residuals are those of the problem as it is
+/// written.
 ///
 /// Each step minimises a quadratic model of the Lagrangian under the linearised constraints. The quadratic programmes are solved by
 /// an interior-point method, and then as equations of the active constraints, for full accuracy.
@@ -104,6 +113,8 @@ struct Run<'r, 'p, 'a, M, I> {
     host: &'r Host<'p, 'a, M, I>,
     tol: f64,
     rounding: f64,
+    /// The units of `at`, `multipliers` and `merit`.
+    units: Units,
     at: Evaluated,
     multipliers: Multipliers,
     merit: Merit,
@@ -121,6 +132,8 @@ struct Run<'r, 'p, 'a, M, I> {
 
 impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
     fn new(sqp: &'r Sqp, host: &'r Host<'p, 'a, M, I>, at: Evaluated, tol: f64, rounding: f64) -> Self {
+        let units = Units::of(&at.slopes);
+        let at = units.evaluated(&at);
         let multipliers = Multipliers::zeros(&at.values, at.x.len());
         let merit = Merit::new(&multipliers);
         let model = Symmetric::identity(at.x.len());
@@ -129,6 +142,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             host,
             tol,
             rounding,
+            units,
             at,
             multipliers,
             merit,
@@ -143,20 +157,25 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
 
     fn run(mut self, stop: &ConstrainedStop, mut progress: Progress<'_>) -> Result<Solution, SolverError> {
         let (problem, mut iteration, mut length) = (self.host.problem, 0, 0.0);
-        let (mut best, mut best_at) = (f64::INFINITY, 0);
+        let (mut best, mut best_at, mut lowest) = (f64::INFINITY, 0, f64::INFINITY);
         let status = loop {
             let step = self.step()?;
             if let Ok(step) = &step {
                 self.multipliers = step.multipliers.clone();
             }
-            let Evaluated { x, values, slopes } = &self.at;
-            let residuals = residuals(x, (problem.lower(), problem.upper()), values, slopes, &self.multipliers);
+            let (Evaluated { x, values, slopes }, multipliers) = (self.plain(), self.units.plain(&self.multipliers));
+            let residuals = residuals(&x, (problem.lower(), problem.upper()), &values, &slopes, &multipliers);
             let (value, evaluations) = (values.objective, self.host.counts().values);
             let grad_norm = residuals.largest();
             let stopped = progress.record(Iteration { iteration, value, grad_norm, step: length, values: evaluations });
             let scaled = residuals.scaled(scale(&slopes.gradient)).largest();
-            if scaled < best {
-                (best, best_at) = (scaled, iteration);
+            // In a curved valley the residuals may grow for long, while the value falls.
+            let is_lower = residuals.primal <= self.tol && value < lowest;
+            if scaled < best || is_lower {
+                (best, best_at) = (best.min(scaled), iteration);
+            }
+            if is_lower {
+                lowest = value;
             }
             if scaled <= self.tol {
                 break Status::ResidualsSmall;
@@ -186,7 +205,10 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             }
             iteration += 1;
             let (next, hopeless) = match &step {
-                Ok(step) => (self.search(step)?, false),
+                Ok(step) => {
+                    let found = self.search(step)?;
+                    (if found.is_none() && scaled <= NEARLY { self.by_residuals(step, scaled)? } else { found }, false)
+                }
                 Err(_) => (None, true),
             };
             let moved = match next {
@@ -201,8 +223,25 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 break status;
             }
         };
-        let at = self.at.pulled(&self.multipliers.equality, &self.multipliers.inequality);
-        Ok(finish(self.host, &at, self.multipliers, status, progress, iteration))
+        let Evaluated { x, values, .. } = self.plain();
+        if matches!(status, Status::NoProgress | Status::Stalled)
+            && let Some((at, multipliers)) = estimated(self.host, (&x, &values), self.tol)?
+        {
+            return Ok(finish(self.host, &at, multipliers, Status::ResidualsSmall, progress, iteration));
+        }
+        let multipliers = self.units.plain(&self.multipliers);
+        let at = self.plain().pulled(&multipliers.equality, &multipliers.inequality);
+        Ok(finish(self.host, &at, multipliers, status, progress, iteration))
+    }
+
+    /// The point in the units of the problem.
+    fn plain(&self) -> Evaluated {
+        self.units.inverse().evaluated(&self.at)
+    }
+
+    /// Computes the values in these units.
+    fn values(&self, x: &[f64]) -> Result<Values, SolverError> {
+        Ok(self.units.values(&self.host.values(x)?))
     }
 
     /// Solves the quadratic programme. There is no step if the linearised violation cannot decrease.
@@ -217,7 +256,9 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             }
             self.fresh = false;
         }
-        let hessian = self.host.hessian(&self.at.x, &self.multipliers)?.shifted(self.shift);
+        let plain = self.host.hessian(&self.at.x, &self.units.plain(&self.multipliers))?;
+        let unit = self.units.of_objective();
+        let hessian = Symmetric::from_fn(plain.rows(), |i, j| unit * plain.at(i, j)).shifted(self.shift);
         let problem = self.host.problem;
         let mut active = ActiveRows::new(&self.at, &self.multipliers, (problem.lower(), problem.upper()));
         loop {
@@ -304,14 +345,14 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         let (mut t, mut cut) = (1.0, false);
         for trial in 0..self.sqp.max_trials {
             let x = self.moved(&step.d, t);
-            let values = self.host.values(&x)?;
+            let values = self.values(&x)?;
             if better(&values, t) {
                 return Ok(Some(if cut { self.longer((x, values), step, t)? } else { (x, values) }));
             }
             let worse = values.is_finite() && values.total_violation() >= now.total_violation();
             if let Some(d) = (trial == 0 && worse).then(|| self.corrected(step, &values)).flatten() {
                 let x = self.moved(&d, 1.0);
-                let values = self.host.values(&x)?;
+                let values = self.values(&x)?;
                 if better(&values, 1.0) {
                     return Ok(Some((x, values)));
                 }
@@ -325,12 +366,24 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         Ok(None)
     }
 
+    /// The end of the whole step, if the residuals are smaller there. Near a solution the merit may be lost in the rounding errors of terms that
+    /// cancel.
+    fn by_residuals(&self, step: &Step, scaled: f64) -> Result<Option<(Vec<f64>, Values)>, SolverError> {
+        let x = self.moved(&step.d, 1.0);
+        let (values, slopes) = (self.host.values(&x)?, self.host.slopes(&x)?);
+        let problem = self.host.problem;
+        let multipliers = self.units.plain(&self.multipliers);
+        let there = residuals(&x, (problem.lower(), problem.upper()), &values, &slopes, &multipliers);
+        let is_better = there.scaled(scale(&slopes.gradient)).largest() <= 0.9 * scaled;
+        Ok(is_better.then(|| (x, self.units.values(&values))))
+    }
+
     /// Tries longer steps. `t` was cut without information, because the merit was far too large at ten times `t`.
     fn longer(&self, found: (Vec<f64>, Values), step: &Step, t: f64) -> Result<(Vec<f64>, Values), SolverError> {
         let mut best = found;
         for t in [2.0 * t, 4.0 * t, 8.0 * t] {
             let x = self.moved(&step.d, t);
-            let values = self.host.values(&x)?;
+            let values = self.values(&x)?;
             if !(values.is_finite() && self.merit.value(&values) < self.merit.value(&best.1)) {
                 break;
             }
@@ -361,7 +414,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
 
     /// Moves to a point of the line search. Returns the length of the step, or none if the functions have no derivatives there.
     fn accept(&mut self, x: Vec<f64>, values: Values) -> Result<Option<f64>, SolverError> {
-        let slopes = self.host.slopes(&x)?;
+        let slopes = self.units.slopes(&self.host.slopes(&x)?);
         if !slopes.is_finite() {
             return Ok(None);
         }
@@ -393,15 +446,15 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
 
     /// Moves to the point of least violation. Returns a status if that does not help.
     fn restore(&mut self) -> Result<Option<Status>, SolverError> {
-        if self.at.values.violation() <= self.tol || self.restorations == RESTORATIONS {
+        if self.plain().values.violation() <= self.tol || self.restorations == RESTORATIONS {
             return Ok(Some(Status::NoProgress));
         }
         self.restorations += 1;
         match least_infeasible(self.host, &self.at.x, self.tol)? {
-            Least::Feasible(at) => self.at = at,
+            Least::Feasible(at) => self.at = self.units.evaluated(&at),
             Least::Infeasible(at) => {
                 self.multipliers = Multipliers::zeros(&at.values, at.x.len());
-                self.at = at;
+                self.at = self.units.evaluated(&at);
                 return Ok(Some(Status::Infeasible));
             }
             Least::Unknown => return Ok(Some(Status::NoProgress)),
