@@ -7,6 +7,7 @@
 //! - [`solver`]: deterministic minimisation by line searches, trust regions and projections, with Newton's method, BFGS, L-BFGS,
 //!   conjugate gradients and gradient descent.
 //! - [`derivative_free`]: minimisation without gradients, by the simplex of Nelder and Mead or by CMA-ES.
+//! - [`finite_sum`]: minimisation of sums of many terms by SVRG, SAGA, and stochastic gradient descent with a line search.
 //! - [`mod@least_squares`]: nonlinear least squares within bounds and with robust losses, and curves fitted to data.
 //! - [`mod@root`]: roots of systems of equations, fixed points, and their derivatives by the parameters.
 //! - [`constrained`]: minimisation under equalities, inequalities and bounds, with Lagrange multipliers and certificates.
@@ -17,6 +18,7 @@
 pub mod constrained;
 pub mod derivative_free;
 pub mod expression;
+pub mod finite_sum;
 pub mod first_order;
 pub mod least_squares;
 pub mod plateau;

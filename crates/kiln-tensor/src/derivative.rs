@@ -53,6 +53,7 @@
 
 mod capture;
 mod check;
+pub mod custom;
 mod dual;
 mod error;
 mod function;

@@ -4,6 +4,7 @@ mod dense;
 mod elastic;
 mod filter;
 mod iterate;
+mod limited_memory;
 mod run;
 mod scaled;
 mod settings;
@@ -22,6 +23,7 @@ use self::{
 };
 use super::{
     ConstrainedProblem, ConstrainedSolver, ConstrainedStop, Solution, SparseProblem, end::End, feasibility::solve_from,
+    sqp::LagrangianHessian,
 };
 use crate::solver::{Iteration, SolverError, at_least_one, within};
 
@@ -61,7 +63,7 @@ pub(super) fn solve(
 ) -> Result<End, SolverError> {
     within("barrier", settings.barrier, 0.0, f64::INFINITY, "above 0")?;
     at_least_one("max_trials", settings.max_trials)?;
-    let mut scaled = Scaled::new(problem)?;
+    let mut scaled = Scaled::new(problem, settings.hessian == LagrangianHessian::Exact)?;
     length("the start", scaled.n, start.len())?;
     if let Some(multipliers) = &settings.multipliers {
         length("the multipliers of equalities", scaled.equalities, multipliers.equality.len())?;

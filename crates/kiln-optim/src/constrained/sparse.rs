@@ -94,9 +94,14 @@ pub trait SparseProblem {
         let _ = (x, values);
     }
 
-    /// Returns the places (row, column) of the entries of the Hessian of the Lagrangian, with row ≥ column.
-    fn hessian_places(&self) -> Vec<(usize, usize)>;
+    /// Returns the places (row, column) of the entries of the Hessian of the Lagrangian, with row ≥ column. Default: none, which suits functions
+    /// that are all linear, and solvers with [`LagrangianHessian::Bfgs`](crate::constrained::LagrangianHessian::Bfgs), which do not ask.
+    fn hessian_places(&self) -> Vec<(usize, usize)> {
+        Vec::new()
+    }
 
-    /// Writes the entries of `factor`·∇²f(x) + Σ multiplierᵢ·∇²cᵢ(x), in the order of their places.
-    fn hessian(&self, x: &[f64], factor: f64, multipliers: &[f64], values: &mut [f64]);
+    /// Writes the entries of `factor`·∇²f(x) + Σ multiplierᵢ·∇²cᵢ(x), in the order of their places. Default: nothing.
+    fn hessian(&self, x: &[f64], factor: f64, multipliers: &[f64], values: &mut [f64]) {
+        let _ = (x, factor, multipliers, values);
+    }
 }

@@ -56,7 +56,7 @@ impl Stop {
         lower_bound: -1e30,
     };
 
-    pub(super) fn validate(&self) -> Result<(), SolverError> {
+    pub(crate) fn validate(&self) -> Result<(), SolverError> {
         for (name, value) in [("gtol", self.gtol), ("ftol", self.ftol), ("xtol", self.xtol)] {
             if !(value.is_finite() && value >= 0.0) {
                 return Err(SolverError::Option { name, expected: "a finite number, 0 or more", got: value });

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 
 use kiln_optim::{
     constrained::{
-        ConstrainedStop, InteriorPoint, Multipliers, QuadraticProgram, Solution, SparseProblem, minimize_sparse,
-        minimize_sparse_with,
+        ConstrainedStop, InteriorPoint, LagrangianHessian, Multipliers, QuadraticProgram, Solution, SparseProblem,
+        minimize_sparse, minimize_sparse_with,
     },
     problems::{VanDerPol, constrained},
     solver::{SolverError, Status},
@@ -51,6 +51,25 @@ fn the_collection_is_solved() {
     assert_eq!(found, 70);
     // It took 870; SLSQP with ftol 1e-12 takes 796 on the 59 that it solves.
     assert!(iterations <= 900, "{iterations} iterations");
+}
+
+/// Without second derivatives.
+#[test]
+fn the_collection_is_solved_by_limited_memory_bfgs() {
+    let solver = InteriorPoint { hessian: LagrangianHessian::Bfgs, ..InteriorPoint::default() };
+    let (mut unsolved, mut iterations) = (Vec::new(), 0);
+    for problem in constrained().iter().filter(|problem| problem.name.starts_with("hs")) {
+        let stop = ConstrainedStop { check_minimum: false, max_iter: 3000, ..ConstrainedStop::default() };
+        let outcome = solve(problem, &solver, &stop).outcome;
+        assert_eq!(outcome.evaluations.hessians, 0, "{}", problem.name);
+        iterations += outcome.iterations;
+        if !outcome.success {
+            unsolved.push(problem.name);
+        }
+    }
+    assert_eq!(unsolved, [""; 0]);
+    // It took 1084.
+    assert!(iterations <= 1150, "{iterations} iterations");
 }
 
 #[test]

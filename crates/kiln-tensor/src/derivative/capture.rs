@@ -132,7 +132,9 @@ impl Graph {
             machine.put_any(*id, value.clone());
         }
         for (operation, dead) in self.operations.iter().zip(&self.last_uses) {
-            machine.step(operation).map_err(|_| no_rule(operation))?;
+            if machine.step(operation).is_err() {
+                return Err(machine.reason.take().unwrap_or_else(|| no_rule(operation)));
+            }
             dead.iter().for_each(|id| machine.forget(*id));
         }
         Ok(machine.take(self.output).expect("the output is float, and the last operation made it"))

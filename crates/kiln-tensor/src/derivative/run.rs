@@ -3,6 +3,7 @@
 //! To support another operation, add a line to the table of its kind. If it is not a composition of existing rules, add a rule in
 //! [`dual`](super::dual).
 
+mod custom;
 mod deformable;
 mod expanded;
 mod float;
@@ -19,6 +20,7 @@ use burn::backend::{
 };
 
 use super::{
+    DerivativeError,
     dual::Dual,
     num::{Num, Raw},
 };
@@ -29,6 +31,8 @@ pub(super) struct Machine<'a> {
     /// Integers and booleans, which have no derivative.
     others: HashMap<TensorId, Raw>,
     device: &'a DispatchDevice,
+    /// Why the composition of an operation could not be recorded or run.
+    pub(super) reason: Option<DerivativeError>,
 }
 
 /// The operation has no rule.
@@ -38,7 +42,7 @@ type Step = Result<(), NoRule>;
 
 impl<'a> Machine<'a> {
     pub(super) fn new(device: &'a DispatchDevice) -> Self {
-        Self { floats: HashMap::new(), others: HashMap::new(), device }
+        Self { floats: HashMap::new(), others: HashMap::new(), device, reason: None }
     }
 
     pub(super) fn put(&mut self, id: TensorId, value: Dual) {
@@ -88,6 +92,12 @@ impl<'a> Machine<'a> {
         self.others.insert(out.id, value);
     }
 
+    /// Remembers why a composition fails.
+    fn refuse(&mut self, error: DerivativeError) -> NoRule {
+        self.reason = Some(error);
+        NoRule
+    }
+
     pub(super) fn step(&mut self, operation: &Operation) -> Step {
         match operation {
             Operation::BaseFloat(op) => self.base_float(op),
@@ -101,7 +111,8 @@ impl<'a> Machine<'a> {
             Operation::BaseBool(op) => self.base_bool(op),
             Operation::Bool(op) => self.bool_only(op),
             Operation::Init(_) | Operation::Drop(_) => Ok(()),
-            Operation::Custom(_) | Operation::Distributed(_) => Err(NoRule),
+            Operation::Custom(op) => self.custom(op),
+            Operation::Distributed(_) => Err(NoRule),
         }
     }
 

@@ -96,8 +96,8 @@ pub(super) fn solve(
     }
     let method = flags.method.unwrap_or(MethodName::Sqp);
     let method_text = text_of(method);
-    if method != MethodName::Sqp && flags.hessian.is_some() {
-        return Err(Failure::usage(format!("--hessian is for --method sqp, not {method_text}")));
+    if method == MethodName::AugmentedLagrangian && flags.hessian.is_some() {
+        return Err(Failure::usage(format!("--hessian is for --method sqp or interior-point, not {method_text}")));
     }
     if method != MethodName::AugmentedLagrangian && flags.solver.is_some() {
         return Err(Failure::usage("--solver needs --method augmented-lagrangian for a problem with constraints"));
@@ -116,16 +116,16 @@ pub(super) fn solve(
     let (mut hessian, mut inner) = (None, None);
     let mut solution = match method {
         MethodName::Sqp => {
-            let model = match hessian.insert(flags.hessian.unwrap_or(HessianName::Bfgs)) {
-                HessianName::Bfgs => LagrangianHessian::Bfgs,
-                HessianName::Exact => LagrangianHessian::Exact,
-            };
-            run(on_device, start, &Sqp { hessian: model, ..Sqp::default() }, &stop)?
+            let hessian = (*hessian.insert(flags.hessian.unwrap_or(HessianName::Bfgs))).into();
+            run(on_device, start, &Sqp { hessian, ..Sqp::default() }, &stop)?
         }
         MethodName::AugmentedLagrangian => {
             by_multipliers(*inner.insert(flags.solver.unwrap_or(SolverName::Tron)), on_device, start, &stop)?
         }
-        MethodName::InteriorPoint => run(on_device, start, &InteriorPoint::default(), &stop)?,
+        MethodName::InteriorPoint => {
+            let hessian = (*hessian.insert(flags.hessian.unwrap_or(HessianName::Exact))).into();
+            run(on_device, start, &InteriorPoint { hessian, ..InteriorPoint::default() }, &stop)?
+        }
     };
     if let Some(file) = &files.history {
         write_history(file, &solution.outcome)?;
@@ -164,6 +164,15 @@ pub(super) fn solve(
     match exit {
         Exit::NotConverged | Exit::Diverged => Err(Failure { message: solution.outcome.message, exit }),
         _ => Ok(exit),
+    }
+}
+
+impl From<HessianName> for LagrangianHessian {
+    fn from(name: HessianName) -> Self {
+        match name {
+            HessianName::Bfgs => Self::Bfgs,
+            HessianName::Exact => Self::Exact,
+        }
     }
 }
 

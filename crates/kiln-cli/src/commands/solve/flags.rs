@@ -66,7 +66,7 @@ pub(crate) struct SolveFlags {
     /// Method: sqp, interior-point, or augmented-lagrangian (--solver solves its subproblems) [default: sqp]
     #[arg(long, value_name = "NAME", hide_possible_values = true, help_heading = "Problems with constraints")]
     pub(crate) method: Option<MethodName>,
-    /// sqp only: Hessian of the Lagrangian, bfgs or exact [default: bfgs]
+    /// Hessian of the Lagrangian, bfgs or exact [default: bfgs with sqp, exact with interior-point]
     #[arg(long, value_name = "MODEL", hide_possible_values = true, help_heading = "Problems with constraints")]
     pub(crate) hessian: Option<HessianName>,
     /// Maximum residual of the KKT conditions [default: 1e-9 in f64, 3e-4 in f32]

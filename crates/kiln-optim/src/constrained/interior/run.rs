@@ -8,6 +8,7 @@ use std::ops::ControlFlow;
 use super::{
     filter::Filter,
     iterate::{Iterate, inside},
+    limited_memory::LimitedMemory,
     scaled::{Scaled, Slopes, Values},
     settings::InteriorPoint,
     system::System,
@@ -19,6 +20,7 @@ use crate::{
         evaluated::Values as OwnValues,
         kkt::{residuals_of, scale, with_bounds},
         norms::max_abs,
+        sqp::LagrangianHessian,
     },
     solver::{Iteration, Status},
 };
@@ -42,6 +44,8 @@ pub(super) struct Run<'r, 'p> {
     /// Whether the problem is the user's, and not that of least violation.
     is_outer: bool,
     system: System,
+    /// An estimate of the Hessian, if it is not exact.
+    model: Option<LimitedMemory>,
     point: Iterate,
     values: Values,
     slopes: Slopes,
@@ -89,6 +93,7 @@ impl<'r, 'p> Run<'r, 'p> {
             rounding,
             is_outer,
             system,
+            model: (settings.hessian == LagrangianHessian::Bfgs).then(LimitedMemory::new),
             point,
             values,
             slopes,

@@ -45,7 +45,8 @@ fn factor(largest: f64) -> f64 {
 }
 
 impl<'p> Scaled<'p> {
-    pub(super) fn new(problem: &'p dyn SparseProblem) -> Result<Self, SolverError> {
+    /// Without second derivatives, the Hessian has places for its diagonal only.
+    pub(super) fn new(problem: &'p dyn SparseProblem, is_exact: bool) -> Result<Self, SolverError> {
         let (n, equalities) = (problem.unknowns(), problem.equalities());
         let m = equalities + problem.inequalities();
         let (lower, upper) = problem.bounds();
@@ -56,7 +57,8 @@ impl<'p> Scaled<'p> {
         if let Some((&low, _)) = pairs.find(|(low, high)| low.is_nan() || high.is_nan() || low > high) {
             return Err(SolverError::Option { name: "a lower bound", expected: "at most its upper bound", got: low });
         }
-        let (jacobian_places, hessian_places) = (problem.jacobian_places(), problem.hessian_places());
+        let jacobian_places = problem.jacobian_places();
+        let hessian_places = if is_exact { problem.hessian_places() } else { (0..n).map(|i| (i, i)).collect() };
         let outside =
             jacobian_places.iter().find(|(row, column)| *row >= m || *column >= n).map(|place| ("Jacobian", place));
         let outside = outside.or_else(|| {

@@ -1,11 +1,11 @@
 //! The settings of the method.
 
-use crate::constrained::Multipliers;
+use crate::constrained::{Multipliers, sqp::LagrangianHessian};
 
 /// A primal-dual interior-point method with a filter line search, for many unknowns and constraints.
 ///
 /// Inequalities g(x) ≤ 0 become g(x) + s = 0 with s > 0, and bounds on x and s are replaced by −μ·ln(distance), with μ that goes to 0. Each
-/// step solves the linearised equations of a stationary point of this barrier problem, with second derivatives. A step is accepted if it
+/// step solves the linearised equations of a stationary point of this barrier problem, with second derivatives or an estimate of them. A step is accepted if it
 /// makes the violation or the value smaller than before, and than all points in a filter. If no step is, the method goes on from a point with
 /// less violation (restoration); if there is none, the status is [`Infeasible`](crate::solver::Status::Infeasible).
 ///
@@ -40,12 +40,15 @@ pub struct InteriorPoint {
     pub barrier: f64,
     /// Multipliers to start from, such as those of a similar problem. Default: none, and they are estimated.
     pub multipliers: Option<Multipliers>,
+    /// The Hessian of the Lagrangian. Default: exact. With BFGS it is estimated from the gradients of the last six steps, by a matrix of low rank;
+    /// then no second derivatives are computed.
+    pub hessian: LagrangianHessian,
     /// Maximum number of points per line search. Default 30.
     pub max_trials: usize,
 }
 
 impl Default for InteriorPoint {
     fn default() -> Self {
-        Self { barrier: 0.1, multipliers: None, max_trials: 30 }
+        Self { barrier: 0.1, multipliers: None, hessian: LagrangianHessian::Exact, max_trials: 30 }
     }
 }

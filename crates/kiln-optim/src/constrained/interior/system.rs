@@ -6,6 +6,8 @@ use clarabel::{
 };
 use kiln_tensor::linalg::{Cholesky, Ldlt, Symmetric};
 
+use super::limited_memory::LowRank;
+
 /// Up to this number of rows the factorisation is dense, which pivots for stability.
 const DENSE_ROWS: usize = 200;
 /// With this share of entries it is dense too.
@@ -36,8 +38,19 @@ pub(super) struct System {
     fixed: Vec<bool>,
     is_dense: bool,
     factor: Option<Factor>,
+    /// A matrix of low rank that is added to W.
+    update: Option<Update>,
     /// The symbolic part of the sparse factorisation is done once.
     sparse: Option<QDLDLFactorisation<f64>>,
+}
+
+/// The matrix −U·M⁻¹·Uᵀ, where the rows of U for constraints and fixed unknowns are 0.
+struct Update {
+    low_rank: LowRank,
+    /// K⁻¹·U for the matrix K without the update.
+    solved: Vec<Vec<f64>>,
+    /// M − Uᵀ·K⁻¹·U.
+    small: Ldlt,
 }
 
 enum Factor {
@@ -96,8 +109,23 @@ impl System {
             fixed,
             is_dense: rows <= DENSE_ROWS || share > DENSE_SHARE,
             factor: None,
+            update: None,
             sparse: None,
         }
+    }
+
+    /// Adds a matrix of low rank to W, after a factorisation (Sherman, Morrison and Woodbury).
+    pub(super) fn add(&mut self, mut low_rank: LowRank) {
+        for column in &mut low_rank.columns {
+            (0..self.n).filter(|&i| self.fixed[i]).for_each(|i| column[i] = 0.0);
+            column.resize(self.n + self.m, 0.0);
+        }
+        let solved: Vec<Vec<f64>> = low_rank.columns.iter().map(|column| self.solve_once(column)).collect();
+        let small = Symmetric::from_fn(solved.len(), |i, j| {
+            let along: f64 = low_rank.columns[i].iter().zip(&solved[j]).map(|(u, z)| u * z).sum();
+            low_rank.middle.at(i, j) - along
+        });
+        self.update = Some(Update { small: small.ldlt(), low_rank, solved });
     }
 
     /// Fills the matrix, with the diagonals Δ `[n]` and −E `[m]` as one vector, and factorises it.
@@ -108,7 +136,7 @@ impl System {
             places.iter().zip(values).for_each(|(&place, value)| self.values[place] += value);
         }
         self.hold_fixed();
-        self.factor = None;
+        (self.factor, self.update) = (None, None);
         if !self.values.iter().all(|value| value.is_finite()) {
             return Inertia::Curved;
         }
@@ -204,6 +232,9 @@ impl System {
             }
             out[column] += sum;
         }
+        if let Some(update) = &self.update {
+            update.low_rank.add_product(vector, out);
+        }
     }
 
     fn solve_once(&mut self, right: &[f64]) -> Vec<f64> {
@@ -233,6 +264,13 @@ impl System {
             }
             (Some(Factor::Sparse), Some(factor)) => factor.solve(&mut x),
             _ => x.fill(f64::NAN),
+        }
+        if let Some(Update { low_rank, solved, small }) = &self.update {
+            let along: Vec<f64> =
+                low_rank.columns.iter().map(|column| column.iter().zip(&x).map(|(u, x)| u * x).sum()).collect();
+            for (weight, solved) in small.solve(&along).iter().zip(solved) {
+                x.iter_mut().zip(solved).for_each(|(x, z)| *x += weight * z);
+            }
         }
         x
     }
@@ -291,6 +329,28 @@ mod tests {
             assert_eq!(inertia, Inertia::Right, "{n} {is_dense}");
             assert!(error < 1e-12, "{n} {is_dense}: {error:e}");
             assert_eq!(chain(n, is_dense, -2.0).0, Inertia::Curved, "{n} {is_dense}");
+        }
+    }
+
+    #[test]
+    fn a_matrix_of_low_rank_is_added() {
+        for is_dense in [true, false] {
+            let (n, m) = (40, 2);
+            let hessian: Vec<(usize, usize)> = (0..n).map(|i| (i, i)).collect();
+            let jacobian: Vec<(usize, usize)> = (0..m).flat_map(|i| [(i, i), (i, i + 1)]).collect();
+            let mut fixed = vec![false; n];
+            fixed[7] = true;
+            let mut system = System::new((n, m), &hessian, &jacobian, fixed);
+            system.is_dense = is_dense;
+            assert_eq!(system.factorise(&vec![2.0; n], &vec![1.0; 2 * m], &vec![0.0; n + m]), Inertia::Right);
+            let column = |shift: f64| (0..n).map(|i| (i as f64 + shift).sin()).collect::<Vec<f64>>();
+            // −V·M⁻¹·Vᵀ with a negative definite M adds a positive one.
+            let middle = Symmetric::from_fn(2, |i, j| if i == j { -3.0 } else { 0.5 });
+            system.add(LowRank { columns: vec![column(0.0), column(1.0)], middle });
+            let mut right = column(2.0);
+            right.extend(vec![1.0; m]);
+            let (x, error) = system.solve(&right);
+            assert!(error < 1e-13 && x[7] == 0.0, "dense {is_dense}: {error:e}, {}", x[7]);
         }
     }
 

@@ -10,13 +10,13 @@ use burn::{
     },
     module::Param,
     tensor::{
-        Bool, Device, Int, Tensor, TensorCreationOptions,
+        Bool, DType, Device, Int, Tensor, TensorCreationOptions,
         ops::{DeformConvOptions, InterpolateMode},
     },
 };
 
 use super::{
-    super::{Inputs, capture::Graph, recordings::Recordings},
+    super::{Inputs, capture::Graph, dual::Dual, recordings::Recordings},
     Machine, NoRule, Step,
     deformable::deformable,
 };
@@ -113,15 +113,29 @@ impl Machine<'_> {
         out: &TensorIr,
         compose: impl Fn(&[Tensor<D>], I) -> Tensor<R>,
     ) -> Step {
+        let values = floats.iter().map(|tensor| self.float(tensor)).collect();
+        let y = self.composed(name, values, others, out.dtype, compose)?;
+        self.put_float(out, y);
+        Ok(())
+    }
+
+    /// The value of a composition, which is recorded once per name, shapes and types.
+    pub(super) fn composed<I: Inputs, const D: usize, const R: usize>(
+        &mut self,
+        name: &str,
+        values: Vec<Dual>,
+        others: I,
+        dtype: DType,
+        compose: impl Fn(&[Tensor<D>], I) -> Tensor<R>,
+    ) -> Result<Dual, NoRule> {
         let device = Device::new(self.device.clone());
-        let shapes: Vec<Vec<usize>> = floats.iter().map(|tensor| tensor.shape.to_vec()).collect();
-        let mut key = format!("{name} {shapes:?} {:?} {device:?} ", out.dtype);
+        let shapes: Vec<Vec<usize>> = values.iter().map(|value| value.x.shape().to_vec()).collect();
+        let mut key = format!("{name} {shapes:?} {dtype:?} {device:?} ");
         others.describe(&mut key);
-        let known = KNOWN.get(&key);
-        let graph = match known {
+        let graph = match KNOWN.get(&key) {
             Some(graph) => graph,
             None => {
-                let options = || TensorCreationOptions::new(device.clone()).with_dtype(out.dtype);
+                let options = || TensorCreationOptions::new(device.clone()).with_dtype(dtype);
                 let zeros = |shape: &Vec<usize>| {
                     Param::from_tensor(Tensor::<D>::zeros(
                         <[usize; D]>::try_from(shape.clone()).expect("the layer's rank"),
@@ -132,14 +146,11 @@ impl Machine<'_> {
                 let graph = Graph::record(&module, &Layout::of(&module), &others, &device, |module, others| {
                     compose(&module.iter().map(Param::val).collect::<Vec<_>>(), others)
                 });
-                let graph = Arc::new(graph.map_err(|_| NoRule)?);
+                let graph = Arc::new(graph.map_err(|error| self.refuse(error))?);
                 KNOWN.put(key, graph.clone());
                 graph
             }
         };
-        let inputs = floats.iter().map(|tensor| self.float(tensor)).collect();
-        let y = graph.run(inputs, &others).map_err(|_| NoRule)?;
-        self.put_float(out, y);
-        Ok(())
+        graph.run(values, &others).map_err(|error| self.refuse(error))
     }
 }

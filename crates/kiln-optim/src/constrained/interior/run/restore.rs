@@ -40,12 +40,13 @@ impl Run<'_, '_> {
         self.filter.add(from);
         let barrier = self.barrier.max(largest(rows.iter().map(|row| row.abs())));
         let stop = ConstrainedStop { max_iter: self.stop.max_iter.saturating_sub(self.iteration), ..self.stop };
-        let settings = InteriorPoint { barrier, multipliers: None, max_trials: self.settings.max_trials };
+        let settings = InteriorPoint { barrier, multipliers: None, ..self.settings.clone() };
         let (tol, rounding, own_barrier) = (1e-2 * self.tol, self.rounding, self.barrier);
         let (filter, n) = (self.filter.clone(), self.problem.n);
         let elastic = Elastic::new(self.problem, self.point.x.clone(), own_barrier);
         let start = elastic.start(&self.point.x, &rows, barrier);
-        let Ok(mut scaled) = Scaled::new(&elastic) else { return Some(Status::NoProgress) };
+        let is_exact = self.model.is_none();
+        let Ok(mut scaled) = Scaled::new(&elastic, is_exact) else { return Some(Status::NoProgress) };
         let (mut left, before) = (false, self.iteration);
         let end = Run::new(&mut scaled, &start, &settings, &stop, (tol, rounding), false).run(&mut |iteration, x| {
             // The first point is where the restoration starts.

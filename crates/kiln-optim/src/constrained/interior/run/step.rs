@@ -3,7 +3,8 @@
 use super::{
     super::{
         iterate::{Direction, Iterate},
-        scaled::Values,
+        limited_memory::LimitedMemory,
+        scaled::{Slopes, Values},
         system::Inertia,
     },
     Run,
@@ -44,13 +45,20 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 impl Run<'_, '_> {
     /// Newton's direction for the barrier problem; none if the matrix cannot be given the right inertia.
     pub(super) fn direction(&mut self) -> Option<Direction> {
-        let hessian = self.problem.hessian(&self.point.x, &self.point.y);
+        let hessian = match &self.model {
+            None => self.problem.hessian(&self.point.x, &self.point.y),
+            Some(model) => vec![model.sigma(); self.problem.n],
+        };
+        let low_rank = self.model.as_ref().and_then(LimitedMemory::low_rank);
         let right = self.right();
         let (mut shift, mut dependent) = (0.0, 0.0);
         loop {
             let diagonal = self.diagonal(shift, dependent);
             let inertia = self.system.factorise(&hessian, &self.slopes.jacobian, &diagonal);
             if inertia == Inertia::Right {
+                if let Some(low_rank) = low_rank.clone() {
+                    self.system.add(low_rank);
+                }
                 let (solution, error) = self.system.solve(&self.with_slacks(&right, shift));
                 if error <= ACCURACY {
                     self.used = shift;
@@ -323,9 +331,23 @@ impl Run<'_, '_> {
             self.filter.add(from.merit);
         }
         let length = distance(&next.x, &self.point.x);
+        let before = (self.point.x.clone(), self.slopes.clone());
         (self.point, self.values, self.slopes) = (next, values, slopes);
         self.point.move_multipliers(self.problem, direction, steps, self.barrier);
+        self.learn(&before);
         Some(length)
+    }
+
+    /// Teaches the model the change of ∇L, both with the new multipliers.
+    fn learn(&mut self, (x, slopes): &(Vec<f64>, Slopes)) {
+        let Some(model) = &mut self.model else { return };
+        let of = |slopes: &Slopes| -> Vec<f64> {
+            let pull = self.problem.pull(&slopes.jacobian, &self.point.y);
+            slopes.gradient.iter().zip(pull).map(|(slope, pull)| slope + pull).collect()
+        };
+        let y: Vec<f64> = of(&self.slopes).iter().zip(of(slopes)).map(|(new, old)| new - old).collect();
+        let s: Vec<f64> = self.point.x.iter().zip(x).map(|(new, old)| new - old).collect();
+        model.learn(&s, &y);
     }
 
     /// Whether the step changes nothing but rounding.
