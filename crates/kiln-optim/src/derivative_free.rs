@@ -1,7 +1,8 @@
 //! Minimisation without gradients: the simplex of Nelder and Mead, and CMA-ES.
 //!
 //! [`nelder_mead`] suits functions of up to about ten variables that are not smooth, or whose gradient is not known. [`cma_es`] suits
-//! functions with many local minima, noise or bad scaling, of up to some hundreds of variables; it takes more evaluations. If there is a
+//! functions with many local minima, noise or bad scaling, of up to some hundreds of variables; it takes more evaluations. The simplex may
+//! shrink at a point that is no minimum: start again from there, with another `edge`, to see whether it moves. If there is a
 //! gradient, a solver of [`solver`](crate::solver) takes far fewer.
 //!
 //! The function is a [`Values`]: a closure on slices with [`SliceValues`], or a [`Function`](kiln_tensor::derivative::Function) of
@@ -15,8 +16,8 @@
 //!
 //! let distance = SliceValues::new(|x: &[f64]| (x[0] - 1.0).abs() + 2.0 * (x[1] + 3.0).abs());
 //! for outcome in [
-//!     nelder_mead(&distance, [0.0, 0.0], &NelderMead::default())?,
-//!     cma_es(&distance, [0.0, 0.0], &CmaEs::default())?,
+//!     nelder_mead(&distance, [2.0, -1.0], &NelderMead::default())?,
+//!     cma_es(&distance, [2.0, -1.0], &CmaEs::default())?,
 //! ] {
 //!     assert!(outcome.success, "{}", outcome.message);
 //!     assert!(outcome.value < 1e-3);
