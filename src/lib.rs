@@ -83,11 +83,20 @@
 //! [`NonlinearCg`](optim::solver::NonlinearCg) ([`CgFormula`](optim::solver::CgFormula)),
 //! [`Steepest`](optim::solver::Steepest). Line searches: [`LineSearch`](optim::solver::LineSearch),
 //! [`StrongWolfe`](optim::solver::StrongWolfe), [`HagerZhang`](optim::solver::HagerZhang),
-//! [`Armijo`](optim::solver::Armijo). Others: [`TrustRegion`](optim::solver::TrustRegion),
+//! [`Armijo`](optim::solver::Armijo). Trust regions: [`TrustRegion`](optim::solver::TrustRegion) and
+//! [`BoundedTrustRegion`](optim::solver::BoundedTrustRegion) with [`Steihaug`](optim::solver::Steihaug),
+//! [`Krylov`](optim::solver::Krylov) or [`Exact`](optim::solver::Exact). Others:
 //! [`LinearCg`](optim::solver::LinearCg), [`ProjectedGradient`](optim::solver::ProjectedGradient),
 //! [`ProjectedLbfgs`](optim::solver::ProjectedLbfgs). [`Stop`](optim::solver::Stop) says when to stop;
 //! [`CheckMinimum`](optim::solver::CheckMinimum) whether a saddle is told from a minimum, along the directions of a
 //! [`Cone`](optim::solver::Cone); [`Bounds`](optim::solver::Bounds) and [`L1`](optim::solver::L1) restrict and penalise.
+//!
+//! **Without gradients.** [`NelderMead`](optim::derivative_free::NelderMead) and [`CmaEs`](optim::derivative_free::CmaEs) minimise a
+//! [`SliceValues`](optim::derivative_free::SliceValues).
+//!
+//! **Sums.** [`Svrg`](optim::finite_sum::Svrg), [`Saga`](optim::finite_sum::Saga) and
+//! [`SgdLineSearch`](optim::finite_sum::SgdLineSearch) minimise a [`SliceSum`](optim::finite_sum::SliceSum) or a
+//! [`TensorSum`](optim::finite_sum::TensorSum).
 //!
 //! **Least squares.** [`curve_fit`](optim::least_squares::curve_fit) ([`Curve`](optim::least_squares::Curve)) fits a curve, and
 //! [`least_squares`](optim::least_squares::least_squares) ([`LeastSquares`](optim::least_squares::LeastSquares),
@@ -107,7 +116,8 @@
 //! [`InteriorPoint`](optim::constrained::InteriorPoint) with [`SparseProblem`](optim::constrained::SparseProblem) and
 //! [`QuadraticProgram`](optim::constrained::QuadraticProgram) ([`VanDerPol`](optim::problems::VanDerPol)),
 //! [`AugmentedLagrangian`](optim::constrained::AugmentedLagrangian)
-//! ([`WithinBounds`](optim::constrained::WithinBounds)), [`Multipliers`](optim::constrained::Multipliers),
+//! ([`NewtonWithinBounds`](optim::constrained::NewtonWithinBounds), [`WithinBounds`](optim::constrained::WithinBounds)),
+//! [`Multipliers`](optim::constrained::Multipliers),
 //! [`Certificate`](optim::constrained::Certificate) ([`Proof`](optim::constrained::Proof)), [`DualAscent`](optim::constrained::DualAscent).
 //!
 //! **Distributions.** Continuous: [`Beta`](dist::Beta), [`Cauchy`](dist::Cauchy), [`Exponential`](dist::Exponential),
@@ -140,7 +150,8 @@
 //!
 //! **Tensors.** [`DeviceChoice`](tensor::DeviceChoice), [`Backend`](tensor::device::Backend),
 //! [`Stream`](tensor::Stream) (random numbers), [`Function`](tensor::derivative::Function) and
-//! [`GaussNewton`](tensor::derivative::GaussNewton) (exact second derivatives,
+//! [`GaussNewton`](tensor::derivative::GaussNewton) (exact second derivatives, also of custom operations:
+//! [`CustomTensor`](tensor::derivative::custom::CustomTensor),
 //! [`HvpMethod`](tensor::derivative::HvpMethod)), [`Layout`](tensor::flat::Layout),
 //! [`Matrix`](tensor::linalg::Matrix), [`Symmetric`](tensor::linalg::Symmetric),
 //! [`Activation`](tensor::fused::Activation), [`weights`](tensor::weights), [`atomic`](tensor::atomic) ([`AtomicFile`](tensor::atomic::AtomicFile)).

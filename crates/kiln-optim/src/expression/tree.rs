@@ -41,6 +41,14 @@ pub struct Relation {
 }
 
 /// How two sides compare.
+///
+/// # Example
+/// ```
+/// use kiln_optim::expression::{Comparison, Relation};
+///
+/// assert_eq!(Relation::parse_all("x^2 + y^2 <= 2")?[0].comparison, Comparison::AtMost);
+/// # Ok::<(), kiln_optim::expression::ExpressionError>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Comparison {
     /// `<=`

@@ -35,7 +35,20 @@ pub trait FiniteSum {
 /// A sum as a closure on slices of `f64`.
 ///
 /// The closure `f(terms, x, gradient)` returns the mean of the terms with these numbers, and writes its gradient, which holds zeros before.
-/// The [module](super) has an example.
+///
+/// # Example
+/// ```
+/// use kiln_optim::finite_sum::{FiniteSum, SliceSum};
+///
+/// // The terms i·x for i = 0, 1, 2.
+/// let sum = SliceSum::new(3, |terms: &[usize], x: &[f64], gradient: &mut [f64]| {
+///     gradient[0] = terms.iter().map(|&i| i as f64).sum::<f64>() / terms.len() as f64;
+///     gradient[0] * x[0]
+/// });
+/// let mut gradient = [0.0];
+/// assert_eq!((sum.evaluate(&[1, 2], &[4.0], &mut gradient)?, gradient), (6.0, [1.5]));
+/// # Ok::<(), kiln_tensor::derivative::EvaluationError>(())
+/// ```
 pub struct SliceSum<F> {
     terms: usize,
     function: RefCell<F>,

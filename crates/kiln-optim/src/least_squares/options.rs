@@ -6,6 +6,14 @@ use super::Loss;
 use crate::solver::SolverError;
 
 /// How a step is taken.
+///
+/// # Example
+/// ```
+/// use kiln_optim::least_squares::{LeastSquares, Step};
+///
+/// let dogleg = LeastSquares { step: Step::Dogleg, ..LeastSquares::default() };
+/// # let _ = dogleg;
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Step {

@@ -77,6 +77,15 @@ impl<M: Module, I: Inputs> Residuals for Function<'_, M, I, 1> {
 /// Residuals that are closures on slices of `f64`.
 ///
 /// The Jacobian is that of [`with_jacobian`](Self::with_jacobian), or computed by differences with a relative step of √ε.
+///
+/// # Example
+/// ```
+/// use kiln_optim::least_squares::{Residuals, SliceResiduals};
+///
+/// let circle = SliceResiduals::new(1, |x: &[f64], r: &mut [f64]| r[0] = x[0] * x[0] + x[1] * x[1] - 1.0);
+/// assert_eq!(circle.residuals(&[1.0, 2.0])?, [4.0]);
+/// # Ok::<(), kiln_tensor::derivative::EvaluationError>(())
+/// ```
 pub struct SliceResiduals<R, J = NoJacobian> {
     count: usize,
     residuals: RefCell<R>,

@@ -3,6 +3,13 @@
 use serde::{Deserialize, Serialize};
 
 /// How the equations are solved.
+///
+/// # Example
+/// ```
+/// use kiln_optim::root::{RootFinder, RootMethod};
+///
+/// assert_eq!(RootFinder::default().method, RootMethod::Hybrid);
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RootMethod {

@@ -16,6 +16,15 @@ use burn::{
 use super::Inputs;
 
 /// A tensor that goes into a custom operation or comes out of it, of any rank and kind.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::derivative::custom::CustomTensor;
+///
+/// let tensor = CustomTensor::new(Tensor::<2>::zeros([2, 3], &Device::default()));
+/// assert_eq!(tensor.float::<2>().dims(), [2, 3]);
+/// ```
 #[derive(Clone, Debug)]
 pub struct CustomTensor(pub(super) DispatchTensor);
 

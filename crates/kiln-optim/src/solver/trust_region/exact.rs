@@ -43,11 +43,11 @@ pub struct Exact;
 
 /// The Hessian at the current point.
 #[derive(Clone, Debug, Default)]
-pub struct Known {
+pub struct State {
     hessian: Option<Symmetric>,
 }
 
-impl Remember for Known {
+impl Remember for State {
     fn save(&self, snapshot: &mut Snapshot) {
         if let Some(hessian) = &self.hessian {
             let n = hessian.rows();
@@ -70,7 +70,7 @@ impl Remember for Known {
 }
 
 impl<P: Hessian> Subproblem<P> for Exact {
-    type Known = Known;
+    type Known = State;
     type Model<'m>
         = Dense<'m>
     where
@@ -85,7 +85,7 @@ impl<P: Hessian> Subproblem<P> for Exact {
         &'m self,
         problem: &'m Counted<'m, P>,
         at: &'m Point,
-        known: &'m mut Known,
+        known: &'m mut State,
     ) -> Result<Dense<'m>, EvaluationError> {
         let hessian = match known.hessian.take() {
             Some(hessian) => hessian,
