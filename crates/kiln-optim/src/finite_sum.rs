@@ -1,14 +1,15 @@
 //! Minimisation of sums of many terms, such as a loss over examples, by gradients of a few terms at a time.
 //!
 //! The function is f(x) = 1/N·Σ fᵢ(x), a [`FiniteSum`]. Stochastic gradient descent with a fixed step size ends in a region around the
-//! minimum. These methods end at the minimum:
+//! minimum. These methods can end at the minimum:
 //!
 //! - [`svrg`] and [`saga`] correct the gradient of a minibatch so that its variance goes to 0. For a strongly convex sum they converge linearly, and
 //!   often take fewer passes over the terms than a method that uses all of them for each step.
 //! - [`sgd_line_search`] chooses the step size of each minibatch by Armijo's rule on that minibatch. It converges linearly where one x minimises
 //!   all terms (interpolation), as in an over-parameterised model.
 //!
-//! They return an [`Outcome`](crate::solver::Outcome). An iteration is an epoch, and evaluations count passes over all terms.
+//! They return an [`Outcome`](crate::solver::Outcome). An iteration is an epoch, and evaluations count passes over all terms. Of
+//! [`Stop`](crate::solver::Stop), `ftol`, `xtol` and `check_minimum` do not count.
 //!
 //! # Example
 //! Least squares with 100 observations:

@@ -157,3 +157,37 @@ fn endings_without_a_minimum() {
     let few = CmaEs { population: Some(2), ..CmaEs::default() };
     assert!(matches!(cma_es(&slope, [1.0], &few), Err(SolverError::Option { name: "population", .. })));
 }
+
+/// A first simplex that is flat, or within the tolerance, would be called converged.
+#[test]
+fn the_first_simplex_has_an_extent() {
+    let far = SliceValues::new(|x: &[f64]| (x[0] - 101.0).powi(2));
+    let bounds = NelderMead { lower: Some(vec![99.0]), upper: Some(vec![101.0]), ..NelderMead::default() };
+    assert_close(&nelder_mead(&far, [99.0], &bounds).unwrap().to_vec(), &[101.0], 0.0, 1e-3, "to the other bound");
+    let near = SliceValues::new(|x: &[f64]| (x[0] - 1.0).powi(2));
+    for start in [1e-9, -1e-9, 0.0] {
+        let outcome = nelder_mead(&near, [start], &NelderMead::default()).unwrap();
+        assert_close(&outcome.to_vec(), &[1.0], 0.0, 1e-3, "from a start near 0");
+    }
+    let coarse = NelderMead { xtol: 0.5, ..NelderMead::default() };
+    assert!(nelder_mead(&near, [0.0], &coarse).unwrap().iterations > 0);
+}
+
+#[test]
+fn a_start_or_bounds_that_are_not_finite_are_refused() {
+    let f = SliceValues::new(|x: &[f64]| x[0]);
+    let start = cma_es(&f, [f64::NAN], &CmaEs::default());
+    assert!(matches!(start, Err(SolverError::Option { name: "start", .. })));
+    let bounds = NelderMead { lower: Some(vec![f64::INFINITY]), ..NelderMead::default() };
+    assert!(matches!(nelder_mead(&f, [1.0], &bounds), Err(SolverError::Option { name: "lower", .. })));
+}
+
+/// All points of the first generations are outside of the domain.
+#[test]
+fn an_evolution_comes_back_into_the_domain() {
+    let f = SliceValues::new(|x: &[f64]| if x[0].abs() < 0.01 { x[0] * x[0] } else { f64::INFINITY });
+    for seed in 0..10 {
+        let outcome = cma_es(&f, [0.005], &CmaEs { seed, ..CmaEs::default() }).unwrap();
+        assert!(outcome.success && outcome.value < 1e-9, "seed {seed}: {:?} {}", outcome.status, outcome.value);
+    }
+}

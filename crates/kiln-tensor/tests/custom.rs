@@ -43,7 +43,11 @@ impl Cubes for Capture {
         let (client, shape, dtype) = (x.client.clone(), x.shape(), x.dtype());
         let out = TensorIr::uninit(client.create_empty_handle(), shape, dtype);
         // A name for each test, as rules are shared by all functions of a process.
-        let name = if c < 0.0 { "cubed, composed wrongly" } else { "cubed" };
+        let name = match c {
+            c if c < 0.0 => "cubed, composed wrongly",
+            c if c > 1e5 => "cubed twice",
+            _ => "cubed",
+        };
         let op = CustomOpIr::with_scalars(name, &[x.into_ir()], &[out], vec![ScalarIr::Float(c)]);
         client.register(OperationIr::Custom(op)).remove(0)
     }
@@ -133,4 +137,41 @@ fn a_composition_of_another_rank_says_so() {
     let f = Function::of_vector(x.clone(), |x: Tensor<1>| cubed(x, -1.0).sum());
     let error = f.hvp(&x, &x).unwrap_err();
     assert!(error.to_string().contains("3 dimensions"), "{error}");
+}
+
+/// A composition for the same name, with another factor.
+struct Twice;
+
+impl CustomRule for Twice {
+    fn id(&self) -> &str {
+        "cubed twice"
+    }
+
+    fn compose(&self, inputs: &[CustomTensor], _: &[f64]) -> Vec<CustomTensor> {
+        vec![CustomTensor::new(inputs[0].float::<1>().powi_scalar(3) * 2.0)]
+    }
+}
+
+struct Once;
+
+impl CustomRule for Once {
+    fn id(&self) -> &str {
+        "cubed twice"
+    }
+
+    fn compose(&self, inputs: &[CustomTensor], _: &[f64]) -> Vec<CustomTensor> {
+        vec![CustomTensor::new(inputs[0].float::<1>().powi_scalar(3))]
+    }
+}
+
+#[test]
+fn a_rule_that_is_replaced_is_not_used_again() {
+    let device = f64_device();
+    let x = tensor::<1>(&[0.5], [1], &device);
+    let one = tensor::<1>(&[1.0], [1], &device);
+    let f = Function::of_vector(x.clone(), |x: Tensor<1>| cubed(x, 1e6).sum());
+    register(Twice);
+    assert_close(&values(f.hvp(&x, &one).unwrap()), &[6.0], 1e-14, 0.0, "2·x³");
+    register(Once);
+    assert_close(&values(f.hvp(&x, &one).unwrap()), &[3.0], 1e-14, 0.0, "x³");
 }

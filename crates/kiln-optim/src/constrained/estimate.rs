@@ -12,7 +12,7 @@ use super::{
 };
 use crate::solver::{Evaluations, SolverError};
 
-/// The largest Jacobian, in entries, from which multipliers are estimated.
+/// The largest matrix, in entries, from which multipliers are estimated.
 const LARGEST: usize = 10_000_000;
 
 /// The multipliers of the active constraints that make ∇L smallest, if the first-order conditions hold with them to `tol`.
@@ -25,7 +25,9 @@ pub(super) fn estimated<'a, M: Module + 'a, I: Inputs + 'a>(
     tol: f64,
 ) -> Result<Option<(Pulled, Multipliers)>, SolverError> {
     let problem = host.problem;
-    if (values.equality.len() + values.inequality.len()) * x.len() > LARGEST {
+    // The Jacobian, and a dense matrix of the unknowns.
+    let rows = (values.equality.len() + values.inequality.len()).max(x.len());
+    if rows.saturating_mul(x.len()) > LARGEST {
         return Ok(None);
     }
     host.add(Evaluations { gradients: 1, ..Evaluations::default() });

@@ -40,7 +40,7 @@ pub struct CmaEs {
     pub restarts: usize,
     /// Maximum number of generations of a run. Default: 100 + 150·(n + 3)²/√λ.
     pub max_iter: Option<usize>,
-    /// Maximum number of values of all runs. Default: no limit.
+    /// Maximum number of values of all runs; a generation is not cut short. Default: no limit.
     pub max_evaluations: usize,
     /// The seed of the random numbers. Default 0.
     pub seed: u64,
@@ -99,20 +99,21 @@ pub fn cma_es<P: Values + ?Sized>(problem: &P, from: impl IntoVector, options: &
     }
     let from = start(from);
     let n = from.len();
-    let mut f = Within::new(problem, n, (&options.lower, &options.upper), options.max_evaluations)?;
+    let mut f = Within::new(problem, &from, (&options.lower, &options.upper), options.max_evaluations)?;
     kiln_tensor::memory::check(&format!("the covariance matrix for {n} variables"), 48 * (n as u64).pow(2))?;
     let mut random = ChaCha8Rng::seed_from_u64(options.seed);
     let first = f.at(f.nearest(&from))?;
     let mut history = vec![record(0, first.value, 0.0, f.evaluations)];
     let mut best = first;
     let mut lambda = options.population.unwrap_or_else(|| Constants::usual_lambda(n));
-    let mut status = Status::Budget;
+    let mut status = None;
     for _ in 0..=options.restarts {
         let mut run = Run::new(&best, f.nearest(&from), options, lambda);
         let ended = run.run(&mut f, &mut random, &mut history)?;
+        // The status is that of the run which found the best point.
         let is_better = run.best.value < best.value;
-        if is_better || status == Status::Budget {
-            status = ended;
+        if is_better || status.is_none() {
+            status = Some(ended);
         }
         best = run.best;
         lambda *= 2;
@@ -120,7 +121,7 @@ pub fn cma_es<P: Values + ?Sized>(problem: &P, from: impl IntoVector, options: &
             break;
         }
     }
-    f.outcome(&best, status, history)
+    f.outcome(&best, status.unwrap_or(Status::Budget), history)
 }
 
 /// One run.
@@ -180,6 +181,16 @@ impl<'a> Run<'a> {
             let points = self.generation(f, random)?;
             let values: Vec<f64> = points.iter().map(|(_, value)| *value).collect();
             let before = self.mean.clone();
+            if values[0] == f64::INFINITY && self.best.value < f64::INFINITY {
+                // All points are outside of the domain, and say nothing: nearer to the best one.
+                self.sigma *= 0.5;
+                self.mean.clone_from(&self.best.x);
+                history.push(record(history.len(), self.best.value, 0.0, f.evaluations));
+                if !self.sigma.is_normal() {
+                    return Ok(Status::Stalled);
+                }
+                continue;
+            }
             self.update(generation, points.into_iter().map(|(y, _)| y).collect());
             let step = distance(&before, &self.mean);
             history.push(record(history.len(), self.best.value, step, f.evaluations));
@@ -279,7 +290,7 @@ impl<'a> Run<'a> {
     /// Why the run ends after a generation with these values, best first.
     fn ended(&mut self, values: &[f64]) -> Option<Status> {
         let CmaEs { xtol, ftol, sigma, .. } = self.options;
-        if values[0] == f64::INFINITY {
+        if self.best.value == f64::INFINITY {
             return Some(Status::NotFinite);
         }
         let n = self.mean.len();

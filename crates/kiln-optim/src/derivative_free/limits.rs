@@ -1,7 +1,7 @@
 //! What both methods share: bounds, counts and the outcome.
 
 use super::values::Values;
-use crate::solver::{Evaluations, IntoVector, Iteration, Outcome, SolverError, Status};
+use crate::solver::{Bounds, Evaluations, IntoVector, Iteration, Outcome, SolverError, Status};
 
 /// A function within bounds, whose evaluations are counted.
 pub(super) struct Within<'a, P: ?Sized> {
@@ -22,12 +22,16 @@ pub(super) struct Evaluated {
 impl<'a, P: Values + ?Sized> Within<'a, P> {
     pub(super) fn new(
         problem: &'a P,
-        n: usize,
+        start: &[f64],
         (lower, upper): (&Option<Vec<f64>>, &Option<Vec<f64>>),
         max_evaluations: usize,
     ) -> Result<Self, SolverError> {
+        let n = start.len();
         if n == 0 {
             return Err(SolverError::Option { name: "start", expected: "a vector with at least 1 number", got: 0.0 });
+        }
+        if let Some(&got) = start.iter().find(|x| !x.is_finite()) {
+            return Err(SolverError::Option { name: "start", expected: "finite numbers", got });
         }
         let side = |name, given: &Option<Vec<f64>>, none: f64| match given {
             None => Ok(vec![none; n]),
@@ -36,11 +40,8 @@ impl<'a, P: Values + ?Sized> Within<'a, P> {
         };
         let lower = side("lower", lower, f64::NEG_INFINITY)?;
         let upper = side("upper", upper, f64::INFINITY)?;
-        if let Some((low, _)) = lower.iter().zip(&upper).find(|(low, high)| low.is_nan() || high.is_nan() || low > high)
-        {
-            let expected = "at most upper, entry by entry";
-            return Err(SolverError::Option { name: "lower", expected, got: *low });
-        }
+        // They are checked as the bounds of all solvers are.
+        Bounds::new(&lower, &upper)?;
         Ok(Self { problem, lower, upper, evaluations: 0, max_evaluations })
     }
 

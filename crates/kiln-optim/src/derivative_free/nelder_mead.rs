@@ -22,7 +22,8 @@ pub struct NelderMead {
     pub xtol: f64,
     /// See `xtol`.
     pub ftol: f64,
-    /// The edges of the first simplex, relative to the entries of the start. Default 0.05; an entry that is 0 is moved by 0.00025.
+    /// The edges of the first simplex, relative to the entries of the start. Default 0.05; an entry near 0 is moved by 0.00025, or by twice
+    /// `xtol` if that is more.
     pub edge: f64,
     /// Whether the coefficients depend on the number of variables (Gao and Han, 2012), which helps with many. Default false.
     pub adaptive: bool,
@@ -87,7 +88,7 @@ pub fn nelder_mead<P: Values + ?Sized>(
         (options.max_iter.unwrap_or(200 * n.max(1)), options.max_evaluations.unwrap_or(200 * n.max(1)));
     at_least_one("max_iter", max_iter)?;
     at_least_one("max_evaluations", max_values)?;
-    let mut f = Within::new(problem, n, (&options.lower, &options.upper), max_values)?;
+    let mut f = Within::new(problem, &from, (&options.lower, &options.upper), max_values)?;
     let mut simplex = Simplex::new(&mut f, &from, options)?;
     let mut history: Vec<Iteration> = vec![record(0, simplex.best().value, 0.0, f.evaluations)];
     let status = loop {
@@ -142,15 +143,18 @@ impl Simplex {
         let mut points = vec![start.clone()];
         for j in 0..start.len() {
             let mut x = start.clone();
-            x[j] = if x[j] == 0.0 { EDGE_AT_ZERO } else { x[j] * (1.0 + options.edge) };
-            // A vertex beyond a bound is mirrored at it, so that the simplex is not flat.
+            let edge = x[j].abs() * options.edge;
+            // An edge within the tolerance would count as converged.
+            let edge = if edge > options.xtol { edge.copysign(x[j]) } else { EDGE_AT_ZERO.max(2.0 * options.xtol) };
             let (low, high) = f.bounds(j);
-            if x[j] > high {
-                x[j] = 2.0 * high - x[j];
-            } else if x[j] < low {
-                x[j] = 2.0 * low - x[j];
-            }
-            points.push(f.nearest(&x));
+            // To the other side of a bound that is in the way, or to the bound with more room.
+            x[j] = match () {
+                () if (low..=high).contains(&(x[j] + edge)) => x[j] + edge,
+                () if (low..=high).contains(&(x[j] - edge)) => x[j] - edge,
+                () if high - x[j] > x[j] - low => high,
+                () => low,
+            };
+            points.push(x);
         }
         let vertices: Result<Vec<Evaluated>, SolverError> = points.into_iter().map(|x| f.at(x)).collect();
         let mut simplex = Self { vertices: vertices?, coefficients: Coefficients::new(start.len(), options.adaptive) };

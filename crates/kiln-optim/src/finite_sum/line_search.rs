@@ -93,21 +93,27 @@ pub fn sgd_line_search<P: FiniteSum + ?Sized>(
             let x = run.x.clone();
             let (value, gradient) = run.part(&batch, &x)?;
             let square = dot(&gradient, &gradient);
-            if square == 0.0 || !square.is_finite() {
+            if square == 0.0 || !square.is_finite() || !value.is_finite() {
                 continue;
             }
             #[allow(clippy::cast_precision_loss, reason = "counts")]
             let growth = options.growth.powf(batch.len() as f64 / run.n as f64);
             eta = (eta * growth).min(options.max_step_size);
+            let (first, mut is_found) = (eta, false);
             for _ in 0..MAX_TRIALS {
                 let next: Vec<f64> = x.iter().zip(&gradient).map(|(x, g)| x - eta * g).collect();
                 let (there, _) = run.part(&batch, &next)?;
                 // The last term is the rounding error of the values.
-                if there <= value - options.c * eta * square + 4.0 * f64::EPSILON * value.abs() {
+                if there <= value - options.c * eta * square + 4.0 * problem.epsilon() * value.abs() {
                     run.x = next;
+                    is_found = true;
                     break;
                 }
                 eta *= options.shrink;
+            }
+            // One minibatch that no step lowers says nothing of the others.
+            if !is_found {
+                eta = first;
             }
         }
         whole = run.whole()?;

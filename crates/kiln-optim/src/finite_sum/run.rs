@@ -21,9 +21,12 @@ pub(super) struct Run<'a, P: ?Sized> {
     history: Vec<Iteration>,
     /// The smallest value and gradient, and the last iteration with a new one of either.
     lowest: (f64, f64, usize),
+    /// The last point with a finite value and gradient.
+    finite: Option<(Vec<f64>, Whole)>,
 }
 
 /// The value and the gradient of all terms.
+#[derive(Clone)]
 pub(super) struct Whole {
     pub(super) value: f64,
     pub(super) gradient: Vec<f64>,
@@ -50,6 +53,7 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
             evaluated: 0,
             history: Vec::new(),
             lowest: (f64::INFINITY, f64::INFINITY, 0),
+            finite: None,
         })
     }
 
@@ -87,15 +91,21 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
     /// Records the start or an epoch. Returns why the run ends, if it does.
     pub(super) fn record(&mut self, whole: &Whole, step: f64) -> Option<Status> {
         let iteration = self.history.len();
-        let grad_norm = whole.gradient.iter().fold(0.0, |largest: f64, slope| largest.max(slope.abs()));
+        // The largest entry, or NaN if there is one.
+        let largest = |a: f64, slope: &f64| if a.is_nan() || slope.abs() <= a { a } else { slope.abs() };
+        let grad_norm = whole.gradient.iter().fold(0.0, largest);
         let value = whole.value;
         self.history.push(Iteration { iteration, value, grad_norm, step, values: self.passes() });
         let is_finite = value.is_finite() && whole.gradient.iter().all(|slope| slope.is_finite());
+        if is_finite {
+            self.finite = Some((self.x.clone(), whole.clone()));
+        }
         let (lowest, flattest, _) = self.lowest;
         if value < lowest || grad_norm < flattest {
             self.lowest = (value.min(lowest), grad_norm.min(flattest), iteration);
         }
         match () {
+            () if value == f64::NEG_INFINITY => Some(Status::Unbounded),
             () if !is_finite => Some(if iteration == 0 { Status::NotFinite } else { Status::NoProgress }),
             () if grad_norm <= self.stop.gtol => Some(Status::GradientSmall),
             () if value < self.stop.lower_bound => Some(Status::Unbounded),
@@ -110,16 +120,28 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
         self.evaluated.div_ceil(self.n)
     }
 
+    /// The outcome at the last point with finite numbers.
     pub(super) fn outcome(self, whole: &Whole, status: Status) -> Result<Outcome, SolverError> {
         let passes = self.passes();
+        let (x, whole) = self.finite.as_ref().map_or((&self.x, whole), |(x, whole)| (x, whole));
+        let message = match status {
+            Status::NoProgress => {
+                "stopped: the value or the gradient is not finite any more: choose a smaller step size"
+            }
+            Status::Stalled => {
+                "stopped: neither the value nor the gradient decreased for many epochs: this is as near as the method gets with its step \
+                 size and minibatches"
+            }
+            other => other.message(),
+        };
         Ok(Outcome {
-            x: self.problem.vector(&self.x)?,
+            x: self.problem.vector(x)?,
             gradient: self.problem.vector(&whole.gradient)?,
             value: whole.value,
             grad_norm: self.history.last().map_or(f64::NAN, |last| last.grad_norm),
             status,
             success: status.is_success(),
-            message: status.message().to_owned(),
+            message: message.to_owned(),
             iterations: self.history.len().saturating_sub(1),
             downhill: None,
             evaluations: Evaluations { values: passes, gradients: passes, hessians: 0 },

@@ -35,7 +35,8 @@ impl Default for Saga {
 /// Minimises a sum by SAGA, with the last gradient of each minibatch.
 ///
 /// A step uses ∇f_B(x) − g_B + ḡ, where g_B is the last gradient of the minibatch, and ḡ the mean of all of them. An epoch takes one pass over the
-/// terms, and one more for the gradient of all, which the convergence test needs.
+/// terms, one for the gradient of all, which the convergence test needs, and one or more to estimate the Lipschitz constant unless a step size is
+/// given.
 ///
 /// # Errors
 /// Returns [`SolverError`] if an option is out of its range, the gradients do not fit into memory, or the terms cannot be evaluated. Everything

@@ -9,6 +9,7 @@ use burn::{
 use kiln_tensor::{
     DeviceChoice,
     derivative::{EvaluationError, Function, Objective},
+    device::machine_epsilon,
 };
 
 /// The mean f(x) = 1/N·Σ fᵢ(x) of N terms.
@@ -21,6 +22,11 @@ pub trait FiniteSum {
     /// # Errors
     /// Returns an error if the terms cannot be evaluated.
     fn evaluate(&self, terms: &[usize], x: &[f64], gradient: &mut [f64]) -> Result<f64, EvaluationError>;
+
+    /// Returns the machine epsilon of the float type in which the terms are computed. Default: that of `f64`.
+    fn epsilon(&self) -> f64 {
+        f64::EPSILON
+    }
 
     /// Returns x as a tensor, for the outcome. Default: on the CPU in `f64`.
     ///
@@ -120,6 +126,10 @@ impl<F: Fn(Tensor<1>, Tensor<1, Int>) -> Tensor<1> + Send + Sync> FiniteSum for 
         let (value, slope) = Objective::value_and_grad(&mean, &x)?;
         gradient.copy_from_slice(&slope.try_into_vec_as::<f64>()?);
         Ok(value.without_autodiff().cast(DType::F64).into_scalar::<f64>())
+    }
+
+    fn epsilon(&self) -> f64 {
+        machine_epsilon(self.like.dtype())
     }
 
     fn vector(&self, x: &[f64]) -> Result<Tensor<1>, EvaluationError> {

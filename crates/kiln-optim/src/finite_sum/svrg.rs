@@ -20,7 +20,7 @@ use crate::solver::{IntoVector, Outcome, SolverError, Stop};
 pub struct Svrg {
     /// Minibatch size, at least 1. Default 1.
     pub batch_size: usize,
-    /// Step size. Default: from Barzilai and Borwein's formula, after a first epoch with an estimate of the Lipschitz constant.
+    /// Step size. Default: from Barzilai and Borwein's formula, at most 1/L with an estimate of the Lipschitz constant L that adapts.
     pub step_size: Option<f64>,
     /// The seed of the order of the terms. Default 0.
     pub seed: u64,
@@ -35,7 +35,8 @@ impl Default for Svrg {
 /// Minimises a sum by stochastic variance-reduced gradients.
 ///
 /// Each epoch begins with the gradient of all terms at a reference point x̃. A step uses ∇f_B(x) − ∇f_B(x̃) + ∇f(x̃), whose variance goes to 0 as x and
-/// x̃ approach the minimum. An epoch takes three passes over the terms: one for ∇f(x̃), and two for the steps.
+/// x̃ approach the minimum. An epoch takes three passes over the terms, one for ∇f(x̃) and two for the steps, and one or more to estimate the Lipschitz
+/// constant unless a step size is given.
 ///
 /// # Errors
 /// Returns [`SolverError`] if an option is out of its range or the terms cannot be evaluated. Everything else is a
@@ -73,9 +74,7 @@ pub fn svrg<P: FiniteSum + ?Sized>(
             let x = run.x.clone();
             let (value, here) = run.part(&batch, &x)?;
             let (_, there) = run.part(&batch, &reference)?;
-            if learnt.is_none() {
-                step.learn(&mut run, &batch, (value, &here))?;
-            }
+            step.learn(&mut run, &batch, (value, &here))?;
             // Barzilai and Borwein's step size suits the sum; a single term may be curved more.
             let eta = match (options.step_size, learnt) {
                 (None, Some(learnt)) => learnt.min(10.0 * step.size()),

@@ -23,7 +23,8 @@ pub enum Status {
     StepSmall,
     /// Converged: the last step changed the value by less than `ftol` allows.
     ValueFlat,
-    /// Converged, without gradients: the points of the search are within `xtol` of each other, or their values within `ftol`.
+    /// Converged, without gradients: the points of the search are within `xtol` of each other and their values within `ftol`, or one of both, as the
+    /// method says.
     SpreadSmall,
     /// The maximum number of iterations or evaluations is reached.
     Budget,

@@ -66,12 +66,6 @@ impl SmoothBox {
         self.apart(x, self.lower.clone() + self.near.clone(), self.upper.clone() - self.near.clone())
     }
 
-    /// 1 for a variable strictly between its bounds, 0 for others.
-    pub(in crate::solver) fn inner(&self, x: &Tensor<1>) -> Tensor<1> {
-        let at_bound = x.clone().lower_equal(self.lower.clone()).bool_or(x.clone().greater_equal(self.upper.clone()));
-        x.ones_like().mask_fill(at_bound, 0.0)
-    }
-
     /// The directions in which a point that is stationary up to `gtol` may be left without a slope.
     pub(in crate::solver) fn cone(&self, x: &Tensor<1>, gtol: f64) -> Cone {
         let [x, lower, upper, slopes] =

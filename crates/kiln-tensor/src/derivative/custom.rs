@@ -2,7 +2,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{
+        Arc, PoisonError, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use burn::{
@@ -104,16 +107,21 @@ pub trait CustomRule: Send + Sync {
     fn compose(&self, inputs: &[CustomTensor], scalars: &[f64]) -> Vec<CustomTensor>;
 }
 
-static RULES: RwLock<Option<HashMap<String, Arc<dyn CustomRule>>>> = RwLock::new(None);
+/// A rule with its number: recordings of a rule that was replaced are not used again.
+type Numbered = (usize, Arc<dyn CustomRule>);
+
+static RULES: RwLock<Option<HashMap<String, Numbered>>> = RwLock::new(None);
+static REGISTERED: AtomicUsize = AtomicUsize::new(0);
 
 /// Makes a rule known to all functions of the program. It replaces a rule of the same name.
 pub fn register(rule: impl CustomRule + 'static) {
     let mut rules = RULES.write().unwrap_or_else(PoisonError::into_inner);
-    rules.get_or_insert_default().insert(rule.id().to_owned(), Arc::new(rule));
+    let number = REGISTERED.fetch_add(1, Ordering::Relaxed);
+    rules.get_or_insert_default().insert(rule.id().to_owned(), (number, Arc::new(rule)));
 }
 
 /// The rule of an operation.
-pub(super) fn rule(id: &str) -> Option<Arc<dyn CustomRule>> {
+pub(super) fn rule(id: &str) -> Option<Numbered> {
     RULES.read().unwrap_or_else(PoisonError::into_inner).as_ref()?.get(id).cloned()
 }
 

@@ -128,9 +128,9 @@ impl<P: Objective, M: Subproblem<P>> Solver<P> for BoundedTrustRegion<M> {
         let model = self.subproblem.model(problem, at, known)?;
         let inside = Inside { model, at, piece: &piece };
         let found = inside.minimise(*radius, along_gradient)?;
-        drop(inside);
         let Some(step) = found else { return Ok(Move::Stuck) };
-        let (point, _) = problem.along(piece.project(at.x.clone() + step.s.clone()), &step.s)?;
+        let (point, _) = problem.along(inside.end(&step.s), &step.s)?;
+        drop(inside);
         let flatter = self.bounds.stationarity(&point) < self.bounds.stationarity(at);
         let trial = Trial { promise: -step.value, at_rim: step.at_rim, flatter };
         let next = self.radius().judge(problem, at, point, &trial, radius);
@@ -172,7 +172,7 @@ impl<Q: Quadratic> Inside<'_, Q> {
         let mut target = None;
         for _ in 0..=n {
             let gradient = self.at.gradient.clone() + step.hs.clone();
-            let free = self.piece.inner(&(self.at.x.clone() + step.s.clone()));
+            let free = self.free(&step.s);
             let reduced = gradient.clone() * free.clone();
             let [square, count] = dots([[&reduced, &reduced], [&free, &free]]);
             let target = *target.get_or_insert_with(|| tolerance(square.sqrt()));
@@ -254,8 +254,28 @@ impl<Q: Quadratic> Inside<'_, Q> {
 
     /// The step that leads to the projection of x + s.
     fn between(&self, s: Tensor<1>) -> Tensor<1> {
-        let (low, high) = (self.piece.lower.clone() - self.at.x.clone(), self.piece.upper.clone() - self.at.x.clone());
+        let (low, high) = self.room();
         s.max_pair(low).min_pair(high)
+    }
+
+    /// The distances to the bounds.
+    fn room(&self) -> (Tensor<1>, Tensor<1>) {
+        (self.piece.lower.clone() - self.at.x.clone(), self.piece.upper.clone() - self.at.x.clone())
+    }
+
+    /// 1 for a variable that s does not lead to a bound. The sum x + s may be rounded to a number beside the bound.
+    fn free(&self, s: &Tensor<1>) -> Tensor<1> {
+        let (low, high) = self.room();
+        let at_bound = s.clone().lower_equal(low).bool_or(s.clone().greater_equal(high));
+        s.ones_like().mask_fill(at_bound, 0.0)
+    }
+
+    /// x + s, exactly at the bounds that s leads to.
+    fn end(&self, s: &Tensor<1>) -> Tensor<1> {
+        let (low, high) = self.room();
+        let x = self.piece.project(self.at.x.clone() + s.clone());
+        let x = x.mask_where(s.clone().lower_equal(low), self.piece.lower.clone());
+        x.mask_where(s.clone().greater_equal(high), self.piece.upper.clone())
     }
 
     fn step(&self, s: Tensor<1>) -> Result<Step, EvaluationError> {

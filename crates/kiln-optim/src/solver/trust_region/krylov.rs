@@ -16,8 +16,8 @@ use crate::solver::{
 
 /// The minimum of the model within the region over the Krylov space of g, H·g, H²·g, … (the generalised Lanczos method).
 ///
-/// At the boundary it goes on where [`Steihaug`](super::Steihaug) stops, so that the decrease is nearly the best one, also along directions of negative
-/// curvature. It needs products H·v only, and the memory of as many vectors as it takes products.
+/// At the boundary it goes on where [`Steihaug`](super::Steihaug) stops, so that the decrease is nearly the best one over that
+/// space, also along directions of negative curvature. It needs products H·v only, and the memory of as many vectors as it takes products.
 ///
 /// # Example
 /// ```

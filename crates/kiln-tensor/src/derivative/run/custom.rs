@@ -19,7 +19,7 @@ use super::{
 
 impl Machine<'_> {
     pub(super) fn custom(&mut self, op: &CustomOpIr) -> Step {
-        let rule = custom::rule(&op.id).ok_or(NoRule)?;
+        let (number, rule) = custom::rule(&op.id).ok_or(NoRule)?;
         let scalars: Vec<f64> = op.scalars.iter().map(|scalar| scalar.elem::<f64>()).collect();
         let is_float = |tensor: &TensorIr| tensor.dtype.is_float();
         let others =
@@ -41,7 +41,7 @@ impl Machine<'_> {
         let values: Vec<_> = floats.iter().map(|tensor| self.float(tensor)).collect();
         for (index, out) in op.outputs.iter().enumerate() {
             if is_float(out) {
-                let name = format!("custom {} {index} {scalars:?} {:?}", op.id, shapes(&op.inputs));
+                let name = format!("custom {} {number} {index} {scalars:?} {:?}", op.id, shapes(&op.inputs));
                 let (rule, scalars) = (&rule, &scalars);
                 let flat = values.iter().map(|value| value.clone().reshape([value.x.shape().num_elements()])).collect();
                 let y = self.composed(&name, flat, others.clone(), out.dtype, |flat: &[Tensor<1>], others| {

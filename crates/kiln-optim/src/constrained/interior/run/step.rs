@@ -236,6 +236,7 @@ impl Run<'_, '_> {
             self.point.move_multipliers(self.problem, &direction, steps, self.barrier);
             if self.filter.accepts(merit, from.merit, 0.0) {
                 self.filter.add(from.merit);
+                self.learn(&(saved.0.x.clone(), saved.2.clone()));
                 return Some(distance(&self.point.x, &saved.0.x));
             }
             match self.direction() {
