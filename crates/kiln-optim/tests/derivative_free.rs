@@ -35,7 +35,7 @@ fn value(name: &str, x: &[f64]) -> f64 {
     }
 }
 
-/// The method is SciPy's to the rule, so that the counts differ only where rounding decides.
+/// The method has SciPy's rules but for the first simplex near 0 and at bounds, so that the counts hardly differ.
 #[test]
 fn the_simplex_takes_the_steps_of_scipy() {
     for row in reference("derivative_free")["simplex"].as_array().unwrap() {
