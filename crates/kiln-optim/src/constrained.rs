@@ -59,7 +59,6 @@ mod interior;
 mod kkt;
 mod minimize_sparse;
 mod minimum;
-mod norms;
 mod problem;
 mod progress;
 mod quadratic;

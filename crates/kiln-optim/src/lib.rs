@@ -21,6 +21,7 @@ pub mod expression;
 pub mod finite_sum;
 pub mod first_order;
 pub mod least_squares;
+mod norms;
 pub mod plateau;
 pub mod problems;
 pub mod rate;

@@ -65,7 +65,7 @@ mod stuck;
 mod trust_region;
 mod vector;
 
-pub(crate) use self::error::{at_least_one, within};
+pub(crate) use self::error::{at_least_one, tolerance, within};
 pub use self::{
     descent::{Bfgs, CgFormula, Descent, Heading, Lbfgs, Memory, Newton, NewtonCg, NonlinearCg, Steepest},
     error::SolverError,

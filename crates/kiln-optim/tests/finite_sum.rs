@@ -139,6 +139,16 @@ fn options_and_endings() {
         svrg(&sum, [0.0], &Svrg { step_size: Some(1.0), ..Svrg::default() }, &stop).unwrap().status,
         Status::Unbounded
     );
+    // A step that is too long: the outcome is the last finite point, with its own gradient.
+    let bowl = SliceSum::new(2, |_: &[usize], x: &[f64], g: &mut [f64]| {
+        g[0] = 2.0 * x[0];
+        x[0] * x[0]
+    });
+    let diverged = svrg(&bowl, [1.0], &Svrg { step_size: Some(1e3), ..Svrg::default() }, &STOP).unwrap();
+    assert_eq!(diverged.status, Status::NoProgress);
+    let x = diverged.to_vec()[0];
+    assert!(x.is_finite() && diverged.value.is_finite(), "{x}");
+    assert_close(&[diverged.grad_norm], &[2.0 * x.abs()], 1e-15, 0.0, "the gradient at that point");
     let nan = SliceSum::new(2, |_: &[usize], _: &[f64], _: &mut [f64]| f64::NAN);
     assert_eq!(saga(&nan, [0.0], &Saga::default(), &STOP).unwrap().status, Status::NotFinite);
     assert!(matches!(saga(&sum, [], &Saga::default(), &STOP), Err(SolverError::Option { name: "start", .. })));

@@ -20,11 +20,13 @@ use super::{
     host::{Host, on_host},
     inner::{Free, Inner, NewtonWithinBounds},
     kkt::{Multipliers, residuals_of, scale},
-    norms::max_abs,
     problem::Parts,
     progress::{Progress, finish},
 };
-use crate::solver::{self, Bounds, Iteration, SolverError, Status, within};
+use crate::{
+    norms::max_abs,
+    solver::{self, Bounds, Iteration, SolverError, Status, within},
+};
 
 /// The augmented Lagrangian, also called the method of multipliers (Powell, Hestenes, Rockafellar).
 ///

@@ -22,9 +22,8 @@ use super::{
     Certifiable, ConstrainedStop,
     evaluated::{Evaluated, Slopes},
     kkt::{Multipliers, Residuals, residuals, scale},
-    norms::largest,
 };
-use crate::solver::minimum::MAX_DENSE;
+use crate::{norms::largest, solver::minimum::MAX_DENSE};
 
 /// What a certificate proves of its point, if it [`holds`](Certificate::holds).
 ///

@@ -2,7 +2,7 @@
 
 use kiln_tensor::linalg::Matrix;
 
-use super::norms::largest;
+use crate::norms::largest;
 
 /// The values of the functions at a point, on the host.
 #[derive(Clone, Debug)]

@@ -11,11 +11,13 @@ use super::{
     host::{Host, on_host},
     inner::{Inner, NewtonWithinBounds, WithinBounds},
     kkt::Multipliers,
-    norms::{largest, max_abs},
     problem::Parts,
     progress::{Progress, finish},
 };
-use crate::solver::{self, Bounds, Iteration, SolverError, Status};
+use crate::{
+    norms::{largest, max_abs},
+    solver::{self, Bounds, Iteration, SolverError, Status},
+};
 
 /// How far a start is moved inside of a bound if a function is not defined there, relative to the bound and to the width.
 const INSIDE: f64 = 1e-2;

@@ -2,10 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    evaluated::{Slopes, Values},
-    norms::{largest, max_abs},
-};
+use super::evaluated::{Slopes, Values};
+use crate::norms::{largest, max_abs};
 
 /// Lagrange multipliers with the signs of the [module](super): those of inequalities and bounds are at least 0.
 ///

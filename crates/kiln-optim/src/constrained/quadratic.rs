@@ -6,7 +6,8 @@ use kiln_tensor::linalg::{Matrix, Symmetric};
 
 pub(super) use self::conic::NoStep;
 use self::conic::{Conic, conic, hessian_size};
-use super::{kkt::Multipliers, norms::max_abs};
+use super::kkt::Multipliers;
+use crate::norms::max_abs;
 
 /// Minimise ½·dᵀ·B·d + qᵀ·d subject to h + H·d = 0, g + G·d ≤ 0, lower ≤ d ≤ upper. B is positive definite.
 pub(super) struct Quadratic<'q> {

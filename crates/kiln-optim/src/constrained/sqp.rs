@@ -26,11 +26,13 @@ use super::{
     feasibility::{Least, falls_along, least_infeasible, solve_from},
     host::Host,
     kkt::{Multipliers, lagrangian_gradient, residuals, scale},
-    norms::max_abs,
     progress::{Progress, finish},
     quadratic::{NoStep, Quadratic, Step},
 };
-use crate::solver::{Iteration, SolverError, Status, at_least_one, within};
+use crate::{
+    norms::max_abs,
+    solver::{Iteration, SolverError, Status, at_least_one, within},
+};
 
 /// Maximum number of restarts from the point of least violation.
 const RESTORATIONS: usize = 5;

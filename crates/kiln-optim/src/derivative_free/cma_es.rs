@@ -5,11 +5,14 @@ use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 use rand_distr::{Distribution, StandardNormal};
 
 use super::{
-    limits::{Evaluated, Within, distance, record, start, tolerance},
+    limits::{Evaluated, Within, record},
     population::Constants,
     values::Values,
 };
-use crate::solver::{IntoVector, Iteration, Outcome, SolverError, Status, at_least_one, within};
+use crate::{
+    norms::{distance, norm},
+    solver::{IntoVector, Iteration, Outcome, SolverError, Status, at_least_one, tolerance, within},
+};
 
 /// The options of [`cma_es`].
 ///
@@ -97,7 +100,7 @@ pub fn cma_es<P: Values + ?Sized>(problem: &P, from: impl IntoVector, options: &
         #[allow(clippy::cast_precision_loss, reason = "below 4")]
         return Err(SolverError::Option { name: "population", expected: "at least 4", got: population as f64 });
     }
-    let from = start(from);
+    let from = from.into_vector();
     let n = from.len();
     let mut f = Within::new(problem, &from, (&options.lower, &options.upper), options.max_evaluations)?;
     kiln_tensor::memory::check(&format!("the covariance matrix for {n} variables"), 48 * (n as u64).pow(2))?;
@@ -320,8 +323,4 @@ impl<'a> Run<'a> {
         let is_bad = longest * longest > MAX_CONDITION * shortest * shortest || !self.sigma.is_normal();
         (is_lost || is_flat_now || is_bad).then_some(Status::Stalled)
     }
-}
-
-fn norm(v: &[f64]) -> f64 {
-    v.iter().map(|v| v * v).sum::<f64>().sqrt()
 }

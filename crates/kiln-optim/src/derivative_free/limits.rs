@@ -1,7 +1,7 @@
 //! What both methods share: bounds, counts and the outcome.
 
 use super::values::Values;
-use crate::solver::{Bounds, Evaluations, IntoVector, Iteration, Outcome, SolverError, Status};
+use crate::solver::{Bounds, Evaluations, Iteration, Outcome, SolverError, Status};
 
 /// A function within bounds, whose evaluations are counted.
 pub(super) struct Within<'a, P: ?Sized> {
@@ -105,26 +105,6 @@ impl<'a, P: Values + ?Sized> Within<'a, P> {
     }
 }
 
-/// The start as numbers.
-pub(super) fn start(start: impl IntoVector) -> Vec<f64> {
-    start.into_vector()
-}
-
-/// Checks a tolerance.
-pub(super) fn tolerance(name: &'static str, value: f64) -> Result<(), SolverError> {
-    let is_valid = value.is_finite() && value >= 0.0;
-    if is_valid {
-        Ok(())
-    } else {
-        Err(SolverError::Option { name, expected: "a finite number, 0 or more", got: value })
-    }
-}
-
 pub(super) fn record(iteration: usize, value: f64, step: f64, values: usize) -> Iteration {
     Iteration { iteration, value, grad_norm: f64::NAN, step, values }
-}
-
-/// The Euclidean distance.
-pub(super) fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }

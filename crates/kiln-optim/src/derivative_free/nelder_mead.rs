@@ -1,10 +1,13 @@
 //! The simplex of Nelder and Mead.
 
 use super::{
-    limits::{Evaluated, Within, distance, record, start, tolerance},
+    limits::{Evaluated, Within, record},
     values::Values,
 };
-use crate::solver::{IntoVector, Iteration, Outcome, SolverError, Status, at_least_one, within};
+use crate::{
+    norms::distance,
+    solver::{IntoVector, Iteration, Outcome, SolverError, Status, at_least_one, tolerance, within},
+};
 
 /// The options of [`nelder_mead`].
 ///
@@ -82,7 +85,7 @@ pub fn nelder_mead<P: Values + ?Sized>(
     tolerance("xtol", options.xtol)?;
     tolerance("ftol", options.ftol)?;
     within("edge", options.edge, 0.0, f64::INFINITY, "above 0")?;
-    let from = start(from);
+    let from = from.into_vector();
     let n = from.len();
     let (max_iter, max_values) =
         (options.max_iter.unwrap_or(200 * n.max(1)), options.max_evaluations.unwrap_or(200 * n.max(1)));

@@ -1,10 +1,10 @@
 //! Stochastic gradient descent with a line search on each minibatch.
 
-use super::{
-    run::{Run, batch_size, distance, dot},
-    sum::FiniteSum,
+use super::{run::Run, sum::FiniteSum};
+use crate::{
+    norms::dot,
+    solver::{IntoVector, Outcome, SolverError, Stop, at_least_one, within},
 };
-use crate::solver::{IntoVector, Outcome, SolverError, Stop, within};
 
 /// The options of [`sgd_line_search`].
 ///
@@ -78,18 +78,15 @@ pub fn sgd_line_search<P: FiniteSum + ?Sized>(
     options: &SgdLineSearch,
     stop: &Stop,
 ) -> Result<Outcome, SolverError> {
-    let size = batch_size(options.batch_size)?;
+    at_least_one("batch_size", options.batch_size)?;
     within("max_step_size", options.max_step_size, 0.0, f64::INFINITY, "above 0")?;
     within("c", options.c, 0.0, 1.0, "in (0, 1)")?;
     within("shrink", options.shrink, 0.0, 1.0, "in (0, 1)")?;
     within("growth", options.growth, 1.0, f64::INFINITY, "above 1")?;
-    let mut run = Run::new(problem, start.into_vector(), options.seed, stop)?;
-    let mut whole = run.whole()?;
-    let mut status = run.record(&whole, 0.0);
+    let run = Run::new(problem, start.into_vector(), options.seed, stop)?;
     let mut eta = options.max_step_size;
-    while status.is_none() {
-        let before = run.x.clone();
-        for batch in run.epoch(size) {
+    run.epochs(|run, _| {
+        for batch in run.minibatches(options.batch_size) {
             let x = run.x.clone();
             let (value, gradient) = run.part(&batch, &x)?;
             let square = dot(&gradient, &gradient);
@@ -116,9 +113,6 @@ pub fn sgd_line_search<P: FiniteSum + ?Sized>(
                 eta = first;
             }
         }
-        whole = run.whole()?;
-        let length = distance(&run.x, &before);
-        status = run.record(&whole, length);
-    }
-    run.outcome(&whole, status.expect("the loop ends with one"))
+        Ok(())
+    })
 }

@@ -6,12 +6,15 @@ use rand_chacha::{
 };
 
 use super::sum::FiniteSum;
-use crate::solver::{Evaluations, Iteration, Outcome, SolverError, Status, Stop};
+use crate::{
+    norms::{distance, max_abs},
+    solver::{Evaluations, Iteration, Outcome, SolverError, Status, Stop},
+};
 
 /// A run in progress.
 pub(super) struct Run<'a, P: ?Sized> {
     pub(super) problem: &'a P,
-    pub(super) stop: &'a Stop,
+    stop: &'a Stop,
     pub(super) n: usize,
     pub(super) x: Vec<f64>,
     all: Vec<usize>,
@@ -65,7 +68,25 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
         Ok((value, gradient))
     }
 
-    pub(super) fn whole(&mut self) -> Result<Whole, SolverError> {
+    /// Runs epochs, which move x, until the run ends. An epoch is given the value and gradient of all terms at its start.
+    pub(super) fn epochs(
+        mut self,
+        mut epoch: impl FnMut(&mut Self, &Whole) -> Result<(), SolverError>,
+    ) -> Result<Outcome, SolverError> {
+        let mut whole = self.whole()?;
+        let mut step = 0.0;
+        loop {
+            if let Some(status) = self.record(&whole, step) {
+                return self.outcome(&whole, status);
+            }
+            let before = self.x.clone();
+            epoch(&mut self, &whole)?;
+            step = distance(&self.x, &before);
+            whole = self.whole()?;
+        }
+    }
+
+    fn whole(&mut self) -> Result<Whole, SolverError> {
         let (all, x) = (std::mem::take(&mut self.all), self.x.clone());
         let whole = self.part(&all, &x);
         self.all = all;
@@ -74,7 +95,7 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
     }
 
     /// Minibatches of all terms in a random order.
-    pub(super) fn epoch(&mut self, size: usize) -> Vec<Vec<usize>> {
+    pub(super) fn minibatches(&mut self, size: usize) -> Vec<Vec<usize>> {
         let mut order: Vec<usize> = (0..self.n).collect();
         for last in (1..self.n).rev() {
             order.swap(last, self.draw(last + 1));
@@ -89,14 +110,11 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
     }
 
     /// Records the start or an epoch. Returns why the run ends, if it does.
-    pub(super) fn record(&mut self, whole: &Whole, step: f64) -> Option<Status> {
+    fn record(&mut self, whole: &Whole, step: f64) -> Option<Status> {
         let iteration = self.history.len();
-        // The largest entry, or NaN if there is one.
-        let largest = |a: f64, slope: &f64| if a.is_nan() || slope.abs() <= a { a } else { slope.abs() };
-        let grad_norm = whole.gradient.iter().fold(0.0, largest);
-        let value = whole.value;
+        let (value, grad_norm) = (whole.value, max_abs(&whole.gradient));
         self.history.push(Iteration { iteration, value, grad_norm, step, values: self.passes() });
-        let is_finite = value.is_finite() && whole.gradient.iter().all(|slope| slope.is_finite());
+        let is_finite = value.is_finite() && grad_norm.is_finite();
         if is_finite {
             self.finite = Some((self.x.clone(), whole.clone()));
         }
@@ -121,7 +139,7 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
     }
 
     /// The outcome at the last point with finite numbers.
-    pub(super) fn outcome(self, whole: &Whole, status: Status) -> Result<Outcome, SolverError> {
+    fn outcome(self, whole: &Whole, status: Status) -> Result<Outcome, SolverError> {
         let passes = self.passes();
         let (x, whole) = self.finite.as_ref().map_or((&self.x, whole), |(x, whole)| (x, whole));
         let message = match status {
@@ -138,7 +156,7 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
             x: self.problem.vector(x)?,
             gradient: self.problem.vector(&whole.gradient)?,
             value: whole.value,
-            grad_norm: self.history.last().map_or(f64::NAN, |last| last.grad_norm),
+            grad_norm: max_abs(&whole.gradient),
             status,
             success: status.is_success(),
             message: message.to_owned(),
@@ -148,19 +166,4 @@ impl<'a, P: FiniteSum + ?Sized> Run<'a, P> {
             history: self.history,
         })
     }
-}
-
-/// The size of a minibatch.
-pub(super) fn batch_size(size: usize) -> Result<usize, SolverError> {
-    crate::solver::at_least_one("batch_size", size)?;
-    Ok(size)
-}
-
-pub(super) fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
-}
-
-/// The Euclidean distance.
-pub(super) fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }

@@ -1,11 +1,7 @@
 //! SAGA.
 
-use super::{
-    run::{Run, batch_size, distance},
-    step::StepSize,
-    sum::FiniteSum,
-};
-use crate::solver::{IntoVector, Outcome, SolverError, Stop};
+use super::{run::Run, step::StepSize, sum::FiniteSum};
+use crate::solver::{IntoVector, Outcome, SolverError, Stop, at_least_one};
 
 /// The options of [`saga`].
 ///
@@ -50,31 +46,28 @@ pub fn saga<P: FiniteSum + ?Sized>(
     options: &Saga,
     stop: &Stop,
 ) -> Result<Outcome, SolverError> {
-    let size = batch_size(options.batch_size)?;
+    at_least_one("batch_size", options.batch_size)?;
     let mut step = StepSize::new(options.step_size, 1.0 / 3.0)?;
     let mut run = Run::new(problem, start.into_vector(), options.seed, stop)?;
     let dimension = run.x.len();
-    let count = run.n.div_ceil(size);
+    let count = run.n.div_ceil(options.batch_size);
     kiln_tensor::memory::check(
         &format!("the gradients of {count} minibatches"),
         8 * (count as u64).saturating_mul(dimension as u64),
     )?;
     // The minibatches stay the same, so that each has a gradient of its own.
-    let batches = run.epoch(size);
+    let batches = run.minibatches(options.batch_size);
     #[allow(clippy::cast_precision_loss, reason = "counts")]
     let shares: Vec<f64> = batches.iter().map(|batch| batch.len() as f64 / run.n as f64).collect();
-    let mut whole = run.whole()?;
-    let mut status = run.record(&whole, 0.0);
     let mut kept: Vec<Option<Vec<f64>>> = vec![None; count];
     // The sum of shares times gradients, and the share of the minibatches that have one.
     let (mut mean, mut covered) = (vec![0.0; dimension], 0.0);
-    while status.is_none() {
-        let before = run.x.clone();
+    run.epochs(|run, _| {
         for _ in 0..count {
             let which = run.draw(count);
             let (x, share) = (run.x.clone(), shares[which]);
             let (value, here) = run.part(&batches[which], &x)?;
-            step.learn(&mut run, &batches[which], (value, &here))?;
+            step.learn(run, &batches[which], (value, &here))?;
             let eta = step.size();
             // A minibatch without a gradient counts with the present one.
             let old = kept[which].replace(here.clone());
@@ -92,9 +85,6 @@ pub fn saga<P: FiniteSum + ?Sized>(
                 mean[j] += share * change;
             }
         }
-        whole = run.whole()?;
-        let length = distance(&run.x, &before);
-        status = run.record(&whole, length);
-    }
-    run.outcome(&whole, status.expect("the loop ends with one"))
+        Ok(())
+    })
 }

@@ -1,10 +1,10 @@
 //! The step size of methods with a reduced variance.
 
-use super::{
-    run::{Run, dot},
-    sum::FiniteSum,
+use super::{run::Run, sum::FiniteSum};
+use crate::{
+    norms::dot,
+    solver::{SolverError, within},
 };
-use crate::solver::{SolverError, within};
 
 /// A relative decrease of fewer units of rounding is lost.
 const LOST: f64 = 1e6;

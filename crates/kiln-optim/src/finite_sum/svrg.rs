@@ -1,11 +1,10 @@
 //! Stochastic variance-reduced gradients.
 
-use super::{
-    run::{Run, batch_size, distance, dot},
-    step::StepSize,
-    sum::FiniteSum,
+use super::{run::Run, step::StepSize, sum::FiniteSum};
+use crate::{
+    norms::dot,
+    solver::{IntoVector, Outcome, SolverError, Stop, at_least_one},
 };
-use crate::solver::{IntoVector, Outcome, SolverError, Stop};
 
 /// The options of [`svrg`].
 ///
@@ -51,16 +50,14 @@ pub fn svrg<P: FiniteSum + ?Sized>(
     options: &Svrg,
     stop: &Stop,
 ) -> Result<Outcome, SolverError> {
-    let size = batch_size(options.batch_size)?;
+    at_least_one("batch_size", options.batch_size)?;
     let mut step = StepSize::new(options.step_size, 0.1)?;
-    let mut run = Run::new(problem, start.into_vector(), options.seed, stop)?;
-    let mut whole = run.whole()?;
-    let mut status = run.record(&whole, 0.0);
+    let run = Run::new(problem, start.into_vector(), options.seed, stop)?;
     // The reference and its gradient one epoch before.
     let mut before: Option<(Vec<f64>, Vec<f64>)> = None;
-    while status.is_none() {
+    run.epochs(|run, whole| {
         let reference = run.x.clone();
-        let batches = run.epoch(size);
+        let batches = run.minibatches(options.batch_size);
         #[allow(clippy::cast_precision_loss, reason = "a number of steps")]
         let steps = batches.len() as f64;
         let learnt = before.as_ref().and_then(|(x, gradient)| {
@@ -74,7 +71,7 @@ pub fn svrg<P: FiniteSum + ?Sized>(
             let x = run.x.clone();
             let (value, here) = run.part(&batch, &x)?;
             let (_, there) = run.part(&batch, &reference)?;
-            step.learn(&mut run, &batch, (value, &here))?;
+            step.learn(run, &batch, (value, &here))?;
             // Barzilai and Borwein's step size suits the sum; a single term may be curved more.
             let eta = match (options.step_size, learnt) {
                 (None, Some(learnt)) => learnt.min(10.0 * step.size()),
@@ -83,9 +80,6 @@ pub fn svrg<P: FiniteSum + ?Sized>(
             let corrected = here.iter().zip(&there).zip(&whole.gradient).map(|((here, there), all)| here - there + all);
             run.x.iter_mut().zip(corrected).for_each(|(x, g)| *x -= eta * g);
         }
-        whole = run.whole()?;
-        let length = distance(&run.x, &reference);
-        status = run.record(&whole, length);
-    }
-    run.outcome(&whole, status.expect("the loop ends with one"))
+        Ok(())
+    })
 }

@@ -21,7 +21,7 @@ impl Covariance {
         let free: Vec<usize> = (0..n).filter(|j| !held.contains(j)).collect();
         let mut entries = vec![f64::NAN; n * n];
         // Scaled columns, so that units do not decide about the rank.
-        let norms: Vec<f64> = free.iter().map(|&j| super::loss::norm(&jacobian.column(j))).collect();
+        let norms: Vec<f64> = free.iter().map(|&j| crate::norms::norm(&jacobian.column(j))).collect();
         let scaled = Matrix::from_fn(jacobian.rows(), free.len(), |i, j| {
             jacobian.at(i, free[j]) / if norms[j] > 0.0 { norms[j] } else { 1.0 }
         });

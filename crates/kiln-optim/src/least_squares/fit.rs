@@ -5,11 +5,13 @@ use kiln_tensor::{device::machine_epsilon, linalg::Matrix, memory};
 
 use super::{
     Covariance, LeastSquares, Residuals,
-    loss::norm,
     place::{Place, Sizes},
     search::Around,
 };
-use crate::solver::{Evaluations, IntoVector, Iteration, Outcome, SolverError, Status};
+use crate::{
+    norms::norm,
+    solver::{Evaluations, IntoVector, Iteration, Outcome, SolverError, Status},
+};
 
 /// The result of [`least_squares`].
 #[derive(Clone, Debug)]

@@ -3,6 +3,8 @@
 use kiln_tensor::linalg::Matrix;
 use serde::{Deserialize, Serialize};
 
+use crate::norms::norm;
+
 /// The loss ρ(z) of a squared residual z = (r/s)², with the scale s. The objective is ½·s²·Σ ρ(z).
 ///
 /// All but `Linear` grow more slowly than the square for residuals beyond s, so outliers have less influence.
@@ -68,18 +70,6 @@ impl Loss {
         let jacobian = Matrix::from_fn(jacobian.rows(), jacobian.columns(), |i, j| jacobian.at(i, j) * weights[i]);
         (scaled, jacobian)
     }
-}
-
-/// The Euclidean norm, without overflow.
-pub(super) fn norm(vector: &[f64]) -> f64 {
-    let largest = vector.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
-    if largest == 0.0 || !largest.is_finite() || vector.iter().any(|x| x.is_nan()) {
-        return if vector.iter().any(|x| x.is_nan()) { f64::NAN } else { largest };
-    }
-    if (1e-140..1e140).contains(&largest) {
-        return vector.iter().map(|x| x * x).sum::<f64>().sqrt();
-    }
-    largest * vector.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
 }
 
 #[cfg(test)]

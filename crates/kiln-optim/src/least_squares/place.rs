@@ -2,8 +2,8 @@
 
 use kiln_tensor::linalg::Matrix;
 
-use super::{LeastSquares, Residuals, loss::norm};
-use crate::solver::SolverError;
+use super::{LeastSquares, Residuals};
+use crate::{norms::norm, solver::SolverError};
 
 /// A point with its derivatives.
 pub(super) struct Place {

@@ -3,10 +3,10 @@
 use kiln_tensor::linalg::Matrix;
 
 use super::{
-    loss::norm,
     options::Step,
     step::{Model, Scaled},
 };
+use crate::norms::norm;
 
 /// A point whose linear model is known.
 pub(super) struct Around<'a> {

@@ -2,7 +2,7 @@
 
 use kiln_tensor::linalg::Matrix;
 
-use super::loss::norm;
+use crate::norms::norm;
 
 /// The linear model A·q + r of the residuals, in scaled unknowns q, by the factorisation A·P = Q·R.
 pub(super) struct Model {

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     least_squares::{LeastSquares, Residuals, Step, least_squares},
-    solver::{IntoVector, Outcome, SolverError, Status, at_least_one},
+    solver::{IntoVector, Outcome, SolverError, Status, at_least_one, tolerance},
 };
 use kiln_tensor::linalg::Matrix;
 
@@ -72,9 +72,7 @@ pub fn root<P: Residuals + ?Sized>(
     finder: &RootFinder,
 ) -> Result<Root, SolverError> {
     at_least_one("max_iter", finder.max_iter)?;
-    if !(finder.tol.is_finite() && finder.tol >= 0.0) {
-        return Err(SolverError::Option { name: "tol", expected: "a finite number, 0 or more", got: finder.tol });
-    }
+    tolerance("tol", finder.tol)?;
     let start = start.into_vector();
     let n = start.len();
     let residuals = problem.residuals(&start)?;

@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use kiln_tensor::linalg::Matrix;
 
 use super::place::largest;
-use crate::solver::{IntoVector, SolverError, Status, at_least_one, within};
+use crate::solver::{IntoVector, SolverError, Status, at_least_one, tolerance, within};
 
 /// Differences this much smaller than the largest one count as dependent.
 const DEPENDENT: f64 = 1e-10;
@@ -80,9 +80,7 @@ pub fn fixed_point(
 ) -> Result<FixedPointResult, SolverError> {
     at_least_one("max_iter", options.max_iter)?;
     within("damping", options.damping, 0.0, 1.0 + f64::EPSILON, "in (0, 1]")?;
-    if !(options.tol.is_finite() && options.tol >= 0.0) {
-        return Err(SolverError::Option { name: "tol", expected: "a finite number, 0 or more", got: options.tol });
-    }
+    tolerance("tol", options.tol)?;
     let mut x = start.into_vector();
     let n = x.len();
     // The last residuals and values of g.

@@ -2,6 +2,8 @@
 
 use kiln_tensor::linalg::{Matrix, Symmetric};
 
+use crate::norms::dot;
+
 /// Number of one-sided constraints up to which all of their combinations are looked at.
 const COMBINATIONS: usize = 12;
 
@@ -155,10 +157,6 @@ fn negative(hessian: &Symmetric, sides: &Matrix, floor: f64, direction: Vec<f64>
 
 fn combined(a: &[f64], factor: f64, b: &[f64]) -> Vec<f64> {
     a.iter().zip(b).map(|(a, b)| factor * a + b).collect()
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[cfg(test)]

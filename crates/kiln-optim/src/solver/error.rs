@@ -56,6 +56,12 @@ pub(crate) fn at_least_one(name: &'static str, value: usize) -> Result<(), Solve
     if value > 0 { Ok(()) } else { Err(SolverError::Option { name, expected: "at least 1", got: 0.0 }) }
 }
 
+/// Checks a tolerance.
+pub(crate) fn tolerance(name: &'static str, got: f64) -> Result<(), SolverError> {
+    let is_valid = got.is_finite() && got >= 0.0;
+    if is_valid { Ok(()) } else { Err(SolverError::Option { name, expected: "a finite number, 0 or more", got }) }
+}
+
 pub(crate) fn within(
     name: &'static str,
     value: f64,

@@ -2,6 +2,7 @@
 
 use super::{
     SolverError,
+    error::tolerance,
     minimum::CheckMinimum,
     outcome::Status,
     problem::{Evaluations, Point},
@@ -57,12 +58,9 @@ impl Stop {
     };
 
     pub(crate) fn validate(&self) -> Result<(), SolverError> {
-        for (name, value) in [("gtol", self.gtol), ("ftol", self.ftol), ("xtol", self.xtol)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(SolverError::Option { name, expected: "a finite number, 0 or more", got: value });
-            }
-        }
-        Ok(())
+        tolerance("gtol", self.gtol)?;
+        tolerance("ftol", self.ftol)?;
+        tolerance("xtol", self.xtol)
     }
 
     /// The convergence test, from the point before, `step` away, and the point that is reached:

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 
 use kiln_tensor::linalg::Symmetric;
 
+use crate::norms::dot;
+
 /// Number of steps that are remembered, as in Ipopt.
 const MEMORY: usize = 6;
 /// The limits of σ.
@@ -23,10 +25,6 @@ pub(super) struct LowRank {
     /// The columns of V.
     pub(super) columns: Vec<Vec<f64>>,
     pub(super) middle: Symmetric,
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 impl LimitedMemory {

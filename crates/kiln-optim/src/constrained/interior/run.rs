@@ -19,9 +19,9 @@ use crate::{
         end::End,
         evaluated::Values as OwnValues,
         kkt::{residuals_of, scale, with_bounds},
-        norms::max_abs,
         sqp::LagrangianHessian,
     },
+    norms::max_abs,
     solver::{Iteration, Status},
 };
 

@@ -1,7 +1,8 @@
 //! A problem in units in which its first derivatives are of a usual size.
 
 use crate::{
-    constrained::{SparseProblem, norms::max_abs},
+    constrained::SparseProblem,
+    norms::max_abs,
     solver::{Evaluations, SolverError},
 };
 

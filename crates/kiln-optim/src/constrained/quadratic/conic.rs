@@ -6,7 +6,7 @@ use clarabel::{
 };
 use kiln_tensor::linalg::Symmetric;
 
-use super::super::norms::max_abs;
+use crate::norms::max_abs;
 
 /// Why there is no step.
 #[derive(Clone, Debug)]

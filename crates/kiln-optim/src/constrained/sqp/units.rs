@@ -5,8 +5,8 @@ use kiln_tensor::linalg::Matrix;
 use super::super::{
     evaluated::{Evaluated, Slopes, Values},
     kkt::Multipliers,
-    norms::max_abs,
 };
+use crate::norms::max_abs;
 
 /// A gradient above this is scaled down to it (Wächter and Biegler, 2006, section 3.8).
 const USUAL: f64 = 100.0;

@@ -2,6 +2,8 @@
 
 use kiln_tensor::linalg::{Eigen, Symmetric};
 
+use crate::norms::norm;
+
 /// The minimum of a quadratic function within a ball.
 pub(super) struct Minimum {
     pub(super) p: Vec<f64>,
@@ -99,10 +101,6 @@ fn any(eigen: &Eigen, gradient: &[f64], radius: f64) -> Option<Minimum> {
         mu = if low < newton && newton < high { newton } else { 0.5 * (low + high) };
     }
     Some(Minimum { p: combined(&coefficients(mu)), at_rim: true })
-}
-
-fn norm(vector: &[f64]) -> f64 {
-    vector.iter().map(|v| v * v).sum::<f64>().sqrt()
 }
 
 #[cfg(test)]

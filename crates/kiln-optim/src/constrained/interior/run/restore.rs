@@ -7,7 +7,8 @@ use super::{
     Run,
 };
 use crate::{
-    constrained::{ConstrainedStop, norms::largest},
+    constrained::ConstrainedStop,
+    norms::largest,
     solver::{Iteration, Status},
 };
 

@@ -9,7 +9,7 @@ use super::{
     },
     Run,
 };
-use crate::constrained::norms::max_abs;
+use crate::norms::{distance, max_abs};
 
 /// The first shift of the diagonal, its factors, and the last one (Wächter and Biegler, 2006, section 3.1).
 const FIRST_SHIFT: f64 = 1e-4;
@@ -36,10 +36,6 @@ struct From {
     /// The rounding error of the value, and that of the violation.
     noise: f64,
     blur: f64,
-}
-
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt()
 }
 
 impl Run<'_, '_> {
