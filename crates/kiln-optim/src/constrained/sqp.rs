@@ -2,16 +2,13 @@
 
 mod lagrangian_hessian;
 mod merit;
+mod search;
 mod units;
 
 use std::ops::ControlFlow;
 
 use burn::{module::Module, tensor::Tensor};
-use kiln_tensor::{
-    derivative::Inputs,
-    device::machine_epsilon,
-    linalg::{Matrix, Symmetric},
-};
+use kiln_tensor::{derivative::Inputs, device::machine_epsilon, linalg::Symmetric};
 
 pub use self::lagrangian_hessian::LagrangianHessian;
 use self::{
@@ -115,7 +112,9 @@ struct Run<'r, 'p, 'a, M, I> {
     host: &'r Host<'p, 'a, M, I>,
     tol: f64,
     rounding: f64,
-    /// The units of `at`, `multipliers` and `merit`.
+    /// The point in the units of the problem.
+    own: Evaluated,
+    /// The units of what follows.
     units: Units,
     at: Evaluated,
     multipliers: Multipliers,
@@ -133,9 +132,9 @@ struct Run<'r, 'p, 'a, M, I> {
 }
 
 impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
-    fn new(sqp: &'r Sqp, host: &'r Host<'p, 'a, M, I>, at: Evaluated, tol: f64, rounding: f64) -> Self {
-        let units = Units::of(&at.slopes);
-        let at = units.evaluated(&at);
+    fn new(sqp: &'r Sqp, host: &'r Host<'p, 'a, M, I>, own: Evaluated, tol: f64, rounding: f64) -> Self {
+        let units = Units::of(&own.slopes);
+        let at = units.evaluated(&own);
         let multipliers = Multipliers::zeros(&at.values, at.x.len());
         let merit = Merit::new(&multipliers);
         let model = Symmetric::identity(at.x.len());
@@ -144,6 +143,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             host,
             tol,
             rounding,
+            own,
             units,
             at,
             multipliers,
@@ -165,8 +165,8 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             if let Ok(step) = &step {
                 self.multipliers = step.multipliers.clone();
             }
-            let (Evaluated { x, values, slopes }, multipliers) = (self.plain(), self.units.plain(&self.multipliers));
-            let residuals = residuals(&x, (problem.lower(), problem.upper()), &values, &slopes, &multipliers);
+            let (Evaluated { x, values, slopes }, multipliers) = (&self.own, self.units.plain(&self.multipliers));
+            let residuals = residuals(x, (problem.lower(), problem.upper()), values, slopes, &multipliers);
             let (value, evaluations) = (values.objective, self.host.counts().values);
             let grad_norm = residuals.largest();
             let stopped = progress.record(Iteration { iteration, value, grad_norm, step: length, values: evaluations });
@@ -225,25 +225,21 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
                 break status;
             }
         };
-        let Evaluated { x, values, .. } = self.plain();
+        let Evaluated { x, values, .. } = &self.own;
         if matches!(status, Status::NoProgress | Status::Stalled)
-            && let Some((at, multipliers)) = estimated(self.host, (&x, &values), self.tol)?
+            && let Some((at, multipliers)) = estimated(self.host, (x, values), self.tol)?
         {
             return Ok(finish(self.host, &at, multipliers, Status::ResidualsSmall, progress, iteration));
         }
         let multipliers = self.units.plain(&self.multipliers);
-        let at = self.plain().pulled(&multipliers.equality, &multipliers.inequality);
+        let at = self.own.pulled(&multipliers.equality, &multipliers.inequality);
         Ok(finish(self.host, &at, multipliers, status, progress, iteration))
     }
 
-    /// The point in the units of the problem.
-    fn plain(&self) -> Evaluated {
-        self.units.inverse().evaluated(&self.at)
-    }
-
-    /// Computes the values in these units.
-    fn values(&self, x: &[f64]) -> Result<Values, SolverError> {
-        Ok(self.units.values(&self.host.values(x)?))
+    /// Moves to a point.
+    fn go(&mut self, own: Evaluated) {
+        self.at = self.units.evaluated(&own);
+        self.own = own;
     }
 
     /// Solves the quadratic programme. There is no step if the linearised violation cannot decrease.
@@ -329,94 +325,10 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
         (to(self.host.problem.lower()), to(self.host.problem.upper()))
     }
 
-    /// Finds a point along the step with a smaller merit.
-    fn search(&mut self, step: &Step) -> Result<Option<(Vec<f64>, Values)>, SolverError> {
-        self.merit.cover(&self.multipliers);
-        self.merit.at_least(self.floor);
-        let (now, slopes) = (&self.at.values, &self.at.slopes);
-        let before = self.merit.value(now);
-        let promise = self.merit.value(&slopes.linear(&step.d, now)) - self.merit.cost(now);
-        // A difference of two merits below rounding decides nothing.
-        let noise = 10.0 * self.rounding * (now.objective.abs() + self.merit.cost(now)).max(f64::MIN_POSITIVE);
-        if promise > noise {
-            return Ok(None);
-        }
-        let better = |values: &Values, t: f64| {
-            values.is_finite() && self.merit.value(values) <= before + self.sqp.c1 * t * promise + noise
-        };
-        let (mut t, mut cut) = (1.0, false);
-        for trial in 0..self.sqp.max_trials {
-            let x = self.moved(&step.d, t);
-            let values = self.values(&x)?;
-            if better(&values, t) {
-                return Ok(Some(if cut { self.longer((x, values), step, t)? } else { (x, values) }));
-            }
-            let worse = values.is_finite() && values.total_violation() >= now.total_violation();
-            if let Some(d) = (trial == 0 && worse).then(|| self.corrected(step, &values)).flatten() {
-                let x = self.moved(&d, 1.0);
-                let values = self.values(&x)?;
-                if better(&values, 1.0) {
-                    return Ok(Some((x, values)));
-                }
-            }
-            // The minimiser of the parabola through both merits.
-            let parabola = -0.5 * promise * t * t / (self.merit.value(&values) - before - promise * t);
-            // It is NaN if the merit was NaN.
-            cut = parabola.is_nan() || parabola < 0.1 * t;
-            t = if cut { 0.1 * t } else { parabola.min(0.5 * t) };
-        }
-        Ok(None)
-    }
-
-    /// The end of the whole step, if the residuals are smaller there. Near a solution the merit may be lost in the rounding errors of terms that
-    /// cancel.
-    fn by_residuals(&self, step: &Step, scaled: f64) -> Result<Option<(Vec<f64>, Values)>, SolverError> {
-        let x = self.moved(&step.d, 1.0);
-        let (values, slopes) = (self.host.values(&x)?, self.host.slopes(&x)?);
-        let problem = self.host.problem;
-        let multipliers = self.units.plain(&self.multipliers);
-        let there = residuals(&x, (problem.lower(), problem.upper()), &values, &slopes, &multipliers);
-        let is_better = there.scaled(scale(&slopes.gradient)).largest() <= 0.9 * scaled;
-        Ok(is_better.then(|| (x, self.units.values(&values))))
-    }
-
-    /// Tries longer steps. `t` was cut without information, because the merit was far too large at ten times `t`.
-    fn longer(&self, found: (Vec<f64>, Values), step: &Step, t: f64) -> Result<(Vec<f64>, Values), SolverError> {
-        let mut best = found;
-        for t in [2.0 * t, 4.0 * t, 8.0 * t] {
-            let x = self.moved(&step.d, t);
-            let values = self.values(&x)?;
-            if !(values.is_finite() && self.merit.value(&values) < self.merit.value(&best.1)) {
-                break;
-            }
-            best = (x, values);
-        }
-        Ok(best)
-    }
-
-    fn moved(&self, d: &[f64], t: f64) -> Vec<f64> {
-        let x: Vec<f64> = self.at.x.iter().zip(d).map(|(x, d)| x + t * d).collect();
-        self.host.problem.within_bounds(&x)
-    }
-
-    /// The second-order correction: the nearest step that satisfies the linearised constraints with the values at the end of this
-    /// step.
-    fn corrected(&self, step: &Step, values: &Values) -> Option<Vec<f64>> {
-        let back = |matrix: &Matrix, values: &[f64]| -> Vec<f64> {
-            matrix.multiply(&step.d).iter().zip(values).map(|(change, value)| value - change).collect()
-        };
-        let (h, g) =
-            (back(&self.at.slopes.equality, &values.equality), back(&self.at.slopes.inequality, &values.inequality));
-        let (lower, upper) = self.room();
-        let back: Vec<f64> = step.d.iter().map(|d| -d).collect();
-        let identity = Symmetric::identity(back.len());
-        let programme = self.programme(&identity, (&h, &g), (&lower, &upper));
-        Some(Quadratic { gradient: &back, ..programme }.solve().ok()?.d)
-    }
-
     /// Moves to a point of the line search. Returns the length of the step, or none if the functions have no derivatives there.
     fn accept(&mut self, x: Vec<f64>, values: Values) -> Result<Option<f64>, SolverError> {
-        let slopes = self.units.slopes(&self.host.slopes(&x)?);
+        let own = Evaluated { slopes: self.host.slopes(&x)?, x, values };
+        let (x, slopes) = (&own.x, self.units.slopes(&own.slopes));
         if !slopes.is_finite() {
             return Ok(None);
         }
@@ -428,7 +340,7 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
             self.fresh = false;
         }
         (self.shift, self.shifts) = (if self.shifts == 0 { 0.0 } else { 0.1 * self.shift }, 0);
-        self.at = Evaluated { x, values, slopes };
+        self.go(own);
         Ok(Some(s.iter().map(|s| s * s).sum::<f64>().sqrt()))
     }
 
@@ -448,15 +360,15 @@ impl<'r, 'p, 'a, M: Module + 'a, I: Inputs + 'a> Run<'r, 'p, 'a, M, I> {
 
     /// Moves to the point of least violation. Returns a status if that does not help.
     fn restore(&mut self) -> Result<Option<Status>, SolverError> {
-        if self.plain().values.violation() <= self.tol || self.restorations == RESTORATIONS {
+        if self.own.values.violation() <= self.tol || self.restorations == RESTORATIONS {
             return Ok(Some(Status::NoProgress));
         }
         self.restorations += 1;
         match least_infeasible(self.host, &self.at.x, self.tol)? {
-            Least::Feasible(at) => self.at = self.units.evaluated(&at),
+            Least::Feasible(at) => self.go(at),
             Least::Infeasible(at) => {
                 self.multipliers = Multipliers::zeros(&at.values, at.x.len());
-                self.at = self.units.evaluated(&at);
+                self.go(at);
                 return Ok(Some(Status::Infeasible));
             }
             Least::Unknown => return Ok(Some(Status::NoProgress)),

@@ -33,16 +33,6 @@ impl Units {
         }
     }
 
-    /// The factors that undo these.
-    pub(super) fn inverse(&self) -> Self {
-        let inverse = |factors: &[f64]| factors.iter().map(|factor| 1.0 / factor).collect();
-        Self {
-            objective: 1.0 / self.objective,
-            equality: inverse(&self.equality),
-            inequality: inverse(&self.inequality),
-        }
-    }
-
     pub(super) fn values(&self, Values { objective, equality, inequality }: &Values) -> Values {
         Values {
             objective: self.objective * objective,
