@@ -5,6 +5,7 @@ mod certificates;
 mod endings;
 mod hock_schittkowski;
 mod interior;
+mod interior_endings;
 mod minimum;
 mod modules;
 mod references;
