@@ -16,7 +16,7 @@ use kiln_models::glm::{
 use kiln_optim::solver::Iteration;
 use kiln_tensor::{DeviceChoice, fused::in_pool};
 
-use self::solve::Limits;
+use self::solve::{Callback, Limits};
 pub use self::{error::GlmError, fit::GlmFit};
 
 /// Fits a generalised linear model to slices: linear, Poisson, negative binomial, gamma, ordinal regression and others.
@@ -245,10 +245,10 @@ impl GlmConfig {
         &self,
         x: impl Into<Values>,
         y: impl Into<Values>,
-        callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
+        mut callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
     ) -> Result<GlmFit, GlmError> {
         let data = self.data(x, y)?;
-        in_pool(|| self.fit_data(data, callback))
+        in_pool(|| self.fit_data(data, &mut callback))
     }
 
     /// The largest log-likelihood, without any inference.
@@ -256,14 +256,14 @@ impl GlmConfig {
         &self,
         x: impl Into<Values>,
         y: impl Into<Values>,
-        callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
+        mut callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
     ) -> Result<f64, GlmError> {
         let data = self.data(x, y)?;
         let (constant, rows) = (solve::constant_model(&data)?, data.response.len());
         let (loss, device) = (GlmLoss::new(data)?, DeviceChoice::Cpu.resolve()?.device());
         let solved = in_pool(|| {
             let start = self.start_of(&loss, (&constant, rows), &device)?;
-            solve::solve(&loss, (start, DType::F64), self.limits(rows), callback)
+            solve::solve(&loss, (start, DType::F64), self.limits(rows), &mut callback)
         })?;
         Ok(loss.log_likelihood(&solved.x, 1.0))
     }
@@ -329,7 +329,7 @@ impl GlmConfig {
         Ok(start::of_a_part(loss, (constant, &start), rows)?.unwrap_or(start))
     }
 
-    fn fit_data(&self, data: GlmData, callback: impl FnMut(&Iteration) -> ControlFlow<()>) -> Result<GlmFit, GlmError> {
+    fn fit_data(&self, data: GlmData, callback: Callback<'_>) -> Result<GlmFit, GlmError> {
         let device = DeviceChoice::Cpu.resolve()?.device();
         let (constant, rows) = (solve::constant_model(&data)?, data.response.len());
         let binary = separation::Binary::of(&data, self.firth || self.is_penalised());

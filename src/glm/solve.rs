@@ -58,12 +58,15 @@ pub(super) fn constant_model(data: &GlmData) -> Result<GlmLoss, GlmError> {
     Ok(GlmLoss::new(data)?)
 }
 
+/// Is called after each iteration, and may stop the solver.
+pub(super) type Callback<'a> = &'a mut dyn FnMut(&Iteration) -> ControlFlow<()>;
+
 /// Minimises a loss.
-pub(super) fn solve<P: Hessian>(
-    loss: &P,
+pub(super) fn solve(
+    loss: &dyn Hessian,
     (start, dtype): (Tensor<1>, DType),
     limits: Limits,
-    callback: impl FnMut(&Iteration) -> ControlFlow<()>,
+    callback: Callback<'_>,
 ) -> Result<Solved, GlmError> {
     let [parameters] = start.dims();
     if parameters == 0 {
@@ -95,7 +98,7 @@ pub(super) fn solve_with_l1(
     (start, dtype): (Tensor<1>, DType),
     lambda: f64,
     limits: Limits,
-    callback: impl FnMut(&Iteration) -> ControlFlow<()>,
+    callback: Callback<'_>,
 ) -> Result<Solved, GlmError> {
     if loss.parameter_count() == 0 {
         return Ok(Solved { x: Vec::new(), outcome: None, converged: true });
@@ -158,18 +161,18 @@ pub(super) fn null_fit<'a>(
     if constant.parameter_count() == loss.parameter_count() {
         return Ok((constant, solved.x.clone()));
     }
-    let null = solve(constant, (constant.start(device), DType::F64), limits, |_| ControlFlow::Continue(()))?;
+    let null = solve(constant, (constant.start(device), DType::F64), limits, &mut |_| ControlFlow::Continue(()))?;
     Ok((constant, null.x))
 }
 
-pub(super) fn run<P: Objective, S: Solver<P>>(
-    loss: &P,
+pub(super) fn run<'a, S: Solver<&'a dyn Hessian>>(
+    loss: &'a dyn Hessian,
     start: Tensor<1>,
     solver: &S,
     stop: Stop,
-    mut callback: impl FnMut(&Iteration) -> ControlFlow<()>,
+    callback: Callback<'_>,
 ) -> Result<Outcome, GlmError> {
-    Ok(Minimization::new(loss, start, solver, stop)?.run(|minimization| callback(minimization.last()))?)
+    Ok(Minimization::new(&loss, start, solver, stop)?.run(|minimization| callback(minimization.last()))?)
 }
 
 struct Polished {
@@ -179,7 +182,7 @@ struct Polished {
 }
 
 /// Takes full Newton steps as long as they shrink the gradient: the last digits, which a search along a line cannot see in the values.
-fn polish<P: Hessian>(loss: &P, x: &mut Vec<f64>, (device, dtype): (&Device, DType)) -> Result<Polished, GlmError> {
+fn polish(loss: &dyn Hessian, x: &mut Vec<f64>, (device, dtype): (&Device, DType)) -> Result<Polished, GlmError> {
     const STEPS: usize = 4;
     let at = |x: &[f64]| -> Result<(f64, Vec<f64>), GlmError> {
         let (value, gradient) = loss.value_and_grad(&vector(x, (device, dtype))).map_err(GlmError::Evaluation)?;

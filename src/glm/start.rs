@@ -36,7 +36,7 @@ pub(super) fn of_a_part(
     // A part may be separable, or hold rows where the loss is infinite.
     let of = |every: usize, start: Tensor<1>| {
         let stop = Stop { gtol: GTOL, max_iter: STEPS, ..Stop::default() };
-        let found = run(&loss.thinned(every), start, &newton(), stop, |_| ControlFlow::Continue(())).ok()?;
+        let found = run(&loss.thinned(every), start, &newton(), stop, &mut |_| ControlFlow::Continue(())).ok()?;
         found.success.then_some(found.x)
     };
     let is_enough = rows / (every * SMALLER) >= ROWS * parameters;

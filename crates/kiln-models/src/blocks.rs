@@ -1,6 +1,6 @@
 //! Blocks of rows, and how their sums are divided among threads.
 
-use std::ops::Range;
+use std::{ops::Range, sync::OnceLock};
 
 use rayon::prelude::*;
 
@@ -23,6 +23,20 @@ pub(crate) fn parts(blocks: Vec<Range<usize>>, size: usize) -> Vec<Vec<Range<usi
     blocks.chunks(each).map(<[_]>::to_vec).collect()
 }
 
+/// Calls `each` for every item, on all threads, and returns the results in order.
+pub(crate) fn map<I: Sync, T: Send + Sync>(items: &[I], each: impl Fn(&I) -> T + Sync) -> Vec<T> {
+    let results: Vec<OnceLock<T>> = items.iter().map(|_| OnceLock::new()).collect();
+    share(items.len(), &|i| assert!(results[i].set(each(&items[i])).is_ok(), "an item has one result"));
+    results.into_iter().map(|result| result.into_inner().expect("every item has a result")).collect()
+}
+
+/// Calls `each` for the numbers below `count`, on all threads.
+///
+/// The function is not generic, because the code that divides work among threads is large: it is compiled once, and not for each closure.
+fn share(count: usize, each: &(dyn Fn(usize) + Sync)) {
+    (0..count).into_par_iter().for_each(each);
+}
+
 /// Sums vectors of `size` numbers over the blocks of a matrix. `add` gets scratch memory that a thread keeps from block to block.
 pub(crate) fn sums<S: Default>(
     (rows, width): (usize, usize),
@@ -38,12 +52,11 @@ pub(crate) fn sums_of<S: Default>(
     size: usize,
     add: impl Fn(&mut [f64], Range<usize>, &mut S) + Sync,
 ) -> Vec<f64> {
-    let of_part = |blocks: Vec<Range<usize>>| {
+    let all = map(&parts(blocks, size), |blocks| {
         let (mut sum, mut scratch) = (vec![0.0; size], S::default());
-        blocks.into_iter().for_each(|block| add(&mut sum, block, &mut scratch));
+        blocks.iter().for_each(|block| add(&mut sum, block.clone(), &mut scratch));
         sum
-    };
-    let all: Vec<Vec<f64>> = parts(blocks, size).into_par_iter().map(of_part).collect();
+    });
     all.iter().fold(vec![0.0; size], |mut total, part| {
         total.iter_mut().zip(part).for_each(|(total, part)| *total += part);
         total

@@ -40,7 +40,7 @@
 //! # }
 //! ```
 
-pub use kiln_tensor::derivative::{EvaluationError, Hessian, HessianProduct, Objective};
+pub use kiln_tensor::derivative::{EvaluationError, Hessian, HessianProduct, Objective, TwiceDifferentiable};
 
 mod best;
 pub(crate) mod cone;

@@ -71,6 +71,6 @@ pub use self::{
     function::{Function, HvpMethod},
     gauss_newton::GaussNewton,
     inputs::Inputs,
-    objective::{EvaluationError, Hessian, HessianProduct, Objective},
+    objective::{EvaluationError, Hessian, HessianProduct, Objective, TwiceDifferentiable},
     spectrum::{Extremes, Trace},
 };

@@ -6,7 +6,7 @@ use kiln::{
     burn::tensor::{Device, Tensor},
     models::LogisticConfig,
     optim::solver::{
-        self, Bounds, Hessian, HessianProduct, Iteration, L1, Minimization, Outcome, Snapshot, Solver, Status, Stop,
+        self, Bounds, Iteration, L1, Minimization, Outcome, Snapshot, Solver, Status, Stop, TwiceDifferentiable,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -52,8 +52,8 @@ pub(crate) struct SolverPlan {
 }
 
 /// A minimisation: the problem, the start, and when it ends.
-pub(crate) struct Task<'a, P> {
-    pub(crate) problem: &'a P,
+pub(crate) struct Task<'a> {
+    pub(crate) problem: &'a dyn TwiceDifferentiable,
     pub(crate) start: Begin,
     pub(crate) stop: Stop,
     /// Bounds, for l-bfgs-b and tron.
@@ -67,6 +67,11 @@ pub(crate) enum Begin {
     At(Tensor<1>),
     Again(Snapshot, Device),
 }
+
+/// Is called once nothing can refuse the task any more.
+type Beginning<'a> = &'a mut dyn FnMut() -> Result<()>;
+/// Is called after each step, with a function that takes a snapshot.
+type Callback<'a> = &'a mut dyn FnMut(&Iteration, &dyn Fn() -> Snapshot) -> ControlFlow<()>;
 
 impl SolverName {
     /// Returns whether the solver uses the Hessian, or products with it.
@@ -92,17 +97,23 @@ impl SolverName {
 
     /// Minimises. Calls `begin` once nothing can refuse the task any more, and `callback` after each step, which can take a
     /// snapshot. Returns the last snapshot too.
-    pub(crate) fn minimize<P: Hessian + HessianProduct>(
+    pub(crate) fn minimize(
         self,
-        task: Task<'_, P>,
+        task: Task<'_>,
         begin: impl FnOnce() -> Result<()>,
-        callback: impl FnMut(&Iteration, &dyn Fn() -> Snapshot) -> ControlFlow<()>,
+        mut callback: impl FnMut(&Iteration, &dyn Fn() -> Snapshot) -> ControlFlow<()>,
     ) -> Result<(Outcome, Snapshot)> {
-        fn run<P: Hessian + HessianProduct, S: Solver<P>>(
-            (problem, start, stop): (&P, Begin, Stop),
-            begin: impl FnOnce() -> Result<()>,
+        let mut begin = Some(begin);
+        let mut begin = || begin.take().map_or(Ok(()), |begin| begin());
+        self.run(task, &mut begin, &mut callback)
+    }
+
+    fn run(self, task: Task<'_>, begin: Beginning<'_>, callback: Callback<'_>) -> Result<(Outcome, Snapshot)> {
+        fn run<'a, S: Solver<&'a dyn TwiceDifferentiable>>(
+            (problem, start, stop): (&&'a dyn TwiceDifferentiable, Begin, Stop),
+            begin: Beginning<'_>,
             solver: &S,
-            mut callback: impl FnMut(&Iteration, &dyn Fn() -> Snapshot) -> ControlFlow<()>,
+            callback: Callback<'_>,
         ) -> Result<(Outcome, Snapshot)> {
             let mut minimization = match start {
                 Begin::At(x) => Minimization::new(problem, x, solver, stop)?,
@@ -113,7 +124,7 @@ impl SolverName {
             Ok((outcome, minimization.save()))
         }
         let Task { problem, start, stop, bounds, l1 } = task;
-        let task = (problem, start, stop);
+        let task = (&problem, start, stop);
         match self {
             Self::Gd => run(task, begin, &solver::gradient_descent(), callback),
             Self::NonlinearCg => run(task, begin, &solver::nonlinear_cg(), callback),

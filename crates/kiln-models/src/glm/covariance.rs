@@ -3,7 +3,12 @@
 use kiln_tensor::linalg::{Matrix, Symmetric};
 use serde::{Deserialize, Serialize};
 
-use super::{GlmLoss, measures::count, predictors::Predictor, row::Second, rows::Evaluated, sums::Want};
+use super::{
+    GlmLoss,
+    measures::count,
+    predictors::Predictor,
+    row::{Evaluated, Second, Want},
+};
 use crate::regression::InferenceError;
 
 /// The estimator of the parameters' covariance.
@@ -151,7 +156,7 @@ impl GlmLoss {
 
     /// Σ w·c·s·sᵀ with the score s of each row.
     fn meat(&self, x: &[f64], factor: impl Fn(usize) -> f64 + Sync) -> Symmetric {
-        let sums = self.sum_with(x, Want::Matrix(Second::Observed), |row, weights| {
+        let sums = self.sum_with(x, Want::Matrix(Second::Observed), &|row, weights| {
             let c = factor(row.row);
             let mut packed = weights.iter_mut();
             for (a, first) in row.gradient.iter().enumerate() {

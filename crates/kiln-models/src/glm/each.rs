@@ -2,33 +2,32 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
-
 use super::{
     features::{Features, Given},
-    row::{Row, Second},
-    rows::{Evaluated, Predicted, Rows},
+    row::{Evaluated, Row, Second},
+    rows::{Predicted, Rows},
 };
+use crate::blocks::map;
 
 impl Rows<'_> {
     /// Calls `each` for every row, with the entries of its columns, and returns the results in order.
-    pub(super) fn map<R: Row, T: Send>(
+    pub(super) fn map<T: Send + Sync>(
         &self,
-        density: &R,
+        density: &dyn Row,
         x: &[f64],
         second: Second,
         each: impl Fn(&Evaluated<'_>, &[f64]) -> T + Sync,
     ) -> Vec<T> {
         let (width, m) = (self.design.width(), self.predictors.len());
-        let of_block = |rows: Range<usize>| {
+        let of_block = |rows: &Range<usize>| {
             let (n, mut columns, mut results) = (rows.len(), Vec::new(), Vec::with_capacity(rows.len()));
             let (mut given, mut entries) = (Given::default(), vec![0.0; width]);
             columns.resize(n * width, 0.0);
             self.design.fill(rows.clone(), &mut columns, &mut given.inputs);
             let mut eta = vec![0.0; n * m];
-            self.linear(x, &rows, Features::Dense(&columns), &mut eta, &mut given.offset);
+            self.linear(x, rows, Features::Dense(&columns), &mut eta, &mut given.offset);
             let (mut gradient, mut hessian) = (vec![0.0; m], vec![0.0; m * (m + 1) / 2]);
-            self.each_row(&rows, &eta, &mut given, |row, &Predicted { response, weight, eta }| {
+            self.each_row(rows, &eta, &mut given, |row, &Predicted { response, weight, eta }| {
                 density.at(response, eta, second, &mut gradient, &mut hessian);
                 (0..width).for_each(|j| entries[j] = columns[j * n + row - rows.start]);
                 let (gradient, hessian) = (&gradient[..], &hessian[..]);
@@ -36,26 +35,25 @@ impl Rows<'_> {
             });
             results
         };
-        let results: Vec<Vec<T>> = self.design.blocks().into_par_iter().map(of_block).collect();
-        results.into_iter().flatten().collect()
+        map(&self.design.blocks(), of_block).into_iter().flatten().collect()
     }
 
     /// Returns the linear predictors of all rows: those of each block, one predictor after the other.
     pub(super) fn linear_predictors(&self, x: &[f64]) -> Vec<f64> {
         let own_units = self.design.sparse().map(|(_, scale)| self.divided(x, scale));
         let x = own_units.as_deref().unwrap_or(x);
-        let of_block = |rows: Range<usize>| {
+        let of_block = |rows: &Range<usize>| {
             let mut eta = vec![0.0; rows.len() * self.predictors.len()];
             let (mut columns, mut given) = (Vec::new(), Given::default());
-            let features = self.features(&rows, &mut columns, &mut given.inputs);
-            self.linear(x, &rows, features, &mut eta, &mut given.offset);
+            let features = self.features(rows, &mut columns, &mut given.inputs);
+            self.linear(x, rows, features, &mut eta, &mut given.offset);
             eta
         };
-        self.blocks().into_par_iter().map(of_block).collect::<Vec<_>>().concat()
+        map(&self.blocks(), of_block).concat()
     }
 
     /// Calls `each` for the rows of each block, and returns the results of the blocks in order. `known` are the linear predictors.
-    pub(super) fn map_blocks<T: Default + Send>(
+    pub(super) fn map_blocks<T: Default + Send + Sync>(
         &self,
         x: &[f64],
         known: Option<&[f64]>,
@@ -63,20 +61,20 @@ impl Rows<'_> {
     ) -> Vec<T> {
         let own_units = self.design.sparse().map(|(_, scale)| self.divided(x, scale));
         let (x, m) = (own_units.as_deref().unwrap_or(x), self.predictors.len());
-        let of_block = |rows: Range<usize>| {
+        let of_block = |rows: &Range<usize>| {
             let (mut result, mut given) = (T::default(), Given::default());
             let own = |_, row: &Predicted<'_>| each(&mut result, row);
             if let Some(known) = known {
-                self.each_row(&rows, &known[rows.start * m..rows.end * m], &mut given, own);
+                self.each_row(rows, &known[rows.start * m..rows.end * m], &mut given, own);
                 return result;
             }
             let (mut columns, mut eta) = (Vec::new(), vec![0.0; rows.len() * m]);
-            let features = self.features(&rows, &mut columns, &mut given.inputs);
-            self.linear(x, &rows, features, &mut eta, &mut given.offset);
-            self.each_row(&rows, &eta, &mut given, own);
+            let features = self.features(rows, &mut columns, &mut given.inputs);
+            self.linear(x, rows, features, &mut eta, &mut given.offset);
+            self.each_row(rows, &eta, &mut given, own);
             result
         };
-        self.blocks().into_par_iter().map(of_block).collect()
+        map(&self.blocks(), of_block)
     }
 
     /// Calls `each` with the index of each row of a block, whose linear predictors are `all`.

@@ -6,7 +6,10 @@ use kiln_tensor::{
     linalg::Symmetric,
 };
 
-use super::{Family, GlmLoss, Link, row::Second, rows::Evaluated};
+use super::{
+    Family, GlmLoss, Link,
+    row::{Evaluated, Second},
+};
 use crate::regression::InferenceError;
 
 /// The loss of a logistic regression with Firth's penalty: −(ln L + ½·ln det I)/Σ w with the information I, in nats.

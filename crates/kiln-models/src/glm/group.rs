@@ -238,7 +238,7 @@ impl Group {
         }
         let (shift, scale) = (self.shift.clone(), self.scale.clone());
         let blocks = parts(blocks(n, d), d * d);
-        let mut triangle = factor(blocks, d, |rows, out, buffer| self.fill(rows, out, buffer));
+        let mut triangle = factor(&blocks, d, |rows, out, buffer| self.fill(rows, out, buffer));
         for j in 0..d {
             // What is left of a constant column is rounding.
             let length = (0..d).map(|i| triangle[i * d + j] * triangle[i * d + j]).sum::<f64>().sqrt();

@@ -2,7 +2,12 @@
 
 use serde::Serialize;
 
-use super::{GlmLoss, family::Fitted, measures::count, row::Second, rows::Evaluated};
+use super::{
+    GlmLoss,
+    family::Fitted,
+    measures::count,
+    row::{Evaluated, Second},
+};
 use crate::regression::InferenceError;
 
 /// A row of a fitted model with one linear predictor.

@@ -14,10 +14,11 @@ use super::{
     latest::{Latest, LatestPredictors},
     predictors::{Predictor, predictors},
     row::{
-        BinomialRow, ExponentialRow, MultinomialRow, NegativeBinomialRow, OrdinalRow, Second, ZeroInflatedPoissonRow,
+        BinomialRow, Evaluated, ExponentialRow, MultinomialRow, NegativeBinomialRow, OrdinalRow, Replace, Row, Second,
+        Want, ZeroInflatedPoissonRow,
     },
-    rows::{Evaluated, Predicted, Rows},
-    sums::{Sums, Want},
+    rows::{Predicted, Rows},
+    sums::Sums,
     values::Values,
 };
 use crate::regression::Dependence;
@@ -73,39 +74,6 @@ pub struct GlmLoss {
     pub(super) latest: Latest,
     /// The linear predictors at the last vector where the rows were described, because that takes several passes.
     pub(super) predictors_at: LatestPredictors,
-}
-
-/// Calls a generic function with the family's [`Row`].
-macro_rules! with_row {
-    ($loss:ident, |$density:ident| $call:expr) => {{
-        let (link, classes) = ($loss.link, $loss.classes);
-        if let Some(variance) = $loss.family.variance() {
-            let $density = &ExponentialRow { variance, link };
-            return $call;
-        }
-        match $loss.family {
-            Family::NegativeBinomial { theta } => {
-                let $density = &NegativeBinomialRow { theta };
-                $call
-            }
-            Family::Multinomial => {
-                let $density = &MultinomialRow;
-                $call
-            }
-            Family::Ordinal => {
-                let $density = &OrdinalRow { classes, link };
-                $call
-            }
-            Family::ZeroInflatedPoisson => {
-                let $density = &ZeroInflatedPoissonRow;
-                $call
-            }
-            _ => {
-                let $density = &BinomialRow(link);
-                $call
-            }
-        }
-    }};
 }
 
 impl GlmLoss {
@@ -230,29 +198,43 @@ impl GlmLoss {
         }
     }
 
-    /// Sums over the rows; see [`Rows::sum_with`].
-    pub(super) fn sum(&self, x: &[f64], want: Want) -> Sums {
-        self.sum_with(x, want, |_, _| {})
+    /// The log-density of a response.
+    fn density(&self) -> Box<dyn Row> {
+        let (link, classes) = (self.link, self.classes);
+        if let Some(variance) = self.family.variance() {
+            return Box::new(ExponentialRow { variance, link });
+        }
+        match self.family {
+            Family::NegativeBinomial { theta } => Box::new(NegativeBinomialRow { theta }),
+            Family::Multinomial => Box::new(MultinomialRow),
+            Family::Ordinal => Box::new(OrdinalRow { classes, link }),
+            Family::ZeroInflatedPoisson => Box::new(ZeroInflatedPoissonRow),
+            _ => Box::new(BinomialRow(link)),
+        }
     }
 
-    pub(super) fn sum_with(&self, x: &[f64], want: Want, replace: impl Fn(&Evaluated<'_>, &mut [f64]) + Sync) -> Sums {
-        let rows = self.rows();
-        with_row!(self, |density| rows.sum_with(density, x, want, replace))
+    /// Sums over the rows; see [`Rows::sum_with`].
+    pub(super) fn sum(&self, x: &[f64], want: Want) -> Sums {
+        self.rows().sum_with(&*self.density(), x, want, None)
+    }
+
+    /// The same, with other second derivatives.
+    pub(super) fn sum_with(&self, x: &[f64], want: Want, replace: Replace<'_>) -> Sums {
+        self.rows().sum_with(&*self.density(), x, want, Some(replace))
     }
 
     /// Calls `each` for every row; see [`Rows::map`].
-    pub(super) fn map<T: Send>(
+    pub(super) fn map<T: Send + Sync>(
         &self,
         x: &[f64],
         second: Second,
         each: impl Fn(&Evaluated<'_>, &[f64]) -> T + Sync,
     ) -> Vec<T> {
-        let rows = self.rows();
-        with_row!(self, |density| rows.map(density, x, second, each))
+        self.rows().map(&*self.density(), x, second, each)
     }
 
     /// Calls `each` for the rows of each block; see [`Rows::map_blocks`].
-    pub(super) fn map_blocks<T: Default + Send>(
+    pub(super) fn map_blocks<T: Default + Send + Sync>(
         &self,
         x: &[f64],
         each: impl Fn(&mut T, &Predicted<'_>) + Sync,

@@ -8,8 +8,8 @@ use kiln_tensor::{
 
 use super::{
     GlmLoss,
-    row::Second,
-    sums::{Sums, Want},
+    row::{Second, Want},
+    sums::Sums,
     values::Values,
 };
 

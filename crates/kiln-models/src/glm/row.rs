@@ -19,12 +19,88 @@ pub(super) enum Second {
     Expected,
 }
 
+/// What is summed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Want {
+    Value,
+    Gradient,
+    Matrix(Second),
+}
+
+/// One row at some parameters: its index, response, weight, linear predictors, and the derivatives of its log-density.
+pub(super) struct Evaluated<'a> {
+    pub(super) row: usize,
+    pub(super) response: f64,
+    pub(super) weight: f64,
+    pub(super) eta: &'a [f64],
+    pub(super) gradient: &'a [f64],
+    pub(super) hessian: &'a [f64],
+}
+
 /// ln p(y | η₁, …, η_m), without terms that do not depend on η.
 pub(super) trait Row: Sync {
     /// Returns the log-density for m linear predictors, and writes its gradient `[m]` and the lower half of its Hessian `[m(m + 1)/2]`, row by row.
     ///
     /// The density is NaN where the predictors are not those of a distribution.
     fn at(&self, y: f64, eta: &[f64], second: Second, gradient: &mut [f64], hessian: &mut [f64]) -> f64;
+
+    /// Adds w·ln p of each row of a block to `value`, and writes the weighted derivatives that are wanted.
+    ///
+    /// It is here so that [`at`](Self::at) is called directly: all that is done with a block is compiled once, and not for each density.
+    fn sum(&self, block: &Block<'_>, want: Want, value: &mut f64, derivatives: &mut Derivatives) {
+        let (n, m) = (block.response.len(), block.predictors);
+        let pairs = m * (m + 1) / 2;
+        derivatives.gradient.resize(n * m, 0.0);
+        derivatives.hessian.resize(n * pairs, 0.0);
+        let second = if let Want::Matrix(second) = want { second } else { Second::Observed };
+        let (mut eta, mut gradient) = (vec![0.0; m], vec![0.0; m]);
+        let (mut hessian, mut factors) = (vec![0.0; pairs], vec![0.0; pairs]);
+        for r in 0..n {
+            let (response, weight) = (block.response[r], block.weights.map_or(1.0, |weights| weights[r]));
+            (0..m).for_each(|a| eta[a] = block.eta[a * n + r]);
+            if weight > 0.0 {
+                *value += weight * self.at(response, &eta, second, &mut gradient, &mut hessian);
+                if want != Want::Value {
+                    (0..m).for_each(|a| derivatives.gradient[a * n + r] = weight * gradient[a]);
+                }
+                if matches!(want, Want::Matrix(_)) {
+                    factors.copy_from_slice(&hessian);
+                    if let Some(replace) = block.replace {
+                        let (row, eta, gradient, hessian) = (block.start + r, &eta[..], &gradient[..], &hessian[..]);
+                        replace(&Evaluated { row, response, weight, eta, gradient, hessian }, &mut factors);
+                    }
+                    (0..pairs).for_each(|k| derivatives.hessian[k * n + r] = weight * factors[k]);
+                }
+            } else {
+                (0..m).for_each(|a| derivatives.gradient[a * n + r] = 0.0);
+                (0..pairs).for_each(|k| derivatives.hessian[k * n + r] = 0.0);
+            }
+        }
+    }
+}
+
+/// A block of rows whose linear predictors are known.
+pub(super) struct Block<'a> {
+    /// The index of its first row.
+    pub(super) start: usize,
+    /// The number of predictors m.
+    pub(super) predictors: usize,
+    pub(super) response: &'a [f64],
+    pub(super) weights: Option<&'a [f64]>,
+    /// One predictor after the other.
+    pub(super) eta: &'a [f64],
+    /// Puts other numbers in the place of a row's second derivatives.
+    pub(super) replace: Option<Replace<'a>>,
+}
+
+/// Gets what is known of a row, and its second derivatives, which it may overwrite.
+pub(super) type Replace<'a> = &'a (dyn Fn(&Evaluated<'_>, &mut [f64]) + Sync);
+
+/// The weighted derivatives of a block: all rows of the first predictor (or pair of predictors), then all of the next.
+#[derive(Default)]
+pub(super) struct Derivatives {
+    pub(super) gradient: Vec<f64>,
+    pub(super) hessian: Vec<f64>,
 }
 
 #[cfg(test)]

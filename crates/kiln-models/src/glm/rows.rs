@@ -23,16 +23,6 @@ pub(super) struct Predicted<'a> {
     pub(super) eta: &'a [f64],
 }
 
-/// One row at some parameters: its index, response, weight, linear predictors, and the derivatives of its log-density.
-pub(super) struct Evaluated<'a> {
-    pub(super) row: usize,
-    pub(super) response: f64,
-    pub(super) weight: f64,
-    pub(super) eta: &'a [f64],
-    pub(super) gradient: &'a [f64],
-    pub(super) hessian: &'a [f64],
-}
-
 impl Rows<'_> {
     /// The blocks of rows that are used.
     pub(super) fn blocks(&self) -> Vec<Range<usize>> {

@@ -1,9 +1,9 @@
 //! Means and losses of many rows.
 
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::{Family, GlmLoss, GlmModel, Part, Term, Values, classes::class_probabilities, link::sigmoid};
+use crate::blocks::map;
 
 /// Rows to predict, with their responses.
 ///
@@ -75,8 +75,8 @@ impl GlmModel {
         assert!(rows.inputs.len() == n * d && rows.inflation.len() == n * e, "the features are those of the model");
         let linear = self.by_part();
         let blocks: Vec<usize> = (0..n).step_by(BLOCK).collect();
-        let of_block = |start: usize| {
-            let own = start..(start + BLOCK).min(n);
+        let of_block = |start: &usize| {
+            let own = *start..(start + BLOCK).min(n);
             let (mut inputs, mut offset, mut response) = (Vec::new(), Vec::new(), Vec::new());
             let sums = linear.iter().map(|part| self.sums(part, rows, own.clone(), &mut inputs)).collect::<Vec<_>>();
             let offset = rows.offset.map(|offsets| offsets.get(own.clone(), &mut offset));
@@ -93,7 +93,7 @@ impl GlmModel {
             }
             (means, losses)
         };
-        let (means, losses): (Vec<_>, Vec<_>) = blocks.into_par_iter().map(of_block).unzip();
+        let (means, losses): (Vec<_>, Vec<_>) = map(&blocks, of_block).into_iter().unzip();
         (means.concat(), losses.concat())
     }
 

@@ -2,24 +2,17 @@
 
 use std::{ops::Range, sync::Arc};
 
-use rayon::prelude::*;
-
 use kiln_tensor::linalg::{Symmetric, add_gram};
 
 use super::{
     features::{Features, Given},
-    row::{Row, Second},
-    rows::{Evaluated, Rows},
+    row::{Block, Derivatives, Replace, Row, Want},
+    rows::Rows,
 };
-use crate::{blocks::parts, regression::basis::dot};
-
-/// What is summed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Want {
-    Value,
-    Gradient,
-    Matrix(Second),
-}
+use crate::{
+    blocks::{map, parts},
+    regression::basis::dot,
+};
 
 /// Σ w·ln p, its gradient, and the matrix of second derivatives, as far as asked for.
 #[derive(Debug)]
@@ -46,21 +39,14 @@ struct Scratch {
     /// The columns of the design.
     columns: Vec<f64>,
     eta: Vec<f64>,
-    gradient: Vec<f64>,
-    packed: Vec<f64>,
+    derivatives: Derivatives,
     scaled: Vec<f64>,
     given: Given,
 }
 
 impl Rows<'_> {
     /// Sums the log-density. `replace` may put other weights in the place of a row's second derivatives, from what is known of it.
-    pub(super) fn sum_with<R: Row>(
-        &self,
-        density: &R,
-        x: &[f64],
-        want: Want,
-        replace: impl Fn(&Evaluated<'_>, &mut [f64]) + Sync,
-    ) -> Sums {
+    pub(super) fn sum_with(&self, density: &dyn Row, x: &[f64], want: Want, replace: Option<Replace<'_>>) -> Sums {
         let pairs: Vec<(usize, usize)> =
             (0..self.predictors.len()).flat_map(|a| (0..=a).map(move |b| (a, b))).collect();
         let size = |(a, b): &(usize, usize)| self.predictors[*a].columns.len() * self.predictors[*b].columns.len();
@@ -73,28 +59,25 @@ impl Rows<'_> {
             Want::Matrix(_) => pairs.iter().map(size).sum::<usize>(),
             _ => self.parameters(),
         };
-        let sums: Vec<Part> = parts(self.blocks(), memory)
-            .into_par_iter()
-            .map(|blocks| {
-                let mut part = Part {
-                    value: 0.0,
-                    gradient: vec![0.0; self.parameters()],
-                    blocks: match want {
-                        Want::Matrix(_) => pairs.iter().map(|pair| vec![0.0; size(pair)]).collect(),
-                        _ => Vec::new(),
-                    },
-                    eta: Vec::new(),
-                };
-                let mut scratch = Scratch::default();
-                for rows in blocks {
-                    self.add(density, x, want, rows, &mut part, &mut scratch, &replace);
-                    if keeps_eta {
-                        part.eta.extend_from_slice(&scratch.eta);
-                    }
+        let sums = map(&parts(self.blocks(), memory), |blocks| {
+            let mut part = Part {
+                value: 0.0,
+                gradient: vec![0.0; self.parameters()],
+                blocks: match want {
+                    Want::Matrix(_) => pairs.iter().map(|pair| vec![0.0; size(pair)]).collect(),
+                    _ => Vec::new(),
+                },
+                eta: Vec::new(),
+            };
+            let mut scratch = Scratch::default();
+            for rows in blocks {
+                self.add(density, x, want, rows.clone(), &mut part, &mut scratch, replace);
+                if keeps_eta {
+                    part.eta.extend_from_slice(&scratch.eta);
                 }
-                part
-            })
-            .collect();
+            }
+            part
+        });
         let eta = keeps_eta.then(|| Arc::new(sums.iter().map(|part| &part.eta[..]).collect::<Vec<_>>().concat()));
         let mut total =
             Part { value: 0.0, gradient: vec![0.0; self.parameters()], blocks: Vec::new(), eta: Vec::new() };
@@ -119,54 +102,35 @@ impl Rows<'_> {
     }
 
     #[allow(clippy::too_many_arguments, reason = "the inner loop of one caller")]
-    fn add<R: Row>(
+    fn add(
         &self,
-        density: &R,
+        density: &dyn Row,
         x: &[f64],
         want: Want,
         rows: Range<usize>,
         part: &mut Part,
         scratch: &mut Scratch,
-        replace: &(impl Fn(&Evaluated<'_>, &mut [f64]) + Sync),
+        replace: Option<Replace<'_>>,
     ) {
         let (n, m) = (rows.len(), self.predictors.len());
-        let pairs = m * (m + 1) / 2;
-        let Scratch { columns, eta, gradient, packed, scaled, given } = scratch;
+        let Scratch { columns, eta, derivatives, scaled, given } = scratch;
         let features = self.features(&rows, columns, &mut given.inputs);
-        for (buffer, size) in [(&mut *eta, n * m), (&mut *gradient, n * m), (&mut *packed, n * pairs)] {
-            buffer.resize(size, 0.0);
-        }
-        let response = self.response.get(rows.clone(), &mut given.response);
-        let weights = self.weights.map(|weights| weights.get(rows.clone(), &mut given.weights));
+        eta.resize(n * m, 0.0);
         self.linear(x, &rows, features, eta, &mut given.offset);
-        let second = if let Want::Matrix(second) = want { second } else { Second::Observed };
-        let (mut own_eta, mut own_gradient) = (vec![0.0; m], vec![0.0; m]);
-        let (mut own_hessian, mut factors) = (vec![0.0; pairs], vec![0.0; pairs]);
-        for r in 0..n {
-            let (row, response, weight) = (rows.start + r, response[r], weights.map_or(1.0, |weights| weights[r]));
-            (0..m).for_each(|a| own_eta[a] = eta[a * n + r]);
-            if weight > 0.0 {
-                let value = density.at(response, &own_eta, second, &mut own_gradient, &mut own_hessian);
-                part.value += weight * value;
-                if want != Want::Value {
-                    (0..m).for_each(|a| gradient[a * n + r] = weight * own_gradient[a]);
-                }
-                if matches!(want, Want::Matrix(_)) {
-                    factors.copy_from_slice(&own_hessian);
-                    let (eta, gradient, hessian) = (&own_eta[..], &own_gradient[..], &own_hessian[..]);
-                    replace(&Evaluated { row, response, weight, eta, gradient, hessian }, &mut factors);
-                    (0..pairs).for_each(|k| packed[k * n + r] = weight * factors[k]);
-                }
-            } else {
-                (0..m).for_each(|a| gradient[a * n + r] = 0.0);
-                (0..pairs).for_each(|k| packed[k * n + r] = 0.0);
-            }
-        }
+        let block = Block {
+            start: rows.start,
+            predictors: m,
+            response: self.response.get(rows.clone(), &mut given.response),
+            weights: self.weights.map(|weights| weights.get(rows.clone(), &mut given.weights)),
+            eta,
+            replace,
+        };
+        density.sum(&block, want, &mut part.value, derivatives);
         if want == Want::Value {
             return;
         }
         for (a, predictor) in self.predictors.iter().enumerate() {
-            let residuals = &gradient[a * n..(a + 1) * n];
+            let residuals = &derivatives.gradient[a * n..(a + 1) * n];
             let sums = &mut part.gradient[predictor.places()];
             match features {
                 Features::Dense(columns) => {
@@ -191,7 +155,7 @@ impl Rows<'_> {
         for (block, (k, (a, b))) in
             part.blocks.iter_mut().zip((0..m).flat_map(|a| (0..=a).map(move |b| (a, b))).enumerate())
         {
-            let weights = &packed[k * n..(k + 1) * n];
+            let weights = &derivatives.hessian[k * n..(k + 1) * n];
             let (left, right) = (&self.predictors[a], &self.predictors[b]);
             match features {
                 Features::Dense(columns) => {

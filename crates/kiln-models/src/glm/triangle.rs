@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use rayon::prelude::*;
+use crate::blocks::map;
 
 /// What turns the factors of an orthonormal basis into those of the features.
 #[derive(Debug)]
@@ -50,23 +50,22 @@ impl Triangle {
 /// # References
 /// Demmel, Grigori, Hoemmen and Langou (2012), *Communication-optimal parallel and sequential QR and LU factorizations*, section 4.
 pub(super) fn factor(
-    parts: Vec<Vec<Range<usize>>>,
+    parts: &[Vec<Range<usize>>],
     d: usize,
     fill: impl Fn(Range<usize>, &mut [f64], &mut Vec<f64>) + Sync,
 ) -> Vec<f64> {
-    let of_part = |blocks: Vec<Range<usize>>| {
+    let of_part = |blocks: &Vec<Range<usize>>| {
         let (mut triangle, mut columns, mut buffer) = (vec![0.0; d * d], Vec::new(), Vec::new());
         for rows in blocks {
             let n = rows.len();
             columns.resize(n * d, 0.0);
-            fill(rows, &mut columns, &mut buffer);
+            fill(rows.clone(), &mut columns, &mut buffer);
             reduce(&mut triangle, &mut columns, d, n);
         }
         triangle
     };
-    let triangles: Vec<Vec<f64>> = parts.into_par_iter().map(of_part).collect();
     let mut total = vec![0.0; d * d];
-    for triangle in triangles {
+    for triangle in map(parts, of_part) {
         let mut columns: Vec<f64> = (0..d * d).map(|k| triangle[(k % d) * d + k / d]).collect();
         reduce(&mut total, &mut columns, d, d);
     }
@@ -113,7 +112,7 @@ mod tests {
             }
         };
         let parts = vec![vec![0..30, 30..31], vec![31..100]];
-        let triangle = factor(parts, d, fill);
+        let triangle = factor(&parts, d, fill);
         for j in 0..d {
             for k in 0..d {
                 assert!(k >= j || triangle[j * d + k] == 0.0);

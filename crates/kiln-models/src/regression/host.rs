@@ -7,7 +7,7 @@ use kiln_tensor::linalg::add_gram;
 use rayon::prelude::*;
 
 use super::definite::is_clearly_definite;
-use crate::blocks::{blocks, parts, sums};
+use crate::blocks::{blocks, map, parts, sums};
 
 /// Subtracts the mean of each column and divides by √(σ² + penalty²), with shares of the rows that sum to 1. Returns means and scales. A
 /// constant column and a row without a share become 0.
@@ -108,14 +108,14 @@ pub(super) fn pulled_back(inputs: &Tensor<2>, residuals: &Tensor<2>) -> Tensor<2
 /// Returns the largest sum of squares of a row.
 pub(super) fn largest_square(inputs: &Tensor<2>) -> f64 {
     let [n, d] = inputs.dims();
-    let of_part = |blocks: Vec<Range<usize>>| {
-        blocks.into_iter().fold(0.0, |largest: f64, block| {
-            let rows = rows(inputs, &block);
+    let of_part = |blocks: &Vec<Range<usize>>| {
+        blocks.iter().fold(0.0, |largest: f64, block| {
+            let rows = rows(inputs, block);
             let squares = rows.chunks_exact(d.max(1)).map(|row| row.iter().map(|x| x * x).sum::<f64>());
             squares.fold(largest, |largest, square| if square.is_nan() { f64::NAN } else { largest.max(square) })
         })
     };
-    let all: Vec<f64> = parts(blocks(n, d), 1).into_par_iter().map(of_part).collect();
+    let all = map(&parts(blocks(n, d), 1), of_part);
     all.into_iter().fold(0.0, |largest, part| if part.is_nan() { f64::NAN } else { largest.max(part) })
 }
 

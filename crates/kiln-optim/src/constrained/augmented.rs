@@ -94,7 +94,7 @@ impl<M, I, S> ConstrainedSolver<M, I> for AugmentedLagrangian<S>
 where
     M: Module,
     I: Inputs,
-    S: for<'x> Inner<Augmented<'x, M, I>>,
+    S: Inner,
 {
     fn solve(
         &self,
@@ -108,7 +108,9 @@ where
         within("growth", self.growth, 1.0, f64::INFINITY, "above 1")?;
         within("decrease", self.decrease, 0.0, 1.0, "in (0, 1)")?;
         solve_from(problem, &start, stop, callback, |host, at, tol, progress| {
-            Run::new(self, host, at, tol).run(stop, progress)
+            let Self { inner, penalty, growth, decrease } = self;
+            let method = Method { inner, penalty: *penalty, growth: *growth, decrease: *decrease };
+            Run::new(method, host, at, tol).run(stop, progress)
         })
     }
 }
@@ -124,9 +126,12 @@ const PATIENCE: usize = 12;
 /// After so many of them, the multipliers are also estimated from the active constraints.
 const ESTIMATE: usize = 2;
 
+/// The method with any inner solver, so that a run is compiled once for all of them.
+type Method<'r> = AugmentedLagrangian<&'r dyn Inner>;
+
 /// A run in progress.
-struct Run<'r, 'p, 'a, M, I, S> {
-    method: &'r AugmentedLagrangian<S>,
+struct Run<'r, 'p, 'a, M, I> {
+    method: Method<'r>,
     host: &'r Host<'p, 'a, M, I>,
     tol: f64,
     at: Pulled,
@@ -138,13 +143,12 @@ struct Run<'r, 'p, 'a, M, I, S> {
     function: Function<'a, M, (I, Weights), 1>,
 }
 
-impl<'r, 'p, 'a, M, I, S> Run<'r, 'p, 'a, M, I, S>
+impl<'r, 'p, 'a, M, I> Run<'r, 'p, 'a, M, I>
 where
     M: Module + 'a,
     I: Inputs + 'a,
-    S: Inner<Augmented<'a, M, I>>,
 {
-    fn new(method: &'r AugmentedLagrangian<S>, host: &'r Host<'p, 'a, M, I>, at: Evaluated, tol: f64) -> Self {
+    fn new(method: Method<'r>, host: &'r Host<'p, 'a, M, I>, at: Evaluated, tol: f64) -> Self {
         let squares: f64 = (at.values.equality.iter().map(|h| h * h))
             .chain(at.values.inequality.iter().map(|g| g.max(0.0).powi(2)))
             .sum();
@@ -269,7 +273,7 @@ where
         let shifts = (shift(equality, &of_equality), shift(inequality, &of_inequality));
         let weights: Weights = (shifts.0, shifts.1, on_device(of_equality), on_device(of_inequality));
         let function = self.function.clone().with_inputs((problem.inputs().clone(), weights));
-        let bounds = (!S::KEEPS_BOUNDS && problem.has_bounds()).then(|| {
+        let bounds = (!self.method.inner.keeps_bounds() && problem.has_bounds()).then(|| {
             let moved = |bounds: &[f64], multipliers: &[f64], sign: f64| -> Vec<f64> {
                 bounds.iter().zip(multipliers).map(|(bound, multiplier)| bound + sign * multiplier / rho).collect()
             };
@@ -301,7 +305,7 @@ where
         self.at = self.host.pull(x, values, &self.multipliers)?;
         let Pulled { x, pull, .. } = &self.at;
         let Multipliers { lower, upper, .. } = &mut self.multipliers;
-        if S::KEEPS_BOUNDS {
+        if self.method.inner.keeps_bounds() {
             // At a bound, its multiplier is the gradient of the other terms. The bounds are as the inner solver sees them, in the float
             // type of x.
             let [low, high] = [problem.lower(), problem.upper()].map(|bounds| on_host(self.host.tensor(bounds)));

@@ -3,20 +3,25 @@
 use burn::tensor::Tensor;
 
 use crate::solver::{
-    BoundedTrustRegion, Bounds, Exact, Hessian, HessianProduct, Objective, Outcome, Solver, SolverError, Stop, lbfgs_b,
-    minimize, tron,
+    BoundedTrustRegion, Bounds, Exact, Outcome, Solver, SolverError, Stop, TwiceDifferentiable, lbfgs_b, minimize, tron,
 };
 
 /// A solver of the inner problems of an [`AugmentedLagrangian`](crate::constrained::AugmentedLagrangian).
-pub trait Inner<P: Objective> {
-    /// Whether the solver keeps the problem's bounds. Otherwise the augmented Lagrangian treats them as constraints.
-    const KEEPS_BOUNDS: bool;
+pub trait Inner {
+    /// Returns whether the solver keeps the problem's bounds. Otherwise the augmented Lagrangian treats them as constraints.
+    fn keeps_bounds(&self) -> bool;
 
     /// Minimises `problem` from `start`.
     ///
     /// # Errors
     /// Those of [`minimize`].
-    fn minimize(&self, problem: &P, start: Tensor<1>, bounds: &Bounds, stop: &Stop) -> Result<Outcome, SolverError>;
+    fn minimize(
+        &self,
+        problem: &dyn TwiceDifferentiable,
+        start: Tensor<1>,
+        bounds: &Bounds,
+        stop: &Stop,
+    ) -> Result<Outcome, SolverError>;
 }
 
 /// Newton's method in a trust region within the problem's bounds. It never evaluates the functions outside of the bounds.
@@ -35,14 +40,22 @@ pub struct NewtonWithinBounds;
 /// Maximum number of variables for which the Hessian is dense.
 const MAX_DENSE: usize = 200;
 
-impl<P: Hessian + HessianProduct> Inner<P> for NewtonWithinBounds {
-    const KEEPS_BOUNDS: bool = true;
+impl Inner for NewtonWithinBounds {
+    fn keeps_bounds(&self) -> bool {
+        true
+    }
 
-    fn minimize(&self, problem: &P, start: Tensor<1>, bounds: &Bounds, stop: &Stop) -> Result<Outcome, SolverError> {
+    fn minimize(
+        &self,
+        problem: &dyn TwiceDifferentiable,
+        start: Tensor<1>,
+        bounds: &Bounds,
+        stop: &Stop,
+    ) -> Result<Outcome, SolverError> {
         if start.dims() <= [MAX_DENSE] {
-            minimize(problem, start, &BoundedTrustRegion::new(bounds.clone(), Exact), stop)
+            minimize(&problem, start, &BoundedTrustRegion::new(bounds.clone(), Exact), stop)
         } else {
-            minimize(problem, start, &tron(bounds.clone()), stop)
+            minimize(&problem, start, &tron(bounds.clone()), stop)
         }
     }
 }
@@ -60,11 +73,19 @@ impl<P: Hessian + HessianProduct> Inner<P> for NewtonWithinBounds {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct WithinBounds;
 
-impl<P: Objective> Inner<P> for WithinBounds {
-    const KEEPS_BOUNDS: bool = true;
+impl Inner for WithinBounds {
+    fn keeps_bounds(&self) -> bool {
+        true
+    }
 
-    fn minimize(&self, problem: &P, start: Tensor<1>, bounds: &Bounds, stop: &Stop) -> Result<Outcome, SolverError> {
-        minimize(problem, start, &lbfgs_b(bounds.clone()), stop)
+    fn minimize(
+        &self,
+        problem: &dyn TwiceDifferentiable,
+        start: Tensor<1>,
+        bounds: &Bounds,
+        stop: &Stop,
+    ) -> Result<Outcome, SolverError> {
+        minimize(&problem, start, &lbfgs_b(bounds.clone()), stop)
     }
 }
 
@@ -81,10 +102,21 @@ impl<P: Objective> Inner<P> for WithinBounds {
 #[derive(Clone, Debug)]
 pub struct Free<S>(pub S);
 
-impl<P: Objective, S: Solver<P>> Inner<P> for Free<S> {
-    const KEEPS_BOUNDS: bool = false;
+impl<S> Inner for Free<S>
+where
+    S: for<'p> Solver<&'p dyn TwiceDifferentiable>,
+{
+    fn keeps_bounds(&self) -> bool {
+        false
+    }
 
-    fn minimize(&self, problem: &P, start: Tensor<1>, _: &Bounds, stop: &Stop) -> Result<Outcome, SolverError> {
-        minimize(problem, start, &self.0, stop)
+    fn minimize(
+        &self,
+        problem: &dyn TwiceDifferentiable,
+        start: Tensor<1>,
+        _: &Bounds,
+        stop: &Stop,
+    ) -> Result<Outcome, SolverError> {
+        minimize(&problem, start, &self.0, stop)
     }
 }

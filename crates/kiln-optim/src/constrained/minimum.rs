@@ -29,7 +29,7 @@ const STEPS: [f64; 4] = [0.1, 1.0, 0.01, 0.001];
 /// # Errors
 /// Returns [`SolverError`] if an option is out of its range, the start does not fit the problem, or a function cannot be evaluated.
 /// Everything else is a [`Status`](crate::solver::Status) of the outcome.
-pub fn minimize_constrained<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
+pub fn minimize_constrained<M: Module, I: Inputs, S: ConstrainedSolver<M, I> + ?Sized>(
     problem: &ConstrainedProblem<'_, M, I>,
     start: Tensor<1>,
     solver: &S,
@@ -42,7 +42,7 @@ pub fn minimize_constrained<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
 ///
 /// # Errors
 /// Those of [`minimize_constrained`].
-pub fn minimize_constrained_with<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
+pub fn minimize_constrained_with<M: Module, I: Inputs, S: ConstrainedSolver<M, I> + ?Sized>(
     problem: &ConstrainedProblem<'_, M, I>,
     start: Tensor<1>,
     solver: &S,
@@ -91,7 +91,7 @@ fn downhill<M: Module, I: Inputs>(
 }
 
 /// Solves again from points along the direction, until a lower value is found. The work of all attempts is counted.
-fn lower<M: Module, I: Inputs, S: ConstrainedSolver<M, I>>(
+fn lower<M: Module, I: Inputs, S: ConstrainedSolver<M, I> + ?Sized>(
     problem: &ConstrainedProblem<'_, M, I>,
     solver: &S,
     stop: &ConstrainedStop,

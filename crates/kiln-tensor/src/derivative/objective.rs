@@ -87,6 +87,57 @@ pub trait Hessian: Objective {
     fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError>;
 }
 
+/// An objective with all that solvers ask for, as `&dyn TwiceDifferentiable`.
+///
+/// A solver is compiled for each type of objective. A program with many solvers and objectives compiles faster if it passes
+/// this trait object instead. Every type that implements [`Hessian`] and [`HessianProduct`] has the trait.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::derivative::{Function, Objective, TwiceDifferentiable};
+///
+/// let start = Tensor::<1>::from_data([3.0, 4.0], &Device::default());
+/// let bowl = Function::of_vector(start.clone(), |x: Tensor<1>| x.square().sum());
+/// let objective: &dyn TwiceDifferentiable = &bowl;
+/// assert_eq!(objective.value(&start)?.into_scalar::<f64>(), 25.0);
+/// assert_eq!(objective.hessian(&start)?.at(0, 0), 2.0);
+/// # Ok::<(), kiln_tensor::derivative::EvaluationError>(())
+/// ```
+pub trait TwiceDifferentiable: Hessian + HessianProduct {}
+
+impl<P: Hessian + HessianProduct> TwiceDifferentiable for P {}
+
+impl<P: Objective + ?Sized> Objective for &P {
+    fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
+        (**self).value_and_grad(x)
+    }
+    fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        (**self).value(x)
+    }
+    fn product(&self, x: &Tensor<1>, v: &Tensor<1>) -> Option<Result<Tensor<1>, EvaluationError>> {
+        (**self).product(x, v)
+    }
+    fn rounding_units(&self) -> f64 {
+        (**self).rounding_units()
+    }
+    fn scale(&self) -> f64 {
+        (**self).scale()
+    }
+}
+
+impl<P: HessianProduct + ?Sized> HessianProduct for &P {
+    fn hvp(&self, x: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
+        (**self).hvp(x, v)
+    }
+}
+
+impl<P: Hessian + ?Sized> Hessian for &P {
+    fn hessian(&self, x: &Tensor<1>) -> Result<Symmetric, EvaluationError> {
+        (**self).hessian(x)
+    }
+}
+
 impl<M: Module, I: Inputs> Objective for Function<'_, M, I, 1> {
     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
         Ok(Function::value_and_grad(self, x)?)

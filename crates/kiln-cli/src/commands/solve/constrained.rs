@@ -176,10 +176,10 @@ impl From<HessianName> for LagrangianHessian {
     }
 }
 
-fn run<S: ConstrainedSolver<Param<Tensor<1>>, ()>>(
+fn run(
     problem: &OnVector<'_>,
     start: Tensor<1>,
-    solver: &S,
+    solver: &dyn ConstrainedSolver<Param<Tensor<1>>, ()>,
     stop: &ConstrainedStop,
 ) -> Result<Solution> {
     let stopped = until_interrupted();
