@@ -4,7 +4,7 @@
 
 Needs casadi, numpy and scipy. The problems are tests/reference/cutest/*.toml, and the peers' results are in tests/reference/cutest.json, made by
 tests/reference/gen/make_cutest_peers.py. What Kiln calls converged is checked here without Kiln: the violation of the constraints, and the
-first-order conditions with multipliers by nonnegative least squares, from CasADi's derivatives.
+first-order conditions (the gradient of the Lagrangian, and complementarity) with multipliers by nonnegative least squares, from CasADi's derivatives.
 """
 
 import argparse
@@ -31,32 +31,28 @@ FREE = {"SQP": ["--solver", "bfgs"], "SQP, exact": ["--solver", "newton"], "inte
 PEERS = {"ipopt": "Ipopt", "slsqp": "SLSQP", "trust_constr": "trust-constr"}
 
 
-def stationarity(problem, x):
-    """The part of the gradient that no multipliers of the active constraints can balance, relative to its size."""
-    rows, columns, tolerance = [], [], 1e-6
+def residual(problem, x):
+    """The smallest residual of the first-order conditions over all multipliers: what is left of the gradient, and the products of multipliers
+    and slacks, relative to the size of the gradient."""
+    columns, slacks = [], []
     if problem.m:
         g, jacobian = problem.constraints(x), problem.jacobian(x)
         for i in range(problem.m):
-            near = tolerance * max(1.0, np.abs(jacobian[i]).max())
-            if g[i] - problem.g_lower[i] <= near:
-                columns.append(-jacobian[i])
-            if problem.g_upper[i] - g[i] <= near:
-                columns.append(jacobian[i])
-    for i in range(problem.n):
-        near = tolerance * max(1.0, abs(x[i]))
-        unit = np.eye(problem.n)[i]
-        if x[i] - problem.lower[i] <= near:
-            columns.append(-unit)
-        if problem.upper[i] - x[i] <= near:
-            columns.append(unit)
+            columns += [-jacobian[i], jacobian[i]]
+            slacks += [g[i] - problem.g_lower[i], problem.g_upper[i] - g[i]]
+    for i, unit in enumerate(np.eye(problem.n)):
+        columns += [-unit, unit]
+        slacks += [x[i] - problem.lower[i], problem.upper[i] - x[i]]
     gradient = problem.gradient(x)
     size = max(1.0, np.abs(gradient).max())
-    if not columns:
+    finite = np.isfinite(slacks)
+    matrix = np.vstack([np.array(columns)[finite].T, np.diag(np.maximum(np.array(slacks)[finite], 0.0))])
+    if matrix.shape[1] == 0:
         return np.abs(gradient).max() / size
-    matrix = np.array(columns).T
+    target = np.concatenate([-gradient, np.zeros(matrix.shape[1])])
     scale = np.maximum(1e-300, np.linalg.norm(matrix, axis=0))
-    weights, _ = optimize.nnls(matrix / scale, -gradient, maxiter=10000)
-    return np.abs(gradient + matrix / scale @ weights).max() / size
+    weights, _ = optimize.nnls(matrix / scale, target, maxiter=10000)
+    return np.abs(matrix / scale @ weights - target).max() / size
 
 
 def kiln(program, name, problem, options):
@@ -70,7 +66,7 @@ def kiln(program, name, problem, options):
     row = {"success": found["success"], "status": found["status"], "value": found["fun"], "iterations": found["nit"]}
     row["violation"] = problem.violation(x) if np.isfinite(x).all() else None
     if found["success"]:
-        row["stationarity"] = stationarity(problem, x)
+        row["residual"] = residual(problem, x)
     return row
 
 
@@ -110,7 +106,7 @@ def main():
                 right = not result["success"]
             solved[method][kinds.index(row["kind"])] += right
             if method in METHODS and result["success"]:
-                if result["violation"] > 1e-6 or result["stationarity"] > 1e-5 or row["kind"] == "infeasible":
+                if result["violation"] > 1e-6 or result["residual"] > 1e-5 or row["kind"] == "infeasible":
                     wrong.append((name, method, result))
         best = row["published"] if row["published"] is not None else (row["minima"][:1] or [None])[0]
         cells = [cell(result, row["published"], row["published_digits"], row["minima"]) for result in results.values()]

@@ -26,5 +26,5 @@ pub(crate) use self::{
     run_files::{CERTIFICATE, CONFIG, ENCODER, METRICS, MODEL, RESULT, RUN},
     rundir::RunDir,
     sink::Sink,
-    text::{file_stem, table, to_vec},
+    text::{digits, file_stem, table, to_vec},
 };

@@ -35,6 +35,6 @@ pub(crate) use self::{
     search::{Search, SweepFlags},
     session::{Finished, Session, Start, continue_or_finish, trainer},
     snapshots::Snapshots,
-    source::{Source, is_libsvm, read},
+    source::{Source, is_libsvm, read, read_file},
     tables::{Loaded, Part, Purpose, load, used_columns, with_target},
 };

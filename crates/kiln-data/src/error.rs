@@ -303,6 +303,14 @@ pub enum DataError {
     #[error("{} is a {format} file, not a text: save it, and give the name of the file", whole(.file))]
     NotText { file: String, format: &'static str },
 
+    /// A table is in a workbook of Excel or LibreOffice.
+    #[error("{} is a spreadsheet, which cannot be read: export the sheet as a CSV file", whole(.file))]
+    Workbook { file: String },
+
+    /// A Parquet file has no end, as after a download that was interrupted.
+    #[error("{} is a truncated or damaged Parquet file ({}): copy or download it again", safe_path(.path), Shown(.cause))]
+    DamagedParquet { path: PathBuf, cause: String },
+
     /// A Parquet file cannot be read.
     #[error("{} cannot be read as a Parquet file: {}", safe_path(.path), Shown(.cause))]
     Parquet { path: PathBuf, cause: String },

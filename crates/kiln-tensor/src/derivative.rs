@@ -61,8 +61,10 @@ mod gauss_newton;
 mod inputs;
 mod num;
 mod objective;
+mod products;
 mod recordings;
 mod run;
+mod segments;
 mod spectrum;
 
 pub use self::{

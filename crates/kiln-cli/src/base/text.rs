@@ -16,6 +16,12 @@ pub(crate) fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
+/// Returns the shortest text that reads back as the same number: with an exponent if it is very large or small.
+pub(crate) fn digits(number: f64) -> String {
+    let has_exponent = number.is_finite() && number != 0.0 && !(1e-5..1e16).contains(&number.abs());
+    if has_exponent { format!("{number:e}") } else { number.to_string() }
+}
+
 /// Returns the last part of a dataset's name or path, without its extension.
 pub(crate) fn file_stem(name: &str) -> String {
     if name == "-" {
@@ -27,4 +33,27 @@ pub(crate) fn file_stem(name: &str) -> String {
 /// Returns a tensor's values in row-major order.
 pub(crate) fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f64> {
     tensor.try_into_vec_as::<f64>().expect("a float tensor converts to f64")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_read_back() {
+        for (number, text) in [
+            (0.0, "0"),
+            (3.0, "3"),
+            (-0.25, "-0.25"),
+            (1e-5, "0.00001"),
+            (9.9e-6, "9.9e-6"),
+            (1.5e-214, "1.5e-214"),
+            (-2e300, "-2e300"),
+            (f64::INFINITY, "inf"),
+        ] {
+            assert_eq!(digits(number), text);
+            assert_eq!(text.parse::<f64>().unwrap().to_bits(), number.to_bits());
+        }
+        assert_eq!(digits(f64::NAN), "NaN");
+    }
 }

@@ -12,14 +12,14 @@ use kiln::data::{Column, ColumnKind, ColumnSummary, Role, Shown, Table};
 use self::{column::Described, text::text};
 use crate::{
     base::{Console, Exit, Failure, Result},
-    context::is_libsvm,
+    context::{is_libsvm, read_file},
     flags::ReadingFlags,
     settings::{CodingName, MissingValues, TableSettings},
 };
 
 #[derive(Args, Debug)]
 pub(crate) struct DescribeFlags {
-    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst), Parquet, Arrow, NumPy or LIBSVM (.svm) file, or folder with tables
+    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst), Parquet, Arrow, NumPy or LIBSVM (.svm) file, folder with tables, or - for standard input
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Name of the column to predict
@@ -44,7 +44,7 @@ pub(crate) fn describe(flags: &DescribeFlags, console: Console) -> Result<Exit> 
     if is_libsvm(&flags.file.to_string_lossy()) {
         return libsvm::describe(&flags.file, console);
     }
-    let table = Table::read_all(std::slice::from_ref(&flags.file), &settings.options()?)?;
+    let table = read_file(&flags.file, &settings)?;
     settings.categorical.iter().try_for_each(|name| table.required(name).map(drop))?;
     let columns = settings.columns(flags.target.as_deref(), flags.sample_weight.as_deref(), &flags.drop);
     let roles = columns.roles(&table)?;

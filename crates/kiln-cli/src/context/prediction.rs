@@ -14,7 +14,7 @@ use super::{
     tabular::{Fitted, encoder},
 };
 use crate::{
-    base::{Exit, Failure, Result, Sink},
+    base::{Exit, Failure, Result, Sink, digits},
     flags::PredictFlags,
     settings::{MissingValues, TableSettings},
 };
@@ -193,7 +193,7 @@ pub(crate) fn prediction_table(classes: &[String], probabilities: &[f64]) -> csv
     writer.write_record(std::iter::once("prediction".to_owned()).chain(names))?;
     for row in probabilities.chunks_exact(classes.len()) {
         let best = (0..row.len()).max_by(|&a, &b| row[a].total_cmp(&row[b]).then(b.cmp(&a))).unwrap_or(0);
-        let numbers = row.iter().map(f64::to_string);
+        let numbers = row.iter().copied().map(digits);
         writer.write_record(std::iter::once(classes[best].clone()).chain(numbers))?;
     }
     writer.into_inner().map_err(|e| e.into_error().into())

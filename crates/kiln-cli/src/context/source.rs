@@ -61,6 +61,21 @@ pub(crate) fn is_libsvm(name: &str) -> bool {
     ["svm", "libsvm", "svmlight"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
+/// Reads the table that comes through a pipe.
+fn piped(settings: &TableSettings) -> Result<Table> {
+    let mut bytes = Vec::new();
+    std::io::stdin().read_to_end(&mut bytes).map_err(|e| Failure::usage(format!("cannot read standard input: {e}")))?;
+    Ok(Table::parse_with("standard input", bytes, &settings.options()?)?)
+}
+
+/// Reads a file, the files of a folder, or what comes through a pipe.
+pub(crate) fn read_file(path: &Path, settings: &TableSettings) -> Result<Table> {
+    if path == Path::new(STANDARD_INPUT) {
+        return piped(settings);
+    }
+    Ok(Table::read_all(&[path.into()], &settings.options()?)?)
+}
+
 /// Reads the table, with the column that is its target by default. There is none if the data are images.
 pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str>)>> {
     let (name, path) = (source.name.as_str(), Path::new(&source.name));
@@ -68,11 +83,7 @@ pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str
         return Ok(Some((breast_cancer(), Some(BREAST_CANCER_TARGET))));
     }
     if name == STANDARD_INPUT {
-        let mut bytes = Vec::new();
-        std::io::stdin()
-            .read_to_end(&mut bytes)
-            .map_err(|e| Failure::usage(format!("cannot read standard input: {e}")))?;
-        return Ok(Some((Table::parse_with("standard input", bytes, &source.table.options()?)?, None)));
+        return Ok(Some((piped(&source.table)?, None)));
     }
     if is_libsvm(name) {
         return Err(Failure::usage(format!(

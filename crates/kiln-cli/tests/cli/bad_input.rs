@@ -50,6 +50,42 @@ fn a_missing_value_is_found_by_line_and_column() {
     }
 }
 
+/// The beginnings of a new workbook and of an old one.
+#[test]
+fn a_spreadsheet_is_to_be_exported() {
+    let place = Place::new();
+    let new = [&b"PK\x03\x04"[..], &[0; 26], b"[Content_Types].xml", &[7; 100]].concat();
+    let old = [&b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"[..], &[0; 100]].concat();
+    for (name, bytes) in [("t.xlsx", new), ("t.xls", old)] {
+        place.write(name, bytes);
+        for command in ["train glm", "train logistic"] {
+            place.refused_to_start(&format!("{command} --target y --data {name}"), &[name, "spreadsheet", "CSV"]);
+        }
+        place.refused(&format!("describe {name}"), &[name, "spreadsheet", "CSV"]);
+    }
+}
+
+#[test]
+fn a_parquet_file_without_its_end_is_to_be_copied_again() {
+    let place = Place::new();
+    place.write("t.parquet", [&b"PAR1"[..], &[1; 200]].concat());
+    place.refused_to_start("train glm --target y --data t.parquet", &["t.parquet", "truncated", "again"]);
+}
+
+#[test]
+fn an_empty_folder_has_no_table() {
+    let place = Place::new();
+    fs::create_dir(place.path("empty")).unwrap();
+    place.refused_to_start("train glm --target y --data empty", &["empty", "no table file"]);
+}
+
+#[test]
+fn a_formula_without_a_response_is_shown_with_one() {
+    let place = Place::new();
+    place.write("t.csv", csv(&rows()));
+    place.refused_to_start("train glm --data t.csv --formula ~size", &["'y ~ size'"]);
+}
+
 #[test]
 fn a_ragged_line_is_found() {
     let place = Place::new();

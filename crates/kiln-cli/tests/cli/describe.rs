@@ -44,6 +44,12 @@ fn columns_and_their_use_are_told() {
     place.exits(3, "train logistic --data t.csv --target y --id id --missing mean --drop day --out run");
 }
 
+#[test]
+fn a_table_that_comes_through_a_pipe_is_described() {
+    let text = Place::new().with_input("describe - --target y", TABLE).stdout;
+    assert!(text.contains("standard input: 3 rows, 7 columns"), "{text}");
+}
+
 /// A newcomer's tables: long texts, numbers as texts, hundreds of categories, identifiers, measurements to predict.
 #[test]
 fn a_description_fits_a_terminal_and_says_what_to_do() {

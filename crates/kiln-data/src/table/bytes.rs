@@ -76,6 +76,9 @@ impl Text {
         let mut raw = BufReader::with_capacity(BUFFER, Shared(Rc::clone(&hashed)));
         let mut origin = Origin { path: path.into(), compression: Compression::None, size, hashed };
         let start = raw.fill_buf().map_err(|cause| origin.failed(cause))?;
+        if Format::of(start) == Format::Workbook {
+            return Err(DataError::Workbook { file: path.display().to_string() });
+        }
         if let Some(format) = Format::of(start).name() {
             return Err(DataError::NotText { file: path.display().to_string(), format });
         }

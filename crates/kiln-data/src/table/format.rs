@@ -37,6 +37,7 @@ pub(super) fn read_binary(path: &Path, options: &TableOptions) -> Result<Option<
                          `pyarrow.feather.write_feather(table, file)`";
             return Err(DataError::Arrow { path: path.into(), cause: cause.into() });
         }
+        Format::Workbook => return Err(DataError::Workbook { file: path.display().to_string() }),
         Format::Array => numpy::read_array,
         Format::Archive => numpy::read_archive,
         Format::Text => return Ok(None),

@@ -9,12 +9,16 @@ pub(super) enum Format {
     FeatherOne,
     Array,
     Archive,
+    Workbook,
     Text,
 }
 
+/// How the first entry of an archive of Excel or LibreOffice begins, after its header of 30 bytes.
+const OF_WORKBOOKS: [&[u8]; 5] = [b"[Content_Types].xml", b"_rels/", b"docProps/", b"xl/", b"mimetype"];
+
 impl Format {
     /// The number of bytes that [`of`](Self::of) looks at.
-    pub(super) const BYTES: u64 = 8;
+    pub(super) const BYTES: u64 = 64;
 
     /// Returns the format of what begins with these bytes.
     pub(super) fn of(start: &[u8]) -> Self {
@@ -25,6 +29,13 @@ impl Format {
             _ if start.starts_with(&[0xff; 4]) => Self::ArrowStream,
             _ if start.starts_with(b"FEA1") => Self::FeatherOne,
             _ if start.starts_with(b"\x93NUMPY") => Self::Array,
+            // An old workbook of Excel, and new ones.
+            _ if start.starts_with(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1") => Self::Workbook,
+            [b'P', b'K', 3, 4, ..]
+                if start.get(30..).is_some_and(|name| OF_WORKBOOKS.iter().any(|known| name.starts_with(known))) =>
+            {
+                Self::Workbook
+            }
             // An archive, and one without entries.
             _ if start.starts_with(b"PK\x03\x04") || start.starts_with(b"PK\x05\x06") => Self::Archive,
             _ => Self::Text,
@@ -39,6 +50,7 @@ impl Format {
             Self::FeatherOne => Some("Feather"),
             Self::Array => Some("NumPy"),
             Self::Archive => Some("NumPy or zip"),
+            Self::Workbook => Some("spreadsheet"),
             Self::Text => None,
         }
     }

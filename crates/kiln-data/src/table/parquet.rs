@@ -24,7 +24,8 @@ use crate::{DataError, content::open_regular};
 pub(super) fn read(path: &Path, options: &TableOptions) -> Result<Parsed, DataError> {
     let failed = |cause: ParquetError| DataError::Parquet { path: path.into(), cause: cause.to_string() };
     let (file, _) = open_regular(path)?;
-    let reader = SerializedFileReader::<File>::new(file).map_err(failed)?;
+    let reader = SerializedFileReader::<File>::new(file)
+        .map_err(|cause| DataError::DamagedParquet { path: path.into(), cause: cause.to_string() })?;
     let schema = reader.metadata().file_metadata().schema_descr_ptr();
     let rows = usize::try_from(reader.metadata().file_metadata().num_rows()).unwrap_or(0);
     if rows == 0 {

@@ -3,6 +3,7 @@
 use std::{
     cell::Cell,
     collections::{HashMap, HashSet},
+    ops::Range,
     sync::{LazyLock, Mutex, PoisonError},
 };
 
@@ -27,6 +28,8 @@ pub(super) struct Graph {
     operations: Vec<OperationIr>,
     /// For each operation, the tensors that no later operation reads.
     last_uses: Vec<Vec<TensorId>>,
+    /// The tensors that depend on the parameters.
+    dependent: HashSet<TensorId>,
     parameters: Vec<TensorId>,
     inputs: Vec<TensorId>,
     /// Frozen parameters, and tensors that the function makes.
@@ -114,11 +117,31 @@ impl Graph {
         let constants = captured.values.into_iter().filter(|(id, _)| reads.contains(id) && !known.contains(id));
         let constants = constants.map(|(id, data)| (id, on_device(data, &device))).collect();
         let last_uses = last_uses(&operations, output);
-        Ok(Self { operations, last_uses, parameters, inputs: given, constants, output, device })
+        let dependent = dependent(&operations, &parameters);
+        Ok(Self { operations, last_uses, dependent, parameters, inputs: given, constants, output, device })
     }
 
     /// Computes the function's value and its derivative in the direction of the parameters' tangents.
     pub(super) fn run<I: Inputs>(&self, parameters: Vec<Dual>, inputs: &I) -> Result<Dual, DerivativeError> {
+        let mut machine = self.machine(parameters, inputs);
+        self.advance(&mut machine, 0..self.operations.len())?;
+        Ok(self.output_of(&mut machine))
+    }
+
+    pub(super) fn operations(&self) -> &[OperationIr] {
+        &self.operations
+    }
+
+    pub(super) fn depends(&self, tensor: TensorId) -> bool {
+        self.dependent.contains(&tensor)
+    }
+
+    pub(super) fn parameters(&self) -> &[TensorId] {
+        &self.parameters
+    }
+
+    /// A machine that knows the parameters, the data and the constants.
+    pub(super) fn machine<I: Inputs>(&self, parameters: Vec<Dual>, inputs: &I) -> Machine<'_> {
         let mut machine = Machine::new(&self.device);
         for (id, value) in self.parameters.iter().zip(parameters) {
             machine.put(*id, value);
@@ -131,13 +154,23 @@ impl Graph {
         for (id, value) in &self.constants {
             machine.put_any(*id, value.clone());
         }
-        for (operation, dead) in self.operations.iter().zip(&self.last_uses) {
+        machine
+    }
+
+    /// Runs some of the operations.
+    pub(super) fn advance(&self, machine: &mut Machine<'_>, range: Range<usize>) -> Result<(), DerivativeError> {
+        for (operation, dead) in self.operations[range.clone()].iter().zip(&self.last_uses[range]) {
             if machine.step(operation).is_err() {
                 return Err(machine.reason.take().unwrap_or_else(|| no_rule(operation)));
             }
             dead.iter().for_each(|id| machine.forget(*id));
         }
-        Ok(machine.take(self.output).expect("the output is float, and the last operation made it"))
+        Ok(())
+    }
+
+    /// The function's value, once all operations were run.
+    pub(super) fn output_of(&self, machine: &mut Machine<'_>) -> Dual {
+        machine.take(self.output).expect("the output is float, and the last operation made it")
     }
 }
 
@@ -204,6 +237,16 @@ fn last_uses(operations: &[OperationIr], output: TensorId) -> Vec<Vec<TensorId>>
         .map(|operation| operation.nodes().into_iter().map(|tensor| tensor.id).filter(|id| seen.insert(*id)).collect())
         .collect();
     all.reverse();
+    all
+}
+
+fn dependent(operations: &[OperationIr], parameters: &[TensorId]) -> HashSet<TensorId> {
+    let mut all: HashSet<TensorId> = parameters.iter().copied().collect();
+    for operation in operations {
+        if operation.inputs().any(|tensor| all.contains(&tensor.id)) {
+            all.extend(operation.outputs().map(|tensor| tensor.id));
+        }
+    }
     all
 }
 

@@ -1,5 +1,7 @@
 //! A differentiable function of a module's parameters.
 
+mod scalar;
+
 use std::sync::Arc;
 
 use burn::{
@@ -61,6 +63,7 @@ pub struct Function<'a, M, I, const D: usize> {
     inputs: I,
     forward: Forward<'a, M, I, D>,
     method: HvpMethod,
+    segments: usize,
     pub(super) scale: f64,
     recordings: Arc<Recordings>,
 }
@@ -73,6 +76,7 @@ impl<M: Clone, I: Clone, const D: usize> Clone for Function<'_, M, I, D> {
             inputs: self.inputs.clone(),
             forward: self.forward.clone(),
             method: self.method,
+            segments: self.segments,
             scale: self.scale,
             recordings: self.recordings.clone(),
         }
@@ -127,6 +131,7 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
             inputs,
             forward: Arc::new(forward),
             method: HvpMethod::default(),
+            segments: 1,
             scale: 0.0,
             recordings: Arc::new(Recordings::new(KEPT)),
         }
@@ -175,6 +180,32 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
     #[must_use]
     pub fn with_hvp_method(mut self, method: HvpMethod) -> Self {
         self.method = method;
+        self
+    }
+
+    /// Sets in how many segments gradients and exact products H·v are computed. Default 1.
+    ///
+    /// A backward pass keeps the intermediate tensors of all operations. In segments it keeps those between the segments and those of one
+    /// segment, and runs each segment once more. For a chain of layers, the square root of the number of layers needs the least memory. With
+    /// more than one segment, gradients too are computed from a recording; see [What a function may do](super).
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_tensor::derivative::Function;
+    ///
+    /// let x = Tensor::<1>::ones([1], &Device::default());
+    /// let deep = |mut x: Tensor<1>| {
+    ///     (0..100).for_each(|_| x = x.clone().sin() + x.clone());
+    ///     x.sum()
+    /// };
+    /// let (plain, frugal) = (Function::of_vector(x.clone(), deep), Function::of_vector(x.clone(), deep).with_segments(10));
+    /// assert_eq!(plain.hvp(&x, &x)?.into_scalar::<f64>(), frugal.hvp(&x, &x)?.into_scalar::<f64>());
+    /// # Ok::<(), kiln_tensor::derivative::DerivativeError>(())
+    /// ```
+    #[must_use]
+    pub fn with_segments(mut self, segments: usize) -> Self {
+        self.segments = segments;
         self
     }
 
@@ -304,78 +335,4 @@ impl<'a, M: Module, I: Inputs, const D: usize> Function<'a, M, I, D> {
         let vector = vector.clone().without_autodiff();
         Ok(self.layout.slots().iter().map(|slot| vector.clone().slice(slot.range())).collect())
     }
-}
-
-impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
-    /// Computes f(w) `[1]` and ∇f(w) `[n]`.
-    ///
-    /// # Errors
-    /// Returns [`DerivativeError::Length`] or [`NotScalar`](DerivativeError::NotScalar).
-    pub fn value_and_grad(&self, w: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), DerivativeError> {
-        let (module, value) = self.tracked(w)?;
-        one_number(&value)?;
-        let plain = value.clone().without_autodiff();
-        Ok((plain, self.gradient_of(value, &module, w)))
-    }
-
-    /// Computes H·v `[n]` at w, by the function's [method](HvpMethod).
-    ///
-    /// # Errors
-    /// Returns [`DerivativeError::Length`] or [`NotScalar`](DerivativeError::NotScalar). The exact method also returns
-    /// [`NoRule`](DerivativeError::NoRule), [`Capture`](DerivativeError::Capture) or
-    /// [`CapturedTensor`](DerivativeError::CapturedTensor).
-    pub fn hvp(&self, w: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, DerivativeError> {
-        match self.method {
-            HvpMethod::Exact => self.exact_hvp(w, v),
-            HvpMethod::Differences => Ok(self.hvp_by_differences(w, v)?.value),
-            HvpMethod::Auto => match self.exact_hvp(w, v) {
-                Err(error) if error.is_of_recording() => Ok(self.hvp_by_differences(w, v)?.value),
-                result => result,
-            },
-        }
-    }
-
-    /// Computes ∇f·v in forward mode, and its gradient by Burn's backward pass.
-    fn exact_hvp(&self, w: &Tensor<1>, v: &Tensor<1>) -> Result<Tensor<1>, DerivativeError> {
-        let leaves: Vec<Tensor<1>> = self.parts(w)?.into_iter().map(|part| part.autodiff().require_grad()).collect();
-        let shapes = self.layout.slots().iter().map(|slot| slot.shape.clone());
-        let duals = leaves.iter().zip(self.parts(v)?).zip(shapes).map(|((leaf, v), shape)| Dual {
-            x: Num(leaf.clone().into_dispatch()).reshape(shape.clone()),
-            dx: Some(Num(v.into_dispatch()).reshape(shape)),
-        });
-        let dual = self.run(duals.collect())?;
-        if dual.x.shape().num_elements() != 1 {
-            return Err(DerivativeError::NotScalar { got: dual.x.shape().to_vec() });
-        }
-        let derivative = dual.dx.map(|dx| Tensor::<1>::from_dispatch(dx.reshape([1]).0)).filter(Tensor::is_tracked);
-        // The function is linear in the parameters, so its second derivative is 0.
-        let Some(derivative) = derivative else { return Ok(w.clone().without_autodiff().zeros_like()) };
-        let gradients = derivative.backward();
-        let of = |leaf: &Tensor<1>| leaf.grad(&gradients).unwrap_or_else(|| leaf.clone().inner().zeros_like());
-        Ok(Tensor::cat(leaves.iter().map(of).collect(), 0))
-    }
-
-    /// Computes the Hessian `[n, n]` at w by n products, and makes it exactly symmetric.
-    ///
-    /// # Errors
-    /// Those of [`hvp`](Self::hvp).
-    pub fn hessian(&self, w: &Tensor<1>) -> Result<Tensor<2>, DerivativeError> {
-        matrix_of_products(w, |v| self.hvp(w, v))
-    }
-}
-
-/// The symmetric matrix `[n, n]` from its products with vectors, made exactly symmetric.
-pub(super) fn matrix_of_products(
-    like: &Tensor<1>,
-    product: impl Fn(&Tensor<1>) -> Result<Tensor<1>, DerivativeError>,
-) -> Result<Tensor<2>, DerivativeError> {
-    let [n] = like.dims();
-    let units = Tensor::<2>::eye(n, &like.device()).cast(like.dtype());
-    let column = |i| product(&units.clone().slice(i..=i).reshape([n]));
-    let matrix: Tensor<2> = Tensor::stack((0..n).map(column).collect::<Result<_, _>>()?, 0);
-    Ok((matrix.clone() + matrix.transpose()) * 0.5)
-}
-
-fn one_number(value: &Tensor<1>) -> Result<(), DerivativeError> {
-    if value.dims() == [1] { Ok(()) } else { Err(DerivativeError::NotScalar { got: value.dims().to_vec() }) }
 }

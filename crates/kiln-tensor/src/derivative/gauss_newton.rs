@@ -7,8 +7,8 @@ use burn::{
 
 use super::{
     DerivativeError, Function, Inputs,
-    function::matrix_of_products,
     objective::{EvaluationError, Hessian, HessianProduct, Objective},
+    products::matrix_of_products,
 };
 use crate::linalg::Symmetric;
 

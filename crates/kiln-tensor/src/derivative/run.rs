@@ -45,6 +45,11 @@ impl<'a> Machine<'a> {
         Self { floats: HashMap::new(), others: HashMap::new(), device, reason: None }
     }
 
+    /// A machine that knows the same tensors.
+    pub(super) fn copy(&self) -> Self {
+        Self { floats: self.floats.clone(), others: self.others.clone(), device: self.device, reason: None }
+    }
+
     pub(super) fn put(&mut self, id: TensorId, value: Dual) {
         self.floats.insert(id, value);
     }
@@ -60,6 +65,15 @@ impl<'a> Machine<'a> {
     pub(super) fn forget(&mut self, id: TensorId) {
         self.floats.remove(&id);
         self.others.remove(&id);
+    }
+
+    /// The float tensors that are known.
+    pub(super) fn known(&mut self) -> impl Iterator<Item = (&TensorId, &mut Dual)> {
+        self.floats.iter_mut()
+    }
+
+    pub(super) fn get(&self, id: TensorId) -> Option<&Dual> {
+        self.floats.get(&id)
     }
 
     pub(super) fn take(&mut self, id: TensorId) -> Option<Dual> {

@@ -72,13 +72,24 @@ fn agree<M: Module, I: Inputs>(name: &str, loss: &Function<'_, M, I, 1>, w: &Ten
     let (value, gradient) = loss.value_and_grad(w).unwrap();
     let (dual_value, derivative) = loss.jvp(w, v).unwrap_or_else(|error| panic!("{name}: {error}"));
     let expected = (gradient * v.clone()).sum();
-    assert_close(&values(dual_value), &values(value), rounding, rounding, &format!("{name}: value"));
+    assert_close(&values(dual_value.clone()), &values(value), rounding, rounding, &format!("{name}: value"));
     let rounding = 100.0 * rounding;
-    assert_close(&values(derivative), &values(expected), rounding, rounding, &format!("{name}: derivative"));
+    assert_close(&values(derivative.clone()), &values(expected), rounding, rounding, &format!("{name}: derivative"));
     let exact = values(loss.hvp(w, v).unwrap());
     let differences = values(loss.hvp_by_differences(w, v).unwrap().value);
     let scale = differences.iter().fold(1.0, |scale: f64, x| scale.max(x.abs()));
     assert_close(&exact, &differences, 0.0, f64::max(1e-6, 10.0 * rounding) * scale, &format!("{name}: H·v"));
+    // In segments, the same numbers are added in another order.
+    for segments in [2, 7] {
+        let name = format!("{name} in {segments} segments");
+        let frugal = loss.clone().with_segments(segments);
+        let product = values(frugal.hvp(w, v).unwrap());
+        assert_close(&product, &exact, 0.0, rounding * scale, &format!("{name}: H·v"));
+        let (value, gradient) = frugal.value_and_grad(w).unwrap();
+        assert_close(&values(value), &values(dual_value.clone()), rounding, rounding, &format!("{name}: value"));
+        let along = values((gradient * v.clone()).sum());
+        assert_close(&along, &values(derivative.clone()), rounding, rounding, &format!("{name}: derivative"));
+    }
 }
 
 fn normals(n: usize, device: &Device) -> Tensor<1> {

@@ -1,7 +1,5 @@
 //! The curve and the rows that it is fitted to.
 
-use std::{io::Read, path::Path};
-
 use kiln::{
     burn::tensor::Tensor,
     data::{Shown, Table},
@@ -11,6 +9,7 @@ use kiln::{
 use super::flags::FitCurveFlags;
 use crate::{
     base::{Failure, Result, to_vec},
+    context::read_file,
     settings::TableSettings,
 };
 
@@ -129,16 +128,7 @@ impl Task {
 
 impl Rows {
     pub(super) fn read(flags: &FitCurveFlags, task: &Task) -> Result<Self> {
-        let options = flags.format.over(&TableSettings::default())?.options()?;
-        let table = if flags.file == Path::new("-") {
-            let mut bytes = Vec::new();
-            std::io::stdin()
-                .read_to_end(&mut bytes)
-                .map_err(|error| Failure::usage(format!("cannot read standard input: {error}")))?;
-            Table::parse_with("standard input", bytes, &options)?
-        } else {
-            Table::read_with(&flags.file, &options)?
-        };
+        let table = read_file(&flags.file, &flags.format.over(&TableSettings::default())?)?;
         if let Some(parameter) = task.parameters.iter().find(|name| table.column(name).is_some()) {
             return Err(Failure::usage(format!(
                 "--start {parameter}: {} has a column of that name; rename the parameter",

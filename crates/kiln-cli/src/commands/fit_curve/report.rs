@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::data::{Rows, Task};
 use crate::base::{
-    Failure, Result,
+    Failure, Result, digits,
     plot::{Axis, Curve, Legend, Marks, Panel},
     table,
 };
@@ -107,11 +107,11 @@ impl<'f> Report<'f> {
 
     /// `coef.csv`.
     pub(super) fn coefficients(&self) -> Vec<u8> {
-        let shown = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+        let shown = |number: Option<f64>| number.map_or_else(String::new, digits);
         let mut text = "name,estimate,std_err,t,p,low,high\n".to_owned();
         for Estimate { name, estimate, std_err, t, p, low, high, .. } in &self.parameters {
             let rest = [*std_err, *t, *p, *low, *high].map(shown).join(",");
-            text += &format!("{name},{estimate},{rest}\n");
+            text += &format!("{name},{},{rest}\n", digits(*estimate));
         }
         text.into_bytes()
     }

@@ -1,6 +1,6 @@
 //! The rows of a generalised linear model: read, split and encoded.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, path::Path};
 
 use kiln::{
     data::{DataError, Role, Shown, Split, Table, stratified_split},
@@ -66,6 +66,9 @@ pub(super) fn source(settings: &GlmSettings) -> Source {
 /// Reads the table, with the column that is its target by default.
 fn table_of(source: &Source) -> Result<(Table, Option<&'static str>)> {
     read(source)?.ok_or_else(|| {
+        if Path::new(&source.name).is_dir() {
+            return DataError::NoTableFiles { folder: source.name.clone() }.into();
+        }
         Failure::usage(format!("{} is not a table: give a file with a header, or breast-cancer", Shown(&source.name)))
     })
 }

@@ -15,7 +15,7 @@ use super::{
     terms,
 };
 use crate::{
-    base::{Exit, Failure, METRICS, Result},
+    base::{Exit, Failure, METRICS, Result, digits},
     context::{Finished, MetricsLine, Scored, Session, is_interrupted},
 };
 
@@ -242,7 +242,7 @@ fn influence_table(fit: &GlmFit, lines: &[u64]) -> Result<Vec<u8>> {
             influence.leverage,
             influence.cooks_distance,
         ];
-        let record = std::iter::once(line.to_string()).chain(numbers.map(|number| number.to_string()));
+        let record = std::iter::once(line.to_string()).chain(numbers.map(digits));
         writer.write_record(record).map_err(Failure::internal)?;
     }
     writer.into_inner().map_err(Failure::internal)

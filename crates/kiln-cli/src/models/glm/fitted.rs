@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{encoder::GlmEncoder, rows::GlmRows, settings::GlmSettings};
 use crate::{
-    base::{ENCODER, Failure, MODEL, Result, RunDir},
+    base::{ENCODER, Failure, MODEL, Result, RunDir, digits},
     context::{
         Classification, FoldScore, ModelFile, Opened, Predicted, Scored, prediction::RowPredictor,
         tabular::check_predictions,
@@ -240,20 +240,19 @@ impl FittedGlm {
         for prediction in predictions {
             let mut record = Vec::with_capacity(width);
             match (classes, prediction.mean.as_slice()) {
-                ([], mean) => record.push(mean[0].to_string()),
+                ([], mean) => record.push(digits(mean[0])),
                 (classes, [p]) => {
                     record.push(classes[class(&prediction.mean)].clone());
-                    record.extend([1.0 - p, *p].map(|p| p.to_string()));
+                    record.extend([1.0 - p, *p].map(digits));
                 }
                 (classes, all) => {
                     record.push(classes[class(&prediction.mean)].clone());
-                    record.extend(all.iter().map(f64::to_string));
+                    record.extend(all.iter().copied().map(digits));
                 }
             }
             let ends = [prediction.interval, prediction.response_interval];
-            let text = |end: f64| end.to_string();
             for interval in ends.iter().flatten() {
-                record.extend(interval.map(text));
+                record.extend(interval.map(digits));
             }
             // An inverse link may have no finite end.
             record.resize(width, String::new());

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{fitted::Score, terms::TermTest};
 use crate::{
-    base::{Failure, Result},
+    base::{Failure, Result, digits},
     context::Classification,
 };
 
@@ -116,9 +116,9 @@ pub(super) fn coefficient_table(table: &GlmTable<'_>, dropped: &[Dropped]) -> Re
         let [low, high] = estimate.interval;
         let numbers = [estimate.estimate, estimate.standard_error, estimate.statistic, estimate.p, low, high];
         let mut record = vec![table.head(estimate.place.part), table.name(estimate)];
-        record.extend(numbers.map(|number| number.to_string()));
+        record.extend(numbers.map(digits));
         if ratio {
-            record.extend([estimate.estimate, low, high].map(|number| number.exp().to_string()));
+            record.extend([estimate.estimate, low, high].map(|number| digits(number.exp())));
         }
         writer.write_record(&record).map_err(Failure::internal)?;
     }
@@ -136,7 +136,7 @@ pub(super) fn plain_coefficient_table(fit: &GlmFit, dropped: &[Dropped]) -> Resu
     writer.write_record(["part", "name", "coef"]).map_err(Failure::internal)?;
     let mut first = String::new();
     for (part, name, value) in fit.named_parameters() {
-        writer.write_record([&part, &name, &value.to_string()]).map_err(Failure::internal)?;
+        writer.write_record([&part, &name, &digits(value)]).map_err(Failure::internal)?;
         if first.is_empty() {
             first = part;
         }

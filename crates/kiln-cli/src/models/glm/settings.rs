@@ -297,7 +297,8 @@ impl GlmSettings {
         let parse = |text: &String| {
             let formula: Formula = text.parse().map_err(|e| Failure::usage(format!("--formula: {e}")))?;
             if formula.response().is_none() {
-                return Err(Failure::usage(format!("--formula needs a response, as in 'y ~ {text}'")));
+                let terms = text.trim_start().trim_start_matches('~').trim_start();
+                return Err(Failure::usage(format!("--formula needs a response, as in 'y ~ {terms}'")));
             }
             Ok(formula)
         };

@@ -11,7 +11,7 @@ use kiln::{
 use serde::Serialize;
 
 use super::{encoder::TermRange, plan::GlmPlan, rows::GlmRows};
-use crate::base::{Failure, Result};
+use crate::base::{Failure, Result, digits};
 
 /// The test that a term has no effect.
 #[derive(Clone, Debug, Serialize)]
@@ -88,13 +88,13 @@ fn without(plan: &GlmPlan, term: &TermRange, inference: &GlmInference) -> Result
 pub(super) fn table(tests: &[TermTest]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     writer.write_record(["term", "df", "wald_chi2", "wald_p", "lr", "lr_p"]).map_err(Failure::internal)?;
-    let optional = |number: Option<f64>| number.map_or_else(String::new, |number| number.to_string());
+    let optional = |number: Option<f64>| number.map_or_else(String::new, digits);
     for test in tests {
         let record = [
             test.name.clone(),
             test.df.to_string(),
-            test.wald_chi2.to_string(),
-            test.wald_p.to_string(),
+            digits(test.wald_chi2),
+            digits(test.wald_p),
             optional(test.lr),
             optional(test.lr_p),
         ];
@@ -137,7 +137,7 @@ pub(super) fn margins(fit: &GlmFit, rows: &GlmRows, names: &[String]) -> Result<
     writer.write_record(["name", "effect", "std_err", "z", "p"]).map_err(Failure::internal)?;
     for margin in margins {
         let numbers = [margin.effect, margin.standard_error, margin.z, margin.p];
-        let record = std::iter::once(names[margin.feature].clone()).chain(numbers.map(|number| number.to_string()));
+        let record = std::iter::once(names[margin.feature].clone()).chain(numbers.map(digits));
         writer.write_record(record).map_err(Failure::internal)?;
     }
     writer.into_inner().map(Some).map_err(Failure::internal)
@@ -158,7 +158,7 @@ pub(super) fn profiles(config: &GlmConfig, fit: &GlmFit, rows: &GlmRows) -> Resu
         }
         let interval = config.profile_interval(fit, &inputs, &response, place);
         let [low, high] = interval.map_err(|error| Failure::usage(format!("--profile: {error}")))?;
-        let record = [name, estimate.to_string(), low.to_string(), high.to_string()];
+        let record = [name, digits(estimate), digits(low), digits(high)];
         writer.write_record(&record).map_err(Failure::internal)?;
     }
     writer.into_inner().map_err(Failure::internal)

@@ -14,7 +14,7 @@ use super::{
     plan::GmmPlan,
 };
 use crate::{
-    base::{Exit, Failure, METRICS, Result, RunDir, to_vec},
+    base::{Exit, Failure, METRICS, Result, RunDir, digits, to_vec},
     context::{
         Finished, MetricsLine, ModelFile, Session, Snapshots, is_interrupted,
         tabular::{Fitted, rows, with_test},
@@ -141,9 +141,9 @@ fn component_table(mixture: &GaussianMixture, encoder: &Encoder) -> Result<Vec<u
         let of_feature = |f: usize| {
             let (mean, scale) = scaling[f];
             let variance = covariances[component * d * d + f * d + f];
-            [(means[component * d + f] * scale + mean).to_string(), (variance.sqrt() * scale).to_string()]
+            [means[component * d + f] * scale + mean, variance.sqrt() * scale].map(digits)
         };
-        let row = [component.to_string(), weight.to_string()].into_iter().chain((0..d).flat_map(of_feature));
+        let row = [component.to_string(), digits(*weight)].into_iter().chain((0..d).flat_map(of_feature));
         write(&mut writer, row.collect())?;
     }
     writer.into_inner().map_err(Failure::internal)

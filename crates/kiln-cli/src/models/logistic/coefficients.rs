@@ -6,7 +6,7 @@ use kiln::{
 };
 
 use super::regression::Regression;
-use crate::base::{Failure, Result, to_vec};
+use crate::base::{Failure, Result, digits, to_vec};
 
 /// Returns the table: one row per class and feature, and one for the intercept. `coef` is in the units of the encoder's
 /// output, `coef_raw` in those of the data. A feature that was dropped has `NA`. For a maximum likelihood fit of two classes, the tests of `coef` follow.
@@ -32,7 +32,7 @@ pub(super) fn coefficient_table<M: Regression>(
     let test = |index: usize| {
         tests.map(|tests| {
             let Coefficient { standard_error, z, p, interval: [low, high], .. } = tests[index];
-            [standard_error, z, p, low, high].map(|number| number.to_string())
+            [standard_error, z, p, low, high].map(digits)
         })
     };
     let is_dropped = |feature: usize| dropped.iter().any(|dropped| dropped.column == feature);
@@ -52,11 +52,11 @@ pub(super) fn coefficient_table<M: Regression>(
             // An l1 penalty's zeros may be negative.
             let coef = coef + 0.0;
             raw_intercept -= coef * mean / scale;
-            write([class, name, &coef.to_string(), &(coef / scale).to_string()], test(tested))?;
+            write([class, name, &digits(coef), &digits(coef / scale)], test(tested))?;
             tested += 1;
         }
-        let intercept = intercepts[column].to_string();
-        write([class, "(intercept)", &intercept, &raw_intercept.to_string()], test(kept))?;
+        let intercept = digits(intercepts[column]);
+        write([class, "(intercept)", &intercept, &digits(raw_intercept)], test(kept))?;
     }
     writer.into_inner().map_err(Failure::internal)
 }

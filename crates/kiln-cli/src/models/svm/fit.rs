@@ -16,7 +16,7 @@ use super::{
     plan::SvmPlan,
 };
 use crate::{
-    base::{CERTIFICATE, Exit, Failure, METRICS, Result, to_vec},
+    base::{CERTIFICATE, Exit, Failure, METRICS, Result, digits, to_vec},
     context::{
         Finished, MetricsLine, Session, Snapshots,
         certificate::text as certificate_text,
@@ -167,7 +167,7 @@ fn support_table(fit: &SvmFit, plan: &SvmPlan) -> Result<Vec<u8>> {
     writer.write_record(["row", "class", "alpha", "decision"]).map_err(Failure::internal)?;
     for &row in &fit.support {
         let class = train.class_names()[train.targets()[row]].clone();
-        let record = [row.to_string(), class, fit.alpha[row].to_string(), decision[row].to_string()];
+        let record = [row.to_string(), class, digits(fit.alpha[row]), digits(decision[row])];
         writer.write_record(record).map_err(Failure::internal)?;
     }
     writer.into_inner().map_err(Failure::internal)
@@ -180,10 +180,10 @@ fn coefficient_table(encoder: &Encoder, weights: &[f64], intercept: f64) -> Resu
     let mut raw_intercept = intercept;
     for ((name, weight), (mean, scale)) in encoder.feature_names().into_iter().zip(weights).zip(encoder.scaling()) {
         raw_intercept -= weight * mean / scale;
-        let record = [name, weight.to_string(), (weight / scale).to_string()];
+        let record = [name, digits(*weight), digits(weight / scale)];
         writer.write_record(record).map_err(Failure::internal)?;
     }
-    let record = ["(intercept)".to_owned(), intercept.to_string(), raw_intercept.to_string()];
+    let record = ["(intercept)".to_owned(), digits(intercept), digits(raw_intercept)];
     writer.write_record(record).map_err(Failure::internal)?;
     writer.into_inner().map_err(Failure::internal)
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::settings::{Gamma, KernelName, SvmModel, SvmSettings};
 use crate::{
-    base::{Failure, MODEL, Result, RunDir, to_vec},
+    base::{Failure, MODEL, Result, RunDir, digits, to_vec},
     context::{
         Compute, ModelFile, Opened,
         tabular::{Fitted, check_predictions, rows, weighted_mean},
@@ -102,7 +102,7 @@ impl Fitted for FittedSvm {
         writer.write_record(["prediction", "decision"]).map_err(Failure::internal)?;
         let classes = encoder.class_names();
         for f in decision {
-            let record = [classes[usize::from(f > 0.0)].clone(), f.to_string()];
+            let record = [classes[usize::from(f > 0.0)].clone(), digits(f)];
             writer.write_record(record).map_err(Failure::internal)?;
         }
         writer.into_inner().map_err(Failure::internal)
