@@ -52,13 +52,14 @@ impl Rows<'_> {
         map(&self.blocks(), of_block).concat()
     }
 
-    /// Calls `each` for the rows of each block, and returns the results of the blocks in order. `known` are the linear predictors.
-    pub(super) fn map_blocks<T: Default + Send + Sync>(
+    /// Calls `each` for the rows of each block, and returns what `finish` makes of the blocks, in order. `known` are the linear predictors.
+    pub(super) fn map_blocks<T: Default, U: Send + Sync>(
         &self,
         x: &[f64],
         known: Option<&[f64]>,
         each: impl Fn(&mut T, &Predicted<'_>) + Sync,
-    ) -> Vec<T> {
+        finish: impl Fn(T) -> U + Sync,
+    ) -> Vec<U> {
         let own_units = self.design.sparse().map(|(_, scale)| self.divided(x, scale));
         let (x, m) = (own_units.as_deref().unwrap_or(x), self.predictors.len());
         let of_block = |rows: &Range<usize>| {
@@ -66,13 +67,13 @@ impl Rows<'_> {
             let own = |_, row: &Predicted<'_>| each(&mut result, row);
             if let Some(known) = known {
                 self.each_row(rows, &known[rows.start * m..rows.end * m], &mut given, own);
-                return result;
+                return finish(result);
             }
             let (mut columns, mut eta) = (Vec::new(), vec![0.0; rows.len() * m]);
             let features = self.features(rows, &mut columns, &mut given.inputs);
             self.linear(x, rows, features, &mut eta, &mut given.offset);
             self.each_row(rows, &eta, &mut given, own);
-            result
+            finish(result)
         };
         map(&self.blocks(), of_block)
     }

@@ -170,9 +170,9 @@ impl GlmLoss {
         self.design.groups().get(1).map_or(&[], |group| &group.dropped)
     }
 
-    /// Returns whether the features are in a file.
+    /// Returns whether the features or the responses are in a file.
     pub fn is_in_file(&self) -> bool {
-        self.design.is_in_file()
+        self.rows().is_in_file()
     }
 
     /// Returns the vector where fits start: the best constant mean, in f64.
@@ -234,18 +234,19 @@ impl GlmLoss {
     }
 
     /// Calls `each` for the rows of each block; see [`Rows::map_blocks`].
-    pub(super) fn map_blocks<T: Default + Send + Sync>(
+    pub(super) fn map_blocks<T: Default, U: Send + Sync>(
         &self,
         x: &[f64],
         each: impl Fn(&mut T, &Predicted<'_>) + Sync,
-    ) -> Vec<T> {
+        finish: impl Fn(T) -> U + Sync,
+    ) -> Vec<U> {
         let rows = self.rows();
         let known = self.latest.at(x, |sums| sums.eta.clone()).flatten();
         let known = match known {
             None if !self.is_in_file() => Some(self.predictors_at.get(x, || rows.linear_predictors(x))),
             known => known,
         };
-        rows.map_blocks(x, known.as_ref().map(|known| &known[..]), each)
+        rows.map_blocks(x, known.as_ref().map(|known| &known[..]), each, finish)
     }
 
     /// Returns −Σ w·∂² ln p, at dispersion 1.
@@ -278,6 +279,7 @@ fn each_row(response: &Values, weights: Option<&Values>, mut each: impl FnMut(f6
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::glm::NumberFile;
     use kiln_tensor::derivative::{Hessian, Objective};
     use kiln_testkit::assert_close;
 
@@ -307,6 +309,18 @@ mod tests {
     }
 
     /// By central differences: an error of h²/6 times the third derivative, and of ε/h.
+    /// Otherwise the linear predictors of all rows would be kept in memory.
+    #[test]
+    fn a_model_without_features_is_in_a_file_if_its_responses_are() {
+        let mut writer = NumberFile::create(&std::env::temp_dir(), false).unwrap();
+        writer.write(&[0.0, 1.0, 1.0]).unwrap();
+        let response: Values = writer.finish().unwrap().into();
+        for (response, expected) in [(response, true), (vec![0.0, 1.0, 1.0].into(), false)] {
+            let loss = GlmLoss::new(GlmData::new(Family::Binomial, Values::default(), 0, response)).unwrap();
+            assert_eq!(loss.is_in_file(), expected);
+        }
+    }
+
     #[test]
     fn derivatives_agree_with_differences() {
         const H: f64 = 1e-6;

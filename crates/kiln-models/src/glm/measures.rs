@@ -139,19 +139,19 @@ impl GlmLoss {
         let add = |terms: &mut Vec<f64>, row: &Predicted<'_>| {
             terms.push(if row.weight > 0.0 { row.weight * of(row.response, row.eta[0]) } else { 0.0 });
         };
-        let blocks: Vec<f64> = self.map_blocks(x, add).iter().map(|terms| pairwise(terms)).collect();
-        pairwise(&blocks)
+        // The terms of all rows would not fit into memory.
+        pairwise(&self.map_blocks(x, add, |terms| pairwise(&terms)))
     }
 
     /// Returns the fitted mean of each row at `x`; for families with classes the probability of each class, `[n, classes]`.
     pub fn fitted(&self, x: &[f64]) -> Vec<f64> {
         let (family, link, classes) = (self.family, self.link, self.classes);
-        let means = self.map_blocks(x, |means: &mut Vec<f64>, row| match family {
+        let add = |means: &mut Vec<f64>, row: &Predicted<'_>| match family {
             _ if family.has_classes() => means.extend(class_probabilities(family, link, classes, row.eta)),
             Family::ZeroInflatedPoisson => means.push(row.eta[0].exp() * sigmoid(-row.eta[1])),
             _ => means.push(link.mean(row.eta[0])),
-        });
-        means.concat()
+        };
+        self.map_blocks(x, add, |means| means).concat()
     }
 
     /// The family with its θ at `x` fixed.

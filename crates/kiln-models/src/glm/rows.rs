@@ -33,6 +33,11 @@ impl Rows<'_> {
         all.into_iter().step_by(self.every).collect()
     }
 
+    /// Whether the rows are in a file. A model without features has only its responses there.
+    pub(super) fn is_in_file(&self) -> bool {
+        self.design.is_in_file() || self.response.is_in_file()
+    }
+
     /// The number of coefficients.
     pub(super) fn parameters(&self) -> usize {
         self.predictors.last().map_or(0, |last| last.places().end)

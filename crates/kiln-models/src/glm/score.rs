@@ -2,7 +2,9 @@
 
 use serde::Serialize;
 
-use super::{Family, GlmLoss, GlmModel, Part, Term, Values, classes::class_probabilities, link::sigmoid};
+use super::{
+    Family, GlmLoss, GlmModel, Part, Term, Values, classes::class_probabilities, link::sigmoid, rows::Predicted,
+};
 use crate::blocks::map;
 
 /// Rows to predict, with their responses.
@@ -142,7 +144,7 @@ impl GlmLoss {
         let (family, link, classes) = (self.family, self.link, self.classes);
         let mean = self.mean_response();
         // Correct rows, squared differences, and those from the mean response.
-        let sums = self.map_blocks(x, |sums: &mut [f64; 3], row| {
+        let add = |sums: &mut [f64; 3], row: &Predicted<'_>| {
             if row.weight <= 0.0 {
                 return;
             }
@@ -161,7 +163,8 @@ impl GlmLoss {
             sums[0] += row.weight * f64::from(u8::from((own > 0.5) == (row.response > 0.5)));
             sums[1] += row.weight * (row.response - own).powi(2);
             sums[2] += row.weight * (row.response - mean).powi(2);
-        });
+        };
+        let sums = self.map_blocks(x, add, |sums| sums);
         let [right, squares, all] = [0, 1, 2].map(|i| sums.iter().map(|sums| sums[i]).sum::<f64>());
         let is_class = family.has_classes() || family == Family::Binomial;
         TrainingScore {

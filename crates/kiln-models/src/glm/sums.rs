@@ -54,7 +54,7 @@ impl Rows<'_> {
         // Rows that are mostly zero are not scaled, so the factors are.
         let own_units = sparse.map(|(_, scale)| self.divided(x, scale));
         let x = own_units.as_deref().unwrap_or(x);
-        let keeps_eta = matches!(want, Want::Matrix(_)) && self.every == 1 && !self.design.is_in_file();
+        let keeps_eta = matches!(want, Want::Matrix(_)) && self.every == 1 && !self.is_in_file();
         let memory = match want {
             Want::Matrix(_) => pairs.iter().map(size).sum::<usize>(),
             _ => self.parameters(),
