@@ -61,6 +61,10 @@ pub(crate) fn is_libsvm(name: &str) -> bool {
     ["svm", "libsvm", "svmlight"].iter().any(|known| extension.eq_ignore_ascii_case(known))
 }
 
+fn holds_something(folder: &Path) -> bool {
+    folder.read_dir().is_ok_and(|mut entries| entries.next().is_some())
+}
+
 /// Reads the table that comes through a pipe.
 fn piped(settings: &TableSettings) -> Result<Table> {
     let mut bytes = Vec::new();
@@ -98,7 +102,7 @@ pub(crate) fn read(source: &Source) -> Result<Option<(Table, Option<&'static str
     if path.is_dir() && !is_builtin(name) {
         // A folder without tables may hold images.
         match Table::read_all(&[path.into()], &source.table.options()?) {
-            Err(DataError::NoTableFiles { .. }) => {}
+            Err(DataError::NoTableFiles { .. }) if holds_something(path) => {}
             table => return Ok(Some((table?, None))),
         }
     }

@@ -76,7 +76,9 @@ fn a_parquet_file_without_its_end_is_to_be_copied_again() {
 fn an_empty_folder_has_no_table() {
     let place = Place::new();
     fs::create_dir(place.path("empty")).unwrap();
-    place.refused_to_start("train glm --target y --data empty", &["empty", "no table file"]);
+    for model in ["glm", "logistic"] {
+        place.refused_to_start(&format!("train {model} --target y --data empty"), &["empty", "no table file"]);
+    }
 }
 
 #[test]
