@@ -213,3 +213,17 @@ mod arrow {
         }
     }
 }
+
+/// The first entry of a workbook can be called `mimetype` too.
+#[test]
+fn an_archive_whose_first_array_is_called_mimetype_is_no_spreadsheet() {
+    use std::io::Write;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.npz");
+    let mut archive = zip::ZipWriter::new(std::fs::File::create(&path).unwrap());
+    archive.start_file("mimetype.npy", zip::write::SimpleFileOptions::default()).unwrap();
+    let array = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/array-le-f8.npy")).unwrap();
+    archive.write_all(&array).unwrap();
+    archive.finish().unwrap();
+    Table::read(&path).unwrap();
+}

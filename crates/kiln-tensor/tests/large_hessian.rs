@@ -1,5 +1,7 @@
 //! The ends of the spectrum of a Hessian with 650,000 rows, within a gibibyte of memory.
 
+mod memory;
+
 use burn::{
     module::Module,
     nn,
@@ -7,18 +9,13 @@ use burn::{
 };
 use kiln_tensor::derivative::Function;
 
+use memory::most_memory;
+
 #[derive(Module, Debug)]
 struct Mlp {
     first: nn::Linear,
     second: nn::Linear,
     head: nn::Linear,
-}
-
-/// The largest memory of this process so far, in MiB.
-fn most_memory() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kilobytes| kilobytes / 1024.0)
 }
 
 #[test]

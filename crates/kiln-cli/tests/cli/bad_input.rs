@@ -54,7 +54,7 @@ fn a_missing_value_is_found_by_line_and_column() {
 #[test]
 fn a_spreadsheet_is_to_be_exported() {
     let place = Place::new();
-    let new = [&b"PK\x03\x04"[..], &[0; 26], b"[Content_Types].xml", &[7; 100]].concat();
+    let new = [&b"PK\x03\x04"[..], &[0; 22], &[19, 0, 0, 0], b"[Content_Types].xml", &[7; 100]].concat();
     let old = [&b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"[..], &[0; 100]].concat();
     for (name, bytes) in [("t.xlsx", new), ("t.xls", old)] {
         place.write(name, bytes);

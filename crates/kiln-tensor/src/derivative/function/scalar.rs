@@ -8,6 +8,7 @@ use super::{
     super::{
         DerivativeError, Inputs,
         dual::Dual,
+        num::Num,
         products::matrix_of_products,
         segments::{Of, Pulled},
     },
@@ -18,11 +19,14 @@ impl<M: Module, I: Inputs> Function<'_, M, I, 1> {
     /// Computes f(w) `[1]` and ∇f(w) `[n]`.
     ///
     /// # Errors
-    /// Returns [`DerivativeError::Length`] or [`NotScalar`](DerivativeError::NotScalar).
+    /// Returns [`DerivativeError::Length`] or [`NotScalar`](DerivativeError::NotScalar), and [in segments](Self::with_segments) the errors of
+    /// a recording that [`hvp`](Self::hvp) has.
     pub fn value_and_grad(&self, w: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), DerivativeError> {
         if self.segments > 1 {
-            let parameters = self.duals(w, w)?.into_iter().map(|dual| Dual::constant(dual.x)).collect();
-            return self.pulled(parameters, Of::Value);
+            let constant = |(part, slot): (Tensor<1>, &Slot)| {
+                Dual::constant(Num(part.into_dispatch()).reshape(slot.shape.clone()))
+            };
+            return self.pulled(self.parts(w)?.into_iter().zip(self.layout.slots()).map(constant).collect(), Of::Value);
         }
         let (module, value) = self.tracked(w)?;
         one_number(&value)?;
