@@ -32,6 +32,8 @@ use std::{fmt, str::FromStr};
 use burn::tensor::{Device, FloatDType};
 use thiserror::Error;
 
+use crate::quiet::catch_quietly;
+
 /// A Burn backend that Kiln can be built with. Each is a Cargo feature of the same name.
 ///
 /// # Example
@@ -84,8 +86,13 @@ impl Backend {
         matches!(self, Self::Flex | Self::NdArray)
     }
 
-    /// The devices of this backend on this machine; none if it is not compiled in.
+    /// The devices of this backend on this machine; none if it is not compiled in, or its driver fails.
     fn devices(self) -> Vec<Device> {
+        // Drivers are loaded at run time, and a function that an old one lacks is a panic.
+        catch_quietly(|| self.enumerated()).unwrap_or_default()
+    }
+
+    fn enumerated(self) -> Vec<Device> {
         match self {
             #[cfg(feature = "flex")]
             Self::Flex => vec![Device::flex()],
@@ -165,6 +172,15 @@ impl DeviceInfo {
     }
 }
 
+/// A device that is there and cannot be used. [`unusable`] returns them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnusableDevice {
+    /// The name for `--device`.
+    pub name: String,
+    /// What went wrong when it was opened, and what may help.
+    pub reason: String,
+}
+
 /// Why a device is not available.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -189,6 +205,14 @@ pub enum DeviceError {
         name: String,
         /// The devices that exist.
         there: String,
+    },
+    /// The device is there and cannot be opened.
+    #[error("device '{name}' cannot be used: {reason}")]
+    Unusable {
+        /// The device.
+        name: String,
+        /// What went wrong when it was opened, and what may help.
+        reason: String,
     },
     /// The device does not support this float type.
     #[error("device '{name}' does not support {dtype}: use f32 (--dtype f32) or a CPU device")]
@@ -260,9 +284,9 @@ impl DeviceChoice {
             }
             Self::Of { backend, index } => {
                 let device = backend.devices().into_iter().nth(*index);
-                device
-                    .map(|device| describe(*backend, *index, device))
-                    .ok_or_else(|| self.missing(backend.name(), backend.is_compiled()))
+                let device = device.ok_or_else(|| self.missing(backend.name(), backend.is_compiled()))?;
+                opened(*backend, *index, device)
+                    .map_err(|UnusableDevice { name, reason }| DeviceError::Unusable { name, reason })
             }
         }
     }
@@ -306,12 +330,29 @@ pub fn named_f64(name: &str) -> Result<Device, DeviceError> {
 
 /// Returns every device that this build can use on this machine, GPUs first. It opens each of them.
 pub fn available() -> Vec<DeviceInfo> {
-    Backend::ALL
-        .into_iter()
-        .flat_map(|backend| {
-            backend.devices().into_iter().enumerate().map(move |(i, device)| describe(backend, i, device))
-        })
-        .collect()
+    all(&Backend::ALL).filter_map(Result::ok).collect()
+}
+
+/// Returns the devices that are there and cannot be opened, for example because their driver is too old.
+pub fn unusable() -> Vec<UnusableDevice> {
+    all(&Backend::ALL).filter_map(Result::err).collect()
+}
+
+/// Every device of these backends, opened.
+fn all(backends: &[Backend]) -> impl Iterator<Item = Result<DeviceInfo, UnusableDevice>> {
+    backends.iter().flat_map(|&backend| {
+        backend.devices().into_iter().enumerate().map(move |(index, device)| opened(backend, index, device))
+    })
+}
+
+fn opened(backend: Backend, index: usize, device: Device) -> Result<DeviceInfo, UnusableDevice> {
+    catch_quietly(|| describe(backend, index, device)).map_err(|caught| UnusableDevice {
+        name: selector(backend, index),
+        reason: format!(
+            "{}. Its driver may be too old: update it, or choose another device",
+            caught.message.trim_end_matches('.')
+        ),
+    })
 }
 
 /// Returns the device, set to compute in `dtype` by default.
@@ -333,10 +374,7 @@ pub fn with_dtype(info: &DeviceInfo, dtype: FloatDType) -> Result<Device, Device
 }
 
 fn first(backends: &[Backend], kind: &str) -> Option<DeviceInfo> {
-    backends
-        .iter()
-        .flat_map(|&b| b.devices().into_iter().enumerate().map(move |(i, device)| describe(b, i, device)))
-        .find(|info| info.kind == kind)
+    all(backends).filter_map(Result::ok).find(|info| info.kind == kind)
 }
 
 fn selector(backend: Backend, index: usize) -> String {
@@ -375,6 +413,12 @@ fn dtype_name(dtype: FloatDType) -> &'static str {
         FloatDType::BF16 => "bf16",
         _ => "another float type",
     }
+}
+
+/// Whether the device is one of a GPU backend, on which CubeCL runs kernels. A software driver is one, too.
+#[cfg(feature = "cube")]
+pub(crate) fn is_cube(device: &Device) -> bool {
+    matches!(device.clone().without_autodiff().as_dispatch(), burn::backend::DispatchDevice::Cube(_))
 }
 
 /// Returns ε of a float type, the distance from 1 to the next number.

@@ -20,6 +20,9 @@ pub(crate) struct DatasetsFlags {
 /// `kiln devices`.
 pub(crate) fn devices(console: Console) -> Result<Exit> {
     let devices = device::available();
+    for device::UnusableDevice { name, reason } in device::unusable() {
+        console.warn(format_args!("device '{name}' cannot be used: {reason}"));
+    }
     let json: Vec<_> = devices
         .iter()
         .map(|d| {
