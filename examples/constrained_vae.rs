@@ -56,7 +56,7 @@ fn main() -> anyhow::Result<()> {
 
     let curves = Curves::default();
     let config = TrainConfig { epochs: 60, batch_size: 64, ..TrainConfig::default() };
-    let trainer = Trainer::new(config, AdamConfig::new().init()?).observe(curves.clone());
+    let trainer = Trainer::new(config, AdamConfig::new().build()?).observe(curves.clone());
     let outcome = trainer.fit(model, &objective, &digits.train, Some(&digits.test))?;
 
     let curves = curves.0.lock().expect("no thread panics").clone();

@@ -30,7 +30,7 @@ fn main() -> anyhow::Result<()> {
     let digits = load_images("digits", &Locate::default(), HoldOut::default(), &mut |_| {})?;
     let model = VaeConfig::new(64).hidden_dim(400).latent_dim(10).init(0, &device.clone().autodiff())?;
     let config = TrainConfig { epochs: 10, batch_size: 8, ..TrainConfig::default() };
-    let outcome = Trainer::new(config, AdamConfig::new().init()?).observe(Print).fit(
+    let outcome = Trainer::new(config, AdamConfig::new().build()?).observe(Print).fit(
         model,
         &Elbo::new(),
         &digits.train,

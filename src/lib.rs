@@ -14,7 +14,7 @@
 //! let digits = kiln::data::digits();
 //! let model = VaeConfig::new(64).hidden_dim(32).latent_dim(2).init(0, &device.autodiff())?;
 //! let config = TrainConfig { epochs: 1, ..TrainConfig::default() };
-//! let outcome = Trainer::new(config, AdamConfig::new().init()?).fit(model, &Elbo::new(), &digits, None)?;
+//! let outcome = Trainer::new(config, AdamConfig::new().build()?).fit(model, &Elbo::new(), &digits, None)?;
 //! assert!(outcome.train.loss < 45.0, "a model that knows nothing has a loss of 64 ln 2 = 44.4 nats");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

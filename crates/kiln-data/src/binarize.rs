@@ -4,7 +4,11 @@ use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use kiln_tensor::Stream;
 use serde::{Deserialize, Serialize};
 
-use crate::{Dataset, Images, images::gather};
+use crate::{
+    Dataset, Images,
+    images::gather,
+    resident_images::{ResidentBinarized, ResidentImages},
+};
 
 /// How pixels are binarised: a pixel with the grey value p ∈ [0, 1] can be drawn as 1 with probability p, and 0 otherwise.
 ///
@@ -95,6 +99,16 @@ impl Dataset for Binarized {
             FloatDType::F64 => Tensor::from_data(data.convert::<f64>(), device),
             _ => Tensor::from_data(data, device),
         }
+    }
+
+    fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Tensor<2>> + 'd>> {
+        let images = ResidentImages::new(self.images.bytes(), self.images.dims(), self.images.max(), device)?;
+        let epoch = match self.mode {
+            Binarize::None => return Some(Box::new(images)),
+            Binarize::Dynamic => None,
+            Binarize::Fixed => Some(0),
+        };
+        Some(Box::new(ResidentBinarized::new(images, self.seed, self.purpose, epoch)))
     }
 }
 

@@ -60,6 +60,13 @@ pub trait Dataset: Sync {
     fn batch_in_epoch(&self, rows: &[usize], _epoch: u64, device: &Device) -> Self::Batch {
         self.batch(rows, device)
     }
+
+    /// Returns a view of this dataset whose data stay on `device`, with the same batches, or none if it has no such view.
+    ///
+    /// The default is none. The trainer asks for it once, so that minibatches need no copies from the host.
+    fn resident<'d>(&'d self, _device: &Device) -> Option<Box<dyn Dataset<Batch = Self::Batch> + 'd>> {
+        None
+    }
 }
 
 /// A minibatch of inputs with classes.

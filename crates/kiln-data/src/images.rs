@@ -1,6 +1,9 @@
 //! Greyscale images, stored as bytes.
 
-use crate::{DataError, Dataset, Supervised};
+use crate::{
+    DataError, Dataset, Supervised,
+    resident_images::{ResidentImages, ResidentLabelled, classes_of},
+};
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 
@@ -273,6 +276,10 @@ impl Dataset for Images {
     fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
         self.pixels(rows, device)
     }
+
+    fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Tensor<2>> + 'd>> {
+        Some(Box::new(ResidentImages::new(&self.pixels, self.dims(), self.max, device)?))
+    }
 }
 
 impl Dataset for Labelled {
@@ -283,9 +290,13 @@ impl Dataset for Labelled {
     }
 
     fn batch(&self, rows: &[usize], device: &Device) -> Supervised {
-        let targets: Vec<i64> = rows.iter().map(|row| i64::from(self.0.labels[*row])).collect();
-        let targets = TensorData::new(targets, [rows.len(), 1]);
-        Supervised { inputs: self.0.pixels(rows, device), targets: Tensor::from_data(targets, device) }
+        Supervised { inputs: self.0.pixels(rows, device), targets: classes_of(&self.0.labels, rows, device) }
+    }
+
+    fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Supervised> + 'd>> {
+        let Images { pixels, labels, max, .. } = &self.0;
+        let images = ResidentImages::new(pixels, self.0.dims(), *max, device)?;
+        Some(Box::new(ResidentLabelled { images, labels }))
     }
 }
 

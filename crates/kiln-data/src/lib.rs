@@ -44,6 +44,7 @@ pub mod tensors;
 mod collection;
 mod content;
 mod download;
+mod resident_images;
 mod suggest;
 mod vocabulary;
 

@@ -20,6 +20,9 @@
 //! ```
 
 mod activation;
+#[cfg(feature = "cube")]
+mod cube;
+mod elbo;
 mod likelihood;
 mod linear;
 mod logsumexp;
@@ -34,6 +37,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use burn::tensor::Tensor;
 
 pub use activation::Activation;
+pub use elbo::{Evidence, evidence};
 pub use likelihood::{bernoulli_log_likelihood, bernoulli_log_prob, categorical_log_likelihood};
 pub use linear::{dense, linear};
 pub use logsumexp::logsumexp;
@@ -62,7 +66,7 @@ pub fn in_pool<R: Send>(work: impl FnOnce() -> R + Send) -> R {
 }
 
 /// Whether the tensor is tracked by autodiff.
-#[cfg(feature = "flex")]
+#[cfg(any(feature = "flex", feature = "cube"))]
 fn is_tracked<const D: usize>(tensor: &Tensor<D>) -> bool {
     tensor.is_autodiff() && tensor.is_tracked()
 }
@@ -75,6 +79,12 @@ pub fn by_kernel<const D: usize>(tensor: &Tensor<D>) -> bool {
     return is_enabled() && flex::takes(tensor);
     #[cfg(not(feature = "flex"))]
     false
+}
+
+/// Whether a kernel on a GPU backend does the operation whose first tensor this is.
+#[cfg(feature = "cube")]
+fn on_cube<const D: usize>(tensor: &Tensor<D>) -> bool {
+    is_enabled() && cube::takes(tensor)
 }
 
 #[cfg(test)]

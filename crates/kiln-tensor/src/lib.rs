@@ -1,6 +1,7 @@
 //! The tensor layer of Kiln: what Burn lacks, without statistics.
 //!
 //! - [`atomic`]: files that are written completely or not at all.
+//! - [`byte_rows`]: images that stay on a GPU.
 //! - [`device`]: devices by name, and their float types.
 //! - [`derivative`]: exact first and second derivatives of functions of a module's parameters.
 //! - [`flat`]: a module's trainable parameters as one vector.
@@ -13,9 +14,13 @@
 //! - [`params`]: a module's parameters by name: listing, replacing, checking.
 //! - [`pass`](mod@pass): elementwise updates of several tensors in one pass.
 //! - [`special`]: gamma, error and normal functions, and logarithms without cancellation.
+//! - [`steps`]: steps of an optimiser on a GPU, which do not wait for the host.
 //! - [`weights`]: safetensors files of a module's parameters.
 
 pub mod atomic;
+pub mod byte_rows;
+#[cfg(feature = "cube")]
+mod cube;
 pub mod derivative;
 pub mod device;
 #[cfg(feature = "flex")]
@@ -33,6 +38,7 @@ pub mod quiet;
 pub mod random;
 mod real;
 pub mod special;
+pub mod steps;
 pub mod weights;
 
 pub use device::{DeviceChoice, DeviceError, DeviceInfo};

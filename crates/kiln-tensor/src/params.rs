@@ -52,6 +52,28 @@ pub fn named<M: Module>(module: &M) -> Vec<NamedTensor> {
     reader.found
 }
 
+/// Returns the name and the id of every float parameter of `module`, without reading from the device.
+pub fn names<M: Module>(module: &M) -> Vec<(String, u64)> {
+    struct Namer {
+        path: Path,
+        found: Vec<(String, u64)>,
+    }
+    impl ModuleVisitor for Namer {
+        fn enter_module(&mut self, name: &str, _: &str) {
+            self.path.enter(name);
+        }
+        fn exit_module(&mut self, _: &str, _: &str) {
+            self.path.exit();
+        }
+        fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+            self.found.push((self.path.join(), param.id.val()));
+        }
+    }
+    let mut namer = Namer { path: Path::default(), found: Vec::new() };
+    module.visit(&mut namer);
+    namer.found
+}
+
 /// Why values do not fit a module.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

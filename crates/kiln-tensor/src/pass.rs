@@ -5,6 +5,9 @@
 //! layouts or float types, tensor operations do it, which a GPU backend fuses. Both give the same bits, because the loop rounds in
 //! the same order.
 
+#[cfg(any(feature = "cube", test))]
+pub(crate) mod program;
+
 use burn::tensor::Tensor;
 
 pub use crate::real::Real;
@@ -79,7 +82,24 @@ pub fn pass<P: Pass<N>, const N: usize, const D: usize>(
     if flex::takes(&states, &gradient) {
         return flex::run(update, states, gradient);
     }
+    #[cfg(feature = "cube")]
+    let (states, gradient) = match crate::cube::recording::take(update, states, gradient) {
+        Ok(states) => return states,
+        Err(tensors) => tensors,
+    };
     update.tensors(states, gradient)
+}
+
+/// Returns `gradient` + `decay`·`parameter`, the gradient with a penalty of ½·`decay`·‖θ‖².
+///
+/// An optimiser adds a decay to the gradient of a [`pass`] by this function, whose first state is the parameter.
+pub fn with_decay<const D: usize>(gradient: Tensor<D>, parameter: &Tensor<D>, decay: f64) -> Tensor<D> {
+    #[cfg(feature = "cube")]
+    let gradient = match crate::cube::recording::decay(gradient, decay) {
+        Ok(gradient) => return gradient,
+        Err(gradient) => gradient,
+    };
+    gradient + parameter.clone() * decay
 }
 
 #[cfg(feature = "flex")]

@@ -28,11 +28,16 @@ pub struct Stream(ChaCha8Rng);
 impl Stream {
     /// Returns the stream of `purpose` (a short constant such as `"shuffle"`) at `epoch` and `step` of a run with `seed`.
     pub fn new(seed: u64, purpose: &str, epoch: u64, step: u64) -> Self {
+        Self(ChaCha8Rng::from_seed(Self::key(seed, purpose, epoch, step)))
+    }
+
+    /// The key of the generator: these four, each in 64 bits.
+    pub(crate) fn key(seed: u64, purpose: &str, epoch: u64, step: u64) -> [u8; 32] {
         let mut key = [0u8; 32];
         for (word, value) in key.chunks_exact_mut(8).zip([seed, fnv1a(purpose), epoch, step]) {
             word.copy_from_slice(&value.to_le_bytes());
         }
-        Self(ChaCha8Rng::from_seed(key))
+        key
     }
 
     /// Returns the next 64 random bits.

@@ -9,7 +9,10 @@ use burn::{
     tensor::Tensor,
 };
 use kiln_dist::{Batch, ConditionalModel, DistError, Distribution, FromNoise, LatentVariableModel, Reparameterized};
-use kiln_tensor::Stream;
+use kiln_tensor::{
+    Stream,
+    fused::{Evidence, evidence},
+};
 
 pub use self::{
     constrained::Constrained,
@@ -229,14 +232,9 @@ impl Elbo {
             let posterior = if particles > 1 { posterior.repeated(particles) } else { posterior };
             posterior.log_prob_per_example(z.clone()) - model.log_prior(z.clone())
         });
-        let (kl, log_likelihood) = (kl.mean(), model.likelihood(z).log_prob_per_example(x).mean());
-        // Terms are only reported, so they are taken out of the graph.
-        let [of_likelihood, of_kl] = [&log_likelihood, &kl].map(|term| term.clone().without_autodiff());
-        let terms =
-            vec![("elbo", of_likelihood.clone() - of_kl.clone()), ("reconstruction", -of_likelihood), ("kl", of_kl)];
-        // β = 1 needs no multiplication.
-        let kl = if self.beta.to_bits() == 1f64.to_bits() { kl } else { kl * self.beta };
-        Loss { value: kl - log_likelihood, terms }
+        let log_likelihood = model.likelihood(z).log_prob_per_example(x);
+        let Evidence { loss, bound, reconstruction, divergence } = evidence(log_likelihood, kl, self.beta);
+        Loss { value: loss, terms: vec![("elbo", bound), ("reconstruction", reconstruction), ("kl", divergence)] }
     }
 
     /// Returns the loss with given noise, one sample per example: z = μ + σ·`noise`, with `noise` `[n, d_z]`.

@@ -155,6 +155,10 @@ impl TrainingProgress {
 }
 
 impl<M> Observer<M> for TrainingProgress {
+    fn wants_every_step(&self) -> bool {
+        false
+    }
+
     fn on_start(&mut self, step: u64, total: u64) -> std::result::Result<(), TrainError> {
         if let Some(bar) = &self.bar {
             let style = ProgressStyle::with_template("{wide_bar} step {pos}/{len}, {eta} left  {msg}");

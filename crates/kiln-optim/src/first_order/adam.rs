@@ -231,6 +231,7 @@ macro_rules! optimizer {
 
         impl Method for $method {
             const NAME: &'static str = $name;
+            const BY_PASSES: bool = true;
         }
     };
 }

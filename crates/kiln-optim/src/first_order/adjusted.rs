@@ -4,6 +4,7 @@ use burn::{
     optim::Optimizer,
     tensor::{Device, Tensor},
 };
+use kiln_tensor::pass::with_decay;
 
 use super::{Adjusted, Method};
 
@@ -17,7 +18,7 @@ impl<O: Method> Optimizer for Adjusted<O> {
         grad: Tensor<D>,
         state: Option<O::State<D>>,
     ) -> (Tensor<D>, Option<O::State<D>>) {
-        let grad = if self.weight_decay > 0.0 { grad + tensor.clone() * self.weight_decay } else { grad };
+        let grad = if self.weight_decay > 0.0 { with_decay(grad, &tensor, self.weight_decay) } else { grad };
         self.method.step(lr * self.lr_scale, tensor, grad, state)
     }
 
@@ -28,6 +29,7 @@ impl<O: Method> Optimizer for Adjusted<O> {
 
 impl<O: Method> Method for Adjusted<O> {
     const NAME: &'static str = O::NAME;
+    const BY_PASSES: bool = O::BY_PASSES;
     const IS_AHEAD: bool = O::IS_AHEAD;
     const KEEPS_AVERAGE: bool = O::KEEPS_AVERAGE;
 

@@ -76,6 +76,7 @@ impl Pass<1> for Towards {
 
 impl<O: Method> Method for Averaged<O> {
     const NAME: &'static str = O::NAME;
+    const BY_PASSES: bool = O::BY_PASSES;
     const IS_AHEAD: bool = O::IS_AHEAD;
     const KEEPS_AVERAGE: bool = true;
 

@@ -31,6 +31,11 @@ pub trait Method: Optimizer {
     /// Whether the method keeps an average of its iterates.
     const KEEPS_AVERAGE: bool = false;
 
+    /// Whether every change of a parameter and of its state is a [`pass`](mod@kiln_tensor::pass) whose results are not used by other
+    /// operations within the step, except that they may be copied and be the gradient of another pass. A GPU then updates all
+    /// parameters at once, without waiting for the host: see [`kiln_tensor::steps`].
+    const BY_PASSES: bool = false;
+
     /// Returns the iterate θ of a parameter whose module holds `tensor`.
     fn iterate<const D: usize>(tensor: Tensor<D>, _state: &Self::State<D>) -> Tensor<D> {
         tensor

@@ -99,6 +99,7 @@ impl Optimizer for Momentum {
 
 impl Method for Momentum {
     const NAME: &'static str = "momentum";
+    const BY_PASSES: bool = true;
 
     fn momentum_at(&self, step: u64) -> Option<f64> {
         Some(self.momentum.at(step))

@@ -187,6 +187,7 @@ impl Pass<3> for Accelerated {
 
 impl Method for Nesterov {
     const NAME: &'static str = "nesterov";
+    const BY_PASSES: bool = true;
     const IS_AHEAD: bool = true;
 
     fn iterate<const D: usize>(tensor: Tensor<D>, state: &LookAhead<D>) -> Tensor<D> {

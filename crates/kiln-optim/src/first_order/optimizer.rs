@@ -7,10 +7,12 @@ use burn::{
     optim::{GradientsParams, ModuleOptimizer, OptimizerRecord},
     tensor::Tensor,
 };
+use kiln_tensor::steps::StepsConfig;
 
 use super::{
     ConfigError, Method, StepError,
     place::{MoveTo, MoveToFoundIterate, Place},
+    state,
     transform::{Transformed, Transforms},
 };
 
@@ -62,6 +64,7 @@ pub struct FirstOrder {
     to_average: ModuleOptimizer,
     ahead: Ahead,
     has_average: bool,
+    by_passes: bool,
     momentum_at: Box<dyn Fn(u64) -> Option<f64> + Send + Sync>,
     updates: u64,
     skipped: u64,
@@ -98,6 +101,7 @@ impl From<ModuleOptimizer> for FirstOrder {
             to_average: MoveToFoundIterate.into(),
             ahead: Ahead::search(),
             has_average: false,
+            by_passes: false,
             momentum_at: Box::new(|_| None),
             updates: 0,
             skipped: 0,
@@ -113,6 +117,7 @@ impl<O: Method> From<O> for FirstOrder {
             to_average: MoveTo::<O>::new(Place::Average).into(),
             ahead: if O::IS_AHEAD { Ahead::Yes } else { Ahead::No },
             has_average: O::KEEPS_AVERAGE,
+            by_passes: O::BY_PASSES,
             momentum_at: {
                 let method = method.clone();
                 Box::new(move |step| method.momentum_at(step))
@@ -137,6 +142,7 @@ impl FirstOrder {
             self.ahead = Ahead::Yes;
         }
         self.has_average |= O::KEEPS_AVERAGE;
+        self.by_passes &= O::BY_PASSES;
         self
     }
 
@@ -239,6 +245,22 @@ impl FirstOrder {
             }
         }
         self.optimizer.step(lr, module, gradients)
+    }
+
+    /// Returns how [`kiln_tensor::steps`] takes the steps of this optimiser on a GPU: then [`apply`](Self::apply) is its update, and
+    /// [`prepare`](Self::prepare) is left out. None if the host must see every gradient, because gradients are accumulated or a method
+    /// is not one of Kiln's.
+    ///
+    /// If gradients that are not finite are [skipped](Self::skip_non_finite), the steps halt at one, and the host must take that step.
+    pub fn deferred(&self) -> Option<StepsConfig> {
+        self.by_passes.then(|| self.transforms.deferred()).flatten()
+    }
+
+    /// Takes back the last `steps` updates in the counts of steps only, because they had no effect: the device had halted.
+    pub fn rewind(&mut self, steps: u64) {
+        self.updates -= steps;
+        let record = state::with_fewer_steps(steps, || self.optimizer.to_record());
+        self.optimizer = self.optimizer.clone().load_record(record);
     }
 
     /// Returns the number of updates since this value was made, which is the step of a schedule in a loop of your own. It is not

@@ -71,4 +71,5 @@ impl Pass<1> for GradientStep {
 
 impl Method for Sgd {
     const NAME: &'static str = "sgd";
+    const BY_PASSES: bool = true;
 }

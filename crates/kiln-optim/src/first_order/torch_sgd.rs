@@ -5,7 +5,7 @@ use burn::{
     optim::{ModuleOptimizer, Optimizer},
     tensor::{Device, Tensor},
 };
-use kiln_tensor::pass::{Elements, Pass, Real, pass};
+use kiln_tensor::pass::{Elements, Pass, Real, pass, with_decay};
 
 use super::{
     ConfigError, Method, Velocity,
@@ -120,7 +120,7 @@ impl Optimizer for TorchSgd {
         let TorchSgdConfig { momentum, dampening, weight_decay, weight_decay_form, nesterov } = self.config;
         let (dtype, tensor, grad) = (tensor.dtype(), widened(tensor), widened(grad));
         let decays = |form| weight_decay > 0.0 && weight_decay_form == form;
-        let grad = if decays(WeightDecay::Coupled) { grad + tensor.clone() * weight_decay } else { grad };
+        let grad = if decays(WeightDecay::Coupled) { with_decay(grad, &tensor, weight_decay) } else { grad };
         let tensor = if decays(WeightDecay::Decoupled) { tensor * (1.0 - lr * weight_decay) } else { tensor };
         if momentum <= 0.0 {
             let [tensor] = pass(&GradientStep { lr }, [tensor], grad);
@@ -173,6 +173,7 @@ impl Pass<2> for TorchMomentum {
 
 impl Method for TorchSgd {
     const NAME: &'static str = "torch-sgd";
+    const BY_PASSES: bool = true;
 
     fn momentum_at(&self, _step: u64) -> Option<f64> {
         (self.config.momentum > 0.0).then_some(self.config.momentum)

@@ -5,7 +5,10 @@ use burn::{
     optim::GradientsParams,
     tensor::Tensor,
 };
-use kiln_tensor::params::{self, gradient_summary};
+use kiln_tensor::{
+    params::{self, gradient_summary},
+    steps::StepsConfig,
+};
 
 use super::{ConfigError, StepError, require};
 
@@ -58,6 +61,21 @@ impl Transforms {
         require(at_most >= 1, "skip_non_finite", "at least 1 gradient in a row", at_most as f64)?;
         self.0.push(Transform::SkipNonFinite { at_most, in_a_row: 0 });
         Ok(())
+    }
+
+    /// The transforms as a device does them without the host, if it can.
+    pub(super) fn deferred(&self) -> Option<StepsConfig> {
+        let mut config = StepsConfig::default();
+        for transform in &self.0 {
+            match transform {
+                // The device scales first and clamps then, each once.
+                Transform::ClipNorm(max) if config == StepsConfig::default() => config.clip_norm = Some(*max),
+                Transform::ClipValue(max) if config.clip_value.is_none() => config.clip_value = Some(*max),
+                Transform::SkipNonFinite { .. } => {}
+                _ => return None,
+            }
+        }
+        Some(config)
     }
 
     /// Number of gradients per step.

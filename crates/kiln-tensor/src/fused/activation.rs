@@ -13,7 +13,7 @@ use burn::tensor::{Tensor, activation::relu};
 /// let layer = LinearConfig::new(3, 2).init(&device);
 /// assert_eq!(dense(&layer, Tensor::ones([4, 3], &device), Activation::Tanh).dims(), [4, 2]);
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Activation {
     /// y. The default.
     #[default]

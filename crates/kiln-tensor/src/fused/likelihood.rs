@@ -26,6 +26,12 @@ pub fn bernoulli_log_likelihood(logits: Tensor<2>, values: Tensor<2>) -> Tensor<
         use burn::backend::Dispatch;
         return Tensor::from_dispatch(Dispatch::fused_bernoulli(logits.into_dispatch(), values.into_dispatch()));
     }
+    #[cfg(feature = "cube")]
+    if super::on_cube(&logits) && !super::is_tracked(&values) {
+        use super::cube::OnCube;
+        use burn::backend::Dispatch;
+        return Tensor::from_dispatch(Dispatch::on_cube_bernoulli(logits.into_dispatch(), values.into_dispatch()));
+    }
     plain_bernoulli(logits, values)
 }
 

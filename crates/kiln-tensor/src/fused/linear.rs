@@ -29,6 +29,13 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, activati
         let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.clone().into_dispatch());
         return Tensor::from_dispatch(Dispatch::fused_linear(x, weight, bias, activation));
     }
+    #[cfg(feature = "cube")]
+    if let Some(bias) = bias.as_ref().filter(|_| super::on_cube(&x)) {
+        use super::cube::OnCube;
+        use burn::backend::Dispatch;
+        let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.clone().into_dispatch());
+        return Tensor::from_dispatch(Dispatch::on_cube_linear(x, weight, bias, activation));
+    }
     plain(x, weight, bias, activation)
 }
 

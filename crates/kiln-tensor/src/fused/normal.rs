@@ -15,6 +15,13 @@ pub fn normal_sample(loc: Tensor<2>, log_scale: Tensor<2>, noise: Tensor<2>) -> 
         let [loc, log_scale, noise] = [loc, log_scale, noise].map(Tensor::into_dispatch);
         return Tensor::from_dispatch(Dispatch::fused_normal_sample(loc, log_scale, noise));
     }
+    #[cfg(feature = "cube")]
+    if super::on_cube(&loc) && !super::is_tracked(&noise) {
+        use super::cube::OnCube;
+        use burn::backend::Dispatch;
+        let [loc, log_scale, noise] = [loc, log_scale, noise].map(Tensor::into_dispatch);
+        return Tensor::from_dispatch(Dispatch::on_cube_sample(loc, log_scale, noise));
+    }
     plain_sample(loc, log_scale, noise)
 }
 
@@ -35,6 +42,13 @@ pub fn normal_kl_to_standard(loc: Tensor<2>, log_scale: Tensor<2>) -> Tensor<1> 
         use burn::backend::Dispatch;
         let [loc, log_scale] = [loc, log_scale].map(Tensor::into_dispatch);
         return Tensor::from_dispatch(Dispatch::fused_normal_divergence(loc, log_scale));
+    }
+    #[cfg(feature = "cube")]
+    if super::on_cube(&loc) {
+        use super::cube::OnCube;
+        use burn::backend::Dispatch;
+        let [loc, log_scale] = [loc, log_scale].map(Tensor::into_dispatch);
+        return Tensor::from_dispatch(Dispatch::on_cube_divergence(loc, log_scale));
     }
     plain_kl(loc, log_scale)
 }

@@ -90,6 +90,10 @@ impl MetricsLog {
 }
 
 impl<M> Observer<M> for MetricsLog {
+    fn wants_every_step(&self) -> bool {
+        false
+    }
+
     fn on_start(&mut self, step: u64, _total: u64) -> Result<(), TrainError> {
         self.start_at(step)
     }

@@ -4,7 +4,36 @@ use burn::{module::Module, optim::GradientsParams};
 use kiln_optim::StepError;
 use kiln_tensor::{Stream, params};
 
-use crate::{Metrics, Objective, TrainError, evaluate::read_back};
+use crate::{Metrics, Objective, TrainError, evaluate::read_back, objective::Loss};
+
+/// Returns the loss of a minibatch and its gradient. Nothing is read from the device.
+pub(super) fn gradient<M, O, B>(
+    model: &M,
+    objective: &O,
+    batch: B,
+    noise: &mut Stream,
+) -> Result<(Loss, GradientsParams), TrainError>
+where
+    M: Module,
+    O: Objective<M, B>,
+{
+    let loss = objective.loss(model, batch, noise);
+    if !loss.value.is_autodiff() || !loss.value.is_tracked() {
+        return Err(StepError::NothingToUpdate.into());
+    }
+    let gradients = GradientsParams::from_grads(loss.value.backward(), model);
+    if gradients.is_empty() {
+        return Err(StepError::NothingToUpdate.into());
+    }
+    Ok((loss, gradients))
+}
+
+/// Says that the loss is not finite, and which of its terms are not.
+pub(super) fn loss_is_not_finite(terms: impl Iterator<Item = (&'static str, f64)>) -> String {
+    let terms: Vec<&str> = terms.filter(|(_, value)| !value.is_finite()).map(|(name, _)| name).collect();
+    let terms = if terms.is_empty() { String::new() } else { format!(" (its terms: {})", terms.join(", ")) };
+    format!("the loss{terms}")
+}
 
 /// The loss of a minibatch and its gradient, read back in one transfer.
 pub(super) struct Evaluated {
@@ -18,16 +47,7 @@ pub(super) struct Evaluated {
 }
 
 impl Evaluated {
-    pub(super) fn new<M, O, B>(model: &M, objective: &O, batch: B, noise: &mut Stream) -> Result<Self, TrainError>
-    where
-        M: Module,
-        O: Objective<M, B>,
-    {
-        let loss = objective.loss(model, batch, noise);
-        if !loss.value.is_autodiff() || !loss.value.is_tracked() {
-            return Err(StepError::NothingToUpdate.into());
-        }
-        let gradients = GradientsParams::from_grads(loss.value.backward(), model);
+    pub(super) fn new<M: Module>(model: &M, loss: Loss, gradients: GradientsParams) -> Result<Self, TrainError> {
         let summary = params::gradient_summary(model, &gradients);
         let (Some(squared_norm), Some(largest)) = (summary.squared_norm, summary.max_abs) else {
             return Err(StepError::NothingToUpdate.into());
@@ -50,9 +70,7 @@ impl Evaluated {
     /// They are named if the loss is not finite.
     pub(super) fn not_finite<M: Module>(&self, model: &M) -> Option<String> {
         if !self.loss.is_finite() {
-            let terms: Vec<&str> = self.terms.iter().filter(|(_, v)| !v.is_finite()).map(|(name, _)| *name).collect();
-            let terms = if terms.is_empty() { String::new() } else { format!(" (its terms: {})", terms.join(", ")) };
-            return Some(format!("the loss{terms}"));
+            return Some(loss_is_not_finite(self.terms.iter().copied()));
         }
         // On some backends a maximum hides a NaN, but a sum of squares does not. A sum of squares may overflow although every
         // entry is finite.

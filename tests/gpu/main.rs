@@ -2,7 +2,12 @@
 //!
 //! On a machine without a GPU this runs on a software Vulkan driver. Without any adapter it is skipped, and says so;
 //! with the variable `KILN_EXPECT_ADAPTER` set, as in CI, that is a failure.
-#![cfg(feature = "wgpu")]
+#![cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
+
+mod fused;
+mod halts;
+mod rows;
+mod steps;
 
 use std::{
     ops::ControlFlow,
@@ -26,13 +31,20 @@ impl<M> Observer<M> for Losses {
     }
 }
 
+/// The device of the variable `KILN_GPU`, such as `vulkan:0`, or the first of any GPU backend.
 fn gpu() -> Option<DeviceInfo> {
-    let found = available().into_iter().find(|info| info.backend == Backend::Wgpu);
+    let asked = std::env::var("KILN_GPU").ok();
+    let is_gpu = |info: &DeviceInfo| match &asked {
+        Some(name) => info.name == *name,
+        None => matches!(info.backend, Backend::Cuda | Backend::Vulkan | Backend::Wgpu),
+    };
+    let found = available().into_iter().find(is_gpu);
     match &found {
         Some(info) => eprintln!("on {} ({}, {})", info.name, info.kind, info.description),
         None => {
-            assert!(std::env::var_os("KILN_EXPECT_ADAPTER").is_none(), "wgpu finds no adapter on this machine");
-            eprintln!("skipped: wgpu finds no adapter on this machine");
+            let expected = asked.is_some() || std::env::var_os("KILN_EXPECT_ADAPTER").is_some();
+            assert!(!expected, "the GPU backends of this build find no adapter on this machine");
+            eprintln!("skipped: the GPU backends of this build find no adapter on this machine");
         }
     }
     found

@@ -1,0 +1,139 @@
+//! Images whose bytes stay on a GPU.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use kiln_tensor::byte_rows::ByteRows;
+
+use crate::{Dataset, Supervised};
+
+/// Images whose minibatches are made on the device.
+pub(crate) struct ResidentImages {
+    rows: ByteRows,
+    len: usize,
+    max: f64,
+    /// The number of each byte.
+    values: [f64; 256],
+}
+
+impl ResidentImages {
+    /// Images of `dims` pixels between 0 and `max`. None if the device is not a GPU's, or they do not fit.
+    pub(crate) fn new(pixels: &[u8], dims: usize, max: u8, device: &Device) -> Option<Self> {
+        let (rows, max) = (ByteRows::new(pixels, dims, device)?, f64::from(max));
+        Some(Self { rows, len: pixels.len() / dims, max, values: std::array::from_fn(|byte| byte as f64 / max) })
+    }
+
+    fn pixels(&self, rows: &[usize], device: &Device) -> Tensor<2> {
+        self.rows.values(rows, &self.values).to_device(device)
+    }
+}
+
+/// The labels of the given images as class indices, `[n, 1]`.
+pub(crate) fn classes_of(labels: &[u8], rows: &[usize], device: &Device) -> Tensor<2, Int> {
+    let targets: Vec<i64> = rows.iter().map(|row| i64::from(labels[*row])).collect();
+    Tensor::from_data(TensorData::new(targets, [rows.len(), 1]), device)
+}
+
+impl Dataset for ResidentImages {
+    type Batch = Tensor<2>;
+
+    fn len(&self) -> usize {
+        self.len
+    }
+
+    fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
+        self.pixels(rows, device)
+    }
+}
+
+/// [`ResidentImages`] with their labels.
+pub(crate) struct ResidentLabelled<'d> {
+    pub(crate) images: ResidentImages,
+    pub(crate) labels: &'d [u8],
+}
+
+impl Dataset for ResidentLabelled<'_> {
+    type Batch = Supervised;
+
+    fn len(&self) -> usize {
+        self.images.len
+    }
+
+    fn batch(&self, rows: &[usize], device: &Device) -> Supervised {
+        Supervised { inputs: self.images.pixels(rows, device), targets: classes_of(self.labels, rows, device) }
+    }
+}
+
+/// Images that are binarised on the device.
+pub(crate) struct ResidentBinarized {
+    images: ResidentImages,
+    /// For each byte, the whole number of 53 bits below which a draw is 1.
+    below: [u64; 256],
+    seed: u64,
+    purpose: &'static str,
+    /// The epoch of all draws, or none if every epoch has its own.
+    epoch: Option<u64>,
+}
+
+impl ResidentBinarized {
+    pub(crate) fn new(images: ResidentImages, seed: u64, purpose: &'static str, epoch: Option<u64>) -> Self {
+        let below = std::array::from_fn(|byte| first_not_below(byte as f64, images.max));
+        Self { images, below, seed, purpose, epoch }
+    }
+}
+
+/// The smallest k for which k·2⁻⁵³·`max`, rounded, is not below `p`. The product does not fall as k grows.
+fn first_not_below(p: f64, max: f64) -> u64 {
+    let (mut low, mut high) = (0u64, 1u64 << 53);
+    while low < high {
+        let middle = low + (high - low) / 2;
+        let u = middle as f64 / (1u64 << 53) as f64;
+        if u * max < p {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+impl Dataset for ResidentBinarized {
+    type Batch = Tensor<2>;
+
+    fn len(&self) -> usize {
+        self.images.len
+    }
+
+    fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
+        self.batch_in_epoch(rows, 0, device)
+    }
+
+    fn batch_in_epoch(&self, rows: &[usize], epoch: u64, device: &Device) -> Tensor<2> {
+        let epoch = self.epoch.unwrap_or(epoch);
+        self.images.rows.draws(rows, &self.below, self.seed, self.purpose, epoch).to_device(device)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use kiln_tensor::Stream;
+
+    use super::*;
+
+    /// The comparison of whole numbers is that of [`Binarized`](crate::Binarized).
+    #[test]
+    fn a_draw_by_whole_numbers_is_the_draw_by_fractions() {
+        for max in [1.0, 16.0, 17.0, 255.0] {
+            let mut stream = Stream::new(0, "draws", 0, 0);
+            for p in 0..=max as u64 {
+                let limit = first_not_below(p as f64, max);
+                for _ in 0..200 {
+                    let word = stream.next_u64();
+                    let u = (word >> 11) as f64 / (1u64 << 53) as f64;
+                    assert_eq!(u * max < p as f64, word >> 11 < limit, "p = {p} of {max}, word {word:x}");
+                }
+                for k in limit.saturating_sub(2)..(limit + 2).min(1 << 53) {
+                    assert_eq!(k as f64 / (1u64 << 53) as f64 * max < p as f64, k < limit, "p = {p} of {max}, k = {k}");
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! Tensors as buffers of the device, behind Burn's fusion.
+
+use burn::{
+    backend::{
+        Backend, Cube, Dispatch, TensorMetadata, backend_extension,
+        fusion::{FusionTensor, custom::TensorSpec},
+        tensor::FloatTensor,
+    },
+    tensor::{DType, Tensor},
+};
+use burn_cubecl::{CubeBackend, cubecl, fusion::FusionCubeRuntime, kernel::into_contiguous, tensor::CubeTensor};
+
+/// The float types of the kernels.
+pub(crate) trait Number: cubecl::prelude::Float + cubecl::prelude::CubeElement + bytemuck::Pod {
+    /// The nearest number.
+    fn of(value: f64) -> Self;
+
+    /// The number in f64.
+    fn wide(self) -> f64;
+}
+
+macro_rules! number {
+    ($($float:ty),*) => { $(
+        impl Number for $float {
+            fn of(value: f64) -> Self {
+                value as Self
+            }
+
+            fn wide(self) -> f64 {
+                self.into()
+            }
+        }
+    )* };
+}
+
+number!(f32, f64);
+
+/// A tensor as fusion knows it: perhaps not computed yet.
+pub(super) type Lazy = FusionTensor<FusionCubeRuntime>;
+
+/// Returns the tensor as fusion knows it, or gives it back if it is not plain f32 or f64 on a GPU backend.
+pub(super) fn lazy<const D: usize>(tensor: Tensor<D>) -> Result<Lazy, Tensor<D>> {
+    if !takes(&tensor) {
+        return Err(tensor);
+    }
+    Ok(tensor.try_into_primitive::<Cube>().expect("`takes` has seen that it is of a GPU backend"))
+}
+
+/// Whether the tensor is f32 or f64 on a GPU backend, without autodiff.
+pub(crate) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
+    matches!(tensor.dtype(), DType::F32 | DType::F64)
+        && !tensor.is_autodiff()
+        && crate::device::is_cube(&tensor.device())
+}
+
+/// The tensor that fusion knows.
+pub(super) fn tensor<const D: usize>(lazy: Lazy) -> Tensor<D> {
+    Tensor::from_primitive::<Cube>(lazy)
+}
+
+/// Has everything computed that the tensor needs, and returns its numbers as one contiguous run.
+pub(super) fn computed(lazy: Lazy) -> CubeTensor {
+    let client = lazy.client.clone();
+    into_contiguous(client.resolve_tensor_float::<CubeBackend>(lazy))
+}
+
+/// Whether nothing else uses the numbers, so that they may be overwritten. `lazy` is the last use of its tensor.
+pub(super) fn computed_for_writing(lazy: Lazy) -> CubeTensor {
+    let shared = !lazy.can_mut();
+    let buffer = computed(lazy);
+    if shared || !buffer.can_mut() { buffer.copy() } else { buffer }
+}
+
+/// A tensor of fusion whose numbers are `buffer`. `like` is any tensor of the device.
+pub(super) fn adopted(like: Tensor<1>, buffer: CubeTensor) -> Lazy {
+    let adopted = Dispatch::adopt(like.into_dispatch(), Adopted(buffer));
+    Tensor::<1>::from_dispatch(adopted).try_into_primitive::<Cube>().expect("`like` is of a GPU backend")
+}
+
+#[derive(Clone, Debug)]
+struct Adopted(CubeTensor);
+
+#[backend_extension(Cube, Fusion)]
+trait Adopt: Backend {
+    /// `buffer` as a tensor on the device of `like`.
+    #[fusion(meta = |_like, buffer: &Adopted| TensorSpec::new(buffer.0.shape(), buffer.0.dtype))]
+    fn adopt(like: FloatTensor<Self>, buffer: Adopted) -> FloatTensor<Self>;
+}
+
+impl Adopt for CubeBackend {
+    fn adopt(_: CubeTensor, buffer: Adopted) -> CubeTensor {
+        buffer.0
+    }
+}

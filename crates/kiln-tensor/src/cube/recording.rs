@@ -1,0 +1,129 @@
+//! Records the updates of an optimiser's step, so that all parameters can be updated by one launch.
+
+use std::{cell::RefCell, collections::HashMap};
+
+use burn::{
+    backend::{TensorMetadata, ir::TensorId},
+    tensor::Tensor,
+};
+use burn_cubecl::tensor::CubeTensor;
+
+use super::buffer::{Lazy, adopted, computed, computed_for_writing, lazy, tensor};
+use crate::pass::{Pass, program::Program};
+
+/// An update of the states of one parameter.
+pub(super) struct Job {
+    pub(super) program: Program,
+    pub(super) coefficients: Vec<f64>,
+    pub(super) gradient: CubeTensor,
+    /// 0 if `gradient` is a gradient, and otherwise one more than that of the job whose result it is.
+    pub(super) stage: usize,
+    pub(super) states: Vec<CubeTensor>,
+}
+
+/// The buffers of tensors that earlier steps left, by which they are written again without a search.
+pub(super) type Known = HashMap<TensorId, CubeTensor>;
+
+/// The updates of a step, in the order of the parameters.
+pub(super) struct Recorder {
+    like: Tensor<1>,
+    before: Known,
+    pub(super) known: Known,
+    /// The stage of the job that writes a tensor.
+    stages: HashMap<TensorId, usize>,
+    /// What is added to a gradient: this multiple of the parameter.
+    decays: HashMap<TensorId, f64>,
+    pub(super) jobs: Vec<Job>,
+}
+
+thread_local! {
+    static RECORDER: RefCell<Option<Recorder>> = const { RefCell::new(None) };
+}
+
+/// Runs `work`, whose passes on this thread are recorded and not made. The tensors that they return have their new values only after
+/// the caller has made them.
+pub(super) fn record<R>(like: Tensor<1>, before: Known, work: impl FnOnce() -> R) -> (R, Recorder) {
+    /// Ends the recording if `work` panics, too.
+    struct Guard;
+    impl Drop for Guard {
+        fn drop(&mut self) {
+            RECORDER.set(None);
+        }
+    }
+    let recorder = Recorder {
+        like,
+        before,
+        known: Known::new(),
+        stages: HashMap::new(),
+        decays: HashMap::new(),
+        jobs: Vec::new(),
+    };
+    RECORDER.set(Some(recorder));
+    let guard = Guard;
+    let result = work();
+    let recorder = RECORDER.take().expect("nothing else ends the recording");
+    drop(guard);
+    (result, recorder)
+}
+
+/// Records the update if this thread records, and gives the tensors back otherwise.
+pub(crate) fn take<P: Pass<N>, const N: usize, const D: usize>(
+    update: &P,
+    states: [Tensor<D>; N],
+    gradient: Tensor<D>,
+) -> Result<[Tensor<D>; N], ([Tensor<D>; N], Tensor<D>)> {
+    RECORDER.with_borrow_mut(|recorder| match recorder {
+        Some(recorder) => Ok(recorder.take(update, states, gradient)),
+        None => Err((states, gradient)),
+    })
+}
+
+/// Records that `decay` times the parameter is added to its gradient, if this thread records.
+pub(crate) fn decay<const D: usize>(gradient: Tensor<D>, decay: f64) -> Result<Tensor<D>, Tensor<D>> {
+    RECORDER.with_borrow_mut(|recorder| match recorder {
+        Some(recorder) => {
+            let gradient = lazy(gradient)?;
+            recorder.decays.insert(gradient.id, decay);
+            Ok(tensor(gradient))
+        }
+        None => Err(gradient),
+    })
+}
+
+impl Recorder {
+    fn take<P: Pass<N>, const N: usize, const D: usize>(
+        &mut self,
+        update: &P,
+        states: [Tensor<D>; N],
+        gradient: Tensor<D>,
+    ) -> [Tensor<D>; N] {
+        let expected = "the caller has checked devices and types";
+        let gradient = lazy(gradient).ok().expect(expected);
+        let stage = self.stages.get(&gradient.id).map_or(0, |stage| stage + 1);
+        let decay = self.decays.remove(&gradient.id);
+        let gradient = computed(gradient);
+        let (program, coefficients) = Program::of(update, decay);
+        let mut buffers = Vec::with_capacity(N);
+        let states = states.map(|state| {
+            let (state, buffer) = self.writable(lazy(state).ok().expect(expected));
+            self.stages.insert(state.id, stage);
+            self.known.insert(state.id, buffer.clone());
+            buffers.push(buffer);
+            tensor(state)
+        });
+        self.jobs.push(Job { program, coefficients, gradient, stage, states: buffers });
+        states
+    }
+
+    /// The tensor and its buffer, which nothing else uses.
+    fn writable(&mut self, state: Lazy) -> (Lazy, CubeTensor) {
+        if state.can_mut()
+            && let Some(buffer) = self.before.remove(&state.id)
+        {
+            return (state, buffer);
+        }
+        self.before.remove(&state.id);
+        let buffer = computed_for_writing(state);
+        (adopted(self.like.clone(), buffer.clone()), buffer)
+    }
+}

@@ -1,0 +1,168 @@
+//! The operations on GPU backends: kernels on CubeCL, and their use in Burn's autodiff.
+
+mod code;
+mod elbo;
+mod kernels;
+mod likelihood;
+mod linear;
+mod normal;
+
+use burn::{
+    backend::{
+        Autodiff, Backend, Cube,
+        autodiff::{
+            checkpoint::strategy::CheckpointStrategy,
+            ops::{Backward, OpsKind},
+        },
+        backend_extension,
+        tensor::FloatTensor,
+    },
+    tensor::{DType, Tensor},
+};
+
+use self::kernels::Kernels;
+use super::Activation;
+
+/// Whether the kernels support this tensor: a GPU backend, in f32 or f64.
+pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
+    matches!(tensor.dtype(), DType::F32 | DType::F64) && crate::device::is_cube(&tensor.device())
+}
+
+/// The operations as Burn dispatches them, with or without autodiff.
+#[backend_extension(Cube, Autodiff)]
+pub(super) trait OnCube: Backend {
+    /// act(x·W + b).
+    fn on_cube_linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        act: Activation,
+    ) -> FloatTensor<Self>;
+
+    /// Σ_j ln Bernoulli(x_ij; σ(l_ij)).
+    fn on_cube_bernoulli(logits: FloatTensor<Self>, values: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// μ + σε.
+    fn on_cube_sample(
+        loc: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+    ) -> FloatTensor<Self>;
+
+    /// Σ_j KL(N(μ_ij, σ_ij²) ‖ N(0, 1)).
+    fn on_cube_divergence(loc: FloatTensor<Self>, log_scale: FloatTensor<Self>) -> FloatTensor<Self>;
+
+    /// β·mean(KL) − mean(ln p) for `[n]` and `[m]`, and the numbers −loss at β = 1, −mean(ln p) and mean(KL), which have no gradient.
+    fn on_cube_elbo(
+        log_likelihood: FloatTensor<Self>,
+        kl: FloatTensor<Self>,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+}
+
+impl OnCube for Cube {
+    fn on_cube_linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        act: Activation,
+    ) -> FloatTensor<Self> {
+        linear::forward(x, weight, bias, act)
+    }
+
+    fn on_cube_bernoulli(logits: FloatTensor<Self>, values: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::cube_bernoulli(logits, values).0
+    }
+
+    fn on_cube_sample(
+        loc: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        Self::cube_sample(loc, log_scale, noise).0
+    }
+
+    fn on_cube_divergence(loc: FloatTensor<Self>, log_scale: FloatTensor<Self>) -> FloatTensor<Self> {
+        Self::cube_divergence(loc, log_scale)
+    }
+
+    fn on_cube_elbo(
+        log_likelihood: FloatTensor<Self>,
+        kl: FloatTensor<Self>,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        Self::cube_elbo(log_likelihood, kl, beta)
+    }
+}
+
+/// Values and noise are constants here: the public functions use tensor operations if those are tracked.
+impl<C: CheckpointStrategy> OnCube for Autodiff<Cube, C> {
+    fn on_cube_linear(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        act: Activation,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let (tracks_x, tracks_weight) = (x.is_tracked(), weight.is_tracked());
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let (kept_x, kept_weight) = (tracks_weight.then(|| x.clone()), tracks_x.then(|| weight.clone()));
+        let y = linear::forward(x, weight, bias.into_primitive(), act);
+        match linear::Linear.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let kept_y = (act != Activation::Identity).then(|| y.clone());
+                prep.finish(linear::Kept { x: kept_x, weight: kept_weight, y: kept_y, act }, y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn on_cube_bernoulli(logits: FloatTensor<Self>, values: FloatTensor<Self>) -> FloatTensor<Self> {
+        let node = logits.node();
+        let (sums, gradient) = Cube::cube_bernoulli(logits.into_primitive(), values.into_primitive());
+        match likelihood::Rows.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(gradient, sums),
+            OpsKind::UnTracked(prep) => prep.finish(sums),
+        }
+    }
+
+    fn on_cube_sample(
+        loc: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+    ) -> FloatTensor<Self> {
+        let nodes = [loc.node(), log_scale.node()];
+        let (sample, deviation) =
+            Cube::cube_sample(loc.into_primitive(), log_scale.into_primitive(), noise.into_primitive());
+        match normal::Sample.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(deviation, sample),
+            OpsKind::UnTracked(prep) => prep.finish(sample),
+        }
+    }
+
+    fn on_cube_divergence(loc: FloatTensor<Self>, log_scale: FloatTensor<Self>) -> FloatTensor<Self> {
+        let nodes = [loc.node(), log_scale.node()];
+        let (loc, log_scale) = (loc.into_primitive(), log_scale.into_primitive());
+        let sums = Cube::cube_divergence(loc.clone(), log_scale.clone());
+        match normal::Divergence.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((loc, log_scale), sums),
+            OpsKind::UnTracked(prep) => prep.finish(sums),
+        }
+    }
+
+    fn on_cube_elbo(
+        log_likelihood: FloatTensor<Self>,
+        kl: FloatTensor<Self>,
+        beta: f64,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = [log_likelihood.node(), kl.node()];
+        let (log_likelihood, kl) = (log_likelihood.into_primitive(), kl.into_primitive());
+        let (loss, bound, reconstruction, divergence) = Cube::cube_elbo(log_likelihood.clone(), kl.clone(), beta);
+        let loss = match elbo::Elbo.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((log_likelihood, kl, beta), loss),
+            OpsKind::UnTracked(prep) => prep.finish(loss),
+        };
+        let constant = FloatTensor::<Self>::new;
+        (loss, constant(bound), constant(reconstruction), constant(divergence))
+    }
+}

@@ -1,0 +1,130 @@
+//! Steps that do not wait for the host, and what happens when it looks at them.
+
+use std::time::Instant;
+
+use burn::{module::Module, optim::GradientsParams};
+use kiln_data::Dataset;
+use kiln_tensor::steps::{Halt, Row};
+
+use super::{Run, Step, clock::Rate, evaluated::loss_is_not_finite, waiting::Waiting};
+use crate::{Objective, StepReport, TrainStatus, objective::Loss};
+
+impl<'t, 'a, M, O, D> Run<'t, 'a, M, O, D>
+where
+    M: Module,
+    D: Dataset,
+    O: Objective<M, D::Batch>,
+{
+    /// Has the device take the step, or gives loss and gradients back if the host must see them first.
+    pub(super) fn defer(
+        &mut self,
+        examples: usize,
+        loss: Loss,
+        gradients: GradientsParams,
+        tick: Instant,
+    ) -> Result<Step, (Loss, GradientsParams)> {
+        let log_every = self.setup.config.log_every;
+        let model = self.model.as_ref().expect("the model is put back after every update");
+        if !self.deferral.takes(log_every, &loss, model, &gradients) {
+            // What waits comes first. If the device has halted in it, the run is at an earlier minibatch now.
+            let here = self.at.batch;
+            return match self.look() {
+                Ok(Ok(())) if self.at.batch == here => Err((loss, gradients)),
+                ended => Ok(ended),
+            };
+        }
+        let lr = self.lr_at(self.at.step);
+        let (step, batch, row, counted) = (self.at.step, self.at.batch, self.at.row, self.at.gradients);
+        let steps = self.deferral.steps(Waiting { step, batch, row, gradients: counted, examples, lr });
+        let scalars = std::iter::once(loss.value).chain(loss.terms.into_iter().map(|(_, term)| term));
+        let scalars = scalars.map(|scalar| scalar.without_autodiff()).collect();
+        let model = self.model.take().expect("it was there");
+        let optimizer = &mut self.setup.optimizer;
+        self.model = Some(steps.step(scalars, || optimizer.apply(lr, model, gradients)));
+        self.at.gradients += 1;
+        self.at.batch += 1;
+        self.at.row += examples;
+        self.at.step += 1;
+        self.clock.add(examples, tick.elapsed());
+        let look =
+            self.at.step.is_multiple_of(log_every) || self.at.row >= self.data.train.len() || self.deferral.is_full();
+        Ok(if look { self.look() } else { Ok(Ok(())) })
+    }
+
+    /// Waits for the device, and does what was left to do for the steps that it has taken.
+    pub(super) fn look(&mut self) -> Step {
+        if self.deferral.is_empty() {
+            return Ok(Ok(()));
+        }
+        let tick = Instant::now();
+        let (waiting, read) = self.deferral.read();
+        self.clock.add(0, tick.elapsed());
+        let taken = read.rows.len() - usize::from(read.halt.is_some());
+        for (row, step) in read.rows[..taken].iter().zip(&waiting) {
+            self.report(row, *step)?;
+        }
+        let Some(halt) = read.halt else { return Ok(Ok(())) };
+        let (row, at) = (read.rows.last().expect("the one that halted"), waiting[taken]);
+        self.halted(halt, row, at, (waiting.len() - taken) as u64)
+    }
+
+    /// Counts what a step has measured, and reports the step if that is due.
+    fn report(&mut self, row: &Row, of: Waiting) -> Result<(), crate::TrainError> {
+        (self.at.max_abs_grad, self.last_norm) = (row.largest, row.norm);
+        self.at.running.add(of.examples, row.scalars[0], self.deferral.terms(row));
+        // What was measured belongs to the model before the step.
+        (self.test, self.at.score) = (None, None);
+        let step = of.step + 1;
+        if !step.is_multiple_of(self.setup.config.log_every) {
+            return Ok(());
+        }
+        let report = StepReport {
+            step,
+            epoch: self.at.epoch + 1,
+            split: "train",
+            metrics: self.deferral.metrics(row),
+            lr: of.lr,
+            momentum: self.setup.optimizer.momentum_at(of.step),
+            batch_size: self.setup.config.batch_size_at(of.step, self.data.train.len()),
+            grad_norm: row.norm,
+            examples_per_s: self.clock.interval.rate(),
+            due: true,
+        };
+        self.clock.interval = Rate::default();
+        self.tell(|observer, model| observer.on_step(&report, model))?;
+        self.deferral.distrust();
+        Ok(())
+    }
+
+    /// The run is where it was before the step that was not taken. `undone` steps had no effect.
+    fn halted(&mut self, halt: Halt, row: &Row, at: Waiting, undone: u64) -> Step {
+        (self.at.step, self.at.batch, self.at.row, self.at.gradients) = (at.step, at.batch, at.row, at.gradients);
+        // A loss that is not finite beside a finite gradient is not skipped.
+        let skips = self.setup.optimizer.skips_non_finite() && !row.norm.is_finite();
+        let what = match halt {
+            Halt::Loss if !skips => {
+                let terms = self.deferral.terms(row).collect::<Vec<_>>();
+                Some(loss_is_not_finite(terms.into_iter()))
+            }
+            Halt::Gradient(place) if !skips => {
+                Some(format!("the gradient of {}", self.deferral.name(self.model(), place)))
+            }
+            _ => None,
+        };
+        if let Some(what) = what {
+            return Ok(Err(self.diverged(what)));
+        }
+        self.setup.optimizer.rewind(undone);
+        self.deferral.resume();
+        self.deferral.distrust();
+        if halt == Halt::Converged {
+            (self.at.max_abs_grad, self.last_norm) = (row.largest, row.norm);
+            self.at.gradients += 1;
+            self.train = self.deferral.metrics(row);
+            (self.test, self.at.score) = (None, None);
+            return Ok(Err(TrainStatus::Converged));
+        }
+        self.deferral.not_now = true;
+        Ok(Ok(()))
+    }
+}

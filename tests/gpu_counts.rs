@@ -1,0 +1,142 @@
+//! How many kernels a GPU runs for a step of a VAE, and how often the host waits for it.
+//!
+//! CubeCL's own log of the kernels is counted, and with a debugger the calls of the one function by which it reads from a device. Each is
+//! counted in a process of its own. The numbers do not depend on the device, so a software driver will do.
+#![cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
+
+use std::{fs, path::Path, process::Command, thread, time::Duration};
+
+use kiln::{
+    prelude::*,
+    tensor::{DeviceInfo, device::available},
+};
+
+/// Kernels of a step of a VAE with two layers on each side, trained by Adam.
+const AT_MOST: f64 = 40.0;
+
+fn count(log: &Path) -> usize {
+    // The log is written by a thread of its own.
+    let mut before = usize::MAX;
+    loop {
+        thread::sleep(Duration::from_millis(500));
+        let text = fs::read_to_string(log).unwrap_or_default();
+        let now = text.lines().filter(|line| line.contains("Executing")).count();
+        if now == before {
+            return now;
+        }
+        before = now;
+    }
+}
+
+fn gpu() -> Option<DeviceInfo> {
+    let found = available().into_iter().find(|info| !matches!(info.name.as_str(), "flex" | "ndarray"));
+    assert!(found.is_some() || std::env::var_os("KILN_EXPECT_ADAPTER").is_none(), "no adapter on this machine");
+    found
+}
+
+/// Trains a VAE for a number of steps, with the next line of the log far away.
+fn train(info: &DeviceInfo, steps: usize, optimizer: FirstOrder) {
+    let rows: Vec<usize> = (0..steps * 32).collect();
+    let data = kiln::data::digits().subset(&rows);
+    let model = VaeConfig::new(64).hidden_dim(64).latent_dim(4).init(3, &info.device().autodiff()).unwrap();
+    let schedule = Schedule::constant(1e-3).unwrap();
+    let config = TrainConfig { epochs: 1, batch_size: 32, log_every: 1000, schedule, ..TrainConfig::default() };
+    let outcome = Trainer::new(config, optimizer).fit(model, &Elbo::new(), &data, None);
+    assert_eq!(outcome.unwrap().steps, steps as u64);
+}
+
+fn by_passes() -> FirstOrder {
+    AdamConfig::new().build().unwrap().into()
+}
+
+/// Burn's type of optimiser does not say what it does, so that the host waits for every step.
+fn opaque() -> FirstOrder {
+    AdamConfig::new().init().unwrap().into()
+}
+
+#[test]
+fn a_step_of_a_vae_takes_few_launches() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("kernels.log");
+    let config = format!("[profiling.logger]\nlevel = \"minimal\"\nfile = \"{}\"\n", log.display());
+    fs::write(folder.path().join("cubecl.toml"), config).unwrap();
+    std::env::set_current_dir(folder.path()).unwrap();
+    let Some(info) = gpu() else { return };
+    let per_step = |optimizer: fn() -> FirstOrder| {
+        let mut counts = Vec::new();
+        // The first run also tunes.
+        for steps in [10, 10, 40] {
+            let before = count(&log);
+            train(&info, steps, optimizer());
+            counts.push(count(&log) - before);
+        }
+        assert!(counts[1] > 10, "the log is empty");
+        (counts[2] - counts[1]) as f64 / 30.0
+    };
+    let (ahead, waiting) = (per_step(by_passes), per_step(opaque));
+    if let Some(path) = std::env::var_os("KILN_KERNELS") {
+        fs::copy(&log, path).unwrap();
+    }
+    eprintln!("{ahead:.1} launches a step; {waiting:.1} if the host waits for each");
+    assert!(ahead <= AT_MOST, "{ahead} launches a step");
+}
+
+/// The variable that makes [`runs_whose_reads_are_counted`] train.
+const COUNTED: &str = "KILN_COUNTED";
+
+/// The debugger stops here and tells how often the device was read until now.
+#[inline(never)]
+fn tell_reads() {
+    std::hint::black_box(());
+}
+
+/// Does nothing unless the test below has started it in a debugger.
+#[test]
+fn runs_whose_reads_are_counted() {
+    if std::env::var_os(COUNTED).is_none() {
+        return;
+    }
+    let info = gpu().unwrap();
+    for optimizer in [by_passes, opaque] {
+        // The first run also tunes.
+        for steps in [3, 3, 13] {
+            train(&info, steps, optimizer());
+            tell_reads();
+        }
+    }
+}
+
+/// The number of reads until each run of [`runs_whose_reads_are_counted`] had ended, or none without a debugger.
+fn reads() -> Option<Vec<i64>> {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("script");
+    // The names of Rust's functions end in a hash.
+    let text = "set confirm off\nset breakpoint pending off\n\
+        rbreak ^cubecl_runtime::client::Client::do_read::h[0-9a-f]*$\nignore 1 1000000\n\
+        break tell_reads\ncommands\nsilent\ninfo breakpoints 1\ncontinue\nend\nrun\n";
+    fs::write(&script, text).unwrap();
+    let mut gdb = Command::new("gdb");
+    gdb.args(["-batch", "-x"]).arg(&script).arg("--args").arg(std::env::current_exe().unwrap());
+    gdb.args(["--exact", "runs_whose_reads_are_counted", "--test-threads", "1", "--nocapture"]).env(COUNTED, "");
+    let output = String::from_utf8_lossy(&gdb.output().ok()?.stdout).into_owned();
+    assert!(output.contains("1 passed"), "{output}");
+    let counts = output.split("already hit ").skip(1).map(|rest| rest.split(' ').next().unwrap().parse().unwrap());
+    Some(counts.collect())
+}
+
+#[test]
+fn between_two_lines_of_the_log_nothing_is_read() {
+    if gpu().is_none() {
+        return;
+    }
+    let Some(counts) = reads() else {
+        assert!(std::env::var_os("KILN_EXPECT_ADAPTER").is_none(), "gdb is not installed");
+        eprintln!("skipped: gdb is not installed");
+        return;
+    };
+    let of_runs: Vec<i64> = counts.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    let [few, many, _, few_waiting, many_waiting] = of_runs[..] else { panic!("six runs: {counts:?}") };
+    eprintln!("{few} reads in 3 steps, {many} in 13; {few_waiting} and {many_waiting} if the host waits");
+    assert_eq!(few, many, "10 more steps without a line of the log");
+    assert_eq!(many_waiting - few_waiting, 10, "the debugger counts the reads");
+}
