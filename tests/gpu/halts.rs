@@ -12,8 +12,11 @@ use super::gpu;
 /// Acts on steps that are due only, unless it has the loop wait for each step. It keeps the parameters that it is shown.
 struct Keeper {
     waits: bool,
-    kept: Arc<Mutex<Vec<(SoftmaxRegression, Tensor<2>, Vec<f32>)>>>,
+    kept: Arc<Mutex<Vec<Kept>>>,
 }
+
+/// A module, its weight transposed, and the numbers of the weight at that time.
+type Kept = (SoftmaxRegression, Tensor<2>, Vec<f32>);
 
 impl Keeper {
     fn new(waits: bool) -> Self {

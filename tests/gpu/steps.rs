@@ -53,7 +53,9 @@ fn config() -> TrainConfig {
     TrainConfig { epochs: 2, batch_size: 200, seed: 3, log_every: 4, schedule, ..TrainConfig::default() }
 }
 
-fn optimizers() -> Vec<(&'static str, fn() -> FirstOrder)> {
+type Make = fn() -> FirstOrder;
+
+fn optimizers() -> Vec<(&'static str, Make)> {
     vec![
         ("SGD", || Sgd.into()),
         ("momentum on a schedule", || {

@@ -74,12 +74,9 @@ mod nowhere {
             false
         }
 
-        /// Gives `like` back.
-        ///
-        /// # Errors
-        /// Always.
-        pub fn new(_: StepsConfig, _: usize, _: usize, like: Tensor<1>) -> Result<Self, Tensor<1>> {
-            Err(like)
+        /// Returns none.
+        pub fn new(_: StepsConfig, _: usize, _: usize, _: Tensor<1>) -> Option<Self> {
+            None
         }
 
         /// Returns whether a tensor can be the loss or a gradient of these steps.

@@ -38,12 +38,9 @@ number!(f32, f64);
 /// A tensor as fusion knows it: perhaps not computed yet.
 pub(super) type Lazy = FusionTensor<FusionCubeRuntime>;
 
-/// Returns the tensor as fusion knows it, or gives it back if it is not plain f32 or f64 on a GPU backend.
-pub(super) fn lazy<const D: usize>(tensor: Tensor<D>) -> Result<Lazy, Tensor<D>> {
-    if !takes(&tensor) {
-        return Err(tensor);
-    }
-    Ok(tensor.try_into_primitive::<Cube>().expect("`takes` has seen that it is of a GPU backend"))
+/// Returns the tensor as fusion knows it, or none if it is not plain f32 or f64 on a GPU backend.
+pub(super) fn lazy<const D: usize>(tensor: Tensor<D>) -> Option<Lazy> {
+    takes(&tensor).then(|| tensor.try_into_primitive::<Cube>().expect("`takes` has seen that it is of a GPU backend"))
 }
 
 /// Whether the tensor is f32 or f64 on a GPU backend, without autodiff.

@@ -13,13 +13,13 @@ fn rotated(x: u32, #[comptime] by: u32) -> u32 {
 
 #[cube]
 fn quarter(x: &mut Array<u32>, #[comptime] a: usize, #[comptime] b: usize, #[comptime] c: usize, #[comptime] d: usize) {
-    x[a] = x[a] + x[b];
+    x[a] += x[b];
     x[d] = rotated(x[d] ^ x[a], 16u32);
-    x[c] = x[c] + x[d];
+    x[c] += x[d];
     x[b] = rotated(x[b] ^ x[c], 12u32);
-    x[a] = x[a] + x[b];
+    x[a] += x[b];
     x[d] = rotated(x[d] ^ x[a], 8u32);
-    x[c] = x[c] + x[d];
+    x[c] += x[d];
     x[b] = rotated(x[b] ^ x[c], 7u32);
 }
 
@@ -58,7 +58,7 @@ pub(super) fn block(key: &Array<u32>, block: u32) -> Array<u32> {
     }
     #[unroll]
     for k in 0..WORDS {
-        x[k] = x[k] + start[k];
+        x[k] += start[k];
     }
     x
 }

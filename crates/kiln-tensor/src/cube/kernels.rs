@@ -49,7 +49,7 @@ pub(super) fn summarise<F: Float>(
     let mut largest = Shared::new_slice(UNITS);
     let mut odd = Shared::new_slice(UNITS);
     let unit = UNIT_POS as usize;
-    let cube = CUBE_POS as usize;
+    let cube = CUBE_POS;
     let mut square = F::new(0.0);
     let mut most = F::new(0.0);
     let mut bad = F::new(0.0);
@@ -155,7 +155,7 @@ pub(super) fn decide<F: Float>(
         }
         log[at + count] = squares[0];
         log[at + count + 1] = largest[0];
-        control[0] = control[0] + 1;
+        control[0] += 1;
         let loss = scalars.index(0);
         if !is_finite::<F>(loss[0]) || odd[0] > F::new(0.0) {
             control[1] = halt::NOT_FINITE;
@@ -206,7 +206,7 @@ pub(super) fn update<F: Float>(
         terminate!();
     }
     let unit = UNIT_POS as usize;
-    let cube = CUBE_POS as usize;
+    let cube = CUBE_POS;
     let from = from as usize;
     #[unroll]
     for slot in 0..comptime!(layout.slots()) {

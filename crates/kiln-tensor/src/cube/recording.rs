@@ -66,29 +66,34 @@ pub(super) fn record<R>(like: Tensor<1>, before: Known, work: impl FnOnce() -> R
     (result, recorder)
 }
 
-/// Records the update if this thread records, and gives the tensors back otherwise.
+/// Whether this thread records.
+pub(crate) fn is_on() -> bool {
+    RECORDER.with_borrow(Option::is_some)
+}
+
+/// Records the update. This thread must record.
 pub(crate) fn take<P: Pass<N>, const N: usize, const D: usize>(
     update: &P,
     states: [Tensor<D>; N],
     gradient: Tensor<D>,
-) -> Result<[Tensor<D>; N], ([Tensor<D>; N], Tensor<D>)> {
-    RECORDER.with_borrow_mut(|recorder| match recorder {
-        Some(recorder) => Ok(recorder.take(update, states, gradient)),
-        None => Err((states, gradient)),
+) -> [Tensor<D>; N] {
+    with_recorder(|recorder| recorder.take(update, states, gradient))
+}
+
+/// Records that `decay` times the parameter is added to its gradient. This thread must record.
+pub(crate) fn decay<const D: usize>(gradient: Tensor<D>, decay: f64) -> Tensor<D> {
+    with_recorder(|recorder| {
+        let gradient = lazy(gradient).expect(CHECKED);
+        recorder.decays.insert(gradient.id, decay);
+        tensor(gradient)
     })
 }
 
-/// Records that `decay` times the parameter is added to its gradient, if this thread records.
-pub(crate) fn decay<const D: usize>(gradient: Tensor<D>, decay: f64) -> Result<Tensor<D>, Tensor<D>> {
-    RECORDER.with_borrow_mut(|recorder| match recorder {
-        Some(recorder) => {
-            let gradient = lazy(gradient)?;
-            recorder.decays.insert(gradient.id, decay);
-            Ok(tensor(gradient))
-        }
-        None => Err(gradient),
-    })
+fn with_recorder<R>(work: impl FnOnce(&mut Recorder) -> R) -> R {
+    RECORDER.with_borrow_mut(|recorder| work(recorder.as_mut().expect("this thread records")))
 }
+
+const CHECKED: &str = "the caller has checked devices and types";
 
 impl Recorder {
     fn take<P: Pass<N>, const N: usize, const D: usize>(
@@ -97,15 +102,14 @@ impl Recorder {
         states: [Tensor<D>; N],
         gradient: Tensor<D>,
     ) -> [Tensor<D>; N] {
-        let expected = "the caller has checked devices and types";
-        let gradient = lazy(gradient).ok().expect(expected);
+        let gradient = lazy(gradient).expect(CHECKED);
         let stage = self.stages.get(&gradient.id).map_or(0, |stage| stage + 1);
         let decay = self.decays.remove(&gradient.id);
         let gradient = computed(gradient);
         let (program, coefficients) = Program::of(update, decay);
         let mut buffers = Vec::with_capacity(N);
         let states = states.map(|state| {
-            let (state, buffer) = self.writable(lazy(state).ok().expect(expected));
+            let (state, buffer) = self.writable(lazy(state).expect(CHECKED));
             self.stages.insert(state.id, stage);
             self.known.insert(state.id, buffer.clone());
             buffers.push(buffer);

@@ -92,7 +92,7 @@ impl ByteRows {
         if width == 0 || !takes(&like) || bytes.len() > u32::MAX as usize {
             return None;
         }
-        let buffer = computed(lazy(like.clone()).ok()?);
+        let buffer = computed(lazy(like.clone())?);
         let most = buffer.client.properties().memory.max_page_size;
         if bytes.len() as u64 > most / 2 {
             return None;

@@ -11,7 +11,7 @@ use burn_cubecl::{
 };
 
 use super::{
-    buffer::{Number, computed, lazy, takes},
+    buffer::{Number, computed, lazy},
     kernels::{self, LIMITS, PARTIAL, Taken, UNITS, halt},
     layout::Layout,
     recording::{Job, Known, record},
@@ -46,14 +46,8 @@ impl Steps {
 
     /// Makes room for `capacity` ≥ 1 steps between two readings, whose losses have `scalars` − 1 terms.
     ///
-    /// `like` is any tensor of the parameters' device and float type.
-    ///
-    /// # Errors
-    /// Gives `like` back if it is not f32 or f64 on a GPU.
-    pub fn new(config: StepsConfig, capacity: usize, scalars: usize, like: Tensor<1>) -> Result<Self, Tensor<1>> {
-        if !takes(&like) {
-            return Err(like);
-        }
+    /// `like` is any tensor of the parameters' device and float type. Returns none if that is not f32 or f64 on a GPU.
+    pub fn new(config: StepsConfig, capacity: usize, scalars: usize, like: Tensor<1>) -> Option<Self> {
         let buffer = computed(lazy(like.clone())?);
         let (client, device, dtype) = (buffer.client, buffer.device, buffer.dtype);
         let capacity = capacity.max(1);
@@ -73,7 +67,7 @@ impl Steps {
                 made.empty(capacity * (scalars + 2) * size),
             ]
         });
-        Ok(Self {
+        Some(Self {
             config,
             capacity,
             scalars,
@@ -118,7 +112,7 @@ impl Steps {
         assert!(!self.is_full(), "the steps must be read first");
         assert_eq!(scalars.len(), self.scalars, "a loss and its terms");
         let scalars: Vec<CubeTensor> =
-            scalars.into_iter().map(|s| computed(lazy(s).ok().expect("losses are on the device"))).collect();
+            scalars.into_iter().map(|s| computed(lazy(s).expect("losses are on the device"))).collect();
         let (result, recorder) = record(self.like.clone(), std::mem::take(&mut self.known), update);
         self.known = recorder.known;
         assert!(recorder.jobs.iter().any(|job| job.stage == 0), "an update of nothing");

@@ -7,7 +7,17 @@ use kiln_data::Dataset;
 use kiln_tensor::steps::{Halt, Row};
 
 use super::{Run, Step, clock::Rate, evaluated::loss_is_not_finite, waiting::Waiting};
-use crate::{Objective, StepReport, TrainStatus, objective::Loss};
+use crate::{Objective, StepReport, TrainError, TrainStatus, objective::Loss};
+
+/// Who takes a step.
+pub(super) enum Taker {
+    /// The device, and the host looks later.
+    Device,
+    /// The host, which sees the loss and the gradient first.
+    Host,
+    /// Nobody: while the host looked at earlier steps, the run ended or went back.
+    Nobody(Result<(), TrainStatus>),
+}
 
 impl<'t, 'a, M, O, D> Run<'t, 'a, M, O, D>
 where
@@ -15,24 +25,21 @@ where
     D: Dataset,
     O: Objective<M, D::Batch>,
 {
-    /// Has the device take the step, or gives loss and gradients back if the host must see them first.
-    pub(super) fn defer(
-        &mut self,
-        examples: usize,
-        loss: Loss,
-        gradients: GradientsParams,
-        tick: Instant,
-    ) -> Result<Step, (Loss, GradientsParams)> {
+    /// Decides who takes the step.
+    pub(super) fn taker(&mut self, loss: &Loss, gradients: &GradientsParams) -> Result<Taker, TrainError> {
         let log_every = self.setup.config.log_every;
         let model = self.model.as_ref().expect("the model is put back after every update");
-        if !self.deferral.takes(log_every, &loss, model, &gradients) {
-            // What waits comes first. If the device has halted in it, the run is at an earlier minibatch now.
-            let here = self.at.batch;
-            return match self.look() {
-                Ok(Ok(())) if self.at.batch == here => Err((loss, gradients)),
-                ended => Ok(ended),
-            };
+        if self.deferral.takes(log_every, loss, model, gradients) {
+            return Ok(Taker::Device);
         }
+        // What waits comes first. If the device has halted in it, the run is at an earlier minibatch now.
+        let here = self.at.batch;
+        let looked = self.look()?;
+        Ok(if looked.is_ok() && self.at.batch == here { Taker::Host } else { Taker::Nobody(looked) })
+    }
+
+    /// Has the device take the step.
+    pub(super) fn defer(&mut self, examples: usize, loss: Loss, gradients: GradientsParams, tick: Instant) -> Step {
         let lr = self.lr_at(self.at.step);
         let (step, batch, row, counted) = (self.at.step, self.at.batch, self.at.row, self.at.gradients);
         let steps = self.deferral.steps(Waiting { step, batch, row, gradients: counted, examples, lr });
@@ -46,9 +53,11 @@ where
         self.at.row += examples;
         self.at.step += 1;
         self.clock.add(examples, tick.elapsed());
-        let look =
-            self.at.step.is_multiple_of(log_every) || self.at.row >= self.data.train.len() || self.deferral.is_full();
-        Ok(if look { self.look() } else { Ok(Ok(())) })
+        let due = self.at.step.is_multiple_of(self.setup.config.log_every);
+        if due || self.at.row >= self.data.train.len() || self.deferral.is_full() {
+            return self.look();
+        }
+        Ok(Ok(()))
     }
 
     /// Waits for the device, and does what was left to do for the steps that it has taken.
@@ -69,7 +78,7 @@ where
     }
 
     /// Counts what a step has measured, and reports the step if that is due.
-    fn report(&mut self, row: &Row, of: Waiting) -> Result<(), crate::TrainError> {
+    fn report(&mut self, row: &Row, of: Waiting) -> Result<(), TrainError> {
         (self.at.max_abs_grad, self.last_norm) = (row.largest, row.norm);
         self.at.running.add(of.examples, row.scalars[0], self.deferral.terms(row));
         // What was measured belongs to the model before the step.

@@ -10,6 +10,7 @@ use kiln_tensor::Stream;
 use super::{
     Run, Step,
     clock::Rate,
+    deferred::Taker,
     evaluated::{Evaluated, gradient},
 };
 use crate::{Objective, StepReport, TrainStatus, evaluate::seed_device};
@@ -31,10 +32,11 @@ where
         let mut noise = Stream::new(seed, "noise", epoch, self.at.batch);
         seed_device(device, seed, "device", (epoch, self.at.batch));
         let (loss, gradients) = gradient(self.model(), self.objective, batch, &mut noise)?;
-        let (loss, gradients) = match self.defer(rows.len(), loss, gradients, tick) {
-            Ok(step) => return step,
-            Err(back) => back,
-        };
+        match self.taker(&loss, &gradients)? {
+            Taker::Device => return self.defer(rows.len(), loss, gradients, tick),
+            Taker::Nobody(ended) => return Ok(ended),
+            Taker::Host => {}
+        }
         let evaluated = Evaluated::new(self.model(), loss, gradients)?;
         let not_finite = evaluated.not_finite(self.model());
         if let Some(what) = &not_finite

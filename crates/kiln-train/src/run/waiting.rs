@@ -55,7 +55,7 @@ impl Deferral {
             self.names = loss.terms.iter().map(|(name, _)| *name).collect();
             let like = loss.value.clone().without_autodiff();
             let capacity = usize::try_from(capacity).unwrap_or(usize::MAX).min(MOST_WAITING);
-            self.steps = Steps::new(config, capacity, 1 + self.names.len(), like).ok();
+            self.steps = Steps::new(config, capacity, 1 + self.names.len(), like);
         }
         let Some(steps) = &self.steps else {
             self.config = None;
