@@ -155,6 +155,8 @@
 //! [`HvpMethod`](tensor::derivative::HvpMethod)), [`Layout`](tensor::flat::Layout),
 //! [`Matrix`](tensor::linalg::Matrix), [`Symmetric`](tensor::linalg::Symmetric),
 //! [`Activation`](tensor::fused::Activation), [`weights`](tensor::weights), [`atomic`](tensor::atomic) ([`AtomicFile`](tensor::atomic::AtomicFile)).
+//! On a GPU: [`Steps`](tensor::steps::Steps) ([`StepsConfig`](tensor::steps::StepsConfig), [`Halt`](tensor::steps::Halt)) and
+//! [`ByteRows`](tensor::byte_rows::ByteRows).
 //!
 //! # Features
 //!

@@ -54,7 +54,7 @@ fn kernels_and_gradients_are_those_of_the_cpu() {
     let Some(info) = gpu() else { return };
     let device = info.device();
     // Fewer and more rows and columns than a kernel takes at a time, and more rows than are summed in one part.
-    for [n, m] in [[1, 1], [3, 300], [130, 70], [1100, 33]] {
+    for [n, m] in [[1, 1], [3, 300], [1100, 33]] {
         let what = format!("{n}×{m}");
         for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
             let f = |[x, weight, bias]: [Tensor<2>; 3]| linear(x, weight, Some(bias.reshape([m])), activation);

@@ -32,7 +32,7 @@ use std::{fmt, str::FromStr};
 use burn::tensor::{Device, FloatDType};
 use thiserror::Error;
 
-use crate::quiet::catch_quietly;
+use crate::quiet::catch_of_threads;
 
 /// A Burn backend that Kiln can be built with. Each is a Cargo feature of the same name.
 ///
@@ -89,7 +89,7 @@ impl Backend {
     /// The devices of this backend on this machine; none if it is not compiled in, or its driver fails.
     fn devices(self) -> Vec<Device> {
         // Drivers are loaded at run time, and a function that an old one lacks is a panic.
-        catch_quietly(|| self.enumerated()).unwrap_or_default()
+        catch_of_threads(|| self.enumerated()).unwrap_or_default()
     }
 
     fn enumerated(self) -> Vec<Device> {
@@ -346,10 +346,10 @@ fn all(backends: &[Backend]) -> impl Iterator<Item = Result<DeviceInfo, Unusable
 }
 
 fn opened(backend: Backend, index: usize, device: Device) -> Result<DeviceInfo, UnusableDevice> {
-    catch_quietly(|| describe(backend, index, device)).map_err(|caught| UnusableDevice {
+    catch_of_threads(|| describe(backend, index, device)).map_err(|caught| UnusableDevice {
         name: selector(backend, index),
         reason: format!(
-            "{}. Its driver may be too old: update it, or choose another device",
+            "{}; if its driver is old, update it, or choose another device",
             caught.message.trim_end_matches('.')
         ),
     })

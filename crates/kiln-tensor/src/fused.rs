@@ -1,9 +1,10 @@
 //! The operations of a training step, each in one pass over its data.
 //!
 //! As tensor operations, `relu(x·W + b)` is a product and two more passes with two temporaries, and a likelihood is a dozen passes.
-//! On the CPU backend Flex each function here is one kernel with a hand-written gradient. On other backends, for float types other
-//! than f32 and f64, and when fusion is [off](set_enabled), the same function consists of tensor operations. Burn differentiates
-//! these, and a GPU backend fuses them. Both ways agree to rounding. The kernels give the same bits for any number of threads.
+//! On the CPU backend Flex each function here is one kernel with a hand-written gradient. On GPUs most of them are, too. On other
+//! backends, for float types other than f32 and f64, and when fusion is [off](set_enabled), the same function consists of tensor
+//! operations. Burn differentiates these, and a GPU backend fuses them. Both ways agree to rounding. On the CPU the kernels give the
+//! same bits for any number of threads.
 //!
 //! The kernels share rayon's global pool with Flex and with the matrix products. They start faster if the calling loop runs in that
 //! pool: see [`in_pool`]. `kiln-train` does this automatically.

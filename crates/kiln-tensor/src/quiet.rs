@@ -3,8 +3,11 @@
 use std::{
     any::Any,
     cell::{Cell, RefCell},
-    panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook},
-    sync::Once,
+    panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, set_hook, take_hook},
+    sync::{
+        Mutex, Once, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     thread,
 };
 
@@ -14,6 +17,10 @@ thread_local! {
     /// The place of the last quiet panic, as `file:line:column`.
     static PLACE: RefCell<Option<String>> = const { RefCell::new(None) };
 }
+
+/// How many calls of [`catch_of_threads`] are running, and the first panic since they began.
+static OF_THREADS: AtomicUsize = AtomicUsize::new(0);
+static FIRST: Mutex<Option<Caught>> = Mutex::new(None);
 
 /// Restores the previous state on drop.
 struct Quiet {
@@ -58,21 +65,7 @@ pub struct Caught {
 /// assert_eq!(caught.message, "no 7");
 /// ```
 pub fn catch_quietly<T>(f: impl FnOnce() -> T) -> Result<T, Caught> {
-    static HOOK: Once = Once::new();
-    // A thread that unwinds must not change hooks.
-    if !thread::panicking() {
-        HOOK.call_once(|| {
-            let usual = take_hook();
-            set_hook(Box::new(move |panic| {
-                if QUIET.try_with(Cell::get).unwrap_or(false) {
-                    let place = panic.location().map(ToString::to_string);
-                    let _ = PLACE.try_with(|last| last.replace(place));
-                } else {
-                    usual(panic);
-                }
-            }));
-        });
-    }
+    put_hook();
     let quiet = Quiet::start();
     PLACE.take();
     let result = catch_unwind(AssertUnwindSafe(f));
@@ -80,9 +73,78 @@ pub fn catch_quietly<T>(f: impl FnOnce() -> T) -> Result<T, Caught> {
     result.map_err(|panic| Caught { message: message(&*panic), place: PLACE.take() })
 }
 
+/// [`catch_quietly`] for work that other threads do on behalf of this one: their panics are silent as well, and the first of them is the
+/// cause that is returned.
+///
+/// While it runs, panics of threads that have nothing to do with `f` are silent too, so it is for short work only.
+///
+/// # Errors
+///
+/// Returns the message and the place of the first panic.
+///
+/// # Example
+///
+/// ```
+/// let work = || std::thread::spawn(|| -> u32 { panic!("no driver") }).join().expect("a value");
+/// let caught = kiln_tensor::quiet::catch_of_threads(work).unwrap_err();
+/// assert_eq!(caught.message, "no driver");
+/// ```
+pub fn catch_of_threads<T>(f: impl FnOnce() -> T) -> Result<T, Caught> {
+    /// Ends it also if this thread unwinds.
+    struct Running;
+    impl Drop for Running {
+        fn drop(&mut self) {
+            OF_THREADS.fetch_sub(1, Ordering::SeqCst);
+        }
+    }
+    put_hook();
+    if OF_THREADS.fetch_add(1, Ordering::SeqCst) == 0 {
+        first().take();
+    }
+    let running = Running;
+    let result = catch_quietly(f);
+    drop(running);
+    result.map_err(|here| first().take().unwrap_or(here))
+}
+
+fn first() -> std::sync::MutexGuard<'static, Option<Caught>> {
+    FIRST.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Puts the hook of this module in front of the program's, once.
+fn put_hook() {
+    static HOOK: Once = Once::new();
+    // A thread that unwinds must not change hooks.
+    if thread::panicking() {
+        return;
+    }
+    HOOK.call_once(|| {
+        let usual = take_hook();
+        set_hook(Box::new(move |panic| {
+            let of_threads = OF_THREADS.load(Ordering::SeqCst) > 0;
+            if of_threads {
+                first().get_or_insert_with(|| caught(panic));
+            }
+            if QUIET.try_with(Cell::get).unwrap_or(false) {
+                let place = panic.location().map(ToString::to_string);
+                let _ = PLACE.try_with(|last| last.replace(place));
+            } else if !of_threads {
+                usual(panic);
+            }
+        }));
+    });
+}
+
+fn caught(panic: &PanicHookInfo<'_>) -> Caught {
+    let message = panic.payload_as_str().unwrap_or(NO_MESSAGE).to_owned();
+    Caught { message, place: panic.location().map(ToString::to_string) }
+}
+
+const NO_MESSAGE: &str = "a panic without a message";
+
 fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("a panic without a message").to_owned()
+    text.unwrap_or(NO_MESSAGE).to_owned()
 }
 
 #[cfg(test)]
@@ -95,6 +157,16 @@ mod tests {
         let caught = catch_quietly(|| panic!("no {}", 7)).unwrap_err();
         assert_eq!(caught.message, "no 7");
         assert!(caught.place.unwrap().contains("quiet.rs:"));
+    }
+
+    #[test]
+    fn a_panic_of_another_thread_is_the_cause() {
+        let work = || thread::spawn(|| -> u32 { panic!("the cause") }).join().expect("what follows from it");
+        let caught = catch_of_threads(work).unwrap_err();
+        assert_eq!(caught.message, "the cause");
+        assert!(caught.place.unwrap().contains("quiet.rs:"));
+        assert_eq!(catch_of_threads(|| 3).unwrap(), 3);
+        assert_eq!(catch_of_threads(|| panic!("here")).unwrap_err().message, "here");
     }
 
     #[test]

@@ -14,6 +14,14 @@ pub use crate::cube::steps::Steps;
 pub use nowhere::Steps;
 
 /// What a step does besides the update.
+///
+/// # Example
+/// ```
+/// use kiln_tensor::steps::StepsConfig;
+///
+/// let config = StepsConfig { clip_norm: Some(1.0), ..StepsConfig::default() };
+/// assert_eq!((config.clip_value, config.gtol), (None, None));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct StepsConfig {
     /// Scales a gradient whose Euclidean norm over all parameters is larger down to this norm. Default: none.
@@ -25,6 +33,19 @@ pub struct StepsConfig {
 }
 
 /// Why the device takes no more steps.
+///
+/// # Example
+/// ```
+/// use kiln_tensor::steps::Halt;
+///
+/// let text = |halt: Halt| match halt {
+///     Halt::Loss => "the loss is not finite".to_owned(),
+///     Halt::Gradient(place) => format!("the gradient of parameter {place} is not finite"),
+///     Halt::Converged => "converged".to_owned(),
+///     Halt::Overflow => "the norm of the gradient overflowed".to_owned(),
+/// };
+/// assert_eq!(text(Halt::Gradient(2)), "the gradient of parameter 2 is not finite");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Halt {
     /// The loss is not finite.

@@ -46,7 +46,8 @@ pub struct TrainConfig {
     /// Stops as converged when no entry of a step's gradient exceeds this value in absolute size. It is meant for full
     /// batches. Default: none.
     pub gtol: Option<f64>,
-    /// Steps between log lines, at least 1. Default 100.
+    /// Steps between log lines, at least 1. Default 100. On a GPU this is also how often the host looks at what the steps
+    /// measured, so that a loss that is not finite ends the run at most this many steps later, with the parameters from before it.
     pub log_every: u64,
     /// Epochs between evaluations, at least 1; the last epoch is always evaluated. Default 1.
     pub evaluate_every: u64,

@@ -77,17 +77,41 @@ where
     let batches = minibatches(data.len(), batch_size, Order::Sequential)?;
     Ok(in_pool(move || {
         let mut mean = RunningMean::default();
+        let mut unread: Vec<(usize, Loss)> = Vec::new();
         for (i, rows) in batches.enumerate() {
             let batch = data.batch(&rows, &device);
             let mut stream = Stream::new(seed, "evaluate", 0, i as u64);
             seed_device(&device, seed, "evaluate-device", (0, i as u64));
-            let loss = objective.held_out(&model, batch, &mut stream);
-            let names: Vec<&'static str> = loss.terms.iter().map(|(name, _)| *name).collect();
-            let values = read_back(loss, []);
-            mean.add(rows.len(), values[0], names.into_iter().zip(values[1..].iter().copied()));
+            unread.push((rows.len(), objective.held_out(&model, batch, &mut stream)));
+            if unread.len() == UNREAD {
+                add_all(&mut mean, std::mem::take(&mut unread));
+            }
         }
+        add_all(&mut mean, unread);
         mean.mean()
     }))
+}
+
+/// Batches whose losses are read from the device at once: so many that a GPU does not wait for the host, and so few that the data of those
+/// that wait fit on it.
+const UNREAD: usize = 32;
+
+/// Reads the losses of batches, with their numbers of examples, and adds them to a mean.
+fn add_all(mean: &mut RunningMean, losses: Vec<(usize, Loss)>) {
+    let names = |loss: &Loss| loss.terms.iter().map(|(name, _)| *name).collect::<Vec<&'static str>>();
+    let of: Vec<(usize, Vec<&'static str>)> = losses.iter().map(|(examples, loss)| (*examples, names(loss))).collect();
+    let scalars: Vec<Tensor<1>> = losses.into_iter().flat_map(|(_, loss)| scalars(loss)).collect();
+    if scalars.is_empty() {
+        return;
+    }
+    let values = Tensor::cat(scalars, 0).try_into_vec_as::<f64>().expect("a float tensor converts to f64");
+    let mut values = values.into_iter();
+    for (examples, names) in of {
+        let loss = values.next().expect("a loss for every batch");
+        // The terms are taken even if the mean did not look at them.
+        let terms: Vec<(&'static str, f64)> = names.into_iter().zip(values.by_ref()).collect();
+        mean.add(examples, loss, terms.into_iter());
+    }
 }
 
 /// Seeds the device's own random numbers, from which layers such as Burn's `Dropout` draw.
@@ -138,8 +162,11 @@ where
 
 /// Returns the loss, its terms and `more`, read from the device in one transfer.
 pub(crate) fn read_back<const N: usize>(loss: Loss, more: [Tensor<1>; N]) -> Vec<f64> {
-    let scalars =
-        std::iter::once(loss.value).chain(loss.terms.into_iter().map(|(_, t)| t)).map(|t| t.without_autodiff());
-    let all: Vec<Tensor<1>> = scalars.chain(more).collect();
+    let all: Vec<Tensor<1>> = scalars(loss).chain(more).collect();
     Tensor::cat(all, 0).try_into_vec_as::<f64>().expect("a float tensor converts to f64")
+}
+
+/// The loss and its terms, without autodiff.
+fn scalars(loss: Loss) -> impl Iterator<Item = Tensor<1>> {
+    std::iter::once(loss.value).chain(loss.terms.into_iter().map(|(_, t)| t)).map(|t| t.without_autodiff())
 }

@@ -24,7 +24,7 @@ pub(crate) struct RunFlags {
     /// Number of CPU threads [default: all cores]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) threads: Option<usize>,
-    /// Use plain tensor operations instead of the fused CPU kernels (slower)
+    /// Use plain tensor operations instead of the fused kernels (slower)
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) no_fused: bool,

@@ -128,8 +128,8 @@ impl Optimizer for TorchSgd {
         }
         // The first velocity is the first gradient, without dampening.
         let (state, kept) = match state {
-            Some(state) => (state, 1.0 - dampening),
-            None => (Velocity::none(&tensor), 1.0),
+            Some(state) if state.steps > 0 => (state, 1.0 - dampening),
+            _ => (Velocity::none(&tensor), 1.0),
         };
         let update = TorchMomentum { momentum, kept, nesterov, lr };
         let [tensor, velocity] = pass(&update, [tensor, widened(state.velocity)], grad);

@@ -2,7 +2,8 @@
 
 use burn_cubecl::cubecl::prelude::CubeCount;
 
-use super::kernels::UNITS;
+/// Threads of a cube.
+pub(super) const UNITS: usize = 256;
 
 /// At least this many cubes, as a rectangle if a device does not allow them in a row.
 pub(crate) fn spread(cubes: usize) -> CubeCount {

@@ -14,8 +14,7 @@ use burn_cubecl::{
 use super::{
     buffer::{Number, adopted, computed, lazy, takes, tensor},
     chacha::{self, WORDS},
-    kernels::UNITS,
-    layout::spread,
+    layout::{UNITS, spread},
 };
 use crate::Stream;
 
@@ -76,6 +75,20 @@ fn draws_of<F: Float>(
 }
 
 /// Rows of bytes that stay on a GPU.
+///
+/// # Example
+/// ```
+/// use burn::tensor::Device;
+/// use kiln_tensor::byte_rows::ByteRows;
+///
+/// let images = [0, 51, 255, 102];
+/// // None without a GPU.
+/// if let Some(rows) = ByteRows::new(&images, 2, &Device::default()) {
+///     let grey = std::array::from_fn(|byte| byte as f64 / 255.0);
+///     let batch = rows.values(&[1, 1, 0], &grey);
+///     assert_eq!(batch.dims(), [3, 2]);
+/// }
+/// ```
 pub struct ByteRows {
     like: Tensor<1>,
     buffer: CubeTensor,

@@ -12,13 +12,49 @@ use burn_cubecl::{
 
 use super::{
     buffer::{Number, computed, lazy},
-    kernels::{self, LIMITS, PARTIAL, Taken, UNITS, halt},
-    layout::Layout,
+    kernels::{self, LIMITS, PARTIAL, Taken, halt},
+    layout::{Layout, UNITS},
     recording::{Job, Known, record},
 };
 use crate::steps::{Halt, Read, Row, StepsConfig};
 
 /// Takes the steps of an optimiser on a GPU.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::{
+///     pass::{Pass, Real, pass},
+///     steps::{Steps, StepsConfig},
+/// };
+///
+/// /// θ ← θ − εg.
+/// #[derive(Clone, Copy)]
+/// struct Step(f64);
+///
+/// impl Pass<1> for Step {
+///     fn element<E: Real>(&self, [theta]: [E; 1], gradient: E) -> [E; 1] {
+///         [theta - gradient * E::of(self.0)]
+///     }
+///     fn tensors<const D: usize>(&self, [theta]: [Tensor<D>; 1], gradient: Tensor<D>) -> [Tensor<D>; 1] {
+///         [theta - gradient * self.0]
+///     }
+/// }
+///
+/// let device = Device::default();
+/// let config = StepsConfig { gtol: Some(0.01), ..StepsConfig::default() };
+/// // None without a GPU.
+/// if let Some(mut steps) = Steps::new(config, 100, 1, Tensor::zeros([1], &device)) {
+///     // The minimum of ½x².
+///     let mut x = Tensor::<1>::ones([3], &device);
+///     while !steps.is_full() {
+///         let (loss, gradient) = (x.clone().square().sum() * 0.5, x.clone());
+///         [x] = steps.step(vec![loss], || pass(&Step(0.5), [x], gradient));
+///     }
+///     let read = steps.read();
+///     println!("{} steps, then {:?}", read.rows.len(), read.halt);
+/// }
+/// ```
 pub struct Steps {
     config: StepsConfig,
     capacity: usize,
