@@ -34,6 +34,8 @@ pub mod linalg;
 pub mod memory;
 pub mod params;
 pub mod pass;
+#[cfg(any(feature = "cube", test))]
+mod program;
 pub mod quiet;
 pub mod random;
 mod real;

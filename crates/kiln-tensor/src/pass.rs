@@ -6,7 +6,7 @@
 //! the same order.
 
 #[cfg(any(feature = "cube", test))]
-pub(crate) mod program;
+mod trace;
 
 use burn::tensor::Tensor;
 
@@ -84,7 +84,7 @@ pub fn pass<P: Pass<N>, const N: usize, const D: usize>(
     }
     #[cfg(feature = "cube")]
     if crate::cube::recording::is_on() {
-        return crate::cube::recording::take(update, states, gradient);
+        return crate::cube::recording::take(|decay| trace::trace(update, decay), states, gradient);
     }
     update.tensors(states, gradient)
 }

@@ -4,7 +4,7 @@ use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
 use super::layout::{Layout, UNITS};
-use crate::pass::program::{Op, Program};
+use crate::program::{Op, Program};
 
 /// Numbers that a cube leaves of its part of the gradient: Σ g², max |g|, and how many threads saw a NaN or an infinity.
 pub(super) const PARTIAL: usize = 3;

@@ -9,7 +9,7 @@ use burn::{
 use burn_cubecl::tensor::CubeTensor;
 
 use super::buffer::{Lazy, adopted, computed, computed_for_writing, lazy, tensor};
-use crate::pass::{Pass, program::Program};
+use crate::program::Program;
 
 /// An update of the states of one parameter.
 pub(super) struct Job {
@@ -71,13 +71,13 @@ pub(crate) fn is_on() -> bool {
     RECORDER.with_borrow(Option::is_some)
 }
 
-/// Records the update. This thread must record.
-pub(crate) fn take<P: Pass<N>, const N: usize, const D: usize>(
-    update: &P,
+/// Records an update. This thread must record. `program` returns its operations and coefficients for a decay of the first state.
+pub(crate) fn take<const N: usize, const D: usize>(
+    program: impl FnOnce(Option<f64>) -> (Program, Vec<f64>),
     states: [Tensor<D>; N],
     gradient: Tensor<D>,
 ) -> [Tensor<D>; N] {
-    with_recorder(|recorder| recorder.take(update, states, gradient))
+    with_recorder(|recorder| recorder.take(program, states, gradient))
 }
 
 /// Records that `decay` times the parameter is added to its gradient. This thread must record.
@@ -96,9 +96,9 @@ fn with_recorder<R>(work: impl FnOnce(&mut Recorder) -> R) -> R {
 const CHECKED: &str = "the caller has checked devices and types";
 
 impl Recorder {
-    fn take<P: Pass<N>, const N: usize, const D: usize>(
+    fn take<const N: usize, const D: usize>(
         &mut self,
-        update: &P,
+        program: impl FnOnce(Option<f64>) -> (Program, Vec<f64>),
         states: [Tensor<D>; N],
         gradient: Tensor<D>,
     ) -> [Tensor<D>; N] {
@@ -106,7 +106,7 @@ impl Recorder {
         let stage = self.stages.get(&gradient.id).map_or(0, |stage| stage + 1);
         let decay = self.decays.remove(&gradient.id);
         let gradient = computed(gradient);
-        let (program, coefficients) = Program::of(update, decay);
+        let (program, coefficients) = program(decay);
         let mut buffers = Vec::with_capacity(N);
         let states = states.map(|state| {
             let (state, buffer) = self.writable(lazy(state).expect(CHECKED));

@@ -330,7 +330,7 @@ impl Steps {
 /// Jobs that one launch does: they have one program and the same coefficients.
 struct Group {
     stage: usize,
-    program: crate::pass::program::Program,
+    program: crate::program::Program,
     coefficients: Vec<f64>,
     gradients: Vec<CubeTensor>,
     states: Vec<CubeTensor>,

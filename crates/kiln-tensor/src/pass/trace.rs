@@ -1,4 +1,4 @@
-//! An elementwise update as a list of operations, from which a kernel for a GPU is made.
+//! The operations of an elementwise update, found by running it on symbols.
 
 use std::{
     cell::RefCell,
@@ -6,43 +6,18 @@ use std::{
 };
 
 use super::{Pass, Real};
+use crate::program::{Op, Program};
 
-/// One operation. The numbers are positions of earlier results in the list.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Op {
-    /// The element of a state.
-    State(usize),
-    /// The element of the gradient.
-    Gradient,
-    /// A number that may differ from step to step, by its position among the coefficients.
-    Coefficient(usize),
-    Add(usize, usize),
-    Sub(usize, usize),
-    Mul(usize, usize),
-    Div(usize, usize),
-    Neg(usize),
-    Sqrt(usize),
-}
-
-/// The operations of an update, and the results that are the new states.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Program {
-    pub(crate) ops: Vec<Op>,
-    pub(crate) outputs: Vec<usize>,
-}
-
-impl Program {
-    /// Returns the operations of `update` in their order, and its coefficients. With a `decay`, that multiple of the first state is
-    /// added to the gradient first.
-    pub(crate) fn of<P: Pass<N>, const N: usize>(update: &P, decay: Option<f64>) -> (Self, Vec<f64>) {
-        let before = TAPE.replace(Tape::default());
-        let states: [Symbol; N] = std::array::from_fn(|k| Symbol::push(Op::State(k)));
-        let gradient = Symbol::push(Op::Gradient);
-        let gradient = decay.map_or(gradient, |decay| gradient + states[0] * Symbol::of(decay));
-        let outputs = update.element(states, gradient).map(|symbol| symbol.0).to_vec();
-        let Tape { ops, coefficients } = TAPE.replace(before);
-        (Self { ops, outputs }, coefficients)
-    }
+/// Returns the operations of `update` in their order, and its coefficients. With a `decay`, that multiple of the first state is
+/// added to the gradient first.
+pub(crate) fn trace<P: Pass<N>, const N: usize>(update: &P, decay: Option<f64>) -> (Program, Vec<f64>) {
+    let before = TAPE.replace(Tape::default());
+    let states: [Symbol; N] = std::array::from_fn(|k| Symbol::push(Op::State(k)));
+    let gradient = Symbol::push(Op::Gradient);
+    let gradient = decay.map_or(gradient, |decay| gradient + states[0] * Symbol::of(decay));
+    let outputs = update.element(states, gradient).map(|symbol| symbol.0).to_vec();
+    let Tape { ops, coefficients } = TAPE.replace(before);
+    (Program { ops, outputs }, coefficients)
 }
 
 #[derive(Default)]
@@ -142,14 +117,14 @@ mod tests {
     #[test]
     fn the_program_does_what_the_update_does() {
         for factor in [0.5, 3.0] {
-            let (program, coefficients) = Program::of(&Odd(factor), None);
+            let (program, coefficients) = trace(&Odd(factor), None);
             assert_eq!(coefficients, [factor]);
             let expected = Odd(factor).element([2.0, 7.0], 0.25);
             assert_eq!(run(&program, &coefficients, &[2.0, 7.0], 0.25), expected);
         }
-        let program = |factor| Program::of(&Odd(factor), None).0;
+        let program = |factor| trace(&Odd(factor), None).0;
         assert_eq!(program(1.0), program(2.0), "coefficients are not part of the program");
-        let (program, coefficients) = Program::of(&Odd(3.0), Some(0.5));
+        let (program, coefficients) = trace(&Odd(3.0), Some(0.5));
         assert_eq!(coefficients, [0.5, 3.0]);
         assert_eq!(run(&program, &coefficients, &[2.0, 7.0], 0.25), Odd(3.0).element([2.0, 7.0], 0.25 + 2.0 * 0.5));
     }
