@@ -105,11 +105,6 @@ mod nowhere {
             match self.0 {}
         }
 
-        /// Returns the number of steps since the last reading.
-        pub fn pending(&self) -> usize {
-            match self.0 {}
-        }
-
         /// Returns whether there is no room for another step before a reading.
         pub fn is_full(&self) -> bool {
             match self.0 {}

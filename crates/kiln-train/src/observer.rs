@@ -131,8 +131,7 @@ pub trait Observer<M>: Send {
     /// Returns whether [`on_step`](Self::on_step) must be called after every step. The default is true.
     ///
     /// An observer that acts only on steps that are [due](StepReport::due) returns false. If all observers do, a GPU takes the
-    /// steps in between without waiting for the host, which is several times as fast for small models, and `on_step` is called
-    /// for the steps that are due only.
+    /// steps in between without waiting for the host, and `on_step` is called for the steps that are due only.
     fn wants_every_step(&self) -> bool {
         true
     }

@@ -11,7 +11,7 @@ pub(crate) struct RunSettings {
     pub(crate) dtype: Option<Dtype>,
     pub(crate) seed: u64,
     pub(crate) threads: Option<usize>,
-    /// Whether the fused CPU kernels are disabled.
+    /// Whether the fused kernels are disabled.
     pub(crate) no_fused: bool,
 }
 

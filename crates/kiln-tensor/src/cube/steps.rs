@@ -127,11 +127,6 @@ impl Steps {
         tensor.dtype() == self.dtype && crate::device::is_cube(&tensor.device())
     }
 
-    /// Returns the number of steps since the last reading.
-    pub fn pending(&self) -> usize {
-        self.taken
-    }
-
     /// Returns whether there is no room for another step before a reading.
     pub fn is_full(&self) -> bool {
         self.taken == self.capacity

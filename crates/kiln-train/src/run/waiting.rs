@@ -19,7 +19,7 @@ pub(super) struct Deferral {
     steps: Option<Steps>,
     names: Vec<&'static str>,
     waiting: Vec<Waiting>,
-    /// The parameters that had a gradient in the last step, in the order of the module.
+    /// The parameters that had a gradient in the steps that wait, in the order of the module.
     parameters: Vec<u64>,
 }
 
@@ -63,11 +63,15 @@ impl Deferral {
         };
         let same_terms = loss.terms.iter().map(|(name, _)| *name).eq(self.names.iter().copied());
         let scalars = std::iter::once(&loss.value).chain(loss.terms.iter().map(|(_, term)| term));
-        let parameters = same_terms && scalars.into_iter().all(|scalar| scalar.dims() == [1] && steps.accepts(scalar));
-        match parameters.then(|| with_gradient(model, gradients, steps)).flatten() {
-            Some(parameters) => self.parameters = parameters,
-            None => return false,
+        let acceptable = same_terms && scalars.into_iter().all(|scalar| scalar.dims() == [1] && steps.accepts(scalar));
+        let Some(parameters) = acceptable.then(|| with_gradient(model, gradients, steps)).flatten() else {
+            return false;
+        };
+        // A halt names a parameter by its place, so all steps that wait have the same.
+        if !self.waiting.is_empty() && parameters != self.parameters {
+            return false;
         }
+        self.parameters = parameters;
         true
     }
 
