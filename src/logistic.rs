@@ -3,6 +3,7 @@
 //! `kiln-models` has the loss with its derivatives and knows no solver, `kiln-optim` has the solvers and knows no model. The facade
 //! sees both, so the one-line fit is here.
 
+mod class_weights;
 mod error;
 mod fit;
 mod kept;
@@ -17,7 +18,7 @@ use kiln_optim::solver::{
 use kiln_tensor::{DeviceChoice, fused::in_pool};
 
 use self::kept::Kept;
-pub use self::{error::LogisticError, fit::LogisticFit};
+pub use self::{class_weights::ClassWeights, error::LogisticError, fit::LogisticFit};
 
 /// Settings of a logistic regression (two classes) or a softmax regression (more classes), fitted by maximum likelihood.
 ///
@@ -60,29 +61,6 @@ pub struct LogisticConfig {
     gtol: Option<f64>,
     max_iter: usize,
     names: Names,
-}
-
-/// How much the examples of each class count.
-///
-/// # Example
-/// ```
-/// use kiln::models::{ClassWeights, LogisticConfig};
-///
-/// let (x, y) = ([0.0, 1.0, 2.0, 3.0, 4.0, 5.0], [0, 0, 1, 0, 0, 1]);
-/// let balanced = LogisticConfig::new(1).class_weights(ClassWeights::Balanced).fit(&x, &y)?;
-/// let equal = LogisticConfig::new(1).fit(&x, &y)?;
-/// assert!(balanced.predict_proba(&[2.5])?[1] > equal.predict_proba(&[2.5])?[1]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum ClassWeights {
-    /// All examples count the same. The default.
-    #[default]
-    Equal,
-    /// Each class counts the same in total: a class's weight is n / (classes · its number of examples).
-    Balanced,
-    /// One weight per class, each finite and not negative.
-    PerClass(Vec<f64>),
 }
 
 /// Names for the summary. Empty lists stand for `x0`, `x1`, … and `0`, `1`, ….
@@ -215,7 +193,7 @@ impl LogisticConfig {
         let inputs = TensorData::new(x.to_vec(), [y.len(), kept.len()]);
         let inputs = Tensor::<2>::from_data(inputs, (&device, DType::F64));
         let loss = RegressionLoss::new(inputs, y, classes)?.l2(self.l2)?;
-        let loss = match self.weights(y, classes)? {
+        let loss = match self.class_weights.of_rows(self.sample_weights.as_deref(), y, classes)? {
             Some(weights) => loss.weights(&weights)?,
             None => loss,
         };
@@ -275,33 +253,6 @@ impl LogisticConfig {
 
     fn is_bounded(&self) -> bool {
         self.bounds.iter().any(|bound| bound.is_finite())
-    }
-
-    /// Returns the product of each row's sample weight and class weight, or `None` if all rows count the same.
-    fn weights(&self, y: &[usize], classes: usize) -> Result<Option<Vec<f64>>, LogisticError> {
-        if let Some(weights) = self.sample_weights.as_ref().filter(|weights| weights.len() != y.len()) {
-            return Err(LogisticError::Weights { what: "sample weights", expected: y.len(), got: weights.len() });
-        }
-        let of_row = |row: usize| self.sample_weights.as_ref().map_or(1.0, |weights| weights[row]);
-        let of_class: Vec<f64> = match &self.class_weights {
-            ClassWeights::Equal => return Ok(self.sample_weights.clone()),
-            ClassWeights::PerClass(weights) if weights.len() != classes => {
-                return Err(LogisticError::Weights { what: "class weights", expected: classes, got: weights.len() });
-            }
-            ClassWeights::PerClass(weights) => weights.clone(),
-            ClassWeights::Balanced => {
-                let mut totals = vec![0.0; classes];
-                for (row, &class) in y.iter().enumerate().filter(|(_, class)| **class < classes) {
-                    totals[class] += of_row(row);
-                }
-                #[allow(clippy::cast_precision_loss, reason = "a number of classes")]
-                let share = totals.iter().sum::<f64>() / classes as f64;
-                // A class without examples has no weight to balance.
-                totals.iter().map(|total| if *total > 0.0 { share / total } else { 0.0 }).collect()
-            }
-        };
-        let weight = |(row, class): (usize, &usize)| of_row(row) * of_class.get(*class).copied().unwrap_or(0.0);
-        Ok(Some(y.iter().enumerate().map(weight).collect()))
     }
 
     /// Returns whether a solver that stopped may have reached the rounding errors of the loss.
