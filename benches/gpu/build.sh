@@ -24,7 +24,6 @@ cp "$(executable --test gpu)" "$folder/gpu-tests"
 cp "$(executable --bench gpu)" "$folder/gpu-bench"
 strip -s "$folder/kiln" "$folder/gpu-tests" "$folder/gpu-bench"
 cp benches/gpu/run.sh benches/gpu/torch_peer.py benches/gpu/jax_peer.py benches/gpu/collect.py "$folder/"
-mkdir -p "$folder/data"
 case ",$features," in
     *,cuda,*)
         # The mathematical functions of CUDA, which kernels are linked with when they are first compiled.

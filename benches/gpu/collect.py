@@ -27,6 +27,11 @@ def result_of(run):
     return json.loads(path.read_text()) if path.exists() else None
 
 
+def elbo_of(summary, run):
+    result = summary.get(run) or {}
+    return (result.get("test") or {}).get("elbo")
+
+
 def main():
     out, device = pathlib.Path(sys.argv[1]), sys.argv[2]
     card = out / "card.txt"
@@ -54,6 +59,13 @@ def main():
     if ours.get("logistic") and torch.get("logistic-f32"):
         ratios["logistic"] = {"of eager": ours["logistic"] / torch["logistic-f32"]}
     summary["ratios"] = ratios
+    # In nats: how far the ELBO of the test images after training on the GPU is from that after training on the CPU.
+    differences = {}
+    for data in ["run", "mnist"]:
+        there, here = elbo_of(summary, f"{data}-{device.split(':')[0]}"), elbo_of(summary, f"{data}-cpu")
+        if there is not None and here is not None:
+            differences[data] = there - here
+    summary["elbo differences"] = differences
     print(json.dumps(summary, indent=2))
 
 

@@ -102,13 +102,13 @@ impl Dataset for Binarized {
     }
 
     fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Tensor<2>> + 'd>> {
-        let images = ResidentImages::new(self.images.bytes(), self.images.dims(), self.images.max(), device)?;
+        let images = (self.images.bytes(), self.images.dims(), self.images.max());
         let epoch = match self.mode {
-            Binarize::None => return Some(Box::new(images)),
+            Binarize::None => return Some(Box::new(ResidentImages::new(images.0, images.1, images.2, device)?)),
             Binarize::Dynamic => None,
             Binarize::Fixed => Some(0),
         };
-        Some(Box::new(ResidentBinarized::new(images, self.seed, self.purpose, epoch)))
+        Some(Box::new(ResidentBinarized::new(images, (self.seed, self.purpose), epoch, device)?))
     }
 }
 

@@ -1,28 +1,25 @@
 //! Images whose bytes stay on a GPU.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use kiln_tensor::byte_rows::ByteRows;
+use kiln_tensor::byte_rows::{ByteRows, DrawRows, ValueRows};
 
 use crate::{Dataset, Supervised};
 
 /// Images whose minibatches are made on the device.
 pub(crate) struct ResidentImages {
-    rows: ByteRows,
+    rows: ValueRows,
     len: usize,
-    max: f64,
-    /// The number of each byte.
-    values: [f64; 256],
 }
 
 impl ResidentImages {
     /// Images of `dims` pixels between 0 and `max`. None if the device is not a GPU's, or they do not fit.
     pub(crate) fn new(pixels: &[u8], dims: usize, max: u8, device: &Device) -> Option<Self> {
-        let (rows, max) = (ByteRows::new(pixels, dims, device)?, f64::from(max));
-        Some(Self { rows, len: pixels.len() / dims, max, values: std::array::from_fn(|byte| byte as f64 / max) })
+        let values = std::array::from_fn(|byte| byte as f64 / f64::from(max));
+        Some(Self { rows: ByteRows::new(pixels, dims, device)?.with_values(&values), len: pixels.len() / dims })
     }
 
     fn pixels(&self, rows: &[usize], device: &Device) -> Tensor<2> {
-        self.rows.values(rows, &self.values).to_device(device)
+        self.rows.rows(rows).to_device(device)
     }
 }
 
@@ -64,9 +61,8 @@ impl Dataset for ResidentLabelled<'_> {
 
 /// Images that are binarised on the device.
 pub(crate) struct ResidentBinarized {
-    images: ResidentImages,
-    /// For each byte, the whole number of 53 bits below which a draw is 1.
-    below: [u64; 256],
+    rows: DrawRows,
+    len: usize,
     seed: u64,
     purpose: &'static str,
     /// The epoch of all draws, or none if every epoch has its own.
@@ -74,9 +70,16 @@ pub(crate) struct ResidentBinarized {
 }
 
 impl ResidentBinarized {
-    pub(crate) fn new(images: ResidentImages, seed: u64, purpose: &'static str, epoch: Option<u64>) -> Self {
-        let below = std::array::from_fn(|byte| first_not_below(byte as f64, images.max));
-        Self { images, below, seed, purpose, epoch }
+    /// Images of `dims` pixels, drawn as 1 with the chance pixel / `max`. None if the device is not a GPU's, or they do not fit.
+    pub(crate) fn new(
+        (pixels, dims, max): (&[u8], usize, u8),
+        (seed, purpose): (u64, &'static str),
+        epoch: Option<u64>,
+        device: &Device,
+    ) -> Option<Self> {
+        let below = std::array::from_fn(|byte| first_not_below(byte as f64, f64::from(max)));
+        let rows = ByteRows::new(pixels, dims, device)?.with_draws(&below);
+        Some(Self { rows, len: pixels.len() / dims, seed, purpose, epoch })
     }
 }
 
@@ -99,7 +102,7 @@ impl Dataset for ResidentBinarized {
     type Batch = Tensor<2>;
 
     fn len(&self) -> usize {
-        self.images.len
+        self.len
     }
 
     fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
@@ -108,7 +111,7 @@ impl Dataset for ResidentBinarized {
 
     fn batch_in_epoch(&self, rows: &[usize], epoch: u64, device: &Device) -> Tensor<2> {
         let epoch = self.epoch.unwrap_or(epoch);
-        self.images.rows.draws(rows, &self.below, self.seed, self.purpose, epoch).to_device(device)
+        self.rows.rows(rows, self.seed, self.purpose, epoch).to_device(device)
     }
 }
 

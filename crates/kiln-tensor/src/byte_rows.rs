@@ -1,9 +1,9 @@
 //! Rows of bytes that stay on a GPU: images, of which minibatches are made there.
 
 #[cfg(feature = "cube")]
-pub use crate::cube::rows::ByteRows;
+pub use crate::cube::rows::{ByteRows, DrawRows, ValueRows};
 #[cfg(not(feature = "cube"))]
-pub use nowhere::ByteRows;
+pub use nowhere::{ByteRows, DrawRows, ValueRows};
 
 #[cfg(not(feature = "cube"))]
 mod nowhere {
@@ -20,13 +20,33 @@ mod nowhere {
             None
         }
 
-        /// Returns the given rows, each byte replaced by its number in `values`.
-        pub fn values(&self, _: &[usize], _: &[f64; 256]) -> Tensor<2> {
+        /// Says which number each byte stands for.
+        pub fn with_values(self, _: &[f64; 256]) -> ValueRows {
             match self.0 {}
         }
 
-        /// Returns the given rows, each byte replaced by a draw.
-        pub fn draws(&self, _: &[usize], _: &[u64; 256], _: u64, _: &str, _: u64) -> Tensor<2> {
+        /// Says with which chance each byte is drawn as 1.
+        pub fn with_draws(self, _: &[u64; 256]) -> DrawRows {
+            match self.0 {}
+        }
+    }
+
+    /// Rows whose bytes stand for numbers. There is no value of this type.
+    pub struct ValueRows(Infallible);
+
+    impl ValueRows {
+        /// Returns the given rows, each byte replaced by its number.
+        pub fn rows(&self, _: &[usize]) -> Tensor<2> {
+            match self.0 {}
+        }
+    }
+
+    /// Rows whose bytes stand for chances. There is no value of this type.
+    pub struct DrawRows(Infallible);
+
+    impl DrawRows {
+        /// Returns the given rows, each byte replaced by a draw of 0 or 1.
+        pub fn rows(&self, _: &[usize], _: u64, _: &str, _: u64) -> Tensor<2> {
             match self.0 {}
         }
     }

@@ -5,8 +5,10 @@ mod chacha;
 mod kernels;
 mod layout;
 pub(crate) mod recording;
+mod reduce;
 pub(crate) mod rows;
 pub(crate) mod steps;
 
 pub(crate) use buffer::Number;
-pub(crate) use layout::spread;
+pub(crate) use layout::{UNITS, spread};
+pub(crate) use reduce::sum_of_cube;

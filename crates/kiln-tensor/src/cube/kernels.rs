@@ -3,7 +3,10 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use super::layout::{Layout, UNITS};
+use super::{
+    layout::{Layout, UNITS},
+    reduce::{largest_of_cube, sum_of_cube},
+};
 use crate::program::{Op, Program};
 
 /// Numbers that a cube leaves of its part of the gradient: Σ g², max |g|, and how many threads saw a NaN or an infinity.
@@ -42,9 +45,6 @@ pub(super) fn summarise<F: Float>(
     #[comptime] first_cube: usize,
     #[comptime] layout: Layout,
 ) {
-    let mut squares = Shared::new_slice(UNITS);
-    let mut largest = Shared::new_slice(UNITS);
-    let mut odd = Shared::new_slice(UNITS);
     let unit = UNIT_POS as usize;
     let cube = CUBE_POS;
     let mut square = F::new(0.0);
@@ -71,29 +71,18 @@ pub(super) fn summarise<F: Float>(
             }
         }
     }
-    squares[unit] = square;
-    largest[unit] = most;
-    odd[unit] = bad;
+    let square = sum_of_cube::<F>(square);
+    // The memory of a reduction may be used again when all threads have read its result.
     sync_cube();
-    let mut half = comptime!(UNITS / 2).runtime();
-    while half > 0 {
-        if unit < half {
-            let other = squares[unit + half];
-            squares[unit] += other;
-            let other = max(largest[unit], largest[unit + half]);
-            largest[unit] = other;
-            let other = odd[unit + half];
-            odd[unit] += other;
-        }
-        sync_cube();
-        half /= 2;
-    }
+    let most = largest_of_cube::<F>(most);
+    sync_cube();
+    let bad = sum_of_cube::<F>(bad);
     // After a halt the numbers of the step that caused it stay, so that the host can say which gradient it was.
     if unit == 0 && control[1] == 0 {
         let at = (cube + first_cube) * PARTIAL;
-        partials[at] = squares[0];
-        partials[at + 1] = largest[0];
-        partials[at + 2] = odd[0];
+        partials[at] = square;
+        partials[at + 1] = most;
+        partials[at + 2] = bad;
     }
 }
 
@@ -111,9 +100,6 @@ pub(super) fn decide<F: Float>(
     #[comptime] clips: bool,
     #[comptime] tests: bool,
 ) {
-    let mut squares = Shared::new_slice(UNITS);
-    let mut largest = Shared::new_slice(UNITS);
-    let mut odd = Shared::new_slice(UNITS);
     let unit = UNIT_POS as usize;
     let mut square = F::new(0.0);
     let mut most = F::new(0.0);
@@ -125,23 +111,12 @@ pub(super) fn decide<F: Float>(
         bad += partials[cube * PARTIAL + 2];
         cube += UNITS;
     }
-    squares[unit] = square;
-    largest[unit] = most;
-    odd[unit] = bad;
+    let square = sum_of_cube::<F>(square);
+    // The memory of a reduction may be used again when all threads have read its result.
     sync_cube();
-    let mut half = comptime!(UNITS / 2).runtime();
-    while half > 0 {
-        if unit < half {
-            let other = squares[unit + half];
-            squares[unit] += other;
-            let other = max(largest[unit], largest[unit + half]);
-            largest[unit] = other;
-            let other = odd[unit + half];
-            odd[unit] += other;
-        }
-        sync_cube();
-        half /= 2;
-    }
+    let most = largest_of_cube::<F>(most);
+    sync_cube();
+    let bad = sum_of_cube::<F>(bad);
     if unit == 0 && control[1] == 0 {
         let row = control[0] as usize;
         let at = row * comptime!(count + 2);
@@ -150,19 +125,19 @@ pub(super) fn decide<F: Float>(
             let scalar = scalars.index(k);
             log[at + k] = scalar[0];
         }
-        log[at + count] = squares[0];
-        log[at + count + 1] = largest[0];
+        log[at + count] = square;
+        log[at + count + 1] = most;
         control[0] += 1;
         let loss = scalars.index(0);
-        if !is_finite::<F>(loss[0]) || odd[0] > F::new(0.0) {
+        if !is_finite::<F>(loss[0]) || bad > F::new(0.0) {
             control[1] = halt::NOT_FINITE;
         } else {
-            if comptime!(tests) && largest[0] <= limits[2] {
+            if comptime!(tests) && most <= limits[2] {
                 control[1] = halt::CONVERGED;
             }
             if comptime!(clips) {
-                if is_finite::<F>(squares[0]) {
-                    let norm = squares[0].sqrt();
+                if is_finite::<F>(square) {
+                    let norm = square.sqrt();
                     if norm > limits[0] {
                         factor[0] = limits[0] / norm;
                     } else {

@@ -3,7 +3,7 @@
 use burn_cubecl::cubecl::prelude::CubeCount;
 
 /// Threads of a cube.
-pub(super) const UNITS: usize = 256;
+pub(crate) const UNITS: usize = 256;
 
 /// At least this many cubes, as a rectangle if a device does not allow them in a row.
 pub(crate) fn spread(cubes: usize) -> CubeCount {

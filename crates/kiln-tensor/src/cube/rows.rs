@@ -84,9 +84,8 @@ fn draws_of<F: Float>(
 /// let images = [0, 51, 255, 102];
 /// // None without a GPU.
 /// if let Some(rows) = ByteRows::new(&images, 2, &Device::default()) {
-///     let grey = std::array::from_fn(|byte| byte as f64 / 255.0);
-///     let batch = rows.values(&[1, 1, 0], &grey);
-///     assert_eq!(batch.dims(), [3, 2]);
+///     let grey = rows.with_values(&std::array::from_fn(|byte| byte as f64 / 255.0));
+///     assert_eq!(grey.rows(&[1, 1, 0]).dims(), [3, 2]);
 /// }
 /// ```
 pub struct ByteRows {
@@ -116,75 +115,27 @@ impl ByteRows {
         Some(Self { like, buffer, bytes: handle, len: bytes.len(), width })
     }
 
-    /// Returns the given rows, each byte replaced by its number in `values`.
-    ///
-    /// # Panics
-    /// If a row is not there.
-    pub fn values(&self, rows: &[usize], values: &[f64; 256]) -> Tensor<2> {
-        match self.buffer.dtype {
-            DType::F64 => self.make_values::<f64>(rows, values),
-            _ => self.make_values::<f32>(rows, values),
-        }
+    /// Says which number each byte stands for.
+    pub fn with_values(self, values: &[f64; 256]) -> ValueRows {
+        let table = match self.buffer.dtype {
+            DType::F64 => self.uploaded(bytemuck::cast_slice(values)),
+            _ => self.uploaded(bytemuck::cast_slice(&values.map(|value| value as f32))),
+        };
+        ValueRows { rows: self, table }
     }
 
-    /// Returns the given rows, each byte b replaced by a draw: 1 if the highest 53 bits of a random word are below `below[b]`, as a whole
-    /// number, and 0 otherwise.
-    ///
-    /// The words of row r are those of `Stream::new(seed, purpose, epoch, r)`.
-    ///
-    /// # Panics
-    /// If a row is not there.
-    pub fn draws(&self, rows: &[usize], below: &[u64; 256], seed: u64, purpose: &str, epoch: u64) -> Tensor<2> {
-        let key = Stream::key(seed, purpose, epoch, 0);
-        match self.buffer.dtype {
-            DType::F64 => self.make_draws::<f64>(rows, below, key),
-            _ => self.make_draws::<f32>(rows, below, key),
-        }
-    }
-
-    fn make_values<F: Number>(&self, rows: &[usize], values: &[f64; 256]) -> Tensor<2> {
-        let (client, bytes, len, width) = (&self.buffer.client, &self.bytes, self.len.div_ceil(4), self.width);
-        let values: Vec<F> = values.iter().map(|value| F::of(*value)).collect();
-        #[allow(unsafe_code, reason = "the lengths are those of the buffers")]
-        self.make(rows, |indices, output| unsafe {
-            let values = client.create_from_slice(bytemuck::cast_slice(&values));
-            let count = output.meta.num_elements();
-            values_of::launch_unchecked::<F>(
-                client,
-                cubes(count),
-                CubeDim::new_1d(UNITS as u32),
-                BufferArg::from_raw_parts(bytes.clone(), len),
-                BufferArg::from_raw_parts(indices, rows.len()),
-                BufferArg::from_raw_parts(values, 256),
-                BufferArg::from_raw_parts(output.handle.clone(), count),
-                width as u32,
-                count as u32,
-            );
-        })
-    }
-
-    fn make_draws<F: Number>(&self, rows: &[usize], below: &[u64; 256], key: [u8; 32]) -> Tensor<2> {
-        let (client, bytes, len, width) = (&self.buffer.client, &self.bytes, self.len.div_ceil(4), self.width);
+    /// Says with which chance each byte is drawn as 1: byte b is a 1 if the highest 53 bits of a random word are below `below[b]`, as a
+    /// whole number, and a 0 otherwise.
+    pub fn with_draws(self, below: &[u64; 256]) -> DrawRows {
         let below: Vec<u32> = below.iter().flat_map(|limit| [(limit >> 32) as u32, *limit as u32]).collect();
-        let key: [u32; 8] = bytemuck::cast(key);
-        #[allow(unsafe_code, reason = "the lengths are those of the buffers")]
-        self.make(rows, |indices, output| unsafe {
-            let below = client.create_from_slice(bytemuck::cast_slice(&below));
-            let key = client.create_from_slice(bytemuck::cast_slice(&key[..6]));
-            let count = output.meta.num_elements();
-            draws_of::launch_unchecked::<F>(
-                client,
-                cubes(rows.len() * width.div_ceil(DRAWS)),
-                CubeDim::new_1d(UNITS as u32),
-                BufferArg::from_raw_parts(bytes.clone(), len),
-                BufferArg::from_raw_parts(indices, rows.len()),
-                BufferArg::from_raw_parts(below, 512),
-                BufferArg::from_raw_parts(key, 6),
-                BufferArg::from_raw_parts(output.handle.clone(), count),
-                width as u32,
-                count as u32,
-            );
-        })
+        let table = self.uploaded(bytemuck::cast_slice(&below));
+        DrawRows { rows: self, table }
+    }
+
+    fn uploaded(&self, table: &[u8]) -> Handle {
+        let client = &self.buffer.client;
+        let uploaded = get_client::<CubeBackend>(&self.buffer.device).run(|| client.create_from_slice(table));
+        uploaded.expect("the device answers")
     }
 
     /// A tensor that `launch` fills on the device, from the buffer of the indices of `rows`.
@@ -202,6 +153,88 @@ impl ByteRows {
             output
         });
         tensor(adopted(self.like.clone(), output.expect("the device answers")))
+    }
+}
+
+/// Rows whose bytes stand for numbers. [`ByteRows::with_values`] returns it.
+pub struct ValueRows {
+    rows: ByteRows,
+    table: Handle,
+}
+
+impl ValueRows {
+    /// Returns the given rows, each byte replaced by its number.
+    ///
+    /// # Panics
+    /// If a row is not there.
+    pub fn rows(&self, rows: &[usize]) -> Tensor<2> {
+        match self.rows.buffer.dtype {
+            DType::F64 => self.make::<f64>(rows),
+            _ => self.make::<f32>(rows),
+        }
+    }
+
+    fn make<F: Number>(&self, rows: &[usize]) -> Tensor<2> {
+        let ByteRows { buffer, bytes, len, width, .. } = &self.rows;
+        #[allow(unsafe_code, reason = "the lengths are those of the buffers")]
+        self.rows.make(rows, |indices, output| unsafe {
+            let count = output.meta.num_elements();
+            values_of::launch_unchecked::<F>(
+                &buffer.client,
+                cubes(count),
+                CubeDim::new_1d(UNITS as u32),
+                BufferArg::from_raw_parts(bytes.clone(), len.div_ceil(4)),
+                BufferArg::from_raw_parts(indices, rows.len()),
+                BufferArg::from_raw_parts(self.table.clone(), 256),
+                BufferArg::from_raw_parts(output.handle.clone(), count),
+                *width as u32,
+                count as u32,
+            );
+        })
+    }
+}
+
+/// Rows whose bytes stand for chances. [`ByteRows::with_draws`] returns it.
+pub struct DrawRows {
+    rows: ByteRows,
+    table: Handle,
+}
+
+impl DrawRows {
+    /// Returns the given rows, each byte replaced by a draw of 0 or 1. The random words of row r are those of
+    /// `Stream::new(seed, purpose, epoch, r)`.
+    ///
+    /// # Panics
+    /// If a row is not there.
+    pub fn rows(&self, rows: &[usize], seed: u64, purpose: &str, epoch: u64) -> Tensor<2> {
+        let key = Stream::key(seed, purpose, epoch, 0);
+        match self.rows.buffer.dtype {
+            DType::F64 => self.make::<f64>(rows, key),
+            _ => self.make::<f32>(rows, key),
+        }
+    }
+
+    fn make<F: Number>(&self, rows: &[usize], key: [u8; 32]) -> Tensor<2> {
+        let ByteRows { buffer, bytes, len, width, .. } = &self.rows;
+        let client = &buffer.client;
+        #[allow(unsafe_code, reason = "the lengths are those of the buffers")]
+        self.rows.make(rows, |indices, output| unsafe {
+            // The last of the four numbers of a key is the row.
+            let key = client.create_from_slice(&key[..24]);
+            let count = output.meta.num_elements();
+            draws_of::launch_unchecked::<F>(
+                client,
+                cubes(rows.len() * width.div_ceil(DRAWS)),
+                CubeDim::new_1d(UNITS as u32),
+                BufferArg::from_raw_parts(bytes.clone(), len.div_ceil(4)),
+                BufferArg::from_raw_parts(indices, rows.len()),
+                BufferArg::from_raw_parts(self.table.clone(), 512),
+                BufferArg::from_raw_parts(key, 6),
+                BufferArg::from_raw_parts(output.handle.clone(), count),
+                *width as u32,
+                count as u32,
+            );
+        })
     }
 }
 

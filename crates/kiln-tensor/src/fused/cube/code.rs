@@ -3,33 +3,14 @@
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
 
-use crate::fused::Activation;
-
-/// Threads of a cube.
-pub(super) const UNITS: usize = 256;
+use crate::{
+    cube::{UNITS, sum_of_cube},
+    fused::Activation,
+};
 
 /// Columns, and rows at a time, of a cube that sums over rows.
 pub(super) const COLUMNS: usize = 32;
 const LANES: usize = UNITS / COLUMNS;
-
-/// The sum of a number of every thread of the cube, for all threads.
-#[cube]
-fn sum_of_cube<F: Float>(number: F) -> F {
-    let mut sums = Shared::new_slice(UNITS);
-    let unit = UNIT_POS as usize;
-    sums[unit] = number;
-    sync_cube();
-    let mut half = comptime!(UNITS / 2).runtime();
-    while half > 0 {
-        if unit < half {
-            let other = sums[unit + half];
-            sums[unit] += other;
-        }
-        sync_cube();
-        half /= 2;
-    }
-    sums[0]
-}
 
 /// y ← act(y + b), for `count` numbers in rows of `columns`.
 #[cube(launch_unchecked)]

@@ -12,9 +12,9 @@ use burn_cubecl::{
     tensor::CubeTensor,
 };
 
-use super::code::{self, COLUMNS, UNITS};
+use super::code::{self, COLUMNS};
 use crate::{
-    cube::{Number, spread},
+    cube::{Number, UNITS, spread},
     fused::Activation,
 };
 
