@@ -4,8 +4,10 @@
 //! with the variable `KILN_EXPECT_ADAPTER` set, as in CI, that is a failure.
 #![cfg(any(feature = "wgpu", feature = "vulkan", feature = "cuda"))]
 
+mod captured;
 mod fused;
 mod halts;
+mod noise;
 mod rows;
 mod steps;
 

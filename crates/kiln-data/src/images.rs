@@ -296,7 +296,7 @@ impl Dataset for Labelled {
     fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Supervised> + 'd>> {
         let Images { pixels, labels, max, .. } = &self.0;
         let images = ResidentImages::new(pixels, self.0.dims(), *max, device)?;
-        Some(Box::new(ResidentLabelled { images, labels }))
+        Some(Box::new(ResidentLabelled::new(images, labels, device)?))
     }
 }
 

@@ -42,12 +42,20 @@ impl Dataset for ResidentImages {
 }
 
 /// [`ResidentImages`] with their labels.
-pub(crate) struct ResidentLabelled<'d> {
-    pub(crate) images: ResidentImages,
-    pub(crate) labels: &'d [u8],
+pub(crate) struct ResidentLabelled {
+    images: ResidentImages,
+    labels: ValueRows,
 }
 
-impl Dataset for ResidentLabelled<'_> {
+impl ResidentLabelled {
+    /// Images with a label each. None if the device is not a GPU's, or they do not fit.
+    pub(crate) fn new(images: ResidentImages, labels: &[u8], device: &Device) -> Option<Self> {
+        let labels = ByteRows::new(labels, 1, device)?.with_values(&std::array::from_fn(|byte| byte as f64));
+        Some(Self { images, labels })
+    }
+}
+
+impl Dataset for ResidentLabelled {
     type Batch = Supervised;
 
     fn len(&self) -> usize {
@@ -55,7 +63,7 @@ impl Dataset for ResidentLabelled<'_> {
     }
 
     fn batch(&self, rows: &[usize], device: &Device) -> Supervised {
-        Supervised { inputs: self.images.pixels(rows, device), targets: classes_of(self.labels, rows, device) }
+        Supervised { inputs: self.images.pixels(rows, device), targets: self.labels.rows(rows).int().to_device(device) }
     }
 }
 
@@ -63,23 +71,20 @@ impl Dataset for ResidentLabelled<'_> {
 pub(crate) struct ResidentBinarized {
     rows: DrawRows,
     len: usize,
-    seed: u64,
-    purpose: &'static str,
-    /// The epoch of all draws, or none if every epoch has its own.
-    epoch: Option<u64>,
 }
 
 impl ResidentBinarized {
-    /// Images of `dims` pixels, drawn as 1 with the chance pixel / `max`. None if the device is not a GPU's, or they do not fit.
+    /// Images of `dims` pixels, drawn as 1 with the chance pixel / `max`, in every epoch anew or always as in the epoch `fixed`. None if the
+    /// device is not a GPU's, or they do not fit.
     pub(crate) fn new(
         (pixels, dims, max): (&[u8], usize, u8),
         (seed, purpose): (u64, &'static str),
-        epoch: Option<u64>,
+        fixed: Option<u64>,
         device: &Device,
     ) -> Option<Self> {
         let below = std::array::from_fn(|byte| first_not_below(byte as f64, f64::from(max)));
-        let rows = ByteRows::new(pixels, dims, device)?.with_draws(&below);
-        Some(Self { rows, len: pixels.len() / dims, seed, purpose, epoch })
+        let rows = ByteRows::new(pixels, dims, device)?.with_draws(&below, seed, purpose, fixed);
+        Some(Self { rows, len: pixels.len() / dims })
     }
 }
 
@@ -110,8 +115,7 @@ impl Dataset for ResidentBinarized {
     }
 
     fn batch_in_epoch(&self, rows: &[usize], epoch: u64, device: &Device) -> Tensor<2> {
-        let epoch = self.epoch.unwrap_or(epoch);
-        self.rows.rows(rows, self.seed, self.purpose, epoch).to_device(device)
+        self.rows.rows(rows, epoch).to_device(device)
     }
 }
 

@@ -173,6 +173,11 @@ pub(crate) fn noise_like<const D: usize>(noise: Vec<f64>, parameter: &Tensor<D>)
     Tensor::from_data(TensorData::new(noise, parameter.shape()), (&parameter.device(), parameter.dtype()))
 }
 
+/// Draws N(0, 1) noise of the parameter's shape, device and float type.
+pub(crate) fn normal_like<const D: usize>(stream: &mut Stream, parameter: &Tensor<D>) -> Tensor<D> {
+    stream.normal(parameter.shape(), (&parameter.device(), parameter.dtype()))
+}
+
 /// Maps a number in [0, 1) to one in (0, 1).
 pub(crate) fn open(uniform: f64) -> f64 {
     // Half the distance between adjacent numbers.

@@ -26,7 +26,7 @@ mod nowhere {
         }
 
         /// Says with which chance each byte is drawn as 1.
-        pub fn with_draws(self, _: &[u64; 256]) -> DrawRows {
+        pub fn with_draws(self, _: &[u64; 256], _: u64, _: &str, _: Option<u64>) -> DrawRows {
             match self.0 {}
         }
     }
@@ -45,8 +45,8 @@ mod nowhere {
     pub struct DrawRows(Infallible);
 
     impl DrawRows {
-        /// Returns the given rows, each byte replaced by a draw of 0 or 1.
-        pub fn rows(&self, _: &[usize], _: u64, _: &str, _: u64) -> Tensor<2> {
+        /// Returns the given rows in an epoch, each byte replaced by a draw of 0 or 1.
+        pub fn rows(&self, _: &[usize], _: u64) -> Tensor<2> {
             match self.0 {}
         }
     }

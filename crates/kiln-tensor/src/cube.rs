@@ -2,13 +2,16 @@
 
 mod buffer;
 mod chacha;
+mod graph;
 mod kernels;
+mod launch;
 mod layout;
+pub(crate) mod noise;
+pub(crate) mod plan;
 pub(crate) mod recording;
 mod reduce;
 pub(crate) mod rows;
 pub(crate) mod steps;
 
-pub(crate) use buffer::Number;
 pub(crate) use layout::{UNITS, spread};
 pub(crate) use reduce::sum_of_cube;

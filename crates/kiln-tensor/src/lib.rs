@@ -44,4 +44,4 @@ pub mod steps;
 pub mod weights;
 
 pub use device::{DeviceChoice, DeviceError, DeviceInfo};
-pub use random::Stream;
+pub use random::{Normals, Stream};

@@ -3,12 +3,40 @@
 //! A [`Stream`] depends on `(seed, purpose, epoch, step)` only. The same four give the same numbers on every backend and after
 //! every resume, and draws for one purpose do not affect those for another. The numbers come from ChaCha8 (J.-P. Aumasson, *Too
 //! Much Crypto*, 2019) in counter mode with these four words as its key. They are drawn on the host in `f64` and rounded to the
-//! device's float type, so an `f32` run sees the noise of an `f64` run.
+//! device's float type, so an `f32` run sees the noise of an `f64` run. GPUs draw [normal](Stream::normal) numbers themselves, the same
+//! ones to a few units in the last place.
 
-use burn::tensor::{Device, FloatDType, Shape, Tensor, TensorData};
+mod normals;
+
+use burn::tensor::{Device, FloatDType, Shape, Tensor, TensorCreationOptions, TensorData};
 use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
 use rand_distr::{Distribution, StandardNormal};
+use serde::{Deserialize, Serialize};
+
+/// How [`Stream::normal`] makes normal numbers.
+///
+/// Runs keep the way with which they began, so that a run that is resumed sees the noise that it would have seen.
+///
+/// # Example
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::{Normals, Stream};
+///
+/// let stream = || Stream::new(7, "noise", 0, 0);
+/// let draw = |mut stream: Stream| -> Tensor<1> { stream.normal([4], &Device::default()) };
+/// let old = draw(stream().with_normals(Normals::Ziggurat));
+/// assert_ne!(old.into_data(), draw(stream()).into_data());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Normals {
+    /// By the ziggurat algorithm (Marsaglia and Tsang, 2000), always on the host: the only way up to Kiln 0.2.
+    Ziggurat,
+    /// By the transform of Box and Muller (1958) in blocks, which a GPU draws itself.
+    #[default]
+    BoxMuller,
+}
 
 /// A stream of random numbers with a key.
 ///
@@ -23,12 +51,39 @@ use rand_distr::{Distribution, StandardNormal};
 /// assert_ne!(Stream::new(7, "noise", 2, 31).next_u64(), Stream::new(7, "noise", 2, 32).next_u64());
 /// ```
 #[derive(Clone, Debug)]
-pub struct Stream(ChaCha8Rng);
+pub struct Stream {
+    words: ChaCha8Rng,
+    normals: Normals,
+    /// Whether epoch and step of the key are those of the step that is computed, for [`Steps::compute`](crate::steps::Steps::compute).
+    of_step: bool,
+}
 
 impl Stream {
     /// Returns the stream of `purpose` (a short constant such as `"shuffle"`) at `epoch` and `step` of a run with `seed`.
     pub fn new(seed: u64, purpose: &str, epoch: u64, step: u64) -> Self {
-        Self(ChaCha8Rng::from_seed(Self::key(seed, purpose, epoch, step)))
+        Self {
+            words: ChaCha8Rng::from_seed(Self::key(seed, purpose, epoch, step)),
+            normals: Normals::default(),
+            of_step: false,
+        }
+    }
+
+    /// Says that epoch and step are those of the step that is being computed: where such steps are recorded and repeated, each has the
+    /// noise of its own epoch and place. See [`Steps::compute`](crate::steps::Steps::compute).
+    pub fn of_current_step(self) -> Self {
+        Self { of_step: true, ..self }
+    }
+
+    /// The generator, for numbers that the host draws.
+    fn on_host(&mut self) -> &mut ChaCha8Rng {
+        #[cfg(feature = "cube")]
+        crate::cube::plan::needs_the_host();
+        &mut self.words
+    }
+
+    /// Says how [`normal`](Self::normal) makes its numbers. Default: [`Normals::BoxMuller`].
+    pub fn with_normals(self, normals: Normals) -> Self {
+        Self { normals, ..self }
     }
 
     /// The key of the generator: these four, each in 64 bits.
@@ -42,27 +97,29 @@ impl Stream {
 
     /// Returns the next 64 random bits.
     pub fn next_u64(&mut self) -> u64 {
-        self.0.next_u64()
+        self.on_host().next_u64()
     }
 
     /// Returns a number from U[0, 1).
     pub fn next_f64(&mut self) -> f64 {
-        self.0.random()
+        self.on_host().random()
     }
 
     /// Returns the generator, for samplers of the `rand` crates.
     pub fn rng(&mut self) -> &mut impl Rng {
-        &mut self.0
+        self.on_host()
     }
 
     /// Returns `n` numbers from U[0, 1).
     pub fn uniform_vec(&mut self, n: usize) -> Vec<f64> {
-        (0..n).map(|_| self.0.random()).collect()
+        let words = self.on_host();
+        (0..n).map(|_| words.random()).collect()
     }
 
-    /// Returns `n` numbers from N(0, 1).
+    /// Returns `n` numbers from N(0, 1), drawn on the host by the ziggurat algorithm.
     pub fn normal_vec(&mut self, n: usize) -> Vec<f64> {
-        (0..n).map(|_| StandardNormal.sample(&mut self.0)).collect()
+        let words = self.on_host();
+        (0..n).map(|_| StandardNormal.sample(words)).collect()
     }
 
     /// Returns a tensor of U[0, 1) numbers on `device`, in its float type.
@@ -76,20 +133,60 @@ impl Stream {
         Tensor::from_data(TensorData::new(data, shape), device)
     }
 
-    /// Returns a tensor of N(0, 1) numbers on `device`, in its float type.
-    pub fn normal<const D: usize>(&mut self, shape: impl Into<Shape>, device: &Device) -> Tensor<D> {
-        let shape = shape.into();
-        let data = self.normal_vec(shape.num_elements());
-        Tensor::from_data(TensorData::new(data, shape), device)
+    /// Returns a tensor of N(0, 1) numbers on `device`, in its float type or in a given one.
+    ///
+    /// A GPU draws f32 and f64 itself. The numbers are those of the CPU, to a few units in the last place. They are not those of
+    /// [`normal_vec`](Self::normal_vec), and their absolute values are at most 6.66.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use burn::tensor::{DType, Device, Tensor};
+    /// use kiln_tensor::Stream;
+    ///
+    /// let device = Device::default();
+    /// let like = Tensor::<2>::zeros([2, 3], (&device, DType::F64));
+    /// let noise: Tensor<2> = Stream::new(7, "noise", 0, 0).normal(like.shape(), (&device, like.dtype()));
+    /// assert_eq!((noise.dims(), noise.dtype()), (like.dims(), DType::F64));
+    /// ```
+    pub fn normal<const D: usize>(
+        &mut self,
+        shape: impl Into<Shape>,
+        options: impl Into<TensorCreationOptions>,
+    ) -> Tensor<D> {
+        let (shape, options) = (shape.into(), options.into());
+        let n = shape.num_elements();
+        if self.normals == Normals::Ziggurat {
+            return Tensor::from_data(TensorData::new(self.normal_vec(n), shape), options);
+        }
+        let block = self.words.get_word_pos().div_ceil(BLOCK as u128);
+        self.words.set_word_pos((block + n.div_ceil(BLOCK) as u128) * BLOCK as u128);
+        #[cfg(feature = "cube")]
+        if let Some(numbers) =
+            crate::cube::noise::normal(&self.words.get_seed(), self.of_step, block, shape.clone(), &options)
+        {
+            return numbers;
+        }
+        let mut words = vec![0u32; n.next_multiple_of(2)];
+        let mut from_block = self.on_host().clone();
+        from_block.set_word_pos(block * BLOCK as u128);
+        from_block.fill_bytes(bytemuck::cast_slice_mut(&mut words));
+        let words: Vec<u32> = words.into_iter().map(u32::from_le).collect();
+        let mut numbers = normals::box_muller(&words);
+        numbers.truncate(n);
+        Tensor::from_data(TensorData::new(numbers, shape), options)
     }
 
     /// Returns a random order of `0..n` (Fisher–Yates).
     pub fn permutation(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<usize> = (0..n).collect();
-        order.shuffle(&mut self.0);
+        order.shuffle(self.on_host());
         order
     }
 }
+
+/// Words of a block of the generator.
+const BLOCK: usize = 16;
 
 /// FNV-1a with 64 bits. It must not change, because saved runs depend on it.
 fn fnv1a(text: &str) -> u64 {

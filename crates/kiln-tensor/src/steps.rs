@@ -69,6 +69,17 @@ pub struct Row {
     pub largest: f64,
 }
 
+/// A step that is known ahead of its time: see [`Steps::plan`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planned {
+    /// The epoch, from 0.
+    pub epoch: u64,
+    /// The place of the minibatch in its epoch, from 0.
+    pub place: u64,
+    /// The rows of the data.
+    pub rows: Vec<usize>,
+}
+
 /// What the steps since the last reading measured.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Read {
@@ -84,7 +95,7 @@ mod nowhere {
 
     use burn::tensor::{Device, Tensor};
 
-    use super::{Read, StepsConfig};
+    use super::{Planned, Read, StepsConfig};
 
     /// Takes the steps of an optimiser on a GPU. This build has no GPU backend, so there is no value of this type.
     pub struct Steps(Infallible);
@@ -112,6 +123,52 @@ mod nowhere {
 
         /// Takes a step.
         pub fn step<R>(&mut self, _: Vec<Tensor<1>>, _: impl FnOnce() -> R) -> R {
+            match self.0 {}
+        }
+
+        /// Has a step recorded when enough are planned.
+        pub fn allow_recording(&mut self) {
+            match self.0 {}
+        }
+
+        /// Says what the next steps are.
+        pub fn plan(&mut self, _: Vec<Planned>) {
+            match self.0 {}
+        }
+
+        /// Returns whether the next step is planned, on these rows.
+        pub fn is_planned(&self, _: &[usize]) -> bool {
+            match self.0 {}
+        }
+
+        /// Returns whether the next step can be a repetition.
+        pub fn replays(&self) -> bool {
+            match self.0 {}
+        }
+
+        /// Computes the loss and the gradients of the next step, which is planned.
+        pub fn compute<R>(&mut self, _: impl FnOnce() -> R) -> R {
+            match self.0 {}
+        }
+
+        /// Takes the planned step that was computed.
+        ///
+        /// # Errors
+        /// If it was to be recorded and that failed.
+        pub fn planned_step<R>(&mut self, _: Vec<Tensor<1>>, _: impl FnOnce() -> R) -> Result<R, R> {
+            match self.0 {}
+        }
+
+        /// Takes the next step by repeating the recorded one.
+        ///
+        /// # Errors
+        /// If the update is another one.
+        pub fn replay<R>(&mut self, _: impl FnOnce() -> R) -> Result<R, R> {
+            match self.0 {}
+        }
+
+        /// Gives up a recording that has begun.
+        pub fn abandon(&mut self) -> bool {
             match self.0 {}
         }
 

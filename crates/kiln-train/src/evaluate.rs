@@ -7,7 +7,7 @@ use burn::{
 };
 use kiln_data::{Dataset, Order, minibatches};
 use kiln_optim::StepError;
-use kiln_tensor::{Stream, fused::in_pool, params};
+use kiln_tensor::{Normals, Stream, fused::in_pool, params};
 
 use crate::{
     Metrics, TrainError,
@@ -52,7 +52,7 @@ where
     D: Dataset,
     O: Objective<M, D::Batch>,
 {
-    evaluate_on(&device_of(model).unwrap_or_default(), model, objective, data, batch_size, seed)
+    evaluate_on(&device_of(model).unwrap_or_default(), model, objective, data, batch_size, (seed, Normals::default()))
 }
 
 /// [`evaluate`] with the data on `device`.
@@ -62,7 +62,7 @@ pub(crate) fn evaluate_on<M, O, D>(
     objective: &O,
     data: &D,
     batch_size: usize,
-    seed: u64,
+    (seed, normals): (u64, Normals),
 ) -> Result<Metrics, TrainError>
 where
     M: Module,
@@ -80,7 +80,7 @@ where
         let mut unread: Vec<(usize, Loss)> = Vec::new();
         for (i, rows) in batches.enumerate() {
             let batch = data.batch(&rows, &device);
-            let mut stream = Stream::new(seed, "evaluate", 0, i as u64);
+            let mut stream = Stream::new(seed, "evaluate", 0, i as u64).with_normals(normals);
             seed_device(&device, seed, "evaluate-device", (0, i as u64));
             unread.push((rows.len(), objective.held_out(&model, batch, &mut stream)));
             if unread.len() == UNREAD {

@@ -52,6 +52,13 @@ pub trait Objective<M: Module, B>: Sync {
     /// Returns the loss of `model` on `batch`. Noise must come from `stream`.
     fn loss(&self, model: &M, batch: B, stream: &mut Stream) -> Loss;
 
+    /// Returns whether [`loss`](Self::loss) is the same computation every time: it depends on the parameters, on the batch and on
+    /// [normal](Stream::normal) numbers of the stream only, and reads nothing from the device. A GPU may then capture a step and replay
+    /// it: see [`Trainer::capture_steps`](crate::Trainer::capture_steps). Default: false.
+    fn can_be_captured(&self) -> bool {
+        false
+    }
+
     /// Returns the loss to report for held-out data. The default is [`loss`](Self::loss); an objective with a penalty on
     /// the parameters leaves it out here.
     fn held_out(&self, model: &M, batch: B, stream: &mut Stream) -> Loss {
@@ -148,6 +155,10 @@ where
 {
     fn loss(&self, model: &M, batch: B, _stream: &mut Stream) -> Loss {
         penalised(model, Self::negative_log_likelihood(model, batch), self.l2)
+    }
+
+    fn can_be_captured(&self) -> bool {
+        true
     }
 
     fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
@@ -251,6 +262,10 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Elbo {
         let posterior = model.posterior(x.clone());
         let z = posterior.rsample_many(self.particles, stream);
         self.assemble(model, x, posterior, z)
+    }
+
+    fn can_be_captured(&self) -> bool {
+        true
     }
 
     fn check(&self, model: &M, batch: B) -> Result<(), DistError> {

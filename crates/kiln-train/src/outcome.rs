@@ -81,4 +81,7 @@ pub struct TrainOutcome<M> {
     pub skipped: u64,
     /// Gradients evaluated, including those before a resume.
     pub gradients: u64,
+    /// Steps of this process that a GPU replayed from a captured one; see
+    /// [`Trainer::capture_steps`](crate::Trainer::capture_steps).
+    pub replayed: u64,
 }

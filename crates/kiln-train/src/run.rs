@@ -1,5 +1,6 @@
 //! One run of the minibatch loop: steps, ends of epochs, and the end.
 
+mod captured;
 mod clock;
 mod deferred;
 mod end_of_epoch;
@@ -12,8 +13,14 @@ use std::{ops::ControlFlow, sync::atomic::Ordering};
 use burn::{module::Module, tensor::Device};
 use kiln_data::{Dataset, Order};
 use kiln_optim::ReduceOnPlateau;
+use kiln_tensor::Stream;
 
-use self::{clock::Clock, waiting::Deferral};
+use self::{
+    captured::{Captured, draws_from_device, is_all_trained},
+    clock::Clock,
+    evaluated::gradient,
+    waiting::Deferral,
+};
 use crate::{
     Metrics, Objective, Observer, TrainError, TrainOutcome, TrainStatus, Watched, checkpoint::Position,
     early_stopping::Patience, metrics::RunningMean, setup::Setup,
@@ -51,6 +58,9 @@ pub(crate) struct Run<'t, 'a, M, O, D: Dataset> {
     deferral: Deferral,
     /// The training data, if they stay on the device.
     resident: Option<Box<dyn Dataset<Batch = D::Batch> + 't>>,
+    /// Whether a step may be captured.
+    captures: bool,
+    captured: Captured,
 }
 
 impl<'t, 'a, M, O, D> Run<'t, 'a, M, O, D>
@@ -86,6 +96,16 @@ where
         objective.check(&model.valid(), data.train.batch_in_epoch(&rows, at.epoch, &plain))?;
         let everyone_may_wait = !setup.observers.iter().any(|observer| observer.wants_every_step());
         let deferral = Deferral::new(&setup.optimizer, config.gtol, &plain, everyone_may_wait);
+        let resident = data.train.resident(&plain);
+        let captures = setup.captures && deferral.is_possible() && resident.is_some() && is_all_trained(&model);
+        let captures = captures
+            && objective.can_be_captured()
+            && !draws_from_device(&plain, || {
+                let batch = data.train.batch_in_epoch(&rows, at.epoch, data.device);
+                let mut noise = Stream::new(config.seed, "noise", at.epoch, at.batch);
+                drop(gradient(&model, objective, batch, &mut noise));
+            });
+        eprintln!("DBG captures {captures} setup {} possible {} resident {} trained {} obj {}", setup.captures, deferral.is_possible(), resident.is_some(), is_all_trained(&model), objective.can_be_captured());
         Ok(Self {
             setup,
             model: Some(model),
@@ -99,7 +119,9 @@ where
             last_norm: f64::NAN,
             stop: false,
             deferral,
-            resident: data.train.resident(&plain),
+            resident,
+            captures,
+            captured: Captured::default(),
             data,
         })
     }
@@ -141,6 +163,7 @@ where
             max_abs_grad: self.at.max_abs_grad,
             skipped: self.skipped_before + self.setup.optimizer.skipped(),
             gradients: self.at.gradients,
+            replayed: self.captured.replayed,
         })
     }
 
@@ -169,8 +192,8 @@ where
             };
             let order = order.rows(n);
             while self.at.row < n {
-                let end = n.min(self.at.row + self.setup.config.batch_size_at(self.at.step, n));
-                if let Err(stopped) = self.minibatch(&order[self.at.row..end])? {
+                let size = self.setup.config.batch_size_at(self.at.step, n).min(n - self.at.row);
+                if let Err(stopped) = self.minibatch(&order[self.at.row..], size)? {
                     return Ok(stopped);
                 }
                 // A request to stop in the last step of an epoch takes effect after that epoch's evaluation.

@@ -13,4 +13,6 @@ pub(crate) struct Setup<'a, M> {
     pub(crate) observers: Vec<Box<dyn Observer<M> + 'a>>,
     pub(crate) checkpoints: Option<Checkpoints>,
     pub(crate) interrupt: Arc<AtomicBool>,
+    /// Whether a step on a GPU may be captured.
+    pub(crate) captures: bool,
 }

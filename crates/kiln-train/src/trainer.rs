@@ -71,6 +71,7 @@ impl<'a, M: Module> Trainer<'a, M> {
             observers: Vec::new(),
             checkpoints: None,
             interrupt: Arc::default(),
+            captures: false,
         })
     }
 
@@ -128,6 +129,37 @@ impl<'a, M: Module> Trainer<'a, M> {
     /// If the flag is set during the last step of an epoch, the run stops after that epoch's evaluation.
     pub fn interrupt_on(mut self, flag: Arc<AtomicBool>) -> Self {
         self.0.interrupt = flag;
+        self
+    }
+
+    /// On a GPU, captures a step as a graph and replays it: the host then launches one graph a step, and not some 40 kernels.
+    ///
+    /// The replayed steps give the bits of steps that are not captured. A step is captured if all of these hold; otherwise the trainer
+    /// goes on as without this method:
+    /// - The objective [can be captured](Objective::can_be_captured), and the data have a [resident](Dataset::resident) form.
+    /// - The optimiser was made by Kiln's `build()`, every minibatch is a step, and no observer wants every step.
+    /// - No layer draws from the device's own random numbers, as `Dropout` does, and every float of the module is trained: a running
+    ///   average, as `BatchNorm` has, is not.
+    /// - The batch has the size of the captured one. The last batch of an epoch may be smaller, and is then computed by itself.
+    ///
+    /// The module must do the same computation in every step. A number that it takes from the host, and that changes from step to step,
+    /// would keep the value of the captured step. Kiln cannot see this, so that you have to ask for the capture.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use kiln_dist::LatentVariableModel;
+    /// use kiln_data::Images;
+    /// use kiln_optim::AdamConfig;
+    /// use kiln_train::{Elbo, TrainConfig, TrainError, TrainOutcome, Trainer};
+    ///
+    /// fn train<M: LatentVariableModel>(model: M, images: &Images) -> Result<TrainOutcome<M>, TrainError> {
+    ///     let trainer = Trainer::new(TrainConfig::default(), AdamConfig::new().build()?).capture_steps();
+    ///     trainer.fit(model, &Elbo::new(), images, None)
+    /// }
+    /// ```
+    pub fn capture_steps(mut self) -> Self {
+        self.0.captures = true;
         self
     }
 

@@ -10,7 +10,7 @@ use kiln_tensor::{
 
 use crate::{
     Batch, Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
-    distribution::noise_like,
+    distribution::normal_like,
     family::{family, on_support},
 };
 
@@ -84,8 +84,7 @@ impl<const D: usize> Quantile<D> for HalfNormal<D> {
 
 impl<const D: usize> Reparameterized<D> for HalfNormal<D> {
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
-        let noise = stream.normal_vec(self.scale.shape().num_elements()).into_iter().map(f64::abs).collect();
-        self.rsample_from_noise(noise_like(noise, &self.scale))
+        self.rsample_from_noise(normal_like(stream, &self.scale).abs())
     }
 }
 

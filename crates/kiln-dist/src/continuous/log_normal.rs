@@ -9,7 +9,7 @@ use kiln_tensor::{
 use super::LN_SQRT_2PI;
 use crate::{
     Batch, Cdf, Distribution, Entropy, FromNoise, KlDivergence, Moments, Normal, Quantile, Reparameterized,
-    distribution::noise_like,
+    distribution::normal_like,
     family::{family, on_support},
     kl_divergence,
 };
@@ -95,7 +95,7 @@ impl<const D: usize> Quantile<D> for LogNormal<D> {
 
 impl<const D: usize> Reparameterized<D> for LogNormal<D> {
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
-        self.rsample_from_noise(noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc))
+        self.rsample_from_noise(normal_like(stream, &self.loc))
     }
 }
 

@@ -11,7 +11,7 @@ use kiln_tensor::{
 use super::LN_SQRT_2PI;
 use crate::{
     Batch, Cdf, DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Quantile, Reparameterized,
-    distribution::{as_rank, noise_like, once, rows, sum_per_example},
+    distribution::{as_rank, normal_like, once, rows, sum_per_example},
     error::check_values,
     family::broadcast,
 };
@@ -229,7 +229,7 @@ impl<const D: usize> FromNoise<D> for Normal<D> {
 
 impl<const D: usize> Reparameterized<D> for Normal<D> {
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
-        self.rsample_from_noise(noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc))
+        self.rsample_from_noise(normal_like(stream, &self.loc))
     }
 
     fn rsample_many(&self, count: usize, stream: &mut Stream) -> Tensor<D> {

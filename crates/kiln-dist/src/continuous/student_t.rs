@@ -7,7 +7,7 @@ use kiln_tensor::{
 };
 
 use super::gamma::standard_gamma;
-use crate::{Batch, Cdf, Distribution, Entropy, Moments, Reparameterized, distribution::noise_like, family::family};
+use crate::{Batch, Cdf, Distribution, Entropy, Moments, Reparameterized, distribution::normal_like, family::family};
 
 family! {
     /// A Student's t distribution, the distribution of μ + σ·n/√(g/ν) for n from N(0, 1) and g from χ² with ν degrees of freedom.
@@ -109,7 +109,7 @@ impl<const D: usize> Cdf<D> for StudentT<D> {
 impl<const D: usize> Reparameterized<D> for StudentT<D> {
     /// Draws a value with the implicit derivative in ν.
     fn rsample(&self, stream: &mut Stream) -> Tensor<D> {
-        let noise = noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc);
+        let noise = normal_like(stream, &self.loc);
         let half = self.df.clone() * 0.5;
         let chi = standard_gamma(&half, stream) / half;
         self.loc.clone() + self.scale.clone() * noise / chi.sqrt()

@@ -156,7 +156,7 @@ impl Reparameterized<2> for LkjCholesky {
             let of_length = Beta::new(beside.full_like(0.5 * i as f64).without_autodiff(), beside)
                 .expect("both parameters have one shape");
             let squared = of_length.rsample(stream);
-            let noise = Tensor::<2>::from_data(TensorData::new(stream.normal_vec(n * i), [n, i]), like);
+            let noise = stream.normal::<2>([n, i], like);
             let direction = noise.clone() / noise.square().sum_dim(1).sqrt();
             rows.push(direction * squared.clone().sqrt());
             rows.push((-squared + 1.0).sqrt());

@@ -1,13 +1,13 @@
 //! The multivariate normal distribution with a low-rank plus diagonal covariance.
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::Tensor;
 use kiln_tensor::Stream;
 
 use super::triangular::{cholesky, columns, diagonal, solve_lower, vectors};
 use crate::{
     Batch, DistError, Distribution, Entropy, Moments, Reparameterized,
     continuous::LN_SQRT_2PI,
-    distribution::noise_like,
+    distribution::normal_like,
     error::check_values,
     family::{FINITE, POSITIVE},
 };
@@ -170,10 +170,10 @@ impl Entropy<2> for LowRankMultivariateNormal {
 impl Reparameterized<2> for LowRankMultivariateNormal {
     /// Draws μ + W·ε + √d·η with ε and η from N(0, I).
     fn rsample(&self, stream: &mut Stream) -> Tensor<2> {
-        let ([n, k], r) = (self.loc.dims(), self.factor.dims()[2]);
+        let ([n, _], r) = (self.loc.dims(), self.factor.dims()[2]);
         let like = (&self.loc.device().without_autodiff(), self.loc.dtype());
-        let common = Tensor::<2>::from_data(TensorData::new(stream.normal_vec(n * r), [n, r]), like);
-        let own = noise_like(stream.normal_vec(n * k), &self.loc);
+        let common: Tensor<2> = stream.normal([n, r], like);
+        let own = normal_like(stream, &self.loc);
         let common = if self.is_one_for_all() {
             common.matmul(self.factor.clone().squeeze_dim::<2>(0).transpose())
         } else {

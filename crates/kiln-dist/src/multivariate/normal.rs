@@ -6,7 +6,7 @@ use kiln_tensor::Stream;
 use super::triangular::{cholesky, columns, diagonal, solve_lower, vectors};
 use crate::{
     Batch, DistError, Distribution, Entropy, FromNoise, KlDivergence, Moments, Reparameterized,
-    continuous::LN_SQRT_2PI, distribution::noise_like, error::check_values, family::FINITE,
+    continuous::LN_SQRT_2PI, distribution::normal_like, error::check_values, family::FINITE,
 };
 
 /// A batch of n multivariate normal distributions N(loc, L·Lᵀ) with Cholesky factors L.
@@ -162,7 +162,7 @@ impl Entropy<2> for MultivariateNormal {
 
 impl Reparameterized<2> for MultivariateNormal {
     fn rsample(&self, stream: &mut Stream) -> Tensor<2> {
-        self.rsample_from_noise(noise_like(stream.normal_vec(self.loc.shape().num_elements()), &self.loc))
+        self.rsample_from_noise(normal_like(stream, &self.loc))
     }
 }
 

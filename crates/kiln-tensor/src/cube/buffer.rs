@@ -1,20 +1,28 @@
 //! Tensors as buffers of the device, behind Burn's fusion.
 
+use std::{
+    sync::{Mutex, PoisonError},
+    thread::{self, ThreadId},
+};
+
 use burn::{
     backend::{
         Backend, Cube, Dispatch, TensorMetadata, backend_extension,
         fusion::{FusionTensor, custom::TensorSpec},
         tensor::FloatTensor,
     },
-    tensor::{DType, Tensor},
+    tensor::{DType, Device, Tensor},
 };
-use burn_cubecl::{CubeBackend, cubecl, fusion::FusionCubeRuntime, kernel::into_contiguous, tensor::CubeTensor};
+use burn_cubecl::{
+    CubeBackend, CubeDevice,
+    cubecl::{self, prelude::Client},
+    fusion::FusionCubeRuntime,
+    kernel::into_contiguous,
+    tensor::CubeTensor,
+};
 
 /// The float types of the kernels.
 pub(crate) trait Number: cubecl::prelude::Float + cubecl::prelude::CubeElement + bytemuck::Pod {
-    /// The nearest number.
-    fn of(value: f64) -> Self;
-
     /// The number in f64.
     fn wide(self) -> f64;
 }
@@ -22,10 +30,6 @@ pub(crate) trait Number: cubecl::prelude::Float + cubecl::prelude::CubeElement +
 macro_rules! number {
     ($($float:ty),*) => { $(
         impl Number for $float {
-            fn of(value: f64) -> Self {
-                value as Self
-            }
-
             fn wide(self) -> f64 {
                 self.into()
             }
@@ -72,6 +76,39 @@ pub(super) fn computed_for_writing(lazy: Lazy) -> CubeTensor {
 pub(super) fn adopted(like: Tensor<1>, buffer: CubeTensor) -> Lazy {
     let adopted = Dispatch::adopt(like.into_dispatch(), Adopted(buffer));
     Tensor::<1>::from_dispatch(adopted).try_into_primitive::<Cube>().expect("`like` is of a GPU backend")
+}
+
+/// A device as CubeCL knows it, and a tensor on it.
+#[derive(Clone)]
+pub(super) struct Place {
+    pub(super) like: Tensor<1>,
+    pub(super) client: Client,
+    pub(super) device: CubeDevice,
+    pub(super) dtype: DType,
+}
+
+/// Who computes where: fusion orders the work of each thread by itself, so that each has a tensor of its own.
+type Key = (ThreadId, Device);
+
+static PLACES: Mutex<Vec<(Key, Place)>> = Mutex::new(Vec::new());
+
+impl Place {
+    /// The place of tensors of this type on a device, or none if they are not f32 or f64 on a GPU.
+    pub(super) fn of(device: &Device, dtype: DType) -> Option<Self> {
+        if !crate::device::is_cube(device) {
+            return None;
+        }
+        let key = (thread::current().id(), device.clone().without_autodiff());
+        let mut places = PLACES.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, place)) = places.iter().find(|(of, place)| *of == key && place.dtype == dtype) {
+            return Some(place.clone());
+        }
+        let like = Tensor::<1>::zeros([1], (&key.1, dtype));
+        let buffer = computed(lazy(like.clone())?);
+        let place = Self { like, client: buffer.client, device: buffer.device, dtype };
+        places.push((key, place.clone()));
+        Some(place)
+    }
 }
 
 #[derive(Clone, Debug)]

@@ -170,6 +170,7 @@ pub(super) fn update<F: Float>(
     factor: &[F],
     limits: &[F],
     from: u32,
+    per_step: u32,
     #[comptime] layout: Layout,
     #[comptime] program: Program,
     #[comptime] taken: Taken,
@@ -179,7 +180,8 @@ pub(super) fn update<F: Float>(
     }
     let unit = UNIT_POS as usize;
     let cube = CUBE_POS;
-    let from = from as usize;
+    // The step has been counted already.
+    let from = (control[0] - 1) as usize * per_step as usize + from as usize;
     #[unroll]
     for slot in 0..comptime!(layout.slots()) {
         let begin = comptime!(layout.begin(slot));

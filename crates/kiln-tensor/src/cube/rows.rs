@@ -15,6 +15,7 @@ use super::{
     buffer::{Number, adopted, computed, lazy, takes, tensor},
     chacha::{self, WORDS},
     layout::{UNITS, spread},
+    plan::{self, HEAD, Table},
 };
 use crate::Stream;
 
@@ -22,11 +23,21 @@ use crate::Stream;
 const DRAWS: usize = WORDS / 2;
 
 #[cube(launch_unchecked)]
-fn values_of<F: Float>(bytes: &[u32], rows: &[u32], values: &[F], output: &mut [F], width: u32, count: u32) {
+fn values_of<F: Float>(
+    bytes: &[u32],
+    control: &[u32],
+    table: &[u32],
+    values: &[F],
+    output: &mut [F],
+    table_width: u32,
+    width: u32,
+    count: u32,
+) {
     let at = ABSOLUTE_POS;
     if at < count as usize {
         let width = width as usize;
-        let from = rows[at / width] as usize * width + at % width;
+        let row = table[plan::row(control, table_width) + HEAD + at / width];
+        let from = row as usize * width + at % width;
         let byte = (bytes[from / 4] >> (8 * (from % 4) as u32)) & 255;
         output[at] = values[byte as usize];
     }
@@ -36,23 +47,35 @@ fn values_of<F: Float>(bytes: &[u32], rows: &[u32], values: &[F], output: &mut [
 #[cube(launch_unchecked)]
 fn draws_of<F: Float>(
     bytes: &[u32],
-    rows: &[u32],
+    control: &[u32],
+    table: &[u32],
     below: &[u32],
     key: &[u32],
     output: &mut [F],
+    table_width: u32,
     width: u32,
     count: u32,
+    #[comptime] of_epoch: bool,
 ) {
     let width = width as usize;
     let blocks = width.div_ceil(DRAWS);
     let place = ABSOLUTE_POS / blocks;
     let block = ABSOLUTE_POS % blocks;
     if place * width < count as usize {
-        let row = rows[place];
+        let planned = plan::row(control, table_width);
+        let row = table[planned + HEAD + place];
         let mut stream = Array::<u32>::new(8usize);
         #[unroll]
-        for k in 0..6usize {
+        for k in 0..4usize {
             stream[k] = key[k];
+        }
+        #[unroll]
+        for k in 0..2usize {
+            if comptime!(of_epoch) {
+                stream[4 + k] = table[planned + 1 + k];
+            } else {
+                stream[4 + k] = key[4 + k];
+            }
         }
         stream[6] = row;
         stream[7] = 0u32;
@@ -125,11 +148,14 @@ impl ByteRows {
     }
 
     /// Says with which chance each byte is drawn as 1: byte b is a 1 if the highest 53 bits of a random word are below `below[b]`, as a
-    /// whole number, and a 0 otherwise.
-    pub fn with_draws(self, below: &[u64; 256]) -> DrawRows {
+    /// whole number, and a 0 otherwise. The random words of row r in an epoch are those of `Stream::new(seed, purpose, epoch, r)`. With a
+    /// `fixed` epoch they are always those of that one.
+    pub fn with_draws(self, below: &[u64; 256], seed: u64, purpose: &str, fixed: Option<u64>) -> DrawRows {
         let below: Vec<u32> = below.iter().flat_map(|limit| [(limit >> 32) as u32, *limit as u32]).collect();
-        let table = self.uploaded(bytemuck::cast_slice(&below));
-        DrawRows { rows: self, table }
+        let below = self.uploaded(bytemuck::cast_slice(&below));
+        // The last of the four numbers of a key is the row.
+        let key = self.uploaded(&Stream::key(seed, purpose, fixed.unwrap_or(0), 0)[..24]);
+        DrawRows { rows: self, below, key, of_epoch: fixed.is_none() }
     }
 
     fn uploaded(&self, table: &[u8]) -> Handle {
@@ -138,17 +164,17 @@ impl ByteRows {
         uploaded.expect("the device answers")
     }
 
-    /// A tensor that `launch` fills on the device, from the buffer of the indices of `rows`.
-    fn make(&self, rows: &[usize], launch: impl FnOnce(Handle, &CubeTensor) + Send) -> Tensor<2> {
+    /// A tensor that `launch` fills on the device, with the table that has the indices of `rows` and the epoch, if that matters.
+    fn make(&self, rows: &[usize], epoch: Option<u64>, launch: impl FnOnce(Table, &CubeTensor) + Send) -> Tensor<2> {
         let there = self.len / self.width;
         assert!(rows.iter().all(|row| *row < there), "a row below {there}");
-        let indices: Vec<u32> = rows.iter().map(|row| *row as u32).collect();
         let (client, device) = (&self.buffer.client, &self.buffer.device);
         let shape = [rows.len(), self.width];
+        let planned = plan::of_rows(rows, epoch);
         let output = get_client::<CubeBackend>(device).run(|| {
             let output = empty_device_contiguous_dtype(client.clone(), device.clone(), shape.into(), self.buffer.dtype);
             if !rows.is_empty() {
-                launch(client.create_from_slice(bytemuck::cast_slice(&indices)), &output);
+                launch(planned.unwrap_or_else(|| Table::once(client, epoch.unwrap_or(0), 0, rows)), &output);
             }
             output
         });
@@ -177,16 +203,19 @@ impl ValueRows {
     fn make<F: Number>(&self, rows: &[usize]) -> Tensor<2> {
         let ByteRows { buffer, bytes, len, width, .. } = &self.rows;
         #[allow(unsafe_code, reason = "the lengths are those of the buffers")]
-        self.rows.make(rows, |indices, output| unsafe {
+        self.rows.make(rows, None, |table, output| unsafe {
             let count = output.meta.num_elements();
+            let [control, planned] = table.args();
             values_of::launch_unchecked::<F>(
                 &buffer.client,
                 cubes(count),
                 CubeDim::new_1d(UNITS as u32),
                 BufferArg::from_raw_parts(bytes.clone(), len.div_ceil(4)),
-                BufferArg::from_raw_parts(indices, rows.len()),
+                control,
+                planned,
                 BufferArg::from_raw_parts(self.table.clone(), 256),
                 BufferArg::from_raw_parts(output.handle.clone(), count),
+                table.width as u32,
                 *width as u32,
                 count as u32,
             );
@@ -197,42 +226,43 @@ impl ValueRows {
 /// Rows whose bytes stand for chances. [`ByteRows::with_draws`] returns it.
 pub struct DrawRows {
     rows: ByteRows,
-    table: Handle,
+    below: Handle,
+    key: Handle,
+    of_epoch: bool,
 }
 
 impl DrawRows {
-    /// Returns the given rows, each byte replaced by a draw of 0 or 1. The random words of row r are those of
-    /// `Stream::new(seed, purpose, epoch, r)`.
+    /// Returns the given rows in an epoch, each byte replaced by a draw of 0 or 1.
     ///
     /// # Panics
     /// If a row is not there.
-    pub fn rows(&self, rows: &[usize], seed: u64, purpose: &str, epoch: u64) -> Tensor<2> {
-        let key = Stream::key(seed, purpose, epoch, 0);
+    pub fn rows(&self, rows: &[usize], epoch: u64) -> Tensor<2> {
         match self.rows.buffer.dtype {
-            DType::F64 => self.make::<f64>(rows, key),
-            _ => self.make::<f32>(rows, key),
+            DType::F64 => self.make::<f64>(rows, epoch),
+            _ => self.make::<f32>(rows, epoch),
         }
     }
 
-    fn make<F: Number>(&self, rows: &[usize], key: [u8; 32]) -> Tensor<2> {
+    fn make<F: Number>(&self, rows: &[usize], epoch: u64) -> Tensor<2> {
         let ByteRows { buffer, bytes, len, width, .. } = &self.rows;
-        let client = &buffer.client;
         #[allow(unsafe_code, reason = "the lengths are those of the buffers")]
-        self.rows.make(rows, |indices, output| unsafe {
-            // The last of the four numbers of a key is the row.
-            let key = client.create_from_slice(&key[..24]);
+        self.rows.make(rows, self.of_epoch.then_some(epoch), |table, output| unsafe {
             let count = output.meta.num_elements();
+            let [control, planned] = table.args();
             draws_of::launch_unchecked::<F>(
-                client,
+                &buffer.client,
                 cubes(rows.len() * width.div_ceil(DRAWS)),
                 CubeDim::new_1d(UNITS as u32),
                 BufferArg::from_raw_parts(bytes.clone(), len.div_ceil(4)),
-                BufferArg::from_raw_parts(indices, rows.len()),
-                BufferArg::from_raw_parts(self.table.clone(), 512),
-                BufferArg::from_raw_parts(key, 6),
+                control,
+                planned,
+                BufferArg::from_raw_parts(self.below.clone(), 512),
+                BufferArg::from_raw_parts(self.key.clone(), 6),
                 BufferArg::from_raw_parts(output.handle.clone(), count),
+                table.width as u32,
                 *width as u32,
                 count as u32,
+                self.of_epoch,
             );
         })
     }

@@ -5,18 +5,20 @@ use burn::{
     tensor::{DType, Device, Tensor},
 };
 use burn_cubecl::{
-    CubeBackend, CubeDevice,
-    cubecl::{self, prelude::*, server::Handle},
+    CubeBackend,
+    cubecl::{self, server::Handle},
     tensor::CubeTensor,
 };
 
 use super::{
     buffer::{Number, computed, lazy},
-    kernels::{self, LIMITS, PARTIAL, Taken, halt},
-    layout::{Layout, UNITS},
+    graph::{self, Backup, Graph},
+    kernels::{PARTIAL, halt},
+    launch::{Buffers, CONTROL, Group},
+    plan::{self, Current, Table},
     recording::{Job, Known, record},
 };
-use crate::steps::{Halt, Read, Row, StepsConfig};
+use crate::steps::{Halt, Planned, Read, Row, StepsConfig};
 
 /// Takes the steps of an optimiser on a GPU.
 ///
@@ -56,23 +58,34 @@ use crate::steps::{Halt, Read, Row, StepsConfig};
 /// }
 /// ```
 pub struct Steps {
-    config: StepsConfig,
-    capacity: usize,
-    scalars: usize,
+    buffers: Buffers,
     like: Tensor<1>,
-    device: CubeDevice,
-    dtype: DType,
-    client: Client,
-    control: Handle,
-    factor: Handle,
-    limits: Handle,
-    log: Handle,
-    partials: Option<(usize, Handle)>,
-    /// The cubes at which each gradient begins in `partials`.
-    begins: Vec<usize>,
     known: Known,
+    /// Steps since the last reading.
     taken: usize,
+    planned: Vec<Planned>,
+    /// The table of the planned steps: its words a step, and its buffer.
+    table: Option<(usize, Handle)>,
+    phase: Phase,
 }
+
+/// How far the recording of a step is.
+enum Phase {
+    /// Every step is computed.
+    Computed,
+    /// A step will be recorded when enough of them are planned.
+    Allowed,
+    /// The memory of the device is prepared; so many steps are computed before the recording. The last one wrote these states.
+    Prepared { left: usize, states: Vec<CubeTensor> },
+    /// Launches are recorded, and what they would overwrite has a copy. `whole` as long as nothing came from the host.
+    Recording { backup: Backup, whole: bool },
+    /// Steps are repeated.
+    Ready(Graph),
+}
+
+/// Steps that are computed on prepared memory before one is recorded: fusion chooses its kernels in the first and measures them in the
+/// second, so that the third is like all later ones.
+const WARM_UP: usize = 3;
 
 impl Steps {
     /// Returns whether steps on this device can be taken without waiting.
@@ -84,52 +97,19 @@ impl Steps {
     ///
     /// `like` is any tensor of the parameters' device and float type. Returns none if that is not f32 or f64 on a GPU.
     pub fn new(config: StepsConfig, capacity: usize, scalars: usize, like: Tensor<1>) -> Option<Self> {
-        let buffer = computed(lazy(like.clone())?);
-        let (client, device, dtype) = (buffer.client, buffer.device, buffer.dtype);
-        let capacity = capacity.max(1);
-        let (size, made) = (dtype.size(), client.clone());
-        let numbers = move |numbers: &[f64]| -> Vec<u8> {
-            match size {
-                8 => bytemuck::cast_slice(numbers).to_vec(),
-                _ => numbers.iter().flat_map(|x| (*x as f32).to_ne_bytes()).collect(),
-            }
-        };
-        let limits = [config.clip_norm, config.clip_value, config.gtol].map(|limit| limit.unwrap_or(0.0));
-        let [control, factor, limits, log] = get_client::<CubeBackend>(&device).sync(move || {
-            [
-                made.create_from_slice(bytemuck::bytes_of(&[0u32; 2])),
-                made.create_from_slice(&numbers(&[1.0])),
-                made.create_from_slice(&numbers(&limits)),
-                made.empty(capacity * (scalars + 2) * size),
-            ]
-        });
-        Some(Self {
-            config,
-            capacity,
-            scalars,
-            like,
-            device,
-            dtype,
-            client,
-            control,
-            factor,
-            limits,
-            log,
-            partials: None,
-            begins: Vec::new(),
-            known: Known::new(),
-            taken: 0,
-        })
+        let buffers = Buffers::new(config, capacity.max(1), scalars, computed(lazy(like.clone())?));
+        let (known, planned) = (Known::new(), Vec::new());
+        Some(Self { buffers, like, known, taken: 0, planned, table: None, phase: Phase::Computed })
     }
 
     /// Returns whether a tensor can be the loss or a gradient of these steps: it is on a GPU, in their float type.
     pub fn accepts<const D: usize>(&self, tensor: &Tensor<D>) -> bool {
-        tensor.dtype() == self.dtype && crate::device::is_cube(&tensor.device())
+        tensor.dtype() == self.buffers.dtype && crate::device::is_cube(&tensor.device())
     }
 
     /// Returns whether there is no room for another step before a reading.
     pub fn is_full(&self) -> bool {
-        self.taken == self.capacity
+        self.taken == self.buffers.capacity
     }
 
     /// Takes a step: `update` applies the gradients with an optimiser whose updates are [passes](crate::pass).
@@ -140,19 +120,38 @@ impl Steps {
     /// # Panics
     /// If [`is_full`](Self::is_full), the number of scalars is another one than at first, or nothing is updated.
     pub fn step<R>(&mut self, scalars: Vec<Tensor<1>>, update: impl FnOnce() -> R) -> R {
-        assert!(!self.is_full(), "the steps must be read first");
-        assert_eq!(scalars.len(), self.scalars, "a loss and its terms");
+        self.abandon();
+        let (result, groups, scalars, gradients) = self.recorded_update(scalars, update);
+        self.launch(&groups, scalars, gradients);
+        result
+    }
+
+    fn launch(&mut self, groups: &[Group], scalars: Vec<CubeTensor>, gradients: Vec<CubeTensor>) {
+        self.buffers.write_coefficients(self.taken, groups);
+        self.buffers.launch(scalars, &gradients, groups);
+        self.taken += 1;
+    }
+
+    fn recorded_update<R>(
+        &mut self,
+        scalars: Vec<Tensor<1>>,
+        update: impl FnOnce() -> R,
+    ) -> (R, Vec<Group>, Vec<CubeTensor>, Vec<CubeTensor>) {
+        assert_eq!(scalars.len(), self.buffers.scalars, "a loss and its terms");
         let scalars: Vec<CubeTensor> =
             scalars.into_iter().map(|s| computed(lazy(s).expect("losses are on the device"))).collect();
+        let (result, jobs) = self.jobs(update);
+        let first = jobs.iter().filter(|job| job.stage == 0);
+        let gradients = first.map(|job| job.gradient.clone()).collect();
+        (result, self.buffers.groups(jobs), scalars, gradients)
+    }
+
+    fn jobs<R>(&mut self, update: impl FnOnce() -> R) -> (R, Vec<Job>) {
+        assert!(!self.is_full(), "the steps must be read first");
         let (result, recorder) = record(self.like.clone(), std::mem::take(&mut self.known), update);
         self.known = recorder.known;
         assert!(recorder.jobs.iter().any(|job| job.stage == 0), "an update of nothing");
-        self.taken += 1;
-        match self.dtype {
-            DType::F64 => self.launch::<f64>(scalars, recorder.jobs),
-            _ => self.launch::<f32>(scalars, recorder.jobs),
-        }
-        result
+        (result, recorder.jobs)
     }
 
     /// Says that someone else may have kept a part of the parameters or of the state since the last step: they are then not written in
@@ -161,111 +160,194 @@ impl Steps {
         self.known.clear();
     }
 
-    fn launch<F: Number>(&mut self, scalars: Vec<CubeTensor>, jobs: Vec<Job>) {
-        let first: Vec<&Job> = jobs.iter().filter(|job| job.stage == 0).collect();
-        let most = self.client.properties().hardware.max_bindings as usize;
-        // The other bindings of a launch, and the one of its numbers.
-        let summaries: Vec<(usize, Vec<CubeTensor>, Layout)> = {
-            let (mut at, mut all) = (0, Vec::new());
-            for jobs in first.chunks(most.saturating_sub(3).max(1)) {
-                let gradients: Vec<CubeTensor> = jobs.iter().map(|job| job.gradient.clone()).collect();
-                let layout = Layout::new(gradients.iter().map(|g| g.meta.num_elements()).collect());
-                let cubes = layout.cubes();
-                all.push((at, gradients, layout));
-                at += cubes;
+    /// Has a step recorded as one graph when enough steps are [planned](Self::plan), and repeated from then on.
+    ///
+    /// Every planned step must be the same computation on other rows and other noise: whatever else comes from the host, such as a
+    /// number that changes from step to step, keeps the value that it had in the recorded step.
+    pub fn allow_recording(&mut self) {
+        if matches!(self.phase, Phase::Computed) {
+            self.phase = Phase::Allowed;
+        }
+    }
+
+    /// Says what the next steps are. They follow a reading, and have the same number of rows.
+    pub fn plan(&mut self, mut steps: Vec<Planned>) {
+        steps.truncate(if self.taken == 0 { self.buffers.capacity } else { 0 });
+        self.planned = steps;
+        let Some(first) = self.planned.first() else { return };
+        let width = plan::HEAD + first.rows.len();
+        let words: Vec<u32> =
+            self.planned.iter().flat_map(|step| plan::words(step.epoch, step.place, &step.rows)).collect();
+        assert_eq!(words.len(), width * self.planned.len(), "the steps have the same number of rows");
+        let there = self.table.take().filter(|(there, _)| *there == width);
+        if there.is_none() {
+            self.abandon();
+            if matches!(self.phase, Phase::Ready(_)) {
+                self.phase = Phase::Allowed;
             }
-            all
-        };
-        self.begins = summaries
-            .iter()
-            .flat_map(|(at, _, layout)| (0..layout.slots()).map(move |slot| at + layout.begin(slot)))
-            .collect();
-        let cubes = summaries.last().map_or(0, |(at, _, layout)| at + layout.cubes());
-        self.begins.push(cubes);
-        let partials = match &self.partials {
-            Some((there, handle)) if *there == cubes => handle.clone(),
-            _ => {
-                let client = self.client.clone();
-                let handle = get_client::<CubeBackend>(&self.device)
-                    .sync(move || client.empty(cubes * PARTIAL * std::mem::size_of::<F>()));
-                self.partials = Some((cubes, handle.clone()));
-                handle
-            }
-        };
-        let groups = Group::all(jobs, most);
-        let coefficients: Vec<F> = groups.iter().flat_map(|group| &group.coefficients).map(|c| F::of(*c)).collect();
-        let (client, config) = (self.client.clone(), self.config);
-        let (control, factor, log) = (self.control.clone(), self.factor.clone(), self.log.clone());
-        let limits = self.limits.clone();
-        let row = self.scalars + 2;
-        let capacity = self.capacity;
-        #[allow(unsafe_code, reason = "the lengths are those of the buffers")]
-        get_client::<CubeBackend>(&self.device).sync(move || unsafe {
-            let buffer = |handle: &Handle, length: usize| BufferArg::from_raw_parts(handle.clone(), length);
-            let whole = |t: &CubeTensor| BufferArg::from_raw_parts(t.handle.clone(), t.meta.num_elements());
-            let dim = CubeDim::new_1d(UNITS as u32);
-            let count = |cubes: usize| CubeCount::Static(cubes as u32, 1, 1);
-            for (at, gradients, layout) in summaries {
-                kernels::summarise::launch_unchecked::<F>(
-                    &client,
-                    count(layout.cubes()),
-                    dim,
-                    gradients.iter().map(whole).collect(),
-                    buffer(&partials, cubes * PARTIAL),
-                    buffer(&control, 2),
-                    at,
-                    layout,
-                );
-            }
-            kernels::decide::launch_unchecked::<F>(
-                &client,
-                count(1),
-                dim,
-                scalars.iter().map(whole).collect(),
-                buffer(&partials, cubes * PARTIAL),
-                buffer(&control, 2),
-                buffer(&factor, 1),
-                buffer(&log, capacity * row),
-                buffer(&limits, LIMITS),
-                cubes as u32,
-                scalars.len(),
-                config.clip_norm.is_some(),
-                config.gtol.is_some(),
-            );
-            let length = coefficients.len().max(1);
-            let table = client.create_from_slice(bytemuck::cast_slice(&coefficients));
-            let mut from = 0;
-            for group in groups {
-                let taken = Taken {
-                    scaled: group.stage == 0 && config.clip_norm.is_some(),
-                    clamped: group.stage == 0 && config.clip_value.is_some(),
-                };
-                let layout = Layout::new(group.gradients.iter().map(|g| g.meta.num_elements()).collect());
-                kernels::update::launch_unchecked::<F>(
-                    &client,
-                    count(layout.cubes()),
-                    dim,
-                    group.gradients.iter().map(whole).collect(),
-                    group.states.iter().map(whole).collect(),
-                    buffer(&table, length),
-                    buffer(&control, 2),
-                    buffer(&factor, 1),
-                    buffer(&limits, LIMITS),
-                    from,
-                    layout,
-                    group.program,
-                    taken,
-                );
-                from += group.coefficients.len() as u32;
-            }
+        }
+        let (client, capacity) = (self.buffers.client.clone(), self.buffers.capacity);
+        let handle = get_client::<CubeBackend>(&self.buffers.device).sync(move || {
+            let handle = there.map_or_else(|| client.empty(4 * capacity * width), |(_, handle)| handle);
+            client.write(&handle, cubecl::bytes::Bytes::from_elems(words));
+            handle
         });
+        self.table = Some((width, handle));
+    }
+
+    /// Returns whether the next step is planned, on these rows.
+    pub fn is_planned(&self, rows: &[usize]) -> bool {
+        self.planned.get(self.taken).is_some_and(|step| step.rows == rows)
+    }
+
+    /// Returns whether the next step, which is planned, can be a [repetition](Self::replay).
+    pub fn replays(&self) -> bool {
+        matches!(self.phase, Phase::Ready(_))
+    }
+
+    /// Computes the loss and the gradients of the next step, which is planned: `work` takes its rows by
+    /// [`ByteRows`](crate::byte_rows::ByteRows) and its noise by a [`Stream`](crate::Stream) that is
+    /// [of the current step](crate::Stream::of_current_step). [`planned_step`](Self::planned_step) takes the step.
+    ///
+    /// # Panics
+    /// If the next step is not planned.
+    pub fn compute<R>(&mut self, work: impl FnOnce() -> R) -> R {
+        let step = &self.planned[self.taken];
+        let (width, words) = self.table.clone().expect("a plan has a table");
+        let capacity = self.buffers.capacity;
+        let control = self.buffers.control.clone();
+        let table = Table { control, control_len: CONTROL, words, len: capacity * width, width };
+        let current = Current { table, epoch: step.epoch, place: step.place, rows: step.rows.clone() };
+        self.open();
+        let (result, whole) = plan::within(current, work);
+        if !whole {
+            eprintln!("DBG not whole");
+            match &mut self.phase {
+                Phase::Recording { whole, .. } => *whole = false,
+                _ => {
+                    self.abandon();
+                    self.phase = Phase::Computed;
+                }
+            }
+        }
+        result
+    }
+
+    /// Begins a preparation or a recording, if it is time.
+    fn open(&mut self) {
+        let device = &self.buffers.device;
+        match &self.phase {
+            // A step has been taken, so that all buffers are there.
+            Phase::Allowed if self.planned.len() - self.taken > WARM_UP && self.buffers.partials.is_some() => {
+                self.phase = match graph::prepare(device) {
+                    true => Phase::Prepared { left: WARM_UP, states: Vec::new() },
+                    false => Phase::Computed,
+                };
+            }
+            Phase::Prepared { left: 0, states } => {
+                let backup = Backup::new(&self.buffers, states);
+                self.phase = match graph::start(device) {
+                    true => Phase::Recording { backup, whole: true },
+                    false => Phase::Computed,
+                };
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes the planned step whose loss and gradients [`compute`](Self::compute) has computed, like [`step`](Self::step).
+    ///
+    /// # Errors
+    /// What `update` returned, if the step was to be recorded and that failed. It was not taken, and is to be computed again; no step will
+    /// be recorded after it.
+    ///
+    /// # Panics
+    /// As [`step`](Self::step).
+    pub fn planned_step<R>(&mut self, scalars: Vec<Tensor<1>>, update: impl FnOnce() -> R) -> Result<R, R> {
+        let (result, groups, scalars, gradients) = self.recorded_update(scalars, update);
+        match std::mem::replace(&mut self.phase, Phase::Computed) {
+            Phase::Recording { backup, whole } => {
+                self.buffers.launch(scalars.clone(), &gradients, &groups);
+                let recorded = Graph::finish(&self.buffers.device, &groups, scalars, gradients).filter(|_| whole);
+                let Some(graph) = recorded else {
+                    backup.restore(&self.buffers);
+                    return Err(result);
+                };
+                self.repeat(&graph, &groups);
+                self.phase = Phase::Ready(graph);
+            }
+            phase => {
+                self.launch(&groups, scalars, gradients);
+                self.phase = match phase {
+                    Phase::Prepared { left, .. } => {
+                        let states = groups.into_iter().flat_map(|group| group.states).collect();
+                        Phase::Prepared { left: left.saturating_sub(1), states }
+                    }
+                    phase => phase,
+                };
+            }
+        }
+        Ok(result)
+    }
+
+    /// Takes the next step, which is planned, by repeating the recorded one. `update` is that of [`step`](Self::step), with the gradients
+    /// of the recorded step in the place of new ones.
+    ///
+    /// # Errors
+    /// What `update` returned, if it is another one than the recorded, because the parameters or the state have moved. The step was not
+    /// taken, and is to be computed; another one will be recorded.
+    ///
+    /// # Panics
+    /// If no step was recorded: see [`replays`](Self::replays).
+    pub fn replay<R>(&mut self, update: impl FnOnce() -> R) -> Result<R, R> {
+        let (result, jobs) = self.jobs(update);
+        let groups = self.buffers.groups(jobs);
+        let Phase::Ready(graph) = std::mem::replace(&mut self.phase, Phase::Allowed) else {
+            panic!("no step was recorded");
+        };
+        if !graph.is_like(&groups) {
+            return Err(result);
+        }
+        self.repeat(&graph, &groups);
+        self.phase = Phase::Ready(graph);
+        Ok(result)
+    }
+
+    fn repeat(&mut self, graph: &Graph, groups: &[Group]) {
+        self.buffers.write_coefficients(self.taken, groups);
+        graph.replay(&self.buffers.device);
+        self.taken += 1;
+    }
+
+    /// Gives up a recording that has begun, if there is one. The step that was computed last was then not computed.
+    ///
+    /// Returns whether there was one.
+    pub fn abandon(&mut self) -> bool {
+        match std::mem::replace(&mut self.phase, Phase::Computed) {
+            Phase::Prepared { .. } => {
+                graph::abandon(&self.buffers.device);
+                self.phase = Phase::Allowed;
+                false
+            }
+            Phase::Recording { backup, .. } => {
+                graph::abandon(&self.buffers.device);
+                backup.restore(&self.buffers);
+                true
+            }
+            phase => {
+                self.phase = phase;
+                false
+            }
+        }
     }
 
     /// Waits for the device, and returns what the steps since the last reading measured.
     ///
     /// After a halt every later step is without effect, until [`resume`](Self::resume).
     pub fn read(&mut self) -> Read {
-        match self.dtype {
+        self.abandon();
+        self.planned.clear();
+        match self.buffers.dtype {
             DType::F64 => self.read_as::<f64>(),
             _ => self.read_as::<f32>(),
         }
@@ -273,9 +355,10 @@ impl Steps {
 
     fn read_as<F: Number>(&mut self) -> Read {
         self.taken = 0;
-        let (client, control, log) = (self.client.clone(), self.control.clone(), self.log.clone());
-        let partials = self.partials.as_ref().map(|(_, handle)| handle.clone());
-        let (bytes, partials) = get_client::<CubeBackend>(&self.device).sync(move || {
+        let Buffers { client, control, log, device, .. } = &self.buffers;
+        let (client, control, log) = (client.clone(), control.clone(), log.clone());
+        let partials = self.buffers.partials.as_ref().map(|(_, handle)| handle.clone());
+        let (bytes, partials) = get_client::<CubeBackend>(device).sync(move || {
             let mut bytes = client.read(vec![control.clone(), log]).expect("the device answers");
             let reason = bytemuck::pod_read_unaligned::<[u32; 2]>(&bytes[0][..8])[1];
             client.write(&control, cubecl::bytes::Bytes::from_elems(vec![0u32, reason]));
@@ -291,10 +374,10 @@ impl Steps {
         };
         let log = numbers(&bytes[1]);
         let rows: Vec<Row> = log
-            .chunks_exact(self.scalars + 2)
+            .chunks_exact(self.buffers.scalars + 2)
             .take(rows as usize)
             .map(|row| {
-                let (scalars, size) = row.split_at(self.scalars);
+                let (scalars, size) = row.split_at(self.buffers.scalars);
                 Row { scalars: scalars.to_vec(), norm: size[0].sqrt(), largest: size[1] }
             })
             .collect();
@@ -305,7 +388,7 @@ impl Steps {
                 let partials = numbers(&partials.expect("they were read"));
                 let cube = partials.chunks_exact(PARTIAL).position(|partial| partial[2] > 0.0);
                 let of_cube =
-                    |cube| self.begins.iter().rposition(|&begin| begin <= cube).expect("the first begins at 0");
+                    |cube| self.buffers.begins.iter().rposition(|&begin| begin <= cube).expect("the first begins at 0");
                 let finite = rows.last().is_none_or(|row| row.scalars[0].is_finite());
                 Some(cube.filter(|_| finite).map_or(Halt::Loss, |cube| Halt::Gradient(of_cube(cube))))
             }
@@ -316,48 +399,15 @@ impl Steps {
 
     /// Takes steps again after a halt.
     pub fn resume(&mut self) {
-        let (client, control) = (self.client.clone(), self.control.clone());
-        get_client::<CubeBackend>(&self.device)
+        let (client, control) = (self.buffers.client.clone(), self.buffers.control.clone());
+        get_client::<CubeBackend>(&self.buffers.device)
             .sync(move || client.write(&control, cubecl::bytes::Bytes::from_elems(vec![0u32, 0u32])));
     }
 }
 
-/// Jobs that one launch does: they have one program and the same coefficients.
-struct Group {
-    stage: usize,
-    program: crate::program::Program,
-    coefficients: Vec<f64>,
-    gradients: Vec<CubeTensor>,
-    states: Vec<CubeTensor>,
-}
-
-impl Group {
-    /// All jobs in an order in which they can be done, with at most `most` bindings a launch.
-    fn all(jobs: Vec<Job>, most: usize) -> Vec<Self> {
-        let mut groups: Vec<Self> = Vec::new();
-        for job in jobs {
-            let bits = |c: &[f64]| c.iter().map(|c| c.to_bits()).collect::<Vec<u64>>();
-            let group = groups.iter_mut().find(|group| {
-                group.stage == job.stage
-                    && group.program == job.program
-                    && bits(&group.coefficients) == bits(&job.coefficients)
-                    && group.gradients.len() + group.states.len() + 1 + job.states.len() + 4 <= most
-            });
-            match group {
-                Some(group) => {
-                    group.gradients.push(job.gradient);
-                    group.states.extend(job.states);
-                }
-                None => groups.push(Self {
-                    stage: job.stage,
-                    program: job.program,
-                    coefficients: job.coefficients,
-                    gradients: vec![job.gradient],
-                    states: job.states,
-                }),
-            }
-        }
-        groups.sort_by_key(|group| group.stage);
-        groups
+impl Drop for Steps {
+    /// The device must not stay prepared for a recording.
+    fn drop(&mut self) {
+        self.abandon();
     }
 }

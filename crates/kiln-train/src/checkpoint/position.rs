@@ -1,6 +1,7 @@
 //! Where a run is.
 
 use kiln_optim::ReduceOnPlateau;
+use kiln_tensor::Normals;
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -50,12 +51,19 @@ pub struct Position {
     pub(crate) plateau: Option<ReduceOnPlateau>,
     #[serde(default)]
     pub(crate) patience: Option<Patience>,
+    /// How the run makes its noise. Checkpoints of Kiln up to 0.2 do not say so.
+    #[serde(default = "ziggurat")]
+    pub(crate) normals: Normals,
     /// The averages of the current epoch so far.
     pub(crate) running: RunningMean,
 }
 
 fn not_a_number() -> f64 {
     f64::NAN
+}
+
+fn ziggurat() -> Normals {
+    Normals::Ziggurat
 }
 
 impl Position {
@@ -77,6 +85,7 @@ impl Position {
             skipped_in_a_row: 0,
             plateau: None,
             patience: None,
+            normals: Normals::default(),
             running: RunningMean::default(),
         }
     }

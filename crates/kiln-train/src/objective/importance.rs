@@ -128,6 +128,10 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Iwae {
         self.assemble(model, &x, &posterior, z)
     }
 
+    fn can_be_captured(&self) -> bool {
+        true
+    }
+
     fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
         model.check_inputs(&batch.into())
     }

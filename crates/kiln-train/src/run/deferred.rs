@@ -15,6 +15,8 @@ pub(super) enum Taker {
     Device,
     /// The host, which sees the loss and the gradient first.
     Host,
+    /// Nobody yet: the step was to be captured, which is not possible, and must be computed again.
+    Again,
     /// Nobody: while the host looked at earlier steps, the run ended or went back.
     Nobody(Result<(), TrainStatus>),
 }
@@ -32,22 +34,64 @@ where
         if self.deferral.takes(log_every, loss, model, gradients) {
             return Ok(Taker::Device);
         }
+        if self.deferral.abandon() {
+            return Ok(Taker::Again);
+        }
         // What waits comes first. If the device has halted in it, the run is at an earlier minibatch now.
         let here = self.at.batch;
         let looked = self.look()?;
         Ok(if looked.is_ok() && self.at.batch == here { Taker::Host } else { Taker::Nobody(looked) })
     }
 
-    /// Has the device take the step.
-    pub(super) fn defer(&mut self, examples: usize, loss: Loss, gradients: GradientsParams, tick: Instant) -> Step {
-        let lr = self.lr_at(self.at.step);
-        let (step, batch, row, counted) = (self.at.step, self.at.batch, self.at.row, self.at.gradients);
-        let steps = self.deferral.steps(Waiting { step, batch, row, gradients: counted, examples, lr });
+    /// Has the device take the step. None if it was to be captured, and that failed: it was not computed.
+    pub(super) fn defer(
+        &mut self,
+        rows: &[usize],
+        loss: Loss,
+        gradients: GradientsParams,
+        tick: Instant,
+    ) -> Result<Option<Step>, TrainError> {
+        let (examples, lr) = (rows.len(), self.lr_at(self.at.step));
+        let waiting = self.here(examples, lr);
         let scalars = std::iter::once(loss.value).chain(loss.terms.into_iter().map(|(_, term)| term));
         let scalars = scalars.map(|scalar| scalar.without_autodiff()).collect();
         let model = self.model.take().expect("it was there");
         let optimizer = &mut self.setup.optimizer;
-        self.model = Some(steps.step(scalars, || optimizer.apply(lr, model, gradients)));
+        let done = match self.deferral.planned(rows) {
+            Some(steps) => {
+                self.captured.keep(&gradients, &model);
+                let done = steps.planned_step(scalars, || optimizer.apply(lr, model, gradients));
+                if steps.replays() {
+                    self.captured.replayed += 1;
+                } else {
+                    self.captured.forget();
+                }
+                done
+            }
+            None => Ok(self.deferral.steps().step(scalars, || optimizer.apply(lr, model, gradients))),
+        };
+        match done {
+            Ok(model) => {
+                self.model = Some(model);
+                self.deferral.push(waiting);
+                Ok(Some(self.taken(examples, tick)))
+            }
+            Err(model) => {
+                self.model = Some(model);
+                self.setup.optimizer.rewind(1);
+                Ok(None)
+            }
+        }
+    }
+
+    /// Where the run is before its next step.
+    pub(super) fn here(&self, examples: usize, lr: f64) -> Waiting {
+        let (step, batch, row, gradients) = (self.at.step, self.at.batch, self.at.row, self.at.gradients);
+        Waiting { step, batch, row, gradients, examples, lr }
+    }
+
+    /// Counts a step that the device takes, and looks at what waits if that is due.
+    pub(super) fn taken(&mut self, examples: usize, tick: Instant) -> Step {
         self.at.gradients += 1;
         self.at.batch += 1;
         self.at.row += examples;

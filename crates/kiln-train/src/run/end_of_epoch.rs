@@ -93,7 +93,15 @@ where
     pub(super) fn evaluate(&self, model: &M) -> Result<Option<Metrics>, TrainError> {
         let Some(test) = self.data.test else { return Ok(None) };
         let config = &self.setup.config;
-        evaluate_on(self.data.device, model, self.objective, test, config.evaluation_batch, config.seed).map(Some)
+        evaluate_on(
+            self.data.device,
+            model,
+            self.objective,
+            test,
+            config.evaluation_batch,
+            (config.seed, self.at.normals),
+        )
+        .map(Some)
     }
 
     /// Writes a checkpoint, unless a parameter is not finite.

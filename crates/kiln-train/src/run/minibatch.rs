@@ -13,7 +13,7 @@ use super::{
     deferred::Taker,
     evaluated::{Evaluated, gradient},
 };
-use crate::{Objective, StepReport, TrainStatus, evaluate::seed_device};
+use crate::{Objective, StepReport, TrainError, TrainStatus, evaluate::seed_device, objective::Loss};
 
 impl<'t, 'a, M, O, D> Run<'t, 'a, M, O, D>
 where
@@ -21,20 +21,24 @@ where
     D: Dataset,
     O: Objective<M, D::Batch>,
 {
-    /// Evaluates one gradient, and takes the step that it completes.
-    pub(super) fn minibatch(&mut self, rows: &[usize]) -> Step {
-        let tick = Instant::now();
-        let (seed, epoch, device) = (self.setup.config.seed, self.at.epoch, self.data.device);
-        let batch = match &self.resident {
-            Some(resident) => resident.batch_in_epoch(rows, epoch, device),
-            None => self.data.train.batch_in_epoch(rows, epoch, device),
-        };
-        let mut noise = Stream::new(seed, "noise", epoch, self.at.batch);
-        seed_device(device, seed, "device", (epoch, self.at.batch));
-        let (loss, gradients) = gradient(self.model(), self.objective, batch, &mut noise)?;
+    /// Evaluates the gradient of the first `size` rows of those `ahead`, the rest of the epoch, and takes the step that it completes.
+    pub(super) fn minibatch(&mut self, ahead: &[usize], size: usize) -> Step {
+        let (tick, rows) = (Instant::now(), &ahead[..size]);
+        self.plan(ahead, size);
+        if let Some(step) = self.replay(rows, tick)? {
+            return step;
+        }
+        let (loss, gradients) = self.loss_and_gradients(rows)?;
         match self.taker(&loss, &gradients)? {
-            Taker::Device => return self.defer(rows.len(), loss, gradients, tick),
+            Taker::Device => {
+                return match self.defer(rows, loss, gradients, tick)? {
+                    Some(step) => step,
+                    // The capture failed, so that the step is computed.
+                    None => self.minibatch(ahead, size),
+                };
+            }
             Taker::Nobody(ended) => return Ok(ended),
+            Taker::Again => return self.minibatch(ahead, size),
             Taker::Host => {}
         }
         let evaluated = Evaluated::new(self.model(), loss, gradients)?;
@@ -63,6 +67,26 @@ where
         let norm = evaluated.norm;
         let prepared = self.setup.optimizer.prepare(&model, evaluated.gradients, Some(norm));
         self.update(model, prepared, rows.len(), norm, tick)
+    }
+
+    fn loss_and_gradients(&mut self, rows: &[usize]) -> Result<(Loss, GradientsParams), TrainError> {
+        let (seed, epoch, place) = (self.setup.config.seed, self.at.epoch, self.at.batch);
+        let (device, objective) = (self.data.device, self.objective);
+        let model = self.model.as_ref().expect("the model is put back after every update");
+        let mut noise = Stream::new(seed, "noise", epoch, place).with_normals(self.at.normals).of_current_step();
+        seed_device(device, seed, "device", (epoch, place));
+        let (train, resident) = (self.data.train, &self.resident);
+        let mut work = || {
+            let batch = match resident {
+                Some(resident) => resident.batch_in_epoch(rows, epoch, device),
+                None => train.batch_in_epoch(rows, epoch, device),
+            };
+            gradient(model, objective, batch, &mut noise)
+        };
+        match self.deferral.planned(rows) {
+            Some(steps) => steps.compute(work),
+            None => work(),
+        }
     }
 
     /// Takes the step that is ready, if there is one, and reports it.

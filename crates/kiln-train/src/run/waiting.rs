@@ -6,7 +6,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use kiln_optim::FirstOrder;
-use kiln_tensor::steps::{Row, Steps, StepsConfig};
+use kiln_tensor::steps::{Planned, Row, Steps, StepsConfig};
 
 use crate::{Metrics, objective::Loss};
 
@@ -76,9 +76,47 @@ impl Deferral {
     }
 
     /// What takes the steps, after [`takes`](Self::takes) has said so.
-    pub(super) fn steps(&mut self, waiting: Waiting) -> &mut Steps {
-        self.waiting.push(waiting);
+    pub(super) fn steps(&mut self) -> &mut Steps {
         self.steps.as_mut().expect("`takes` has made them")
+    }
+
+    /// Notes a step that the device takes.
+    pub(super) fn push(&mut self, step: Waiting) {
+        self.waiting.push(step);
+    }
+
+    /// Whether a step may be taken without the host.
+    pub(super) fn is_possible(&self) -> bool {
+        self.config.is_some()
+    }
+
+    /// Has a step captured as soon as that is possible.
+    pub(super) fn allow_capture(&mut self) {
+        if let Some(steps) = &mut self.steps {
+            steps.allow_recording();
+        }
+    }
+
+    /// Whether the next steps may be planned: nothing waits, and the device takes the next step.
+    pub(super) fn can_plan(&self) -> bool {
+        self.steps.is_some() && self.config.is_some() && self.waiting.is_empty() && !self.not_now
+    }
+
+    /// What takes the next step if it is planned, on these rows.
+    pub(super) fn planned(&mut self, rows: &[usize]) -> Option<&mut Steps> {
+        self.steps.as_mut().filter(|steps| steps.is_planned(rows))
+    }
+
+    /// Says what the next steps are.
+    pub(super) fn plan(&mut self, steps: Vec<Planned>) {
+        if let Some(all) = &mut self.steps {
+            all.plan(steps);
+        }
+    }
+
+    /// Gives up a capture that has begun. Returns whether the last step was to be captured, and was not computed.
+    pub(super) fn abandon(&mut self) -> bool {
+        self.steps.as_mut().is_some_and(Steps::abandon)
     }
 
     /// Whether there is nothing to read.

@@ -190,7 +190,7 @@ pub(super) fn divergence_back<F: Float>(
 pub(super) fn elbo<F: Float>(
     log_likelihood: &[F],
     kl: &[F],
-    beta: &[F],
+    beta: InputScalar,
     loss: &mut [F],
     bound: &mut [F],
     reconstruction: &mut [F],
@@ -214,7 +214,7 @@ pub(super) fn elbo<F: Float>(
     sync_cube();
     let cost = sum_of_cube::<F>(cost) / F::cast_from(examples);
     if UNIT_POS == 0 {
-        loss[0] = cost * beta[0] - fit;
+        loss[0] = cost * beta.get::<F>() - fit;
         bound[0] = fit - cost;
         reconstruction[0] = -fit;
         divergence[0] = cost;
@@ -225,7 +225,7 @@ pub(super) fn elbo<F: Float>(
 #[cube(launch_unchecked)]
 pub(super) fn elbo_back<F: Float>(
     grad: &[F],
-    beta: &[F],
+    beta: InputScalar,
     by_likelihood: &mut [F],
     by_kl: &mut [F],
     samples: u32,
@@ -236,6 +236,6 @@ pub(super) fn elbo_back<F: Float>(
         by_likelihood[at] = -grad[0] / F::cast_from(samples);
     }
     if at < examples as usize {
-        by_kl[at] = grad[0] * beta[0] / F::cast_from(examples);
+        by_kl[at] = grad[0] * beta.get::<F>() / F::cast_from(examples);
     }
 }

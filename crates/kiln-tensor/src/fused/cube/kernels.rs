@@ -5,16 +5,13 @@ use burn::{
     tensor::{DType, Shape},
 };
 use burn_cubecl::{
-    CubeBackend,
-    cubecl::{prelude::*, server::Handle},
-    kernel::into_contiguous,
-    ops::numeric::empty_device_contiguous_dtype,
+    CubeBackend, cubecl::prelude::*, kernel::into_contiguous, ops::numeric::empty_device_contiguous_dtype,
     tensor::CubeTensor,
 };
 
 use super::code::{self, COLUMNS};
 use crate::{
-    cube::{Number, UNITS, spread},
+    cube::{UNITS, spread},
     fused::Activation,
 };
 
@@ -125,14 +122,6 @@ fn count(tensor: &CubeTensor) -> usize {
 #[allow(unsafe_code, reason = "the length is that of the tensor")]
 fn whole(tensor: &CubeTensor) -> BufferArg {
     unsafe { BufferArg::from_raw_parts(tensor.handle.clone(), count(tensor)) }
-}
-
-fn number<F: Number>(client: &Client, value: f64) -> BufferArg {
-    let handle: Handle = client.create_from_slice(bytemuck::bytes_of(&F::of(value)));
-    #[allow(unsafe_code, reason = "it is one number")]
-    unsafe {
-        BufferArg::from_raw_parts(handle, 1)
-    }
 }
 
 fn dim() -> CubeDim {
@@ -339,7 +328,7 @@ impl Kernels for CubeBackend {
                 dim(),
                 whole(&log_likelihood),
                 whole(&kl),
-                number::<F>(&kl.client, beta),
+                InputScalar::new(beta, F::elem_type_native()),
                 whole(&loss),
                 whole(&bound),
                 whole(&reconstruction),
@@ -366,7 +355,7 @@ impl Kernels for CubeBackend {
                 each(samples.max(examples).max(1)),
                 dim(),
                 whole(&grad),
-                number::<F>(&kl.client, beta),
+                InputScalar::new(beta, F::elem_type_native()),
                 whole(&by_likelihood),
                 whole(&by_kl),
                 samples as u32,
