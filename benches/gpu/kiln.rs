@@ -34,22 +34,24 @@ fn main() {
     let iwae = || VaeConfig::new(784).hidden_dims(vec![200, 200]).activation(HiddenActivation::Tanh).latent_dim(50);
     let device = info.device();
     for (key, config, batch) in [("vae-128", vae(), 128), ("vae-4096", vae(), 4096)] {
-        results.insert(key.into(), step(&config, &Elbo::new(), batch, &device, smoke));
+        results.insert(key.into(), step(&config, &Elbo::new(), batch, &device, smoke, true));
+        results.insert(format!("{key}-computed"), step(&config, &Elbo::new(), batch, &device, smoke, false));
     }
-    results.insert("iwae-20".into(), step(&iwae(), &Iwae::new(50), 20, &device, smoke));
+    results.insert("iwae-20".into(), step(&iwae(), &Iwae::new(50), 20, &device, smoke, true));
     let (seconds, loss) = logistic(if smoke { 10_000 } else { 1_000_000 }, 100, &device);
     results.insert("logistic".into(), json!(seconds));
     results.insert("logistic-loss".into(), json!(loss));
     println!("{}", Value::Object(results));
 }
 
-/// Seconds per step of a training run, after a run of the same shapes: the median of five runs.
+/// Seconds per step of a training run, after a run of the same shapes: the median of five runs. A step is captured, or each is computed.
 fn step<O: Objective<Vae, Tensor<2>>>(
     config: &VaeConfig,
     objective: &O,
     batch: usize,
     device: &Device,
     smoke: bool,
+    captures: bool,
 ) -> Value {
     let steps = if smoke { 3 } else { (50_000 / batch).clamp(50, 400) };
     let rows = steps * batch;
@@ -60,7 +62,10 @@ fn step<O: Objective<Vae, Tensor<2>>>(
         let schedule = Schedule::constant(1e-3).expect("it is positive");
         let train = TrainConfig { epochs: 1, batch_size: batch, log_every: 10_000, schedule, ..TrainConfig::default() };
         let model = config.init(0, &device.clone().autodiff()).expect("no size is zero");
-        let trainer = Trainer::new(train, AdamConfig::new().build().expect("the defaults are in range"));
+        let mut trainer = Trainer::new(train, AdamConfig::new().build().expect("the defaults are in range"));
+        if captures {
+            trainer = trainer.capture_steps();
+        }
         let outcome = trainer.fit(model, objective, &images, None).expect("it trains");
         batch as f64 / outcome.examples_per_s
     };

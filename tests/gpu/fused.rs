@@ -3,7 +3,10 @@
 use kiln::{
     burn::tensor::TensorData,
     prelude::*,
-    tensor::fused::{Activation, bernoulli_log_likelihood, evidence, linear, normal_kl_to_standard, normal_sample},
+    tensor::fused::{
+        Activation, bernoulli_log_likelihood, categorical_log_likelihood, evidence, linear, logsumexp,
+        normal_kl_to_standard, normal_sample, normal_sample_with_kl,
+    },
 };
 
 use super::gpu;
@@ -75,6 +78,12 @@ fn kernels_and_gradients_are_those_of_the_cpu() {
             normal_sample(loc, log_scale, noise)
         };
         alike(&device, pair(), f, &format!("sample {what}"));
+        let f = |[loc, log_scale]: [Tensor<2>; 2]| {
+            let noise = loc.clone().detach().flip([0]) * 0.7;
+            let (sample, kl) = normal_sample_with_kl(loc, log_scale, noise);
+            Tensor::cat(vec![sample.reshape([n * m]), kl], 0)
+        };
+        alike(&device, pair(), f, &format!("sample with KL {what}"));
         // One tensor in two places has both gradients.
         let f = |[x]: [Tensor<2>; 1]| normal_kl_to_standard(x.clone(), x);
         alike(&device, [normals([n, m], "x")], f, &format!("KL of one tensor {what}"));
@@ -83,6 +92,24 @@ fn kernels_and_gradients_are_those_of_the_cpu() {
             alike(&device, [normals([2 * n, 1], "fit"), normals([n, 1], "kl")], f, &format!("ELBO {what}, {beta}"));
         }
     }
+    // Sums by a thread, and by many.
+    for [n, m] in [[1, 1], [3, 5], [700, 2], [2, 1025]] {
+        for axis in [0, 1, 2] {
+            let f = |[x]: [Tensor<2>; 1]| logsumexp((x * 20.0).reshape([n, m, 1]).repeat_dim(2, 3), axis);
+            alike(&device, [normals([n, m], "x")], f, &format!("logsumexp {n}×{m}, axis {axis}"));
+        }
+        let f = |[logits]: [Tensor<2>; 1]| {
+            let classes: Vec<i64> = (0..n).map(|i| ((7 * i) % m) as i64).collect();
+            let classes = Tensor::from_data(TensorData::new(classes, [n, 1]), &logits.device());
+            categorical_log_likelihood(logits * 9.0, classes)
+        };
+        alike(&device, [normals([n, m], "logits")], f, &format!("categorical {n}×{m}"));
+    }
+    let infinities = || Tensor::<2>::from_data([[f32::NEG_INFINITY, f32::NEG_INFINITY], [f32::INFINITY, 0.0]], &device);
+    let sums = logsumexp(infinities(), 1).try_into_vec_as::<f32>().unwrap();
+    assert_eq!(sums, [f32::NEG_INFINITY, f32::INFINITY]);
+    let missing = categorical_log_likelihood(Tensor::zeros([1, 3], &device), Tensor::from_data([[3]], &device));
+    assert!(missing.into_scalar::<f32>().is_nan(), "a class that is not there");
     // Transposed inputs, and a part of a matrix.
     let f = |[x, weight, bias]: [Tensor<2>; 3]| {
         linear(x.transpose().narrow(0, 1, 5), weight.narrow(1, 2, 4), Some(bias.reshape([4])), Activation::Relu)

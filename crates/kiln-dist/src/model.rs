@@ -2,7 +2,9 @@
 
 use burn::{module::Module, tensor::Tensor};
 
-use crate::{Batch, DistError, Distribution, FromNoise, continuous::LN_SQRT_2PI, sum_per_example};
+use kiln_tensor::Stream;
+
+use crate::{Batch, DistError, Distribution, FromNoise, Reparameterized, continuous::LN_SQRT_2PI, sum_per_example};
 
 /// A model of p(y | x). Its forward pass returns a distribution.
 ///
@@ -107,6 +109,17 @@ pub trait LatentVariableModel: Module {
     /// Returns KL(q(z | x) ‖ p(z)) of each example in closed form, `[n]`, in nats. The default is `None`: no closed form.
     fn kl_to_prior(&self, _posterior: &Self::Posterior) -> Option<Tensor<1>> {
         None
+    }
+
+    /// Returns `count` [samples](Reparameterized::rsample_many) of the posterior, and [`kl_to_prior`](Self::kl_to_prior). A model
+    /// overrides this if it computes both faster together.
+    fn sample_with_kl(
+        &self,
+        posterior: &Self::Posterior,
+        count: usize,
+        stream: &mut Stream,
+    ) -> (Tensor<2>, Option<Tensor<1>>) {
+        (posterior.rsample_many(count, stream), self.kl_to_prior(posterior))
     }
 
     /// Checks that [`posterior`](Self::posterior) accepts data of this shape. The default accepts all.

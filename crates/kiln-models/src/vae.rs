@@ -13,7 +13,9 @@ use burn::{
     nn::Linear,
     tensor::Tensor,
 };
-use kiln_dist::{Bernoulli, DistError, Distribution, LatentVariableModel, Moments, Normal, sum_per_example};
+use kiln_dist::{
+    Bernoulli, DistError, Distribution, LatentVariableModel, Moments, Normal, Reparameterized, sum_per_example,
+};
 use kiln_tensor::{
     Stream,
     fused::{Activation, dense},
@@ -195,6 +197,19 @@ impl LatentVariableModel for Vae {
     /// Returns `None` with several stochastic layers.
     fn kl_to_prior(&self, posterior: &LatentPosterior) -> Option<Tensor<1>> {
         posterior.is_one_layer().then(|| posterior.first().kl_to_standard_per_example())
+    }
+
+    fn sample_with_kl(
+        &self,
+        posterior: &LatentPosterior,
+        count: usize,
+        stream: &mut Stream,
+    ) -> (Tensor<2>, Option<Tensor<1>>) {
+        if count == 1 && posterior.is_one_layer() {
+            let (z, kl) = posterior.first().rsample_with_kl_to_standard(stream);
+            return (z, Some(kl));
+        }
+        (posterior.rsample_many(count, stream), self.kl_to_prior(posterior))
     }
 
     fn check_inputs(&self, x: &Tensor<2>) -> Result<(), DistError> {

@@ -43,7 +43,7 @@ pub use likelihood::{bernoulli_log_likelihood, bernoulli_log_prob, categorical_l
 pub use linear::{dense, linear};
 pub use logsumexp::logsumexp;
 pub use norm::squared_norm_and_max_abs;
-pub use normal::{normal_kl_to_standard, normal_sample};
+pub use normal::{normal_kl_to_standard, normal_sample, normal_sample_with_kl};
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 

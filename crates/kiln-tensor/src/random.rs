@@ -227,6 +227,70 @@ mod tests {
         assert!((mean(&squares) - 1.0).abs() < 5.0 * 1.415 / 447.0);
     }
 
+    /// The numbers of `tests/reference/gen/make_noise.py`, a second implementation in Python. They are of size 1, and a logarithm, a root,
+    /// a sine and a product round a few times.
+    #[test]
+    fn normals_are_those_of_a_second_implementation() {
+        let first = [
+            0.19340439690425318,
+            0.2685170885878342,
+            1.7977618144478709,
+            0.08283022243077329,
+            0.09392894819314665,
+            -0.06540637437804737,
+            0.5564234687860542,
+            -0.7377002300176495,
+            -0.6268909203642951,
+            1.3630412146622013,
+            -0.517093113604962,
+            0.4862993794254946,
+            0.1229264447641986,
+            -1.6255585051459216,
+            -0.2833438252973318,
+            2.01482596617563,
+            0.11161235242664388,
+            -0.7421884509882036,
+        ];
+        let then = [-0.9599566916815756, -0.35973317231921337, 0.8190146404152532];
+        let mut stream = Stream::new(7, "noise", 2, 31);
+        let mut draw = |n: usize| -> Vec<f64> {
+            let numbers: Tensor<1> = stream.normal([n], (&Device::default(), burn::tensor::DType::F64));
+            numbers.try_into_vec_as().unwrap()
+        };
+        for (n, expected) in [(18, first.as_slice()), (3, then.as_slice())] {
+            for (a, b) in draw(n).iter().zip(expected) {
+                assert!((a - b).abs() <= 2e-15, "{a} and {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn moments_of_the_transform_are_those_of_the_normal_distribution() {
+        let n = 400_000;
+        let z: Tensor<1> = Stream::new(1, "z", 0, 0).normal([n], (&Device::default(), burn::tensor::DType::F64));
+        let z: Vec<f64> = z.try_into_vec_as().unwrap();
+        let root = (n as f64).sqrt();
+        // Five standard errors: the variances of Z, Z², Z³ and Z⁴ are 1, 2, 15 and 96.
+        for (power, expected, variance) in [(1, 0.0, 1.0f64), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)] {
+            let mean = z.iter().map(|z| z.powi(power)).sum::<f64>() / n as f64;
+            assert!((mean - expected).abs() < 5.0 * variance.sqrt() / root, "power {power}: {mean}");
+        }
+        // Both numbers of a pair have one radius. They are independent all the same, and so are their squares, whose variance is 2.
+        let pairs = |f: fn(f64) -> f64| z.chunks_exact(2).map(|z| f(z[0]) * f(z[1])).sum::<f64>() / (n / 2) as f64;
+        assert!(pairs(|z| z).abs() < 5.0 / (root / 2f64.sqrt()));
+        assert!(pairs(|z| z * z - 1.0).abs() < 5.0 * 2.0 / (root / 2f64.sqrt()));
+        let beyond = z.iter().filter(|z| z.abs() > 3.0).count() as f64;
+        let expected = 0.002_699_796 * n as f64;
+        assert!((beyond - expected).abs() < 5.0 * expected.sqrt(), "{beyond} beyond 3, and {expected} expected");
+    }
+
+    #[test]
+    fn the_old_way_is_that_of_the_vector() {
+        let stream = || Stream::new(1, "z", 0, 0).with_normals(Normals::Ziggurat);
+        let old: Tensor<1> = stream().normal([100], (&Device::default(), burn::tensor::DType::F64));
+        assert_eq!(old.try_into_vec_as::<f64>().unwrap(), stream().normal_vec(100));
+    }
+
     #[test]
     fn a_permutation_holds_every_index_once() {
         let mut order = Stream::new(3, "shuffle", 0, 0).permutation(1000);

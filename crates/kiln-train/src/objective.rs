@@ -8,7 +8,7 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
-use kiln_dist::{Batch, ConditionalModel, DistError, Distribution, FromNoise, LatentVariableModel, Reparameterized};
+use kiln_dist::{Batch, ConditionalModel, DistError, Distribution, FromNoise, LatentVariableModel};
 use kiln_tensor::{
     Stream,
     fused::{Evidence, evidence},
@@ -235,11 +235,17 @@ impl Elbo {
         Self { particles: particles.max(1), ..self }
     }
 
-    /// Returns the loss from x `[n, d_x]`, the posterior, and its samples z `[s·n, d_z]`.
-    fn assemble<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, posterior: M::Posterior, z: Tensor<2>) -> Loss {
+    /// Returns the loss from x `[n, d_x]`, the posterior, its samples z `[s·n, d_z]`, and the KL of each example, if it has a closed form.
+    fn assemble<M: LatentVariableModel>(
+        &self,
+        model: &M,
+        x: Tensor<2>,
+        posterior: M::Posterior,
+        (z, kl): (Tensor<2>, Option<Tensor<1>>),
+    ) -> Loss {
         let particles = z.dims()[0] / x.dims()[0].max(1);
         let x = if particles > 1 { x.repeat_dim(0, particles) } else { x };
-        let kl = model.kl_to_prior(&posterior).unwrap_or_else(|| {
+        let kl = kl.unwrap_or_else(|| {
             let posterior = if particles > 1 { posterior.repeated(particles) } else { posterior };
             posterior.log_prob_per_example(z.clone()) - model.log_prior(z.clone())
         });
@@ -251,8 +257,8 @@ impl Elbo {
     /// Returns the loss with given noise, one sample per example: z = μ + σ·`noise`, with `noise` `[n, d_z]`.
     pub fn loss_at_noise<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, noise: Tensor<2>) -> Loss {
         let posterior = model.posterior(x.clone());
-        let z = posterior.rsample_from_noise(noise);
-        self.assemble(model, x, posterior, z)
+        let sample = (posterior.rsample_from_noise(noise), model.kl_to_prior(&posterior));
+        self.assemble(model, x, posterior, sample)
     }
 }
 
@@ -260,8 +266,8 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Elbo {
     fn loss(&self, model: &M, batch: B, stream: &mut Stream) -> Loss {
         let x = batch.into();
         let posterior = model.posterior(x.clone());
-        let z = posterior.rsample_many(self.particles, stream);
-        self.assemble(model, x, posterior, z)
+        let sample = model.sample_with_kl(&posterior, self.particles, stream);
+        self.assemble(model, x, posterior, sample)
     }
 
     fn can_be_captured(&self) -> bool {

@@ -58,8 +58,6 @@ pub(crate) struct Run<'t, 'a, M, O, D: Dataset> {
     deferral: Deferral,
     /// The training data, if they stay on the device.
     resident: Option<Box<dyn Dataset<Batch = D::Batch> + 't>>,
-    /// Whether a step may be captured.
-    captures: bool,
     captured: Captured,
 }
 
@@ -95,17 +93,16 @@ where
         let plain = data.device.clone().without_autodiff();
         objective.check(&model.valid(), data.train.batch_in_epoch(&rows, at.epoch, &plain))?;
         let everyone_may_wait = !setup.observers.iter().any(|observer| observer.wants_every_step());
-        let deferral = Deferral::new(&setup.optimizer, config.gtol, &plain, everyone_may_wait);
+        let mut deferral = Deferral::new(&setup.optimizer, config.gtol, &plain, everyone_may_wait);
         let resident = data.train.resident(&plain);
         let captures = setup.captures && deferral.is_possible() && resident.is_some() && is_all_trained(&model);
-        let captures = captures
+        deferral.captures = captures
             && objective.can_be_captured()
             && !draws_from_device(&plain, || {
                 let batch = data.train.batch_in_epoch(&rows, at.epoch, data.device);
                 let mut noise = Stream::new(config.seed, "noise", at.epoch, at.batch);
                 drop(gradient(&model, objective, batch, &mut noise));
             });
-        eprintln!("DBG captures {captures} setup {} possible {} resident {} trained {} obj {}", setup.captures, deferral.is_possible(), resident.is_some(), is_all_trained(&model), objective.can_be_captured());
         Ok(Self {
             setup,
             model: Some(model),
@@ -120,7 +117,6 @@ where
             stop: false,
             deferral,
             resident,
-            captures,
             captured: Captured::default(),
             data,
         })

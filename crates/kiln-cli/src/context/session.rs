@@ -139,7 +139,8 @@ impl<'a> Session<'a> {
     }
 }
 
-/// Returns a trainer that writes to the run's folder, shows its progress, and stops at Ctrl-C.
+/// Returns a trainer that writes to the run's folder, shows its progress, and stops at Ctrl-C. On a GPU it captures a step: Kiln's own
+/// models do the same computation in every one.
 pub(crate) fn trainer<M: Module>(
     config: TrainConfig,
     optimizer: FirstOrder,
@@ -151,6 +152,7 @@ pub(crate) fn trainer<M: Module>(
         .observe(session.console.observer())
         .checkpoint_to(session.dir.checkpoints(keep))
         .interrupt_on(interrupt::flag())
+        .capture_steps()
 }
 
 /// Trains from the start or from the newest checkpoint.

@@ -145,6 +145,34 @@ impl<const D: usize> Normal<D> {
             Scale::Plain(_) => sum_per_example(self.kl_to_standard()),
         }
     }
+
+    /// Returns a [sample](Reparameterized::rsample) and [`kl_to_standard_per_example`](Self::kl_to_standard_per_example).
+    ///
+    /// On a GPU they take one pass together if the scale was given by its logarithm.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::Normal;
+    /// use kiln_tensor::Stream;
+    ///
+    /// let zeros = Tensor::<2>::zeros([3, 2], &Device::default());
+    /// let posterior = Normal::from_log_scale(zeros.clone(), zeros)?;
+    /// let (z, kl) = posterior.rsample_with_kl_to_standard(&mut Stream::new(0, "noise", 0, 0));
+    /// assert_eq!((z.dims(), kl.into_data().try_to_vec::<f32>().unwrap()), ([3, 2], vec![0.0; 3]));
+    /// # Ok::<(), kiln_dist::DistError>(())
+    /// ```
+    pub fn rsample_with_kl_to_standard(&self, stream: &mut Stream) -> (Tensor<D>, Tensor<1>) {
+        match &self.given {
+            Scale::Log(log_scale) if log_scale.dims() == self.loc.dims() => {
+                let (loc, noise) = (rows(self.loc.clone()), rows(normal_like(stream, &self.loc)));
+                let (sample, kl) = fused::normal_sample_with_kl(loc, rows(log_scale.clone()), noise);
+                (as_rank(sample, self.loc.dims()), kl)
+            }
+            _ => (self.rsample(stream), self.kl_to_standard_per_example()),
+        }
+    }
 }
 
 impl<const D: usize> Distribution<D> for Normal<D> {

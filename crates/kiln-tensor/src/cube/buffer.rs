@@ -8,7 +8,7 @@ use std::{
 use burn::{
     backend::{
         Backend, Cube, Dispatch, TensorMetadata, backend_extension,
-        fusion::{FusionTensor, custom::TensorSpec},
+        fusion::{FusionTensor, custom::TensorSpec, get_client},
         tensor::FloatTensor,
     },
     tensor::{DType, Device, Tensor},
@@ -62,14 +62,27 @@ pub(super) fn tensor<const D: usize>(lazy: Lazy) -> Tensor<D> {
 /// Has everything computed that the tensor needs, and returns its numbers as one contiguous run.
 pub(super) fn computed(lazy: Lazy) -> CubeTensor {
     let client = lazy.client.clone();
-    into_contiguous(client.resolve_tensor_float::<CubeBackend>(lazy))
+    let buffer = client.resolve_tensor_float::<CubeBackend>(lazy);
+    if buffer.is_contiguous() { buffer } else { in_order(buffer, into_contiguous) }
 }
 
-/// Whether nothing else uses the numbers, so that they may be overwritten. `lazy` is the last use of its tensor.
-pub(super) fn computed_for_writing(lazy: Lazy) -> CubeTensor {
+/// Launches from the thread that makes all other launches: only there is a launch sure to come after the replay of a graph.
+fn in_order(buffer: CubeTensor, launch: impl FnOnce(CubeTensor) -> CubeTensor + Send) -> CubeTensor {
+    let done = get_client::<CubeBackend>(&buffer.device.clone()).run(|| launch(buffer));
+    done.expect("the device answers")
+}
+
+/// The numbers as one contiguous run that nothing else uses, so that they may be overwritten, and, if that is a copy, what it is a copy of.
+/// `lazy` is the last use of its tensor.
+pub(super) fn computed_for_writing(lazy: Lazy) -> (CubeTensor, Option<CubeTensor>) {
     let shared = !lazy.can_mut();
-    let buffer = computed(lazy);
-    if shared || !buffer.can_mut() { buffer.copy() } else { buffer }
+    let client = lazy.client.clone();
+    let buffer = client.resolve_tensor_float::<CubeBackend>(lazy);
+    if shared || !buffer.can_mut() || !buffer.is_contiguous() {
+        let original = if buffer.is_contiguous() { buffer } else { in_order(buffer, into_contiguous) };
+        return (in_order(original.clone(), |original| original.copy()), Some(original));
+    }
+    (buffer, None)
 }
 
 /// A tensor of fusion whose numbers are `buffer`. `like` is any tensor of the device.

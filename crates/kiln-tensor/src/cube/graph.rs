@@ -8,7 +8,7 @@ use burn_cubecl::{
 };
 
 use super::{
-    launch::{Buffers, Group, Identity},
+    launch::{Buffers, Group, Identity, Recorded},
     layout::{UNITS, spread},
 };
 
@@ -24,13 +24,13 @@ pub(super) struct Graph {
 /// Has the device keep all memory that the next steps use: they are computed as always, and leave what the recording needs.
 pub(super) fn prepare(device: &CubeDevice) -> bool {
     let there = device.clone();
-    get_client::<CubeBackend>(device).sync(move || CubeBackend::graph_prepare(&there)).inspect_err(|e| eprintln!("DBG prepare {e:?}")).is_ok()
+    get_client::<CubeBackend>(device).sync(move || CubeBackend::graph_prepare(&there)).is_ok()
 }
 
 /// Launches are recorded from here on, and not made.
 pub(super) fn start(device: &CubeDevice) -> bool {
     let there = device.clone();
-    get_client::<CubeBackend>(device).sync(move || CubeBackend::graph_start_capture(&there)).inspect_err(|e| eprintln!("DBG start {e:?}")).is_ok()
+    get_client::<CubeBackend>(device).sync(move || CubeBackend::graph_start_capture(&there)).is_ok()
 }
 
 /// Ends a preparation or a recording of which nothing is kept.
@@ -41,16 +41,11 @@ pub(super) fn abandon(device: &CubeDevice) {
 
 impl Graph {
     /// Ends the recording. None if something cannot be repeated.
-    pub(super) fn finish(
-        device: &CubeDevice,
-        groups: &[Group],
-        scalars: Vec<CubeTensor>,
-        gradients: Vec<CubeTensor>,
-    ) -> Option<Self> {
+    pub(super) fn finish(device: &CubeDevice, step: &Recorded) -> Option<Self> {
         let there = device.clone();
-        let graph = get_client::<CubeBackend>(device).sync(move || CubeBackend::graph_stop_capture(&there)).inspect_err(|e| eprintln!("DBG stop {e:?}")).ok()?;
-        let updates = groups.iter().map(Group::identity).collect();
-        Some(Self { graph, updates, _scalars: scalars, _gradients: gradients })
+        let graph = get_client::<CubeBackend>(device).sync(move || CubeBackend::graph_stop_capture(&there)).ok()?;
+        let updates = step.groups.iter().map(Group::identity).collect();
+        Some(Self { graph, updates, _scalars: step.scalars.clone(), _gradients: step.gradients.clone() })
     }
 
     /// Repeats the step on the same buffers.
@@ -117,12 +112,15 @@ impl Backup {
         Self { copies }
     }
 
-    /// Writes everything back.
-    pub(super) fn restore(self, buffers: &Buffers) {
+    /// Writes everything back, and makes these copies of states, which were only recorded.
+    pub(super) fn restore(self, buffers: &Buffers, copies: &[(CubeTensor, CubeTensor)]) {
         let client = buffers.client.clone();
+        let words = |t: &CubeTensor| t.meta.num_elements() * t.dtype.size() / 4;
+        let copies: Vec<(Handle, Handle, usize)> =
+            copies.iter().map(|(from, to)| (to.handle.clone(), from.handle.clone(), words(from))).collect();
         get_client::<CubeBackend>(&buffers.device).sync(move || {
-            for (handle, from, words) in self.copies {
-                copy(&client, &from, &handle, words);
+            for (to, from, words) in self.copies.into_iter().chain(copies) {
+                copy(&client, &from, &to, words);
             }
         });
     }

@@ -5,7 +5,7 @@ use cubecl::prelude::*;
 
 use super::{
     layout::{Layout, UNITS},
-    reduce::{largest_of_cube, sum_of_cube},
+    reduce::{is_finite, largest_of_cube, sum_of_cube},
 };
 use crate::program::{Op, Program};
 
@@ -23,17 +23,6 @@ pub(super) mod halt {
     pub(crate) const CONVERGED: u32 = 2;
     /// The sum of squares overflowed, although every entry is finite, and the gradient is to be clipped.
     pub(crate) const OVERFLOW: u32 = 3;
-}
-
-/// Looks at the bits: a compiler for a GPU may assume that a comparison sees no NaN.
-#[cube]
-fn is_finite<F: Float>(x: F) -> bool {
-    let high = if comptime!(std::mem::size_of::<F>() == 8) {
-        u32::cast_from(u64::reinterpret(x) >> 32u64) & 0x7ff0_0000u32
-    } else {
-        (u32::reinterpret(x) & 0x7f80_0000u32) >> 3u32
-    };
-    high != comptime!(if std::mem::size_of::<F>() == 8 { 0x7ff0_0000u32 } else { 0x0ff0_0000u32 })
 }
 
 /// Writes the [`PARTIAL`] numbers of every cube's part of the gradients.

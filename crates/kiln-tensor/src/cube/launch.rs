@@ -97,6 +97,12 @@ impl Buffers {
         self.coefficients = Some((count, handle));
     }
 
+    /// Whether the table of the coefficients has room for those of these launches.
+    pub(super) fn has_room_for(&self, groups: &[Group]) -> bool {
+        let count = groups.iter().map(|group| group.coefficients.len()).sum::<usize>().max(1);
+        self.coefficients.as_ref().is_some_and(|(there, _)| *there == count)
+    }
+
     /// Launches a step: nothing of it comes from the host.
     pub(super) fn launch(&mut self, scalars: Vec<CubeTensor>, gradients: &[CubeTensor], groups: &[Group]) {
         match self.dtype {
@@ -211,6 +217,15 @@ fn in_bytes(numbers: &[f64], dtype: DType) -> Vec<u8> {
         DType::F64 => bytemuck::cast_slice(numbers).to_vec(),
         _ => numbers.iter().flat_map(|x| (*x as f32).to_ne_bytes()).collect(),
     }
+}
+
+/// What is launched for a step.
+pub(super) struct Recorded {
+    pub(super) groups: Vec<Group>,
+    pub(super) scalars: Vec<CubeTensor>,
+    pub(super) gradients: Vec<CubeTensor>,
+    /// States that were copied for it, and their copies.
+    pub(super) copies: Vec<(CubeTensor, CubeTensor)>,
 }
 
 /// Jobs that one launch does: they have one program and the same coefficients.

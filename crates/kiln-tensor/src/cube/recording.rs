@@ -34,6 +34,8 @@ pub(super) struct Recorder {
     /// What is added to a gradient: this multiple of the parameter.
     decays: HashMap<TensorId, f64>,
     pub(super) jobs: Vec<Job>,
+    /// States that had to be copied, and their copies.
+    pub(super) copies: Vec<(CubeTensor, CubeTensor)>,
 }
 
 thread_local! {
@@ -57,6 +59,7 @@ pub(super) fn record<R>(like: Tensor<1>, before: Known, work: impl FnOnce() -> R
         stages: HashMap::new(),
         decays: HashMap::new(),
         jobs: Vec::new(),
+        copies: Vec::new(),
     };
     RECORDER.set(Some(recorder));
     let guard = Guard;
@@ -127,7 +130,8 @@ impl Recorder {
             return (state, buffer);
         }
         self.before.remove(&state.id);
-        let buffer = computed_for_writing(state);
+        let (buffer, original) = computed_for_writing(state);
+        self.copies.extend(original.map(|original| (original, buffer.clone())));
         (adopted(self.like.clone(), buffer.clone()), buffer)
     }
 }

@@ -1,4 +1,4 @@
-//! Reductions over the threads of a cube.
+//! Reductions over the threads of a cube, and whether a number is finite.
 
 use burn_cubecl::cubecl;
 use cubecl::prelude::*;
@@ -41,4 +41,15 @@ pub(crate) fn largest_of_cube<F: Float>(number: F) -> F {
         half /= 2;
     }
     numbers[0]
+}
+
+/// Looks at the bits: a compiler for a GPU may assume that a comparison sees no NaN.
+#[cube]
+pub(crate) fn is_finite<F: Float>(x: F) -> bool {
+    let high = if comptime!(std::mem::size_of::<F>() == 8) {
+        u32::cast_from(u64::reinterpret(x) >> 32u64) & 0x7ff0_0000u32
+    } else {
+        (u32::reinterpret(x) & 0x7f80_0000u32) >> 3u32
+    };
+    high != comptime!(if std::mem::size_of::<F>() == 8 { 0x7ff0_0000u32 } else { 0x0ff0_0000u32 })
 }

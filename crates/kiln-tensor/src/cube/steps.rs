@@ -2,7 +2,7 @@
 
 use burn::{
     backend::fusion::get_client,
-    tensor::{DType, Device, Tensor},
+    tensor::{Device, Tensor},
 };
 use burn_cubecl::{
     CubeBackend,
@@ -11,14 +11,14 @@ use burn_cubecl::{
 };
 
 use super::{
-    buffer::{Number, computed, lazy},
+    buffer::{computed, lazy},
     graph::{self, Backup, Graph},
-    kernels::{PARTIAL, halt},
-    launch::{Buffers, CONTROL, Group},
+    launch::{Buffers, CONTROL, Group, Recorded},
     plan::{self, Current, Table},
-    recording::{Job, Known, record},
+    reading::{read, resume},
+    recording::{Known, Recorder, record},
 };
-use crate::steps::{Halt, Planned, Read, Row, StepsConfig};
+use crate::steps::{Planned, Read, StepsConfig};
 
 /// Takes the steps of an optimiser on a GPU.
 ///
@@ -64,15 +64,21 @@ pub struct Steps {
     /// Steps since the last reading.
     taken: usize,
     planned: Vec<Planned>,
+    /// The number of the first planned step since the last reading.
+    planned_from: usize,
     /// The table of the planned steps: its words a step, and its buffer.
     table: Option<(usize, Handle)>,
     phase: Phase,
+    /// Graphs that are not replayed any more. The device may not have begun their last replay, which needs their memory.
+    retired: Vec<Graph>,
 }
 
 /// How far the recording of a step is.
 enum Phase {
     /// Every step is computed.
     Computed,
+    /// Every step is computed, because a recording has failed.
+    Refused,
     /// A step will be recorded when enough of them are planned.
     Allowed,
     /// The memory of the device is prepared; so many steps are computed before the recording. The last one wrote these states.
@@ -99,7 +105,17 @@ impl Steps {
     pub fn new(config: StepsConfig, capacity: usize, scalars: usize, like: Tensor<1>) -> Option<Self> {
         let buffers = Buffers::new(config, capacity.max(1), scalars, computed(lazy(like.clone())?));
         let (known, planned) = (Known::new(), Vec::new());
-        Some(Self { buffers, like, known, taken: 0, planned, table: None, phase: Phase::Computed })
+        Some(Self {
+            buffers,
+            like,
+            known,
+            taken: 0,
+            planned,
+            planned_from: 0,
+            table: None,
+            phase: Phase::Computed,
+            retired: Vec::new(),
+        })
     }
 
     /// Returns whether a tensor can be the loss or a gradient of these steps: it is on a GPU, in their float type.
@@ -121,37 +137,33 @@ impl Steps {
     /// If [`is_full`](Self::is_full), the number of scalars is another one than at first, or nothing is updated.
     pub fn step<R>(&mut self, scalars: Vec<Tensor<1>>, update: impl FnOnce() -> R) -> R {
         self.abandon();
-        let (result, groups, scalars, gradients) = self.recorded_update(scalars, update);
-        self.launch(&groups, scalars, gradients);
+        let (result, step) = self.recorded(scalars, update);
+        self.launch(&step);
         result
     }
 
-    fn launch(&mut self, groups: &[Group], scalars: Vec<CubeTensor>, gradients: Vec<CubeTensor>) {
-        self.buffers.write_coefficients(self.taken, groups);
-        self.buffers.launch(scalars, &gradients, groups);
+    fn launch(&mut self, step: &Recorded) {
+        self.buffers.write_coefficients(self.taken, &step.groups);
+        self.buffers.launch(step.scalars.clone(), &step.gradients, &step.groups);
         self.taken += 1;
     }
 
-    fn recorded_update<R>(
-        &mut self,
-        scalars: Vec<Tensor<1>>,
-        update: impl FnOnce() -> R,
-    ) -> (R, Vec<Group>, Vec<CubeTensor>, Vec<CubeTensor>) {
+    /// Runs the update of a step that was computed, and returns what is to be launched for it.
+    fn recorded<R>(&mut self, scalars: Vec<Tensor<1>>, update: impl FnOnce() -> R) -> (R, Recorded) {
         assert_eq!(scalars.len(), self.buffers.scalars, "a loss and its terms");
-        let scalars: Vec<CubeTensor> =
-            scalars.into_iter().map(|s| computed(lazy(s).expect("losses are on the device"))).collect();
-        let (result, jobs) = self.jobs(update);
+        let scalars = scalars.into_iter().map(|s| computed(lazy(s).expect("losses are on the device"))).collect();
+        let (result, Recorder { jobs, copies, .. }) = self.update(update);
         let first = jobs.iter().filter(|job| job.stage == 0);
         let gradients = first.map(|job| job.gradient.clone()).collect();
-        (result, self.buffers.groups(jobs), scalars, gradients)
+        (result, Recorded { groups: self.buffers.groups(jobs), scalars, gradients, copies })
     }
 
-    fn jobs<R>(&mut self, update: impl FnOnce() -> R) -> (R, Vec<Job>) {
+    fn update<R>(&mut self, update: impl FnOnce() -> R) -> (R, Recorder) {
         assert!(!self.is_full(), "the steps must be read first");
-        let (result, recorder) = record(self.like.clone(), std::mem::take(&mut self.known), update);
-        self.known = recorder.known;
+        let (result, mut recorder) = record(self.like.clone(), std::mem::take(&mut self.known), update);
+        self.known = std::mem::take(&mut recorder.known);
         assert!(recorder.jobs.iter().any(|job| job.stage == 0), "an update of nothing");
-        (result, recorder.jobs)
+        (result, recorder)
     }
 
     /// Says that someone else may have kept a part of the parameters or of the state since the last step: they are then not written in
@@ -170,10 +182,15 @@ impl Steps {
         }
     }
 
-    /// Says what the next steps are. They follow a reading, and have the same number of rows.
+    /// Returns whether a [plan](Self::plan) of the next steps would be of use: there is none, and a step may be recorded.
+    pub fn wants_plan(&self) -> bool {
+        !matches!(self.phase, Phase::Computed | Phase::Refused) && self.next().is_none() && !self.is_full()
+    }
+
+    /// Says what the next steps are, up to a reading at most. They have the same number of rows.
     pub fn plan(&mut self, mut steps: Vec<Planned>) {
-        steps.truncate(if self.taken == 0 { self.buffers.capacity } else { 0 });
-        self.planned = steps;
+        steps.truncate(self.buffers.capacity - self.taken);
+        (self.planned, self.planned_from) = (steps, self.taken);
         let Some(first) = self.planned.first() else { return };
         let width = plan::HEAD + first.rows.len();
         let words: Vec<u32> =
@@ -182,22 +199,26 @@ impl Steps {
         let there = self.table.take().filter(|(there, _)| *there == width);
         if there.is_none() {
             self.abandon();
-            if matches!(self.phase, Phase::Ready(_)) {
-                self.phase = Phase::Allowed;
-            }
+            self.retire();
         }
-        let (client, capacity) = (self.buffers.client.clone(), self.buffers.capacity);
+        let (client, capacity, from) = (self.buffers.client.clone(), self.buffers.capacity, self.taken);
         let handle = get_client::<CubeBackend>(&self.buffers.device).sync(move || {
             let handle = there.map_or_else(|| client.empty(4 * capacity * width), |(_, handle)| handle);
-            client.write(&handle, cubecl::bytes::Bytes::from_elems(words));
+            let rows = handle.clone().offset_start((4 * from * width) as u64);
+            client.write(&rows, cubecl::bytes::Bytes::from_elems(words));
             handle
         });
         self.table = Some((width, handle));
     }
 
+    /// The next step, if it is planned.
+    fn next(&self) -> Option<&Planned> {
+        self.planned.get(self.taken - self.planned_from)
+    }
+
     /// Returns whether the next step is planned, on these rows.
     pub fn is_planned(&self, rows: &[usize]) -> bool {
-        self.planned.get(self.taken).is_some_and(|step| step.rows == rows)
+        self.next().is_some_and(|step| step.rows == rows)
     }
 
     /// Returns whether the next step, which is planned, can be a [repetition](Self::replay).
@@ -212,7 +233,7 @@ impl Steps {
     /// # Panics
     /// If the next step is not planned.
     pub fn compute<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        let step = &self.planned[self.taken];
+        let step = self.next().expect("the next step is planned");
         let (width, words) = self.table.clone().expect("a plan has a table");
         let capacity = self.buffers.capacity;
         let control = self.buffers.control.clone();
@@ -221,12 +242,11 @@ impl Steps {
         self.open();
         let (result, whole) = plan::within(current, work);
         if !whole {
-            eprintln!("DBG not whole");
             match &mut self.phase {
                 Phase::Recording { whole, .. } => *whole = false,
                 _ => {
                     self.abandon();
-                    self.phase = Phase::Computed;
+                    self.phase = Phase::Refused;
                 }
             }
         }
@@ -238,17 +258,19 @@ impl Steps {
         let device = &self.buffers.device;
         match &self.phase {
             // A step has been taken, so that all buffers are there.
-            Phase::Allowed if self.planned.len() - self.taken > WARM_UP && self.buffers.partials.is_some() => {
+            Phase::Allowed
+                if self.planned_from + self.planned.len() - self.taken > WARM_UP && self.buffers.partials.is_some() =>
+            {
                 self.phase = match graph::prepare(device) {
                     true => Phase::Prepared { left: WARM_UP, states: Vec::new() },
-                    false => Phase::Computed,
+                    false => Phase::Refused,
                 };
             }
             Phase::Prepared { left: 0, states } => {
                 let backup = Backup::new(&self.buffers, states);
                 self.phase = match graph::start(device) {
                     true => Phase::Recording { backup, whole: true },
-                    false => Phase::Computed,
+                    false => Phase::Refused,
                 };
             }
             _ => {}
@@ -258,29 +280,41 @@ impl Steps {
     /// Takes the planned step whose loss and gradients [`compute`](Self::compute) has computed, like [`step`](Self::step).
     ///
     /// # Errors
-    /// What `update` returned, if the step was to be recorded and that failed. It was not taken, and is to be computed again; no step will
-    /// be recorded after it.
+    /// What `update` returned, if the step was to be recorded and that failed. It was not taken, and is to be computed again.
     ///
     /// # Panics
     /// As [`step`](Self::step).
     pub fn planned_step<R>(&mut self, scalars: Vec<Tensor<1>>, update: impl FnOnce() -> R) -> Result<R, R> {
-        let (result, groups, scalars, gradients) = self.recorded_update(scalars, update);
-        match std::mem::replace(&mut self.phase, Phase::Computed) {
+        let (result, step) = self.recorded(scalars, update);
+        let device = &self.buffers.device;
+        match std::mem::replace(&mut self.phase, Phase::Refused) {
             Phase::Recording { backup, whole } => {
-                self.buffers.launch(scalars.clone(), &gradients, &groups);
-                let recorded = Graph::finish(&self.buffers.device, &groups, scalars, gradients).filter(|_| whole);
-                let Some(graph) = recorded else {
-                    backup.restore(&self.buffers);
+                // Without a table for them, the update has become another one.
+                let has_room = self.buffers.has_room_for(&step.groups);
+                let graph = if has_room {
+                    self.buffers.launch(step.scalars.clone(), &step.gradients, &step.groups);
+                    Graph::finish(&self.buffers.device, &step).filter(|_| whole)
+                } else {
+                    graph::abandon(device);
+                    self.phase = Phase::Allowed;
+                    None
+                };
+                let Some(graph) = graph else {
+                    backup.restore(&self.buffers, &step.copies);
                     return Err(result);
                 };
-                self.repeat(&graph, &groups);
+                self.repeat(&graph, &step.groups);
                 self.phase = Phase::Ready(graph);
+                // Copies of shared states are in the graph, too, and must not be repeated.
+                if !step.copies.is_empty() {
+                    self.retire();
+                }
             }
             phase => {
-                self.launch(&groups, scalars, gradients);
+                self.launch(&step);
                 self.phase = match phase {
                     Phase::Prepared { left, .. } => {
-                        let states = groups.into_iter().flat_map(|group| group.states).collect();
+                        let states = step.groups.into_iter().flat_map(|group| group.states).collect();
                         Phase::Prepared { left: left.saturating_sub(1), states }
                     }
                     phase => phase,
@@ -300,17 +334,29 @@ impl Steps {
     /// # Panics
     /// If no step was recorded: see [`replays`](Self::replays).
     pub fn replay<R>(&mut self, update: impl FnOnce() -> R) -> Result<R, R> {
-        let (result, jobs) = self.jobs(update);
-        let groups = self.buffers.groups(jobs);
+        let (result, recorder) = self.update(update);
+        let groups = self.buffers.groups(recorder.jobs);
         let Phase::Ready(graph) = std::mem::replace(&mut self.phase, Phase::Allowed) else {
             panic!("no step was recorded");
         };
-        if !graph.is_like(&groups) {
+        let is_like = graph.is_like(&groups);
+        if is_like {
+            self.repeat(&graph, &groups);
+        }
+        self.phase = Phase::Ready(graph);
+        if !is_like {
+            self.retire();
             return Err(result);
         }
-        self.repeat(&graph, &groups);
-        self.phase = Phase::Ready(graph);
         Ok(result)
+    }
+
+    /// Has the next steps computed, until one is recorded anew.
+    fn retire(&mut self) {
+        match std::mem::replace(&mut self.phase, Phase::Allowed) {
+            Phase::Ready(graph) => self.retired.push(graph),
+            phase => self.phase = phase,
+        }
     }
 
     fn repeat(&mut self, graph: &Graph, groups: &[Group]) {
@@ -331,7 +377,8 @@ impl Steps {
             }
             Phase::Recording { backup, .. } => {
                 graph::abandon(&self.buffers.device);
-                backup.restore(&self.buffers);
+                backup.restore(&self.buffers, &[]);
+                self.phase = Phase::Refused;
                 true
             }
             phase => {
@@ -346,68 +393,26 @@ impl Steps {
     /// After a halt every later step is without effect, until [`resume`](Self::resume).
     pub fn read(&mut self) -> Read {
         self.abandon();
-        self.planned.clear();
-        match self.buffers.dtype {
-            DType::F64 => self.read_as::<f64>(),
-            _ => self.read_as::<f32>(),
-        }
-    }
-
-    fn read_as<F: Number>(&mut self) -> Read {
+        (self.planned, self.planned_from) = (Vec::new(), 0);
         self.taken = 0;
-        let Buffers { client, control, log, device, .. } = &self.buffers;
-        let (client, control, log) = (client.clone(), control.clone(), log.clone());
-        let partials = self.buffers.partials.as_ref().map(|(_, handle)| handle.clone());
-        let (bytes, partials) = get_client::<CubeBackend>(device).sync(move || {
-            let mut bytes = client.read(vec![control.clone(), log]).expect("the device answers");
-            let reason = bytemuck::pod_read_unaligned::<[u32; 2]>(&bytes[0][..8])[1];
-            client.write(&control, cubecl::bytes::Bytes::from_elems(vec![0u32, reason]));
-            let partials = (reason == halt::NOT_FINITE)
-                .then(|| partials.map(|handle| client.read_one(handle).expect("the device answers")))
-                .flatten();
-            bytes.truncate(2);
-            (bytes, partials)
-        });
-        let [rows, reason] = bytemuck::pod_read_unaligned::<[u32; 2]>(&bytes[0][..8]);
-        let numbers = |bytes: &[u8]| -> Vec<f64> {
-            bytes.chunks_exact(std::mem::size_of::<F>()).map(|x| bytemuck::pod_read_unaligned::<F>(x).wide()).collect()
-        };
-        let log = numbers(&bytes[1]);
-        let rows: Vec<Row> = log
-            .chunks_exact(self.buffers.scalars + 2)
-            .take(rows as usize)
-            .map(|row| {
-                let (scalars, size) = row.split_at(self.buffers.scalars);
-                Row { scalars: scalars.to_vec(), norm: size[0].sqrt(), largest: size[1] }
-            })
-            .collect();
-        let halt = match reason {
-            halt::CONVERGED => Some(Halt::Converged),
-            halt::OVERFLOW => Some(Halt::Overflow),
-            halt::NOT_FINITE => {
-                let partials = numbers(&partials.expect("they were read"));
-                let cube = partials.chunks_exact(PARTIAL).position(|partial| partial[2] > 0.0);
-                let of_cube =
-                    |cube| self.buffers.begins.iter().rposition(|&begin| begin <= cube).expect("the first begins at 0");
-                let finite = rows.last().is_none_or(|row| row.scalars[0].is_finite());
-                Some(cube.filter(|_| finite).map_or(Halt::Loss, |cube| Halt::Gradient(of_cube(cube))))
-            }
-            _ => None,
-        };
-        Read { rows, halt }
+        let read = read(&self.buffers);
+        self.retired.clear();
+        read
     }
 
     /// Takes steps again after a halt.
     pub fn resume(&mut self) {
-        let (client, control) = (self.buffers.client.clone(), self.buffers.control.clone());
-        get_client::<CubeBackend>(&self.buffers.device)
-            .sync(move || client.write(&control, cubecl::bytes::Bytes::from_elems(vec![0u32, 0u32])));
+        resume(&self.buffers);
     }
 }
 
 impl Drop for Steps {
-    /// The device must not stay prepared for a recording.
+    /// The device must not stay prepared for a recording, nor lose a graph that it has not replayed yet.
     fn drop(&mut self) {
         self.abandon();
+        self.retire();
+        if !self.retired.is_empty() {
+            read(&self.buffers);
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! The operations on GPU backends: kernels on CubeCL, and their use in Burn's autodiff.
 
-mod code;
 mod elbo;
 mod kernels;
+mod launch;
 mod likelihood;
 mod linear;
+mod logsumexp;
 mod normal;
 
 use burn::{
@@ -15,7 +16,7 @@ use burn::{
             ops::{Backward, OpsKind},
         },
         backend_extension,
-        tensor::FloatTensor,
+        tensor::{FloatTensor, IntTensor},
     },
     tensor::{DType, Tensor},
 };
@@ -52,6 +53,19 @@ pub(super) trait OnCube: Backend {
     /// Σ_j KL(N(μ_ij, σ_ij²) ‖ N(0, 1)).
     fn on_cube_divergence(loc: FloatTensor<Self>, log_scale: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    /// Both of them.
+    fn on_cube_sample_with_divergence(
+        loc: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// ln Σ eˣ along an axis, which keeps the length 1.
+    fn on_cube_logsumexp(x: FloatTensor<Self>, axis: usize) -> FloatTensor<Self>;
+
+    /// l_y − ln Σ_k e^l_k of each row, for classes `[n, 1]`.
+    fn on_cube_categorical(logits: FloatTensor<Self>, classes: IntTensor<Self>) -> FloatTensor<Self>;
+
     /// β·mean(KL) − mean(ln p) for `[n]` and `[m]`, and the numbers −loss at β = 1, −mean(ln p) and mean(KL), which have no gradient.
     fn on_cube_elbo(
         log_likelihood: FloatTensor<Self>,
@@ -84,6 +98,23 @@ impl OnCube for Cube {
 
     fn on_cube_divergence(loc: FloatTensor<Self>, log_scale: FloatTensor<Self>) -> FloatTensor<Self> {
         Self::cube_divergence(loc, log_scale)
+    }
+
+    fn on_cube_sample_with_divergence(
+        loc: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let (sample, _, divergence) = Self::cube_sample_with_divergence(loc, log_scale, noise);
+        (sample, divergence)
+    }
+
+    fn on_cube_logsumexp(x: FloatTensor<Self>, axis: usize) -> FloatTensor<Self> {
+        Self::cube_logsumexp(x, axis).0
+    }
+
+    fn on_cube_categorical(logits: FloatTensor<Self>, classes: IntTensor<Self>) -> FloatTensor<Self> {
+        Self::cube_categorical(logits, classes).0
     }
 
     fn on_cube_elbo(
@@ -147,6 +178,45 @@ impl<C: CheckpointStrategy> OnCube for Autodiff<Cube, C> {
         match normal::Divergence.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => prep.finish((loc, log_scale), sums),
             OpsKind::UnTracked(prep) => prep.finish(sums),
+        }
+    }
+
+    fn on_cube_sample_with_divergence(
+        loc: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let nodes = || [loc.node(), log_scale.node()];
+        let (of_sample, of_divergence) = (nodes(), nodes());
+        let (loc, log_scale) = (loc.into_primitive(), log_scale.into_primitive());
+        let (sample, deviation, sums) =
+            Cube::cube_sample_with_divergence(loc.clone(), log_scale.clone(), noise.into_primitive());
+        let sample = match normal::Sample.prepare::<C>(of_sample).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(deviation, sample),
+            OpsKind::UnTracked(prep) => prep.finish(sample),
+        };
+        let sums = match normal::Divergence.prepare::<C>(of_divergence).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((loc, log_scale), sums),
+            OpsKind::UnTracked(prep) => prep.finish(sums),
+        };
+        (sample, sums)
+    }
+
+    fn on_cube_logsumexp(x: FloatTensor<Self>, axis: usize) -> FloatTensor<Self> {
+        let node = x.node();
+        let (sums, weights) = Cube::cube_logsumexp(x.into_primitive(), axis);
+        match logsumexp::LogSumExp.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish((weights, axis), sums),
+            OpsKind::UnTracked(prep) => prep.finish(sums),
+        }
+    }
+
+    fn on_cube_categorical(logits: FloatTensor<Self>, classes: IntTensor<Self>) -> FloatTensor<Self> {
+        let node = logits.node();
+        let (log_probs, gradient) = Cube::cube_categorical(logits.into_primitive(), classes);
+        match likelihood::Rows.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(gradient, log_probs),
+            OpsKind::UnTracked(prep) => prep.finish(log_probs),
         }
     }
 

@@ -1,5 +1,7 @@
 //! Log-likelihoods of rows, from their logits.
 
+#[cfg(feature = "cube")]
+use burn::tensor::DType;
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 
 /// Returns ln Bernoulli(x; σ(l)) = x·l − ln(1 + e^l) in nats, elementwise. Shapes broadcast.
@@ -45,7 +47,7 @@ fn plain_bernoulli(logits: Tensor<2>, values: Tensor<2>) -> Tensor<1> {
 /// A logit of −∞ excludes its class.
 ///
 /// # Panics
-/// If the numbers of classes and rows differ; on the CPU also if a class is not below k.
+/// If the numbers of classes and rows differ; on the CPU also if a class is not below k. On a GPU the result for such a class is NaN.
 pub fn categorical_log_likelihood(logits: Tensor<2>, classes: Tensor<2, Int>) -> Tensor<1> {
     assert_eq!(classes.dims(), [logits.dims()[0], 1], "a class for every row");
     #[cfg(feature = "flex")]
@@ -53,6 +55,15 @@ pub fn categorical_log_likelihood(logits: Tensor<2>, classes: Tensor<2, Int>) ->
         use super::flex::Fused;
         use burn::backend::Dispatch;
         return Tensor::from_dispatch(Dispatch::fused_categorical(logits.into_dispatch(), classes.into_dispatch()));
+    }
+    #[cfg(feature = "cube")]
+    if super::on_cube(&logits)
+        && logits.dims()[1] > 0
+        && matches!(classes.dtype(), DType::I32 | DType::I64 | DType::U32)
+    {
+        use super::cube::OnCube;
+        use burn::backend::Dispatch;
+        return Tensor::from_dispatch(Dispatch::on_cube_categorical(logits.into_dispatch(), classes.into_dispatch()));
     }
     plain_categorical(logits, classes)
 }

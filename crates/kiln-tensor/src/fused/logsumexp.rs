@@ -16,6 +16,13 @@ pub fn logsumexp<const D: usize>(x: Tensor<D>, dim: usize) -> Tensor<D> {
         use burn::backend::Dispatch;
         return Tensor::from_dispatch(Dispatch::fused_logsumexp(x.into_dispatch(), dim));
     }
+    // An axis of no length has no largest entry.
+    #[cfg(feature = "cube")]
+    if super::on_cube(&x) && x.dims()[dim] > 0 {
+        use super::cube::OnCube;
+        use burn::backend::Dispatch;
+        return Tensor::from_dispatch(Dispatch::on_cube_logsumexp(x.into_dispatch(), dim));
+    }
     plain(x, dim)
 }
 

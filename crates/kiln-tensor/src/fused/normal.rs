@@ -53,6 +53,33 @@ pub fn normal_kl_to_standard(loc: Tensor<2>, log_scale: Tensor<2>) -> Tensor<1> 
     plain_kl(loc, log_scale)
 }
 
+/// Returns [`normal_sample`] and [`normal_kl_to_standard`] of the same μ and ln σ: on a GPU by one kernel.
+///
+/// # Panics
+/// If the shapes or float types differ.
+///
+/// # Example
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use kiln_tensor::fused::normal_sample_with_kl;
+///
+/// let zeros = Tensor::<2>::zeros([3, 2], &Device::default());
+/// let (z, kl) = normal_sample_with_kl(zeros.clone(), zeros.clone(), zeros.ones_like());
+/// assert_eq!((z.dims(), kl.dims()), ([3, 2], [3]));
+/// ```
+pub fn normal_sample_with_kl(loc: Tensor<2>, log_scale: Tensor<2>, noise: Tensor<2>) -> (Tensor<2>, Tensor<1>) {
+    #[cfg(feature = "cube")]
+    if super::on_cube(&loc) && !super::is_tracked(&noise) {
+        use super::cube::OnCube;
+        use burn::backend::Dispatch;
+        assert!(loc.dims() == log_scale.dims() && loc.dims() == noise.dims(), "μ, ln σ and ε have one shape");
+        let [loc, log_scale, noise] = [loc, log_scale, noise].map(Tensor::into_dispatch);
+        let (sample, divergence) = Dispatch::on_cube_sample_with_divergence(loc, log_scale, noise);
+        return (Tensor::from_dispatch(sample), Tensor::from_dispatch(divergence));
+    }
+    (normal_sample(loc.clone(), log_scale.clone(), noise), normal_kl_to_standard(loc, log_scale))
+}
+
 fn plain_kl(loc: Tensor<2>, log_scale: Tensor<2>) -> Tensor<1> {
     let n = loc.dims()[0];
     let terms = ((log_scale.clone() * 2.0).exp() + loc.square() - 1.0) * 0.5 - log_scale;

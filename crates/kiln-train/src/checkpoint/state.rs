@@ -7,7 +7,7 @@ use sha2::{Digest, Sha256};
 use super::Position;
 
 /// The format that this version writes. It grows whenever an older Kiln could not read what a newer one writes.
-pub(super) const FORMAT: u64 = 3;
+pub(super) const FORMAT: u64 = 4;
 
 /// The content of `state.json`.
 #[derive(Debug, Serialize, Deserialize)]
@@ -45,7 +45,7 @@ impl State {
         serde_json::to_vec_pretty(&file)
     }
 
-    /// Reads format 3, or format 2 of Kiln 0.1.
+    /// Reads this format, and formats 3 and 2 of Kiln 0.2 and 0.1, whose runs make their noise in another way.
     pub(super) fn from_bytes(bytes: &[u8]) -> Result<Self, StateError> {
         let damaged = |e: serde_json::Error| StateError::Damaged(e.to_string());
         let mut file: Value = serde_json::from_slice(bytes).map_err(damaged)?;
@@ -53,7 +53,7 @@ impl State {
             return Err(StateError::Damaged("it has a count that no run reaches".to_owned()));
         }
         match file["format"].as_u64() {
-            Some(FORMAT) => {
+            Some(3 | FORMAT) => {
                 let state = file["state"].take();
                 if file["sha256"].as_str() != Some(&checksum(&state)) {
                     return Err(StateError::Damaged("its content does not match its SHA-256".to_owned()));

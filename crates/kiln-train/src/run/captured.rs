@@ -32,7 +32,7 @@ where
     pub(super) fn plan(&mut self, ahead: &[usize], size: usize) {
         let (config, step, n) = (&self.setup.config, self.at.step, self.data.train.len());
         // A last batch that is smaller is computed by itself.
-        if !self.captures || !self.deferral.can_plan() || size < config.batch_size_at(step, n) {
+        if !self.deferral.wants_plan() || size < config.batch_size_at(step, n) {
             return;
         }
         let until_look = config.log_every - step % config.log_every;
@@ -42,7 +42,6 @@ where
             .map(|(k, rows)| Planned { epoch: self.at.epoch, place: self.at.batch + k, rows: rows.to_vec() })
             .collect();
         self.deferral.plan(steps);
-        self.deferral.allow_capture();
     }
 
     /// Replays the captured step on these rows, if there is one, and the parameters are where they were.

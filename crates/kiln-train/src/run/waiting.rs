@@ -17,6 +17,8 @@ pub(super) struct Deferral {
     /// The next step waits, because the device left it to the host.
     pub(super) not_now: bool,
     steps: Option<Steps>,
+    /// Whether a step may be captured.
+    pub(super) captures: bool,
     names: Vec<&'static str>,
     waiting: Vec<Waiting>,
     /// The parameters that had a gradient in the steps that wait, in the order of the module.
@@ -39,7 +41,7 @@ impl Deferral {
         let possible = everyone_may_wait && Steps::supports(device);
         let config = optimizer.deferred().filter(|_| possible).map(|config| StepsConfig { gtol, ..config });
         let (names, waiting, parameters) = (Vec::new(), Vec::new(), Vec::new());
-        Self { config, not_now: false, steps: None, names, waiting, parameters }
+        Self { config, not_now: false, steps: None, captures: false, names, waiting, parameters }
     }
 
     /// Returns whether the device takes the next step, whose loss is `loss`, without the host. At most `capacity` steps wait.
@@ -56,6 +58,9 @@ impl Deferral {
             let like = loss.value.clone().without_autodiff();
             let capacity = usize::try_from(capacity).unwrap_or(usize::MAX).min(MOST_WAITING);
             self.steps = Steps::new(config, capacity, 1 + self.names.len(), like);
+            if let Some(steps) = self.steps.as_mut().filter(|_| self.captures) {
+                steps.allow_recording();
+            }
         }
         let Some(steps) = &self.steps else {
             self.config = None;
@@ -90,16 +95,9 @@ impl Deferral {
         self.config.is_some()
     }
 
-    /// Has a step captured as soon as that is possible.
-    pub(super) fn allow_capture(&mut self) {
-        if let Some(steps) = &mut self.steps {
-            steps.allow_recording();
-        }
-    }
-
-    /// Whether the next steps may be planned: nothing waits, and the device takes the next step.
-    pub(super) fn can_plan(&self) -> bool {
-        self.steps.is_some() && self.config.is_some() && self.waiting.is_empty() && !self.not_now
+    /// Whether the next steps are to be planned: the device takes the next one, and they are not yet.
+    pub(super) fn wants_plan(&self) -> bool {
+        self.config.is_some() && !self.not_now && self.steps.as_ref().is_some_and(Steps::wants_plan)
     }
 
     /// What takes the next step if it is planned, on these rows.

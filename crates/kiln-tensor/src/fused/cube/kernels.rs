@@ -1,19 +1,22 @@
 //! The kernels as operations of the backend, which fusion runs in their order.
 
-use burn::{
-    backend::{Backend, TensorMetadata, backend_extension, fusion::custom::TensorSpec, tensor::FloatTensor},
-    tensor::{DType, Shape},
-};
-use burn_cubecl::{
-    CubeBackend, cubecl::prelude::*, kernel::into_contiguous, ops::numeric::empty_device_contiguous_dtype,
-    tensor::CubeTensor,
-};
+mod elbo;
+mod likelihood;
+mod linear;
+mod logsumexp;
+mod normal;
 
-use super::code::{self, COLUMNS};
-use crate::{
-    cube::{UNITS, spread},
-    fused::Activation,
+use burn::{
+    backend::{
+        Backend, backend_extension,
+        fusion::custom::TensorSpec,
+        tensor::{FloatTensor, IntTensor},
+    },
+    tensor::Shape,
 };
+use burn_cubecl::{CubeBackend, tensor::CubeTensor};
+
+use crate::fused::Activation;
 
 /// The description of a tensor like `like`, of another shape.
 fn of_shape<const D: usize>(like: &TensorSpec, shape: [usize; D]) -> TensorSpec {
@@ -59,6 +62,14 @@ pub(super) trait Kernels: Backend {
     #[fusion(meta = |loc, _log_scale| of_shape(loc, [loc.shape[0]]))]
     fn cube_divergence(loc: FloatTensor<Self>, log_scale: FloatTensor<Self>) -> FloatTensor<Self>;
 
+    /// μ + σε, σε, and the divergence of each row.
+    #[fusion(meta = |loc, _log_scale, _noise| (loc.clone(), loc.clone(), of_shape(loc, [loc.shape[0]])))]
+    fn cube_sample_with_divergence(
+        loc: FloatTensor<Self>,
+        log_scale: FloatTensor<Self>,
+        noise: FloatTensor<Self>,
+    ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>);
+
     /// The gradients of the divergence.
     #[fusion(meta = |loc, _log_scale, _grad| (loc.clone(), loc.clone()))]
     fn cube_divergence_back(
@@ -66,6 +77,22 @@ pub(super) trait Kernels: Backend {
         log_scale: FloatTensor<Self>,
         grad: FloatTensor<Self>,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// ln Σ eˣ along an axis, and the softmax.
+    #[fusion(meta = |x, axis: &usize| {
+        let mut shape = x.shape.clone();
+        shape[*axis] = 1;
+        (TensorSpec::new(shape, x.dtype), x.clone())
+    })]
+    fn cube_logsumexp(x: FloatTensor<Self>, axis: usize) -> (FloatTensor<Self>, FloatTensor<Self>);
+
+    /// The gradient of those sums, in place of the softmax.
+    #[fusion(meta = |weights, _grad, _axis: &usize| weights.clone())]
+    fn cube_logsumexp_back(weights: FloatTensor<Self>, grad: FloatTensor<Self>, axis: usize) -> FloatTensor<Self>;
+
+    /// The log-probabilities of the rows' classes, and their gradients.
+    #[fusion(meta = |logits, _classes| (of_shape(logits, [logits.shape[0]]), logits.clone()))]
+    fn cube_categorical(logits: FloatTensor<Self>, classes: IntTensor<Self>) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// The loss, the bound, the reconstruction error and the divergence.
     #[fusion(meta = |likelihood, _kl, _beta: &f64| {
@@ -88,230 +115,49 @@ pub(super) trait Kernels: Backend {
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 }
 
-/// Runs the block with `F` as the float type of a tensor.
-macro_rules! on_number {
-    ($dtype:expr, $F:ident => $body:expr) => {
-        match $dtype {
-            DType::F64 => {
-                type $F = f64;
-                $body
-            }
-            _ => {
-                type $F = f32;
-                $body
-            }
-        }
-    };
-}
-
-fn made<const D: usize>(like: &CubeTensor, shape: [usize; D]) -> CubeTensor {
-    empty_device_contiguous_dtype(like.client.clone(), like.device.clone(), Shape::from(shape), like.dtype)
-}
-
-/// The tensor as one run of numbers that nothing else uses.
-fn own(tensor: CubeTensor) -> CubeTensor {
-    let tensor = into_contiguous(tensor);
-    if tensor.can_mut() { tensor } else { tensor.copy() }
-}
-
-fn count(tensor: &CubeTensor) -> usize {
-    tensor.meta.num_elements()
-}
-
-/// The whole of a contiguous tensor.
-#[allow(unsafe_code, reason = "the length is that of the tensor")]
-fn whole(tensor: &CubeTensor) -> BufferArg {
-    unsafe { BufferArg::from_raw_parts(tensor.handle.clone(), count(tensor)) }
-}
-
-fn dim() -> CubeDim {
-    CubeDim::new_1d(UNITS as u32)
-}
-
-/// A thread for each of `threads`.
-fn each(threads: usize) -> CubeCount {
-    spread(threads.div_ceil(UNITS))
-}
-
-fn rows_and_columns(tensor: &CubeTensor) -> [usize; 2] {
-    let shape = tensor.shape();
-    [shape[0], shape[1]]
-}
-
-/// Rows that a cube sums at most.
-const ROWS: usize = 512;
-
-/// g·act′ in place, and its sum over the rows.
-#[allow(unsafe_code, reason = "the lengths are those of the tensors")]
-fn through(grad: CubeTensor, y: &CubeTensor, act: Activation) -> (CubeTensor, CubeTensor) {
-    let [rows, columns] = rows_and_columns(&grad);
-    let parts = rows.div_ceil(ROWS).max(1);
-    let sums = made(&grad, [columns]);
-    let partial = if parts == 1 { sums.clone() } else { made(&grad, [parts, columns]) };
-    if columns > 0 {
-        on_number!(grad.dtype, F => unsafe {
-            code::through::launch_unchecked::<F>(
-                &grad.client,
-                CubeCount::Static(columns.div_ceil(COLUMNS) as u32, parts as u32, 1),
-                dim(),
-                whole(&grad),
-                whole(y),
-                whole(&partial),
-                rows as u32,
-                columns as u32,
-                parts as u32,
-                act,
-            );
-            if parts > 1 {
-                code::sum_parts::launch_unchecked::<F>(
-                    &grad.client,
-                    each(columns),
-                    dim(),
-                    whole(&partial),
-                    whole(&sums),
-                    parts as u32,
-                    columns as u32,
-                );
-            }
-        });
-    }
-    (grad, sums)
-}
-
-#[allow(unsafe_code, reason = "the lengths are those of the tensors")]
 impl Kernels for CubeBackend {
     fn cube_finish(y: CubeTensor, bias: CubeTensor, act: Activation) -> CubeTensor {
-        let (y, bias) = (own(y), into_contiguous(bias));
-        if count(&y) > 0 {
-            on_number!(y.dtype, F => unsafe {
-                code::finish::launch_unchecked::<F>(
-                    &y.client,
-                    each(count(&y)),
-                    dim(),
-                    whole(&y),
-                    whole(&bias),
-                    count(&y) as u32,
-                    count(&bias) as u32,
-                    act,
-                );
-            });
-        }
-        y
+        linear::finish(y, bias, act)
     }
 
     fn cube_through(grad: CubeTensor, y: CubeTensor, act: Activation) -> (CubeTensor, CubeTensor) {
-        through(own(grad), &into_contiguous(y), act)
+        linear::through(grad, y, act)
     }
 
     fn cube_sum_rows(x: CubeTensor) -> CubeTensor {
-        let x = into_contiguous(x);
-        through(x.clone(), &x, Activation::Identity).1
+        linear::sum_rows(x)
     }
 
     fn cube_bernoulli(logits: CubeTensor, values: CubeTensor) -> (CubeTensor, CubeTensor) {
-        let (logits, values) = (into_contiguous(logits), into_contiguous(values));
-        let [rows, columns] = rows_and_columns(&logits);
-        let (sums, gradient) = (made(&logits, [rows]), made(&logits, [rows, columns]));
-        if rows > 0 {
-            on_number!(logits.dtype, F => unsafe {
-                code::bernoulli::launch_unchecked::<F>(
-                    &logits.client,
-                    spread(rows),
-                    dim(),
-                    whole(&logits),
-                    whole(&values),
-                    whole(&sums),
-                    whole(&gradient),
-                    rows as u32,
-                    columns as u32,
-                );
-            });
-        }
-        (sums, gradient)
+        likelihood::bernoulli(logits, values)
     }
 
     fn cube_scale_rows(rows: CubeTensor, by: CubeTensor) -> CubeTensor {
-        let (rows, by) = (own(rows), into_contiguous(by));
-        let [_, columns] = rows_and_columns(&rows);
-        if count(&rows) > 0 {
-            on_number!(rows.dtype, F => unsafe {
-                code::scale_rows::launch_unchecked::<F>(
-                    &rows.client,
-                    each(count(&rows)),
-                    dim(),
-                    whole(&rows),
-                    whole(&by),
-                    count(&rows) as u32,
-                    columns as u32,
-                );
-            });
-        }
-        rows
+        likelihood::scale_rows(rows, by)
+    }
+
+    fn cube_categorical(logits: CubeTensor, classes: CubeTensor) -> (CubeTensor, CubeTensor) {
+        likelihood::categorical(logits, classes)
     }
 
     fn cube_sample(loc: CubeTensor, log_scale: CubeTensor, noise: CubeTensor) -> (CubeTensor, CubeTensor) {
-        let (loc, log_scale, noise) = (into_contiguous(loc), into_contiguous(log_scale), own(noise));
-        let [rows, columns] = rows_and_columns(&loc);
-        let out = made(&loc, [rows, columns]);
-        if count(&loc) > 0 {
-            on_number!(loc.dtype, F => unsafe {
-                code::sample::launch_unchecked::<F>(
-                    &loc.client,
-                    each(count(&loc)),
-                    dim(),
-                    whole(&loc),
-                    whole(&log_scale),
-                    whole(&noise),
-                    whole(&out),
-                    count(&loc) as u32,
-                );
-            });
-        }
-        (out, noise)
+        normal::sample(loc, log_scale, noise)
     }
 
     fn cube_divergence(loc: CubeTensor, log_scale: CubeTensor) -> CubeTensor {
-        let (loc, log_scale) = (into_contiguous(loc), into_contiguous(log_scale));
-        let [rows, columns] = rows_and_columns(&loc);
-        let sums = made(&loc, [rows]);
-        if rows > 0 {
-            on_number!(loc.dtype, F => unsafe {
-                code::divergence::launch_unchecked::<F>(
-                    &loc.client,
-                    each(rows),
-                    dim(),
-                    whole(&loc),
-                    whole(&log_scale),
-                    whole(&sums),
-                    rows as u32,
-                    columns as u32,
-                );
-            });
-        }
-        sums
+        normal::divergence(loc, log_scale)
+    }
+
+    fn cube_sample_with_divergence(
+        loc: CubeTensor,
+        log_scale: CubeTensor,
+        noise: CubeTensor,
+    ) -> (CubeTensor, CubeTensor, CubeTensor) {
+        normal::sample_with_divergence(loc, log_scale, noise)
     }
 
     fn cube_divergence_back(loc: CubeTensor, log_scale: CubeTensor, grad: CubeTensor) -> (CubeTensor, CubeTensor) {
-        let (loc, log_scale, grad) = (into_contiguous(loc), into_contiguous(log_scale), into_contiguous(grad));
-        let [rows, columns] = rows_and_columns(&loc);
-        let (by_loc, by_log_scale) = (made(&loc, [rows, columns]), made(&loc, [rows, columns]));
-        if count(&loc) > 0 {
-            on_number!(loc.dtype, F => unsafe {
-                code::divergence_back::launch_unchecked::<F>(
-                    &loc.client,
-                    each(count(&loc)),
-                    dim(),
-                    whole(&loc),
-                    whole(&log_scale),
-                    whole(&grad),
-                    whole(&by_loc),
-                    whole(&by_log_scale),
-                    count(&loc) as u32,
-                    columns as u32,
-                );
-            });
-        }
-        (by_loc, by_log_scale)
+        normal::divergence_back(loc, log_scale, grad)
     }
 
     fn cube_elbo(
@@ -319,25 +165,7 @@ impl Kernels for CubeBackend {
         kl: CubeTensor,
         beta: f64,
     ) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
-        let (log_likelihood, kl) = (into_contiguous(log_likelihood), into_contiguous(kl));
-        let [loss, bound, reconstruction, divergence] = [(); 4].map(|()| made(&kl, [1]));
-        on_number!(kl.dtype, F => unsafe {
-            code::elbo::launch_unchecked::<F>(
-                &kl.client,
-                CubeCount::Static(1, 1, 1),
-                dim(),
-                whole(&log_likelihood),
-                whole(&kl),
-                InputScalar::new(beta, F::elem_type_native()),
-                whole(&loss),
-                whole(&bound),
-                whole(&reconstruction),
-                whole(&divergence),
-                count(&log_likelihood) as u32,
-                count(&kl) as u32,
-            );
-        });
-        (loss, bound, reconstruction, divergence)
+        elbo::elbo(log_likelihood, kl, beta)
     }
 
     fn cube_elbo_back(
@@ -346,22 +174,14 @@ impl Kernels for CubeBackend {
         kl: CubeTensor,
         beta: f64,
     ) -> (CubeTensor, CubeTensor) {
-        let grad = into_contiguous(grad);
-        let (samples, examples) = (count(&log_likelihood), count(&kl));
-        let (by_likelihood, by_kl) = (made(&kl, [samples]), made(&kl, [examples]));
-        on_number!(kl.dtype, F => unsafe {
-            code::elbo_back::launch_unchecked::<F>(
-                &kl.client,
-                each(samples.max(examples).max(1)),
-                dim(),
-                whole(&grad),
-                InputScalar::new(beta, F::elem_type_native()),
-                whole(&by_likelihood),
-                whole(&by_kl),
-                samples as u32,
-                examples as u32,
-            );
-        });
-        (by_likelihood, by_kl)
+        elbo::elbo_back(grad, log_likelihood, kl, beta)
+    }
+
+    fn cube_logsumexp(x: CubeTensor, axis: usize) -> (CubeTensor, CubeTensor) {
+        logsumexp::logsumexp(x, axis)
+    }
+
+    fn cube_logsumexp_back(weights: CubeTensor, grad: CubeTensor, axis: usize) -> CubeTensor {
+        logsumexp::logsumexp_back(weights, grad, axis)
     }
 }
