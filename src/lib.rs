@@ -149,13 +149,14 @@
 //! [`stratified_split`](data::stratified_split) and [`Folds`](data::Folds) divide rows for training and testing.
 //!
 //! **Tensors.** [`DeviceChoice`](tensor::DeviceChoice), [`Backend`](tensor::device::Backend),
-//! [`Stream`](tensor::Stream) (random numbers), [`Function`](tensor::derivative::Function) and
+//! [`Stream`](tensor::Stream) and [`Normals`](tensor::Normals) (random numbers), [`Function`](tensor::derivative::Function) and
 //! [`GaussNewton`](tensor::derivative::GaussNewton) (exact second derivatives, also of custom operations:
 //! [`CustomTensor`](tensor::derivative::custom::CustomTensor),
 //! [`HvpMethod`](tensor::derivative::HvpMethod)), [`Layout`](tensor::flat::Layout),
 //! [`Matrix`](tensor::linalg::Matrix), [`Symmetric`](tensor::linalg::Symmetric),
 //! [`Activation`](tensor::fused::Activation), [`weights`](tensor::weights), [`atomic`](tensor::atomic) ([`AtomicFile`](tensor::atomic::AtomicFile)).
-//! On a GPU: [`Steps`](tensor::steps::Steps) ([`StepsConfig`](tensor::steps::StepsConfig), [`Halt`](tensor::steps::Halt)) and
+//! On a GPU: [`Steps`](tensor::steps::Steps) ([`StepsConfig`](tensor::steps::StepsConfig), [`Planned`](tensor::steps::Planned),
+//! [`Halt`](tensor::steps::Halt)) and
 //! [`ByteRows`](tensor::byte_rows::ByteRows).
 //!
 //! # Features

@@ -55,6 +55,7 @@ pub struct Stream {
     words: ChaCha8Rng,
     normals: Normals,
     /// Whether epoch and step of the key are those of the step that is computed, for [`Steps::compute`](crate::steps::Steps::compute).
+    #[cfg_attr(not(feature = "cube"), allow(dead_code, reason = "only GPUs record steps"))]
     of_step: bool,
 }
 

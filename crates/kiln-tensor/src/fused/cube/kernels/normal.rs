@@ -6,14 +6,14 @@ use burn_cubecl::{
     tensor::CubeTensor,
 };
 
-use super::super::launch::{count, dim, each, made, on_number, own, rows_and_columns, whole};
-/// μ + σε, and σε in the place of ε.
+use super::super::launch::{count, dim, each, made, on_number, rows_and_columns, whole};
+/// μ + σε, and σε.
 #[cube(launch_unchecked)]
-fn sample_kernel<F: Float>(loc: &[F], log_scale: &[F], noise: &mut [F], out: &mut [F], count: u32) {
+fn sample_kernel<F: Float>(loc: &[F], log_scale: &[F], noise: &[F], out: &mut [F], deviations: &mut [F], count: u32) {
     let at = ABSOLUTE_POS;
     if at < count as usize {
         let deviation = log_scale[at].exp() * noise[at];
-        noise[at] = deviation;
+        deviations[at] = deviation;
         out[at] = loc[at] + deviation;
     }
 }
@@ -34,13 +34,14 @@ fn divergence_kernel<F: Float>(loc: &[F], log_scale: &[F], sums: &mut [F], rows:
     }
 }
 
-/// μ + σε, σε in the place of ε, and the divergence of each row. A thread does a row.
+/// μ + σε, σε, and the divergence of each row. A thread does a row.
 #[cube(launch_unchecked)]
 fn sample_with_divergence_kernel<F: Float>(
     loc: &[F],
     log_scale: &[F],
-    noise: &mut [F],
+    noise: &[F],
     out: &mut [F],
+    deviations: &mut [F],
     sums: &mut [F],
     rows: u32,
     columns: u32,
@@ -52,7 +53,7 @@ fn sample_with_divergence_kernel<F: Float>(
             let at = row * columns as usize + column;
             let (mean, scale) = (loc[at], log_scale[at]);
             let deviation = scale.exp() * noise[at];
-            noise[at] = deviation;
+            deviations[at] = deviation;
             out[at] = mean + deviation;
             let excess = (scale + scale).exp() - F::new(1.0);
             sum += (excess + mean * mean) * F::new(0.5) - scale;
@@ -86,9 +87,9 @@ pub(in crate::fused::cube) fn sample(
     log_scale: CubeTensor,
     noise: CubeTensor,
 ) -> (CubeTensor, CubeTensor) {
-    let (loc, log_scale, noise) = (into_contiguous(loc), into_contiguous(log_scale), own(noise));
+    let (loc, log_scale, noise) = (into_contiguous(loc), into_contiguous(log_scale), into_contiguous(noise));
     let [rows, columns] = rows_and_columns(&loc);
-    let out = made(&loc, [rows, columns]);
+    let [out, deviations] = [(); 2].map(|()| made(&loc, [rows, columns]));
     if count(&loc) > 0 {
         on_number!(loc.dtype, F => unsafe {
             sample_kernel::launch_unchecked::<F>(
@@ -99,11 +100,12 @@ pub(in crate::fused::cube) fn sample(
                 whole(&log_scale),
                 whole(&noise),
                 whole(&out),
+                whole(&deviations),
                 count(&loc) as u32,
             );
         });
     }
-    (out, noise)
+    (out, deviations)
 }
 
 #[allow(unsafe_code, reason = "the lengths are those of the tensors")]
@@ -134,9 +136,10 @@ pub(in crate::fused::cube) fn sample_with_divergence(
     log_scale: CubeTensor,
     noise: CubeTensor,
 ) -> (CubeTensor, CubeTensor, CubeTensor) {
-    let (loc, log_scale, noise) = (into_contiguous(loc), into_contiguous(log_scale), own(noise));
+    let (loc, log_scale, noise) = (into_contiguous(loc), into_contiguous(log_scale), into_contiguous(noise));
     let [rows, columns] = rows_and_columns(&loc);
-    let (out, sums) = (made(&loc, [rows, columns]), made(&loc, [rows]));
+    let [out, deviations] = [(); 2].map(|()| made(&loc, [rows, columns]));
+    let sums = made(&loc, [rows]);
     if rows > 0 {
         on_number!(loc.dtype, F => unsafe {
             sample_with_divergence_kernel::launch_unchecked::<F>(
@@ -147,13 +150,14 @@ pub(in crate::fused::cube) fn sample_with_divergence(
                 whole(&log_scale),
                 whole(&noise),
                 whole(&out),
+                whole(&deviations),
                 whole(&sums),
                 rows as u32,
                 columns as u32,
             );
         });
     }
-    (out, noise, sums)
+    (out, deviations, sums)
 }
 
 #[allow(unsafe_code, reason = "the lengths are those of the tensors")]
