@@ -132,7 +132,7 @@ fn the_checkpoint_of_another_format_is_refused() {
     let (place, newest) = two_of_three_epochs();
     let state = newest.join("state.json");
     let text = fs::read_to_string(&state).unwrap();
-    fs::write(&state, text.replace("\"format\": 3", "\"format\": 9")).unwrap();
+    fs::write(&state, text.replace("\"format\": 4", "\"format\": 9")).unwrap();
     place.refused("resume run --epochs 3", &["format 9"]);
 }
 

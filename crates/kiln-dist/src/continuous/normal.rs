@@ -349,7 +349,8 @@ mod tests {
 
     #[test]
     fn many_draws_are_single_draws_one_after_the_other() {
-        let d = normal(&[0.0, 5.0], &[1.0, 2.0]);
+        // 16 numbers are a block of the stream, at which the next draw begins.
+        let d = normal(&[5.0; 16], &[2.0; 16]);
         let many = values(d.rsample_many(3, &mut Stream::new(3, "noise", 0, 0)));
         let mut stream = Stream::new(3, "noise", 0, 0);
         let single: Vec<f64> = (0..3).flat_map(|_| values(d.rsample(&mut stream))).collect();
