@@ -59,7 +59,7 @@ fn eight_schools_by_each_guide() {
     let by_score = "vi eight-schools --guide mean-field --estimator rao-blackwellized --steps 200 --lr 0.03 --json";
     let behind = place.exits(3, by_score).stdout;
     assert!(behind.contains("\"status\": \"not-converged\"") && behind.contains("the mean of "), "{behind}");
-    let auto = place.json_of("vi eight-schools --guide mean-field --lr auto --json");
+    let auto = place.json_of("vi eight-schools --guide mean-field --lr auto --steps 4000 --json");
     assert!((number(&auto["elbo"]) - mean_field).abs() < 0.15, "{auto}");
     let text = place.ok("vi eight-schools --steps 1000").stdout;
     assert!(text.contains("theta_H") && text.contains("k̂ ="), "{text}");
