@@ -315,7 +315,7 @@ mod tests {
         let checkpoint = saved(folder.path(), 1, &[(7, Some(0.5))]).latest().unwrap();
         let load = || checkpoint.load(LinearConfig::new(2, 1).init(&Device::default()), FirstOrder::from(Sgd));
         load().unwrap();
-        for (file, from, to) in [(STATE, "0.5", "0.25"), (STATE, "\"format\": 3", "\"format\": 9"), (STATE, "7", "8")] {
+        for (file, from, to) in [(STATE, "0.5", "0.25"), (STATE, "\"format\": 4", "\"format\": 9"), (STATE, "7", "8")] {
             let path = checkpoint.path().join(file);
             let text = fs::read_to_string(&path).unwrap();
             assert!(text.contains(from));

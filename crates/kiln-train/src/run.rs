@@ -6,6 +6,7 @@ mod deferred;
 mod end_of_epoch;
 mod evaluated;
 mod minibatch;
+mod replayed;
 mod waiting;
 
 use std::{ops::ControlFlow, sync::atomic::Ordering};

@@ -93,7 +93,8 @@ fn agree<M: Module, I: Inputs>(name: &str, loss: &Function<'_, M, I, 1>, w: &Ten
 }
 
 fn normals(n: usize, device: &Device) -> Tensor<1> {
-    kiln_tensor::Stream::new(7, "test", 0, 0).normal([n], device)
+    let numbers = kiln_tensor::Stream::new(7, "test", 0, 0).normal_vec(n);
+    Tensor::from_data(burn::tensor::TensorData::new(numbers, [n]), device)
 }
 
 /// Parameters of a network, independent of the other tests.

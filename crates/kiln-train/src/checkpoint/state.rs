@@ -144,7 +144,7 @@ mod tests {
         let State { method, position, .. } = State::from_bytes(text.as_bytes()).unwrap();
         assert_eq!((method.as_str(), position.step, position.row, position.score), ("adam", 12, 16, Some(0.25)));
         assert_eq!((position.train, position.ended), (None, None));
-        assert!(matches!(State::from_bytes(br#"{"format": 4}"#), Err(StateError::Format(4))));
+        assert!(matches!(State::from_bytes(br#"{"format": 5}"#), Err(StateError::Format(5))));
         assert!(matches!(State::from_bytes(b"{}"), Err(StateError::Damaged(_))));
     }
 }
