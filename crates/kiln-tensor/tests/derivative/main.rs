@@ -93,14 +93,18 @@ fn agree<M: Module, I: Inputs>(name: &str, loss: &Function<'_, M, I, 1>, w: &Ten
 }
 
 fn normals(n: usize, device: &Device) -> Tensor<1> {
-    let numbers = kiln_tensor::Stream::new(7, "test", 0, 0).normal_vec(n);
+    drawn(7, n, device)
+}
+
+fn drawn(seed: u64, n: usize, device: &Device) -> Tensor<1> {
+    let numbers = kiln_tensor::Stream::new(seed, "test", 0, 0).normal_vec(n);
     Tensor::from_data(burn::tensor::TensorData::new(numbers, [n]), device)
 }
 
 /// Parameters of a network, independent of the other tests.
 fn weights<M: Module>(net: &M, device: &Device) -> Tensor<1> {
     let n = kiln_tensor::flat::Layout::of(net).len();
-    kiln_tensor::Stream::new(8, "test", 0, 0).normal::<1>([n], device) * 0.5
+    drawn(8, n, device) * 0.5
 }
 
 /// Twelve numbers between −2 and 2. None is near a whole number, or near another one except in absolute value.
