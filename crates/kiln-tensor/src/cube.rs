@@ -1,5 +1,6 @@
 //! What GPUs do by kernels of Kiln's own, on CubeCL: the same for CUDA, Vulkan and wgpu.
 
+mod ahead;
 mod buffer;
 mod chacha;
 mod graph;

@@ -132,7 +132,8 @@ impl<'a, M: Module> Trainer<'a, M> {
         self
     }
 
-    /// On a GPU, captures a step as a graph and replays it: the host then launches one graph a step, and not some 40 kernels.
+    /// On a GPU, captures a step as a graph and replays it: the host then writes the coefficients of the update and launches one graph a step, and
+    /// not some 40 kernels.
     ///
     /// The replayed steps give the bits of steps that are not captured. A step is captured if all of these hold; otherwise the trainer
     /// goes on as without this method:

@@ -1,20 +1,14 @@
 //! [`Steps`] on CubeCL.
 
-use burn::{
-    backend::fusion::get_client,
-    tensor::{Device, Tensor},
-};
-use burn_cubecl::{
-    CubeBackend,
-    cubecl::{self, server::Handle},
-    tensor::CubeTensor,
-};
+use burn::tensor::{Device, Tensor};
+use burn_cubecl::tensor::CubeTensor;
 
 use super::{
+    ahead::Ahead,
     buffer::{computed, lazy},
     graph::{self, Backup, Graph},
-    launch::{Buffers, CONTROL, Group, Recorded},
-    plan::{self, Current, Table},
+    launch::{Buffers, Group, Recorded},
+    plan,
     reading::{read, resume},
     recording::{Known, Recorder, record},
 };
@@ -63,11 +57,7 @@ pub struct Steps {
     known: Known,
     /// Steps since the last reading.
     taken: usize,
-    planned: Vec<Planned>,
-    /// The number of the first planned step since the last reading.
-    planned_from: usize,
-    /// The table of the planned steps: its words a step, and its buffer.
-    table: Option<(usize, Handle)>,
+    ahead: Ahead,
     phase: Phase,
     /// Graphs that are not replayed any more. The device may not have begun their last replay, which needs their memory.
     retired: Vec<Graph>,
@@ -104,18 +94,8 @@ impl Steps {
     /// `like` is any tensor of the parameters' device and float type. Returns none if that is not f32 or f64 on a GPU.
     pub fn new(config: StepsConfig, capacity: usize, scalars: usize, like: Tensor<1>) -> Option<Self> {
         let buffers = Buffers::new(config, capacity.max(1), scalars, computed(lazy(like.clone())?));
-        let (known, planned) = (Known::new(), Vec::new());
-        Some(Self {
-            buffers,
-            like,
-            known,
-            taken: 0,
-            planned,
-            planned_from: 0,
-            table: None,
-            phase: Phase::Computed,
-            retired: Vec::new(),
-        })
+        let (known, ahead, retired) = (Known::new(), Ahead::default(), Vec::new());
+        Some(Self { buffers, like, known, taken: 0, ahead, phase: Phase::Computed, retired })
     }
 
     /// Returns whether a tensor can be the loss or a gradient of these steps: it is on a GPU, in their float type.
@@ -184,41 +164,24 @@ impl Steps {
 
     /// Returns whether a [plan](Self::plan) of the next steps would be of use: there is none, and a step may be recorded.
     pub fn wants_plan(&self) -> bool {
-        !matches!(self.phase, Phase::Computed | Phase::Refused) && self.next().is_none() && !self.is_full()
+        !matches!(self.phase, Phase::Computed | Phase::Refused)
+            && self.ahead.next(self.taken).is_none()
+            && !self.is_full()
     }
 
     /// Says what the next steps are, up to a reading at most. They have the same number of rows.
     pub fn plan(&mut self, mut steps: Vec<Planned>) {
         steps.truncate(self.buffers.capacity - self.taken);
-        (self.planned, self.planned_from) = (steps, self.taken);
-        let Some(first) = self.planned.first() else { return };
-        let width = plan::HEAD + first.rows.len();
-        let words: Vec<u32> =
-            self.planned.iter().flat_map(|step| plan::words(step.epoch, step.place, &step.rows)).collect();
-        assert_eq!(words.len(), width * self.planned.len(), "the steps have the same number of rows");
-        let there = self.table.take().filter(|(there, _)| *there == width);
-        if there.is_none() {
+        if self.ahead.write(&self.buffers, steps, self.taken) {
+            // The recorded step reads the old table.
             self.abandon();
             self.retire();
         }
-        let (client, capacity, from) = (self.buffers.client.clone(), self.buffers.capacity, self.taken);
-        let handle = get_client::<CubeBackend>(&self.buffers.device).sync(move || {
-            let handle = there.map_or_else(|| client.empty(4 * capacity * width), |(_, handle)| handle);
-            let rows = handle.clone().offset_start((4 * from * width) as u64);
-            client.write(&rows, cubecl::bytes::Bytes::from_elems(words));
-            handle
-        });
-        self.table = Some((width, handle));
-    }
-
-    /// The next step, if it is planned.
-    fn next(&self) -> Option<&Planned> {
-        self.planned.get(self.taken - self.planned_from)
     }
 
     /// Returns whether the next step is planned, on these rows.
     pub fn is_planned(&self, rows: &[usize]) -> bool {
-        self.next().is_some_and(|step| step.rows == rows)
+        self.ahead.next(self.taken).is_some_and(|step| step.rows == rows)
     }
 
     /// Returns whether the next step, which is planned, can be a [repetition](Self::replay).
@@ -233,12 +196,7 @@ impl Steps {
     /// # Panics
     /// If the next step is not planned.
     pub fn compute<R>(&mut self, work: impl FnOnce() -> R) -> R {
-        let step = self.next().expect("the next step is planned");
-        let (width, words) = self.table.clone().expect("a plan has a table");
-        let capacity = self.buffers.capacity;
-        let control = self.buffers.control.clone();
-        let table = Table { control, control_len: CONTROL, words, len: capacity * width, width };
-        let current = Current { table, epoch: step.epoch, place: step.place, rows: step.rows.clone() };
+        let current = self.ahead.current(&self.buffers, self.taken).expect("the next step is planned");
         self.open();
         let (result, whole) = plan::within(current, work);
         if !whole {
@@ -258,9 +216,7 @@ impl Steps {
         let device = &self.buffers.device;
         match &self.phase {
             // A step has been taken, so that all buffers are there.
-            Phase::Allowed
-                if self.planned_from + self.planned.len() - self.taken > WARM_UP && self.buffers.partials.is_some() =>
-            {
+            Phase::Allowed if self.ahead.left(self.taken) > WARM_UP && self.buffers.partials.is_some() => {
                 self.phase = match graph::prepare(device) {
                     true => Phase::Prepared { left: WARM_UP, states: Vec::new() },
                     false => Phase::Refused,
@@ -393,7 +349,7 @@ impl Steps {
     /// After a halt every later step is without effect, until [`resume`](Self::resume).
     pub fn read(&mut self) -> Read {
         self.abandon();
-        (self.planned, self.planned_from) = (Vec::new(), 0);
+        self.ahead.clear();
         self.taken = 0;
         let read = read(&self.buffers);
         self.retired.clear();

@@ -33,6 +33,9 @@ where
 
     /// Replays the captured step on these rows, if there is one, and the parameters are where they were.
     pub(super) fn replay(&mut self, rows: &[usize], tick: Instant) -> Result<Option<Step>, TrainError> {
+        if self.captured.gradients.is_none() {
+            return Ok(None);
+        }
         let lr = self.lr_at(self.at.step);
         let waiting = self.here(rows.len(), lr);
         let Some(gradients) = &self.captured.gradients else { return Ok(None) };

@@ -7,6 +7,18 @@ use burn_cubecl::{
 };
 
 use super::super::launch::{count, dim, each, made, on_number, rows_and_columns, whole};
+/// σ² − 1.
+#[cube]
+fn excess<F: Float>(log_scale: F) -> F {
+    (log_scale + log_scale).exp() - F::new(1.0)
+}
+
+/// ½(σ² + μ² − 1) − ln σ.
+#[cube]
+fn divergence_of<F: Float>(loc: F, log_scale: F) -> F {
+    (excess::<F>(log_scale) + loc * loc) * F::new(0.5) - log_scale
+}
+
 /// μ + σε, and σε.
 #[cube(launch_unchecked)]
 fn sample_kernel<F: Float>(loc: &[F], log_scale: &[F], noise: &[F], out: &mut [F], deviations: &mut [F], count: u32) {
@@ -26,9 +38,7 @@ fn divergence_kernel<F: Float>(loc: &[F], log_scale: &[F], sums: &mut [F], rows:
         let mut sum = F::new(0.0);
         for column in 0..columns as usize {
             let at = row * columns as usize + column;
-            let (mean, scale) = (loc[at], log_scale[at]);
-            let excess = (scale + scale).exp() - F::new(1.0);
-            sum += (excess + mean * mean) * F::new(0.5) - scale;
+            sum += divergence_of::<F>(loc[at], log_scale[at]);
         }
         sums[row] = sum;
     }
@@ -55,8 +65,7 @@ fn sample_with_divergence_kernel<F: Float>(
             let deviation = scale.exp() * noise[at];
             deviations[at] = deviation;
             out[at] = mean + deviation;
-            let excess = (scale + scale).exp() - F::new(1.0);
-            sum += (excess + mean * mean) * F::new(0.5) - scale;
+            sum += divergence_of::<F>(mean, scale);
         }
         sums[row] = sum;
     }
@@ -77,7 +86,7 @@ fn divergence_back_kernel<F: Float>(
     if at < count as usize {
         let (g, scale) = (grad[at / columns as usize], log_scale[at]);
         by_loc[at] = loc[at] * g;
-        by_log_scale[at] = ((scale + scale).exp() - F::new(1.0)) * g;
+        by_log_scale[at] = excess::<F>(scale) * g;
     }
 }
 
