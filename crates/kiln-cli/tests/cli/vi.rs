@@ -67,6 +67,20 @@ fn eight_schools_by_each_guide() {
 }
 
 #[test]
+fn a_fit_without_a_number_of_steps_goes_on_to_the_maximum() {
+    let place = Place::new();
+    // Too few steps are told; without a number of steps the same fit goes on.
+    let few = place.exits(3, "vi eight-schools --guide mean-field --lr 0.001 --steps 3000");
+    assert!(few.stderr.contains("increase --steps (now 3000)"), "{few:?}");
+    let on = place.ok("vi eight-schools --guide mean-field --lr 0.001");
+    assert!(on.stderr.contains("not at the maximum of the ELBO after 3000 steps: 6000 more"), "{on:?}");
+    for seed in 0..4 {
+        let json = place.json_of(&format!("vi eight-schools --seed {seed} --json"));
+        assert_eq!(json["status"], "completed", "{json}");
+    }
+}
+
+#[test]
 fn estimators_are_compared_with_the_exact_gradient() {
     let place = Place::new();
     let done = place.ok("vi --compare-estimators --draws 20000 --out lab");

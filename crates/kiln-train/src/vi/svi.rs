@@ -143,17 +143,53 @@ impl Svi {
                 Some(lr) => lr,
                 None => settings.choose(model, &guide)?,
             };
-            settings.run(model, guide, lr)
+            settings.run(model, guide, lr, Vec::new())
         })
     }
 
-    fn run<G: Guide>(&self, model: &impl LogJoint, mut guide: G, lr: f64) -> Result<SviFit<G>, ViError> {
+    /// Continues a fit for [`steps`](Self::steps) more steps.
+    ///
+    /// It starts from the guide of `fit`, at its initial learning rate, which decays again. The draws are new, and the trace of the
+    /// result includes that of `fit`. Use it if [`optimality`](super::optimality) says that the guide is not at a maximum.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_dist::LogJointOf;
+    /// use kiln_train::vi::{MeanField, Svi};
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let model = LogJointOf::new(1, |z: Tensor<2>| (z - 1.0).square().squeeze_dim::<1>(1) * -0.5);
+    /// let svi = Svi { steps: 200, lr: Some(0.05), ..Svi::default() };
+    /// let first = svi.fit(&model, MeanField::new(1, &Device::default()))?;
+    /// let fit = svi.resume(&model, first)?;
+    /// assert_eq!(fit.trace.len(), 400);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn resume<G: Guide>(&self, model: &impl LogJoint, fit: SviFit<G>) -> Result<SviFit<G>, ViError> {
+        self.validate(model, &fit.guide)?;
+        let settings = *self;
+        in_pool(move || settings.run(model, fit.guide, fit.lr, fit.trace))
+    }
+
+    /// Takes `steps` steps after those of `trace`.
+    fn run<G: Guide>(
+        &self,
+        model: &impl LogJoint,
+        mut guide: G,
+        lr: f64,
+        mut trace: Vec<f64>,
+    ) -> Result<SviFit<G>, ViError> {
         let mut optimizer = adam();
         let mut last = guide.clone();
-        let mut trace = Vec::new();
+        let before = trace.len();
         let mut status = SviStatus::Completed;
         for step in 0..self.steps {
-            let mut stream = Stream::new(self.seed, "svi", 0, step);
+            let mut stream = Stream::new(self.seed, "svi", 0, before as u64 + step);
             let (bound, gradients) = checked_gradient(model, &guide, self.estimator, self.particles, &mut stream)?;
             if !bound.is_finite() {
                 status = SviStatus::Diverged;
@@ -166,7 +202,7 @@ impl Svi {
             let decay = 0.01 + 0.99 * 0.5 * (1.0 + (std::f64::consts::PI * part).cos());
             last = guide.clone();
             guide = optimizer.step(lr * decay, guide, gradients)?;
-            if self.has_settled(&trace) {
+            if self.has_settled(&trace[before..]) {
                 status = SviStatus::Converged;
                 break;
             }

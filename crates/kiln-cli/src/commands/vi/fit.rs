@@ -28,6 +28,8 @@ const LARGEST_HESSIAN: usize = 1000;
 /// The largest distance of a mean from the maximum of the bound, in standard deviations of the posterior, and of the logarithm of a
 /// standard deviation.
 const TOLERANCE: f64 = 0.15;
+/// Without `--steps`, a fit that is not at its maximum is continued as often as this. Each time takes twice the steps of the one before.
+const CONTINUATIONS: usize = 4;
 
 /// The result of a fit.
 pub(super) struct Fitted {
@@ -82,22 +84,24 @@ pub(super) fn fit(
         (GuideName::FullRank, Some(mode)) => {
             let (loc, _) = ones();
             let from = FullRank::from_parts(loc, Tensor::eye(d, device))?;
-            raise(&Rescaled::all(model, mode), from, flags, draws)?
+            raise(&Rescaled::all(model, mode), from, flags, draws, console)?
         }
         (GuideName::MeanField, Some(_)) => {
             let (loc, scale) = ones();
-            raise(&each(), MeanField::from_parts(loc, scale)?, flags, draws)?
+            raise(&each(), MeanField::from_parts(loc, scale)?, flags, draws, console)?
         }
         (GuideName::LowRank, Some(_)) => {
             let (loc, scale) = ones();
             let factor: Vec<f64> = noise.normal_vec(d * rank).iter().map(|x| 0.01 * x).collect();
             let factor = Tensor::from_data(TensorData::new(factor, [d, rank]), device);
-            raise(&each(), LowRank::from_parts(loc, factor, scale)?, flags, draws)?
+            raise(&each(), LowRank::from_parts(loc, factor, scale)?, flags, draws, console)?
         }
-        (GuideName::Delta, _) => raise(&each().of_points(), Delta::new(d, device), flags, draws)?,
-        (GuideName::MeanField, None) => raise(&each(), MeanField::new(d, device), flags, draws)?,
-        (GuideName::LowRank, None) => raise(&each(), LowRank::new(d, rank, device, &mut noise), flags, draws)?,
-        (GuideName::FullRank | GuideName::Laplace, None) => raise(&each(), FullRank::new(d, device), flags, draws)?,
+        (GuideName::Delta, _) => raise(&each().of_points(), Delta::new(d, device), flags, draws, console)?,
+        (GuideName::MeanField, None) => raise(&each(), MeanField::new(d, device), flags, draws, console)?,
+        (GuideName::LowRank, None) => raise(&each(), LowRank::new(d, rank, device, &mut noise), flags, draws, console)?,
+        (GuideName::FullRank | GuideName::Laplace, None) => {
+            raise(&each(), FullRank::new(d, device), flags, draws, console)?
+        }
     };
     Ok((fitted, evidence))
 }
@@ -118,7 +122,7 @@ fn by_laplace(model: &Model, mode: &LaplaceApproximation, flags: &ViFlags, draws
 }
 
 /// Maximises the bound from `guide`, by Adam or over fixed draws.
-fn raise<G: Guide>(model: &Rescaled<'_>, guide: G, flags: &ViFlags, draws: usize) -> Result<Fitted> {
+fn raise<G: Guide>(model: &Rescaled<'_>, guide: G, flags: &ViFlags, draws: usize, console: Console) -> Result<Fitted> {
     let has_density = guide.has_density();
     let asked = &flags.inference;
     if let Some(fixed) = asked.fixed_draws {
@@ -137,7 +141,7 @@ fn raise<G: Guide>(model: &Rescaled<'_>, guide: G, flags: &ViFlags, draws: usize
             gradient: None,
         });
     }
-    let svi = Svi {
+    let mut svi = Svi {
         estimator: asked.estimator.unwrap_or(Svi::DEFAULT.estimator),
         particles: asked.particles.unwrap_or(Svi::DEFAULT.particles),
         steps: asked.steps.unwrap_or(Svi::DEFAULT.steps),
@@ -146,18 +150,32 @@ fn raise<G: Guide>(model: &Rescaled<'_>, guide: G, flags: &ViFlags, draws: usize
         evaluation_draws: draws,
         seed: flags.seed,
     };
-    let fit = svi.fit(model, guide)?;
-    if fit.status == SviStatus::Diverged {
-        let message = format!("the bound is not finite after {} steps: reduce --lr", fit.trace.len());
-        return Err(Failure { message, exit: Exit::Diverged });
-    }
+    let mut fit = svi.fit(model, guide)?;
+    let mut continuations = if asked.steps.is_none() { CONTINUATIONS } else { 0 };
+    let (importance, trouble) = loop {
+        if fit.status == SviStatus::Diverged {
+            let message = format!("the bound is not finite after {} steps: reduce --lr", fit.trace.len());
+            return Err(Failure { message, exit: Exit::Diverged });
+        }
+        let importance = model.placed(fit.importance.clone());
+        let mean = model.place(fit.guide.mean().without_autodiff().unsqueeze()).squeeze_dim(0);
+        let found = optimality(model.model(), mean, importance.draws.clone())?;
+        let trouble = unfinished(&model.model().variables(), &found, fit.trace.len());
+        if trouble.is_none() || continuations == 0 {
+            break (importance, trouble);
+        }
+        continuations -= 1;
+        svi.steps *= 2;
+        console.note(format_args!(
+            "not at the maximum of the ELBO after {} steps: {} more",
+            fit.trace.len(),
+            svi.steps
+        ));
+        fit = svi.resume(model, fit)?;
+    };
     // Two hundred more gradients, which only the file reports.
     let moments = || gradient_moments(model, &fit.guide, svi.estimator, svi.particles, 200, svi.seed);
     let gradient = flags.out.is_some().then(moments).transpose()?;
-    let importance = model.placed(fit.importance);
-    let mean = model.place(fit.guide.mean().without_autodiff().unsqueeze()).squeeze_dim(0);
-    let found = optimality(model.model(), mean, importance.draws.clone())?;
-    let trouble = unfinished(&model.model().variables(), &found, svi.steps);
     Ok(Fitted {
         importance,
         has_density,
@@ -175,7 +193,7 @@ fn raise<G: Guide>(model: &Rescaled<'_>, guide: G, flags: &ViFlags, draws: usize
 }
 
 /// Says what is not at its maximum, if something is not.
-fn unfinished(names: &[String], found: &Optimality, steps: u64) -> Option<String> {
+fn unfinished(names: &[String], found: &Optimality, steps: usize) -> Option<String> {
     let (mean, by) = found.worst_location();
     if by > TOLERANCE {
         let by = if by.is_finite() { format!("{by:.2}") } else { "many".to_owned() };

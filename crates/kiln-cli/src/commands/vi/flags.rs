@@ -131,7 +131,7 @@ pub(crate) struct InferenceFlags {
     /// Number of draws per gradient [default: 16]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) particles: Option<usize>,
-    /// Maximum number of Adam steps [default: 3000]
+    /// Maximum number of Adam steps [default: 3000, and up to 90000 more while the ELBO is not at its maximum]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) steps: Option<u64>,
     /// Adam's initial learning rate, with cosine decay to 1%, or auto [default: 0.1]
