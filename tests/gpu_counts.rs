@@ -7,8 +7,14 @@
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use kiln::{
+    burn::{
+        nn::{Linear, LinearConfig},
+        tensor::{Int, activation::log_softmax},
+    },
+    data::Images,
+    optim::solver::lbfgs,
     prelude::*,
-    tensor::{DeviceInfo, device::available},
+    tensor::{DeviceInfo, derivative::Function, device::available},
 };
 
 /// Kernels of a step of a VAE with two layers on each side, trained by Adam. Not counted are copies of a matrix into another layout, which
@@ -37,14 +43,35 @@ fn gpu() -> Option<DeviceInfo> {
     found
 }
 
+/// Images whose minibatches come from the host, as those of a dataset that does not fit the device.
+struct FromHost(Images);
+
+impl Dataset for FromHost {
+    type Batch = Tensor<2>;
+
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
+        self.0.batch(rows, device)
+    }
+}
+
 /// Trains a VAE for a number of steps, with the next line of the log far away.
 fn train(info: &DeviceInfo, steps: usize, optimizer: FirstOrder) {
-    let rows: Vec<usize> = (0..steps * 32).collect();
-    let data = kiln::data::digits().subset(&rows);
+    train_on(info, steps, optimizer, &digits(steps));
+}
+
+fn digits(steps: usize) -> Images {
+    kiln::data::digits().subset(&(0..steps * 32).collect::<Vec<_>>())
+}
+
+fn train_on(info: &DeviceInfo, steps: usize, optimizer: FirstOrder, data: &impl Dataset<Batch = Tensor<2>>) {
     let model = VaeConfig::new(64).hidden_dim(64).latent_dim(4).init(3, &info.device().autodiff()).unwrap();
     let schedule = Schedule::constant(1e-3).unwrap();
     let config = TrainConfig { epochs: 1, batch_size: 32, log_every: 1000, schedule, ..TrainConfig::default() };
-    let outcome = Trainer::new(config, optimizer).fit(model, &Elbo::new(), &data, None);
+    let outcome = Trainer::new(config, optimizer).fit(model, &Elbo::new(), data, None);
     assert_eq!(outcome.unwrap().steps, steps as u64);
 }
 
@@ -133,10 +160,41 @@ fn runs_whose_reads_are_counted() {
             tell_reads();
         }
     }
+    for steps in [3, 3, 13] {
+        train_on(&info, steps, by_passes(), &FromHost(digits(steps)));
+        tell_reads();
+    }
+    for iterations in [4, 4, 12] {
+        solve(&info, iterations);
+        tell_reads();
+    }
 }
 
-/// The number of reads until each run of [`runs_whose_reads_are_counted`] had ended, or none without a debugger.
-fn reads() -> Option<Vec<i64>> {
+/// Minimises a softmax regression by L-BFGS, and prints how many values were computed.
+fn solve(info: &DeviceInfo, iterations: usize) {
+    let device = info.device();
+    let data = kiln::data::digits();
+    let (rows, classes): (Vec<usize>, Vec<i32>) =
+        data.targets().iter().map(|class| *class as i32).enumerate().take(200).unzip();
+    let classes = Tensor::<1, Int>::from_data(classes.as_slice(), &device).unsqueeze_dim::<2>(1);
+    let layer = LinearConfig::new(64, 10).init(&device);
+    let loss = Function::new(
+        &layer,
+        (data.pixels(&rows, &device), classes),
+        |layer: &Linear, (x, y): (Tensor<2>, Tensor<2, Int>)| -log_softmax(layer.forward(x), 1).gather(1, y).mean(),
+    );
+    let stop = Stop { max_iter: iterations, gtol: 1e-9, ..Stop::default() };
+    let outcome = minimize(&loss, loss.parameters(), &lbfgs(), &stop).unwrap();
+    assert_eq!(outcome.iterations, iterations, "{}", outcome.message);
+    println!("{VALUES}{}", outcome.evaluations.values);
+}
+
+/// What precedes the number of values of [`solve`].
+const VALUES: &str = "values computed: ";
+
+/// The number of reads until each run of [`runs_whose_reads_are_counted`] had ended, and the values of each solver's run, or none without a
+/// debugger.
+fn reads() -> Option<[Vec<i64>; 2]> {
     let folder = tempfile::tempdir().unwrap();
     let script = folder.path().join("script");
     // The names of Rust's functions end in a hash.
@@ -149,8 +207,10 @@ fn reads() -> Option<Vec<i64>> {
     gdb.args(["--exact", "runs_whose_reads_are_counted", "--test-threads", "1", "--nocapture"]).env(COUNTED, "");
     let output = String::from_utf8_lossy(&gdb.output().ok()?.stdout).into_owned();
     assert!(output.contains("1 passed"), "{output}");
-    let counts = output.split("already hit ").skip(1).map(|rest| rest.split(' ').next().unwrap().parse().unwrap());
-    Some(counts.collect())
+    let after = |text: &str| {
+        output.split(text).skip(1).map(|rest| rest.split_whitespace().next().unwrap().parse().unwrap()).collect()
+    };
+    Some(["already hit ", VALUES].map(after))
 }
 
 #[test]
@@ -158,14 +218,25 @@ fn between_two_lines_of_the_log_nothing_is_read() {
     if gpu().is_none() {
         return;
     }
-    let Some(counts) = reads() else {
+    let Some([counts, values]) = reads() else {
         assert!(std::env::var_os("KILN_EXPECT_ADAPTER").is_none(), "gdb is not installed");
         eprintln!("skipped: gdb is not installed");
         return;
     };
     let of_runs: Vec<i64> = counts.windows(2).map(|pair| pair[1] - pair[0]).collect();
-    let [few, many, _, few_waiting, many_waiting] = of_runs[..] else { panic!("six runs: {counts:?}") };
+    let [few, many, _, few_waiting, many_waiting, _, few_from_host, many_from_host, _, few_iterations, many_iterations] =
+        of_runs[..]
+    else {
+        panic!("twelve runs: {counts:?}")
+    };
     eprintln!("{few} reads in 3 steps, {many} in 13; {few_waiting} and {many_waiting} if the host waits");
     assert_eq!(few, many, "10 more steps without a line of the log");
     assert_eq!(many_waiting - few_waiting, 10, "the debugger counts the reads");
+    eprintln!("{few_from_host} and {many_from_host} with minibatches from the host");
+    assert_eq!(few_from_host, many_from_host, "minibatches from the host are queued");
+    // Each value is read with its gradient's size, and each iteration reads the products of its pair, those of the gradient with the
+    // pairs, the slope, and the length of the step.
+    eprintln!("{few_iterations} reads in 4 iterations of L-BFGS, {many_iterations} in 12; values {values:?}");
+    let more = values[2] - values[1];
+    assert_eq!(many_iterations - few_iterations, more + 4 * 8, "{more} more values");
 }

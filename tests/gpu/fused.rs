@@ -11,12 +11,12 @@ use kiln::{
 
 use super::gpu;
 
-fn normals(shape: [usize; 2], purpose: &str) -> TensorData {
+pub(super) fn normals(shape: [usize; 2], purpose: &str) -> TensorData {
     TensorData::new(Stream::new(0, purpose, 0, 0).normal_vec(shape[0] * shape[1]), shape)
 }
 
 /// The value of `f` and its gradients with respect to all inputs, weighted by numbers of different sizes and signs.
-fn run<const N: usize, const D: usize>(
+pub(super) fn run<const N: usize, const D: usize>(
     device: &Device,
     inputs: &[TensorData; N],
     f: impl Fn([Tensor<2>; N]) -> Tensor<D>,
@@ -35,7 +35,7 @@ fn run<const N: usize, const D: usize>(
 /// Sums of up to 3000 terms in f32, taken in another order, and functions with errors of a few units in the last place.
 const TOLERANCE: f64 = 200.0 * f32::EPSILON as f64;
 
-fn alike<const N: usize, const D: usize>(
+pub(super) fn alike<const N: usize, const D: usize>(
     gpu: &Device,
     inputs: [TensorData; N],
     f: impl Fn([Tensor<2>; N]) -> Tensor<D>,

@@ -8,7 +8,9 @@ mod captured;
 mod fused;
 mod halts;
 mod noise;
+mod products;
 mod rows;
+mod solvers;
 mod steps;
 
 use std::{

@@ -9,7 +9,7 @@ use crate::{
     },
     flags::{EvalFlags, ExportFlags, OutputFlags, PredictFlags, ResumeFlags, VerifyFlags},
     models::{
-        Train,
+        Train, WarmUp,
         vae::{LatentCommand, ReconstructFlags, SampleFlags},
     },
 };
@@ -94,6 +94,9 @@ pub(crate) enum Command {
     /// Measure convergence rates of gradient methods and compare them with theory
     #[command(after_help = "Examples:\n  kiln rates\n  kiln rates gd nesterov --out rates")]
     Rates(RatesFlags),
+    /// Compile and tune the kernels of a training run on a GPU, so that the run starts fast
+    #[command(subcommand)]
+    WarmUp(WarmUp),
     /// List the available devices
     Devices,
     /// List the named datasets and their location on this machine

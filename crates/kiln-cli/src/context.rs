@@ -22,7 +22,7 @@ pub(crate) mod tabular;
 
 pub(crate) use self::{
     classification::{Classification, Predicted, Scored},
-    compute::Compute,
+    compute::{Compute, kernel_folder},
     cross_validation::{Candidate, CrossValidation, CvFlags, FoldScore, GridFlags, grid, without_fold},
     data_check::{check_certified, check_data},
     interrupted::is_interrupted,

@@ -62,6 +62,7 @@ fn run(line: CommandLine) -> Result<Exit> {
     let console = Console::new(line.output.json, line.output.quiet);
     match line.command {
         Command::Train(train) => train.run(console),
+        Command::WarmUp(model) => model.run(console),
         Command::Resume(flags) => {
             let dir = RunDir::open(&flags.run)?;
             Config::of(&dir)?.resume(&dir, &flags, console)

@@ -16,7 +16,7 @@ pub(crate) use self::{
     glm::{GeneralizedLinear, GlmFlags, cv as cv_glm},
     logistic::{LogisticFlags, Regression as LogisticRegression, cv as cv_logistic, lr_find as lr_find_logistic},
     model::{Model, own_help},
-    registry::{Config, Train},
+    registry::{Config, Train, WarmUp},
     skeleton::open,
     vae::{Autoencoder, VaeFlags},
 };

@@ -29,12 +29,17 @@
 
 mod backend;
 mod error;
+mod kernel_cache;
 
 use std::{fmt, str::FromStr};
 
 #[cfg(feature = "cube")]
 pub(crate) use self::backend::is_cube;
-pub use self::{backend::Backend, error::DeviceError};
+pub use self::{
+    backend::Backend,
+    error::DeviceError,
+    kernel_cache::{compiles_kernels, keep_kernels},
+};
 use crate::quiet::catch_of_threads;
 use burn::tensor::{Device, FloatDType};
 

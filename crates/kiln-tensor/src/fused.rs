@@ -27,8 +27,10 @@ mod elbo;
 mod likelihood;
 mod linear;
 mod logsumexp;
+mod matmul;
 mod norm;
 mod normal;
+mod precision;
 
 #[cfg(feature = "flex")]
 mod flex;
@@ -42,8 +44,10 @@ pub use elbo::{Evidence, evidence};
 pub use likelihood::{bernoulli_log_likelihood, bernoulli_log_prob, categorical_log_likelihood};
 pub use linear::{dense, linear};
 pub use logsumexp::logsumexp;
+pub use matmul::matmul;
 pub use norm::squared_norm_and_max_abs;
 pub use normal::{normal_kl_to_standard, normal_sample, normal_sample_with_kl};
+pub use precision::{MatmulPrecision, matmul_precision, set_matmul_precision};
 
 static ENABLED: AtomicBool = AtomicBool::new(true);
 

@@ -32,7 +32,7 @@ impl RunDir {
         Err(Failure::usage(format!("{} is not a run: {why}", path.display())))
     }
 
-    pub(super) fn at(path: PathBuf) -> Self {
+    pub(crate) fn at(path: PathBuf) -> Self {
         Self(path)
     }
 

@@ -42,7 +42,7 @@ pub(crate) struct CvGlmFlags {
 }
 
 /// Flags that mean nothing for a cross-validation.
-const UNUSED: [&str; 37] = [
+const UNUSED: [&str; 38] = [
     "test-fraction",
     "stream",
     "storage",
@@ -78,6 +78,7 @@ const UNUSED: [&str; 37] = [
     "influence",
     "device",
     "dtype",
+    "matmul",
     "no-fused",
     "particles",
 ];

@@ -1,8 +1,14 @@
 //! Where a command computes: device, float type, threads. Set up once, before the first tensor.
 
+use std::path::PathBuf;
+
 use kiln::{
     burn::tensor::Device,
-    tensor::{DeviceChoice, device::with_dtype, fused},
+    tensor::{
+        DeviceChoice, DeviceInfo,
+        device::{compiles_kernels, keep_kernels, with_dtype},
+        fused::{self, MatmulPrecision},
+    },
 };
 
 use crate::{
@@ -21,6 +27,8 @@ pub(crate) struct Compute {
     pub(crate) device: Device,
     pub(crate) name: String,
     pub(crate) dtype: Dtype,
+    /// The precision of f32 products, on a GPU.
+    pub(crate) matmul: Option<MatmulPrecision>,
     pub(crate) threads: usize,
 }
 
@@ -32,8 +40,13 @@ impl Compute {
             require((1..=MOST_THREADS).contains(&threads), "threads", &format!("from 1 to {MOST_THREADS}"), threads)?;
         }
         fused::set_enabled(!settings.no_fused);
+        if let Some(folder) = kernel_folder() {
+            keep_kernels(&folder);
+        }
         let info = settings.device.parse::<DeviceChoice>()?.resolve()?;
+        let matmul = precision(settings, &info)?;
         let dtype = match settings.dtype {
+            Some(Dtype::Bf16) => Dtype::F32,
             Some(dtype) => dtype,
             None if info.dtypes.contains(&preferred.name()) => preferred,
             None => Dtype::F32,
@@ -46,7 +59,7 @@ impl Compute {
             pool.map_err(|e| Failure::internal(format!("cannot start {threads} threads: {e}")))?;
         }
         let device = with_dtype(&info, dtype.float())?;
-        Ok(Self { device, name: info.name, dtype, threads: rayon::current_num_threads() })
+        Ok(Self { device, name: info.name, dtype, matmul, threads: rayon::current_num_threads() })
     }
 
     /// Sets the process up for an existing run: its own settings, overridden by flags.
@@ -58,6 +71,40 @@ impl Compute {
         };
         Self::start(&settings, Dtype::F32)
     }
+}
+
+/// The folder where the kernels of GPUs are kept, if this machine has one for such files.
+pub(crate) fn kernel_folder() -> Option<PathBuf> {
+    dirs::cache_dir().map(|folder| folder.join("kiln").join("kernels"))
+}
+
+/// Sets the precision of products. Returns it for a GPU.
+fn precision(settings: &RunSettings, info: &DeviceInfo) -> Result<Option<MatmulPrecision>> {
+    let by_type = settings.dtype == Some(Dtype::Bf16);
+    let (asked, flag) = if by_type {
+        (MatmulPrecision::Bf16, "--dtype bf16".to_owned())
+    } else {
+        (settings.matmul, format!("--matmul {}", settings.matmul))
+    };
+    if by_type && ![MatmulPrecision::F32, MatmulPrecision::Bf16].contains(&settings.matmul) {
+        return Err(Failure::usage(format!(
+            "--dtype bf16 is short for --matmul bf16: omit --matmul {}",
+            settings.matmul
+        )));
+    }
+    let is_gpu = compiles_kernels(&info.device());
+    if asked != MatmulPrecision::F32 && !is_gpu {
+        return Err(Failure::usage(format!("{flag} needs a GPU, and {} is a CPU: omit it", info.name)));
+    }
+    if asked != MatmulPrecision::F32 && settings.dtype == Some(Dtype::F64) {
+        return Err(Failure::usage(format!("{flag} is for numbers in f32: omit it, or --dtype f64")));
+    }
+    if asked == MatmulPrecision::Bf16 && !info.dtypes.contains(&"bf16") {
+        let types = info.dtypes.join(", ");
+        return Err(Failure::usage(format!("{flag}: {} has no bf16 (it has {types}): omit it", info.name)));
+    }
+    fused::set_matmul_precision(asked);
+    Ok(is_gpu.then_some(asked))
 }
 
 #[allow(unsafe_code, reason = "the environment is written before any thread of this process is started or reads it")]

@@ -1,6 +1,9 @@
 //! What a run writes about itself: `run.json`, and the common part of `result.json`.
 
-use kiln::train::{Metrics, TrainOutcome, TrainStatus};
+use kiln::{
+    tensor::fused::MatmulPrecision,
+    train::{Metrics, TrainOutcome, TrainStatus},
+};
 use serde::{Deserialize, Serialize};
 
 use super::compute::Compute;
@@ -19,6 +22,9 @@ pub(crate) struct RunRecord {
     pub(crate) data: DataRecord,
     pub(crate) device: String,
     pub(crate) dtype: String,
+    /// The precision of matrix products, on a GPU.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) matmul: Option<MatmulPrecision>,
     pub(crate) threads: usize,
     pub(crate) seed: u64,
     /// RFC 3339, UTC.
@@ -64,6 +70,7 @@ impl RunRecord {
             data,
             device: compute.name.clone(),
             dtype: compute.dtype.name().into(),
+            matmul: compute.matmul,
             threads: compute.threads,
             seed,
             started: now(),
@@ -83,6 +90,7 @@ impl RunRecord {
         self.data = data;
         self.device.clone_from(&compute.name);
         compute.dtype.name().clone_into(&mut self.dtype);
+        self.matmul = compute.matmul;
         self.threads = compute.threads;
         self.ended = None;
         self

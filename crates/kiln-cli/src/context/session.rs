@@ -1,12 +1,14 @@
 //! A run that is being written: its folder, its record, and how it starts and ends.
 
-use std::cell::RefCell;
+use std::{cell::RefCell, ops::ControlFlow};
 
 use kiln::{
     burn::module::Module,
     data::Dataset,
     optim::FirstOrder,
-    train::{Loaded, MetricsLog, Objective, TrainConfig, TrainOutcome, Trainer},
+    train::{
+        EpochReport, Loaded, MetricsLog, Objective, Observer, TrainConfig, TrainError, TrainOutcome, Trainer, Watched,
+    },
 };
 use serde::Serialize;
 
@@ -32,6 +34,8 @@ pub(crate) struct Session<'a> {
     /// `encoder.json`, for a run on a table.
     encoder: Option<Vec<u8>>,
     record: RefCell<RunRecord>,
+    /// Whether training stops at the end of the first epoch.
+    one_epoch: bool,
     /// Whether the run had ended before this command, so that there must be something left to do.
     had_ended: bool,
 }
@@ -59,7 +63,13 @@ impl<'a> Session<'a> {
         console: Console,
     ) -> Self {
         let had_ended = start == Start::Again && dir.read_json::<RunRecord>(RUN).is_ok_and(|run| run.ended.is_some());
-        Self { dir, console, start, config, encoder, record: RefCell::new(record), had_ended }
+        Self { dir, console, start, config, encoder, record: RefCell::new(record), one_epoch: false, had_ended }
+    }
+
+    /// Makes training stop at the end of the first epoch.
+    #[must_use]
+    pub(crate) fn of_one_epoch(self) -> Self {
+        Self { one_epoch: true, ..self }
     }
 
     /// Writes the files that describe the run. A fit calls this once nothing can refuse it any more.
@@ -147,12 +157,27 @@ pub(crate) fn trainer<M: Module>(
     session: &Session<'_>,
     keep: usize,
 ) -> Trainer<'static, M> {
-    Trainer::new(config, optimizer)
+    let trainer = Trainer::new(config, optimizer);
+    let trainer = if session.one_epoch { trainer.observe(OneEpoch) } else { trainer };
+    trainer
         .observe(MetricsLog::new(session.dir.file(METRICS)))
         .observe(session.console.observer())
         .checkpoint_to(session.dir.checkpoints(keep))
         .interrupt_on(interrupt::flag())
         .capture_steps()
+}
+
+/// Stops training at the end of an epoch.
+struct OneEpoch;
+
+impl<M> Observer<M> for OneEpoch {
+    fn wants_every_step(&self) -> bool {
+        false
+    }
+
+    fn on_epoch(&mut self, _: &EpochReport, _: &Watched<'_, M>) -> std::result::Result<ControlFlow<()>, TrainError> {
+        Ok(ControlFlow::Break(()))
+    }
 }
 
 /// Trains from the start or from the newest checkpoint.

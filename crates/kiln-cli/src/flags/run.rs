@@ -2,10 +2,19 @@
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
+use kiln::tensor::fused::MatmulPrecision;
 use serde::Serialize;
 
 use crate::{base::count, names::Dtype};
+
+fn precisions() -> impl TypedValueParser<Value = MatmulPrecision> {
+    PossibleValuesParser::new(MatmulPrecision::ALL.map(MatmulPrecision::name))
+        .map(|name| name.parse().expect("a possible value"))
+}
 
 /// The table `[run]`.
 #[derive(Args, Clone, Debug, Default, Serialize)]
@@ -18,6 +27,9 @@ pub(crate) struct RunFlags {
     /// Floating-point type [default: f64]
     #[arg(long, value_name = "TYPE")]
     pub(crate) dtype: Option<Dtype>,
+    /// Precision of f32 matrix products on a GPU: f32, tf32 or bf16; --dtype bf16 is short for --matmul bf16 [default: f32]
+    #[arg(long, value_name = "TYPE", value_parser = precisions())]
+    pub(crate) matmul: Option<MatmulPrecision>,
     /// Random seed for initial weights, noise, splits and shuffling [default: 0]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) seed: Option<u64>,

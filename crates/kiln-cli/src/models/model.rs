@@ -127,6 +127,16 @@ pub(crate) struct TrainFlags<F: Args> {
     pub(crate) config: F,
 }
 
+/// The flags of `kiln warm-up MODEL`.
+#[derive(Args, Debug)]
+pub(crate) struct WarmUpFlags<F: Args> {
+    /// TOML file with settings, such as the config.toml of a run; flags override it
+    #[arg(long = "config", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: F,
+}
+
 /// Gives a flag the model's own help text.
 pub(crate) fn own_help<M: Model>(flag: Arg) -> Arg {
     match M::HELP.iter().find(|(name, _)| flag.get_long() == Some(name)) {

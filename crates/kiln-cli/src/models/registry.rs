@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     glm, gmm, logistic,
-    model::{Model, TrainFlags, own_help},
+    model::{Model, TrainFlags, WarmUpFlags, own_help},
     skeleton, svm, vae,
 };
 use crate::{
@@ -29,6 +29,24 @@ macro_rules! registry {
                 )]
                 $variant(Box<TrainFlags<<$model as Model>::Flags>>),
             )*
+        }
+
+        /// `kiln warm-up`, by model.
+        #[derive(Debug, Subcommand)]
+        pub(crate) enum WarmUp {
+            $(
+                #[command(about = <$model>::ABOUT, mut_args = own_help::<$model>)]
+                $variant(Box<WarmUpFlags<<$model as Model>::Flags>>),
+            )*
+        }
+
+        impl WarmUp {
+            /// Compiles and tunes.
+            pub(crate) fn run(self, console: Console) -> Result<Exit> {
+                match self {
+                    $(Self::$variant(flags) => skeleton::warm_up::<$model>(&flags, console),)*
+                }
+            }
         }
 
         /// The content of a run's `config.toml`, by model.
@@ -219,7 +237,7 @@ mod tests {
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
             "--beta1 0.8 --beta2 0.9 --epsilon 1 --clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
             "--patience 4 --objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1",
-            "--no-fused --activation tanh --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8"]
+            "--matmul tf32 --no-fused --activation tanh --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8"]
             .iter()
             .flat_map(|line| line.split(' ').map(str::to_owned))
             .collect();

@@ -1,32 +1,45 @@
 //! What all models share: the way from the flags to a run, and back from a run.
 
-use std::path::Path;
+use std::{path::Path, time::Instant};
 
-use super::model::{Common, Model, TrainFlags};
+use kiln::tensor::device::compiles_kernels;
+
+use super::model::{Common, Model, TrainFlags, WarmUpFlags};
 use crate::{
-    base::{Console, ENCODER, Exit, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, file_stem},
-    context::{Compute, Opened, RunRecord, Session, Start, check_data},
+    base::{Console, ENCODER, Exit, Failure, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, file_stem},
+    context::{Compute, Opened, RunRecord, Session, Start, check_data, kernel_folder},
     flags::{EvalFlags, ExportFlags, MachineFlags, PredictFlags, ResumeFlags, RunAccess, VerifyFlags},
     names::Dtype,
-    settings::{layered, located},
+    settings::{RunSettings, layered, located},
 };
 
-/// `kiln train`.
-pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, console: Console) -> Result<Exit> {
-    let TrainFlags { place, config } = flags;
-    let mut settings: M::Settings =
-        layered(M::base(&config, place.config.as_deref())?, M::KIND, place.config.as_deref(), &config)?;
+/// The settings of the defaults, a file and the flags, and a title for the run.
+fn asked<M: Model>(flags: &M::Flags, file: Option<&Path>) -> Result<(M::Settings, String)> {
+    let mut settings: M::Settings = layered(M::base(flags, file)?, M::KIND, file, flags)?;
     let Common { data, data_dir, .. } = M::common(&mut settings);
     let title = format!("{}-{}", M::KIND, file_stem(data));
     located(data, data_dir)?;
     M::complete(&mut settings);
     M::check(&settings)?;
+    Ok((settings, title))
+}
+
+/// Stores what was chosen in the settings of a new run.
+fn complete(run: &mut RunSettings, compute: &Compute) {
+    run.dtype = Some(compute.dtype);
+    run.matmul = compute.matmul.unwrap_or(run.matmul);
+}
+
+/// `kiln train`.
+pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, console: Console) -> Result<Exit> {
+    let TrainFlags { place, config } = flags;
+    let (mut settings, title) = asked::<M>(&config, place.config.as_deref())?;
     let place = Place::choose(place.out, &title, place.force, own)?;
 
     let compute = Compute::start(M::common(&mut settings).run, M::DTYPE)?;
     let data = M::load(&settings, None, console)?;
     let run = M::common(&mut settings).run;
-    run.dtype = Some(compute.dtype);
+    complete(run, &compute);
     let record = RunRecord::new(M::record(&data).clone(), &compute, run.seed);
     let notes = M::notes(&data).to_vec();
     let plan = M::plan(settings, data, compute)?;
@@ -47,6 +60,35 @@ pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, co
     };
     run.keep()?;
     session.end(finished)
+}
+
+/// `kiln warm-up`: the run of `kiln train` up to the end of its first epoch, in a folder that is deleted.
+pub(super) fn warm_up<M: Model>(flags: &WarmUpFlags<M::Flags>, console: Console) -> Result<Exit> {
+    let started = Instant::now();
+    let (mut settings, _) = asked::<M>(&flags.config, flags.file.as_deref())?;
+    let compute = Compute::start(M::common(&mut settings).run, M::DTYPE)?;
+    let device = compute.name.clone();
+    if !compiles_kernels(&compute.device) {
+        return Err(Failure::usage(format!(
+            "{device} compiles no kernels, so there is nothing to warm up: choose a GPU by --device"
+        )));
+    }
+    let data = M::load(&settings, None, console)?;
+    let run = M::common(&mut settings).run;
+    complete(run, &compute);
+    let record = RunRecord::new(M::record(&data).clone(), &compute, run.seed);
+    let plan = M::plan(settings, data, compute)?;
+    M::memory(&plan).check()?;
+    let folder = tempfile::tempdir().map_err(|e| Failure::internal(format!("cannot make a temporary folder: {e}")))?;
+    let dir = RunDir::at(folder.path().to_owned());
+    let session = session::<M>(&dir, &plan, record, Start::Fresh, console).of_one_epoch();
+    M::fit(&plan, &session)?;
+    let (seconds, kept) = (started.elapsed().as_secs_f64(), kernel_folder());
+    console.result(&serde_json::json!({ "device": device, "wall_s": seconds, "folder": kept }), || {
+        let kept = kept.map_or_else(String::new, |folder| format!(" and kept in {}", folder.display()));
+        format!("the kernels of this run are compiled and tuned for {device}{kept}, in {seconds:.1} s")
+    })?;
+    Ok(Exit::Done)
 }
 
 /// `kiln resume`.

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Dtype {
     F32,
     F64,
+    /// On a GPU: products in bf16; parameters, and all else, in f32
+    Bf16,
 }
 
 impl Dtype {
     pub(crate) fn float(self) -> FloatDType {
         match self {
-            Self::F32 => FloatDType::F32,
+            // Only the products are in bf16.
+            Self::F32 | Self::Bf16 => FloatDType::F32,
             Self::F64 => FloatDType::F64,
         }
     }
@@ -23,13 +26,14 @@ impl Dtype {
         match self {
             Self::F32 => "f32",
             Self::F64 => "f64",
+            Self::Bf16 => "bf16",
         }
     }
 
     /// Bytes per number.
     pub(crate) fn size(self) -> u64 {
         match self {
-            Self::F32 => 4,
+            Self::F32 | Self::Bf16 => 4,
             Self::F64 => 8,
         }
     }

@@ -1,5 +1,6 @@
 //! Where a run computes: the table `[run]`.
 
+use kiln::tensor::fused::MatmulPrecision;
 use serde::{Deserialize, Serialize};
 
 use crate::names::Dtype;
@@ -9,6 +10,8 @@ use crate::names::Dtype;
 pub(crate) struct RunSettings {
     pub(crate) device: String,
     pub(crate) dtype: Option<Dtype>,
+    /// The precision of f32 products on a GPU.
+    pub(crate) matmul: MatmulPrecision,
     pub(crate) seed: u64,
     pub(crate) threads: Option<usize>,
     /// Whether the fused kernels are disabled.
@@ -17,6 +20,13 @@ pub(crate) struct RunSettings {
 
 impl Default for RunSettings {
     fn default() -> Self {
-        Self { device: "auto".into(), dtype: None, seed: 0, threads: None, no_fused: false }
+        Self {
+            device: "auto".into(),
+            dtype: None,
+            matmul: MatmulPrecision::F32,
+            seed: 0,
+            threads: None,
+            no_fused: false,
+        }
     }
 }

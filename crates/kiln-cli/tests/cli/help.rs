@@ -16,6 +16,7 @@ fn every_command_explains_itself_and_its_defaults() {
         "train logistic",
         "lr-find vae",
         "lr-find logistic",
+        "warm-up vae",
         "rates",
         "vi",
         "eval",

@@ -246,7 +246,7 @@ impl RegressionLoss {
         let mut weight = if self.is_on_host() {
             host::pulled_back(&self.inputs, &residuals)
         } else {
-            self.inputs.clone().transpose().matmul(residuals)
+            fused::matmul(self.inputs.clone().transpose(), residuals)
         };
         if self.l2 > 0.0 {
             weight = weight + self.penalised(self.penalised(self.split(x).0)) * self.l2;

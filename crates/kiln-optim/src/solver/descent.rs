@@ -5,6 +5,7 @@ mod lbfgs;
 mod newton;
 mod newton_cg;
 mod nonlinear_cg;
+mod stacked;
 mod steepest;
 
 use burn::tensor::Tensor;

@@ -7,6 +7,7 @@ mod likelihood;
 mod linear;
 mod logsumexp;
 mod normal;
+mod product;
 
 use burn::{
     backend::{
@@ -22,7 +23,7 @@ use burn::{
 };
 
 use self::kernels::Kernels;
-use super::Activation;
+use super::{Activation, MatmulPrecision};
 
 /// Whether the kernels support this tensor: a GPU backend, in f32 or f64.
 pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
@@ -38,7 +39,12 @@ pub(super) trait OnCube: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         act: Activation,
+        precision: MatmulPrecision,
     ) -> FloatTensor<Self>;
+
+    /// The product of two matrices.
+    fn on_cube_product(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>, precision: MatmulPrecision)
+    -> FloatTensor<Self>;
 
     /// Σ_j ln Bernoulli(x_ij; σ(l_ij)).
     fn on_cube_bernoulli(logits: FloatTensor<Self>, values: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -80,8 +86,17 @@ impl OnCube for Cube {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         act: Activation,
+        precision: MatmulPrecision,
     ) -> FloatTensor<Self> {
-        linear::forward(x, weight, bias, act)
+        linear::forward(x, weight, bias, act, precision)
+    }
+
+    fn on_cube_product(
+        lhs: FloatTensor<Self>,
+        rhs: FloatTensor<Self>,
+        precision: MatmulPrecision,
+    ) -> FloatTensor<Self> {
+        Self::cube_product(lhs, rhs, precision)
     }
 
     fn on_cube_bernoulli(logits: FloatTensor<Self>, values: FloatTensor<Self>) -> FloatTensor<Self> {
@@ -133,18 +148,37 @@ impl<C: CheckpointStrategy> OnCube for Autodiff<Cube, C> {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         act: Activation,
+        precision: MatmulPrecision,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node(), bias.node()];
         let (tracks_x, tracks_weight) = (x.is_tracked(), weight.is_tracked());
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
-        let (kept_x, kept_weight) = (tracks_weight.then(|| x.clone()), tracks_x.then(|| weight.clone()));
-        let y = linear::forward(x, weight, bias.into_primitive(), act);
+        let factors =
+            product::Kept { lhs: tracks_weight.then(|| x.clone()), rhs: tracks_x.then(|| weight.clone()), precision };
+        let y = linear::forward(x, weight, bias.into_primitive(), act, precision);
         match linear::Linear.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
                 let kept_y = (act != Activation::Identity).then(|| y.clone());
-                prep.finish(linear::Kept { x: kept_x, weight: kept_weight, y: kept_y, act }, y)
+                prep.finish(linear::Kept { factors, y: kept_y, act }, y)
             }
             OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn on_cube_product(
+        lhs: FloatTensor<Self>,
+        rhs: FloatTensor<Self>,
+        precision: MatmulPrecision,
+    ) -> FloatTensor<Self> {
+        let nodes = [lhs.node(), rhs.node()];
+        let (tracks_lhs, tracks_rhs) = (lhs.is_tracked(), rhs.is_tracked());
+        let (lhs, rhs) = (lhs.into_primitive(), rhs.into_primitive());
+        let kept =
+            product::Kept { lhs: tracks_rhs.then(|| lhs.clone()), rhs: tracks_lhs.then(|| rhs.clone()), precision };
+        let product = Cube::cube_product(lhs, rhs, precision);
+        match product::Product.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(kept, product),
+            OpsKind::UnTracked(prep) => prep.finish(product),
         }
     }
 

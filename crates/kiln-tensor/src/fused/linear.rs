@@ -34,7 +34,11 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, activati
         use super::cube::OnCube;
         use burn::backend::Dispatch;
         let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.clone().into_dispatch());
-        return Tensor::from_dispatch(Dispatch::on_cube_linear(x, weight, bias, activation));
+        return Tensor::from_dispatch(Dispatch::on_cube_linear(x, weight, bias, activation, super::matmul_precision()));
+    }
+    #[cfg(feature = "cube")]
+    if super::on_cube(&x) {
+        return activation.of(super::matmul(x, weight));
     }
     plain(x, weight, bias, activation)
 }

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 
 use burn::tensor::Tensor;
+use kiln_tensor::device::compiles_kernels;
 
-use super::{Descent, First, Heading, bfgs::curves};
+use super::{Descent, First, Heading, bfgs::curves, stacked::Stack};
 use crate::solver::{
     EvaluationError, Objective, SolverError,
     error::at_least_one,
@@ -15,7 +16,8 @@ use crate::solver::{
 
 /// L-BFGS: d = −B·∇f, with the B that BFGS builds from the last steps, starting from s·y / y·y times the identity.
 ///
-/// All vectors stay on the device.
+/// All vectors stay on the device. On a GPU the steps and changes of the gradient are the rows of one matrix, and a direction takes two
+/// products with it; elsewhere it takes the two loops over them. The two agree to rounding.
 ///
 /// # Example
 /// ```
@@ -61,17 +63,33 @@ pub struct Memory {
     pairs: VecDeque<Pair>,
     /// s·y / y·y of the last step.
     scale: f64,
+    /// The same as one matrix, in place of `pairs`.
+    stack: Option<Stack>,
 }
 
 impl Default for Memory {
     fn default() -> Self {
-        Self { pairs: VecDeque::new(), scale: 1.0 }
+        Self { pairs: VecDeque::new(), scale: 1.0, stack: None }
     }
 }
 
 impl Memory {
     pub(in crate::solver) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.pairs.is_empty() && self.stack.as_ref().is_none_or(Stack::is_empty)
+    }
+
+    /// As [`learn`](Self::learn), into one matrix.
+    fn learn_stacked(&mut self, from: &Point, to: &Point, size: usize) -> bool {
+        // A memory that was loaded has a list.
+        let pairs = &mut self.pairs;
+        let stack = self.stack.get_or_insert_with(|| {
+            let mut stack = Stack::new(&to.x, size);
+            for Pair { s, y, .. } in pairs.drain(..) {
+                stack.add(s, y);
+            }
+            stack
+        });
+        stack.learn(from, to)
     }
 
     /// Adds a step and drops all but the last `size`. Returns false if the curvature along the step is not positive.
@@ -92,7 +110,7 @@ impl Memory {
 
     /// s·y / y·y of the last step, the length of a step along the gradient.
     pub(in crate::solver) fn scale(&self) -> f64 {
-        self.scale
+        self.stack.as_ref().map_or(self.scale, Stack::scale)
     }
 
     pub(in crate::solver) fn forget_oldest(&mut self) {
@@ -120,6 +138,9 @@ impl Memory {
 
     /// B·v, by the two-loop recursion.
     pub(in crate::solver) fn times(&self, v: &Tensor<1>) -> Tensor<1> {
+        if let Some(stack) = &self.stack {
+            return stack.times(v);
+        }
         let mut q = v.clone();
         let mut alphas = Vec::with_capacity(self.pairs.len());
         for Pair { s, y, rho } in self.pairs.iter().rev() {
@@ -138,9 +159,11 @@ impl Memory {
 
 impl Remember for Memory {
     fn save(&self, snapshot: &mut Snapshot) {
-        snapshot.put_number("l-bfgs.pairs", counted(self.pairs.len()));
-        snapshot.put_number("l-bfgs.scale", self.scale);
-        for (i, Pair { s, y, rho }) in self.pairs.iter().enumerate() {
+        let listed = self.pairs.iter().map(|pair| (pair.s.clone(), pair.y.clone(), pair.rho));
+        let pairs: Vec<_> = listed.chain(self.stack.iter().flat_map(Stack::pairs)).collect();
+        snapshot.put_number("l-bfgs.pairs", counted(pairs.len()));
+        snapshot.put_number("l-bfgs.scale", self.scale());
+        for (i, (s, y, rho)) in pairs.iter().enumerate() {
             snapshot.put(format!("l-bfgs.{i}.s"), s);
             snapshot.put(format!("l-bfgs.{i}.y"), y);
             snapshot.put_number(format!("l-bfgs.{i}.rho"), *rho);
@@ -154,7 +177,7 @@ impl Remember for Memory {
             Ok(Pair { s, y, rho: snapshot.number(&format!("l-bfgs.{i}.rho"))? })
         };
         let pairs = (0..snapshot.count("l-bfgs.pairs")?).map(pair).collect::<Result<_, SnapshotError>>()?;
-        Ok(Self { pairs, scale: snapshot.number("l-bfgs.scale")? })
+        Ok(Self { pairs, scale: snapshot.number("l-bfgs.scale")?, stack: None })
     }
 }
 
@@ -180,7 +203,11 @@ impl<P: Objective> Descent<P> for Lbfgs {
     }
 
     fn moved(&self, memory: &mut Memory, _: &Heading, from: &Point, to: &Trial) {
-        let _ = memory.learn(from, &to.point, self.history_size);
+        let _ = if compiles_kernels(&from.x.device()) {
+            memory.learn_stacked(from, &to.point, self.history_size)
+        } else {
+            memory.learn(from, &to.point, self.history_size)
+        };
     }
 }
 
@@ -195,6 +222,46 @@ mod tests {
     use crate::solver::{Stop, lbfgs, minimize, problem::READS};
 
     use super::*;
+
+    /// The same directions after each of twenty steps, of which seven are remembered. A step of negative curvature is forgotten by both.
+    #[test]
+    fn the_stack_is_the_two_loops() {
+        let device = kiln_testkit::f64_device();
+        let n = 30;
+        let drawn = |purpose: &str, i: u64| Stream::new(1, purpose, i, 0).normal_vec(n);
+        let scaled = |x: &[f64]| x.iter().enumerate().map(|(i, x)| x * (i + 1) as f64).collect::<Vec<_>>();
+        let point = |x: Vec<f64>, gradient: Vec<f64>| Point {
+            x: kiln_testkit::tensor(&x, [n], &device),
+            value: 0.0,
+            gradient: kiln_testkit::tensor(&gradient, [n], &device),
+            gradient_max: 1.0,
+            gradient_norm: 1.0,
+        };
+        let mut listed = Memory::default();
+        let mut stacked = Memory::default();
+        let mut from = point(vec![0.0; n], vec![0.0; n]);
+        for i in 0..20 {
+            let x = drawn("x", i);
+            let mut gradient = scaled(&x);
+            if i == 9 {
+                gradient.iter_mut().for_each(|g| *g *= -100.0);
+            }
+            let to = point(x, gradient);
+            assert_eq!(listed.learn(&from, &to, 7), stacked.learn_stacked(&from, &to, 7), "step {i}");
+            let v = kiln_testkit::tensor(&drawn("v", i), [n], &device);
+            let [a, b] = [&listed, &stacked].map(|memory| kiln_testkit::values(memory.times(&v)));
+            // The condition of B is near 30; 20 steps of a recursion.
+            kiln_testkit::assert_close(&b, &a, 1e-12, 1e-12, &format!("after step {i}"));
+            from = to;
+        }
+        // A snapshot has the same pairs, and a memory that is loaded goes on alike.
+        let mut snapshot = Snapshot::default();
+        stacked.save(&mut snapshot);
+        let loaded = Memory::load(&snapshot, &from.x).unwrap();
+        let v = kiln_testkit::tensor(&drawn("v", 99), [n], &device);
+        let [a, b] = [&loaded, &stacked].map(|memory| kiln_testkit::values(memory.times(&v)));
+        kiln_testkit::assert_close(&b, &a, 1e-12, 1e-12, "loaded");
+    }
 
     #[derive(burn::module::Module, Debug)]
     struct Mlp {

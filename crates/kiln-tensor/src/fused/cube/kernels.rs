@@ -5,6 +5,8 @@ mod likelihood;
 mod linear;
 mod logsumexp;
 mod normal;
+mod product;
+mod tall;
 
 use burn::{
     backend::{
@@ -16,7 +18,7 @@ use burn::{
 };
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 
-use crate::fused::Activation;
+use crate::fused::{Activation, MatmulPrecision};
 
 /// The description of a tensor like `like`, of another shape.
 fn of_shape<const D: usize>(like: &TensorSpec, shape: [usize; D]) -> TensorSpec {
@@ -26,6 +28,10 @@ fn of_shape<const D: usize>(like: &TensorSpec, shape: [usize; D]) -> TensorSpec 
 /// Plain kernels: none of them has a gradient.
 #[backend_extension(Cube, Fusion)]
 pub(super) trait Kernels: Backend {
+    /// The product of two matrices.
+    #[fusion(meta = |lhs, rhs, _precision: &MatmulPrecision| of_shape(lhs, [lhs.shape[0], rhs.shape[1]]))]
+    fn cube_product(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>, precision: MatmulPrecision) -> FloatTensor<Self>;
+
     /// act(y + b), in place if y is not shared.
     #[fusion(meta = |y, _bias, _act: &Activation| y.clone())]
     fn cube_finish(y: FloatTensor<Self>, bias: FloatTensor<Self>, act: Activation) -> FloatTensor<Self>;
@@ -116,6 +122,10 @@ pub(super) trait Kernels: Backend {
 }
 
 impl Kernels for CubeBackend {
+    fn cube_product(lhs: CubeTensor, rhs: CubeTensor, precision: MatmulPrecision) -> CubeTensor {
+        product::product(lhs, rhs, precision)
+    }
+
     fn cube_finish(y: CubeTensor, bias: CubeTensor, act: Activation) -> CubeTensor {
         linear::finish(y, bias, act)
     }

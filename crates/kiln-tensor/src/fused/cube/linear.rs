@@ -1,4 +1,4 @@
-//! act(x·W + b): Burn's product, and bias, activation and their gradients by one kernel each.
+//! act(x·W + b): a product, and bias, activation and their gradients by one kernel each.
 
 use burn::backend::{
     Cube,
@@ -7,27 +7,26 @@ use burn::backend::{
         grads::Gradients,
         ops::{Backward, Ops},
     },
-    ops::FloatTensorOps,
     tensor::FloatTensor,
 };
 
-use super::kernels::Kernels;
-use crate::fused::Activation;
+use super::{kernels::Kernels, product};
+use crate::fused::{Activation, MatmulPrecision};
 
 pub(super) fn forward(
     x: FloatTensor<Cube>,
     weight: FloatTensor<Cube>,
     bias: FloatTensor<Cube>,
     act: Activation,
+    precision: MatmulPrecision,
 ) -> FloatTensor<Cube> {
-    Cube::cube_finish(Cube::float_matmul(x, weight), bias, act)
+    Cube::cube_finish(Cube::cube_product(x, weight, precision), bias, act)
 }
 
-/// The tensors for the backward pass. Input and weight are kept only if the other's gradient needs them.
+/// The tensors for the backward pass.
 #[derive(Clone, Debug)]
 pub(super) struct Kept {
-    pub(super) x: Option<FloatTensor<Cube>>,
-    pub(super) weight: Option<FloatTensor<Cube>>,
+    pub(super) factors: product::Kept,
     /// The output, unless the derivative of the activation is 1.
     pub(super) y: Option<FloatTensor<Cube>>,
     pub(super) act: Activation,
@@ -54,12 +53,6 @@ impl Backward<Cube, 3> for Linear {
         if let (Some(node), Some(grad)) = (bias, of_bias) {
             grads.register::<Cube>(node.id, grad);
         }
-        let transposed = |tensor: FloatTensor<Cube>| Cube::float_swap_dims(tensor, 0, 1);
-        if let (Some(node), Some(x)) = (weight, kept.x) {
-            grads.register::<Cube>(node.id, Cube::float_matmul(transposed(x), grad.clone()));
-        }
-        if let (Some(node), Some(weight)) = (x, kept.weight) {
-            grads.register::<Cube>(node.id, Cube::float_matmul(grad, transposed(weight)));
-        }
+        kept.factors.register(grad, [x, weight].map(|node| node.map(|node| node.id)), grads);
     }
 }

@@ -1,0 +1,92 @@
+//! Solvers and products with the Hessian on a GPU, beside the CPU.
+
+use kiln::{
+    burn::{
+        nn::{Linear, LinearConfig},
+        tensor::{Int, activation::log_softmax},
+    },
+    models::RegressionLoss,
+    optim::solver::{Stop, lbfgs, minimize, newton_cg, trust_ncg},
+    prelude::*,
+    tensor::derivative::Function,
+};
+
+use super::gpu;
+
+fn digits(device: &Device, n: usize) -> (Tensor<2>, Vec<usize>) {
+    let rows: Vec<usize> = (0..n).collect();
+    let digits = kiln::data::digits().subset(&rows);
+    (digits.pixels(&rows, device), digits.targets())
+}
+
+fn values(x: Tensor<1>) -> Vec<f64> {
+    x.try_into_vec_as().unwrap()
+}
+
+fn assert_near(got: &[f64], expected: &[f64], tolerance: f64, what: &str) {
+    let size = expected.iter().fold(f64::MIN_POSITIVE, |m, x| m.max(x.abs()));
+    for (i, (a, b)) in got.iter().zip(expected).enumerate() {
+        assert!((a - b).abs() <= tolerance * size, "{what}, entry {i}: {a} on the GPU, {b} on the CPU");
+    }
+}
+
+/// The penalty makes the minimum unique and the problem well conditioned, so that f32 on both sides ends at the same point to about the
+/// root of its rounding.
+#[test]
+fn a_regression_has_the_same_minimum() {
+    let Some(info) = gpu() else { return };
+    let fitted = |device: &Device| {
+        let (x, y) = digits(device, 600);
+        let loss = RegressionLoss::new(x, &y, 10).unwrap().l2(0.01).unwrap();
+        let stop = Stop { gtol: 1e-5, max_iter: 200, ..Stop::default() };
+        let start = || loss.start();
+        let runs = [
+            minimize(&loss, start(), &lbfgs(), &stop).unwrap(),
+            minimize(&loss, start(), &newton_cg(), &stop).unwrap(),
+            minimize(&loss, start(), &trust_ncg(), &stop).unwrap(),
+        ];
+        runs.map(|outcome| (outcome.value, values(outcome.x), outcome.iterations, outcome.evaluations.values))
+    };
+    let names = ["l-bfgs", "newton-cg", "trust-ncg"];
+    for ((cpu, gpu), name) in fitted(&Device::flex()).into_iter().zip(fitted(&info.device())).zip(names) {
+        eprintln!("{name}: {} and {} iterations, {} and {} values", cpu.2, gpu.2, cpu.3, gpu.3);
+        assert_near(&[gpu.0], &[cpu.0], 1e-5, name);
+        assert_near(&gpu.1, &cpu.1, 2e-3, name);
+    }
+}
+
+#[derive(Module, Debug)]
+struct Mlp {
+    hidden: Linear,
+    output: Linear,
+}
+
+#[test]
+fn products_with_the_hessian_are_those_of_the_cpu() {
+    let Some(info) = gpu() else { return };
+    let of = |device: &Device| {
+        device.seed(3);
+        let net =
+            Mlp { hidden: LinearConfig::new(64, 20).init(device), output: LinearConfig::new(20, 10).init(device) };
+        let (x, y) = digits(device, 100);
+        let y: Vec<i32> = y.into_iter().map(|class| class as i32).collect();
+        let y = Tensor::<1, Int>::from_data(y.as_slice(), device).unsqueeze_dim::<2>(1);
+        let loss = Function::new(&net, (x, y), |net: &Mlp, (x, y): (Tensor<2>, Tensor<2, Int>)| {
+            let logits = net.output.forward(net.hidden.forward(x).tanh());
+            -log_softmax(logits, 1).gather(1, y).mean()
+        });
+        let n = loss.parameters().dims()[0];
+        let vector = |purpose: &str, scale: f64| {
+            let data: Vec<f64> = Stream::new(7, purpose, 0, 0).normal_vec(n).iter().map(|x| x * scale).collect();
+            Tensor::<1>::from_data(data.as_slice(), device)
+        };
+        let (at, v) = (vector("at", 0.1), vector("v", 1.0));
+        let (value, gradient) = loss.value_and_grad(&at).unwrap();
+        [values(value), values(gradient), values(loss.hvp(&at, &v).unwrap())]
+    };
+    let (cpu, gpu) = (of(&Device::flex()), of(&info.device()));
+    for ((cpu, gpu), what) in cpu.iter().zip(&gpu).zip(["value", "gradient", "H·v"]) {
+        // Sums of 100 examples and 64 inputs, each rounded a few times.
+        assert_near(gpu, cpu, 1e-5, what);
+    }
+}
