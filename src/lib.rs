@@ -154,7 +154,7 @@
 //! [`CustomTensor`](tensor::derivative::custom::CustomTensor),
 //! [`HvpMethod`](tensor::derivative::HvpMethod)), [`Layout`](tensor::flat::Layout),
 //! [`Matrix`](tensor::linalg::Matrix), [`Symmetric`](tensor::linalg::Symmetric),
-//! [`Activation`](tensor::fused::Activation), [`weights`](tensor::weights), [`atomic`](tensor::atomic) ([`AtomicFile`](tensor::atomic::AtomicFile)).
+//! [`Activation`](tensor::fused::Activation), [`MatmulPrecision`](tensor::fused::MatmulPrecision), [`weights`](tensor::weights), [`atomic`](tensor::atomic) ([`AtomicFile`](tensor::atomic::AtomicFile)).
 //! On a GPU: [`Steps`](tensor::steps::Steps) ([`StepsConfig`](tensor::steps::StepsConfig), [`Planned`](tensor::steps::Planned),
 //! [`Halt`](tensor::steps::Halt)) and
 //! [`ByteRows`](tensor::byte_rows::ByteRows).

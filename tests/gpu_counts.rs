@@ -7,14 +7,11 @@
 use std::{fs, path::Path, process::Command, thread, time::Duration};
 
 use kiln::{
-    burn::{
-        nn::{Linear, LinearConfig},
-        tensor::{Int, activation::log_softmax},
-    },
     data::Images,
+    models::RegressionLoss,
     optim::solver::lbfgs,
     prelude::*,
-    tensor::{DeviceInfo, derivative::Function, device::available},
+    tensor::{DeviceInfo, device::available},
 };
 
 /// Kernels of a step of a VAE with two layers on each side, trained by Adam. Not counted are copies of a matrix into another layout, which
@@ -172,19 +169,11 @@ fn runs_whose_reads_are_counted() {
 
 /// Minimises a softmax regression by L-BFGS, and prints how many values were computed.
 fn solve(info: &DeviceInfo, iterations: usize) {
-    let device = info.device();
     let data = kiln::data::digits();
-    let (rows, classes): (Vec<usize>, Vec<i32>) =
-        data.targets().iter().map(|class| *class as i32).enumerate().take(200).unzip();
-    let classes = Tensor::<1, Int>::from_data(classes.as_slice(), &device).unsqueeze_dim::<2>(1);
-    let layer = LinearConfig::new(64, 10).init(&device);
-    let loss = Function::new(
-        &layer,
-        (data.pixels(&rows, &device), classes),
-        |layer: &Linear, (x, y): (Tensor<2>, Tensor<2, Int>)| -log_softmax(layer.forward(x), 1).gather(1, y).mean(),
-    );
+    let rows: Vec<usize> = (0..200).collect();
+    let loss = RegressionLoss::new(data.pixels(&rows, &info.device()), &data.targets()[..200], 10).unwrap();
     let stop = Stop { max_iter: iterations, gtol: 1e-9, ..Stop::default() };
-    let outcome = minimize(&loss, loss.parameters(), &lbfgs(), &stop).unwrap();
+    let outcome = minimize(&loss, loss.start(), &lbfgs(), &stop).unwrap();
     assert_eq!(outcome.iterations, iterations, "{}", outcome.message);
     println!("{VALUES}{}", outcome.evaluations.values);
 }

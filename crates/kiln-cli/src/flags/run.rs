@@ -27,7 +27,7 @@ pub(crate) struct RunFlags {
     /// Floating-point type [default: f64]
     #[arg(long, value_name = "TYPE")]
     pub(crate) dtype: Option<Dtype>,
-    /// Precision of f32 matrix products on a GPU: f32, tf32 or bf16; --dtype bf16 is short for --matmul bf16 [default: f32]
+    /// Precision of f32 matrix products on a GPU; --dtype bf16 is short for --matmul bf16 [default: f32]
     #[arg(long, value_name = "TYPE", value_parser = precisions())]
     pub(crate) matmul: Option<MatmulPrecision>,
     /// Random seed for initial weights, noise, splits and shuffling [default: 0]

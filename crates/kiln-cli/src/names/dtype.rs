@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) enum Dtype {
     F32,
     F64,
-    /// On a GPU: products in bf16; parameters, and all else, in f32
+    // On a GPU: products in bf16, and parameters and all else in f32.
     Bf16,
 }
 

@@ -215,7 +215,7 @@ impl<P: Objective> Descent<P> for Lbfgs {
 mod tests {
     use burn::{
         nn::{Linear, LinearConfig},
-        tensor::{Device, Int, activation},
+        tensor::{DType, Device, Int, activation},
     };
     use kiln_tensor::{Stream, derivative::Function};
 
@@ -226,14 +226,14 @@ mod tests {
     /// The same directions after each of twenty steps, of which seven are remembered. A step of negative curvature is forgotten by both.
     #[test]
     fn the_stack_is_the_two_loops() {
-        let device = kiln_testkit::f64_device();
         let n = 30;
+        let vector = |x: &[f64]| Tensor::<1>::from_data(x, (&Device::default(), DType::F64));
         let drawn = |purpose: &str, i: u64| Stream::new(1, purpose, i, 0).normal_vec(n);
         let scaled = |x: &[f64]| x.iter().enumerate().map(|(i, x)| x * (i + 1) as f64).collect::<Vec<_>>();
         let point = |x: Vec<f64>, gradient: Vec<f64>| Point {
-            x: kiln_testkit::tensor(&x, [n], &device),
+            x: vector(&x),
             value: 0.0,
-            gradient: kiln_testkit::tensor(&gradient, [n], &device),
+            gradient: vector(&gradient),
             gradient_max: 1.0,
             gradient_norm: 1.0,
         };
@@ -248,7 +248,7 @@ mod tests {
             }
             let to = point(x, gradient);
             assert_eq!(listed.learn(&from, &to, 7), stacked.learn_stacked(&from, &to, 7), "step {i}");
-            let v = kiln_testkit::tensor(&drawn("v", i), [n], &device);
+            let v = vector(&drawn("v", i));
             let [a, b] = [&listed, &stacked].map(|memory| kiln_testkit::values(memory.times(&v)));
             // The condition of B is near 30; 20 steps of a recursion.
             kiln_testkit::assert_close(&b, &a, 1e-12, 1e-12, &format!("after step {i}"));
@@ -258,7 +258,7 @@ mod tests {
         let mut snapshot = Snapshot::default();
         stacked.save(&mut snapshot);
         let loaded = Memory::load(&snapshot, &from.x).unwrap();
-        let v = kiln_testkit::tensor(&drawn("v", 99), [n], &device);
+        let v = vector(&drawn("v", 99));
         let [a, b] = [&loaded, &stacked].map(|memory| kiln_testkit::values(memory.times(&v)));
         kiln_testkit::assert_close(&b, &a, 1e-12, 1e-12, "loaded");
     }
