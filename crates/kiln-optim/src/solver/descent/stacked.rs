@@ -83,7 +83,8 @@ impl Stack {
         }
         let rows = std::mem::replace(&mut self.rows, Tensor::zeros([1, 1], &s.device()));
         let row = |i: usize| pair.clone().narrow(0, i, 1);
-        self.rows = rows.slice_assign([of_s..of_s + 1], row(0)).slice_assign([of_y..of_y + 1], row(1));
+        let n = s.dims()[0];
+        self.rows = rows.slice_assign([of_s..of_s + 1, 0..n], row(0)).slice_assign([of_y..of_y + 1, 0..n], row(1));
         self.scale = sy / yy;
         true
     }
