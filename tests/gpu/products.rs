@@ -62,8 +62,15 @@ fn products_with_many_rows_are_those_of_the_cpu() {
 #[test]
 fn a_product_over_no_columns_is_zero() {
     let Some(info) = gpu() else { return };
-    let (a, b) = (Tensor::zeros([3, 0], &info.device()), Tensor::zeros([0, 2], &info.device()));
-    assert_eq!(matmul(a, b).try_into_vec_as::<f32>().unwrap(), [0.0; 6]);
+    for precision in [MatmulPrecision::F32, MatmulPrecision::Tf32] {
+        with_precision(precision, || {
+            let (a, b) = (Tensor::zeros([3, 0], &info.device()), Tensor::zeros([0, 2], &info.device()));
+            assert_eq!(matmul(a, b).try_into_vec_as::<f32>().unwrap(), [0.0; 6], "{precision}");
+            // No columns of a matrix with many rows.
+            let (a, b) = (Tensor::zeros([5000, 0], &info.device()), Tensor::zeros([5000, 2], &info.device()));
+            assert_eq!(matmul(a.transpose(), b).dims(), [0, 2], "{precision}");
+        });
+    }
 }
 
 /// The bound is that of the format: two factors that are rounded to p bits give a relative error of at most about 2·2⁻ᵖ of Σ|a||b|.
@@ -85,6 +92,10 @@ fn coarser_products_are_as_close_as_their_format() {
         let bound = 2.0 * 0.5f64.powi(bits) + 1e-5;
         for ((got, exact), size) in got[0].iter().zip(&exact[0]).zip(&size) {
             assert!((got - exact).abs() <= bound * size, "{precision}: {got} and {exact}");
+        }
+        if precision == MatmulPrecision::Bf16 {
+            let off = |(got, exact): (&f64, &f64)| (got - exact).abs() > 1e-5 * exact.abs();
+            assert!(got[0].iter().zip(&exact[0]).any(off), "the factors are rounded");
         }
         // The gradients are there, in the type of the factors.
         assert_eq!(got.iter().map(Vec::len).collect::<Vec<_>>(), [n * m, n * k, k * m]);

@@ -10,7 +10,7 @@ use crate::{
     context::{Compute, Opened, RunRecord, Session, Start, check_data, kernel_folder},
     flags::{EvalFlags, ExportFlags, MachineFlags, PredictFlags, ResumeFlags, RunAccess, VerifyFlags},
     names::Dtype,
-    settings::{RunSettings, layered, located},
+    settings::{layered, located},
 };
 
 /// The settings of the defaults, a file and the flags, and a title for the run.
@@ -24,10 +24,21 @@ fn asked<M: Model>(flags: &M::Flags, file: Option<&Path>) -> Result<(M::Settings
     Ok((settings, title))
 }
 
-/// Stores what was chosen in the settings of a new run.
-fn complete(run: &mut RunSettings, compute: &Compute) {
+/// The plan of a new run, its record, and what a user is told of the data.
+fn planned<M: Model>(
+    mut settings: M::Settings,
+    compute: Compute,
+    console: Console,
+) -> Result<(M::Plan, RunRecord, Vec<String>)> {
+    let data = M::load(&settings, None, console)?;
+    let run = M::common(&mut settings).run;
     run.dtype = Some(compute.dtype);
     run.matmul = compute.matmul.unwrap_or(run.matmul);
+    let record = RunRecord::new(M::record(&data).clone(), &compute, run.seed);
+    let notes = M::notes(&data).to_vec();
+    let plan = M::plan(settings, data, compute)?;
+    M::memory(&plan).check()?;
+    Ok((plan, record, notes))
 }
 
 /// `kiln train`.
@@ -37,13 +48,7 @@ pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, co
     let place = Place::choose(place.out, &title, place.force, own)?;
 
     let compute = Compute::start(M::common(&mut settings).run, M::DTYPE)?;
-    let data = M::load(&settings, None, console)?;
-    let run = M::common(&mut settings).run;
-    complete(run, &compute);
-    let record = RunRecord::new(M::record(&data).clone(), &compute, run.seed);
-    let notes = M::notes(&data).to_vec();
-    let plan = M::plan(settings, data, compute)?;
-    M::memory(&plan).check()?;
+    let (plan, record, notes) = planned::<M>(settings, compute, console)?;
 
     let run = place.create(own)?;
     notes.iter().for_each(|note| console.note(note));
@@ -73,12 +78,7 @@ pub(super) fn warm_up<M: Model>(flags: &WarmUpFlags<M::Flags>, console: Console)
             "{device} compiles no kernels, so there is nothing to warm up: choose a GPU by --device"
         )));
     }
-    let data = M::load(&settings, None, console)?;
-    let run = M::common(&mut settings).run;
-    complete(run, &compute);
-    let record = RunRecord::new(M::record(&data).clone(), &compute, run.seed);
-    let plan = M::plan(settings, data, compute)?;
-    M::memory(&plan).check()?;
+    let (plan, record, _) = planned::<M>(settings, compute, console)?;
     let folder = tempfile::tempdir().map_err(|e| Failure::internal(format!("cannot make a temporary folder: {e}")))?;
     let dir = RunDir::at(folder.path().to_owned());
     let session = session::<M>(&dir, &plan, record, Start::Fresh, console).of_one_epoch();

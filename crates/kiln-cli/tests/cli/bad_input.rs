@@ -263,6 +263,13 @@ fn what_is_for_gpus_is_refused_on_a_cpu() {
     let run = place.ok("train vae --epochs 1 --matmul f32 --device cpu --out run --quiet");
     assert!(run.stderr.is_empty(), "{run:?}");
     assert!(place.json("run/run.json").get("matmul").is_none(), "a CPU has no choice");
+    // A run that was trained on a GPU in TF32 is used on a CPU.
+    let config = std::fs::read_to_string(place.path("run/config.toml")).unwrap();
+    let on_gpu = config.replace("matmul = \"f32\"", "matmul = \"tf32\"");
+    assert_ne!(on_gpu, config);
+    std::fs::write(place.path("run/config.toml"), on_gpu).unwrap();
+    place.ok("eval run");
+    place.ok("resume run --epochs 2");
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use burn::tensor::Tensor;
 use kiln_tensor::{
     derivative::{EvaluationError, Hessian, HessianProduct},
+    fused,
     linalg::Symmetric,
 };
 
@@ -59,7 +60,7 @@ impl RegressionLoss {
         let mut blocks = vec![Vec::new(); k * k];
         for row in 0..k {
             for column in 0..=row {
-                let block = a.clone().transpose().matmul(a.clone() * (c(row, column) * self.shares.clone()));
+                let block = fused::matmul(a.clone().transpose(), a.clone() * (c(row, column) * self.shares.clone()));
                 blocks[row * k + column] =
                     block.into_data().try_into_vec_as::<f64>().expect("a float tensor converts to f64");
             }

@@ -163,7 +163,7 @@ impl RegressionLoss {
         let Some(Scaling { mean, scale }) = &self.scaling else { return x.clone() };
         let (weight, bias) = self.split(x);
         let weight = weight / scale.clone().transpose();
-        let bias = bias - mean.clone().matmul(weight.clone());
+        let bias = bias - fused::matmul(mean.clone(), weight.clone());
         Self::join(weight, bias)
     }
 
@@ -176,7 +176,7 @@ impl RegressionLoss {
         let x = Tensor::<1>::from_data(data, (&self.inputs.device(), self.inputs.dtype()));
         let Some(Scaling { mean, scale }) = &self.scaling else { return x };
         let (weight, bias) = self.split(&x);
-        Self::join(weight.clone() * scale.clone().transpose(), bias + mean.clone().matmul(weight))
+        Self::join(weight.clone() * scale.clone().transpose(), bias + fused::matmul(mean.clone(), weight))
     }
 
     /// Returns the penalty λ·‖W‖₁ on the model's weights as a penalty per entry of the vector, `[(d + 1)·k]`. Intercepts have 0.

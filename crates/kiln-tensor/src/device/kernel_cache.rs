@@ -7,8 +7,8 @@ use std::path::Path;
 /// Without it, a later process compiles and tunes again, which can take minutes. Call it before the first use of a device, because
 /// backends read their settings once: later, and in a build without GPU backends, it does nothing and returns false.
 ///
-/// What a file `cubecl.toml` or `burn.toml` in the working directory says goes first, except for the folder, unless that is set there
-/// too. A folder that cannot be written costs time, but is no error.
+/// CubeCL's other settings are read from `cubecl.toml` or `burn.toml` in the working directory, as without this call. A folder that is set
+/// there is used in place of `folder`. A folder that cannot be written costs time, but is no error.
 ///
 /// # Example
 /// ```

@@ -81,6 +81,7 @@ impl Stack {
         for (i, j, product) in [(of_s, of_s, ss), (of_s, of_y, sy), (of_y, of_s, sy), (of_y, of_y, yy)] {
             self.products[i * both + j] = product;
         }
+        // Taken out, so that it is not shared and is written in place.
         let rows = std::mem::replace(&mut self.rows, Tensor::zeros([1, 1], &s.device()));
         let row = |i: usize| pair.clone().narrow(0, i, 1);
         let n = s.dims()[0];

@@ -40,6 +40,11 @@ use crate::fused::MatmulPrecision;
 /// The product of two matrices, of the type of its factors.
 pub(super) fn product(lhs: CubeTensor, rhs: CubeTensor, precision: MatmulPrecision) -> CubeTensor {
     let dtype = lhs.dtype;
+    // The kernels leave such a product as it is in memory.
+    if lhs.shape().num_elements() == 0 || rhs.shape().num_elements() == 0 {
+        let shape = Shape::from([lhs.shape()[0], rhs.shape()[1]]);
+        return zeros(lhs.device.clone(), shape, dtype);
+    }
     match precision {
         MatmulPrecision::Bf16 if dtype == DType::F32 => {
             let rounded = |tensor| cast(tensor, DType::BF16);
@@ -62,10 +67,6 @@ type Inputs = (CubeTensor, CubeTensor, CubeTensor);
 fn strict(lhs: CubeTensor, rhs: CubeTensor) -> CubeTensor {
     static TUNER: LocalTuner<MatmulAutotuneKey, CubeTuneId> = local_tuner!("strict");
     let (client, dtype) = (lhs.client.clone(), lhs.dtype);
-    if lhs.shape().num_elements() == 0 || rhs.shape().num_elements() == 0 {
-        let shape = Shape::from([lhs.shape()[0], rhs.shape()[1]]);
-        return zeros(lhs.device.clone(), shape, dtype);
-    }
     let out = init_matmul_output(&lhs, &rhs, dtype);
     let id = CubeTuneId::new(&client, &lhs.device);
     let tunables = TUNER.init(&id, || {
