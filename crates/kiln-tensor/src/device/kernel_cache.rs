@@ -5,7 +5,8 @@ use std::path::Path;
 /// Keeps the kernels that GPU backends compile, and which of them their tuner found fastest, in a database in `folder`.
 ///
 /// Without it, a later process compiles and tunes again, which can take minutes. Call it before the first use of a device, because
-/// backends read their settings once: later, and in a build without GPU backends, it does nothing and returns false.
+/// backends read their settings once: later, and in a build without a GPU backend or without the feature `kernel-cache`, it does nothing and
+/// returns false.
 ///
 /// CubeCL's other settings are read from `cubecl.toml` or `burn.toml` in the working directory, as without this call. A folder that is set
 /// there is used in place of `folder`. A folder that cannot be written costs time, but is no error.
@@ -20,7 +21,7 @@ use std::path::Path;
 /// # Ok::<(), kiln_tensor::DeviceError>(())
 /// ```
 pub fn keep_kernels(folder: &Path) -> bool {
-    #[cfg(feature = "cube")]
+    #[cfg(all(feature = "cube", feature = "kernel-cache"))]
     {
         use burn_cubecl::cubecl::config::{CubeClRuntimeConfig, RuntimeConfig, cache::CacheConfig};
         let mut config = CubeClRuntimeConfig::from_current_dir().override_from_env();
@@ -30,7 +31,7 @@ pub fn keep_kernels(folder: &Path) -> bool {
         }
         CubeClRuntimeConfig::try_set(config)
     }
-    #[cfg(not(feature = "cube"))]
+    #[cfg(not(all(feature = "cube", feature = "kernel-cache")))]
     {
         let _ = folder;
         false
