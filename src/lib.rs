@@ -162,8 +162,8 @@
 //! # Features
 //!
 //! A backend is a feature: `flex` (CPU, the default), `ndarray` (CPU; deprecated by Burn since 0.22), `wgpu` (any GPU),
-//! `vulkan` (GPU through SPIR-V), `cuda` (NVIDIA). The same code runs on all of them. `kernel-cache` keeps on disk what a GPU backend
-//! has compiled ([`keep_kernels`](tensor::device::keep_kernels)). `parquet` and `arrow` read files of these formats.
+//! `vulkan` (GPU through SPIR-V), `cuda` (NVIDIA). The same code runs on all of them. `kernel-cache`, on by default, keeps on disk
+//! what a GPU backend has compiled ([`keep_kernels`](tensor::device::keep_kernels)). `parquet` and `arrow` read files of these formats.
 
 #[cfg(not(any(feature = "flex", feature = "ndarray", feature = "wgpu", feature = "vulkan", feature = "cuda")))]
 compile_error!(
