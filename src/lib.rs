@@ -159,11 +159,15 @@
 //! [`Halt`](tensor::steps::Halt)) and
 //! [`ByteRows`](tensor::byte_rows::ByteRows).
 //!
+//! **Several processes.** A [`World`](tensor::World) of ranks, which a [`Communicator`](tensor::world::Communicator) connects: MPI in
+//! [`mpi`], or [`threads`](tensor::world::threads) in tests. [`Trainer::distributed`](train::Trainer::distributed) shares minibatches, and
+//! [`Distributed`](tensor::derivative::Distributed) the rows of a solver's function.
+//!
 //! # Features
 //!
 //! A backend is a feature: `flex` (CPU, the default), `ndarray` (CPU; deprecated by Burn since 0.22), `wgpu` (any GPU),
 //! `vulkan` (GPU through SPIR-V), `cuda` (NVIDIA). The same code runs on all of them. `kernel-cache`, on by default, keeps on disk
-//! what a GPU backend has compiled ([`keep_kernels`](tensor::device::keep_kernels)). `parquet` and `arrow` read files of these formats.
+//! what a GPU backend has compiled ([`keep_kernels`](tensor::device::keep_kernels)). `mpi` links the MPI library of the machine. `parquet` and `arrow` read files of these formats.
 
 #[cfg(not(any(feature = "flex", feature = "ndarray", feature = "wgpu", feature = "vulkan", feature = "cuda")))]
 compile_error!(
@@ -173,6 +177,7 @@ compile_error!(
 pub use burn;
 pub use kiln_data as data;
 pub use kiln_dist as dist;
+pub use kiln_mpi as mpi;
 pub use kiln_optim as optim;
 pub use kiln_tensor as tensor;
 pub use kiln_train as train;
@@ -241,6 +246,7 @@ mod guide {
         ReadmeZh "README.zh.md"
         Tutorial "docs/src/tutorial.md"
         Install "docs/src/tasks/install.md"
+        Distributed "docs/src/tasks/distributed.md"
         Vae "docs/src/tasks/vae.md"
         Logistic "docs/src/tasks/logistic.md"
         Glm "docs/src/tasks/glm.md"

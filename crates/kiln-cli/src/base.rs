@@ -14,6 +14,7 @@ mod text;
 
 pub(crate) mod interrupt;
 pub(crate) mod plot;
+pub(crate) mod ranks;
 
 pub(crate) use self::{
     checks::{count, require},
@@ -23,6 +24,7 @@ pub(crate) use self::{
     lock::Lock,
     own_files::OwnFiles,
     place::Place,
+    ranks::Ranks,
     run_files::{CERTIFICATE, CONFIG, ENCODER, METRICS, MODEL, RESULT, RUN},
     rundir::RunDir,
     sink::Sink,

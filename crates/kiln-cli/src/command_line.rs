@@ -4,8 +4,8 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        CompletionsFlags, Cv, DatasetsFlags, DescribeFlags, FitCurveFlags, LrFind, ManFlags, RatesFlags, SolveFlags,
-        ViFlags,
+        CollectivesFlags, CompletionsFlags, Cv, DatasetsFlags, DescribeFlags, FitCurveFlags, LrFind, ManFlags,
+        RatesFlags, SolveFlags, ViFlags,
     },
     flags::{EvalFlags, ExportFlags, OutputFlags, PredictFlags, ResumeFlags, VerifyFlags},
     models::{
@@ -97,6 +97,9 @@ pub(crate) enum Command {
     /// Compile and tune the kernels of a training run on a GPU, so that the run starts fast
     #[command(subcommand)]
     WarmUp(WarmUp),
+    /// Measure how long the processes of mpirun take to add up numbers, and predict the speed-up of training
+    #[command(after_help = "Example:\n  mpirun -n 2 kiln bench-collectives --parameters 652824 --step-ms 12")]
+    BenchCollectives(CollectivesFlags),
     /// List the available devices
     Devices,
     /// List the named datasets and their location on this machine

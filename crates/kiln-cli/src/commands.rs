@@ -1,5 +1,6 @@
 //! The commands that are not about training one of the models.
 
+mod collectives;
 mod completions;
 mod cv;
 mod describe;
@@ -13,6 +14,7 @@ mod verify;
 mod vi;
 
 pub(crate) use self::{
+    collectives::{CollectivesFlags, bench_collectives},
     completions::{CompletionsFlags, ManFlags, completions, man},
     cv::{Cv, cv},
     describe::{DescribeFlags, describe},

@@ -28,7 +28,10 @@ use std::{io::Write, process::ExitCode};
 use clap::{CommandFactory, Parser};
 
 use crate::{
-    base::{Console, Exit, Result, RunDir},
+    base::{
+        Console, Exit, Failure, Ranks, Result, RunDir,
+        ranks::{opened, world},
+    },
     command_line::{Command, CommandLine},
     models::Config,
 };
@@ -50,21 +53,36 @@ fn main() -> ExitCode {
         }
     }));
     let line = CommandLine::parse();
-    let exit = std::panic::catch_unwind(|| run(line)).unwrap_or(Ok(Exit::Internal));
-    let exit = exit.unwrap_or_else(|failure| {
-        let _ = writeln!(std::io::stderr(), "kiln: {}", failure.line());
-        failure.exit
-    });
+    let print = |line: &str| {
+        let _ = writeln!(std::io::stderr(), "kiln: {line}");
+    };
+    let exit = match Ranks::start() {
+        Ok(ranks) => {
+            let end = std::panic::catch_unwind(|| run(line)).unwrap_or(Ok(Exit::Internal));
+            ranks.end(end, print)
+        }
+        Err(failure) => {
+            print(&failure.line());
+            failure.exit
+        }
+    };
     ExitCode::from(exit as u8)
 }
 
 fn run(line: CommandLine) -> Result<Exit> {
     let console = Console::new(line.output.json, line.output.quiet);
+    let (console, world) = (if world().is_root() { console } else { console.silent() }, world());
+    let shares = matches!(line.command, Command::Train(_) | Command::Resume(_) | Command::BenchCollectives(_));
+    if !world.is_alone() && !shares {
+        return Err(Failure::usage(
+            "only `kiln train` and `kiln resume` run in several processes: start this command without mpirun",
+        ));
+    }
     match line.command {
         Command::Train(train) => train.run(console),
         Command::WarmUp(model) => model.run(console),
         Command::Resume(flags) => {
-            let dir = RunDir::open(&flags.run)?;
+            let (dir, _scratch) = opened(|| RunDir::open(&flags.run))?;
             Config::of(&dir)?.resume(&dir, &flags, console)
         }
         Command::Eval(flags) => {
@@ -90,6 +108,7 @@ fn run(line: CommandLine) -> Result<Exit> {
         Command::Solve(flags) => commands::solve(flags, console),
         Command::Vi(flags) => commands::vi(*flags, console),
         Command::Rates(flags) => commands::rates(flags, console),
+        Command::BenchCollectives(flags) => commands::bench_collectives(&flags, console),
         Command::Devices => commands::devices(console),
         Command::Datasets(flags) => commands::datasets(flags, console),
         Command::Schedules => commands::schedules(console),

@@ -54,6 +54,7 @@
 mod capture;
 mod check;
 pub mod custom;
+mod distributed;
 mod dual;
 mod error;
 mod function;
@@ -69,6 +70,7 @@ mod spectrum;
 
 pub use self::{
     check::{Estimate, GradientCheck},
+    distributed::Distributed,
     error::DerivativeError,
     function::{Function, HvpMethod},
     gauss_newton::GaussNewton,

@@ -16,6 +16,7 @@
 //! - [`special`]: gamma, error and normal functions, and logarithms without cancellation.
 //! - [`steps`]: steps of an optimiser on a GPU, which do not wait for the host.
 //! - [`weights`]: safetensors files of a module's parameters.
+//! - [`world`]: processes that compute together.
 
 pub mod atomic;
 pub mod byte_rows;
@@ -42,6 +43,8 @@ mod real;
 pub mod special;
 pub mod steps;
 pub mod weights;
+pub mod world;
 
 pub use device::{DeviceChoice, DeviceError, DeviceInfo};
 pub use random::{Normals, Stream};
+pub use world::World;

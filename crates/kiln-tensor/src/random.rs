@@ -8,6 +8,8 @@
 
 mod normals;
 
+use std::ops::Range;
+
 use burn::tensor::{Device, FloatDType, Shape, Tensor, TensorCreationOptions, TensorData};
 use rand::{Rng, RngExt, SeedableRng, seq::SliceRandom};
 use rand_chacha::ChaCha8Rng;
@@ -57,6 +59,14 @@ pub struct Stream {
     /// Whether epoch and step of the key are those of the step that is computed, for [`Steps::compute`](crate::steps::Steps::compute).
     #[cfg_attr(not(feature = "cube"), allow(dead_code, reason = "only GPUs record steps"))]
     of_step: bool,
+    part: Option<Part>,
+}
+
+/// Some rows of a batch, for a process that computes only these.
+#[derive(Clone, Debug)]
+struct Part {
+    rows: Range<usize>,
+    total: usize,
 }
 
 impl Stream {
@@ -66,6 +76,7 @@ impl Stream {
             words: ChaCha8Rng::from_seed(Self::key(seed, purpose, epoch, step)),
             normals: Normals::default(),
             of_step: false,
+            part: None,
         }
     }
 
@@ -73,6 +84,23 @@ impl Stream {
     /// noise of its own epoch and place. See [`Steps::compute`](crate::steps::Steps::compute).
     pub fn of_current_step(self) -> Self {
         Self { of_step: true, ..self }
+    }
+
+    /// Says that only `rows` of a batch of `total` rows are computed here: [`normal`](Self::normal) then returns, for a shape whose first
+    /// axis has a multiple of that many rows, the numbers that these rows have in the noise of the whole batch. Other draws are not divided.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_tensor::Stream;
+    ///
+    /// let (device, stream) = (Device::default(), || Stream::new(7, "noise", 0, 0));
+    /// let whole: Tensor<2> = stream().normal([5, 3], &device);
+    /// let part: Tensor<2> = stream().of_rows(2..4, 5).normal([2, 3], &device);
+    /// assert_eq!(part.into_data(), whole.slice([2..4, 0..3]).into_data());
+    /// ```
+    pub fn of_rows(self, rows: Range<usize>, total: usize) -> Self {
+        Self { part: (rows.len() < total).then_some(Part { rows, total }), ..self }
     }
 
     /// The generator, for numbers that the host draws.
@@ -156,26 +184,61 @@ impl Stream {
         options: impl Into<TensorCreationOptions>,
     ) -> Tensor<D> {
         let (shape, options) = (shape.into(), options.into());
+        if let Some(part) = self.part.clone().filter(|part| shape[0].is_multiple_of(part.rows.len().max(1))) {
+            return Tensor::from_data(TensorData::new(self.normals_of(&part, &shape), shape), options);
+        }
         let n = shape.num_elements();
         if self.normals == Normals::Ziggurat {
             return Tensor::from_data(TensorData::new(self.normal_vec(n), shape), options);
         }
-        let block = self.words.get_word_pos().div_ceil(BLOCK as u128);
-        self.words.set_word_pos((block + n.div_ceil(BLOCK) as u128) * BLOCK as u128);
+        let block = self.next_blocks(n);
         #[cfg(feature = "cube")]
         if let Some(numbers) =
             crate::cube::noise::normal(&self.words.get_seed(), self.of_step, block, shape.clone(), &options)
         {
             return numbers;
         }
-        let mut words = vec![0u32; n.next_multiple_of(2)];
+        let numbers = self.box_muller(block, 0..n);
+        Tensor::from_data(TensorData::new(numbers, shape), options)
+    }
+
+    /// Moves on by `n` numbers, to the end of a block. Returns the block that they begin with.
+    fn next_blocks(&mut self, n: usize) -> u128 {
+        let block = self.words.get_word_pos().div_ceil(BLOCK as u128);
+        self.words.set_word_pos((block + n.div_ceil(BLOCK) as u128) * BLOCK as u128);
+        block
+    }
+
+    /// The numbers at `places`, counted from the beginning of a block.
+    fn box_muller(&mut self, block: u128, places: Range<usize>) -> Vec<f64> {
+        // A pair of words makes a pair of numbers.
+        let start = places.start - places.start % 2;
+        let mut words = vec![0u32; (places.end - start).next_multiple_of(2)];
         let mut from_block = self.on_host().clone();
-        from_block.set_word_pos(block * BLOCK as u128);
+        from_block.set_word_pos(block * BLOCK as u128 + start as u128);
         from_block.fill_bytes(bytemuck::cast_slice_mut(&mut words));
         let words: Vec<u32> = words.into_iter().map(u32::from_le).collect();
         let mut numbers = normals::box_muller(&words);
-        numbers.truncate(n);
-        Tensor::from_data(TensorData::new(numbers, shape), options)
+        numbers.truncate(places.end - start);
+        numbers.drain(..places.start - start);
+        numbers
+    }
+
+    /// The numbers of some rows. A shape with several times as many rows has the whole batch several times, one after the other.
+    fn normals_of(&mut self, part: &Part, shape: &Shape) -> Vec<f64> {
+        let rows = part.rows.len().max(1);
+        let (copies, row) = (shape[0] / rows, shape.num_elements() / shape[0].max(1));
+        let of = |copy: usize| {
+            let start = (copy * part.total + part.rows.start) * row;
+            start..start + part.rows.len() * row
+        };
+        let total = copies * part.total * row;
+        if self.normals == Normals::Ziggurat {
+            let all = self.normal_vec(total);
+            return (0..copies).flat_map(|copy| all[of(copy)].iter().copied()).collect();
+        }
+        let block = self.next_blocks(total);
+        (0..copies).flat_map(|copy| self.box_muller(block, of(copy))).collect()
     }
 
     /// Returns a random order of `0..n` (Fisher–Yates).
@@ -261,6 +324,25 @@ mod tests {
         for (n, expected) in [(18, first.as_slice()), (3, then.as_slice())] {
             for (a, b) in draw(n).iter().zip(expected) {
                 assert!((a - b).abs() <= 2e-15, "{a} and {b}");
+            }
+        }
+    }
+
+    #[test]
+    fn parts_of_a_batch_have_the_noise_of_the_whole() {
+        let device = Device::default();
+        for normals in [Normals::BoxMuller, Normals::Ziggurat] {
+            let stream = || Stream::new(7, "noise", 2, 31).with_normals(normals);
+            let draw = |mut stream: Stream, n: usize| -> [Tensor<2>; 2] {
+                [stream.normal([3 * n, 5], &device), stream.normal([n, 1], &device)]
+            };
+            let whole = draw(stream(), 7);
+            for rows in [0..3, 3..4, 4..7] {
+                let [several, then] = draw(stream().of_rows(rows.clone(), 7), rows.len());
+                let copies =
+                    (0..3).map(|copy| whole[0].clone().slice([copy * 7 + rows.start..copy * 7 + rows.end, 0..5]));
+                assert_eq!(several.into_data(), Tensor::cat(copies.collect(), 0).into_data(), "{rows:?}");
+                assert_eq!(then.into_data(), whole[1].clone().slice([rows, 0..1]).into_data());
             }
         }
     }

@@ -30,6 +30,14 @@ pub enum TrainError {
     /// The optimiser had nothing to update.
     #[error(transparent)]
     Step(#[from] StepError),
+    /// The objective is not a mean over rows, so that several processes cannot share a minibatch.
+    #[error(
+        "this objective cannot be trained by several processes: it is not a mean over rows (Objective::is_mean_over_rows)"
+    )]
+    NotAMean,
+    /// The processes that train together could not go on.
+    #[error(transparent)]
+    World(#[from] kiln_tensor::world::WorldError),
     /// A checkpoint cannot be written or read.
     #[error(transparent)]
     Checkpoint(#[from] CheckpointError),

@@ -7,7 +7,7 @@ use burn::{
 };
 use kiln_data::{Dataset, Order, minibatches};
 use kiln_optim::StepError;
-use kiln_tensor::{Normals, Stream, fused::in_pool, params};
+use kiln_tensor::{Normals, Stream, World, fused::in_pool, params, world::WorldError};
 
 use crate::{
     Metrics, TrainError,
@@ -52,10 +52,18 @@ where
     D: Dataset,
     O: Objective<M, D::Batch>,
 {
-    evaluate_on(&device_of(model).unwrap_or_default(), model, objective, data, batch_size, (seed, Normals::default()))
+    evaluate_on(
+        &device_of(model).unwrap_or_default(),
+        model,
+        objective,
+        data,
+        batch_size,
+        (seed, Normals::default()),
+        &World::alone(),
+    )
 }
 
-/// [`evaluate`] with the data on `device`.
+/// [`evaluate`] with the data on `device`, and the batches divided among the ranks of `world`. All ranks get the bits of one.
 pub(crate) fn evaluate_on<M, O, D>(
     device: &Device,
     model: &M,
@@ -63,6 +71,7 @@ pub(crate) fn evaluate_on<M, O, D>(
     data: &D,
     batch_size: usize,
     (seed, normals): (u64, Normals),
+    world: &World,
 ) -> Result<Metrics, TrainError>
 where
     M: Module,
@@ -75,43 +84,67 @@ where
     let model = model.valid();
     let device = device.clone().without_autodiff();
     let batches = minibatches(data.len(), batch_size, Order::Sequential)?;
-    Ok(in_pool(move || {
-        let mut mean = RunningMean::default();
+    let own = world.share_of(batches.len());
+    let parts = in_pool(move || {
+        let mut parts = Vec::new();
         let mut unread: Vec<(usize, Loss)> = Vec::new();
-        for (i, rows) in batches.enumerate() {
+        for (i, rows) in batches.enumerate().take(own.end).skip(own.start) {
             let batch = data.batch(&rows, &device);
             let mut stream = Stream::new(seed, "evaluate", 0, i as u64).with_normals(normals);
             seed_device(&device, seed, "evaluate-device", (0, i as u64));
             unread.push((rows.len(), objective.held_out(&model, batch, &mut stream)));
             if unread.len() == UNREAD {
-                add_all(&mut mean, std::mem::take(&mut unread));
+                parts.extend(read_all(std::mem::take(&mut unread)));
             }
         }
-        add_all(&mut mean, unread);
-        mean.mean()
-    }))
+        parts.extend(read_all(unread));
+        parts
+    });
+    let mut mean = RunningMean::default();
+    for part in of_all_ranks(world, parts)? {
+        mean.merge(&part);
+    }
+    Ok(mean.mean())
+}
+
+/// The parts of all ranks, in the order of the ranks.
+fn of_all_ranks(world: &World, parts: Vec<RunningMean>) -> Result<Vec<RunningMean>, WorldError> {
+    if world.is_alone() {
+        return Ok(parts);
+    }
+    let bytes = serde_json::to_vec(&parts).expect("numbers and names can be written");
+    let mut all = Vec::new();
+    for bytes in world.gather(&bytes)? {
+        let parts: Vec<RunningMean> =
+            serde_json::from_slice(&bytes).map_err(|error| WorldError::Engine(error.to_string()))?;
+        all.extend(parts);
+    }
+    Ok(all)
 }
 
 /// Batches whose losses are read from the device at once: so many that a GPU does not wait for the host, and so few that the data of those
 /// that wait fit on it.
 const UNREAD: usize = 32;
 
-/// Reads the losses of batches, with their numbers of examples, and adds them to a mean.
-fn add_all(mean: &mut RunningMean, losses: Vec<(usize, Loss)>) {
+/// Reads the losses of batches, with their numbers of examples.
+fn read_all(losses: Vec<(usize, Loss)>) -> Vec<RunningMean> {
     let names = |loss: &Loss| loss.terms.iter().map(|(name, _)| *name).collect::<Vec<&'static str>>();
     let of: Vec<(usize, Vec<&'static str>)> = losses.iter().map(|(examples, loss)| (*examples, names(loss))).collect();
     let scalars: Vec<Tensor<1>> = losses.into_iter().flat_map(|(_, loss)| scalars(loss)).collect();
     if scalars.is_empty() {
-        return;
+        return Vec::new();
     }
     let values = Tensor::cat(scalars, 0).try_into_vec_as::<f64>().expect("a float tensor converts to f64");
     let mut values = values.into_iter();
-    for (examples, names) in of {
+    let read = |(examples, names): (usize, Vec<&'static str>)| {
+        let mut part = RunningMean::default();
         let loss = values.next().expect("a loss for every batch");
         // The terms are taken even if the mean did not look at them.
         let terms: Vec<(&'static str, f64)> = names.into_iter().zip(values.by_ref()).collect();
-        mean.add(examples, loss, terms.into_iter());
-    }
+        part.add(examples, loss, terms.into_iter());
+        part
+    };
+    of.into_iter().map(read).collect()
 }
 
 /// Seeds the device's own random numbers, from which layers such as Burn's `Dropout` draw.

@@ -95,6 +95,18 @@ impl RunningMean {
         }
     }
 
+    /// Adds what another mean has.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.examples += other.examples;
+        self.loss += other.loss;
+        for (i, (name, Number(value))) in other.terms.iter().enumerate() {
+            match self.terms.get_mut(i) {
+                Some((_, Number(sum))) => *sum += value,
+                None => self.terms.push((name.clone(), Number(*value))),
+            }
+        }
+    }
+
     pub(crate) fn is_empty(&self) -> bool {
         self.examples == 0.0
     }

@@ -59,6 +59,13 @@ pub trait Objective<M: Module, B>: Sync {
         false
     }
 
+    /// Returns whether [`loss`](Self::loss) is a mean over the rows of the batch, plus terms that do not depend on them, and draws its noise
+    /// by [`normal`](Stream::normal) only, with one row of numbers for each row of the batch, or for each row of several copies of it. Several
+    /// processes may then share a batch: see [`Trainer::distributed`](crate::Trainer::distributed). Default: false.
+    fn is_mean_over_rows(&self) -> bool {
+        false
+    }
+
     /// Returns the loss to report for held-out data. The default is [`loss`](Self::loss); an objective with a penalty on
     /// the parameters leaves it out here.
     fn held_out(&self, model: &M, batch: B, stream: &mut Stream) -> Loss {
@@ -158,6 +165,10 @@ where
     }
 
     fn can_be_captured(&self) -> bool {
+        true
+    }
+
+    fn is_mean_over_rows(&self) -> bool {
         true
     }
 
@@ -271,6 +282,10 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Elbo {
     }
 
     fn can_be_captured(&self) -> bool {
+        true
+    }
+
+    fn is_mean_over_rows(&self) -> bool {
         true
     }
 

@@ -6,6 +6,7 @@ mod deferred;
 mod end_of_epoch;
 mod evaluated;
 mod minibatch;
+mod ranks;
 mod replayed;
 mod waiting;
 
@@ -20,6 +21,7 @@ use self::{
     captured::{Captured, draws_from_device, is_all_trained},
     clock::Clock,
     evaluated::gradient,
+    ranks::Requests,
     waiting::Deferral,
 };
 use crate::{
@@ -55,6 +57,8 @@ pub(crate) struct Run<'t, 'a, M, O, D: Dataset> {
     skipped_before: u64,
     /// Whether an observer asked to stop.
     stop: bool,
+    /// What all ranks asked for, when they last compared.
+    asked: Requests,
     /// Whether steps wait for the host.
     deferral: Deferral,
     /// The training data, if they stay on the device.
@@ -93,7 +97,8 @@ where
         let rows: Vec<usize> = (0..data.train.len().min(config.batch_size_at(at.step, data.train.len()))).collect();
         let plain = data.device.clone().without_autodiff();
         objective.check(&model.valid(), data.train.batch_in_epoch(&rows, at.epoch, &plain))?;
-        let everyone_may_wait = !setup.observers.iter().any(|observer| observer.wants_every_step());
+        let everyone_may_wait =
+            setup.world.is_alone() && !setup.observers.iter().any(|observer| observer.wants_every_step());
         let mut deferral = Deferral::new(&setup.optimizer, config.gtol, &plain, everyone_may_wait);
         let resident = data.train.resident(&plain);
         let captures = setup.captures && deferral.is_possible() && resident.is_some() && is_all_trained(&model);
@@ -104,6 +109,12 @@ where
                 let mut noise = Stream::new(config.seed, "noise", at.epoch, at.batch);
                 drop(gradient(&model, objective, batch, &mut noise));
             });
+        if !setup.world.is_alone() {
+            if !objective.is_mean_over_rows() {
+                return Err(TrainError::NotAMean);
+            }
+            ranks::compare(&setup.world, &model, data.train.len(), at.step)?;
+        }
         Ok(Self {
             setup,
             model: Some(model),
@@ -116,6 +127,7 @@ where
             of_step: RunningMean::default(),
             last_norm: f64::NAN,
             stop: false,
+            asked: Requests::default(),
             deferral,
             resident,
             captured: Captured::default(),
@@ -226,11 +238,24 @@ where
         self.model.as_ref().expect("the model is put back after every update")
     }
 
-    /// Why someone wants the run to stop, if anyone does.
+    /// Why someone wants the run to stop, if anyone does. Several ranks stop for what they have compared, so that they stop together.
     fn request_to_stop(&self) -> Option<TrainStatus> {
-        if self.stop {
-            return Some(TrainStatus::StoppedByObserver);
+        let asked = if self.setup.world.is_alone() { self.requests() } else { self.asked };
+        match asked {
+            Requests { stop: true, .. } => Some(TrainStatus::StoppedByObserver),
+            Requests { interrupt: true, .. } => Some(TrainStatus::Interrupted),
+            _ => None,
         }
-        self.setup.interrupt.load(Ordering::SeqCst).then_some(TrainStatus::Interrupted)
+    }
+
+    /// What this rank asks for.
+    fn requests(&self) -> Requests {
+        Requests { stop: self.stop, interrupt: self.setup.interrupt.load(Ordering::SeqCst) }
+    }
+
+    /// Compares what the ranks ask for.
+    fn compare_requests(&mut self) -> Result<(), TrainError> {
+        self.asked = self.requests().of_all(&self.setup.world)?;
+        Ok(())
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::{Arc, atomic::AtomicBool};
 
 use kiln_optim::FirstOrder;
+use kiln_tensor::World;
 
 use crate::{Checkpoints, Observer, TrainConfig};
 
@@ -15,4 +16,6 @@ pub(crate) struct Setup<'a, M> {
     pub(crate) interrupt: Arc<AtomicBool>,
     /// Whether a step on a GPU may be captured.
     pub(crate) captures: bool,
+    /// The processes that train together.
+    pub(crate) world: World,
 }

@@ -5,7 +5,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 use burn::{module::Module, tensor::Device};
 use kiln_data::Dataset;
 use kiln_optim::{FirstOrder, StepError};
-use kiln_tensor::fused::in_pool;
+use kiln_tensor::{World, fused::in_pool};
 
 use crate::{
     CheckpointError, Checkpoints, Objective, Observer, TrainConfig, TrainError, TrainOutcome, TrainStatus,
@@ -72,6 +72,7 @@ impl<'a, M: Module> Trainer<'a, M> {
             checkpoints: None,
             interrupt: Arc::default(),
             captures: false,
+            world: World::alone(),
         })
     }
 
@@ -161,6 +162,47 @@ impl<'a, M: Module> Trainer<'a, M> {
     /// ```
     pub fn capture_steps(mut self) -> Self {
         self.0.captures = true;
+        self
+    }
+
+    /// Trains together with the other ranks of `world`: each evaluates its part of every minibatch, and all of them take the same step.
+    ///
+    /// Every rank calls [`fit`](Self::fit) with the same settings, model and data; the sizes are compared. A minibatch is the same as without
+    /// this method, whatever the number of ranks, and so is its noise. So the result differs from that of one process by the rounding of
+    /// sums only, and the same number of ranks gives the same bits again. Evaluations are divided too.
+    ///
+    /// Rank 0 writes the checkpoints. A run can be [loaded](Self::load) with another number of ranks; every rank reads the folder. An
+    /// observer is called on the rank that has it. A request to stop, on any rank, ends the run on all of them, at most one step later.
+    ///
+    /// The loss must be a mean over rows; see [`Objective::is_mean_over_rows`]. Layers that draw from the device's own random numbers draw
+    /// others on each rank, and layers that use the mean of a batch, such as `BatchNorm`, use that of the rank's part. On a GPU the host waits
+    /// for each step.
+    ///
+    /// # Example
+    ///
+    /// Two ranks that are threads. On a cluster the world is that of MPI; see the crate `kiln-mpi`.
+    ///
+    /// ```
+    /// use burn::{nn::Linear, tensor::Device};
+    /// use kiln_data::{Labelled, digits};
+    /// use kiln_dist::Categorical;
+    /// use kiln_optim::{MomentumConfig, Schedule};
+    /// use kiln_tensor::{Stream, init, world::threads};
+    /// use kiln_train::{LikelihoodOf, TrainConfig, Trainer};
+    ///
+    /// let data = Labelled::new(digits())?;
+    /// let losses = threads(2, |world| {
+    ///     let model = init::linear(64, 10, &mut Stream::new(0, "init", 0, 0), &Device::default());
+    ///     let objective = LikelihoodOf::new(|model: &Linear, x| Categorical::from_logits(model.forward(x)));
+    ///     let config = TrainConfig { epochs: 1, schedule: Schedule::constant(0.1).unwrap(), ..TrainConfig::default() };
+    ///     let trainer = Trainer::new(config, MomentumConfig::new().build().unwrap()).distributed(world);
+    ///     trainer.fit(model, &objective, &data, None).unwrap().train.loss
+    /// });
+    /// assert_eq!(losses[0], losses[1]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn distributed(mut self, world: World) -> Self {
+        self.0.world = world;
         self
     }
 

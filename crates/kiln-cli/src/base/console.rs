@@ -22,11 +22,18 @@ use super::failure::{Failure, Result};
 pub(crate) struct Console {
     json: bool,
     quiet: bool,
+    /// Whether another process prints.
+    silent: bool,
 }
 
 impl Console {
     pub(crate) fn new(json: bool, quiet: bool) -> Self {
-        Self { json, quiet }
+        Self { json, quiet, silent: false }
+    }
+
+    /// Prints nothing: another process prints.
+    pub(crate) fn silent(self) -> Self {
+        Self { silent: true, ..self }
     }
 
     /// Returns whether the result goes to standard output as JSON.
@@ -36,7 +43,9 @@ impl Console {
 
     /// Prints the result: `json` with `--json`, otherwise `text`.
     pub(crate) fn result(self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
-        let printed = if self.json {
+        let printed = if self.silent {
+            Ok(())
+        } else if self.json {
             let json = serde_json::to_string_pretty(json).expect("results have string keys only");
             writeln!(stdout(), "{json}")
         } else if !self.quiet {
@@ -55,18 +64,20 @@ impl Console {
 
     /// Prints a line for people on standard error.
     pub(crate) fn note(self, text: impl std::fmt::Display) {
-        if !self.quiet && !self.json {
+        if !self.quiet && !self.json && !self.silent {
             let _ = writeln!(stderr(), "{text}");
         }
     }
 
     /// Prints a warning on standard error, also with `--quiet` and `--json`.
     pub(crate) fn warn(self, text: impl std::fmt::Display) {
-        let _ = writeln!(stderr(), "kiln: warning: {text}");
+        if !self.silent {
+            let _ = writeln!(stderr(), "kiln: warning: {text}");
+        }
     }
 
     fn bar(self) -> Option<ProgressBar> {
-        (!self.quiet && !self.json && stderr().is_terminal()).then(ProgressBar::no_length)
+        (!self.quiet && !self.json && !self.silent && stderr().is_terminal()).then(ProgressBar::no_length)
     }
 
     /// Shows the progress of a training run.
@@ -83,7 +94,7 @@ impl Console {
     pub(crate) fn download(self) -> impl FnMut(DownloadProgress<'_>) {
         let mut bar: Option<(String, ProgressBar)> = None;
         move |progress| {
-            if self.quiet || self.json {
+            if self.quiet || self.json || self.silent {
                 return;
             }
             if bar.as_ref().is_none_or(|(file, _)| file != progress.file) {

@@ -6,10 +6,13 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use tempfile::TempDir;
+
 use super::{
     failure::{Failure, Result},
     lock::Lock,
     own_files::{Found, OwnFiles},
+    ranks::scratch,
     rundir::RunDir,
 };
 
@@ -25,6 +28,8 @@ pub(crate) enum Place {
         /// Whether a run in it may be replaced.
         force: bool,
     },
+    /// A temporary folder: another process writes the run.
+    Scratch,
 }
 
 /// A run folder that was just made.
@@ -37,6 +42,8 @@ pub(crate) struct NewRun {
     replaced: RefCell<Option<PathBuf>>,
     kept: Cell<bool>,
     _lock: Lock,
+    /// The folder that is deleted with this value.
+    scratch: Option<TempDir>,
 }
 
 impl Place {
@@ -60,6 +67,12 @@ impl Place {
         match self {
             Self::Default(name) => numbered(Path::new("runs"), &name),
             Self::Chosen { path, force } => chosen(path, force, own),
+            Self::Scratch => {
+                let folder = scratch()?;
+                let mut run = NewRun::locked(folder.path().to_owned(), None)?;
+                run.scratch = Some(folder);
+                Ok(run)
+            }
         }
     }
 }
@@ -162,7 +175,13 @@ fn remove_leftovers(folder: &Path) -> io::Result<()> {
 
 impl NewRun {
     fn new(path: PathBuf, replaced: Option<PathBuf>, lock: Lock) -> Self {
-        Self { dir: RunDir::at(path), replaced: RefCell::new(replaced), kept: Cell::new(false), _lock: lock }
+        Self {
+            dir: RunDir::at(path),
+            replaced: RefCell::new(replaced),
+            kept: Cell::new(false),
+            _lock: lock,
+            scratch: None,
+        }
     }
 
     fn locked(path: PathBuf, replaced: Option<PathBuf>) -> Result<Self> {

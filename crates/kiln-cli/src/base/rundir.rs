@@ -15,7 +15,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::{
     failure::{Failure, Result},
     files::write_json,
-    run_files::{CHECKPOINTS, CONFIG, MODEL},
+    run_files::{CHECKPOINTS, CONFIG, ENCODER, MODEL, RESULT, RUN},
 };
 
 /// A run's folder.
@@ -86,6 +86,33 @@ impl RunDir {
         self.write(MODEL, &weights::to_bytes(model)?)
     }
 
+    /// The files from which a run goes on, by their names in the folder: those beside the checkpoints that are not large, and the newest
+    /// checkpoint.
+    pub(crate) fn files_to_go_on(&self) -> Result<Vec<(PathBuf, Vec<u8>)>> {
+        let mut files = Vec::new();
+        for name in [CONFIG, RUN, ENCODER, RESULT] {
+            if self.file(name).is_file() {
+                files.push((PathBuf::from(name), self.read(name)?));
+            }
+        }
+        let folder = self.file(CHECKPOINTS);
+        let mut add = |path: PathBuf| -> Result<()> {
+            let bytes = fs::read(&path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
+            let name = path.strip_prefix(&self.0).expect("it is in the folder").to_owned();
+            files.push((name, bytes));
+            Ok(())
+        };
+        if let Ok(newest) = self.checkpoints(1).latest() {
+            for path in files_in(newest.path()) {
+                add(path)?;
+            }
+        }
+        for path in files_in(&folder).into_iter().filter(|path| path.extension().is_some_and(|e| e == "safetensors")) {
+            add(path)?;
+        }
+        Ok(files)
+    }
+
     /// Removes a file if it exists.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
         let path = self.file(name);
@@ -94,4 +121,12 @@ impl RunDir {
             _ => Ok(()),
         }
     }
+}
+
+/// The files of a folder that has no folders, in order. None if it cannot be read.
+fn files_in(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let mut files: Vec<PathBuf> = entries.filter(|path| path.is_file()).collect();
+    files.sort();
+    files
 }

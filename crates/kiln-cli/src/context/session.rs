@@ -6,6 +6,7 @@ use kiln::{
     burn::module::Module,
     data::Dataset,
     optim::FirstOrder,
+    tensor::{World, world::Traffic},
     train::{
         EpochReport, Loaded, MetricsLog, Objective, Observer, TrainConfig, TrainError, TrainOutcome, Trainer, Watched,
     },
@@ -13,7 +14,9 @@ use kiln::{
 use serde::Serialize;
 
 use super::record::{RunRecord, now};
-use crate::base::{CONFIG, Console, ENCODER, Exit, Failure, METRICS, RESULT, RUN, Result, RunDir, interrupt};
+use crate::base::{
+    CONFIG, Console, ENCODER, Exit, Failure, METRICS, RESULT, RUN, Result, RunDir, interrupt, ranks::world,
+};
 
 /// Where a fit starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,6 +139,7 @@ impl<'a> Session<'a> {
     /// Writes the result, and marks the run as ended. Prints the result.
     pub(crate) fn end<R: Serialize>(&self, finished: Finished<R>) -> Result<Exit> {
         let Finished { report, text, exit, message, total_wall_s } = finished;
+        let report = WithRanks { report, ranks: SharedWork::of(&world()) };
         self.dir.write_json(RESULT, &report)?;
         let mut record = self.record.borrow_mut();
         record.wall_s = Some(total_wall_s);
@@ -165,6 +169,7 @@ pub(crate) fn trainer<M: Module>(
         .checkpoint_to(session.dir.checkpoints(keep))
         .interrupt_on(interrupt::flag())
         .capture_steps()
+        .distributed(world())
 }
 
 /// Stops training at the end of an epoch.
@@ -208,4 +213,35 @@ where
     let outcome = loaded.fit(objective, train, test)?;
     let wall_s = before.map_or(outcome.total_wall_s, |before| before + outcome.wall_s);
     Ok((outcome, wall_s))
+}
+
+/// A result, and how several processes have shared the work.
+#[derive(Serialize)]
+struct WithRanks<R> {
+    #[serde(flatten)]
+    report: R,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    ranks: Option<SharedWork>,
+}
+
+#[derive(Serialize)]
+struct SharedWork {
+    size: usize,
+    /// What rank 0 has spent on collective calls.
+    communication: Communication,
+}
+
+#[derive(Serialize)]
+struct Communication {
+    calls: u64,
+    bytes: u64,
+    wall_s: f64,
+}
+
+impl SharedWork {
+    fn of(world: &World) -> Option<Self> {
+        let Traffic { calls, bytes, seconds } = world.traffic();
+        let communication = Communication { calls, bytes, wall_s: seconds };
+        (!world.is_alone()).then_some(Self { size: world.size(), communication })
+    }
 }

@@ -62,6 +62,12 @@ pub(crate) trait Model: Sized {
     /// Refuses settings that no data can make valid.
     fn check(settings: &Self::Settings) -> Result<()>;
 
+    /// Whether several processes can share the fit: its trainer, or what it uses in its place, works in the
+    /// [`world`](crate::base::ranks::world).
+    fn can_be_distributed(_settings: &Self::Settings) -> bool {
+        false
+    }
+
     /// Reads the data. A run that exists has an encoder, if its data are a table.
     fn load(settings: &Self::Settings, encoder: Option<Self::Encoder>, console: Console) -> Result<Self::Data>;
 

@@ -6,7 +6,9 @@ use kiln::tensor::device::compiles_kernels;
 
 use super::model::{Common, Model, TrainFlags, WarmUpFlags};
 use crate::{
-    base::{Console, ENCODER, Exit, Failure, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, file_stem},
+    base::{
+        Console, ENCODER, Exit, Failure, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, file_stem, ranks::world,
+    },
     context::{Compute, Opened, RunRecord, Session, Start, check_data, kernel_folder},
     flags::{EvalFlags, ExportFlags, MachineFlags, PredictFlags, ResumeFlags, RunAccess, VerifyFlags},
     names::Dtype,
@@ -45,7 +47,11 @@ fn planned<M: Model>(
 pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, console: Console) -> Result<Exit> {
     let TrainFlags { place, config } = flags;
     let (mut settings, title) = asked::<M>(&config, place.config.as_deref())?;
-    let place = Place::choose(place.out, &title, place.force, own)?;
+    check_ranks::<M>(&settings)?;
+    let place = match world().is_root() {
+        true => Place::choose(place.out, &title, place.force, own)?,
+        false => Place::Scratch,
+    };
 
     let compute = Compute::start(M::common(&mut settings).run, M::DTYPE)?;
     let (plan, record, notes) = planned::<M>(settings, compute, console)?;
@@ -65,6 +71,14 @@ pub(super) fn train<M: Model>(flags: TrainFlags<M::Flags>, own: OwnFiles<'_>, co
     };
     run.keep()?;
     session.end(finished)
+}
+
+/// Refuses a fit by several processes where only one can do it.
+fn check_ranks<M: Model>(settings: &M::Settings) -> Result<()> {
+    if world().is_alone() || M::can_be_distributed(settings) {
+        return Ok(());
+    }
+    Err(Failure::usage(format!("{}: this fit runs in one process: start it without mpirun", M::KIND)))
 }
 
 /// `kiln warm-up`: the run of `kiln train` up to the end of its first epoch, in a folder that is deleted.
@@ -102,6 +116,7 @@ pub(super) fn resume<M: Model>(
     let mut settings = M::resumed(settings, flags)?;
     moved::<M>(&mut settings, flags.data.as_deref(), &flags.machine)?;
     M::check(&settings)?;
+    check_ranks::<M>(&settings)?;
     let compute = Compute::again(M::common(&mut settings).run, &flags.machine)?;
     let mut record: RunRecord = dir.read_json(RUN)?;
     let encoder = if dir.file(ENCODER).is_file() { Some(dir.read_json(ENCODER)?) } else { None };

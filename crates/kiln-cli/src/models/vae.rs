@@ -76,6 +76,10 @@ Examples:
         Common { data: &mut data.name, data_dir: &mut data.data_dir, run }
     }
 
+    fn can_be_distributed(_: &Self::Settings) -> bool {
+        true
+    }
+
     fn check(settings: &VaeSettings) -> Result<()> {
         settings.check()
     }

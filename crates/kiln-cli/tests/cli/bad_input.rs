@@ -376,3 +376,18 @@ fn a_settings_file_is_checked() {
     }
     place.refused_to_start("train vae --config absent.toml", &["absent.toml"]);
 }
+
+/// Otherwise every process would train the same model.
+#[cfg(not(feature = "mpi"))]
+#[test]
+fn several_processes_need_a_build_with_mpi() {
+    let place = Place::new();
+    for (variable, by) in [("OMPI_COMM_WORLD_SIZE", "mpirun"), ("PMI_SIZE", "mpirun"), ("SLURM_STEP_NUM_TASKS", "srun")]
+    {
+        let output = place.command(SMALL).env(variable, "4").output().unwrap();
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(message.starts_with(&format!("kiln: {by} has started 4 processes")), "{message}");
+        assert!(message.contains("--features mpi") && !place.exists("runs"), "{message}");
+    }
+}

@@ -132,6 +132,10 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Iwae {
         true
     }
 
+    fn is_mean_over_rows(&self) -> bool {
+        true
+    }
+
     fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
         model.check_inputs(&batch.into())
     }

@@ -90,6 +90,10 @@ where
         penalised(model, nll, self.l2)
     }
 
+    fn is_mean_over_rows(&self) -> bool {
+        true
+    }
+
     fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
         let (inputs, targets) = batch.into();
         (self.forward)(model, inputs).check_value(&targets)

@@ -31,6 +31,7 @@ where
         (self.at.batch, self.at.row) = (0, 0);
         self.train = std::mem::take(&mut self.at.running).mean();
         let done = self.at.epoch >= self.setup.config.epochs;
+        self.compare_requests()?;
         let last = done || self.request_to_stop().is_some();
         let due = self.at.epoch.is_multiple_of(self.setup.config.evaluate_every);
         if (last || due)
@@ -44,6 +45,7 @@ where
         if self.at.patience.as_ref().is_some_and(Patience::is_exhausted) {
             return Ok(Err(TrainStatus::StoppedEarly));
         }
+        self.compare_requests()?;
         if let Some(stopped) = self.request_to_stop() {
             return Ok(Err(stopped));
         }
@@ -100,6 +102,7 @@ where
             test,
             config.evaluation_batch,
             (config.seed, self.at.normals),
+            &self.setup.world,
         )
         .map(Some)
     }
@@ -115,13 +118,21 @@ where
         self.at.skipped_in_a_row = optimizer.skipped_in_a_row();
         self.at.train = Some(self.train.clone());
         self.at.test = self.test.clone();
-        if let Some(checkpoints) = &self.setup.checkpoints {
-            for observer in &mut self.setup.observers {
-                observer.on_checkpoint(&self.at)?;
-            }
+        // No rank goes on if one could not write.
+        let written = self.write();
+        self.setup.world.agree(written)?;
+        Ok(Ok(()))
+    }
+
+    fn write(&mut self) -> Result<(), TrainError> {
+        let Some(checkpoints) = &self.setup.checkpoints else { return Ok(()) };
+        for observer in &mut self.setup.observers {
+            observer.on_checkpoint(&self.at)?;
+        }
+        if self.setup.world.is_root() {
             let model = self.model.as_ref().expect("the model is put back after every update");
             checkpoints.save(model, &self.setup.optimizer, &self.at)?;
         }
-        Ok(Ok(()))
+        Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! One minibatch: its gradient, and the step that it completes.
 
-use std::time::Instant;
+use std::{ops::Range, time::Instant};
 
 use burn::{module::Module, optim::GradientsParams};
 use kiln_data::Dataset;
@@ -12,6 +12,7 @@ use super::{
     clock::Rate,
     deferred::Taker,
     evaluated::{Evaluated, gradient},
+    ranks,
 };
 use crate::{Objective, StepReport, TrainError, TrainStatus, evaluate::seed_device, objective::Loss};
 
@@ -69,12 +70,35 @@ where
         self.update(model, prepared, rows.len(), norm, tick)
     }
 
+    /// The mean loss of these rows and its gradient, on all ranks together.
     fn loss_and_gradients(&mut self, rows: &[usize]) -> Result<(Loss, GradientsParams), TrainError> {
+        let world = self.setup.world.clone();
+        if world.is_alone() {
+            return self.loss_and_gradients_of(rows, 0..rows.len());
+        }
+        let (part, weight) = ranks::part(&world, rows.len());
+        let evaluated = self.loss_and_gradients_of(rows, part)?;
+        let (loss, gradients, asked) = ranks::mean(&world, self.model(), evaluated, weight, self.requests())?;
+        self.asked = asked;
+        Ok((loss, gradients))
+    }
+
+    /// The mean loss of a part of these rows, and its gradient.
+    fn loss_and_gradients_of(
+        &mut self,
+        rows: &[usize],
+        part: Range<usize>,
+    ) -> Result<(Loss, GradientsParams), TrainError> {
         let (seed, epoch, place) = (self.setup.config.seed, self.at.epoch, self.at.batch);
         let (device, objective) = (self.data.device, self.objective);
         let model = self.model.as_ref().expect("the model is put back after every update");
-        let mut noise = Stream::new(seed, "noise", epoch, place).with_normals(self.at.normals).of_current_step();
-        seed_device(device, seed, "device", (epoch, place));
+        let noise = Stream::new(seed, "noise", epoch, place).with_normals(self.at.normals).of_current_step();
+        let mut noise = noise.of_rows(part.clone(), rows.len());
+        let rows = &rows[part];
+        match self.setup.world.rank() {
+            0 => seed_device(device, seed, "device", (epoch, place)),
+            rank => seed_device(device, seed, &format!("device {rank}"), (epoch, place)),
+        }
         let (train, resident) = (self.data.train, &self.resident);
         let mut work = || {
             let batch = match resident {
