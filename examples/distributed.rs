@@ -48,8 +48,8 @@ fn fit(world: &World) -> anyhow::Result<f64> {
     let loss = RegressionLoss::new(images, &labels, 10)?.l2(1e-3)?;
     let start = loss.start();
     let all = Distributed::mean(&loss, rows, world)?;
-    let stop = Stop::default().gtol(1e-3);
-    let outcome = minimize(&all, lbfgs(), start, stop)?;
+    let stop = Stop { gtol: 1e-3, ..Stop::default() };
+    let outcome = minimize(&all, start, &lbfgs(), &stop)?;
     Ok(outcome.x.abs().max().into_scalar::<f64>())
 }
 

@@ -27,11 +27,14 @@ fn vae(seed: u64) -> Vae {
     VaeConfig::new(64).hidden_dim(12).latent_dim(3).init(seed, &f64_device()).unwrap()
 }
 
+/// An optimiser by name.
+type Named = (&'static str, fn() -> FirstOrder);
+
 type Bound = dyn Fn(Trainer<'_, Vae>) -> Result<TrainOutcome<Vae>, TrainError> + Sync;
 
 /// All parameters, one after the other.
 fn parameters<M: Module>(model: &M) -> Vec<f64> {
-    named(model).into_iter().flat_map(|parameter| parameter.data.convert::<f64>().into_vec::<f64>().unwrap()).collect()
+    named(model).into_iter().flat_map(|parameter| parameter.data.try_into_vec_as::<f64>().unwrap()).collect()
 }
 
 /// The largest difference in terms of the largest number.
@@ -52,7 +55,7 @@ fn bounds() -> [(&'static str, Box<Bound>); 3] {
     ]
 }
 
-fn optimizers() -> [(&'static str, fn() -> FirstOrder); 6] {
+fn optimizers() -> [Named; 6] {
     [
         ("SGD", || Sgd.into()),
         ("momentum", || MomentumConfig::new().build().unwrap().into()),
@@ -77,7 +80,7 @@ fn several_ranks_take_the_steps_of_one() {
             let alone = train(World::alone());
             assert!(alone.2 >= 20 || name == "accumulation", "{} steps", alone.2);
             // To the bit.
-            assert_eq!(threads(1, train), [alone.clone()]);
+            assert_eq!(threads(1, train), std::slice::from_ref(&alone));
             for size in [2, 4] {
                 let ranks = threads(size, train);
                 for rank in &ranks {

@@ -6,7 +6,6 @@ use std::{
     fs,
     path::{Path, PathBuf},
     sync::OnceLock,
-    time::Duration,
 };
 
 use kiln::{
@@ -105,14 +104,16 @@ impl Ranks {
 
 /// How long a rank that has failed waits for the others to fail, too.
 #[cfg(feature = "mpi")]
-const PATIENCE: Duration = Duration::from_secs(3);
+const PATIENCE: std::time::Duration = std::time::Duration::from_secs(3);
 
 /// The variable with the seconds that a rank waits for another.
 #[cfg(feature = "mpi")]
 const LONGEST_WAIT: &str = "KILN_RANK_TIMEOUT";
 
 #[cfg(feature = "mpi")]
-fn longest_wait() -> Result<Duration> {
+fn longest_wait() -> Result<std::time::Duration> {
+    use std::time::Duration;
+
     let Ok(text) = std::env::var(LONGEST_WAIT) else { return Ok(kiln::mpi::Mpi::LONGEST_WAIT) };
     let seconds = text.parse::<f64>().ok().and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
     let seconds = seconds.filter(|seconds| !seconds.is_zero());

@@ -7,12 +7,15 @@ use crate::{
     ranks::{mpirun, ok, own_lines, run},
 };
 
+/// The name of a parameter, and its numbers.
+type Parameter = (String, Vec<f64>);
+
 /// All parameters of a model in f64, by name.
-fn parameters(place: &Place, run: &str) -> Vec<(String, Vec<f64>)> {
+fn parameters(place: &Place, run: &str) -> Vec<Parameter> {
     let bytes = place.weights(run);
     let file = SafeTensors::deserialize(&bytes).unwrap();
     let number = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().unwrap());
-    let mut all: Vec<(String, Vec<f64>)> = file
+    let mut all: Vec<Parameter> = file
         .iter()
         .map(|(name, tensor)| (name.to_owned(), tensor.data().chunks_exact(8).map(number).collect()))
         .collect();
@@ -21,9 +24,9 @@ fn parameters(place: &Place, run: &str) -> Vec<(String, Vec<f64>)> {
 }
 
 /// The largest difference of a parameter, in terms of the largest number in it.
-fn apart(a: &[(String, Vec<f64>)], b: &[(String, Vec<f64>)]) -> f64 {
+fn apart(a: &[Parameter], b: &[Parameter]) -> f64 {
     assert_eq!(a.len(), b.len());
-    let of = |(a, b): (&(String, Vec<f64>), &(String, Vec<f64>))| {
+    let of = |(a, b): (&Parameter, &Parameter)| {
         assert_eq!((&a.0, a.1.len()), (&b.0, b.1.len()));
         let largest = b.1.iter().fold(f64::MIN_POSITIVE, |max, x| max.max(x.abs()));
         a.1.iter().zip(&b.1).fold(0.0f64, |max, (x, y)| max.max((x - y).abs())) / largest

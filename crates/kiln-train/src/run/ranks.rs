@@ -72,16 +72,12 @@ pub(super) fn mean<M: Module>(
 /// A float type that ranks exchange.
 trait Wire: burn::tensor::Element {
     fn from_f64(number: f64) -> Self;
-    fn to_f64(self) -> f64;
     fn sum(world: &World, values: &mut [Self]) -> Result<(), WorldError>;
 }
 
 impl Wire for f64 {
     fn from_f64(number: f64) -> Self {
         number
-    }
-    fn to_f64(self) -> f64 {
-        self
     }
     fn sum(world: &World, values: &mut [Self]) -> Result<(), WorldError> {
         world.sum(values)
@@ -91,9 +87,6 @@ impl Wire for f64 {
 impl Wire for f32 {
     fn from_f64(number: f64) -> Self {
         number as f32
-    }
-    fn to_f64(self) -> f64 {
-        f64::from(self)
     }
     fn sum(world: &World, values: &mut [Self]) -> Result<(), WorldError> {
         world.sum_f32(values)
