@@ -48,7 +48,7 @@ fn several_ranks_take_the_steps_of_one() {
     let place = Place::new();
     for (name, flags) in [
         ("adam", ""),
-        ("nesterov", "--optimizer nesterov --average ema --batch-size 100"),
+        ("nesterov", "--optimizer nesterov --average ema:decay=0.9 --batch-size 100"),
         ("iwae", "--objective iwae --particles 3 --accumulate 2"),
     ] {
         let line = |ranks: usize| format!("{SMALL} --dtype f64 --epochs 2 {flags} --out {name}-{ranks}");

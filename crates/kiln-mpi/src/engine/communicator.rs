@@ -19,6 +19,9 @@ pub(super) struct Everyone {
     calls: Mutex<u64>,
 }
 
+/// The time between two looks that counts at most.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
+
 impl Everyone {
     pub(super) fn new(longest_wait: Duration) -> Self {
         let (rank, size) = calls::rank_and_size();
@@ -29,12 +32,15 @@ impl Everyone {
     fn complete<S, R>(&self, begin: impl FnOnce() -> Pending<S, R>) -> Result<Vec<R>, WorldError> {
         let mut call = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         *call += 1;
-        let (start, mut said, mut pending) = (Instant::now(), false, begin());
+        let (mut said, mut pending) = (false, begin());
+        let (mut waited, mut looked) = (Duration::ZERO, Instant::now());
         loop {
             if pending.is_complete() {
                 return Ok(pending.received());
             }
-            let waited = start.elapsed();
+            // A process that was stopped for a while has not waited for the others.
+            waited += looked.elapsed().min(LONGEST_PAUSE);
+            looked = Instant::now();
             if waited < calls::SPIN {
                 // The other ranks may need this processor.
                 thread::yield_now();
@@ -104,7 +110,8 @@ impl Communicator for Everyone {
         if total > i32::MAX as u64 {
             return Err(WorldError::Engine(format!("the ranks exchange {total} bytes at once, more than MPI's 2 GiB")));
         }
-        let all = self.complete(|| calls::gather_bytes(bytes, &lengths))?;
+        // Open MPI calls a gathering of nothing an error.
+        let all = if total == 0 { Vec::new() } else { self.complete(|| calls::gather_bytes(bytes, &lengths))? };
         let mut rest = all.as_slice();
         let take = |length: &u64| {
             let (own, after) = rest.split_at(*length as usize);

@@ -52,6 +52,20 @@ impl<B: Into<Tensor<2>>> Objective<Vae, B> for VaeObjective {
             Self::Iwae(objective) => objective.loss(model, batch, stream),
         }
     }
+
+    fn can_be_captured(&self) -> bool {
+        match self {
+            Self::Elbo(objective) => Objective::<Vae, B>::can_be_captured(objective),
+            Self::Iwae(objective) => Objective::<Vae, B>::can_be_captured(objective),
+        }
+    }
+
+    fn is_mean_over_rows(&self) -> bool {
+        match self {
+            Self::Elbo(objective) => Objective::<Vae, B>::is_mean_over_rows(objective),
+            Self::Iwae(objective) => Objective::<Vae, B>::is_mean_over_rows(objective),
+        }
+    }
 }
 
 impl VaePlan {
@@ -168,6 +182,15 @@ pub(super) fn objective(settings: &VaeSettings) -> VaeObjective {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Otherwise a GPU captures no step, and several processes are refused.
+    #[test]
+    fn an_objective_says_of_itself_what_its_bound_says() {
+        for objective in [VaeObjective::Elbo(Elbo::new()), VaeObjective::Iwae(Iwae::new(2))] {
+            assert!(Objective::<Vae, Tensor<2>>::can_be_captured(&objective));
+            assert!(Objective::<Vae, Tensor<2>>::is_mean_over_rows(&objective));
+        }
+    }
 
     #[test]
     fn an_evaluation_batch_has_a_bounded_number_of_samples() {
