@@ -2,16 +2,18 @@
 //! processes do.
 
 use kiln::{
-    data::Images,
+    data::{BREAST_CANCER_TARGET, breast_cancer},
+    models::{GmmFit, RegressionLoss},
+    optim::solver::{L1, Outcome, SolverError, owlqn, trust_ncg},
     prelude::*,
     tensor::{
         World,
+        derivative::{Distributed, TwiceDifferentiable},
         params::named,
         world::{WorldError, threads},
     },
-    train::Checkpoints,
 };
-use kiln_testkit::f64_device;
+use kiln_testkit::{f64_device, tensor};
 
 /// 65 rows in minibatches of 16: the last one has a single row, so that with several ranks some have none.
 fn images() -> Images {
@@ -122,6 +124,107 @@ fn a_run_is_resumed_with_another_number_of_ranks() {
     let one = resumed(4)(World::alone());
     let two = threads(2, resumed(5));
     assert!(apart(&two[1], &expected[1]) <= 1e-12 && one != two[0], "{}", apart(&two[1], &expected[1]));
+}
+
+/// The breast cancer data with two classes, `rows` of them, penalised so that the minimum is well conditioned.
+fn regression(rows: std::ops::Range<usize>) -> RegressionLoss {
+    let table = breast_cancer();
+    let all: Vec<usize> = (0..table.len()).collect();
+    let data = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &all, true).unwrap().encode(&table).unwrap();
+    let width = data.inputs().len() / data.targets().len();
+    let inputs = data.inputs()[rows.start * width..rows.end * width].to_vec();
+    let inputs = tensor(&inputs, [rows.len(), width], &f64_device());
+    RegressionLoss::new(inputs, &data.targets()[rows], 2).unwrap().l2(0.01).unwrap()
+}
+
+/// A fit: its parameters, the standard errors of a maximum likelihood fit, and the number of iterations.
+type Fit = (Vec<f64>, Vec<f64>, usize);
+
+fn fits<P: TwiceDifferentiable>(problem: &P, start: &Tensor<1>, l1: &Tensor<1>) -> Vec<(&'static str, Fit)> {
+    let stop = Stop { gtol: 1e-10, ..Stop::default() };
+    let fit = |outcome: Result<Outcome, SolverError>| -> Fit {
+        let outcome = outcome.unwrap();
+        assert!(outcome.success, "{}", outcome.message);
+        let covariance = problem.hessian(&outcome.x).unwrap().cholesky().unwrap().inverse();
+        let errors = (0..covariance.rows()).map(|i| covariance.at(i, i).sqrt()).collect();
+        (outcome.x.try_into_vec_as().unwrap(), errors, outcome.iterations)
+    };
+    let owlqn = owlqn(L1::new(l1.clone()).unwrap());
+    vec![
+        ("L-BFGS", fit(minimize(problem, start.clone(), &lbfgs(), &stop))),
+        ("Newton", fit(minimize(problem, start.clone(), &newton(), &stop))),
+        ("trust-ncg", fit(minimize(problem, start.clone(), &trust_ncg(), &stop))),
+        ("OWL-QN", fit(minimize(problem, start.clone(), &owlqn, &Stop { gtol: 1e-8, ..stop }))),
+    ]
+}
+
+#[test]
+fn solvers_on_several_ranks_end_where_one_does() {
+    f64_device();
+    let n = breast_cancer().len();
+    let all = regression(0..n);
+    let (start, l1) = (all.start(), all.l1_weights(0.01));
+    let alone = fits(&all, &start, &l1);
+    for size in [2, 4] {
+        let ranks = threads(size, |world| {
+            let own = world.share_of(n);
+            let local = regression(own.clone());
+            fits(&Distributed::mean(&local, own.len(), &world).unwrap(), &start, &l1)
+        });
+        for rank in &ranks {
+            assert_eq!(rank, &ranks[0], "all ranks have the same bits");
+        }
+        for ((name, found), (_, expected)) in ranks[0].iter().zip(&alone) {
+            assert_eq!(found.2, expected.2, "{name}: iterations on {size} ranks");
+            // Sums in another order, which the curvature magnifies.
+            let differences = [apart(&found.0, &expected.0), apart(&found.1, &expected.1)];
+            assert!(differences.iter().all(|d| *d <= 1e-9), "{name}, {size} ranks: {differences:?}");
+        }
+    }
+}
+
+#[test]
+fn a_mixture_on_several_ranks_is_that_of_one() {
+    f64_device();
+    let table = breast_cancer();
+    let n = table.len();
+    let all: Vec<usize> = (0..n).collect();
+    let data = Encoder::fit(&table, Some(BREAST_CANCER_TARGET), &all, true).unwrap().encode(&table).unwrap();
+    let width = data.inputs().len() / n;
+    // Five columns, so that a full covariance has enough rows.
+    let rows: Vec<f64> = data.inputs().chunks(width).flat_map(|row| row[..5].to_vec()).collect();
+    for covariance in [CovarianceType::Full, CovarianceType::Tied] {
+        let fit = |world: World| {
+            let own = world.share_of(n);
+            let x = tensor(&rows[own.start * 5..own.end * 5], [own.len(), 5], &f64_device());
+            let config = GmmConfig::new(3).covariance(covariance).n_init(3).tol(1e-9).seed(2).distributed(world);
+            let fit = config.fit(x).unwrap();
+            let numbers = |tensor: Tensor<1>| -> Vec<f64> { tensor.try_into_vec_as().unwrap() };
+            let GmmFit { mixture, iterations, log_likelihood, bic, .. } = fit;
+            let [means, covariances] =
+                [mixture.means().flatten(0, 1), mixture.covariances().flatten(0, 2)].map(numbers);
+            (means, covariances, vec![log_likelihood, bic], iterations)
+        };
+        let alone = fit(World::alone());
+        for size in [2, 4] {
+            let ranks = threads(size, fit);
+            for rank in &ranks {
+                assert_eq!(rank, &ranks[0], "all ranks have the same bits");
+            }
+            let found = &ranks[0];
+            assert_eq!(found.3, alone.3, "iterations on {size} ranks");
+            let differences = [(&found.0, &alone.0), (&found.1, &alone.1), (&found.2, &alone.2)];
+            let differences = differences.map(|(a, b)| apart(a, b));
+            assert!(differences.iter().all(|d| *d <= 1e-9), "{covariance:?}, {size} ranks: {differences:?}");
+        }
+    }
+    // An error of one rank is an error of all.
+    let errors = threads(2, |world| {
+        let x = if world.rank() == 1 { vec![1.0, f64::NAN] } else { vec![1.0, 2.0] };
+        let x = tensor(&x, [2, 1], &f64_device());
+        GmmConfig::new(2).distributed(world).fit(x).unwrap_err().to_string()
+    });
+    assert_eq!(errors, ["rank 1 failed: row 1 has a value that is not finite", "row 1 has a value that is not finite"]);
 }
 
 /// Stops the run after a number of steps, on one rank.

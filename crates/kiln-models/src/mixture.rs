@@ -54,6 +54,9 @@ pub enum GmmError {
         /// Number of columns.
         columns: usize,
     },
+    /// The ranks that fit together could not go on.
+    #[error(transparent)]
+    World(#[from] kiln_tensor::world::WorldError),
     /// A value is NaN or infinite. Holds its row, from 0.
     #[error("row {0} has a value that is not finite")]
     NotFinite(usize),

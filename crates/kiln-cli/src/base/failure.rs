@@ -125,6 +125,7 @@ impl From<GmmError> for Failure {
             GmmError::Decreased { .. } => {
                 Self::diverged(format!("{error}: the values are too large or too far apart; add --standardize"))
             }
+            GmmError::World(error) => Self::internal(error),
             _ => Self::usage(error),
         }
     }

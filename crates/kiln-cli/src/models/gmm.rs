@@ -46,6 +46,10 @@ Examples:
         Common { data: &mut data.name, data_dir: &mut data.data_dir, run }
     }
 
+    fn can_be_distributed(_: &GmmSettings) -> bool {
+        true
+    }
+
     fn check(settings: &GmmSettings) -> Result<()> {
         settings.check()
     }

@@ -96,6 +96,31 @@ fn a_run_goes_on_with_another_number_of_ranks() {
     place.ok("eval two");
 }
 
+/// The numbers of a mixture's table.
+fn components(place: &Place, run: &str) -> Vec<Parameter> {
+    let text = place.text(&format!("{run}/components.csv"));
+    let row = |line: &str| line.split(',').map(|cell| cell.parse().unwrap()).collect();
+    text.lines().skip(1).map(|line| (String::new(), row(line))).collect()
+}
+
+#[test]
+fn a_mixture_on_several_ranks_is_that_of_one() {
+    let place = Place::new();
+    let cluster = |row: u32| f64::from(row % 3 * 8) + f64::from(row * 37 % 101) / 50.0;
+    let rows: String = (0..90).map(|row| format!("{},{}\n", cluster(row), f64::from(row * 53 % 97) / 30.0)).collect();
+    place.write("points.csv", format!("a,b\n{rows}"));
+    let line = |run: &str| format!("train gmm --data points.csv --components 3 --tol 1e-9 --out {run}");
+    place.ok(&line("one"));
+    for ranks in [2, 4] {
+        let run = format!("ranks-{ranks}");
+        ok(&place, ranks, &line(&run));
+        assert_eq!(place.json(&format!("{run}/result.json"))["nit"], place.json("one/result.json")["nit"]);
+        let difference = apart(&components(&place, &run), &components(&place, "one"));
+        assert!(difference <= 1e-9, "{ranks} ranks: {difference:e}");
+    }
+    place.ok("predict ranks-2 --data points.csv --output predicted.csv");
+}
+
 #[test]
 fn a_refusal_is_printed_once() {
     let place = Place::new();

@@ -2,6 +2,7 @@
 
 use burn::tensor::{DType, Tensor, TensorData};
 use kiln_tensor::{
+    World,
     linalg::Symmetric,
     special::{host::digamma, log_sum_exp},
 };
@@ -14,6 +15,9 @@ use crate::{
     GaussianMixture, GmmError,
     mixture::{Precision, WeightedMoments, nearest_shares},
 };
+
+/// Why a sum over the ranks of a world of one has no error.
+const ALONE: &str = "one process waits for nobody";
 
 /// A Bayesian mixture of k Gaussians with conjugate priors.
 ///
@@ -150,7 +154,8 @@ impl BayesianMixture {
             );
             return Err(CaviError::Shape { what });
         }
-        let WeightedMoments { means, scatters, .. } = WeightedMoments::of(&x, &x.ones_like().slice([0..n, 0..1]));
+        let WeightedMoments { means, scatters, .. } =
+            WeightedMoments::of(&x, &x.ones_like().slice([0..n, 0..1]), &World::alone()).expect(ALONE);
         let mean: Vec<f64> = means.into_data().try_into_vec_as().expect("a float tensor converts to f64");
         if mean.iter().chain(&scatters[0]).any(|x| !x.is_finite()) {
             return Err(CaviError::Data("x"));
@@ -213,7 +218,8 @@ impl BayesianMixture {
 
     /// Updates the other factors given these shares (Bishop, (10.58) to (10.63)), then the shares ((10.46), (10.64) to (10.66)).
     fn given(&self, shares: &Tensor<2>) -> Result<MixturePosterior, CaviError> {
-        let WeightedMoments { counts, means, scatters } = WeightedMoments::of(&self.x, shares);
+        let WeightedMoments { counts, means, scatters } =
+            WeightedMoments::of(&self.x, shares, &World::alone()).expect(ALONE);
         let means: Vec<f64> = means.into_data().try_into_vec_as().expect("a float tensor converts to f64");
         let d = self.mean.len();
         let component = |k: usize| {
@@ -277,7 +283,10 @@ impl CoordinateAscent for BayesianMixture {
     fn start(&self) -> Result<MixturePosterior, CaviError> {
         match &self.start {
             Some(shares) => self.given(shares),
-            None => self.given(&nearest_shares(&self.x, self.components, self.seed, 0)),
+            None => {
+                let shares = nearest_shares(&self.x, self.components, self.seed, 0, &World::alone());
+                self.given(&shares.expect(ALONE))
+            }
         }
     }
 

@@ -1,7 +1,7 @@
 //! Expectation maximisation.
 
 use burn::tensor::{DType, Tensor};
-use kiln_tensor::special::log_sum_exp;
+use kiln_tensor::{World, special::log_sum_exp, world::WorldError};
 use serde::Serialize;
 use std::ops::ControlFlow;
 
@@ -33,6 +33,7 @@ pub struct GmmConfig {
     seed: u64,
     n_init: usize,
     start: Option<GaussianMixture>,
+    world: World,
 }
 
 /// A degenerate component of a fit.
@@ -100,6 +101,7 @@ impl GmmConfig {
             seed: 0,
             n_init: Self::N_INIT,
             start: None,
+            world: World::alone(),
         }
     }
 
@@ -148,8 +150,47 @@ impl GmmConfig {
         Self { start: Some(start), ..self }
     }
 
-    fn validate(&self, x: &Tensor<2>) -> Result<(), GmmError> {
-        let ([rows, columns], components) = (x.dims(), self.components);
+    /// Fits together with the other ranks of `world`: each calls [`fit`](Self::fit) with its own rows, at least one, and all get the mixture
+    /// of all rows. It is that of one process with the rows of all ranks in their order, up to the rounding of sums.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_models::GmmConfig;
+    /// use kiln_tensor::world::threads;
+    ///
+    /// let rows = [[0.0], [0.2], [0.1], [5.0], [5.3], [4.9]];
+    /// let weights = threads(2, |world| {
+    ///     let own = Tensor::<2>::from_data(&rows[world.share_of(6)], &Device::default());
+    ///     GmmConfig::new(2).distributed(world).fit(own).unwrap().mixture.weights()[0]
+    /// });
+    /// assert!((weights[0] - 0.5).abs() < 1e-3 && weights[0] == weights[1]);
+    /// ```
+    #[must_use]
+    pub fn distributed(self, world: World) -> Self {
+        Self { world, ..self }
+    }
+
+    /// Checks the settings and the rows. Returns the number of rows of all ranks.
+    fn validate(&self, x: &Tensor<2>, numbers: &[f64]) -> Result<usize, GmmError> {
+        let [own, columns] = x.dims();
+        self.world.compare(&[
+            ("the number of columns", columns as u64),
+            ("the number of components", self.components as u64),
+        ])?;
+        let mut total = [own as f64];
+        self.world.sum(&mut total)?;
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of rows")]
+        let rows = total[0] as usize;
+        self.world.agree(self.check(rows, columns, x, numbers))?;
+        Ok(rows)
+    }
+
+    fn check(&self, rows: usize, columns: usize, x: &Tensor<2>, numbers: &[f64]) -> Result<(), GmmError> {
+        let components = self.components;
+        if x.dims()[0] == 0 && rows > 0 {
+            return Err(GmmError::TooFew { components, rows: 0, columns });
+        }
         if components == 0 || rows < components || columns == 0 {
             return Err(GmmError::TooFew { components, rows, columns });
         }
@@ -164,8 +205,14 @@ impl GmmConfig {
             }
         }
         match &self.start {
-            Some(start) if start.means.dims() != [components, columns] => Err(GmmError::Start { components, columns }),
-            _ => Ok(()),
+            Some(start) if start.means.dims() != [components, columns] => {
+                return Err(GmmError::Start { components, columns });
+            }
+            _ => {}
+        }
+        match numbers.iter().position(|x| !x.is_finite()) {
+            Some(at) => Err(GmmError::NotFinite(at / columns)),
+            None => Ok(()),
         }
     }
 
@@ -190,21 +237,18 @@ impl GmmConfig {
         mut callback: impl FnMut(&GmmState) -> ControlFlow<()>,
     ) -> Result<GmmFit, GmmError> {
         let x = x.without_autodiff();
-        self.validate(&x)?;
         let numbers: Vec<f64> = x.to_data().try_into_vec_as().expect("a float tensor converts to f64");
-        let [n, d] = x.dims();
-        if let Some(at) = numbers.iter().position(|x| !x.is_finite()) {
-            return Err(GmmError::NotFinite(at / d));
-        }
+        let n = self.validate(&x, &numbers)?;
+        let d = x.dims()[1];
         let mut state = match (from, &self.start) {
             (Some(state), _) if state.mixture.means.dims() != [self.components, d] || state.history.is_empty() => {
                 return Err(GmmError::Start { components: self.components, columns: d });
             }
             (Some(state), _) => state,
             (None, Some(start)) => GmmState { mixture: start.clone(), history: Vec::new() },
-            (None, None) => GmmState { mixture: self.best_start(&x)?, history: Vec::new() },
+            (None, None) => GmmState { mixture: self.best_start(&x, n)?, history: Vec::new() },
         };
-        let mut expected = expect(&state.mixture, &x);
+        let mut expected = expect(&state.mixture, &x, &self.world)?;
         if state.history.is_empty() {
             state.history.push(expected.0);
         }
@@ -216,7 +260,7 @@ impl GmmConfig {
         let mut stopped = false;
         while !converged && !stopped && state.history.len() <= self.max_iter {
             let last = std::mem::replace(&mut state.mixture, self.maximise(&x, &expected.1)?);
-            expected = expect(&state.mixture, &x);
+            expected = expect(&state.mixture, &x, &self.world)?;
             let (before, after) = (state.history[state.history.len() - 1], expected.0);
             let rounding = if x.dtype() == DType::F64 { 1e-9 } else { 1e-3 };
             let allowed = rounding * before.abs().max(1.0) + self.given_up(&last, &state.mixture);
@@ -227,7 +271,9 @@ impl GmmConfig {
             }
             state.history.push(after);
             converged = gained_little(&state.history);
-            stopped = callback(&state).is_break() && !converged;
+            let mut stops = [f64::from(u8::from(callback(&state).is_break()))];
+            self.world.sum(&mut stops)?;
+            stopped = stops[0] > 0.0 && !converged;
         }
         let GmmState { mixture, history } = state;
         #[allow(clippy::cast_precision_loss, reason = "numbers of rows and parameters")]
@@ -247,13 +293,14 @@ impl GmmConfig {
     }
 
     /// The start by k-means that is the most likely after a few iterations. Starts with a degenerate component come last.
-    fn best_start(&self, x: &Tensor<2>) -> Result<GaussianMixture, GmmError> {
-        let start = |index: usize| self.maximise(x, &nearest_shares(x, self.components, self.seed, index as u64));
+    fn best_start(&self, x: &Tensor<2>, rows: usize) -> Result<GaussianMixture, GmmError> {
+        let start =
+            |index: usize| self.maximise(x, &nearest_shares(x, self.components, self.seed, index as u64, &self.world)?);
         if self.n_init == 1 || self.components == 1 {
             return start(0);
         }
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let rows = x.dims()[0] as f64;
+        let rows = rows as f64;
         let mut best: Option<(bool, f64, GaussianMixture)> = None;
         let mut failed = None;
         for index in 0..self.n_init {
@@ -282,10 +329,10 @@ impl GmmConfig {
     /// The mean log-likelihood after a few iterations from a start, and where they lead.
     fn tried(&self, x: &Tensor<2>, first: &GaussianMixture) -> Result<(f64, GaussianMixture), GmmError> {
         let mut mixture = first.clone();
-        let mut expected = expect(&mixture, x);
+        let mut expected = expect(&mixture, x, &self.world)?;
         for _ in 0..Self::TRIAL {
             mixture = self.maximise(x, &expected.1)?;
-            let next = expect(&mixture, x);
+            let next = expect(&mixture, x, &self.world)?;
             let has_converged = (next.0 - expected.0).abs() <= self.tol;
             expected = next;
             if has_converged {
@@ -298,7 +345,7 @@ impl GmmConfig {
     /// The M step: the most likely mixture if row i belongs to component k with weight `shares[i, k]`.
     fn maximise(&self, x: &Tensor<2>, shares: &Tensor<2>) -> Result<GaussianMixture, GmmError> {
         let d = x.dims()[1];
-        let WeightedMoments { counts, means, mut scatters } = WeightedMoments::of(x, shares);
+        let WeightedMoments { counts, means, mut scatters } = WeightedMoments::of(x, shares, &self.world)?;
         let total: f64 = counts.iter().sum();
         let diagonal = |i: usize| i / d == i % d;
         match self.covariance {
@@ -358,10 +405,16 @@ impl GmmConfig {
     }
 }
 
-/// The E step: the mean log-likelihood, and the responsibilities `[n, k]`.
-fn expect(mixture: &GaussianMixture, x: &Tensor<2>) -> (f64, Tensor<2>) {
+/// The E step: the mean log-likelihood of the rows of all ranks, and the responsibilities `[n, k]` of those of this one.
+fn expect(mixture: &GaussianMixture, x: &Tensor<2>, world: &World) -> Result<(f64, Tensor<2>), WorldError> {
     let log_probs = mixture.joint(x);
     let all = log_sum_exp(log_probs.clone(), 1);
-    let mean = all.clone().mean().into_scalar::<f64>();
-    (mean, (log_probs - all).exp())
+    let shares = (log_probs - all.clone()).exp();
+    if world.is_alone() {
+        return Ok((all.mean().into_scalar::<f64>(), shares));
+    }
+    #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+    let mut sums = [all.sum().into_scalar::<f64>(), x.dims()[0] as f64];
+    world.sum(&mut sums)?;
+    Ok((sums[0] / sums[1], shares))
 }
