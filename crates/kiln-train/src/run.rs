@@ -79,6 +79,12 @@ where
         objective: &'t O,
         data: Data<'t, D>,
     ) -> Result<Self, TrainError> {
+        if !setup.world.is_alone() {
+            if !objective.is_mean_over_rows() {
+                return Err(TrainError::NotAMean);
+            }
+            ranks::compare(&setup.world, &model, data.train.len(), at.step)?;
+        }
         if data.train.is_empty() {
             return Err(TrainError::Empty);
         }
@@ -109,12 +115,6 @@ where
                 let mut noise = Stream::new(config.seed, "noise", at.epoch, at.batch);
                 drop(gradient(&model, objective, batch, &mut noise));
             });
-        if !setup.world.is_alone() {
-            if !objective.is_mean_over_rows() {
-                return Err(TrainError::NotAMean);
-            }
-            ranks::compare(&setup.world, &model, data.train.len(), at.step)?;
-        }
         Ok(Self {
             setup,
             model: Some(model),
