@@ -161,7 +161,7 @@
 //!
 //! **Several processes.** A [`World`](tensor::World) of ranks, which a [`Communicator`](tensor::world::Communicator) connects: MPI in
 //! [`mpi`], or [`threads`](tensor::world::threads) in tests. [`Trainer::distributed`](train::Trainer::distributed) shares minibatches, and
-//! [`Distributed`](tensor::derivative::Distributed) the rows of a solver's function.
+//! [`Distributed`](tensor::derivative::Distributed) the rows of a solver's function. [`Traffic`](tensor::world::Traffic) says what it cost.
 //!
 //! # Features
 //!

@@ -142,6 +142,18 @@ struct Shared {
 }
 
 /// What communication has cost one rank.
+///
+/// # Example
+/// ```
+/// use kiln_tensor::world::{Traffic, threads};
+///
+/// let traffic = threads(2, |world| {
+///     world.sum(&mut [1.0, 2.0]).unwrap();
+///     world.traffic()
+/// });
+/// let Traffic { calls, bytes, .. } = traffic[0];
+/// assert_eq!((calls, bytes), (1, 16));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Traffic {
     /// Collective calls.
