@@ -74,6 +74,10 @@ Examples:
         settings.complete();
     }
 
+    fn can_be_distributed(settings: &LogisticSettings) -> bool {
+        settings.by_solver().is_ok_and(|by_solver| !by_solver)
+    }
+
     fn check(settings: &LogisticSettings) -> Result<()> {
         settings.check()
     }

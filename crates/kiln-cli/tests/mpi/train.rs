@@ -122,6 +122,27 @@ fn a_mixture_on_several_ranks_is_that_of_one() {
 }
 
 #[test]
+fn a_regression_by_an_optimizer_is_that_of_one_rank() {
+    let place = Place::new();
+    let row =
+        |row: u32| format!("{},{},{}\n", row * 37 % 101, row * 53 % 89, if row * 29 % 7 > 2 { "yes" } else { "no" });
+    place.write("table.csv", format!("a,b,y\n{}", (0..200).map(row).collect::<String>()));
+    let line = |run: &str| {
+        format!(
+            "train logistic --data table.csv --target y --standardize --optimizer adam --epochs 4 --batch-size 32 --out {run}"
+        )
+    };
+    place.ok(&line("one"));
+    ok(&place, 3, &line("three"));
+    let difference = apart(&parameters(&place, "three"), &parameters(&place, "one"));
+    assert!(difference <= 1e-12, "{difference:e}");
+    // A solver has all rows at once.
+    let done = run(&place, 2, "train logistic --data table.csv --target y");
+    assert_eq!(done.code, Some(2), "{done:#?}");
+    assert!(own_lines(&done.stderr)[0].contains("this fit runs in one process"), "{done:#?}");
+}
+
+#[test]
 fn a_refusal_is_printed_once() {
     let place = Place::new();
     for (line, words) in [
