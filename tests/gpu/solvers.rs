@@ -30,9 +30,9 @@ fn assert_near(got: &[f64], expected: &[f64], tolerance: f64, what: &str) {
     }
 }
 
-/// Each side ends with a gradient of about 1e-5, and the curvature of the weights is at least the penalty, 0.01: so each is within about 1e-3 of
-/// the minimum. The largest number is an intercept, about 1.5. Of the intercepts only differences matter: a constant that is added to all of
-/// them changes no probability, and rounding moves it.
+/// On each side the entries of the gradient end within 1e-5, so that its norm is at most 1e-5·√650 = 2.5e-4. The curvature is at least the
+/// penalty, 0.01, so that each side is within 0.025 of the minimum: together 0.03 of the largest number, an intercept of about 1.5. Of the
+/// intercepts only differences matter: a constant that is added to all of them changes no probability, and rounding moves it.
 #[test]
 fn a_regression_has_the_same_minimum() {
     let Some(info) = gpu() else { return };
@@ -59,7 +59,7 @@ fn a_regression_has_the_same_minimum() {
     for ((cpu, gpu), name) in fitted(&Device::flex()).into_iter().zip(fitted(&info.device())).zip(names) {
         eprintln!("{name}: {} and {} iterations, {} and {} values", cpu.2, gpu.2, cpu.3, gpu.3);
         assert_near(&[gpu.0], &[cpu.0], 1e-5, name);
-        assert_near(&gpu.1, &cpu.1, 2e-3, name);
+        assert_near(&gpu.1, &cpu.1, 0.03, name);
     }
 }
 
