@@ -308,8 +308,10 @@ impl GmmConfig {
             match trial {
                 Ok((value, last, first)) => {
                     let is_sound = self.degenerate(&last, rows).is_empty();
+                    // Of starts that lead to the same place, the first: by how much they differ is rounding.
                     let is_better = best.as_ref().is_none_or(|(sound, highest, _)| {
-                        (is_sound, value).partial_cmp(&(*sound, *highest)).is_some_and(|order| order.is_gt())
+                        let equal = 1e-9 * highest.abs().max(1.0);
+                        if is_sound == *sound { value > highest + equal } else { is_sound }
                     });
                     if is_better && value.is_finite() {
                         best = Some((is_sound, value, first));
