@@ -159,9 +159,9 @@ impl GmmConfig {
     /// use kiln_models::GmmConfig;
     /// use kiln_tensor::world::threads;
     ///
-    /// let rows = [[0.0], [0.2], [0.1], [5.0], [5.3], [4.9]];
+    /// let rows: [f64; 6] = [0.0, 0.2, 0.1, 5.0, 5.3, 4.9];
     /// let weights = threads(2, |world| {
-    ///     let own = Tensor::<2>::from_data(&rows[world.share_of(6)], &Device::default());
+    ///     let own = Tensor::<1>::from_data(&rows[world.share_of(6)], &Device::default()).unsqueeze_dim::<2>(1);
     ///     GmmConfig::new(2).distributed(world).fit(own).unwrap().mixture.weights()[0]
     /// });
     /// assert!((weights[0] - 0.5).abs() < 1e-3 && weights[0] == weights[1]);

@@ -133,11 +133,11 @@ impl Communicator for Member {
 
 /// Adds in the order of the ranks.
 fn add<T: bytemuck::Pod + std::ops::AddAssign>(values: &mut [T], all: &[Vec<u8>]) -> Result<(), WorldError> {
+    if let Some(rank) = all.iter().position(|bytes| bytes.len() != all[0].len()) {
+        let [expected, got] = [&all[0], &all[rank]].map(|bytes| bytes.len() / size_of::<T>());
+        return Err(WorldError::Lengths { rank, expected, got });
+    }
     for (rank, bytes) in all.iter().enumerate() {
-        if bytes.len() != all[0].len() {
-            let [expected, got] = [&all[0], bytes].map(|bytes| bytes.len() / size_of::<T>());
-            return Err(WorldError::Lengths { rank, expected, got });
-        }
         let part: Vec<T> = bytemuck::pod_collect_to_vec(bytes);
         if rank == 0 {
             values.copy_from_slice(&part);
