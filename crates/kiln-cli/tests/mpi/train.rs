@@ -48,8 +48,8 @@ fn several_ranks_take_the_steps_of_one() {
     let place = Place::new();
     for (name, flags) in [
         ("adam", ""),
-        ("nesterov", "--optimizer nesterov --average ema:decay=0.9 --batch-size 100"),
-        ("iwae", "--objective iwae --particles 3 --accumulate 2"),
+        ("nesterov", "--optimizer nesterov --average ema:decay=0.9"),
+        ("iwae", "--objective iwae --k 3 --accumulate 2"),
     ] {
         let line = |ranks: usize| format!("{SMALL} --dtype f64 --epochs 2 {flags} --out {name}-{ranks}");
         place.ok(&line(1));
