@@ -62,7 +62,9 @@ fn main() -> ExitCode {
             ranks.end(end, print)
         }
         Err(failure) => {
-            print(&failure.line());
+            if world().is_root() {
+                print(&failure.line());
+            }
             failure.exit
         }
     };
@@ -71,7 +73,7 @@ fn main() -> ExitCode {
 
 fn run(line: CommandLine) -> Result<Exit> {
     let console = Console::new(line.output.json, line.output.quiet);
-    let (console, world) = (if world().is_root() { console } else { console.silent() }, world());
+    let (console, world) = (if world().is_root() { console } else { Console::silent() }, world());
     let shares = matches!(line.command, Command::Train(_) | Command::Resume(_) | Command::BenchCollectives(_));
     if !world.is_alone() && !shares {
         return Err(Failure::usage(

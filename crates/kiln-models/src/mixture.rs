@@ -1,5 +1,6 @@
 //! Gaussian mixtures, fitted by expectation maximisation (EM).
 
+mod config;
 mod covariance;
 mod em;
 mod kmeans;
@@ -9,7 +10,10 @@ use burn::tensor::{Tensor, TensorData};
 use kiln_tensor::{Stream, special::log_sum_exp};
 use serde::{Deserialize, Serialize};
 
-pub use self::em::{Degenerate, GmmConfig, GmmFit, GmmState};
+pub use self::{
+    config::GmmConfig,
+    em::{Degenerate, GmmFit, GmmState},
+};
 pub(crate) use self::{covariance::Precision, kmeans::nearest_shares, moments::WeightedMoments};
 
 /// The constraint on the components' covariance matrices.

@@ -4,7 +4,7 @@ use std::sync::{Arc, atomic::AtomicBool};
 
 use burn::{module::Module, tensor::Device};
 use kiln_data::Dataset;
-use kiln_optim::{FirstOrder, Sgd, StepError};
+use kiln_optim::{FirstOrder, StepError};
 use kiln_tensor::{World, fused::in_pool};
 
 use crate::{
@@ -235,12 +235,10 @@ impl<'a, M: Module> Trainer<'a, M> {
     pub fn load(mut self, model: M) -> Result<Loaded<'a, M>, TrainError> {
         self.0.config.validate()?;
         let (model, device) = for_training(model).ok_or(StepError::NothingToUpdate)?;
-        let read = |optimizer| -> Result<_, TrainError> {
-            let checkpoint = self.0.checkpoints.as_ref().ok_or(CheckpointError::NoFolder)?.latest()?;
-            Ok(checkpoint.load(model, optimizer)?)
-        };
-        let optimizer = std::mem::replace(&mut self.0.optimizer, Sgd.into());
-        let (model, optimizer, at) = self.0.world.agree(read(optimizer))?;
+        let checkpoints = self.0.checkpoints.as_ref().ok_or(CheckpointError::NoFolder);
+        let newest = checkpoints.and_then(Checkpoints::latest);
+        let loaded = newest.and_then(|checkpoint| checkpoint.load(model, self.0.optimizer)).map_err(TrainError::from);
+        let (model, optimizer, at) = self.0.world.agree(loaded)?;
         self.0.optimizer = optimizer.after_skips(at.skipped_in_a_row);
         Ok(Loaded { setup: self.0, model, at, device })
     }

@@ -22,7 +22,7 @@ use super::failure::{Failure, Result};
 pub(crate) struct Console {
     json: bool,
     quiet: bool,
-    /// Whether another process prints.
+    /// Whether not even warnings are printed, because another process prints them.
     silent: bool,
 }
 
@@ -31,9 +31,9 @@ impl Console {
         Self { json, quiet, silent: false }
     }
 
-    /// Prints nothing: another process prints.
-    pub(crate) fn silent(self) -> Self {
-        Self { silent: true, ..self }
+    /// A console that prints nothing: another process prints.
+    pub(crate) fn silent() -> Self {
+        Self { json: false, quiet: true, silent: true }
     }
 
     /// Returns whether the result goes to standard output as JSON.
@@ -43,9 +43,7 @@ impl Console {
 
     /// Prints the result: `json` with `--json`, otherwise `text`.
     pub(crate) fn result(self, json: &impl Serialize, text: impl FnOnce() -> String) -> Result<()> {
-        let printed = if self.silent {
-            Ok(())
-        } else if self.json {
+        let printed = if self.json {
             let json = serde_json::to_string_pretty(json).expect("results have string keys only");
             writeln!(stdout(), "{json}")
         } else if !self.quiet {
@@ -64,7 +62,7 @@ impl Console {
 
     /// Prints a line for people on standard error.
     pub(crate) fn note(self, text: impl std::fmt::Display) {
-        if !self.quiet && !self.json && !self.silent {
+        if !self.quiet && !self.json {
             let _ = writeln!(stderr(), "{text}");
         }
     }
@@ -77,7 +75,7 @@ impl Console {
     }
 
     fn bar(self) -> Option<ProgressBar> {
-        (!self.quiet && !self.json && !self.silent && stderr().is_terminal()).then(ProgressBar::no_length)
+        (!self.quiet && !self.json && stderr().is_terminal()).then(ProgressBar::no_length)
     }
 
     /// Shows the progress of a training run.
@@ -94,7 +92,7 @@ impl Console {
     pub(crate) fn download(self) -> impl FnMut(DownloadProgress<'_>) {
         let mut bar: Option<(String, ProgressBar)> = None;
         move |progress| {
-            if self.quiet || self.json || self.silent {
+            if self.quiet || self.json {
                 return;
             }
             if bar.as_ref().is_none_or(|(file, _)| file != progress.file) {

@@ -46,9 +46,11 @@ impl Ranks {
 
     #[cfg(feature = "mpi")]
     fn of(_launch: Launch) -> Result<Self> {
-        let mpi = kiln::mpi::Mpi::start().map_err(Failure::internal)?.longest_wait(longest_wait()?);
+        let (mpi, wait) = (kiln::mpi::Mpi::start().map_err(Failure::internal)?, longest_wait());
+        // Also for a wait that is refused, so that one rank says it.
+        let mpi = mpi.longest_wait(*wait.as_ref().unwrap_or(&kiln::mpi::Mpi::LONGEST_WAIT));
         let _ = WORLD.set(mpi.world());
-        Ok(Self { mpi: Some(mpi) })
+        wait.map(|_| Self { mpi: Some(mpi) })
     }
 
     #[cfg(not(feature = "mpi"))]

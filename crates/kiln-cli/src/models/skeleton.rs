@@ -7,7 +7,8 @@ use kiln::tensor::device::compiles_kernels;
 use super::model::{Common, Model, TrainFlags, WarmUpFlags};
 use crate::{
     base::{
-        Console, ENCODER, Exit, Failure, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, file_stem, ranks::world,
+        Console, ENCODER, Exit, Failure, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, file_stem,
+        ranks::{scratch, world},
     },
     context::{Compute, Opened, RunRecord, Session, Start, check_data, kernel_folder},
     flags::{EvalFlags, ExportFlags, MachineFlags, PredictFlags, ResumeFlags, RunAccess, VerifyFlags},
@@ -93,7 +94,7 @@ pub(super) fn warm_up<M: Model>(flags: &WarmUpFlags<M::Flags>, console: Console)
         )));
     }
     let (plan, record, _) = planned::<M>(settings, compute, console)?;
-    let folder = tempfile::tempdir().map_err(|e| Failure::internal(format!("cannot make a temporary folder: {e}")))?;
+    let folder = scratch()?;
     let dir = RunDir::at(folder.path().to_owned());
     let session = session::<M>(&dir, &plan, record, Start::Fresh, console).of_one_epoch();
     M::fit(&plan, &session)?;

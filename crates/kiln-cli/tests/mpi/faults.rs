@@ -123,3 +123,16 @@ fn a_signal_to_one_rank_stops_all_of_them() {
     assert_eq!(done.code, Some(130), "{done:#?}");
     assert_eq!(place.json("run/result.json")["status"], "interrupted");
 }
+
+/// `mpirun` passes Ctrl-C on as SIGTERM, and kills what has not ended a second later.
+#[test]
+fn an_interrupt_of_mpirun_saves() {
+    let place = Place::new();
+    let mut child = start(mpirun(&place, 2, &long("run")));
+    wait_for_steps(&place, "run", 24, &mut child);
+    signal(child.id(), "INT");
+    let (done, _) = end(child);
+    assert!(done.code.is_some_and(|code| code != 0), "{done:#?}");
+    assert_eq!(place.json("run/result.json")["status"], "interrupted");
+    ok(&place, 2, "resume run --epochs 8");
+}

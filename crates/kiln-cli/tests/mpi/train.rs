@@ -182,5 +182,9 @@ fn a_time_limit_must_be_a_number() {
     command.env("KILN_RANK_TIMEOUT", "soon");
     let done = crate::ranks::done(command);
     assert_eq!(done.code, Some(2), "{done:#?}");
-    assert!(own_lines(&done.stderr)[0].contains("KILN_RANK_TIMEOUT must be a number of seconds above 0"));
+    let lines = own_lines(&done.stderr);
+    assert!(
+        lines.len() == 1 && lines[0].contains("KILN_RANK_TIMEOUT must be a number of seconds above 0"),
+        "{lines:?}"
+    );
 }
