@@ -14,7 +14,7 @@ use kiln_models::glm::{
     CovarianceEstimator, Family, FirthLoss, GlmData, GlmLoss, InferenceOptions, Information, Link, Values,
 };
 use kiln_optim::solver::Iteration;
-use kiln_tensor::{DeviceChoice, fused::in_pool};
+use kiln_tensor::{DeviceChoice, World, fused::in_pool};
 
 use self::solve::{Callback, Limits};
 pub use self::{error::GlmError, fit::GlmFit};
@@ -57,6 +57,7 @@ pub struct GlmConfig {
     gtol: Option<f64>,
     max_iter: usize,
     names: Names,
+    world: World,
 }
 
 /// Names for the summary. Empty lists stand for `x0`, `x1`, … and `0`, `1`, ….
@@ -100,6 +101,7 @@ impl GlmConfig {
             gtol: None,
             max_iter: Self::MAX_ITER,
             names: Names { response: "y".to_owned(), features: vec![], inflation: vec![], classes: vec![] },
+            world: World::alone(),
         }
     }
 
@@ -225,6 +227,30 @@ impl GlmConfig {
         self
     }
 
+    /// Fits the model to the rows of all ranks of a world. Each rank gives its own rows, all ranks call the same methods, and each gets the
+    /// same result; [`GlmFit::fitted`] and [`GlmFit::influence`] are of its own rows. The crate `kiln-mpi` has the world of a cluster.
+    /// Default: this process alone.
+    ///
+    /// # Example
+    /// ```
+    /// use kiln::{models::{GlmConfig, glm::Family}, tensor::world::threads};
+    ///
+    /// let (dose, insects) = ([0.0, 1.0, 2.0, 3.0, 4.0], [20.0, 12.0, 9.0, 4.0, 3.0]);
+    /// let config = GlmConfig::new(Family::Poisson, 1);
+    /// let alone = config.fit(&dose, &insects)?;
+    /// for fit in threads(2, |world| {
+    ///     let own = world.share_of(5);
+    ///     config.clone().distributed(world.clone()).fit(&dose[own.clone()], &insects[own])
+    /// }) {
+    ///     assert!((fit?.coefficients()[0] - alone.coefficients()[0]).abs() < 1e-12);
+    /// }
+    /// # Ok::<(), kiln::models::GlmError>(())
+    /// ```
+    #[must_use]
+    pub fn distributed(self, world: World) -> Self {
+        Self { world, ..self }
+    }
+
     /// Fits the model to rows `x` and their responses `y`.
     ///
     /// `x` holds `y.len()` rows of `features` numbers in row-major order. A class is given by its index, from 0.
@@ -259,13 +285,16 @@ impl GlmConfig {
         mut callback: impl FnMut(&Iteration) -> ControlFlow<()> + Send,
     ) -> Result<f64, GlmError> {
         let data = self.data(x, y)?;
-        let (constant, rows) = (solve::constant_model(&data)?, data.response.len());
+        let constant = solve::constant_model(&data)?;
         let (loss, device) = (GlmLoss::new(data)?, DeviceChoice::Cpu.resolve()?.device());
+        let rows = loss.row_count();
         let solved = in_pool(|| {
             let start = self.start_of(&loss, (&constant, rows), &device)?;
             solve::solve(&loss, (start, DType::F64), self.limits(rows), &mut callback)
         })?;
-        Ok(loss.log_likelihood(&solved.x, 1.0))
+        let log_likelihood = loss.log_likelihood(&solved.x, 1.0);
+        loss.check().map_err(GlmError::Evaluation)?;
+        Ok(log_likelihood)
     }
 
     /// Checks the settings, and puts them together with the data.
@@ -296,6 +325,7 @@ impl GlmConfig {
             inflation: self.inflation.clone(),
             l2: self.l2,
             is_penalised: self.is_penalised(),
+            world: self.world.clone(),
             ..data
         })
     }
@@ -331,9 +361,10 @@ impl GlmConfig {
 
     fn fit_data(&self, data: GlmData, callback: Callback<'_>) -> Result<GlmFit, GlmError> {
         let device = DeviceChoice::Cpu.resolve()?.device();
-        let (constant, rows) = (solve::constant_model(&data)?, data.response.len());
-        let binary = separation::Binary::of(&data, self.firth || self.is_penalised());
+        let constant = solve::constant_model(&data)?;
+        let binary = separation::Binary::of(&data, self.firth || self.is_penalised())?;
         let loss = GlmLoss::new(data)?;
+        let rows = loss.row_count();
         let start = match self.start.as_ref().and_then(|start| loss.vector_at(start)) {
             Some(start) => solve::vector(&start, (&device, DType::F64)),
             None => self.start_of(&loss, (&constant, rows), &device)?,

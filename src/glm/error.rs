@@ -2,7 +2,7 @@
 
 use kiln_models::{InferenceError, Separation, glm::GlmDataError};
 use kiln_optim::solver::SolverError;
-use kiln_tensor::{DeviceError, derivative::EvaluationError};
+use kiln_tensor::{DeviceError, derivative::EvaluationError, world::WorldError};
 
 use super::GlmFit;
 
@@ -63,6 +63,9 @@ pub enum GlmError {
     /// The solver refused the problem.
     #[error(transparent)]
     Solver(#[from] SolverError),
+    /// The ranks could not compute together.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// This build has no CPU backend, which f64 needs.
     #[error(transparent)]
     Device(#[from] DeviceError),

@@ -10,6 +10,7 @@ use kiln_models::{
     },
 };
 use kiln_optim::solver::Outcome;
+use kiln_tensor::World;
 
 use super::{GlmConfig, GlmError, solve::Solved};
 
@@ -23,10 +24,10 @@ pub struct GlmFit {
     pub dropped: Vec<Dependence>,
     /// The same for the features of the inflation.
     pub dropped_from_inflation: Vec<Dependence>,
-    /// Residuals, leverages and Cook's distances of all rows, for families with one linear predictor, if
+    /// Residuals, leverages and Cook's distances of all rows (of this rank), for families with one linear predictor, if
     /// [`GlmConfig::influence`] asked for them.
     pub influence: Vec<Influence>,
-    /// The fitted mean of each row; for families with classes the probability of each class, `[n, classes]` in row-major order. Empty
+    /// The fitted mean of each row (of this rank); for families with classes the probability of each class, `[n, classes]` in row-major order. Empty
     /// if the rows are in a file.
     pub fitted: Vec<f64>,
     /// How well the model describes its own rows.
@@ -83,6 +84,7 @@ impl GlmFit {
                 offset: None,
                 start: None,
                 inflation: (Values::default(), 0),
+                world: World::alone(),
                 ..config.clone()
             },
             model,
@@ -93,6 +95,8 @@ impl GlmFit {
             outcome,
             inference,
         };
+        // Sums since the last step of the solver cannot fail themselves.
+        loss.check().map_err(GlmError::Evaluation)?;
         if converged {
             Ok(fit)
         } else {

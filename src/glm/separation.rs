@@ -6,34 +6,52 @@ use kiln_models::{
     glm::{Family, GlmData, GlmLoss, Values},
 };
 use kiln_optim::solver::Status;
-use kiln_tensor::DeviceChoice;
+use kiln_tensor::{DeviceChoice, World, world::WorldError};
 
 use super::{GlmConfig, GlmError, solve::Solved};
 
-/// The rows of a model of two classes, as far as a proof of separation needs them.
+/// The rows of a model of two classes, as far as a proof of separation needs them: those of this rank.
 pub(super) struct Binary {
     inputs: Values,
     features: usize,
     targets: Vec<usize>,
     weights: Option<Values>,
+    world: World,
 }
 
 /// Larger designs are not kept for a proof.
 const LARGEST: usize = 2_000_000;
 
 impl Binary {
-    /// The rows, if they have two classes and an intercept, and no penalty.
-    pub(super) fn of(data: &GlmData, penalised: bool) -> Option<Self> {
+    /// The rows, if they have two classes and an intercept, and no penalty. All ranks call it.
+    pub(super) fn of(data: &GlmData, penalised: bool) -> Result<Option<Self>, WorldError> {
         let fits = data.family == Family::Binomial && data.intercept && data.offset.is_none() && data.features > 0;
-        if penalised || !fits || data.inputs.len() > LARGEST {
-            return None;
+        if penalised || !fits {
+            return Ok(None);
         }
-        let response = data.response.to_vec();
-        if !response.iter().all(|y| *y <= 0.0 || *y >= 1.0) {
-            return None;
+        let response = if data.inputs.len() > LARGEST { Vec::new() } else { data.response.to_vec() };
+        let is_between = response.iter().any(|y| *y > 0.0 && *y < 1.0);
+        let mut all = [data.inputs.len() as f64, f64::from(u8::from(is_between))];
+        data.world.sum(&mut all)?;
+        if all[0] > LARGEST as f64 || all[1] > 0.0 {
+            return Ok(None);
         }
         let targets = response.iter().map(|y| usize::from(*y > 0.5)).collect();
-        Some(Self { inputs: data.inputs.clone(), features: data.features, targets, weights: data.weights.clone() })
+        let (inputs, weights, world) = (data.inputs.clone(), data.weights.clone(), data.world.clone());
+        Ok(Some(Self { inputs, features: data.features, targets, weights, world }))
+    }
+
+    /// The inputs, targets and weights of all ranks.
+    fn of_all_ranks(&self) -> Result<(Vec<f64>, Vec<usize>, Option<Vec<f64>>), WorldError> {
+        let Self { inputs, targets, weights, world, .. } = self;
+        let (inputs, weights) = (inputs.to_vec(), weights.as_ref().map(Values::to_vec));
+        if world.is_alone() {
+            return Ok((inputs, targets.clone(), weights));
+        }
+        let targets: Vec<f64> = targets.iter().map(|target| *target as f64).collect();
+        let of_all = |own: Vec<f64>| world.gather_numbers(&own).map(|all| all.concat());
+        let targets = of_all(targets)?.into_iter().map(|target| usize::from(target > 0.5)).collect();
+        Ok((of_all(inputs)?, targets, weights.map(of_all).transpose()?))
     }
 }
 
@@ -65,20 +83,20 @@ pub(super) fn check(loss: &GlmLoss, binary: Option<Binary>, solved: &mut Solved)
 }
 
 fn separation(binary: &Binary) -> Result<Option<kiln_models::Separation>, GlmError> {
-    let Binary { inputs, features, targets, weights } = binary;
-    let inputs = inputs.to_vec();
+    let features = binary.features;
     if features + 1 > RegressionLoss::LARGEST_HESSIAN {
         return Ok(None);
     }
+    let (inputs, targets, weights) = binary.of_all_ranks()?;
     let device = DeviceChoice::Cpu.resolve()?.device();
-    let data = TensorData::new(inputs.clone(), [targets.len(), *features]);
-    let loss = RegressionLoss::new(Tensor::from_data(data, (&device, DType::F64)), targets, 2);
-    let loss = loss.and_then(|loss| match weights {
-        Some(weights) => loss.weights(&weights.to_vec()),
+    let data = TensorData::new(inputs.clone(), [targets.len(), features]);
+    let loss = RegressionLoss::new(Tensor::from_data(data, (&device, DType::F64)), &targets, 2);
+    let loss = loss.and_then(|loss| match &weights {
+        Some(weights) => loss.weights(weights),
         None => Ok(loss),
     });
     let Ok(loss) = loss else { return Ok(None) };
     let loss = loss.rescaled();
     let found = loss.separation(&loss.start());
-    Ok(found.filter(|found| found.sides(&inputs, targets).is_ok_and(|sides| sides.separates)))
+    Ok(found.filter(|found| found.sides(&inputs, &targets).is_ok_and(|sides| sides.separates)))
 }

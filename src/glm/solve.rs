@@ -25,7 +25,7 @@ pub(super) struct Solved {
 pub(super) struct Limits {
     pub(super) gtol: Option<f64>,
     pub(super) max_iter: usize,
-    /// The number of rows.
+    /// The number of rows, of all ranks.
     pub(super) rows: usize,
 }
 
@@ -53,6 +53,7 @@ pub(super) fn constant_model(data: &GlmData) -> Result<GlmLoss, GlmError> {
         response: data.response.clone(),
         weights: data.weights.clone(),
         offset: data.offset.clone(),
+        world: data.world.clone(),
         ..*data
     };
     Ok(GlmLoss::new(data)?)

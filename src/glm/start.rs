@@ -22,7 +22,7 @@ const STEPS: usize = 20;
 
 /// Returns the estimates from a part of the rows, if there are many rows. Newton's method takes few steps from there.
 ///
-/// `constant` is the model without features, and `rows` the number of rows.
+/// `constant` is the model without features, and `rows` the number of rows of all ranks.
 pub(super) fn of_a_part(
     loss: &GlmLoss,
     (constant, start): (&GlmLoss, &Tensor<1>),

@@ -6,5 +6,6 @@ mod linear;
 mod many_rows;
 mod others;
 mod penalised;
+mod ranks;
 mod storage;
 mod tests;

@@ -8,10 +8,10 @@ use kiln::models::{
 };
 use kiln_testkit::assert_close;
 
-const ROWS: u32 = 400;
+pub(crate) const ROWS: u32 = 400;
 
 /// Rows of whole numbers, which f32 holds exactly. About two thirds are zero.
-fn features(d: u32) -> Vec<f64> {
+pub(crate) fn features(d: u32) -> Vec<f64> {
     let entry = |i: u32, j: u32| {
         let hash = (i * 7919 + j * 104_729 + i * j * 31) % 97;
         if hash < 64 { 0.0 } else { f64::from(hash % 5) - 2.0 + f64::from(j == 0) * 3.0 }
@@ -19,7 +19,7 @@ fn features(d: u32) -> Vec<f64> {
     (0..ROWS).flat_map(|i| (0..d).map(move |j| entry(i, j))).collect()
 }
 
-fn response(family: Family) -> Vec<f64> {
+pub(crate) fn response(family: Family) -> Vec<f64> {
     let of = |i: u32| {
         let hash = i * 7907 % 83;
         match family {
@@ -50,7 +50,7 @@ fn sparse(values: &[f64], d: usize) -> SparseRows {
 }
 
 /// All ways to keep the same numbers, besides f64 in memory.
-fn kinds(x: &[f64], d: usize) -> [(&'static str, Values); 4] {
+pub(crate) fn kinds(x: &[f64], d: usize) -> [(&'static str, Values); 4] {
     let single: Vec<f32> = x.iter().map(|value| *value as f32).collect();
     [
         ("f32", single.into()),

@@ -28,6 +28,7 @@ mod objective;
 mod parameters;
 mod penalty;
 mod predictors;
+mod ranks;
 mod row;
 mod rows;
 mod score;

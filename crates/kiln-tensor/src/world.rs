@@ -170,6 +170,17 @@ impl fmt::Debug for World {
     }
 }
 
+/// Two worlds are equal if one is a clone of the other.
+impl PartialEq for World {
+    fn eq(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (None, None) => true,
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b),
+            _ => false,
+        }
+    }
+}
+
 impl World {
     /// A world of one rank. Every operation on it does nothing, and costs nothing.
     pub fn alone() -> Self {
@@ -236,6 +247,29 @@ impl World {
             return Ok(vec![bytes.to_vec()]);
         }
         self.timed(bytes.len(), Vec::new(), |communicator| communicator.gather(bytes))
+    }
+
+    /// Returns the numbers of each rank, in the order of the ranks. They may be of different lengths.
+    ///
+    /// # Errors
+    /// [`WorldError`].
+    ///
+    /// # Example
+    /// ```
+    /// use kiln_tensor::world::threads;
+    ///
+    /// let all = threads(3, |world| world.gather_numbers(&vec![0.5; world.rank()]).unwrap());
+    /// assert_eq!(all[0], [vec![], vec![0.5], vec![0.5, 0.5]]);
+    /// ```
+    pub fn gather_numbers(&self, numbers: &[f64]) -> Result<Vec<Vec<f64>>, WorldError> {
+        if self.is_alone() {
+            return Ok(vec![numbers.to_vec()]);
+        }
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let read = |bytes: Vec<u8>| {
+            bytes.chunks_exact(8).map(|number| f64::from_le_bytes(number.try_into().expect("8 bytes"))).collect()
+        };
+        Ok(self.gather(&bytes)?.into_iter().map(read).collect())
     }
 
     /// Returns the bytes of rank 0. The other ranks' bytes are not looked at.

@@ -1,5 +1,7 @@
 //! The covariance of the parameters: by the information, or robust.
 
+use std::collections::BTreeMap;
+
 use kiln_tensor::linalg::{Matrix, Symmetric};
 use serde::{Deserialize, Serialize};
 
@@ -37,7 +39,7 @@ pub enum CovarianceEstimator {
     Hc2,
     /// Squared residuals divided by (1 − h)². For families with one linear predictor.
     Hc3,
-    /// The sandwich estimator for rows in clusters, given by an index per row, with the correction G/(G − 1)·(n − 1)/(n − p).
+    /// The sandwich estimator for rows in clusters, given by an index per row that is the same on all ranks, with the correction G/(G − 1)·(n − 1)/(n − p).
     Clustered(Vec<usize>),
 }
 
@@ -174,14 +176,6 @@ impl GlmLoss {
         if clusters.len() != rows {
             return Err(InferenceError::Clusters { rows, got: clusters.len() });
         }
-        let names: std::collections::BTreeMap<usize, usize> =
-            clusters.iter().collect::<std::collections::BTreeSet<_>>().into_iter().copied().zip(0..).collect();
-        if names.len() < 2 {
-            return Err(InferenceError::Unsupported {
-                what: "clustered errors with fewer than 2 clusters",
-                instead: "hc1",
-            });
-        }
         let scores = self.map(x, Second::Observed, |row: &Evaluated<'_>, columns: &[f64]| {
             let weight = row.weight;
             let of = |(predictor, gradient): (&Predictor, &f64)| {
@@ -190,12 +184,35 @@ impl GlmLoss {
             };
             self.predictors.iter().zip(row.gradient).flat_map(of).collect::<Vec<f64>>()
         });
-        let mut sums = vec![vec![0.0; x.len()]; names.len()];
+        let mut sums: BTreeMap<usize, Vec<f64>> = BTreeMap::new();
+        let add = |sum: &mut Vec<f64>, score: &[f64]| sum.iter_mut().zip(score).for_each(|(sum, s)| *sum += s);
         for (cluster, score) in clusters.iter().zip(&scores) {
-            sums[names[cluster]].iter_mut().zip(score).for_each(|(sum, s)| *sum += s);
+            add(sums.entry(*cluster).or_insert_with(|| vec![0.0; x.len()]), score);
         }
-        let meat = Symmetric::from_fn(x.len(), |i, j| sums.iter().map(|sum| sum[i] * sum[j]).sum());
-        Ok((meat, count(names.len())))
+        if !self.ranks.is_alone() {
+            // A cluster may have rows on several ranks. Each is its index, in the bits of a number, before its sums.
+            let numbers = |(cluster, sum): (usize, Vec<f64>)| [vec![f64::from_bits(cluster as u64)], sum].concat();
+            let own: Vec<f64> = sums.into_iter().flat_map(numbers).collect();
+            sums = BTreeMap::new();
+            for (cluster, score) in self
+                .ranks
+                .gather(own)
+                .iter()
+                .flat_map(|all| all.chunks_exact(1 + x.len()))
+                .map(|one| (one[0], &one[1..]))
+            {
+                #[allow(clippy::cast_possible_truncation, reason = "it was an index")]
+                add(sums.entry(cluster.to_bits() as usize).or_insert_with(|| vec![0.0; x.len()]), score);
+            }
+        }
+        if sums.len() < 2 {
+            return Err(InferenceError::Unsupported {
+                what: "clustered errors with fewer than 2 clusters",
+                instead: "hc1",
+            });
+        }
+        let meat = Symmetric::from_fn(x.len(), |i, j| sums.values().map(|sum| sum[i] * sum[j]).sum());
+        Ok((meat, count(sums.len())))
     }
 
     /// The leverage of one copy of each row: its weight in the information times xᵀ·V·x.

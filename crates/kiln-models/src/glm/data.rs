@@ -1,5 +1,7 @@
 //! What a generalised linear model is fitted to.
 
+use kiln_tensor::{World, world::WorldError};
+
 use super::{Family, Link, Values};
 
 /// Features, responses and weights of a generalised linear model, and its form. [`new`](Self::new) has the defaults.
@@ -45,6 +47,8 @@ pub struct GlmData {
     /// Whether the solver adds another penalty, such as [`GlmLoss::l1_weights`](super::GlmLoss::l1_weights). A penalised fit keeps
     /// features that depend on others. Default: no.
     pub is_penalised: bool,
+    /// The ranks whose rows are fitted together. Each has its own rows, and all else is the same. Default: this process alone.
+    pub world: World,
 }
 
 impl GlmData {
@@ -67,15 +71,61 @@ impl GlmData {
             inflation: (Values::default(), 0),
             l2: 0.0,
             is_penalised: false,
+            world: World::alone(),
         }
     }
 
-    /// Refuses what cannot be fitted.
-    pub(super) fn check(&self) -> Result<(), GlmDataError> {
-        let rows = self.response.len();
-        if rows == 0 {
+    /// Takes what depends on the rows of all ranks: the number of classes. Returns an error if the ranks' models differ.
+    pub(super) fn of_all_ranks(mut self) -> Result<Self, GlmDataError> {
+        if self.world.is_alone() {
+            return Ok(self);
+        }
+        let place = |of: usize| of as u64;
+        self.world.compare(&[
+            (
+                "the family",
+                place(Family::ALL.iter().position(|family| family.name() == self.family.name()).unwrap_or(0)),
+            ),
+            ("the link", place(self.link as usize)),
+            ("the number of features", place(self.features)),
+            ("the number of features of the inflation", place(self.inflation.1)),
+            ("the intercept", u64::from(self.intercept)),
+            ("the penalty", self.l2.to_bits() ^ u64::from(self.is_penalised)),
+            ("whether rows are sparse", u64::from(self.inputs.sparse().is_some())),
+            ("whether rows have weights", u64::from(self.weights.is_some())),
+            ("whether rows have offsets", u64::from(self.offset.is_some())),
+        ])?;
+        let classes = self.world.gather_numbers(&[self.classes as f64])?;
+        let largest = classes.into_iter().flatten().fold(0.0, f64::max);
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of classes")]
+        let largest = largest as usize;
+        self.classes = largest;
+        Ok(self)
+    }
+
+    /// Refuses what cannot be fitted, and returns the number of rows of all ranks.
+    pub(super) fn check(&self) -> Result<usize, GlmDataError> {
+        let Counts { weight, seen } = self.world.agree(self.check_own())?;
+        // Rows, the sum of the weights, and how many ranks have each class.
+        let mut totals = vec![self.response.len() as f64, weight];
+        totals.extend(seen.into_iter().map(|seen| f64::from(u8::from(seen))));
+        self.world.sum(&mut totals)?;
+        if totals[0] <= 0.0 {
             return Err(GlmDataError::Empty);
         }
+        if !(totals[1] > 0.0 && totals[1].is_finite()) {
+            return Err(GlmDataError::Weights);
+        }
+        if let Some(class) = totals[2..].iter().position(|ranks| *ranks <= 0.0) {
+            return Err(GlmDataError::EmptyClass { class });
+        }
+        #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a number of rows")]
+        Ok(totals[0] as usize)
+    }
+
+    /// Refuses rows of this rank that cannot be fitted.
+    fn check_own(&self) -> Result<Counts, GlmDataError> {
+        let rows = self.response.len();
         if !self.family.links().contains(&self.link) {
             let links = self.family.links().iter().map(|link| link.name()).collect::<Vec<_>>().join(", ");
             return Err(GlmDataError::Link { family: self.family, link: self.link, links });
@@ -119,21 +169,22 @@ impl GlmData {
         if self.l2 > 0.0 && self.family == Family::Multinomial {
             return Err(GlmDataError::PenalisedClasses { family: self.family });
         }
-        self.check_weights()?;
-        self.check_response()
+        Ok(Counts { weight: self.check_weights()?, seen: self.check_response()? })
     }
 
-    fn check_weights(&self) -> Result<(), GlmDataError> {
-        let Some(weights) = &self.weights else { return Ok(()) };
+    /// Returns the sum of the weights.
+    fn check_weights(&self) -> Result<f64, GlmDataError> {
+        let Some(weights) = &self.weights else { return Ok(self.response.len() as f64) };
         let (mut total, mut is_valid) = (0.0, true);
         weights.each_block(1, |block| {
             total += block.iter().sum::<f64>();
             is_valid &= block.iter().all(|w| w.is_finite() && *w >= 0.0);
         });
-        if is_valid && total > 0.0 && total.is_finite() { Ok(()) } else { Err(GlmDataError::Weights) }
+        if is_valid { Ok(total) } else { Err(GlmDataError::Weights) }
     }
 
-    fn check_response(&self) -> Result<(), GlmDataError> {
+    /// Returns which classes have rows.
+    fn check_response(&self) -> Result<Vec<bool>, GlmDataError> {
         let (family, has_classes) = (self.family, self.family.has_classes());
         if has_classes && self.classes < 2 {
             return Err(GlmDataError::Classes { classes: self.classes });
@@ -157,18 +208,25 @@ impl GlmData {
             }
             row += block.len();
         });
-        match (refused, seen.iter().position(|seen| !seen)) {
-            (Some(refused), _) => Err(refused),
-            (None, Some(class)) => Err(GlmDataError::EmptyClass { class }),
-            (None, None) => Ok(()),
-        }
+        refused.map_or(Ok(seen), Err)
     }
+}
+
+/// What the rows of a rank have.
+struct Counts {
+    /// The sum of the weights.
+    weight: f64,
+    /// Which classes have rows.
+    seen: Vec<bool>,
 }
 
 /// Why a generalised linear model cannot be fitted to some data.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum GlmDataError {
+    /// The ranks could not compute together.
+    #[error(transparent)]
+    World(#[from] WorldError),
     /// There are no rows.
     #[error("there are no rows; a fit needs at least one")]
     Empty,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::{
     group::{Group, Scaling},
+    ranks::Ranks,
     values::{SparseRows, Values},
 };
 use crate::blocks::blocks;
@@ -19,10 +20,15 @@ pub(super) struct Design {
 }
 
 impl Design {
-    /// Takes rows of features, in row-major order. With an intercept, features are centred.
-    pub(super) fn new(rows: usize, groups: Vec<(Values, usize)>, scaling: Scaling) -> Self {
-        let groups = groups.into_iter().map(|(values, features)| Group::new(values, features, rows, scaling));
-        Self { rows, groups: groups.collect() }
+    /// Takes rows of features, in row-major order. With an intercept, features are centred. `rows` are those of this rank, and of all.
+    pub(super) fn new(
+        (rows, all_rows): (usize, usize),
+        groups: Vec<(Values, usize)>,
+        scaling: Scaling,
+        ranks: &Ranks,
+    ) -> Self {
+        let group = |(values, features)| Group::new(values, features, all_rows, scaling, ranks.clone());
+        Self { rows, groups: groups.into_iter().map(group).collect() }
     }
 
     /// Returns the rows that are mostly zero, and the scale of each column, if that is how they are used.
@@ -42,6 +48,7 @@ impl Design {
         self.groups.iter().find_map(|group| group.values().failure())
     }
 
+    /// The number of rows of this rank.
     pub(super) fn rows(&self) -> usize {
         self.rows
     }
@@ -92,7 +99,7 @@ mod tests {
     fn check(values: Vec<f64>, features: usize, intercept: bool) -> Design {
         let n = values.len() / features;
         let scaling = Scaling { intercept, l2: 0.0, is_penalised: false };
-        let design = Design::new(n, vec![(values.clone().into(), features)], scaling);
+        let design = Design::new((n, n), vec![(values.clone().into(), features)], scaling, &Ranks::default());
         let group = &design.groups()[0];
         let scaled: Vec<f64> = (0..group.width()).map(|j| 0.3 + f64::from(u32::try_from(j).unwrap())).collect();
         let (own, constant) = group.in_own_units(&scaled);

@@ -78,6 +78,7 @@ impl<'a> FirthLoss<'a> {
         });
         let mut sum = vec![0.0; p];
         scores.iter().for_each(|score| sum.iter_mut().zip(score).for_each(|(sum, s)| *sum -= s));
+        self.loss.ranks.sum(&mut sum);
         sum.iter_mut().for_each(|sum| *sum /= self.loss.total);
         sum
     }

@@ -5,7 +5,8 @@ use std::ops::Range;
 use kiln_tensor::linalg::add_gram;
 
 use super::{
-    triangle::{Triangle, factor},
+    ranks::Ranks,
+    triangle::{Triangle, factor, merge},
     values::{Scaled, SparseRows, Values},
 };
 use crate::{
@@ -34,6 +35,9 @@ pub(super) struct Group {
     pub(super) dropped: Vec<Dependence>,
     /// The kept features as they were given, column by column, if a basis took their place.
     given: Option<Vec<Vec<f64>>>,
+    ranks: Ranks,
+    /// The number of rows of all ranks.
+    all_rows: usize,
 }
 
 /// How a design treats its features.
@@ -51,7 +55,8 @@ pub(super) struct Scaling {
 const MOST_COMPARED: usize = 4096;
 
 impl Group {
-    pub(super) fn new(values: Values, features: usize, rows: usize, scaling: Scaling) -> Self {
+    /// `rows` counts those of all ranks.
+    pub(super) fn new(values: Values, features: usize, rows: usize, scaling: Scaling, ranks: Ranks) -> Self {
         let mut group = Self {
             values,
             stride: features,
@@ -64,6 +69,8 @@ impl Group {
             kept: (0..features).collect(),
             dropped: Vec::new(),
             given: None,
+            ranks,
+            all_rows: rows,
         };
         if features == 0 || rows == 0 {
             return group;
@@ -79,7 +86,7 @@ impl Group {
         if is_scaled && group.is_well_conditioned(scaling.intercept) {
             return group;
         }
-        if group.values.as_slice().is_some() {
+        if group.values.as_slice().is_some() && group.ranks.is_alone() {
             group.analyse(scaling.intercept);
         } else {
             group.analyse_in_blocks(scaling.intercept);
@@ -92,35 +99,52 @@ impl Group {
         self.places.len()
     }
 
+    /// The number of rows of this rank.
     fn rows(&self) -> usize {
         self.values.len() / self.stride
     }
 
-    /// Sums `size` numbers over the rows.
+    /// The number of rows of all ranks.
+    #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
+    fn count(&self) -> f64 {
+        self.all_rows as f64
+    }
+
+    /// Sums `size` numbers over the rows of all ranks.
     fn sums(&self, size: usize, add: impl Fn(&mut [f64], &[f64]) + Sync) -> Vec<f64> {
         let d = self.stride;
-        sums((self.rows(), d), size, |sums, rows, buffer: &mut Vec<f64>| {
+        let mut all = sums((self.rows(), d), size, |sums, rows, buffer: &mut Vec<f64>| {
             let values = self.values.get(rows.start * d..rows.end * d, buffer);
             values.chunks_exact(d).for_each(|row| add(sums, row));
-        })
+        });
+        self.ranks.sum(&mut all);
+        all
+    }
+
+    /// The first row of the first rank that has one.
+    fn first_row(&self) -> Vec<f64> {
+        let d = self.stride;
+        let own = self.values.get(0..d.min(self.values.len()), &mut Vec::new()).to_vec();
+        let all = self.ranks.gather(own);
+        all.into_iter().find(|row| row.len() == d).unwrap_or_else(|| vec![0.0; d])
     }
 
     /// Sets means and standard deviations; without an intercept, and for rows that are mostly zero, roots of mean squares. A constant
     /// column has the scale 0.
     fn rescale(&mut self, is_centred: bool) {
-        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let (d, count) = (self.stride, self.rows() as f64);
+        let (d, count) = (self.stride, self.count());
         if let Some(rows) = self.values.sparse() {
             let mut squares = vec![0.0; d];
             for row in 0..rows.len() {
                 let (places, values) = rows.row(row);
                 places.iter().zip(values).for_each(|(place, value)| squares[*place as usize] += value * value);
             }
+            self.ranks.sum(&mut squares);
             self.scale = squares.iter().map(|square| (square / count).sqrt()).collect();
             return;
         }
         // Relative to the first row, so that a large offset costs no digits.
-        let first = if is_centred { self.values.get(0..d, &mut Vec::new()).to_vec() } else { vec![0.0; d] };
+        let first = if is_centred { self.first_row() } else { vec![0.0; d] };
         let moments = self.sums(2 * d, |sums, row| {
             let (means, squares) = sums.split_at_mut(d);
             for (((mean, square), x), first) in means.iter_mut().zip(squares).zip(row).zip(&first) {
@@ -179,8 +203,8 @@ impl Group {
                 add_gram(gram, columns, columns, n, true);
             },
         );
-        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let count = n as f64;
+        self.ranks.sum(&mut gram);
+        let count = self.count();
         gram.iter_mut().for_each(|sum| *sum /= count);
         gram
     }
@@ -191,8 +215,9 @@ impl Group {
         let (mut gram, mut sums, weights) = (vec![0.0; d * d], vec![0.0; d], vec![1.0; n]);
         rows.add_gram(0..n, &weights, &mut gram, d);
         rows.add_transposed(0..n, &weights, &mut sums);
-        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let (size, count) = (d + ones, n as f64);
+        self.ranks.sum(&mut gram);
+        self.ranks.sum(&mut sums);
+        let (size, count) = (d + ones, self.count());
         let entry = |i: usize, j: usize| match (i.checked_sub(ones), j.checked_sub(ones)) {
             (Some(i), Some(j)) => gram[i * d + j] / (count * self.scale[i] * self.scale[j]),
             (Some(i), None) => sums[i] / (count * self.scale[i]),
@@ -226,11 +251,10 @@ impl Group {
         (self.shift, self.scale) = (vec![0.0; d], vec![1.0; d]);
     }
 
-    /// The same in blocks of rows: columns depend on each other as those of the triangle of their QR factorisation do.
+    /// The same in blocks of rows, of all ranks: columns depend on each other as those of the triangle of their QR factorisation do.
     fn analyse_in_blocks(&mut self, intercept: bool) {
         let (d, n) = (self.stride, self.rows());
-        #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let unit = (n as f64).sqrt();
+        let unit = self.count().sqrt();
         let is_sparse = self.values.sparse().is_some();
         if is_sparse && intercept {
             let sums = self.sums(d, |sums, row| sums.iter_mut().zip(row).for_each(|(sum, x)| *sum += x));
@@ -238,7 +262,11 @@ impl Group {
         }
         let (shift, scale) = (self.shift.clone(), self.scale.clone());
         let blocks = parts(blocks(n, d), d * d);
-        let mut triangle = factor(&blocks, d, |rows, out, buffer| self.fill(rows, out, buffer));
+        let own = factor(&blocks, d, |rows, out, buffer| self.fill(rows, out, buffer));
+        let mut triangle = match self.ranks.is_alone() {
+            true => own,
+            false => merge(self.ranks.gather(own), d),
+        };
         for j in 0..d {
             // What is left of a constant column is rounding.
             let length = (0..d).map(|i| triangle[i * d + j] * triangle[i * d + j]).sum::<f64>().sqrt();

@@ -36,7 +36,7 @@ pub struct Influence {
 }
 
 impl GlmLoss {
-    /// Returns residuals, leverages and Cook's distances of all rows at the maximum `x`. They are for families with one linear
+    /// Returns residuals, leverages and Cook's distances of all rows of this rank at the maximum `x`. They are for families with one linear
     /// predictor, and the negative binomial at its θ; for others there are none.
     ///
     /// # Errors

@@ -13,6 +13,7 @@ use super::{
     group::Scaling,
     latest::{Latest, LatestPredictors},
     predictors::{Predictor, predictors},
+    ranks::Ranks,
     row::{
         BinomialRow, Evaluated, ExponentialRow, MultinomialRow, NegativeBinomialRow, OrdinalRow, Replace, Row, Second,
         Want, ZeroInflatedPoissonRow,
@@ -72,28 +73,45 @@ pub struct GlmLoss {
     /// Which blocks of rows are used: one in so many.
     pub(super) every: usize,
     pub(super) latest: Latest,
+    /// The ranks, each with its rows.
+    pub(super) ranks: Ranks,
+    /// The number of rows of all ranks.
+    pub(super) all_rows: usize,
     /// The linear predictors at the last vector where the rows were described, because that takes several passes.
     pub(super) predictors_at: LatestPredictors,
 }
 
 impl GlmLoss {
-    /// Takes the data, and scales the features.
+    /// Takes the data, and scales the features. Of several ranks, all call it.
     ///
     /// # Errors
     /// Returns [`GlmDataError`] if lengths do not fit, a number is not finite, or a response is not one of the family's.
     pub fn new(data: GlmData) -> Result<Self, GlmDataError> {
-        data.check()?;
+        let data = data.of_all_ranks()?;
+        let all_rows = data.check()?;
         let GlmData {
-            family, link, intercept, inputs, features, response, classes, weights, offset, inflation, ..
+            family,
+            link,
+            intercept,
+            inputs,
+            features,
+            response,
+            classes,
+            weights,
+            offset,
+            inflation,
+            world,
+            ..
         } = data;
-        let (rows, l2) = (response.len(), data.l2);
+        let (rows, l2, ranks) = (response.len(), data.l2, Ranks::new(world));
         // Thresholds take the place of an intercept.
         let intercept = intercept || family == Family::Ordinal;
         let mut groups = vec![(inputs, features)];
         if family == Family::ZeroInflatedPoisson {
             groups.push(inflation);
         }
-        let design = Design::new(rows, groups, Scaling { intercept, l2, is_penalised: data.is_penalised || l2 > 0.0 });
+        let scaling = Scaling { intercept, l2, is_penalised: data.is_penalised || l2 > 0.0 };
+        let design = Design::new((rows, all_rows), groups, scaling, &ranks);
         let predictors = predictors(family, classes, intercept, &design);
         let (mut total, mut constant, mut sum) = (0.0, 0.0, 0.0);
         each_row(&response, weights.as_ref(), |y, weight| {
@@ -103,10 +121,14 @@ impl GlmLoss {
                 constant += weight * family.constant(y);
             }
         });
+        let mut sums = [total, constant, sum];
+        ranks.sum(&mut sums);
+        let [total, constant, sum] = sums;
         let mut unit = 1.0;
         if family.has_dispersion() {
             let (mean, mut spread) = (Fitted::of(sum / total), 0.0);
             each_row(&response, weights.as_ref(), |y, weight| spread += weight * family.deviance(y, mean));
+            spread = ranks.total(spread);
             // A constant response is fitted exactly.
             unit = Some(spread / total).filter(|unit| *unit > 0.0 && unit.is_finite()).unwrap_or(1.0);
         }
@@ -126,9 +148,12 @@ impl GlmLoss {
             exact: None,
             every: 1,
             latest: Latest::default(),
+            ranks,
+            all_rows,
             predictors_at: LatestPredictors::default(),
         };
         loss.exact = if data.is_penalised || l2 > 0.0 { None } else { loss.solve_exactly(intercept) };
+        loss.ranks.failure().map_or(Ok(()), |failure| Err(failure.clone()))?;
         Ok(loss)
     }
 
@@ -136,23 +161,33 @@ impl GlmLoss {
     fn solve_exactly(&self, intercept: bool) -> Option<LeastSquares> {
         const LARGEST: usize = 4_000_000;
         let is_linear = self.family == Family::Gaussian && self.link == Link::Identity;
-        let (rows, width) = (self.response.len(), self.design.width());
+        let (rows, width) = (self.all_rows, self.design.width());
         let work = width.saturating_mul(width).saturating_mul(rows);
         if !is_linear || work > LARGEST || rows < self.parameter_count() || self.parameter_count() == 0 {
             return None;
-        }
-        let mut columns = self.design.groups()[0].kept_columns();
-        if intercept {
-            columns.push(vec![1.0; rows]);
         }
         let mut response = self.response.to_vec();
         if let Some(offset) = &self.offset {
             response.iter_mut().zip(offset.to_vec()).for_each(|(y, offset)| *y -= offset);
         }
-        let weights = self.weights.as_ref().map(Values::to_vec);
+        // So few rows that every rank can have all of them.
+        let of_all = |own: Vec<f64>| self.ranks.gather(own).concat();
+        let mut columns: Vec<Vec<f64>> = self.design.groups()[0].kept_columns().into_iter().map(of_all).collect();
+        if intercept {
+            columns.push(vec![1.0; rows]);
+        }
+        let (response, weights) = (of_all(response), self.weights.as_ref().map(|weights| of_all(weights.to_vec())));
+        if self.ranks.failure().is_some() {
+            return None;
+        }
         let solution = least_squares(&columns, &response, |row| weights.as_ref().map_or(1.0, |weights| weights[row]));
         // Rows of weight 0 can leave columns that depend on others.
         solution.coefficients.iter().all(|b| b.is_finite()).then_some(solution)
+    }
+
+    /// Returns the number of rows, those of all ranks.
+    pub fn row_count(&self) -> usize {
+        self.all_rows
     }
 
     /// Returns the number of coefficients, with all that the family has beside those of the features.
@@ -182,7 +217,7 @@ impl GlmLoss {
         Tensor::from_data(TensorData::new(start, [size]), (device, DType::F64))
     }
 
-    /// Calls `each` with the response and the weight of each row.
+    /// Calls `each` with the response and the weight of each row of this rank.
     pub(super) fn each_row(&self, each: impl FnMut(f64, f64)) {
         each_row(&self.response, self.weights.as_ref(), each);
     }
@@ -195,6 +230,7 @@ impl GlmLoss {
             response: &self.response,
             weights: self.weights.as_ref(),
             offset: self.offset.as_ref(),
+            ranks: &self.ranks,
         }
     }
 

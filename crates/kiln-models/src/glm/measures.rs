@@ -140,10 +140,10 @@ impl GlmLoss {
             terms.push(if row.weight > 0.0 { row.weight * of(row.response, row.eta[0]) } else { 0.0 });
         };
         // The terms of all rows would not fit into memory.
-        pairwise(&self.map_blocks(x, add, |terms| pairwise(&terms)))
+        self.ranks.total(pairwise(&self.map_blocks(x, add, |terms| pairwise(&terms))))
     }
 
-    /// Returns the fitted mean of each row at `x`; for families with classes the probability of each class, `[n, classes]`.
+    /// Returns the fitted mean of each row of this rank at `x`; for families with classes the probability of each class, `[n, classes]`.
     pub fn fitted(&self, x: &[f64]) -> Vec<f64> {
         let (family, link, classes) = (self.family, self.link, self.classes);
         let add = |means: &mut Vec<f64>, row: &Predicted<'_>| match family {

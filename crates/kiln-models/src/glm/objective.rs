@@ -10,7 +10,6 @@ use super::{
     GlmLoss,
     row::{Second, Want},
     sums::Sums,
-    values::Values,
 };
 
 impl GlmLoss {
@@ -61,11 +60,16 @@ impl GlmLoss {
         Tensor::from_data(TensorData::new(values, [size]), (&like.device(), like.dtype()))
     }
 
-    /// Returns an error if rows could not be read from their file.
-    fn check_files(&self) -> Result<(), EvaluationError> {
-        let columns = [Some(&self.response), self.weights.as_ref(), self.offset.as_ref()];
-        let failure = self.design.failure().or_else(|| columns.into_iter().flatten().find_map(Values::failure));
-        failure.map_or(Ok(()), |failure| Err(failure.into()))
+    /// Returns an error if since the start rows could not be read from their file, or the ranks could not compute together. What was
+    /// computed after that has no meaning.
+    ///
+    /// # Errors
+    /// See above.
+    pub fn check(&self) -> Result<(), EvaluationError> {
+        if let Some(failure) = self.rows().file_failure() {
+            return Err(failure.into());
+        }
+        self.ranks.failure().map_or(Ok(()), |failure| Err(failure.clone().into()))
     }
 }
 
@@ -73,7 +77,7 @@ impl Objective for GlmLoss {
     fn value_and_grad(&self, x: &Tensor<1>) -> Result<(Tensor<1>, Tensor<1>), EvaluationError> {
         let at = self.read(x)?;
         let (value, gradient) = self.value_and_gradient(&at);
-        self.check_files()?;
+        self.check()?;
         let value = Tensor::from_data([self.mean_loss(value, &at)], (&x.device(), x.dtype()));
         Ok((value, self.scaled(gradient, &at, x)))
     }
@@ -81,14 +85,14 @@ impl Objective for GlmLoss {
     fn value(&self, x: &Tensor<1>) -> Result<Tensor<1>, EvaluationError> {
         let at = self.read(x)?;
         let value = self.value_at(&at);
-        self.check_files()?;
+        self.check()?;
         Ok(Tensor::from_data([self.mean_loss(value, &at)], (&x.device(), x.dtype())))
     }
 
     /// Sums of blocks, which are summed in turn: their errors grow slowly with the rows.
     fn rounding_units(&self) -> f64 {
         #[allow(clippy::cast_precision_loss, reason = "a number of rows")]
-        let rows = self.design.rows() as f64;
+        let rows = self.all_rows as f64;
         10.0 + 4.0 * rows.sqrt()
     }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::{design::Design, predictors::Predictor, values::Values};
+use super::{design::Design, predictors::Predictor, ranks::Ranks, values::Values};
 use crate::blocks::blocks;
 
 /// The rows with their responses.
@@ -14,6 +14,7 @@ pub(super) struct Rows<'a> {
     pub(super) offset: Option<&'a Values>,
     /// Which blocks are used: one in so many.
     pub(super) every: usize,
+    pub(super) ranks: &'a Ranks,
 }
 
 /// One row at some parameters: its response, weight and linear predictors.
@@ -36,6 +37,12 @@ impl Rows<'_> {
     /// Whether the rows are in a file. A model without features has only its responses there.
     pub(super) fn is_in_file(&self) -> bool {
         self.design.is_in_file() || self.response.is_in_file()
+    }
+
+    /// Returns why rows could not be read from their file, if that happened.
+    pub(super) fn file_failure(&self) -> Option<String> {
+        let columns = [Some(self.response), self.weights, self.offset];
+        self.design.failure().or_else(|| columns.into_iter().flatten().find_map(Values::failure))
     }
 
     /// The number of coefficients.

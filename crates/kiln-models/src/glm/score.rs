@@ -165,7 +165,9 @@ impl GlmLoss {
             sums[2] += row.weight * (row.response - mean).powi(2);
         };
         let sums = self.map_blocks(x, add, |sums| sums);
-        let [right, squares, all] = [0, 1, 2].map(|i| sums.iter().map(|sums| sums[i]).sum::<f64>());
+        let mut totals = [0, 1, 2].map(|i| sums.iter().map(|sums| sums[i]).sum::<f64>());
+        self.ranks.sum(&mut totals);
+        let [right, squares, all] = totals;
         let is_class = family.has_classes() || family == Family::Binomial;
         TrainingScore {
             accuracy: is_class.then(|| right / self.total),

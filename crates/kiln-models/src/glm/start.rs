@@ -5,9 +5,14 @@ use super::{Family, GlmLoss, Link, predictors::Predictor};
 impl GlmLoss {
     /// The mean response, weighted.
     pub(super) fn mean_response(&self) -> f64 {
+        self.sum_rows(|y, weight| weight * y) / self.total
+    }
+
+    /// The sum over the rows of all ranks.
+    fn sum_rows(&self, of: impl Fn(f64, f64) -> f64) -> f64 {
         let mut sum = 0.0;
-        self.each_row(|y, weight| sum += weight * y);
-        sum / self.total
+        self.each_row(|y, weight| sum += of(y, weight));
+        self.ranks.total(sum)
     }
 
     /// The parameters of the best constant mean, nearly: without an offset.
@@ -27,6 +32,7 @@ impl GlmLoss {
         if self.family.has_classes() {
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the index of a class")]
             self.each_row(|y, weight| counts[y as usize] += weight);
+            self.ranks.sum(&mut counts);
         }
         match self.family {
             Family::Multinomial => {
@@ -41,8 +47,7 @@ impl GlmLoss {
             }
             Family::Binomial => set(0, self.link.predictor(share(mean * self.total, self.total))),
             Family::ZeroInflatedPoisson => {
-                let mut zeros = 0.0;
-                self.each_row(|y, weight| zeros += if y == 0.0 { weight } else { 0.0 });
+                let zeros = self.sum_rows(|y, weight| if y == 0.0 { weight } else { 0.0 });
                 // Half of the zeros are additional ones.
                 let additional = share(0.5 * zeros, self.total);
                 set(0, (mean.max(0.5 / self.total) / (1.0 - additional)).ln());
@@ -51,9 +56,7 @@ impl GlmLoss {
             Family::NegativeBinomial { theta } => {
                 set(0, mean.max(0.5 / self.total).ln());
                 if theta.is_none() {
-                    let mut squares = 0.0;
-                    self.each_row(|y, weight| squares += weight * (y - mean).powi(2));
-                    let variance = squares / self.total;
+                    let variance = self.sum_rows(|y, weight| weight * (y - mean).powi(2)) / self.total;
                     set(1, (mean * mean / (variance - mean).max(0.01 * mean)).max(1e-3).ln());
                 }
             }

@@ -2,7 +2,10 @@
 
 use std::{ops::Range, sync::Arc};
 
-use kiln_tensor::linalg::{Symmetric, add_gram};
+use kiln_tensor::{
+    linalg::{Symmetric, add_gram},
+    world::WorldError,
+};
 
 use super::{
     features::{Features, Given},
@@ -59,16 +62,17 @@ impl Rows<'_> {
             Want::Matrix(_) => pairs.iter().map(size).sum::<usize>(),
             _ => self.parameters(),
         };
+        let empty = || Part {
+            value: 0.0,
+            gradient: vec![0.0; self.parameters()],
+            blocks: match want {
+                Want::Matrix(_) => pairs.iter().map(|pair| vec![0.0; size(pair)]).collect(),
+                _ => Vec::new(),
+            },
+            eta: Vec::new(),
+        };
         let sums = map(&parts(self.blocks(), memory), |blocks| {
-            let mut part = Part {
-                value: 0.0,
-                gradient: vec![0.0; self.parameters()],
-                blocks: match want {
-                    Want::Matrix(_) => pairs.iter().map(|pair| vec![0.0; size(pair)]).collect(),
-                    _ => Vec::new(),
-                },
-                eta: Vec::new(),
-            };
+            let mut part = empty();
             let mut scratch = Scratch::default();
             for rows in blocks {
                 self.add(density, x, want, rows.clone(), &mut part, &mut scratch, replace);
@@ -79,18 +83,15 @@ impl Rows<'_> {
             part
         });
         let eta = keeps_eta.then(|| Arc::new(sums.iter().map(|part| &part.eta[..]).collect::<Vec<_>>().concat()));
-        let mut total =
-            Part { value: 0.0, gradient: vec![0.0; self.parameters()], blocks: Vec::new(), eta: Vec::new() };
+        let mut parts = sums.into_iter();
+        let mut total = parts.next().unwrap_or_else(empty);
         let add = |sums: &mut [f64], part: &[f64]| sums.iter_mut().zip(part).for_each(|(sum, part)| *sum += part);
-        for part in sums {
+        for part in parts {
             total.value += part.value;
             add(&mut total.gradient, &part.gradient);
-            if total.blocks.is_empty() {
-                total.blocks = part.blocks;
-            } else {
-                total.blocks.iter_mut().zip(&part.blocks).for_each(|(sum, part)| add(sum, part));
-            }
+            total.blocks.iter_mut().zip(&part.blocks).for_each(|(sum, part)| add(sum, part));
         }
+        self.sum_over_ranks(&mut total, want);
         let matrix = matches!(want, Want::Matrix(_)).then(|| self.assemble(&pairs, &total.blocks));
         let Some((_, scale)) = sparse else {
             return Sums { value: total.value, gradient: total.gradient, matrix, eta };
@@ -99,6 +100,31 @@ impl Rows<'_> {
         let gradient = self.divided(&total.gradient, scale);
         let scaled = |m: Symmetric| Symmetric::from_fn(m.rows(), |i, j| m.at(i, j) * units[i] * units[j]);
         Sums { value: total.value, gradient, matrix: matrix.map(scaled), eta }
+    }
+
+    /// Adds up the parts of all ranks. If one of them could not read its rows, no rank goes on.
+    fn sum_over_ranks(&self, own: &mut Part, want: Want) {
+        if self.ranks.is_alone() {
+            return;
+        }
+        let is_gradient = want != Want::Value;
+        let mut numbers = vec![f64::from(u8::from(self.file_failure().is_some())), own.value];
+        if is_gradient {
+            numbers.extend(&own.gradient);
+        }
+        own.blocks.iter().for_each(|block| numbers.extend(block));
+        self.ranks.sum(&mut numbers);
+        if numbers[0] > 0.0 {
+            self.ranks.fail(WorldError::Engine("a rank could not read its rows".to_owned()));
+        }
+        own.value = numbers[1];
+        let mut rest = &numbers[2..];
+        let gradient = is_gradient.then_some(&mut own.gradient);
+        for target in gradient.into_iter().chain(&mut own.blocks) {
+            let (sums, after) = rest.split_at(target.len());
+            target.copy_from_slice(sums);
+            rest = after;
+        }
     }
 
     #[allow(clippy::too_many_arguments, reason = "the inner loop of one caller")]

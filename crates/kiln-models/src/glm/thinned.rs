@@ -51,6 +51,7 @@ impl GlmLoss {
             exact: None,
             latest: Latest::default(),
             predictors_at: LatestPredictors::default(),
+            ranks: self.ranks.clone(),
             ..*self
         };
         let mut buffer = Vec::new();
@@ -61,7 +62,7 @@ impl GlmLoss {
                 None => rows.len() as f64,
             }
         };
-        let total: f64 = part.rows().blocks().into_iter().map(&mut weight).sum();
+        let total = self.ranks.total(part.rows().blocks().into_iter().map(&mut weight).sum());
         part.constant *= total / part.total;
         part.total = total;
         Thinned(part)
@@ -69,7 +70,7 @@ impl GlmLoss {
 }
 
 impl Thinned {
-    /// Returns the number of rows that are used.
+    /// Returns the number of rows of this rank that are used.
     pub fn rows(&self) -> usize {
         self.0.rows().blocks().into_iter().map(|rows| rows.len()).sum()
     }

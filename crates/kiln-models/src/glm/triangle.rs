@@ -64,8 +64,13 @@ pub(super) fn factor(
         }
         triangle
     };
+    merge(map(parts, of_part), d)
+}
+
+/// Returns the triangle of all rows from those of their parts.
+pub(super) fn merge(triangles: Vec<Vec<f64>>, d: usize) -> Vec<f64> {
     let mut total = vec![0.0; d * d];
-    for triangle in map(parts, of_part) {
+    for triangle in triangles {
         let mut columns: Vec<f64> = (0..d * d).map(|k| triangle[(k % d) * d + k / d]).collect();
         reduce(&mut total, &mut columns, d, d);
     }
