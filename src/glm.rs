@@ -370,6 +370,11 @@ impl GlmConfig {
             None => self.start_of(&loss, (&constant, rows), &device)?,
         };
         let (start, limits) = ((start, DType::F64), self.limits(rows));
+        // If one rank stops, all do.
+        let callback: Callback<'_> = &mut |step: &Iteration| match loss.is_any_rank(callback(step).is_break()) {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        };
         let mut solved = match (self.firth, FirthLoss::new(&loss)) {
             (false, _) if self.l1 > 0.0 => solve::solve_with_l1(&loss, start, self.l1, limits, callback)?,
             (false, _) => solve::solve(&loss, start, limits, callback)?,
@@ -381,6 +386,7 @@ impl GlmConfig {
                 });
             }
         };
+        loss.check().map_err(GlmError::Evaluation)?;
         if !self.firth && !self.is_penalised() {
             separation::check(&loss, binary, &mut solved)?;
         }

@@ -19,6 +19,13 @@ pub(super) struct Binary {
     world: World,
 }
 
+/// The rows of all ranks.
+struct AllRows {
+    inputs: Vec<f64>,
+    targets: Vec<usize>,
+    weights: Option<Vec<f64>>,
+}
+
 /// Larger designs are not kept for a proof.
 const LARGEST: usize = 2_000_000;
 
@@ -41,17 +48,16 @@ impl Binary {
         Ok(Some(Self { inputs, features: data.features, targets, weights, world }))
     }
 
-    /// The inputs, targets and weights of all ranks.
-    fn of_all_ranks(&self) -> Result<(Vec<f64>, Vec<usize>, Option<Vec<f64>>), WorldError> {
+    fn of_all_ranks(&self) -> Result<AllRows, WorldError> {
         let Self { inputs, targets, weights, world, .. } = self;
         let (inputs, weights) = (inputs.to_vec(), weights.as_ref().map(Values::to_vec));
         if world.is_alone() {
-            return Ok((inputs, targets.clone(), weights));
+            return Ok(AllRows { inputs, targets: targets.clone(), weights });
         }
         let targets: Vec<f64> = targets.iter().map(|target| *target as f64).collect();
         let of_all = |own: Vec<f64>| world.gather_numbers(&own).map(|all| all.concat());
         let targets = of_all(targets)?.into_iter().map(|target| usize::from(target > 0.5)).collect();
-        Ok((of_all(inputs)?, targets, weights.map(of_all).transpose()?))
+        Ok(AllRows { inputs: of_all(inputs)?, targets, weights: weights.map(of_all).transpose()? })
     }
 }
 
@@ -87,7 +93,7 @@ fn separation(binary: &Binary) -> Result<Option<kiln_models::Separation>, GlmErr
     if features + 1 > RegressionLoss::LARGEST_HESSIAN {
         return Ok(None);
     }
-    let (inputs, targets, weights) = binary.of_all_ranks()?;
+    let AllRows { inputs, targets, weights } = binary.of_all_ranks()?;
     let device = DeviceChoice::Cpu.resolve()?.device();
     let data = TensorData::new(inputs.clone(), [targets.len(), features]);
     let loss = RegressionLoss::new(Tensor::from_data(data, (&device, DType::F64)), &targets, 2);

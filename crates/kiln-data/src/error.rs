@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use kiln_tensor::world::WorldError;
+
 use crate::{
     formula::FormulaError,
     shown::{Shown, safe_path, whole},
@@ -18,6 +20,10 @@ pub enum DataError {
     /// The operating system refused to open, read or write a file.
     #[error("cannot {action} {}: {cause}", safe_path(.path))]
     Io { action: &'static str, path: PathBuf, cause: io::Error },
+
+    /// The ranks that read a table together have come apart.
+    #[error(transparent)]
+    World(#[from] WorldError),
 
     /// A file does not exist.
     #[error("{} does not exist: check the path", safe_path(.path))]

@@ -23,6 +23,7 @@ mod pieces;
 mod schema;
 mod select;
 mod several;
+mod share;
 mod sniff;
 mod typed;
 

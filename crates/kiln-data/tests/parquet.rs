@@ -3,7 +3,8 @@
 
 use std::path::{Path, PathBuf};
 
-use kiln_data::{Column, ColumnKind, DataError, Dates, Note, Table, TableOptions};
+use kiln_data::{Column, ColumnKind, DataError, Dates, Note, Table, TableChunks, TableOptions};
+use kiln_tensor::world::threads;
 
 fn file(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data").join(name)
@@ -34,6 +35,33 @@ fn same(found: &Column, expected: &Column, row: usize, context: &str) {
         ColumnKind::Numeric => assert_eq!(found.number(row), expected.number(row), "{context}, row {row}"),
         ColumnKind::Date => assert_eq!(found.is_missing(row), expected.is_missing(row)),
         _ => assert_eq!(found.text(row), expected.text(row), "{context}, row {row}"),
+    }
+}
+
+/// Row groups of 20 rows, and of all, with values that are missing.
+#[test]
+fn shares_and_chunks_are_the_whole() {
+    for name in ["types-snappy.parquet", "types-zstd.parquet", "types-gzip.parquet", "types-int96.parquet"] {
+        let (path, options) =
+            (file(name), TableOptions { categorical: vec!["text".into()], ..TableOptions::default() });
+        let whole = Table::read_with(&path, &options).unwrap();
+        for (ranks, most) in [(1, 7), (2, 64), (3, 1), (7, 4), (60, 5)] {
+            let found: Vec<Vec<Table>> = threads(ranks, |world| {
+                let chunks = TableChunks::open_share(std::slice::from_ref(&path), &options, most, &world).unwrap();
+                chunks.map(Result::unwrap).collect()
+            });
+            let mut row = 0;
+            for table in found.iter().flatten() {
+                assert!(table.len() <= most);
+                for at in 0..table.len() {
+                    assert_eq!(table.line(at), whole.line(row));
+                    let columns = table.columns().iter().zip(whole.columns());
+                    columns.for_each(|(part, all)| assert_eq!(part.text(at), all.text(row), "{name}, row {row}"));
+                    row += 1;
+                }
+            }
+            assert_eq!(row, 50, "{name}, {ranks} ranks");
+        }
     }
 }
 

@@ -81,6 +81,14 @@ impl Failure {
     }
 }
 
+impl Exit {
+    /// The exit of a code.
+    pub(crate) fn of(code: u8) -> Self {
+        let all = [Self::Done, Self::Usage, Self::NotConverged, Self::Diverged, Self::Interrupted];
+        all.into_iter().find(|exit| *exit as u8 == code).unwrap_or(Self::Internal)
+    }
+}
+
 fn exit_of(cause: &io::Error) -> Exit {
     match cause.kind() {
         io::ErrorKind::AlreadyExists

@@ -178,6 +178,26 @@ fn unpacked(mut bytes: &[u8]) -> Option<Vec<(PathBuf, &[u8])>> {
     Some(files)
 }
 
+/// Tells the ranks of each other's failures, so that all of them end with the first one. All ranks call it.
+pub(crate) fn agree<T>(own: Result<T>) -> Result<T> {
+    let world = world();
+    if world.is_alone() {
+        return own;
+    }
+    let told = match &own {
+        Ok(_) => Vec::new(),
+        Err(failure) => [&[failure.exit as u8], failure.message.as_bytes()].concat(),
+    };
+    let all = world.gather(&told);
+    let value = own?;
+    match all?.iter().find_map(|told| told.split_first()) {
+        None => Ok(value),
+        Some((exit, message)) => {
+            Err(Failure { message: String::from_utf8_lossy(message).into_owned(), exit: Exit::of(*exit) })
+        }
+    }
+}
+
 impl From<WorldError> for Failure {
     fn from(error: WorldError) -> Self {
         Self::internal(error)

@@ -9,6 +9,7 @@ mod flags;
 mod libsvm;
 mod load;
 mod plan;
+mod ranks;
 mod report;
 mod rows;
 mod settings;
@@ -72,6 +73,10 @@ Examples:
 
     fn check(settings: &GlmSettings) -> Result<()> {
         settings.check()
+    }
+
+    fn can_be_distributed(_: &GlmSettings) -> bool {
+        true
     }
 
     fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console: Console) -> Result<GlmData> {

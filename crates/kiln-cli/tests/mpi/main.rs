@@ -5,5 +5,6 @@
 mod common;
 
 mod faults;
+mod glm;
 mod ranks;
 mod train;

@@ -19,8 +19,8 @@ use crate::{
 };
 
 /// The first four bytes of every zstd frame.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
-const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+pub(super) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+pub(super) const BYTE_ORDER_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
 /// The beginning of a text at which its delimiter is looked for.
 const HEAD: usize = 1 << 16;
 const BUFFER: usize = 1 << 18;

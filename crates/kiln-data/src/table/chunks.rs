@@ -3,21 +3,30 @@
 use std::{
     collections::VecDeque,
     io::Read,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
+use kiln_tensor::World;
+
+#[cfg(feature = "parquet")]
+use super::parquet;
 use super::{
     Table,
     bytes::Text,
     delimited::{Mixed, Outcome, Rows},
+    format,
+    magic::Format,
     options::TableOptions,
     pieces::Pace,
     schema,
     several::files_of,
+    share::Share,
 };
 use crate::DataError;
 
-/// The rows of files, as tables of some rows each. Of a text file, one table is in memory at a time; a binary file is read as a whole.
+/// The rows of files, as tables of some rows each. Of text and Parquet files, one table is in memory at a time; other binary files are read
+/// as a whole.
 ///
 /// Each part finds out by itself what its columns hold. Name columns of text in
 /// [`TableOptions::categorical`](crate::TableOptions::categorical), so that they are texts in every part.
@@ -38,24 +47,75 @@ pub struct TableChunks {
     most: usize,
     ended: bool,
     /// The files that come after this one.
-    rest: VecDeque<PathBuf>,
+    rest: VecDeque<Opening>,
     /// The first file, and the names of its columns.
     first: Option<(String, Vec<String>)>,
 }
 
 /// What is read at the moment.
 enum Source {
-    Text { file: String, rows: Box<Rows> },
-    Whole { table: Box<Table>, next: usize },
+    Text {
+        file: String,
+        rows: Box<Rows>,
+    },
+    #[cfg(feature = "parquet")]
+    Parquet {
+        file: String,
+        rows: Box<parquet::Rows>,
+    },
+    Whole {
+        table: Box<Table>,
+        rows: Range<usize>,
+    },
+    /// A text of which every so many chunks are read.
+    Some {
+        of: Box<Source>,
+        every: usize,
+        next: usize,
+    },
+}
+
+/// How a file is opened.
+enum Opening {
+    Whole(PathBuf),
+    /// The records of a text that begin in a share of its bytes.
+    Records(PathBuf, Share),
+    /// A rank's part of the rows.
+    Part(PathBuf, World),
 }
 
 impl Source {
-    fn open(path: &Path, options: &TableOptions) -> Result<Self, DataError> {
+    fn open(opening: &Opening, options: &TableOptions) -> Result<Self, DataError> {
+        match opening {
+            Opening::Whole(path) => Self::part(path, options, &World::alone()),
+            Opening::Part(path, world) => Self::part(path, options, world),
+            Opening::Records(path, share) => {
+                let (file, delimiter) = (path.display().to_string(), Some(share.delimiter.into()));
+                let options = TableOptions { delimiter, ..options.clone() };
+                let mut rows = Rows::open(share.open(path)?, &file, &options, &[], Pace::PROMPT)?;
+                rows.leave_out(share.lines);
+                Ok(Self::Text { file, rows: Box::new(rows) })
+            }
+        }
+    }
+
+    /// Opens a rank's part of the rows.
+    fn part(path: &Path, options: &TableOptions, world: &World) -> Result<Self, DataError> {
+        #[cfg(feature = "parquet")]
+        if format::of_file(path)? == Format::Parquet {
+            let rows = Box::new(parquet::Rows::open(path, options, |rows| world.share_of(rows))?);
+            return Ok(Self::Parquet { file: path.display().to_string(), rows });
+        }
         if let Some(table) = Table::read_binary(path, options)? {
-            return Ok(Self::Whole { table: Box::new(table), next: 0 });
+            let rows = world.share_of(table.len());
+            return Ok(Self::Whole { table: Box::new(table), rows });
         }
         let text = Text::open(path, options.encoding.as_deref())?;
-        Self::of_text(text, &path.display().to_string(), options)
+        let all = Self::of_text(text, &path.display().to_string(), options)?;
+        match world.is_alone() {
+            true => Ok(all),
+            false => Ok(Self::Some { of: Box::new(all), every: world.size(), next: world.rank() }),
+        }
     }
 
     fn of_text(text: Text, file: &str, options: &TableOptions) -> Result<Self, DataError> {
@@ -74,10 +134,22 @@ impl Source {
                     Err(DataError::TextInNumeric { file: file.clone(), line, column, cell })
                 }
             },
-            Self::Whole { table, next } => {
-                let rows: Vec<usize> = (*next..table.len()).take(most).collect();
-                *next += rows.len();
-                Ok((!rows.is_empty()).then(|| Table { sha256: String::new(), ..table.subset(&rows) }))
+            #[cfg(feature = "parquet")]
+            Self::Parquet { file, rows } => Ok(rows.read(most)?.map(|parsed| Table::new(file, String::new(), parsed))),
+            Self::Whole { table, rows } => {
+                let chosen: Vec<usize> = rows.clone().take(most).collect();
+                rows.start += chosen.len();
+                Ok((!chosen.is_empty()).then(|| Table { sha256: String::new(), ..table.subset(&chosen) }))
+            }
+            Self::Some { of, every, next } => {
+                while *next > 0 {
+                    if of.read(most)?.is_none() {
+                        return Ok(None);
+                    }
+                    *next -= 1;
+                }
+                *next = *every - 1;
+                of.read(most)
             }
         }
     }
@@ -95,7 +167,7 @@ impl TableChunks {
     /// If `rows` is 0.
     pub fn open(path: &Path, options: &TableOptions, rows: usize) -> Result<Self, DataError> {
         options.check()?;
-        Ok(Self::new(Source::open(path, options)?, options, rows))
+        Ok(Self::new(Source::open(&Opening::Whole(path.into()), options)?, options, rows))
     }
 
     /// Opens several files, or the table files of a folder, as [`Table::read_all`] does. Every table has rows of one file, and the
@@ -124,8 +196,62 @@ impl TableChunks {
     /// ```
     pub fn open_all(paths: &[PathBuf], options: &TableOptions, rows: usize) -> Result<Self, DataError> {
         options.check()?;
-        let mut rest = VecDeque::from(files_of(paths)?);
-        let first = rest.pop_front().unwrap_or_default();
+        Self::of_files(files_of(paths)?.into_iter().map(Opening::Whole).collect(), options, rows)
+    }
+
+    /// Opens the part of the rows that a rank of a world reads. All ranks call it, and every row is one of exactly one rank.
+    ///
+    /// A rank reads its part of the bytes of a text file in UTF-8, and its rows of a Parquet file. A compressed text or another binary file
+    /// must be read from its beginning: each rank does so, and keeps its part.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`open_all`](Self::open_all), and [`DataError::World`].
+    ///
+    /// # Panics
+    ///
+    /// If `rows` is 0.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use kiln_data::{TableChunks, TableOptions};
+    /// use kiln_tensor::world::threads;
+    ///
+    /// let folder = tempfile::tempdir()?;
+    /// let files = [folder.path().join("a.csv")];
+    /// std::fs::write(&files[0], "x\n1\n2\n3\n4\n5\n6\n")?;
+    /// let rows = threads(2, |world| {
+    ///     let chunks = TableChunks::open_share(&files, &TableOptions::default(), 10, &world)?;
+    ///     Ok::<_, kiln_data::DataError>(chunks.map(|table| table.map_or(0, |table| table.len())).sum::<usize>())
+    /// });
+    /// assert_eq!(rows.into_iter().collect::<Result<Vec<_>, _>>()?, [3, 3]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn open_share(
+        paths: &[PathBuf],
+        options: &TableOptions,
+        rows: usize,
+        world: &World,
+    ) -> Result<Self, DataError> {
+        if world.is_alone() {
+            return Self::open_all(paths, options, rows);
+        }
+        options.check()?;
+        let mut openings = VecDeque::new();
+        for path in world.agree(files_of(paths))? {
+            let is_text = world.agree(format::of_file(&path))? == Format::Text;
+            let share = if is_text { Share::of(&path, options, world)? } else { None };
+            openings.push_back(match share {
+                Some(share) => Opening::Records(path, share),
+                None => Opening::Part(path, world.clone()),
+            });
+        }
+        Self::of_files(openings, options, rows)
+    }
+
+    fn of_files(mut rest: VecDeque<Opening>, options: &TableOptions, rows: usize) -> Result<Self, DataError> {
+        let first = rest.pop_front().expect("there is at least one file");
         Ok(Self { rest, ..Self::new(Source::open(&first, options)?, options, rows) })
     }
 

@@ -88,6 +88,11 @@ impl Rows {
         Ok(Self { file: file.into(), pieces, header, layout, takes, place })
     }
 
+    /// Counts lines from a later one on: so many were left out after the header.
+    pub(super) fn leave_out(&mut self, lines: u64) {
+        self.place.lines += lines;
+    }
+
     /// Reads at most `most` rows. There is no table at the end of the text.
     pub(super) fn read(&mut self, most: usize) -> Result<Option<Outcome>, DataError> {
         let (mut columns, mut lines) = (self.columns(), Lines::default());

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// Returns the format of a file.
-fn of_file(path: &Path) -> Result<Format, DataError> {
+pub(super) fn of_file(path: &Path) -> Result<Format, DataError> {
     let (file, _) = open_regular(path)?;
     let mut start = Vec::new();
     let read = file.take(Format::BYTES).read_to_end(&mut start);

@@ -20,7 +20,12 @@ impl Lines {
     /// Rows that are counted from 1, of a file without lines.
     pub(super) fn counted(rows: u64) -> Self {
         let rows = usize::try_from(rows).expect("as many rows as are in memory");
-        Self { rows, jumps: if rows > 0 { vec![Jump { row: 0, line: 1, file: 0 }] } else { Vec::new() } }
+        Self::counted_from(1, rows)
+    }
+
+    /// Some rows of such a file, whose first one has the number `line`.
+    pub(super) fn counted_from(line: u64, rows: usize) -> Self {
+        Self { rows, jumps: if rows > 0 { vec![Jump { row: 0, line, file: 0 }] } else { Vec::new() } }
     }
 
     /// The rows of files one after another.

@@ -60,6 +60,11 @@ impl GlmLoss {
         Tensor::from_data(TensorData::new(values, [size]), (&like.device(), like.dtype()))
     }
 
+    /// Returns whether something holds for one of the ranks. All ranks call it.
+    pub fn is_any_rank(&self, own: bool) -> bool {
+        self.ranks.total(f64::from(u8::from(own))) > 0.0
+    }
+
     /// Returns an error if since the start rows could not be read from their file, or the ranks could not compute together. What was
     /// computed after that has no meaning.
     ///

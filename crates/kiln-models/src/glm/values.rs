@@ -81,6 +81,37 @@ impl Values {
         self.get(0..self.len(), &mut Vec::new()).to_vec()
     }
 
+    /// Returns a copy of some rows of `width` numbers. Rows of a file are then in memory.
+    ///
+    /// # Panics
+    ///
+    /// If there are fewer rows.
+    ///
+    /// # Example
+    /// ```
+    /// use kiln_models::glm::Values;
+    ///
+    /// let values = Values::from(vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+    /// assert_eq!(values.rows(1..3, 2).to_vec(), [3.0, 4.0, 5.0, 6.0]);
+    /// ```
+    #[must_use]
+    pub fn rows(&self, rows: Range<usize>, width: usize) -> Self {
+        let range = rows.start * width..rows.end * width;
+        match &self.0 {
+            Store::Double(values) => values[range].to_vec().into(),
+            Store::Single(values) => values[range].to_vec().into(),
+            Store::File(_) => self.get(range, &mut Vec::new()).to_vec().into(),
+            Store::Sparse(all) => {
+                let mut some = SparseRows::new(all.features());
+                for row in rows {
+                    let (places, values) = all.row(row);
+                    some.push(places, values).expect("a row that was valid");
+                }
+                some.into()
+            }
+        }
+    }
+
     /// Returns whether the numbers are in a file.
     pub fn is_in_file(&self) -> bool {
         matches!(self.0, Store::File(_))

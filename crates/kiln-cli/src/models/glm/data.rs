@@ -208,9 +208,7 @@ impl Chosen {
                 response[row]
             )));
         }
-        // The lines of chunks are not kept.
-        let lines =
-            if settings.rows.stream { Vec::new() } else { (0..table.len()).map(|row| table.line(row)).collect() };
+        let lines = (0..table.len()).map(|row| table.line(row)).collect();
         Ok(GlmRows {
             inputs,
             inflation,
@@ -219,6 +217,7 @@ impl Chosen {
             weights,
             clusters: clusters.transpose()?,
             lines,
+            is_share: false,
         })
     }
 }

@@ -10,6 +10,7 @@ use kiln::{
 use super::{
     fitted::{FittedGlm, Score},
     plan::GlmPlan,
+    ranks,
     report::{GlmReport, Inference, Selected, coefficient_table, dropped, plain_coefficient_table},
     rows::GlmRows,
     terms,
@@ -33,19 +34,30 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     session.begin()?;
     let started = Instant::now();
     let progress = session.console.steps(1);
-    let fitted = config.fit_with(data.train.inputs.clone(), data.train.response.clone(), |step| {
+    let part = ranks::own_part(&data.train);
+    let own = part.as_ref().unwrap_or(&data.train);
+    let of_part = part.as_ref().map(|part| plan.config_of(part)).transpose()?;
+    let on_ranks = of_part.as_ref().unwrap_or(config);
+    let fitted = on_ranks.fit_with(own.inputs.clone(), own.response.clone(), |step| {
         progress.set(step.iteration as u64, || format!("loss {:.9}  |g| {:.3e}", step.value, step.grad_norm));
         if is_interrupted() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     drop(progress);
-    let (fit, ending) = match fitted {
+    let (mut fit, ending) = match fitted {
         Ok(fit) => (fit, None),
         Err(GlmError::NotConverged { fit, .. }) => {
             let ending = not_converged(&fit, session);
             (*fit, Some(ending))
         }
-        Err(error) => return Err(failure(error, plan)),
+        Err(error) => return Err(ranks::of_first(error, |error| failure(error, plan, own))),
     };
+    ranks::gather(&mut fit)?;
+    // Those of all ranks.
+    let (responses, rows) = match data.train.is_share {
+        true => (Some(ranks::responses(&data.train)?), data.record.n_train),
+        false => (None, data.train.len()),
+    };
+    let train_rows = responses.as_ref().unwrap_or(&data.train);
     let wall_s = started.elapsed().as_secs_f64();
     let (status, exit, message) = ending.unwrap_or(("converged", Exit::Done, fit.outcome.message.clone()));
     let names = data.encoder.feature_names();
@@ -80,8 +92,8 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     if settings.inference.influence && !fit.influence.is_empty() {
         dir.write("influence.csv", &influence_table(&fit, &data.train.lines)?)?;
     }
-    let train = model.training_score(&fit.training, data.train.len(), fit.mean_negative_log_likelihood());
-    let is_exact = exit == Exit::Done && fit.model.family.has_dispersion() && is_exact(&train, &data.train);
+    let train = model.training_score(&fit.training, rows, fit.mean_negative_log_likelihood());
+    let is_exact = exit == Exit::Done && fit.model.family.has_dispersion() && is_exact(&train, train_rows);
     let exact = is_exact.then_some(if train.nll.is_finite() { EXACT } else { SATURATED });
     if let Some(exact) = exact {
         message = format!("{message}; {exact}");
@@ -90,7 +102,7 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     let classification = match (&data.test, &means) {
         _ if exit == Exit::Diverged => None,
         (Some(rows), Some(means)) => model.classification(rows, means, Scored::Test, dir)?,
-        _ => model.classification(&data.train, &fit.fitted, Scored::Train, dir)?,
+        _ => model.classification(train_rows, &fit.fitted, Scored::Train, dir)?,
     };
     let (status, exit, message) = match &test {
         Some(score) if exit == Exit::Done && !score.is_finite() => {
@@ -139,7 +151,7 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
 
 /// Whether a fit has no residuals but rounding errors, by the rule of R's `summary.lm`.
 fn is_exact(train: &Score, rows: &GlmRows) -> bool {
-    if rows.is_streamed() {
+    if rows.response.is_in_file() {
         return false;
     }
     let response = rows.response.to_cow();
@@ -193,14 +205,14 @@ fn not_converged(fit: &GlmFit, session: &Session<'_>) -> (&'static str, Exit, St
 }
 
 /// What the user can do about an error.
-fn failure(error: GlmError, plan: &GlmPlan) -> Failure {
+fn failure(error: GlmError, plan: &GlmPlan, rows: &GlmRows) -> Failure {
     let data = &plan.data;
     let name = data.encoder.response_name();
     match error {
         GlmError::Data(GlmDataError::Response { family, row, value, expected }) => Failure::usage(format!(
             "{}, line {}: the response '{name}' is {value}; for --family {family} it must be {expected}",
             data.file,
-            data.train.lines.get(row).map_or_else(|| format!("{} of those used", row + 1), u64::to_string)
+            rows.lines.get(row).map_or_else(|| format!("{} of those used", row + 1), u64::to_string)
         )),
         GlmError::Data(GlmDataError::EmptyClass { class }) => {
             let class = data.encoder.class_names().get(class).cloned().unwrap_or_default();

@@ -132,7 +132,7 @@ impl FittedGlm {
         scored: Scored,
         dir: &RunDir,
     ) -> Result<Option<Classification>> {
-        if rows.is_streamed() {
+        if rows.response.is_in_file() {
             return Ok(None);
         }
         let response = rows.response.to_cow();

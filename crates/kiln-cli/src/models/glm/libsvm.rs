@@ -223,5 +223,6 @@ fn rows(settings: &GlmSettings, encoder: &GlmEncoder, found: &SparseExamples, ro
         weights: None,
         clusters: None,
         lines: rows.iter().map(|row| *row as u64 + 1).collect(),
+        is_share: false,
     })
 }

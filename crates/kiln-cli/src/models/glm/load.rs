@@ -8,8 +8,10 @@ use super::{
     settings::GlmSettings,
     stream,
 };
+use std::path::Path;
+
 use crate::{
-    base::{Console, Result},
+    base::{Console, Result, ranks::world},
     context::{DataRecord, is_libsvm},
 };
 
@@ -18,10 +20,18 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console:
     if is_libsvm(&settings.data.name) {
         return libsvm::load(settings, encoder);
     }
-    if settings.rows.stream {
+    // Of several ranks each reads its share of the rows, unless something needs all of them.
+    let is_shared = !world().is_alone() && settings.reads_in_chunks().is_ok() && is_file(settings);
+    if settings.rows.stream || is_shared {
         return stream::load(settings, encoder, console);
     }
     data::load(settings, encoder)
+}
+
+/// Whether the data are files that can be read in chunks.
+fn is_file(settings: &GlmSettings) -> bool {
+    let is_small = settings.formula().ok().flatten().is_none_or(|formula| formula.functions_of_all_rows().is_empty());
+    is_small && Path::new(&settings.data.name).exists()
 }
 
 /// All rows of other data, for a run that exists.

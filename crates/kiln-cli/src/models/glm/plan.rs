@@ -1,8 +1,11 @@
 //! The plan of a generalised linear model's fit.
 
-use kiln::models::{
-    GlmConfig,
-    glm::{CovarianceEstimator, Information},
+use kiln::{
+    models::{
+        GlmConfig,
+        glm::{CovarianceEstimator, Information},
+    },
+    tensor::World,
 };
 
 use super::{
@@ -11,7 +14,7 @@ use super::{
     settings::{CovType, GlmSettings, InformationName},
 };
 use crate::{
-    base::Result,
+    base::{Result, ranks::world},
     context::{Compute, Memory},
 };
 
@@ -31,6 +34,11 @@ impl GlmPlan {
         Ok(Self { settings, data, config })
     }
 
+    /// The settings of the fit of some rows.
+    pub(super) fn config_of(&self, rows: &GlmRows) -> Result<GlmConfig> {
+        config(&self.settings, (&self.data.encoder, rows), &self.data.encoder.feature_names())
+    }
+
     /// The settings of a fit with another number of features, without their names.
     pub(super) fn config(&self, features: usize) -> Result<GlmConfig> {
         config(&self.settings, (&self.data.encoder, &self.data.train), &vec![String::new(); features])
@@ -42,7 +50,7 @@ impl GlmPlan {
         let parameters = (features + 1).saturating_mul(parts);
         let kept = &self.data.train.inputs;
         let memory = match () {
-            () if self.data.train.is_streamed() => Memory::default(),
+            () if self.data.train.response.is_in_file() => Memory::default(),
             () if kept.as_slice().is_none() => Memory::default().with("rows", &[rows, 16], 8),
             () => Memory::default().with("rows", &[rows, features + 8, 3], 8),
         };
@@ -71,6 +79,7 @@ pub(super) fn config(
     fn refs(names: &[String]) -> Vec<&str> {
         names.iter().map(String::as_str).collect()
     }
+    let world = if train.is_share { world() } else { World::alone() };
     let mut config = GlmConfig::new(settings.family()?, names.len())
         .link(settings.link()?)
         .intercept(encoder.has_intercept())
@@ -83,7 +92,8 @@ pub(super) fn config(
         .max_iter(settings.model.max_iter)
         .names(encoder.response_name(), &refs(names), &refs(classes))
         .inflation(&train.inflation, inflation.len())
-        .inflation_names(&refs(&inflation));
+        .inflation_names(&refs(&inflation))
+        .distributed(world);
     if !classes.is_empty() {
         config = config.classes(classes.len());
     }

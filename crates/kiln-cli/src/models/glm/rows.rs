@@ -1,6 +1,6 @@
 //! Encoded rows, and the ways to keep them.
 
-use std::{borrow::Cow, io, path::PathBuf};
+use std::{borrow::Cow, io, ops::Range, path::PathBuf};
 
 use kiln::models::glm::{GlmRows as Scored, NumberFile, NumberFileWriter, SparseRows, Values};
 
@@ -29,8 +29,10 @@ pub(crate) struct GlmRows {
     pub(super) weights: Option<Values>,
     /// An index of the row's cluster.
     pub(super) clusters: Option<Vec<usize>>,
-    /// The lines of the file; empty for rows in a temporary file.
+    /// The lines of the file; empty for rows that were read in chunks.
     pub(super) lines: Vec<u64>,
+    /// Whether other ranks have other rows.
+    pub(super) is_share: bool,
 }
 
 impl GlmRows {
@@ -38,9 +40,21 @@ impl GlmRows {
         self.response.len()
     }
 
-    /// Whether the rows are in a temporary file, so that they are only read one after the other.
-    pub(super) fn is_streamed(&self) -> bool {
-        self.response.is_in_file()
+    /// Some of the rows, copied.
+    pub(super) fn part(&self, rows: Range<usize>) -> Self {
+        let width = |numbers: usize| numbers / self.len().max(1);
+        let (inputs, inflation) = (width(self.inputs.len()), width(self.inflation.len()));
+        let column = |values: &Values| values.rows(rows.clone(), 1);
+        Self {
+            inputs: self.inputs.rows(rows.clone(), inputs),
+            inflation: self.inflation[rows.start * inflation..rows.end * inflation].to_vec(),
+            offset: self.offset.as_ref().map(column),
+            response: column(&self.response),
+            weights: self.weights.as_ref().map(column),
+            clusters: self.clusters.as_ref().map(|clusters| clusters[rows.clone()].to_vec()),
+            lines: self.lines.get(rows.clone()).unwrap_or_default().to_vec(),
+            is_share: true,
+        }
     }
 
     pub(super) fn scored(&self) -> Scored<'_> {

@@ -241,9 +241,11 @@ impl GlmSettings {
 
     /// Refuses what needs all rows in memory.
     fn check_stream(&self) -> Result<()> {
-        if !self.rows.stream {
-            return Ok(());
-        }
+        if self.rows.stream { self.reads_in_chunks() } else { Ok(()) }
+    }
+
+    /// Returns an error if something needs all rows at once.
+    pub(super) fn reads_in_chunks(&self) -> Result<()> {
         let (model, inference) = (&self.model, &self.inference);
         let others = [
             (self.data.test_fraction.is_some_and(|fraction| fraction > 0.0), "--test-fraction"),

@@ -1,15 +1,20 @@
 //! The first pass over a table: kinds and categories of its columns.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{borrow::Cow, collections::BTreeMap, path::Path};
 
 use kiln::{
     data::{Column, ColumnKind, DataError, Formula, Shown, Table, TableChunks, TableOptions},
     models::glm::Family,
 };
 
+use serde::{Deserialize, Serialize};
+
 use super::super::settings::GlmSettings;
 use crate::{
-    base::{Console, Exit, Failure, Result},
+    base::{
+        Console, Exit, Failure, Result,
+        ranks::{agree, world},
+    },
     context::is_interrupted,
 };
 
@@ -32,33 +37,58 @@ pub(super) fn stop_if_interrupted() -> Result<()> {
 }
 
 /// What the rows have in each column.
+#[derive(Serialize, Deserialize)]
 pub(super) struct Summary {
     pub(super) file: String,
-    columns: Vec<Found>,
+    pub(super) columns: Vec<Found>,
     pub(super) notes: Vec<String>,
+    pub(super) rows: usize,
+    /// Whether the samples are those of one row.
+    pub(super) has_sample: bool,
 }
 
-struct Found {
-    name: String,
-    kind: Option<ColumnKind>,
+#[derive(Serialize, Deserialize)]
+pub(super) struct Found {
+    pub(super) name: String,
+    pub(super) kind: Option<ColumnKind>,
     /// Whether it has categories also if these are numbers.
     is_category: bool,
     /// The number of some row without missing values.
-    sample: Option<f64>,
+    pub(super) sample: Option<f64>,
     /// The lowest and the highest number.
-    range: [f64; 2],
+    pub(super) range: Option<[f64; 2]>,
     /// The categories, and how many rows have each.
-    levels: BTreeMap<String, usize>,
+    pub(super) levels: BTreeMap<String, usize>,
     /// Rows that have a text.
-    present: usize,
+    pub(super) present: usize,
     /// Why the column is no feature.
-    left_out: Option<&'static str>,
-    /// A text among numbers.
-    stray: Option<DataError>,
+    pub(super) left_out: Option<Cow<'static, str>>,
+    /// What is said of a text among numbers.
+    pub(super) stray: Option<String>,
+    /// Where the first text is, in a column of texts.
+    pub(super) text_at: Option<String>,
 }
 
 impl Summary {
+    /// Reads the rows of all ranks.
     pub(super) fn read(path: &Path, options: &TableOptions, settings: &GlmSettings, console: Console) -> Result<Self> {
+        let is_chosen = settings.model.formula.is_some() || !settings.table.features.is_empty();
+        let own = agree(Self::of_own_rows(path, options, settings, is_chosen, console))?;
+        let mut all = own.of_all_ranks(is_chosen)?;
+        if all.rows == 0 {
+            return Err(DataError::NoRows { file: all.file }.into());
+        }
+        all.leave_out(is_chosen);
+        Ok(all)
+    }
+
+    fn of_own_rows(
+        path: &Path,
+        options: &TableOptions,
+        settings: &GlmSettings,
+        is_chosen: bool,
+        console: Console,
+    ) -> Result<Self> {
         let (mut columns, mut file, mut notes, mut rows): (Vec<Found>, _, Vec<String>, _) =
             (Vec::new(), path.display().to_string(), Vec::new(), 0);
         let unused: Vec<&String> = settings.data.drop.iter().chain(&settings.table.id).collect();
@@ -68,9 +98,8 @@ impl Summary {
             let response = formula.as_ref().map_or(settings.data.target.as_deref(), Formula::response_column);
             categories.extend(response.map(str::to_owned));
         }
-        let is_chosen = settings.model.formula.is_some() || !settings.table.features.is_empty();
         let progress = console.steps(u64::MAX);
-        for table in TableChunks::open_all(&[path.into()], options, ROWS)? {
+        for table in TableChunks::open_share(&[path.into()], options, ROWS, &world())? {
             stop_if_interrupted()?;
             let table = table?;
             if columns.is_empty() {
@@ -81,11 +110,12 @@ impl Summary {
                     kind: None,
                     is_category: categories.iter().any(|name| name == column.name()),
                     sample: None,
-                    range: [f64::INFINITY, f64::NEG_INFINITY],
+                    range: None,
                     levels: BTreeMap::new(),
                     present: 0,
                     left_out: None,
                     stray: None,
+                    text_at: None,
                 };
                 columns = table.columns().iter().map(empty).collect();
             }
@@ -106,27 +136,28 @@ impl Summary {
             progress.set(rows as u64, || format!("rows read: {rows}"));
         }
         drop(progress);
-        if rows == 0 {
-            return Err(DataError::NoRows { file }.into());
-        }
-        for found in &mut columns {
+        Ok(Self { file, columns, notes, rows, has_sample })
+    }
+
+    /// Leaves out columns that are no features.
+    fn leave_out(&mut self, is_chosen: bool) {
+        for found in &mut self.columns {
             if found.stray.is_none() && !is_chosen && found.present > FEW_ROWS && found.levels.len() == found.present {
-                found.left_out = Some("every row has a different text");
+                found.left_out = Some("every row has a different text".into());
             }
-            if let Some(reason) = found.left_out {
+            if let Some(reason) = &found.left_out {
                 let name = Shown(&found.name);
-                notes.push(format!("column '{name}' is left out: {reason} (--features can choose it)"));
+                self.notes.push(format!("column '{name}' is left out: {reason} (--features can choose it)"));
             }
         }
-        columns.retain(|found| found.left_out.is_none());
-        Ok(Self { file, columns, notes })
+        self.columns.retain(|found| found.left_out.is_none());
     }
 
     /// Returns an error if one of the columns that are used has a text among numbers.
     pub(super) fn check(&mut self, used: &[Column]) -> Result<()> {
         let is_used = |found: &&mut Found| used.iter().any(|column| column.name() == found.name);
         match self.columns.iter_mut().filter(is_used).find_map(|found| found.stray.take()) {
-            Some(error) => Err(error.into()),
+            Some(stray) => Err(Failure::usage(stray)),
             None => Ok(()),
         }
     }
@@ -162,7 +193,10 @@ impl Found {
         }
         let kind = column.kind();
         match self.kind {
-            None => self.kind = Some(kind),
+            None => {
+                self.kind = Some(kind);
+                self.text_at = self.first_text(table, column);
+            }
             Some(own) if own != kind => return Err(self.mixed(table, column)),
             Some(_) => {}
         }
@@ -171,9 +205,8 @@ impl Found {
             if !self.is_category {
                 return Ok(());
             }
-            let [low, high] = &mut self.range;
             for number in numbers.iter().filter(|number| number.is_finite()) {
-                (*low, *high) = (low.min(*number), high.max(*number));
+                self.extend([*number; 2]);
             }
             // So many different numbers are measurements, such as shares.
             if self.levels.len() > MOST_LEVELS / 10 {
@@ -181,12 +214,13 @@ impl Found {
             }
         }
         if let (None, Some(row)) = (&self.stray, column.stray_text()) {
-            self.stray = Some(DataError::TextInNumeric {
+            let error = DataError::TextInNumeric {
                 file: table.place(row).0.to_owned(),
                 line: table.line(row),
                 column: self.name.clone(),
                 cell: column.text(row).unwrap_or_default().into_owned(),
-            });
+            };
+            self.stray = Some(error.to_string());
         }
         let (levels, codes) = column.levels();
         let mut counts = vec![0; levels.len()];
@@ -200,30 +234,48 @@ impl Found {
             *self.levels.entry(level.clone()).or_default() += count;
             self.present += count;
         }
+        self.limit(table.file(), is_chosen)
+    }
+
+    /// Leaves out a column of too many categories, or returns an error if it was chosen.
+    pub(super) fn limit(&mut self, file: &str, is_chosen: bool) -> Result<()> {
         if self.levels.len() > MOST_LEVELS && !is_chosen {
-            self.left_out = Some("it has more than 100000 different texts, too many for categories");
+            self.left_out = Some("it has more than 100000 different texts, too many for categories".into());
             self.levels.clear();
         } else if self.levels.len() > MOST_LEVELS {
             return Err(Failure::usage(format!(
                 "column '{}' of {} has more than {MOST_LEVELS} different texts, too many for categories: choose other \
                  features",
                 Shown(&self.name),
-                table.file(),
+                file,
             )));
         }
         Ok(())
     }
 
+    pub(super) fn extend(&mut self, range: [f64; 2]) {
+        let [low, high] = self.range.get_or_insert(range);
+        (*low, *high) = (low.min(range[0]), high.max(range[1]));
+    }
+
     fn mixed(&self, table: &Table, column: &Column) -> Failure {
+        let own = if self.kind == Some(ColumnKind::Numeric) { self.first_text(table, column) } else { None };
+        self.differs(&own.unwrap_or_else(|| format!("{}: column '{}'", table.file(), Shown(&self.name))))
+    }
+
+    /// The place of the first cell of a chunk that is no number.
+    fn first_text(&self, table: &Table, column: &Column) -> Option<String> {
+        if column.numbers().is_some() {
+            return None;
+        }
+        let row = (0..column.len()).find(|row| column.text(*row).is_some_and(|text| text.parse::<f64>().is_err()))?;
+        let (text, name) = (column.text(row).unwrap_or_default().into_owned(), Shown(&self.name));
+        Some(format!("{}, line {}: '{}' in column '{name}'", table.place(row).0, table.line(row), Shown(&text)))
+    }
+
+    /// The failure of a column that has two kinds.
+    pub(super) fn differs(&self, where_it_is: &str) -> Failure {
         let name = Shown(&self.name);
-        let is_text = |row: &usize| column.text(*row).is_some_and(|text| text.parse::<f64>().is_err());
-        let where_it_is = match (0..column.len()).find(is_text) {
-            Some(row) if self.kind == Some(ColumnKind::Numeric) => {
-                let text = column.text(row).unwrap_or_default().into_owned();
-                format!("{}, line {}: '{}' in column '{name}'", table.place(row).0, table.line(row), Shown(&text))
-            }
-            _ => format!("{}: column '{name}'", table.file()),
-        };
         Failure::usage(format!(
             "{where_it_is} does not fit the rows before it: correct it, list a text that means a missing value with --na, or give \
              --categorical '{name}'"
@@ -234,7 +286,7 @@ impl Found {
     fn cells(&self) -> Vec<String> {
         let is_numeric = self.kind == Some(ColumnKind::Numeric);
         if is_numeric && self.is_category && self.levels.len() > MOST_LEVELS / 10 {
-            return self.range.map(|number| number.to_string()).to_vec();
+            return self.range.iter().flatten().map(f64::to_string).collect();
         }
         if is_numeric && !self.is_category {
             return self.sample.map(|number| number.to_string()).into_iter().collect();
