@@ -4,8 +4,9 @@
 
 use std::{
     fs,
+    ops::Range,
     path::{Path, PathBuf},
-    sync::OnceLock,
+    sync::{OnceLock, atomic::Ordering},
 };
 
 use kiln::{
@@ -16,6 +17,7 @@ use tempfile::TempDir;
 
 use super::{
     failure::{Exit, Failure, Result},
+    interrupt,
     rundir::RunDir,
 };
 
@@ -176,6 +178,26 @@ fn unpacked(mut bytes: &[u8]) -> Option<Vec<(PathBuf, &[u8])>> {
         files.push((PathBuf::from(str::from_utf8(name).ok()?), next()?));
     }
     Some(files)
+}
+
+/// The rows of this rank, of so many: at least one.
+pub(crate) fn share_of(rows: usize) -> Result<Range<usize>> {
+    let world = world();
+    match world.share_of(rows) {
+        own if rows >= world.size() => Ok(own),
+        _ => Err(Failure::usage(format!("there are {rows} rows for {} ranks: start fewer", world.size()))),
+    }
+}
+
+/// Whether a rank must stop: then all do. All ranks call it. If they cannot be asked, this one stops, too.
+pub(crate) fn must_any_stop(own: bool) -> bool {
+    let mut stops = [f64::from(u8::from(own))];
+    let stops = world().sum(&mut stops).is_err() || stops[0] > 0.0;
+    if stops && !world().is_alone() {
+        // So that all of them say the same of it.
+        interrupt::flag().store(true, Ordering::SeqCst);
+    }
+    stops
 }
 
 /// Tells the ranks of each other's failures, so that all of them end with the first one. All ranks call it.

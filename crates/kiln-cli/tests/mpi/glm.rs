@@ -12,7 +12,7 @@ fn cells(place: &Place, file: &str) -> Vec<Vec<String>> {
 
 /// Whether two tables have the same texts, and the same numbers to 1e-9.
 #[track_caller]
-fn assert_same_table(place: &Place, got: &str, expected: &str) {
+pub(crate) fn assert_same_table(place: &Place, got: &str, expected: &str) {
     let (got_cells, expected_cells) = (cells(place, got), cells(place, expected));
     assert_eq!(got_cells.len(), expected_cells.len(), "{got}");
     for (a, b) in got_cells.iter().flatten().zip(expected_cells.iter().flatten()) {

@@ -4,6 +4,7 @@ use safetensors::SafeTensors;
 
 use crate::{
     common::{Place, SMALL},
+    glm::assert_same_table,
     ranks::{mpirun, ok, own_lines, run},
 };
 
@@ -136,10 +137,39 @@ fn a_regression_by_an_optimizer_is_that_of_one_rank() {
     ok(&place, 3, &line("three"));
     let difference = apart(&parameters(&place, "three"), &parameters(&place, "one"));
     assert!(difference <= 1e-12, "{difference:e}");
-    // A solver has all rows at once.
-    let done = run(&place, 2, "train logistic --data table.csv --target y");
-    assert_eq!(done.code, Some(2), "{done:#?}");
-    assert!(own_lines(&done.stderr)[0].contains("this fit runs in one process"), "{done:#?}");
+}
+
+#[test]
+fn a_regression_by_a_solver_is_that_of_one_rank() {
+    let place = Place::new();
+    let class = |row: u32| ["yes", "no", "perhaps"][(row * 29 % 7 % 3) as usize];
+    let row = |row: u32| format!("{},{},{}\n", row * 37 % 101, row * 53 % 89, class(row));
+    place.write("table.csv", format!("a,b,y\n{}", (0..200).map(row).collect::<String>()));
+    for (solver, flags) in [
+        ("l-bfgs", "--gtol 1e-11"),
+        ("newton", ""),
+        ("trust-ncg", ""),
+        ("owl-qn", "--l1 0.02 --gtol 1e-10"),
+        ("l-bfgs-b", "--lower -0.001 --gtol 1e-11"),
+        ("newton", "--l2 0.01 --class-weight balanced"),
+    ] {
+        let line = |run: &str| {
+            format!(
+                "train logistic --data table.csv --target y --test-fraction 0 --solver {solver} {flags} --out {run} --force"
+            )
+        };
+        place.ok(&line("one"));
+        for ranks in [2, 4] {
+            ok(&place, ranks, &line("several"));
+            assert_same_table(&place, "several/coef.csv", "one/coef.csv");
+            let [several, one] = ["several", "one"].map(|run| place.json(&format!("{run}/result.json")));
+            assert_eq!(several["nit"], one["nit"], "{solver} {flags}, {ranks} ranks");
+            assert_eq!(several["ranks"]["size"], ranks);
+        }
+    }
+    // The proof is that of all rows.
+    ok(&place, 2, "train logistic --data table.csv --target y --test-fraction 0 --out proved");
+    place.ok("verify proved/certificate.json");
 }
 
 #[test]

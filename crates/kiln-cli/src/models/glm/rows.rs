@@ -100,6 +100,15 @@ impl Keep {
         Ok(Self::File(writer.map_err(|error| failed(&error))?))
     }
 
+    /// Makes place for so many numbers in memory.
+    pub(super) fn reserve(&mut self, numbers: usize) {
+        match self {
+            Self::Double(kept) => kept.reserve_exact(numbers),
+            Self::Single(kept) => kept.reserve_exact(numbers),
+            Self::Sparse(_) | Self::File(_) => {}
+        }
+    }
+
     /// Adds whole rows.
     pub(super) fn push(&mut self, numbers: &[f64]) -> Result<()> {
         match self {

@@ -6,9 +6,13 @@
 mod ranks;
 mod summary;
 
-use std::path::{Path, PathBuf};
+use std::{
+    panic::resume_unwind,
+    path::{Path, PathBuf},
+    thread::{self, JoinHandle},
+};
 
-use kiln::data::{Column, MissingRows, Shown, Table, TableChunks, TableOptions, tables_sha256};
+use kiln::data::{Column, DataError, MissingRows, Shown, Table, TableChunks, TableOptions, tables_sha256};
 
 use self::{
     ranks::total,
@@ -46,7 +50,10 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console:
         )));
     }
     let mut notes = Vec::new();
-    let mut found = Summary::read(&path, &options, settings, console)?;
+    let hash = Hash::start(&path);
+    // Rows that stay in memory are read once.
+    let mut tables = (!settings.rows.stream).then(Vec::new);
+    let mut found = Summary::read(&path, &options, settings, &mut tables, console)?;
     options.categorical.extend(found.text_columns());
     let small = found.small_table(&options)?;
     let chosen = Chosen::new(settings, None, small, &mut notes)?;
@@ -55,17 +62,39 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console:
         Some(encoder) => encoder,
         None => chosen.encoder(settings, &chosen.table)?,
     };
-    let train = encode(&path, &options, settings, (&chosen, &encoder), (&mut notes, console))?;
-    let world = world();
-    let sha256 = agree(if world.is_root() { Ok(tables_sha256(&[path])?) } else { Ok(String::new()) })?;
-    let sha256 = String::from_utf8(world.broadcast(sha256.into_bytes())?).map_err(Failure::internal)?;
+    let fit = tables.as_ref().is_some_and(|tables| found.describes(tables));
+    let tables = tables.filter(|_| fit);
+    // If one rank reads its rows again, all do.
+    let tables = if total(usize::from(!fit))? == 0 { tables } else { None };
+    let train = encode((&path, tables), &options, settings, (&chosen, &encoder), (&mut notes, console))?;
+    let sha256 = hash.end()?;
     let record = DataRecord { name: source.name, sha256, n_train: total(train.len())?, n_test: 0, image_size: None };
     Ok(GlmData { encoder, train, test: None, file: found.file, record, notes: [found.notes, notes].concat() })
 }
 
-/// Encodes all rows of this rank.
+/// The SHA-256 of the data, which rank 0 computes beside its other work.
+struct Hash(Option<JoinHandle<Result<String>>>);
+
+impl Hash {
+    fn start(path: &Path) -> Self {
+        let paths = [path.to_owned()];
+        Self(world().is_root().then(|| thread::spawn(move || Ok(tables_sha256(&paths)?))))
+    }
+
+    /// Returns it to all ranks.
+    fn end(self) -> Result<String> {
+        let own = match self.0 {
+            Some(hash) => hash.join().unwrap_or_else(|panic| resume_unwind(panic)),
+            None => Ok(String::new()),
+        };
+        let told = world().broadcast(agree(own)?.into_bytes())?;
+        String::from_utf8(told).map_err(Failure::internal)
+    }
+}
+
+/// Encodes all rows of this rank: those of the tables, or of the files.
 fn encode(
-    path: &Path,
+    (path, tables): (&Path, Option<Vec<Table>>),
     options: &TableOptions,
     settings: &GlmSettings,
     (chosen, encoder): (&Chosen, &GlmEncoder),
@@ -73,7 +102,7 @@ fn encode(
 ) -> Result<GlmRows> {
     let used: Vec<&str> = chosen.table.columns().iter().map(Column::name).collect();
     let mut missing = Counts::of(&used);
-    let kept = agree(read(path, options, settings, (chosen, encoder), (&mut missing, console)))?;
+    let kept = agree(read((path, tables), options, settings, (chosen, encoder), (&mut missing, console)))?;
     if let Some(found) = missing.of_all_ranks()?.found() {
         if found.incomplete == found.rows {
             return Err(Failure::usage(format!("every row of {} has a missing value", path.display())));
@@ -85,6 +114,7 @@ fn encode(
 
 /// Numbers of rows that are kept as they are read.
 struct Kept {
+    features: usize,
     inputs: Keep,
     response: Keep,
     weights: Option<Keep>,
@@ -102,7 +132,13 @@ impl Kept {
             true => (Keep::in_file(storage, features)?, || Keep::in_file(Storage::F64, 1)),
             false => (Keep::in_memory(storage, features), || Ok(Keep::in_memory(Storage::F64, 1))),
         };
-        Ok(Self { inputs, response: column()?, weights: None, offset: None, column })
+        Ok(Self { features, inputs, response: column()?, weights: None, offset: None, column })
+    }
+
+    /// Makes place for so many rows.
+    fn reserve(&mut self, rows: usize) {
+        self.inputs.reserve(rows.saturating_mul(self.features));
+        self.response.reserve(rows);
     }
 
     fn push(&mut self, rows: GlmRows) -> Result<()> {
@@ -142,19 +178,26 @@ impl Kept {
 
 /// Reads and encodes the rows of this rank.
 fn read(
-    path: &Path,
+    (path, tables): (&Path, Option<Vec<Table>>),
     options: &TableOptions,
     settings: &GlmSettings,
     (chosen, encoder): (&Chosen, &GlmEncoder),
     (missing, console): (&mut Counts, Console),
 ) -> Result<Kept> {
     let mut kept = Kept::new(settings, encoder.feature_names().len())?;
+    let tables: Box<dyn Iterator<Item = std::result::Result<Table, DataError>>> = match tables {
+        Some(tables) => {
+            kept.reserve(tables.iter().map(Table::len).sum());
+            Box::new(tables.into_iter().map(Ok))
+        }
+        None => Box::new(TableChunks::open_share(&[path.into()], options, ROWS, &world())?),
+    };
     // How features are kept is decided here, and not for each chunk.
     let mut of_chunk = settings.clone();
     of_chunk.rows.storage = Storage::F64;
     let used: Vec<&str> = chosen.table.columns().iter().map(Column::name).collect();
     let progress = console.steps(u64::MAX);
-    for table in TableChunks::open_share(&[path.into()], options, ROWS, &world())? {
+    for table in tables {
         stop_if_interrupted()?;
         let table = table?.with_only(&used)?;
         missing.add(&table);

@@ -1,12 +1,11 @@
 //! The fit of a mixture, and what a run writes at its end.
 
-use std::ops::{ControlFlow, Range};
+use std::ops::ControlFlow;
 
 use kiln::{
     burn::tensor::s,
     data::{Dataset, Encoder},
     models::{Degenerate, GaussianMixture, GmmFit, GmmState},
-    tensor::World,
 };
 use serde::Serialize;
 
@@ -16,7 +15,11 @@ use super::{
     plan::GmmPlan,
 };
 use crate::{
-    base::{Exit, Failure, METRICS, Result, RunDir, digits, ranks::world, to_vec},
+    base::{
+        Exit, Failure, METRICS, Result, RunDir, digits,
+        ranks::{share_of, world},
+        to_vec,
+    },
     context::{
         Finished, MetricsLine, ModelFile, Session, Snapshots, is_interrupted,
         tabular::{Fitted, rows, with_test},
@@ -56,7 +59,7 @@ pub(super) fn fit(plan: &GmmPlan, session: &Session<'_>) -> Result<Finished<GmmR
     let mut last = None;
     let mut written = Ok(());
     let (world, all) = (world(), rows(&data.train, compute));
-    let own = if world.is_alone() { all } else { all.slice(s![share(&world, data.train.len())?]) };
+    let own = if world.is_alone() { all } else { all.slice(s![share_of(data.train.len())?]) };
     let fit = config.clone().distributed(world).fit_with(own, from, |state: &GmmState| {
         let iteration = state.history.len() - 1;
         progress.set(iteration as u64, || format!("log-likelihood {:.9} nats per row", state.history[iteration]));
@@ -93,14 +96,6 @@ pub(super) fn fit(plan: &GmmPlan, session: &Session<'_>) -> Result<Finished<GmmR
         test,
     };
     Ok(Finished { text: text(&report), report, exit, message, total_wall_s: snapshots.wall_s() })
-}
-
-/// The rows of this rank.
-fn share(world: &World, n: usize) -> Result<Range<usize>> {
-    match world.share_of(n) {
-        own if n >= world.size() => Ok(own),
-        _ => Err(Failure::usage(format!("there are {n} rows for {} ranks: start fewer", world.size()))),
-    }
 }
 
 fn ending(fit: &GmmFit) -> (&'static str, Exit, String) {

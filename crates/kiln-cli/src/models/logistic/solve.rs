@@ -8,7 +8,10 @@ use kiln::{
     dist::Distribution,
     models::{Dependence, Inference, InferenceTable, RegressionLoss, Separation},
     optim::solver::{Bounds, Iteration, L1, Outcome, Snapshot, Status, Stop},
-    tensor::flat::Layout,
+    tensor::{
+        derivative::{Distributed, TwiceDifferentiable},
+        flat::Layout,
+    },
     train::{MaximumLikelihood, Metrics, evaluate},
 };
 
@@ -22,7 +25,11 @@ use super::{
     solver_log::SolverLog,
 };
 use crate::{
-    base::{CERTIFICATE, Exit, Failure, Result, to_vec},
+    base::{
+        CERTIFICATE, Exit, Failure, Result,
+        ranks::{must_any_stop, share_of, world},
+        to_vec,
+    },
     context::{Finished, Session, Snapshots, Summary, is_interrupted, tabular::Fitted},
     settings::{Begin, SolverPlan, Task, ending},
 };
@@ -147,7 +154,17 @@ fn minimize(
     let progress = session.console.steps(train.log_every);
     let may_run_away = !model.is_penalised() && !model.is_bounded();
     let mut written = Ok(());
-    let task = Task { problem: loss, start, stop, bounds, l1 };
+    // Of several ranks each sums the terms of its rows.
+    let world = world();
+    let shared = match world.is_alone() {
+        true => None,
+        false => Some(Distributed::new(loss.part(share_of(plan.data.train.len())?), &world)?),
+    };
+    let problem: &dyn TwiceDifferentiable = match &shared {
+        Some(shared) => shared,
+        None => loss,
+    };
+    let task = Task { problem, start, stop, bounds, l1 };
     let (outcome, last) = solver.name.minimize(task, begin, |iteration, snapshot| {
         let mut files = files.borrow_mut();
         let (snapshots, log) = files.as_mut().expect("the fit has begun");
@@ -157,7 +174,7 @@ fn minimize(
             false => Ok(()),
         });
         progress.set(step as u64, || format!("pass {values:>6}  loss {value:.9}  |g| {grad_norm:.3e}"));
-        let stops = written.is_err() || is_interrupted();
+        let stops = must_any_stop(written.is_err() || is_interrupted());
         if stops || (may_run_away && loss.is_separated(value)) {
             ControlFlow::Break(())
         } else {

@@ -70,10 +70,16 @@ pub(super) struct Found {
 }
 
 impl Summary {
-    /// Reads the rows of all ranks.
-    pub(super) fn read(path: &Path, options: &TableOptions, settings: &GlmSettings, console: Console) -> Result<Self> {
+    /// Reads the rows of all ranks. Those of this one are added to `kept`, if there is such a list.
+    pub(super) fn read(
+        path: &Path,
+        options: &TableOptions,
+        settings: &GlmSettings,
+        kept: &mut Option<Vec<Table>>,
+        console: Console,
+    ) -> Result<Self> {
         let is_chosen = settings.model.formula.is_some() || !settings.table.features.is_empty();
-        let own = agree(Self::of_own_rows(path, options, settings, is_chosen, console))?;
+        let own = agree(Self::of_own_rows(path, options, (settings, is_chosen), kept, console))?;
         let mut all = own.of_all_ranks(is_chosen)?;
         if all.rows == 0 {
             return Err(DataError::NoRows { file: all.file }.into());
@@ -85,8 +91,8 @@ impl Summary {
     fn of_own_rows(
         path: &Path,
         options: &TableOptions,
-        settings: &GlmSettings,
-        is_chosen: bool,
+        (settings, is_chosen): (&GlmSettings, bool),
+        kept: &mut Option<Vec<Table>>,
         console: Console,
     ) -> Result<Self> {
         let (mut columns, mut file, mut notes, mut rows): (Vec<Found>, _, Vec<String>, _) =
@@ -133,6 +139,9 @@ impl Summary {
                 columns.iter_mut().zip(table.columns()).for_each(|(found, column)| found.sample = column.number(row));
             }
             rows += table.len();
+            if let Some(kept) = kept {
+                kept.push(table);
+            }
             progress.set(rows as u64, || format!("rows read: {rows}"));
         }
         drop(progress);
@@ -160,6 +169,15 @@ impl Summary {
             Some(stray) => Err(Failure::usage(stray)),
             None => Ok(()),
         }
+    }
+
+    /// Whether tables have the kinds of all rows. A table without values in a column of texts has not.
+    pub(super) fn describes(&self, tables: &[Table]) -> bool {
+        let has_kind = |column: &Column| {
+            let found = self.columns.iter().find(|found| found.name == column.name());
+            found.is_none_or(|found| found.kind.is_none_or(|kind| kind == column.kind()))
+        };
+        tables.iter().all(|table| table.columns().iter().all(has_kind))
     }
 
     /// The columns that every chunk must read as texts.
