@@ -198,7 +198,10 @@ impl LogisticConfig {
             None => loss,
         };
         let loss = loss.rescaled();
-        let outcome = in_pool(|| self.minimize(&loss))?;
+        let mut outcome = in_pool(|| self.minimize(&loss))?;
+        if self.l1 == 0.0 && !self.is_bounded() {
+            outcome.x = loss.centred(&outcome.x);
+        }
         let parameters = loss.parameter_count();
         let small = parameters <= RegressionLoss::LARGEST_HESSIAN;
         let converged = outcome.success

@@ -160,6 +160,33 @@ impl RegressionLoss {
         Self { inputs, scaling: Some(Scaling { mean: lowest + mean_above, scale }), ..self }
     }
 
+    /// Returns the vector with the same probabilities in which the weights of each feature, and the intercepts, add up to 0 over the classes.
+    ///
+    /// With more than two classes, a number that is added to all classes' weights of a feature changes no probability. So a fit without
+    /// penalties and bounds does not determine it, and solvers end at different ones. With two classes it is `x`.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_models::RegressionLoss;
+    ///
+    /// let x = Tensor::<2>::from_data([[-1.0], [1.0], [2.0]], &Device::default());
+    /// let loss = RegressionLoss::new(x, &[0, 1, 2], 3)?;
+    /// let at = Tensor::<1>::from_data([1.0, 2.0, 6.0, 0.0, 0.0, 3.0], &Device::default());
+    /// let centred: Vec<f32> = loss.centred(&at).into_data().try_into_vec().unwrap();
+    /// assert_eq!(centred, [-2.0, -1.0, 3.0, -1.0, -1.0, 2.0]);
+    /// # Ok::<(), kiln_models::RegressionDataError>(())
+    /// ```
+    #[must_use]
+    pub fn centred(&self, x: &Tensor<1>) -> Tensor<1> {
+        let ([_, d], k) = (self.inputs.dims(), self.columns());
+        if k == 1 {
+            return x.clone();
+        }
+        let of_classes = x.clone().reshape([d + 1, k]);
+        (of_classes.clone() - of_classes.mean_dim(1)).flatten(0, 1)
+    }
+
     /// Returns the terms of some rows, in the same units. The terms of all rows add up to the loss; those of the first row have the penalty.
     /// So the loss is a [`Distributed`](kiln_tensor::derivative::Distributed) one of such parts.
     ///

@@ -165,7 +165,7 @@ fn minimize(
         None => loss,
     };
     let task = Task { problem, start, stop, bounds, l1 };
-    let (outcome, last) = solver.name.minimize(task, begin, |iteration, snapshot| {
+    let (mut outcome, last) = solver.name.minimize(task, begin, |iteration, snapshot| {
         let mut files = files.borrow_mut();
         let (snapshots, log) = files.as_mut().expect("the fit has begun");
         let Iteration { iteration: step, value, grad_norm, values, .. } = *iteration;
@@ -182,6 +182,9 @@ fn minimize(
         }
     })?;
     drop(progress);
+    if model.l1 == 0.0 && !model.is_bounded() {
+        outcome.x = loss.centred(&outcome.x);
+    }
     let (mut snapshots, mut log) = files.into_inner().expect("the fit has begun");
     written.and_then(|()| log.flush()).and_then(|()| save(&mut snapshots, last))?;
     Ok(Minimized { outcome, wall_s: snapshots.own_wall_s(), total_wall_s: snapshots.wall_s() })
