@@ -89,7 +89,8 @@ def kiln(options, line, ranks, threads):
 def torch(options, method):
     command = [sys.executable, str(PEER), method, "logistic.parquet"]
     seconds, memory, output = measured(command, 2, 1, options.folder)
-    return {"seconds": seconds, "memory": memory, "fit": json.loads(output)["fit"], "communication": 0.0}
+    fit = json.loads(output.strip().splitlines()[-1])["fit"]
+    return {"seconds": seconds, "memory": memory, "fit": fit, "communication": 0.0}
 
 
 def main():

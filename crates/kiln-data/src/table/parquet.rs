@@ -255,12 +255,21 @@ impl Builder {
             ColumnReader::Int32ColumnReader(reader) if self.is_unsigned => {
                 self.add(reader, level, most, |v| Value::Whole(v.cast_unsigned().into()))
             }
+            ColumnReader::Int32ColumnReader(reader) if self.column.plain_numbers().is_some() => {
+                self.add_numbers(reader, level, most, |v| f64::from(*v))
+            }
             ColumnReader::Int32ColumnReader(reader) => self.add(reader, level, most, |v| Value::Whole(i128::from(*v))),
             ColumnReader::Int64ColumnReader(reader) if self.is_unsigned => {
                 self.add(reader, level, most, |v| Value::Whole(v.cast_unsigned().into()))
             }
             ColumnReader::Int64ColumnReader(reader) => self.add(reader, level, most, |v| Value::Whole(i128::from(*v))),
             ColumnReader::Int96ColumnReader(reader) => self.add(reader, level, most, |v| number(julian(v))),
+            ColumnReader::FloatColumnReader(reader) if self.column.plain_numbers().is_some() => {
+                self.add_numbers(reader, level, most, |v| f64::from(*v))
+            }
+            ColumnReader::DoubleColumnReader(reader) if self.column.plain_numbers().is_some() => {
+                self.add_numbers(reader, level, most, |v| *v)
+            }
             ColumnReader::FloatColumnReader(reader) => self.add(reader, level, most, |v| number(f64::from(*v))),
             ColumnReader::DoubleColumnReader(reader) => self.add(reader, level, most, |v| number(*v)),
             ColumnReader::ByteArrayColumnReader(reader) if self.column.content() == Content::Text => {
@@ -285,6 +294,29 @@ impl Builder {
         self.each(reader, level, most, |column, found| column.push(found.map(&value)))
     }
 
+    /// Adds numbers that need no check.
+    fn add_numbers<T: DataType>(
+        &mut self,
+        reader: &mut ColumnReaderImpl<T>,
+        level: i16,
+        most: usize,
+        number: impl Fn(&T::T) -> f64,
+    ) -> Result<(), ParquetError> {
+        let numbers = self.column.plain_numbers().expect("the caller has asked");
+        numbers.reserve(most);
+        each_part(reader, most, |values, levels, records| {
+            if values.len() == records {
+                return numbers.extend(values.iter().map(&number));
+            }
+            let mut values = values.iter();
+            let present = levels.iter().take(records).map(|found| *found == level);
+            numbers.extend(present.map(|is_present| match is_present {
+                true => values.next().map_or(f64::NAN, &number),
+                false => f64::NAN,
+            }));
+        })
+    }
+
     fn add_texts(
         &mut self,
         reader: &mut ColumnReaderImpl<ByteArrayType>,
@@ -304,23 +336,35 @@ impl Builder {
         most: usize,
         mut push: impl FnMut(&mut TypedColumn, Option<&T::T>),
     ) -> Result<(), ParquetError> {
-        let mut left = most;
-        while left > 0 {
-            let (mut values, mut levels) = (Vec::new(), Vec::new());
-            let (records, _, _) = reader.read_records(left.min(8192), Some(&mut levels), None, &mut values)?;
-            if records == 0 {
-                break;
-            }
-            left -= records;
+        each_part(reader, most, |values, levels, records| {
             let mut values = values.iter();
             for row in 0..records {
                 // A column that must have values has no levels.
                 let is_present = level == 0 || levels.get(row) == Some(&level);
                 push(&mut self.column, if is_present { values.next() } else { None });
             }
-        }
-        Ok(())
+        })
     }
+}
+
+/// Calls `each` with the values that are there, the levels and the number of the next records, until `most` records are read.
+fn each_part<T: DataType>(
+    reader: &mut ColumnReaderImpl<T>,
+    most: usize,
+    mut each: impl FnMut(&[T::T], &[i16], usize),
+) -> Result<(), ParquetError> {
+    let (mut left, mut values, mut levels) = (most, Vec::new(), Vec::new());
+    while left > 0 {
+        values.clear();
+        levels.clear();
+        let (records, _, _) = reader.read_records(left.min(8192), Some(&mut levels), None, &mut values)?;
+        if records == 0 {
+            break;
+        }
+        left -= records;
+        each(&values, &levels, records);
+    }
+    Ok(())
 }
 
 /// Days from 1970-01-01, which is the Julian day 2,440,588.

@@ -16,7 +16,7 @@ use super::{
     terms,
 };
 use crate::{
-    base::{Exit, Failure, METRICS, Result, digits},
+    base::{Exit, Failure, METRICS, Result, digits, ranks::world},
     context::{Finished, MetricsLine, Scored, Session, is_interrupted},
 };
 
@@ -100,7 +100,8 @@ pub(super) fn fit(plan: &GlmPlan, session: &Session<'_>) -> Result<Finished<GlmR
     }
     let (test, means) = data.test.as_ref().map(|rows| model.score(rows)).unzip();
     let classification = match (&data.test, &means) {
-        _ if exit == Exit::Diverged => None,
+        // Rank 0 writes and prints them.
+        _ if exit == Exit::Diverged || !world().is_root() => None,
         (Some(rows), Some(means)) => model.classification(rows, means, Scored::Test, dir)?,
         _ => model.classification(train_rows, &fit.fitted, Scored::Train, dir)?,
     };

@@ -112,6 +112,9 @@ fn encode(
     kept.finish()
 }
 
+/// Numbers that are encoded at a time.
+const PART: usize = 1 << 19;
+
 /// Numbers of rows that are kept as they are read.
 struct Kept {
     features: usize,
@@ -206,10 +209,18 @@ fn read(
             _ => (0..table.len()).filter(|row| !table.columns().iter().any(|column| column.is_missing(*row))).collect(),
         };
         let table = if rows.len() == table.len() { table } else { table.subset(&rows) };
-        if table.len() == 0 {
-            continue;
+        // Small parts stay in memory that the allocator keeps.
+        let most = (PART / encoder.feature_names().len().max(1)).max(1);
+        if table.len() <= most {
+            if table.len() > 0 {
+                kept.push(chosen.encode(&of_chunk, encoder, &table)?)?;
+            }
+        } else {
+            for start in (0..table.len()).step_by(most) {
+                let part: Vec<usize> = (start..(start + most).min(table.len())).collect();
+                kept.push(chosen.encode(&of_chunk, encoder, &table.subset(&part))?)?;
+            }
         }
-        kept.push(chosen.encode(&of_chunk, encoder, &table)?)?;
         progress.set(missing.rows as u64, || format!("rows encoded: {}", missing.rows));
     }
     Ok(kept)
