@@ -76,26 +76,39 @@ impl Predicted<'_> {
         self.probabilities.chunks_exact(self.classes).map(best).collect()
     }
 
-    /// Computes the measures. There are none where they are not defined, as for probabilities that are not finite.
-    pub(crate) fn measures(&self, rows: Scored) -> Option<Classification> {
-        self.try_measures(rows).ok()
+    /// Computes the measures, and writes the ROC curve, the precision-recall curve and the calibration curve, if there are two classes. There
+    /// are no measures where they are not defined, as for probabilities that are not finite.
+    pub(crate) fn measures(&self, rows: Scored, dir: &RunDir) -> Result<Option<Classification>> {
+        let Ok((measures, curves)) = self.try_measures(rows) else { return Ok(None) };
+        if let Some(curves) = curves {
+            curves.write(dir)?;
+        }
+        Ok(Some(measures))
     }
 
-    fn try_measures(&self, scored: Scored) -> std::result::Result<Classification, MetricsError> {
+    fn try_measures(&self, scored: Scored) -> std::result::Result<(Classification, Option<Curves>), MetricsError> {
         let weights = self.weights;
         let matrix = ConfusionMatrix::new(self.targets, &self.most_probable(), self.classes, weights)?;
         let rows = || matrix.counts().chunks_exact(self.classes).map(<[f64]>::to_vec).collect();
         let auc;
-        let (mut average_precision, mut calibration_error) = (None, None);
+        let (mut average_precision, mut calibration_error, mut curves) = (None, None, None);
         let score = match self.second() {
             Some((positive, p)) => {
-                // A single class in the rows has no curves.
-                auc = RocCurve::new(&positive, &p, weights).ok().map(|curve| curve.auc());
-                average_precision =
-                    PrecisionRecall::new(&positive, &p, weights).ok().map(|curve| curve.average_precision());
-                calibration_error = Calibration::new(&positive, &p, Bins::Uniform(BINS), weights)
-                    .ok()
-                    .map(|bins| bins.expected_error());
+                // A single class in the rows has no ROC curve.
+                let (roc, recall) = match RocCurve::with_precision_recall(&positive, &p, weights) {
+                    Ok((roc, recall)) => (Some(roc), Some(recall)),
+                    Err(_) => (None, PrecisionRecall::new(&positive, &p, weights).ok()),
+                };
+                let bins = Calibration::new(&positive, &p, Bins::Uniform(BINS), weights).ok();
+                auc = roc.as_ref().map(RocCurve::auc);
+                average_precision = recall.as_ref().map(PrecisionRecall::average_precision);
+                calibration_error = bins.as_ref().map(Calibration::expected_error);
+                curves = roc.zip(recall).zip(bins).map(|((roc, recall), bins)| Curves {
+                    roc,
+                    recall,
+                    bins,
+                    rows: positive.len(),
+                });
                 brier(&positive, &p, weights)?
             }
             None => {
@@ -103,7 +116,7 @@ impl Predicted<'_> {
                 brier_multiclass(self.targets, self.probabilities, self.classes, weights)?
             }
         };
-        Ok(Classification {
+        let measures = Classification {
             rows: scored,
             accuracy: matrix.accuracy(),
             balanced_accuracy: matrix.balanced_accuracy(),
@@ -114,20 +127,22 @@ impl Predicted<'_> {
             average_precision,
             brier: score,
             calibration_error,
-        })
-    }
-
-    /// Writes the ROC curve, the precision-recall curve and the calibration curve, if there are two classes.
-    pub(crate) fn write_curves(&self, dir: &RunDir) -> Result<()> {
-        let Some((positive, p)) = self.second() else { return Ok(()) };
-        let weights = self.weights;
-        let (Ok(roc), Ok(recall), Ok(bins)) = (
-            RocCurve::new(&positive, &p, weights),
-            PrecisionRecall::new(&positive, &p, weights),
-            Calibration::new(&positive, &p, Bins::Uniform(BINS), weights),
-        ) else {
-            return Ok(());
         };
+        Ok((measures, curves))
+    }
+}
+
+/// The curves of two classes.
+struct Curves {
+    roc: RocCurve,
+    recall: PrecisionRecall,
+    bins: Calibration,
+    rows: usize,
+}
+
+impl Curves {
+    fn write(&self, dir: &RunDir) -> Result<()> {
+        let Self { roc, recall, bins, rows } = self;
         let diagonal = |name: &str| Curve { name: name.to_owned(), points: vec![(0.0, 0.0), (1.0, 1.0)] };
         let line = |name: String, x: &[f64], y: &[f64]| Curve { name, points: thinned(x, y) };
         let panel = |title: &str, x: &str, y: &str, curves: Vec<Curve>, legend: Legend| Panel {
@@ -139,7 +154,7 @@ impl Predicted<'_> {
             marks: Marks::Lines,
         };
         // The share of a few rows says nothing.
-        let shown = bins.bins().iter().filter(|bin| bin.rows * 100 >= positive.len());
+        let shown = bins.bins().iter().filter(|bin| bin.rows * 100 >= *rows);
         let (predicted, observed): (Vec<f64>, Vec<f64>) =
             shown.map(|bin| (bin.mean_predicted, bin.fraction_positive)).unzip();
         let auc = format!("AUC {:.3}", roc.auc());

@@ -35,7 +35,10 @@ impl PrecisionRecall {
     /// [`MetricsError::OneClass`] unless a positive row has a weight. Others for lengths, weights, and scores that are not finite.
     pub fn new(positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<Self, MetricsError> {
         let rows = Rows::of_scores(positive, scores, weights)?;
-        let counts = Counts::new(&rows, |row| positive[row], |row| scores[row]);
+        Self::of(Counts::new(&rows, |row| positive[row], |row| scores[row]))
+    }
+
+    pub(super) fn of(counts: Counts) -> Result<Self, MetricsError> {
         let positives = counts.positives();
         if positives <= 0.0 {
             return Err(MetricsError::OneClass { measure: MEASURE, missing: "positive".to_owned() });

@@ -1,6 +1,6 @@
 //! The receiver operating characteristic.
 
-use super::{error::MetricsError, rows::Rows, thresholds::Counts};
+use super::{PrecisionRecall, error::MetricsError, rows::Rows, thresholds::Counts};
 
 const MEASURE: &str = "a ROC curve";
 
@@ -36,7 +36,35 @@ impl RocCurve {
     /// [`MetricsError::OneClass`] unless both classes have a row with a weight. Others for lengths, weights, and scores that are not finite.
     pub fn new(positive: &[bool], scores: &[f64], weights: Option<&[f64]>) -> Result<Self, MetricsError> {
         let rows = Rows::of_scores(positive, scores, weights)?;
+        Self::of(&Counts::new(&rows, |row| positive[row], |row| scores[row]))
+    }
+
+    /// Returns the curve and the precision-recall curve of the same rows, whose scores are sorted once.
+    ///
+    /// # Errors
+    /// Those of [`new`](Self::new).
+    ///
+    /// # Example
+    /// ```
+    /// use kiln_models::metrics::{PrecisionRecall, RocCurve};
+    ///
+    /// let (observed, scores) = ([false, false, true, true], [0.1, 0.4, 0.35, 0.8]);
+    /// let (roc, recall) = RocCurve::with_precision_recall(&observed, &scores, None)?;
+    /// assert_eq!(roc, RocCurve::new(&observed, &scores, None)?);
+    /// assert_eq!(recall, PrecisionRecall::new(&observed, &scores, None)?);
+    /// # Ok::<(), kiln_models::metrics::MetricsError>(())
+    /// ```
+    pub fn with_precision_recall(
+        positive: &[bool],
+        scores: &[f64],
+        weights: Option<&[f64]>,
+    ) -> Result<(Self, PrecisionRecall), MetricsError> {
+        let rows = Rows::of_scores(positive, scores, weights)?;
         let counts = Counts::new(&rows, |row| positive[row], |row| scores[row]);
+        Ok((Self::of(&counts)?, PrecisionRecall::of(counts)?))
+    }
+
+    fn of(counts: &Counts) -> Result<Self, MetricsError> {
         let Some(auc) = counts.roc_auc() else {
             let missing = if counts.positives() > 0.0 { "negative" } else { "positive" };
             return Err(MetricsError::OneClass { measure: MEASURE, missing: missing.to_owned() });
@@ -45,7 +73,7 @@ impl RocCurve {
         Ok(Self {
             fpr: rates(&counts.false_positives, counts.negatives()),
             tpr: rates(&counts.true_positives, counts.positives()),
-            thresholds: [f64::INFINITY].into_iter().chain(counts.thresholds).collect(),
+            thresholds: [f64::INFINITY].into_iter().chain(counts.thresholds.iter().copied()).collect(),
             auc,
         })
     }

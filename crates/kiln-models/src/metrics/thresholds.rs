@@ -18,7 +18,8 @@ impl Counts {
     pub(super) fn new(rows: &Rows<'_>, positive: impl Fn(usize) -> bool, score: impl Fn(usize) -> f64) -> Self {
         let counted = (0..rows.count()).filter(|row| rows.weight(*row) > 0.0);
         let mut order: Vec<(f64, usize)> = counted.map(|row| (score(row), row)).collect();
-        order.par_sort_by(|(a, _), (b, _)| b.total_cmp(a));
+        // Equal scores in the order of their rows.
+        order.par_sort_unstable_by(|(a, row), (b, other)| b.total_cmp(a).then(row.cmp(other)));
         let mut counts = Self { thresholds: Vec::new(), true_positives: Vec::new(), false_positives: Vec::new() };
         let (mut of_true, mut of_false) = (0.0, 0.0);
         for (place, (threshold, row)) in order.iter().copied().enumerate() {

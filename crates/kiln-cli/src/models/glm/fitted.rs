@@ -147,11 +147,7 @@ impl FittedGlm {
         let weights = rows.weights();
         let weights = weights.as_deref();
         let predicted = Predicted { targets: &targets, probabilities: &probabilities, classes, weights };
-        let measures = predicted.measures(scored);
-        if measures.is_some() {
-            predicted.write_curves(dir)?;
-        }
-        Ok(measures)
+        predicted.measures(scored, dir)
     }
 
     /// The score of the rows of a fit.

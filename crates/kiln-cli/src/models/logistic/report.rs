@@ -76,11 +76,7 @@ where
     let probabilities = fitted.probabilities(rows, &plan.compute.device);
     let predicted =
         Predicted { targets: rows.targets(), probabilities: &probabilities, classes: plan.classes(), weights };
-    let measures = predicted.measures(scored);
-    if measures.is_some() {
-        predicted.write_curves(dir)?;
-    }
-    Ok(measures)
+    predicted.measures(scored, dir)
 }
 
 /// A feature that the fit left out.
