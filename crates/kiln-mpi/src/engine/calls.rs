@@ -8,6 +8,25 @@ use mpi::ffi;
 /// A float type that MPI adds up.
 pub(super) trait Number: Copy {
     fn datatype() -> ffi::MPI_Datatype;
+
+    /// The memory of earlier sums of this type.
+    fn of(memory: &mut Memory) -> &mut Buffers<Self>
+    where
+        Self: Sized;
+}
+
+/// What a sum reads and writes. Fresh memory of this size would cost as much as the sum.
+#[derive(Default)]
+pub(super) struct Buffers<T> {
+    send: Vec<T>,
+    receive: Vec<T>,
+}
+
+/// The memory of sums, between two of them.
+#[derive(Default)]
+pub(super) struct Memory {
+    single: Buffers<f32>,
+    double: Buffers<f64>,
 }
 
 impl Number for f32 {
@@ -15,12 +34,20 @@ impl Number for f32 {
         // SAFETY: a constant of the library.
         unsafe { ffi::RSMPI_FLOAT }
     }
+
+    fn of(memory: &mut Memory) -> &mut Buffers<Self> {
+        &mut memory.single
+    }
 }
 
 impl Number for f64 {
     fn datatype() -> ffi::MPI_Datatype {
         // SAFETY: a constant of the library.
         unsafe { ffi::RSMPI_DOUBLE }
+    }
+
+    fn of(memory: &mut Memory) -> &mut Buffers<Self> {
+        &mut memory.double
     }
 }
 
@@ -83,10 +110,27 @@ impl<S, R> Pending<S, R> {
     }
 }
 
+impl<T> Pending<T, T> {
+    /// Copies the sums, and gives the memory back. The call must be complete.
+    pub(super) fn sums_into(self, values: &mut [T], memory: &mut Buffers<T>)
+    where
+        T: Copy,
+    {
+        values.copy_from_slice(&self.receive);
+        *memory = Buffers { send: self.send, receive: self.receive };
+    }
+}
+
 /// Begins to add up the ranks' values.
-pub(super) fn sum<T: Number>(values: &[T]) -> Pending<T, T> {
+pub(super) fn sum<T: Number>(values: &[T], memory: &mut Buffers<T>) -> Pending<T, T> {
     let count = values.len() as c_int;
-    Pending::begin(values.to_vec(), values.to_vec(), [Vec::new(), Vec::new()], |pending| {
+    let Buffers { mut send, mut receive } =
+        std::mem::replace(memory, Buffers { send: Vec::new(), receive: Vec::new() });
+    send.clear();
+    send.extend_from_slice(values);
+    // MPI writes all of it.
+    receive.resize(values.len(), values[0]);
+    Pending::begin(send, receive, [Vec::new(), Vec::new()], |pending| {
         // SAFETY: both buffers have `count` elements of the type, and live until the call is complete, or for ever.
         unsafe {
             ffi::MPI_Iallreduce(

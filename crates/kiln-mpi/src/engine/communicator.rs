@@ -8,15 +8,22 @@ use std::{
 
 use kiln_tensor::world::{Communicator, WorldError};
 
-use super::calls::{self, Number, Pending};
+use super::calls::{self, Memory, Number, Pending};
 
 /// `MPI_COMM_WORLD`.
 pub(super) struct Everyone {
     rank: usize,
     size: usize,
     longest_wait: Duration,
-    /// The number of the collective call, which also keeps calls apart: MPI allows one at a time.
-    calls: Mutex<u64>,
+    /// What collective calls share, which also keeps them apart: MPI allows one at a time.
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// The number of calls so far.
+    calls: u64,
+    memory: Memory,
 }
 
 /// The time between two looks that counts at most.
@@ -25,18 +32,18 @@ const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 impl Everyone {
     pub(super) fn new(longest_wait: Duration) -> Self {
         let (rank, size) = calls::rank_and_size();
-        Self { rank, size, longest_wait, calls: Mutex::new(0) }
+        Self { rank, size, longest_wait, state: Mutex::default() }
     }
 
-    /// Runs one collective call.
-    fn complete<S, R>(&self, begin: impl FnOnce() -> Pending<S, R>) -> Result<Vec<R>, WorldError> {
-        let mut call = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        *call += 1;
-        let (mut said, mut pending) = (false, begin());
+    /// Runs one collective call to its end.
+    fn complete<S, R>(&self, begin: impl FnOnce(&mut Memory) -> Pending<S, R>) -> Result<Pending<S, R>, WorldError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.calls += 1;
+        let (mut said, mut pending) = (false, begin(&mut state.memory));
         let (mut waited, mut looked) = (Duration::ZERO, Instant::now());
         loop {
             if pending.is_complete() {
-                return Ok(pending.received());
+                return Ok(pending);
             }
             // A process that was stopped for a while has not waited for the others.
             waited += looked.elapsed().min(LONGEST_PAUSE);
@@ -47,11 +54,11 @@ impl Everyone {
                 continue;
             }
             if !said && waited > self.longest_wait / 2 {
-                calls::say_that_i_wait(*call, self.rank, self.size);
+                calls::say_that_i_wait(state.calls, self.rank, self.size);
                 said = true;
             }
             if waited > self.longest_wait {
-                let waiting = calls::who_waits(*call);
+                let waiting = calls::who_waits(state.calls);
                 pending.give_up();
                 let ranks = (0..self.size).filter(|rank| *rank != self.rank && !waiting.contains(rank)).collect();
                 return Err(WorldError::Silent { ranks, waited });
@@ -63,8 +70,12 @@ impl Everyone {
     fn sum_of<T: Number>(&self, values: &mut [T]) -> Result<(), WorldError> {
         // MPI counts in `c_int`.
         for part in values.chunks_mut(1 << 24) {
-            let sums = self.complete(|| calls::sum(part))?;
-            part.copy_from_slice(&sums);
+            let own: &[T] = part;
+            let begin = |memory: &mut Memory| calls::sum(own, T::of(memory));
+            // The sums replace the values once no call reads them.
+            let pending = self.complete(begin)?;
+            let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+            pending.sums_into(part, T::of(&mut state.memory));
         }
         Ok(())
     }
@@ -105,13 +116,14 @@ impl Communicator for Everyone {
     }
 
     fn gather(&self, bytes: &[u8]) -> Result<Vec<Vec<u8>>, WorldError> {
-        let lengths = self.complete(|| calls::gather_numbers(bytes.len() as u64, self.size))?;
+        let lengths = self.complete(|_| calls::gather_numbers(bytes.len() as u64, self.size))?.received();
         let total: u64 = lengths.iter().sum();
         if total > i32::MAX as u64 {
             return Err(WorldError::Engine(format!("the ranks exchange {total} bytes at once, more than MPI's 2 GiB")));
         }
         // Open MPI calls a gathering of nothing an error.
-        let all = if total == 0 { Vec::new() } else { self.complete(|| calls::gather_bytes(bytes, &lengths))? };
+        let all =
+            if total == 0 { Vec::new() } else { self.complete(|_| calls::gather_bytes(bytes, &lengths))?.received() };
         let mut rest = all.as_slice();
         let take = |length: &u64| {
             let (own, after) = rest.split_at(*length as usize);
