@@ -3,6 +3,8 @@
 //! The first pass finds the kinds and categories of the columns. The encoder is learnt from a small table that has them all. The
 //! second pass encodes the rows, with `--stream` into temporary files.
 
+mod counts;
+mod kept;
 mod ranks;
 mod summary;
 
@@ -12,16 +14,18 @@ use std::{
     thread::{self, JoinHandle},
 };
 
-use kiln::data::{Column, DataError, MissingRows, Shown, Table, TableChunks, TableOptions, tables_sha256};
+use kiln::data::{Column, DataError, Shown, Table, TableChunks, TableOptions, tables_sha256};
 
 use self::{
+    counts::Counts,
+    kept::Kept,
     ranks::total,
     summary::{ROWS, Summary, stop_if_interrupted},
 };
 use super::{
     data::{Chosen, source},
     encoder::GlmEncoder,
-    rows::{GlmData, GlmRows, Keep},
+    rows::{GlmData, GlmRows},
     settings::{GlmSettings, Storage},
 };
 use crate::{
@@ -115,70 +119,6 @@ fn encode(
 /// Numbers that are encoded at a time.
 const PART: usize = 1 << 19;
 
-/// Numbers of rows that are kept as they are read.
-struct Kept {
-    features: usize,
-    inputs: Keep,
-    response: Keep,
-    weights: Option<Keep>,
-    offset: Option<Keep>,
-    column: fn() -> Result<Keep>,
-}
-
-impl Kept {
-    fn new(settings: &GlmSettings, features: usize) -> Result<Self> {
-        let storage = match settings.rows.storage {
-            Storage::Auto => Storage::F64,
-            other => other,
-        };
-        let (inputs, column): (_, fn() -> Result<Keep>) = match settings.rows.stream {
-            true => (Keep::in_file(storage, features)?, || Keep::in_file(Storage::F64, 1)),
-            false => (Keep::in_memory(storage, features), || Ok(Keep::in_memory(Storage::F64, 1))),
-        };
-        Ok(Self { features, inputs, response: column()?, weights: None, offset: None, column })
-    }
-
-    /// Makes place for so many rows.
-    fn reserve(&mut self, rows: usize) {
-        self.inputs.reserve(rows.saturating_mul(self.features));
-        self.response.reserve(rows);
-    }
-
-    fn push(&mut self, rows: GlmRows) -> Result<()> {
-        self.inputs.push(&rows.inputs.to_cow())?;
-        self.response.push(&rows.response.to_cow())?;
-        for (kept, own) in [(&mut self.weights, rows.weights), (&mut self.offset, rows.offset)] {
-            if let Some(own) = own {
-                if kept.is_none() {
-                    *kept = Some((self.column)()?);
-                }
-                kept.as_mut().expect("it was made").push(&own.to_cow())?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<GlmRows> {
-        let world = world();
-        for kept in [&mut self.weights, &mut self.offset] {
-            // A rank without rows has as many columns as the others.
-            if total(usize::from(kept.is_some()))? > 0 && kept.is_none() {
-                *kept = Some((self.column)()?);
-            }
-        }
-        Ok(GlmRows {
-            inputs: self.inputs.finish()?,
-            inflation: Vec::new(),
-            offset: self.offset.map(Keep::finish).transpose()?,
-            response: self.response.finish()?,
-            weights: self.weights.map(Keep::finish).transpose()?,
-            clusters: None,
-            lines: Vec::new(),
-            is_share: !world.is_alone(),
-        })
-    }
-}
-
 /// Reads and encodes the rows of this rank.
 fn read(
     (path, tables): (&Path, Option<Vec<Table>>),
@@ -224,34 +164,4 @@ fn read(
         progress.set(missing.rows as u64, || format!("rows encoded: {}", missing.rows));
     }
     Ok(kept)
-}
-
-/// Rows with missing values.
-#[derive(Default)]
-struct Counts {
-    rows: usize,
-    incomplete: usize,
-    columns: Vec<(String, usize)>,
-}
-
-impl Counts {
-    fn of(names: &[&str]) -> Self {
-        Self { columns: names.iter().map(|name| ((*name).to_owned(), 0)).collect(), ..Self::default() }
-    }
-
-    fn add(&mut self, table: &Table) {
-        for (name, count) in &mut self.columns {
-            *count += table.required(name).map_or(0, Column::missing);
-        }
-        self.rows += table.len();
-        let is_incomplete = |row: &usize| table.columns().iter().any(|column| column.is_missing(*row));
-        self.incomplete += (0..table.len()).filter(is_incomplete).count();
-    }
-
-    fn found(mut self) -> Option<MissingRows> {
-        self.columns.retain(|(_, missing)| *missing > 0);
-        self.columns.sort_by_key(|(_, missing)| std::cmp::Reverse(*missing));
-        let Self { rows, incomplete, columns } = self;
-        (incomplete > 0).then_some(MissingRows { rows, incomplete, columns })
-    }
 }

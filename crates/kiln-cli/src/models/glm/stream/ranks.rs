@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 use kiln::data::{ColumnKind, Shown};
 
 use super::{
-    Counts,
+    counts::Counts,
     summary::{Found, Summary},
 };
 use crate::base::{Failure, Result, ranks::world};
