@@ -4,6 +4,7 @@
 //! second pass encodes the rows, with `--stream` into temporary files.
 
 mod counts;
+mod found;
 mod kept;
 mod ranks;
 mod summary;

@@ -4,10 +4,7 @@ use std::collections::{BTreeMap, btree_map::Entry};
 
 use kiln::data::{ColumnKind, Shown};
 
-use super::{
-    counts::Counts,
-    summary::{Found, Summary},
-};
+use super::{counts::Counts, found::Found, summary::Summary};
 use crate::base::{Failure, Result, ranks::world};
 
 /// The sum of a number over the ranks.
