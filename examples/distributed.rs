@@ -8,7 +8,7 @@
 //! Without the feature, or without `mpirun`, it is a world of one rank.
 
 use kiln::{
-    models::RegressionLoss,
+    models::{GlmConfig, RegressionLoss, glm::Family},
     prelude::*,
     tensor::{World, derivative::Distributed},
 };
@@ -23,11 +23,13 @@ fn main() -> anyhow::Result<()> {
 
     let loss = train(&world)?;
     let coefficients = fit(&world)?;
+    let (effect, error) = counts(&world)?;
     // Rank 0 prints for all.
     if world.is_root() {
         let seconds = world.traffic().seconds;
         println!("{} ranks, {seconds:.2} s of communication", world.size());
         println!("VAE: {loss:.2} nats; regression: the largest coefficient is {coefficients:.3}");
+        println!("counts: each unit multiplies the mean by {:.3} (standard error {error:.4})", effect.exp());
     }
     Ok(())
 }
@@ -51,6 +53,15 @@ fn fit(world: &World) -> anyhow::Result<f64> {
     let stop = Stop { gtol: 1e-3, ..Stop::default() };
     let outcome = minimize(&all, start, &lbfgs(), &stop)?;
     Ok(outcome.x.abs().max().into_scalar::<f64>())
+}
+
+/// A generalised linear model, with the standard errors of all rows: every rank has its own rows.
+fn counts(world: &World) -> anyhow::Result<(f64, f64)> {
+    let rows = world.share_of(10_000);
+    let doses: Vec<f64> = rows.clone().map(|row| (row % 10) as f64 / 5.0).collect();
+    let counts: Vec<f64> = rows.map(|row| (row * 7 % 5 + row % 10 / 3) as f64).collect();
+    let fit = GlmConfig::new(Family::Poisson, 1).distributed(world.clone()).fit(&doses, &counts)?;
+    Ok((fit.coefficients()[0], fit.inference()?.estimates[0].standard_error))
 }
 
 /// The digits of this rank.
