@@ -222,7 +222,7 @@ fn a_rank_may_have_no_rows() {
     }
 }
 
-/// So many rows that the fit starts at that of a part of them, and that no product is made at once.
+/// So many rows that the fit starts at that of a part of them. The part depends on the ranks, and so may the number of iterations.
 #[test]
 fn many_rows_have_the_fit_of_one_rank() {
     let n = 40_000u32;

@@ -10,6 +10,7 @@ mod host;
 mod inference;
 mod linear_programme;
 mod loss;
+mod parts;
 mod search;
 mod separation;
 pub(crate) mod table;
