@@ -167,6 +167,14 @@ fn a_regression_by_a_solver_is_that_of_one_rank() {
             assert_eq!(several["ranks"]["size"], ranks);
         }
     }
+    // A run goes on with another number of ranks.
+    let line =
+        |flags: &str| format!("train logistic --data table.csv --target y --test-fraction 0 --solver l-bfgs {flags}");
+    let stopped = run(&place, 2, &line("--max-iter 3 --out parts"));
+    assert_eq!(place.json("parts/result.json")["nit"], 3, "{stopped:#?}");
+    ok(&place, 4, "resume parts --max-iter 100");
+    place.ok(&line("--out at-once"));
+    assert_same_table(&place, "parts/coef.csv", "at-once/coef.csv");
     // The proof is that of all rows.
     ok(&place, 2, "train logistic --data table.csv --target y --test-fraction 0 --out proved");
     place.ok("verify proved/certificate.json");
