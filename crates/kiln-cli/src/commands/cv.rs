@@ -42,7 +42,7 @@ pub(crate) struct CvGlmFlags {
 }
 
 /// Flags that mean nothing for a cross-validation.
-const UNUSED: [&str; 38] = [
+const UNUSED: [&str; 39] = [
     "test-fraction",
     "stream",
     "storage",
@@ -61,6 +61,7 @@ const UNUSED: [&str; 38] = [
     "beta1",
     "beta2",
     "epsilon",
+    "initial-second-moment",
     "clip-norm",
     "skip-non-finite",
     "average",

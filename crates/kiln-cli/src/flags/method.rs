@@ -57,6 +57,9 @@ pub(crate) struct MethodFlags {
     /// Adam's ε, added to the square root of the second moment [default: 1e-8]
     #[arg(long, value_name = "E", allow_negative_numbers = true)]
     pub(crate) epsilon: Option<f64>,
+    /// adam only: second moment before the first step [default: 0]
+    #[arg(long, value_name = "V", allow_negative_numbers = true)]
+    pub(crate) initial_second_moment: Option<f64>,
     /// Minibatch size [default: automatic]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) batch_size: Option<usize>,

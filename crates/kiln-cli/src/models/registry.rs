@@ -232,10 +232,10 @@ mod tests {
             }
             flags
         };
-        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --binarize fixed --hidden-dim 1,2 --latent-dim 1",
+        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --train-images 9 --binarize fixed --hidden-dim 1,2 --latent-dim 1",
             "--likelihood gaussian --epochs 1 --batch-size 1 --optimizer nesterov --lr 1 --momentum 0.5 --schedule linear",
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
-            "--beta1 0.8 --beta2 0.9 --epsilon 1 --clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
+            "--beta1 0.8 --beta2 0.9 --epsilon 1 --initial-second-moment 1 --clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
             "--patience 4 --objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1",
             "--matmul tf32 --no-fused --activation tanh --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8"]
             .iter()

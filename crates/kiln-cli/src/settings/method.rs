@@ -27,6 +27,7 @@ pub(crate) struct MethodSettings {
     pub(crate) beta1: Option<f64>,
     pub(crate) beta2: Option<f64>,
     pub(crate) epsilon: Option<f64>,
+    pub(crate) initial_second_moment: Option<f64>,
     pub(crate) batch_size: Option<usize>,
     pub(crate) batch_schedule: Option<ScheduleSpec>,
     pub(crate) accumulate: Option<u64>,
@@ -90,6 +91,7 @@ impl MethodSettings {
         for (given, flag) in [(self.beta1, "beta1"), (self.beta2, "beta2"), (self.epsilon, "epsilon")] {
             refuse(given.is_some(), flag, &[Adam, AdamW])?;
         }
+        refuse(self.initial_second_moment.is_some(), "initial-second-moment", &[Adam])?;
         let momentum = self.momentum.unwrap_or(0.9);
         let schedule = match &self.momentum_schedule {
             Some(spec) => Some(spec.build(momentum, total)?),
@@ -110,6 +112,7 @@ impl MethodSettings {
                 adam.beta_1 = self.beta1.unwrap_or(adam.beta_1);
                 adam.beta_2 = self.beta2.unwrap_or(adam.beta_2);
                 adam.epsilon = self.epsilon.unwrap_or(adam.epsilon);
+                adam.initial_second_moment = self.initial_second_moment.unwrap_or(adam.initial_second_moment);
                 self.averaged(adam.build()?)
             }
             AdamW => {

@@ -160,5 +160,9 @@ fn adams_own_settings_are_adams_alone() {
     place.ok(&format!("{train} --beta1 0.9 --beta2 0.999 --epsilon 1e-8 --out same"));
     place.ok(&format!("{train} --beta1 0.99 --epsilon 1e-4 --out other"));
     assert_eq!(place.weights("usual"), place.weights("same"));
+    place.ok(&format!("{train} --initial-second-moment 1 --out slow"));
     assert_ne!(place.weights("usual"), place.weights("other"));
+    assert_ne!(place.weights("usual"), place.weights("slow"));
+    place.refused_to_start("train vae --optimizer adamw --initial-second-moment 1", &["--initial-second-moment", "adam"]);
+    place.refused_to_start("train vae --initial-second-moment -1", &["initial_second_moment"]);
 }

@@ -221,7 +221,19 @@ fn a_recipe_sets_what_it_says_and_flags_win() {
     assert_eq!(config["model"]["latent-dim"].as_integer(), Some(50));
     assert_eq!(config["method"]["beta1"].as_float(), Some(0.99));
     assert_eq!((config["method"]["batch-size"].as_integer(), config["train"]["k"].as_integer()), (Some(200), Some(2)));
-    assert!(config["method"]["schedule"].as_str().unwrap().contains("3279000"));
+    assert!(config["method"]["schedule"].as_str().unwrap().contains("3257140"));
+    assert_eq!(config["method"]["initial-second-moment"].as_float(), Some(1.0));
     place.refused_to_start("train vae --recipe vae", &["--recipe", "iwae"]);
     place.refused_to_start("train vae --recipe iwae --config x.toml", &["--config"]);
+}
+
+#[test]
+fn a_number_of_training_images_is_used_from_the_first_one_on() {
+    let place = Place::new();
+    let train = "train vae --hidden-dim 4 --latent-dim 2 --epochs 1";
+    place.ok(&format!("{train} --train-images 100 --out some"));
+    place.ok(&format!("{train} --train-images 9999 --out all"));
+    assert_eq!(place.json("some/run.json")["data"]["n_train"], 100);
+    assert_eq!(place.json("all/run.json")["data"]["n_train"], 1438);
+    place.refused_to_start("train vae --train-images 0", &["--train-images", "at least 1"]);
 }

@@ -32,19 +32,25 @@ pub struct AdamConfig {
     /// δ, which is added to √v̂, above 0. Default 1e-8.
     #[config(default = 1e-8)]
     pub epsilon: f64,
+    /// The second moment before the first step, at least 0. Default 0. With a large value the first 1/(1 − β₂) steps are small. The
+    /// code of Burda et al. (2016) uses 1.
+    #[config(default = 0.0)]
+    pub initial_second_moment: f64,
 }
 
 impl AdamConfig {
     /// Returns the optimiser of a single parameter, for [`FirstOrder`](super::FirstOrder) and parameter groups.
     ///
     /// # Errors
-    /// Returns [`ConfigError`] if a β is outside [0, 1), or δ is not positive and finite.
+    /// Returns [`ConfigError`] if a β is outside [0, 1), δ is not positive and finite, or the initial second moment is negative or not
+    /// finite.
     pub fn build(&self) -> Result<Adam, ConfigError> {
-        let Self { beta_1, beta_2, epsilon } = *self;
+        let Self { beta_1, beta_2, epsilon, initial_second_moment: initial } = *self;
         require((0.0..1.0).contains(&beta_1), "beta_1", "in [0, 1)", beta_1)?;
         require((0.0..1.0).contains(&beta_2), "beta_2", "in [0, 1)", beta_2)?;
         // Positive in f32 too: if all gradients were 0, δ is the whole denominator.
         require(epsilon as f32 > 0.0 && epsilon.is_finite(), "epsilon", "positive and finite", epsilon)?;
+        require(initial >= 0.0 && initial.is_finite(), "initial_second_moment", "finite and not negative", initial)?;
         Ok(Adam { config: *self })
     }
 
@@ -91,7 +97,7 @@ impl AdamWConfig {
         let Self { beta_1, beta_2, epsilon, weight_decay } = *self;
         let decays = weight_decay >= 0.0 && weight_decay.is_finite();
         require(decays, "weight_decay", "finite and not negative", weight_decay)?;
-        Ok(AdamW { adam: AdamConfig { beta_1, beta_2, epsilon }.build()?, weight_decay })
+        Ok(AdamW { adam: AdamConfig { beta_1, beta_2, epsilon, initial_second_moment: 0.0 }.build()?, weight_decay })
     }
 
     /// Returns the Burn optimiser of a whole module.
@@ -154,10 +160,14 @@ impl Adam {
         state: Option<Moments<D>>,
     ) -> (Tensor<D>, Option<Moments<D>>) {
         let (dtype, tensor, gradient) = (tensor.dtype(), widened(tensor), widened(gradient));
-        let none = || Moments { first: tensor.zeros_like(), second: tensor.zeros_like(), steps: 0 };
+        let none = || Moments {
+            first: tensor.zeros_like(),
+            second: tensor.full_like(self.config.initial_second_moment),
+            steps: 0,
+        };
         let Moments { first, second, steps } = state.unwrap_or_else(none);
         let (first, second) = (widened(first), widened(second));
-        let (steps, AdamConfig { beta_1, beta_2, epsilon }) = (steps + 1, self.config);
+        let (steps, AdamConfig { beta_1, beta_2, epsilon, .. }) = (steps + 1, self.config);
         let unbiased = |beta: f64| 1.0 - beta.powf(steps as f64);
         let update = Update {
             betas: [beta_1, beta_2],

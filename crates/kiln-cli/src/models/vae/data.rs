@@ -20,7 +20,11 @@ impl ImageSet {
         let locate = Locate { data_dir: settings.data.data_dir.clone(), offline: false };
         let (seed, binarize) = (settings.run.seed, settings.data.binarize);
         let hold_out = HoldOut { test_fraction: settings.data.test_fraction, seed };
-        let images = load_images(&settings.data.name, &locate, hold_out, &mut console.download())?;
+        let mut images = load_images(&settings.data.name, &locate, hold_out, &mut console.download())?;
+        if let Some(used) = settings.data.train_images {
+            let first: Vec<usize> = (0..used.min(images.train.len())).collect();
+            images.train = images.train.subset(&first);
+        }
         let record = DataRecord {
             name: settings.data.name.clone(),
             sha256: images.sha256,

@@ -42,6 +42,9 @@ pub(crate) struct ImageDataFlags {
     /// Fraction of images to hold out for testing, if there is no test set [default: 0.2]
     #[arg(long, value_name = "F")]
     pub(crate) test_fraction: Option<f64>,
+    /// Train on the first N training images only [default: all]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) train_images: Option<usize>,
     /// Random binarization of pixels: none, dynamic (every epoch), fixed (once) [default: none]
     #[arg(long, value_name = "HOW", value_parser = ["none", "dynamic", "fixed"], hide_possible_values = true)]
     pub(crate) binarize: Option<String>,

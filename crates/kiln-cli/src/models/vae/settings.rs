@@ -33,6 +33,7 @@ impl VaeSettings {
         require(train.log_every >= 1, "log-every", "at least 1", train.log_every)?;
         require(train.keep >= 1, "keep", "at least 1", train.keep)?;
         require(train.beta >= 0.0 && train.beta.is_finite(), "beta", "finite and not negative", train.beta)?;
+        require(self.data.train_images != Some(0), "train-images", "at least 1", 0usize)?;
         require(train.particles != Some(0), "particles", "at least 1", 0)?;
         require(train.k != Some(0), "k", "at least 1", 0)?;
         let weighted = train.objective != ObjectiveName::Elbo;
@@ -55,12 +56,14 @@ pub(crate) struct ImageData {
     pub(crate) name: String,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) test_fraction: f64,
+    /// The number of training images that are used, from the first one on. Absent: all.
+    pub(crate) train_images: Option<usize>,
     pub(crate) binarize: Binarize,
 }
 
 impl Default for ImageData {
     fn default() -> Self {
-        Self { name: "digits".into(), data_dir: None, test_fraction: 0.2, binarize: Binarize::None }
+        Self { name: "digits".into(), data_dir: None, test_fraction: 0.2, train_images: None, binarize: Binarize::None }
     }
 }
 
