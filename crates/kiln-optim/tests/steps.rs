@@ -111,7 +111,9 @@ fn the_second_moment_of_adam_starts_where_it_is_told() {
     let config = AdamConfig::new().with_beta_2(0.99).with_epsilon(1e-3).with_initial_second_moment(1.0);
     let mut optimizer = FirstOrder::from(config.build().unwrap());
     let mut point = Point::new(&[1.0], DType::F64, &device);
-    for (gradient, expected) in [(0.5, 0.994_981_647_595_489_8), (-1.5, 1.002_756_674_408_700_9), (2.0, 0.996_163_115_671_717_6)] {
+    for (gradient, expected) in
+        [(0.5, 0.994_981_647_595_489_8), (-1.5, 1.002_756_674_408_700_9), (2.0, 0.996_163_115_671_717_6)]
+    {
         point = point.step(&mut optimizer, 0.1, &[gradient]);
         assert_close(&point.values(), &[expected], 1e-14, 0.0, "θ");
     }

@@ -163,6 +163,9 @@ fn adams_own_settings_are_adams_alone() {
     place.ok(&format!("{train} --initial-second-moment 1 --out slow"));
     assert_ne!(place.weights("usual"), place.weights("other"));
     assert_ne!(place.weights("usual"), place.weights("slow"));
-    place.refused_to_start("train vae --optimizer adamw --initial-second-moment 1", &["--initial-second-moment", "adam"]);
+    place.refused_to_start(
+        "train vae --optimizer adamw --initial-second-moment 1",
+        &["--initial-second-moment", "adam"],
+    );
     place.refused_to_start("train vae --initial-second-moment -1", &["initial_second_moment"]);
 }
