@@ -89,8 +89,7 @@ impl Dataset for Binarized {
         let (dims, max) = (self.images.dims(), f64::from(self.images.max()));
         let drawn: Vec<f32> = gather(rows, dims, |row, values| {
             let mut stream = Stream::new(self.seed, self.purpose, epoch, row as u64);
-            let pixels = &self.images.bytes()[row * dims..][..dims];
-            for (value, &p) in values.iter_mut().zip(pixels) {
+            for (value, &p) in values.iter_mut().zip(self.images.image(row)) {
                 *value = f32::from(u8::from(stream.next_f64() * max < f64::from(p)));
             }
         });
@@ -102,7 +101,8 @@ impl Dataset for Binarized {
     }
 
     fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Tensor<2>> + 'd>> {
-        let images = (self.images.bytes(), self.images.dims(), self.images.max());
+        let pixels = self.images.bytes();
+        let images = (&*pixels, self.images.dims(), self.images.max());
         let epoch = match self.mode {
             Binarize::None => return Some(Box::new(ResidentImages::new(images.0, images.1, images.2, device)?)),
             Binarize::Dynamic => None,

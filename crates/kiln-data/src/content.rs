@@ -65,6 +65,11 @@ impl Content {
         Ok(Self { path: path.into(), reader, compressed, bound })
     }
 
+    /// Returns the size of the file, or none if it is compressed.
+    pub(crate) fn plain_size(&self) -> Option<u64> {
+        (!self.compressed).then_some(self.bound)
+    }
+
     /// Returns the next `limit` bytes, or all that are left if there are fewer. It reserves no more memory than a file of
     /// this size can fill.
     pub(crate) fn take(&mut self, limit: u64) -> Result<Vec<u8>, DataError> {

@@ -100,8 +100,8 @@ pub enum DataError {
 
     /// The sizes in an IDX header are 0 or too large.
     #[error(
-        "the header of {} says {count} images of {height}×{width}: each size must be at least 1, and all images together \
-         at most 4 GiB",
+        "the header of {} says {count} images of {height}×{width}: each size must be at least 1, and all images of a \
+         compressed file together at most 4 GiB",
         safe_path(.path)
     )]
     IdxSizes { path: PathBuf, count: u32, height: u32, width: u32 },

@@ -2,7 +2,10 @@
 //!
 //! A file has a magic number, the sizes of its axes (both big-endian, 32 bits), and one byte per value.
 
-use crate::{DataError, Dataset, Images, content::Content};
+use crate::{
+    DataError, Dataset, Images,
+    content::{Content, open_regular},
+};
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
@@ -10,8 +13,10 @@ use std::path::Path;
 const IMAGES: u32 = 0x0000_0803;
 /// The magic number of one-axis `u8` files.
 const LABELS: u32 = 0x0000_0801;
-/// The largest image file that is read. The largest well-known one, EMNIST, has an eighth of it.
+/// The most bytes of images that are decompressed. The largest well-known file, EMNIST, has an eighth of it.
 const MAX_BYTES: u64 = 1 << 32;
+/// Images of this many bytes or more stay in their file if it is not compressed.
+const MAPPED: u64 = 1 << 28;
 
 /// An image file without its labels.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,6 +35,9 @@ pub struct IdxImages {
 ///
 /// Both headers are read and compared before the rest, so a wrong pair of files is refused at once.
 ///
+/// Images of 256 MiB or more stay in their file if it is not compressed: the file is mapped into memory, and the operating system reads the
+/// images that are used. Do not change or shorten such a file while the images are in use, which would change them or end the program.
+///
 /// # Errors
 ///
 /// Those of [`read_images`] and [`read_labels`], and [`DataError::CountMismatch`].
@@ -47,6 +55,11 @@ pub struct IdxImages {
 /// # Ok::<(), kiln_data::DataError>(())
 /// ```
 pub fn read(images: &Path, labels: &Path) -> Result<Images, DataError> {
+    read_mapped_from(MAPPED, images, labels)
+}
+
+/// Reads images with labels. Those of `least` bytes or more stay in their file.
+fn read_mapped_from(least: u64, images: &Path, labels: &Path) -> Result<Images, DataError> {
     let (mut image_file, mut label_file) = (OpenImages::open(images)?, OpenLabels::open(labels)?);
     if image_file.count != label_file.count {
         return Err(DataError::CountMismatch {
@@ -56,7 +69,11 @@ pub fn read(images: &Path, labels: &Path) -> Result<Images, DataError> {
             label_count: label_file.count as usize,
         });
     }
-    let (classes, file) = (label_file.read()?, image_file.read()?);
+    let classes = label_file.read()?;
+    if image_file.bytes >= least && image_file.content.plain_size().is_some() {
+        return image_file.mapped(classes);
+    }
+    let file = image_file.read()?;
     Images::new(file.pixels, classes, file.height, file.width, u8::MAX)
 }
 
@@ -65,7 +82,7 @@ pub fn read(images: &Path, labels: &Path) -> Result<Images, DataError> {
 /// # Errors
 ///
 /// Returns an error if the file does not exist, is not a regular file, cannot be read or decompressed, has another magic
-/// number, has a size of 0 or more than 4 GiB, or has fewer or more bytes than its header says. It never reads more than
+/// number, has a size of 0, has more than 4 GiB when it is decompressed, or has fewer or more bytes than its header says. It never reads more than
 /// the header says, and never reserves more memory than the file can fill.
 pub fn read_images(path: &Path) -> Result<IdxImages, DataError> {
     OpenImages::open(path)?.read()
@@ -97,7 +114,8 @@ impl<'a> OpenImages<'a> {
         let [_, count, height, width] = header::<4>(path, &mut content, "images", IMAGES)?;
         // The product of three 32-bit sizes has at most 96 bits.
         let bytes = u128::from(count) * u128::from(height) * u128::from(width);
-        let bytes = u64::try_from(bytes).ok().filter(|bytes| (1..=MAX_BYTES).contains(bytes));
+        let most = if content.plain_size().is_some() { i64::MAX.unsigned_abs() } else { MAX_BYTES };
+        let bytes = u64::try_from(bytes).ok().filter(|bytes| (1..=most).contains(bytes));
         let bytes = bytes.ok_or(DataError::IdxSizes { path: path.into(), count, height, width })?;
         Ok(Self { path, content, count, height, width, bytes })
     }
@@ -106,6 +124,22 @@ impl<'a> OpenImages<'a> {
         let pixels = payload(self.path, &mut self.content, self.bytes)?;
         let [count, height, width] = [self.count, self.height, self.width].map(|size| size as usize);
         Ok(IdxImages { count, height, width, pixels })
+    }
+
+    /// Leaves the images in their file, which must not be compressed.
+    fn mapped(&self, labels: Vec<u8>) -> Result<Images, DataError> {
+        const HEADER: u64 = 16;
+        let path = self.path;
+        let (file, size) = open_regular(path)?;
+        let (expected, found) = (self.bytes, size.saturating_sub(HEADER));
+        if found < expected {
+            return Err(DataError::IdxShort { path: path.into(), expected, found });
+        }
+        if found > expected {
+            return Err(DataError::IdxTrailing { path: path.into(), expected });
+        }
+        let mapped = Images::mapped(&file, HEADER, labels, self.height as usize, self.width as usize);
+        mapped.map_err(|cause| DataError::Io { action: "map", path: path.into(), cause })
     }
 }
 
@@ -132,7 +166,7 @@ impl<'a> OpenLabels<'a> {
 pub(crate) fn digest_files(digest: &mut Sha256, images: &Images) {
     let words = [IMAGES, images.len() as u32, images.height() as u32, images.width() as u32];
     words.iter().for_each(|word| digest.update(word.to_be_bytes()));
-    digest.update(images.bytes());
+    (0..images.len()).for_each(|row| digest.update(images.image(row)));
     [LABELS, images.len() as u32].iter().for_each(|word| digest.update(word.to_be_bytes()));
     digest.update(images.labels());
 }
@@ -235,6 +269,31 @@ mod tests {
         let mut digest = Sha256::new();
         digest_files(&mut digest, &plain);
         assert_eq!(digest.finalize(), Sha256::digest([images, labels].concat()));
+    }
+
+    #[test]
+    fn images_that_stay_in_their_file_are_those_in_memory() {
+        let files = Files::new();
+        let (images, labels) = (images_file(3, 1, 2, &[0, 1, 2, 3, 250, 251]), labels_file(&[7, 3, 0]));
+        let label_path = files.write("l", &labels);
+        let path = files.write("i", &images);
+        let memory = read(&path, &label_path).unwrap();
+        let mapped = read_mapped_from(6, &path, &label_path).unwrap();
+        assert!(memory.is_in_memory() && !mapped.is_in_memory());
+        assert_eq!(memory, mapped);
+        assert_eq!(memory.subset(&[2, 0]), mapped.subset(&[2, 0]));
+        assert_eq!(memory.pixel_sums(1..3), mapped.pixel_sums(1..3));
+        let (mut of_memory, mut of_file) = (Sha256::new(), Sha256::new());
+        digest_files(&mut of_memory, &memory);
+        digest_files(&mut of_file, &mapped);
+        assert_eq!(of_memory.finalize(), of_file.finalize());
+        // Fewer bytes than the least number, and a compressed file, are read.
+        assert!(read_mapped_from(7, &path, &label_path).unwrap().is_in_memory());
+        let packed = files.write("i.gz", &gzip(&images));
+        assert!(read_mapped_from(6, &packed, &label_path).unwrap().is_in_memory());
+        let wrong = |bytes: &[u8]| read_mapped_from(6, &files.write("wrong", bytes), &label_path).unwrap_err();
+        assert!(matches!(wrong(&images[..21]), DataError::IdxShort { expected: 6, found: 5, .. }));
+        assert!(matches!(wrong(&[&images[..], &[0]].concat()), DataError::IdxTrailing { expected: 6, .. }));
     }
 
     #[test]

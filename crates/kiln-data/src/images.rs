@@ -1,15 +1,22 @@
 //! Greyscale images, stored as bytes.
 
-use crate::{
-    DataError, Dataset, Supervised,
-    resident_images::{ResidentImages, ResidentLabelled, classes_of},
-};
+mod labelled;
+mod pixel_sums;
+mod rows;
+
+use std::{borrow::Cow, fs::File, io, ops::Range};
+
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 
+use self::rows::ImageRows;
+pub use self::{labelled::Labelled, pixel_sums::PixelSums};
+use crate::{DataError, Dataset, resident_images::ResidentImages};
+
 /// Greyscale images of one size, one byte per pixel, with or without labels.
 ///
-/// As a [`Dataset`] the images are unlabelled: a batch is the tensor of [`pixels`](Self::pixels). [`Labelled`] makes
+/// The bytes are in memory, or in a file that the operating system reads as it is used ([`idx::read`](crate::idx::read)). As a [`Dataset`] the
+/// images are unlabelled: a batch is the tensor of [`pixels`](Self::pixels). [`Labelled`] makes
 /// batches with labels.
 ///
 /// # Example
@@ -28,45 +35,13 @@ use rayon::prelude::*;
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
-    pixels: Vec<u8>,
+    rows: ImageRows,
     /// Empty for images without labels.
     labels: Vec<u8>,
     height: usize,
     width: usize,
     max: u8,
     classes: usize,
-}
-
-/// Images whose batches contain the labels.
-///
-/// # Example
-///
-/// ```
-/// use burn::tensor::Device;
-/// use kiln_data::{Dataset, Labelled, digits};
-///
-/// let data = Labelled::new(digits())?;
-/// let batch = data.batch(&[0, 1, 2], &Device::default());
-/// assert_eq!((batch.inputs.dims(), batch.targets.dims()), ([3, 64], [3, 1]));
-/// # Ok::<(), kiln_data::DataError>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Labelled(Images);
-
-impl Labelled {
-    /// The images with their labels.
-    ///
-    /// # Errors
-    ///
-    /// [`DataError::NoLabels`] if the images have no labels.
-    pub fn new(images: Images) -> Result<Self, DataError> {
-        if images.has_labels() { Ok(Self(images)) } else { Err(DataError::NoLabels) }
-    }
-
-    /// Returns the images.
-    pub fn images(&self) -> &Images {
-        &self.0
-    }
 }
 
 impl Images {
@@ -88,7 +63,7 @@ impl Images {
         }
         check_range(&pixels, max)?;
         let classes = labels.iter().max().map_or(0, |largest| usize::from(*largest) + 1);
-        Ok(Self { pixels, labels, height, width, max, classes })
+        Ok(Self { rows: ImageRows::new(pixels, dims), labels, height, width, max, classes })
     }
 
     /// Images without labels.
@@ -106,7 +81,15 @@ impl Images {
             return Err(DataError::Length { what: "pixels of whole images", expected, found: pixels.len() });
         }
         check_range(&pixels, max)?;
-        Ok(Self { pixels, labels: Vec::new(), height, width, max, classes: 0 })
+        Ok(Self { rows: ImageRows::new(pixels, dims), labels: Vec::new(), height, width, max, classes: 0 })
+    }
+
+    /// Images with labels from the byte `offset` of a file on, with pixels up to 255. The file must have them all.
+    pub(crate) fn mapped(file: &File, offset: u64, labels: Vec<u8>, height: usize, width: usize) -> io::Result<Self> {
+        let dims = height * width;
+        let rows = ImageRows::mapped(file, offset, labels.len() * dims, dims)?;
+        let classes = labels.iter().max().map_or(0, |largest| usize::from(*largest) + 1);
+        Ok(Self { rows, labels, height, width, max: u8::MAX, classes })
     }
 
     /// Sets the number of classes, for images that lack examples of the last ones.
@@ -146,7 +129,7 @@ impl Images {
 
     /// Returns whether the images have labels. An empty set of images counts as labelled.
     pub fn has_labels(&self) -> bool {
-        self.labels.len() == self.pixels.len() / self.dims()
+        self.labels.len() == self.rows.len()
     }
 
     /// Returns the label of every image; it is empty for images without labels.
@@ -159,9 +142,24 @@ impl Images {
         self.classes
     }
 
-    /// Returns all pixels: one image after the other, each in row-major order.
-    pub fn bytes(&self) -> &[u8] {
-        &self.pixels
+    /// Returns the pixels of one image, in row-major order.
+    ///
+    /// # Panics
+    ///
+    /// If `row` is not below [`len`](Dataset::len).
+    pub fn image(&self, row: usize) -> &[u8] {
+        self.rows.row(row)
+    }
+
+    /// Returns all pixels: one image after the other, each in row-major order. It copies them if they are a choice of the
+    /// images of a file.
+    pub fn bytes(&self) -> Cow<'_, [u8]> {
+        self.rows.whole()
+    }
+
+    /// Returns whether the pixels are in memory, and not in a file.
+    pub fn is_in_memory(&self) -> bool {
+        self.rows.is_in_memory()
     }
 
     /// Returns the labels as class indices.
@@ -177,7 +175,7 @@ impl Images {
     pub fn subset(&self, rows: &[usize]) -> Self {
         let labels =
             if self.labels.is_empty() { Vec::new() } else { rows.iter().map(|row| self.labels[*row]).collect() };
-        Self { pixels: self.gather(rows, |pixel| pixel), labels, ..*self }
+        Self { rows: self.rows.subset(rows), labels, ..*self }
     }
 
     /// Returns the given images as a tensor `[n, dims]` on `device`, scaled to [0, 1].
@@ -201,38 +199,31 @@ impl Images {
         Tensor::from_data(data, device)
     }
 
+    /// Returns the sums over the pixels of the given images, from which their mean and their deviation follow.
+    ///
+    /// # Panics
+    ///
+    /// If a row is not below [`len`](Dataset::len).
+    pub fn pixel_sums(&self, rows: Range<usize>) -> PixelSums {
+        let mut sums = PixelSums::new(self.dims(), self.max);
+        rows.for_each(|row| sums.add(self.image(row)));
+        sums
+    }
+
     /// Returns the mean of each pixel over all images, in [0, 1] and in row-major order. Without images the means are 0.
     pub fn mean(&self) -> Vec<f64> {
-        let mut sums = vec![0u64; self.dims()];
-        for image in self.pixels.chunks_exact(self.dims()) {
-            sums.iter_mut().zip(image).for_each(|(sum, pixel)| *sum += u64::from(*pixel));
-        }
-        let scale = f64::from(self.max) * (self.len().max(1)) as f64;
-        sums.into_iter().map(|sum| sum as f64 / scale).collect()
+        self.pixel_sums(0..self.len()).mean()
     }
 
     /// Returns the standard deviation of the pixels around the [`mean`](Self::mean) image, in [0, ½]: the root of the mean
     /// variance of a pixel. Without images it is 0.
     pub fn stddev(&self) -> f64 {
-        let mut moments = vec![(0u64, 0u64); self.dims()];
-        for image in self.pixels.chunks_exact(self.dims()) {
-            for ((sum, squares), pixel) in moments.iter_mut().zip(image) {
-                let pixel = u64::from(*pixel);
-                *sum += pixel;
-                *squares += pixel * pixel;
-            }
-        }
-        let n = self.len().max(1) as u128;
-        // n²·variance, exactly: pixels are whole numbers.
-        let variance = |(sum, squares): (u64, u64)| (n * u128::from(squares) - u128::from(sum).pow(2)) as f64;
-        let mean = moments.into_iter().map(variance).sum::<f64>() / self.dims() as f64;
-        mean.sqrt() / (n as f64 * f64::from(self.max))
+        self.pixel_sums(0..self.len()).stddev()
     }
 
     fn gather<T: Clone + Default + Send>(&self, rows: &[usize], value: impl Fn(u8) -> T + Sync) -> Vec<T> {
         gather(rows, self.dims(), |row, values| {
-            let pixels = &self.pixels[row * self.dims()..][..self.dims()];
-            values.iter_mut().zip(pixels).for_each(|(to, pixel)| *to = value(*pixel));
+            values.iter_mut().zip(self.image(row)).for_each(|(to, pixel)| *to = value(*pixel));
         })
     }
 }
@@ -270,7 +261,7 @@ impl Dataset for Images {
     type Batch = Tensor<2>;
 
     fn len(&self) -> usize {
-        self.pixels.len() / self.dims()
+        self.rows.len()
     }
 
     fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
@@ -278,25 +269,7 @@ impl Dataset for Images {
     }
 
     fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Tensor<2>> + 'd>> {
-        Some(Box::new(ResidentImages::new(&self.pixels, self.dims(), self.max, device)?))
-    }
-}
-
-impl Dataset for Labelled {
-    type Batch = Supervised;
-
-    fn len(&self) -> usize {
-        self.0.len()
-    }
-
-    fn batch(&self, rows: &[usize], device: &Device) -> Supervised {
-        Supervised { inputs: self.0.pixels(rows, device), targets: classes_of(&self.0.labels, rows, device) }
-    }
-
-    fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Supervised> + 'd>> {
-        let Images { pixels, labels, max, .. } = &self.0;
-        let images = ResidentImages::new(pixels, self.0.dims(), *max, device)?;
-        Some(Box::new(ResidentLabelled::new(images, labels, device)?))
+        Some(Box::new(ResidentImages::new(&self.bytes(), self.dims(), self.max, device)?))
     }
 }
 
@@ -317,18 +290,10 @@ mod tests {
     }
 
     #[test]
-    fn labelled_batches_carry_the_classes() {
-        let batch = Labelled::new(three()).unwrap().batch(&[0, 2], &Device::flex());
-        assert_eq!(batch.inputs.dims(), [2, 4]);
-        assert_eq!(batch.targets.dims(), [2, 1]);
-        assert_eq!(batch.targets.into_data().convert::<i64>().try_to_vec::<i64>().unwrap(), [2, 1]);
-    }
-
-    #[test]
     fn a_subset_keeps_sizes_and_classes() {
         let subset = three().subset(&[1]);
         assert_eq!((subset.len(), subset.height(), subset.width(), subset.dims()), (1, 2, 2, 4));
-        assert_eq!((subset.bytes(), subset.labels(), subset.classes()), (&[1, 2, 3, 5][..], &[0][..], 3));
+        assert_eq!((&*subset.bytes(), subset.labels(), subset.classes()), (&[1, 2, 3, 5][..], &[0][..], 3));
         assert!(three().subset(&[]).is_empty());
     }
 
@@ -352,14 +317,14 @@ mod tests {
         let images = Images::unlabelled(vec![0, 4, 8, 16, 1, 2, 3, 5], 2, 2, 16).unwrap();
         assert_eq!((images.len(), images.classes(), images.has_labels()), (2, 0, false));
         assert_eq!(images.batch(&[1, 0], &Device::flex()).dims(), [2, 4]);
-        assert_eq!(images.subset(&[1]).bytes(), [1, 2, 3, 5]);
+        assert_eq!(*images.subset(&[1]).bytes(), [1, 2, 3, 5]);
         assert_eq!(images.mean(), [0.5, 3.0, 5.5, 10.5].map(|sum| sum / 16.0));
         // Half the distance of the two images, pixel by pixel.
         let variance = [0.5f64, 1.0, 2.5, 5.5].map(|half| (half / 16.0).powi(2)).iter().sum::<f64>() / 4.0;
         // One image, or none, does not vary.
         let found = [images.stddev(), images.subset(&[1]).stddev(), images.subset(&[]).stddev()];
         kiln_testkit::assert_close(&found, &[variance.sqrt(), 0.0, 0.0], 1e-15, 0.0, "standard deviation");
-        assert!(matches!(Labelled::new(images.clone()), Err(DataError::NoLabels)));
+        assert!(matches!(crate::Labelled::new(images.clone()), Err(DataError::NoLabels)));
         let encoder = crate::Encoder::fit_pixels(&images, &[0, 1], true);
         assert!(encoder.target().is_none() && matches!(encoder.encode_images(&images), Err(DataError::NoLabels)));
         assert!(matches!(

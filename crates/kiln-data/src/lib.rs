@@ -60,7 +60,7 @@ pub use examples::Examples;
 pub use folds::{FoldSplits, Folds};
 pub use formula::{Formula, FormulaEncoder, FormulaError, FormulaTerm};
 pub use image_grid::ImageGrid;
-pub use images::{Images, Labelled};
+pub use images::{Images, Labelled, PixelSums};
 pub use locate::Locate;
 pub use resident::Resident;
 pub use roles::{Columns, MissingRows, Reason, Role};

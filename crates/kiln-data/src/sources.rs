@@ -11,7 +11,10 @@ use crate::{
     stratified_split, suggest,
 };
 use sha2::{Digest, Sha256};
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    sync::OnceLock,
+};
 use ureq::Agent;
 
 /// How to divide a dataset that has no test set.
@@ -46,9 +49,6 @@ impl Default for HoldOut {
 pub struct ImageSplits {
     /// The dataset's name, or its folder as given.
     pub name: String,
-    /// The SHA-256 of the uncompressed files. For IDX files the order is training images, training labels, test images,
-    /// test labels.
-    pub sha256: String,
     /// Whether the files are the published ones of the dataset `name`. `None` if that cannot be told: for a folder of your
     /// own, and for Fashion-MNIST outside the cache, of which only the archives' digests are published.
     pub published: Option<bool>,
@@ -56,6 +56,21 @@ pub struct ImageSplits {
     pub train: Images,
     /// The test images.
     pub test: Images,
+    /// Computed when it is asked for.
+    sha256: OnceLock<String>,
+}
+
+impl ImageSplits {
+    /// Returns the SHA-256 of the uncompressed files. For IDX files the order is training images, training labels, test images,
+    /// test labels. The first call reads all images; replace `train` or `test` after it only.
+    pub fn sha256(&self) -> &str {
+        self.sha256.get_or_init(|| {
+            let mut digest = Sha256::new();
+            idx::digest_files(&mut digest, &self.train);
+            idx::digest_files(&mut digest, &self.test);
+            hex(&digest.finalize())
+        })
+    }
 }
 
 /// Loads the dataset `digits`, `mnist` or `fashion-mnist`, or the four IDX files in the folder `name_or_dir`.
@@ -119,7 +134,7 @@ fn load_digits(hold_out: HoldOut) -> Result<ImageSplits, DataError> {
     let split = stratified_split(&images.targets(), hold_out.test_fraction, hold_out.seed)?;
     Ok(ImageSplits {
         name: "digits".into(),
-        sha256: DIGITS_SHA256.into(),
+        sha256: OnceLock::from(DIGITS_SHA256.to_owned()),
         published: Some(true),
         train: images.subset(&split.train),
         test: images.subset(&split.test),
@@ -165,13 +180,10 @@ fn read(
     if (train.height(), train.width()) != (test.height(), test.width()) {
         return Err(DataError::Length { what: "pixels of a test image", expected: train.dims(), found: test.dims() });
     }
-    let mut digest = Sha256::new();
-    idx::digest_files(&mut digest, &train);
-    idx::digest_files(&mut digest, &test);
     let classes = train.classes().max(test.classes());
     Ok(ImageSplits {
         name: name.into(),
-        sha256: hex(&digest.finalize()),
+        sha256: OnceLock::new(),
         published: None,
         train: train.with_classes(classes)?,
         test: test.with_classes(classes)?,
@@ -200,7 +212,7 @@ fn check_published(
 ) -> Result<(), DataError> {
     let in_cache = places.cache.as_ref().is_some_and(|cache| dir == cache.join(collection.name));
     if let Some(sha256) = collection.sha256 {
-        splits.published = Some(splits.sha256 == sha256);
+        splits.published = Some(splits.sha256() == sha256);
     } else if in_cache {
         let same = files.iter().zip(&collection.checks).map(|(file, check)| match check {
             Check::Archive(sha256) if file.extension().is_some_and(|extension| extension == "gz") => {
@@ -212,7 +224,7 @@ fn check_published(
         splits.published = same.into_iter().try_fold(true, |all, one| Some(all && one?));
     }
     if in_cache && splits.published == Some(false) {
-        let (name, found) = (splits.name.clone(), splits.sha256.clone());
+        let (name, found) = (splits.name.clone(), splits.sha256().to_owned());
         return Err(DataError::CachedDigest { name, dir: dir.into(), found });
     }
     Ok(())
@@ -265,7 +277,7 @@ mod tests {
         assert_eq!((splits.train.len(), splits.test.len()), (12, 3));
         assert_eq!((splits.train.classes(), splits.test.classes()), (10, 10));
         assert_eq!(splits.test.labels(), [7, 2, 1]);
-        assert_eq!(splits.sha256, hex(&Sha256::digest(contents().concat())));
+        assert_eq!(splits.sha256(), hex(&Sha256::digest(contents().concat())));
     }
 
     #[test]
@@ -336,7 +348,7 @@ mod tests {
         for _ in 0..2 {
             let (dir, files) = resolve(&collection, &places, false, &direct(), &mut |_| {}).unwrap();
             assert_eq!(dir, cache.path().join("mnist"));
-            assert_eq!(read("mnist", &files).unwrap().sha256, hex(&Sha256::digest(contents().concat())));
+            assert_eq!(read("mnist", &files).unwrap().sha256(), hex(&Sha256::digest(contents().concat())));
         }
     }
 
@@ -387,7 +399,7 @@ mod tests {
         let splits = read("mnist", &files).unwrap();
         assert_eq!((splits.train.len(), splits.test.len(), splits.train.dims()), (60_000, 10_000, 784));
         assert_eq!(splits.train.labels()[..10], OPENING);
-        assert_eq!(Some(splits.sha256.as_str()), collections()[0].sha256);
+        assert_eq!(Some(splits.sha256()), collections()[0].sha256);
         let images = idx::read_images(&files[0]).unwrap();
         let content = images_file(60_000, 28, 28, &images.pixels);
         let published = |check: &Check| matches!(check, Check::Content(sha) if *sha == hex(&Sha256::digest(&content)));

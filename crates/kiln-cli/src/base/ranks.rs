@@ -189,6 +189,13 @@ pub(crate) fn share_of(rows: usize) -> Result<Range<usize>> {
     }
 }
 
+/// Returns to all ranks the text that rank 0 makes. All ranks call it.
+pub(crate) fn by_root(text: impl FnOnce() -> String) -> Result<String> {
+    let world = world();
+    let own = if world.is_root() { text() } else { String::new() };
+    String::from_utf8(world.broadcast(own.into_bytes())?).map_err(Failure::internal)
+}
+
 /// Whether a rank must stop: then all do. All ranks call it. If they cannot be asked, this one stops, too.
 pub(crate) fn must_any_stop(own: bool) -> bool {
     let mut stops = [f64::from(u8::from(own))];

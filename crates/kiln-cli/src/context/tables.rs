@@ -94,7 +94,7 @@ fn of_images(source: &Source, encoder: Option<Encoder>, console: Console) -> Res
     let encoder = encoder.unwrap_or_else(|| Encoder::fit_pixels(&images.train, &rows, source.standardize));
     let (train, test) = (encoder.encode_images(&images.train)?, encoder.encode_images(&images.test)?);
     Ok(Loaded {
-        record: record(source, &images.sha256, &train, &test),
+        record: record(source, images.sha256(), &train, &test),
         train,
         test,
         encoder,

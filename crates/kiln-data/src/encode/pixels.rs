@@ -18,7 +18,7 @@ impl Encoder {
         let dims = images.dims();
         let columns = (0..dims).map(|pixel| {
             let (mean, scale) = match standardize {
-                true => moments(rows.iter().map(|row| f64::from(images.bytes()[row * dims + pixel])), rows.len()),
+                true => moments(rows.iter().map(|row| f64::from(images.image(*row)[pixel])), rows.len()),
                 false => (0.0, f64::from(images.max())),
             };
             EncodedColumn::Numeric { name: format!("p{pixel}"), mean, scale, fill: None, indicator: false }

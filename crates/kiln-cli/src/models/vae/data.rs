@@ -4,7 +4,7 @@ use kiln::data::{Binarized, Dataset, HoldOut, Images, Locate, load_images};
 
 use super::settings::VaeSettings;
 use crate::{
-    base::{Console, Result},
+    base::{Console, Result, ranks::by_root},
     context::DataRecord,
 };
 
@@ -21,13 +21,15 @@ impl ImageSet {
         let (seed, binarize) = (settings.run.seed, settings.data.binarize);
         let hold_out = HoldOut { test_fraction: settings.data.test_fraction, seed };
         let mut images = load_images(&settings.data.name, &locate, hold_out, &mut console.download())?;
+        // Rank 0 alone reads all images.
+        let sha256 = by_root(|| images.sha256().to_owned())?;
         if let Some(used) = settings.data.train_images {
             let first: Vec<usize> = (0..used.min(images.train.len())).collect();
             images.train = images.train.subset(&first);
         }
         let record = DataRecord {
             name: settings.data.name.clone(),
-            sha256: images.sha256,
+            sha256,
             n_train: images.train.len(),
             n_test: images.test.len(),
             image_size: Some([images.train.height(), images.train.width()]),

@@ -2,7 +2,7 @@
 
 use kiln::{
     burn::tensor::Tensor,
-    data::Dataset,
+    data::{Dataset, Images},
     models::{Vae, VaeConfig},
     tensor::Stream,
     train::{Elbo, ImportanceGradient, Iwae, Loss, Objective, TrainConfig},
@@ -14,7 +14,7 @@ use super::{
     size_defaults::{Kind, SizeDefaults},
 };
 use crate::{
-    base::Result,
+    base::{Result, ranks::world},
     context::{Compute, Memory},
     names::{LrSchedule, OptimizerName},
     settings::{MethodDefaults, MethodPlan},
@@ -104,7 +104,10 @@ impl VaePlan {
             ..method.config.clone()
         };
         let objective = objective(&settings);
-        let model = model.data_mean(images.mean()).data_stddev(images.stddev());
+        // Each rank reads its part of the images.
+        let world = world();
+        let sums = images.pixel_sums(world.share_of(n)).over(&world)?;
+        let model = model.data_mean(sums.mean()).data_stddev(sums.stddev());
         Ok(Self { settings, data, compute, method, config, objective, model })
     }
 
@@ -114,7 +117,8 @@ impl VaePlan {
         let model = &settings.model;
         let images = self.data.images();
         let pixels = images.dims();
-        let memory = Memory::default().with("images", &[self.data.train.len() + self.data.test.len(), pixels], 1);
+        let of = |images: &Images| if images.is_in_memory() { images.len() } else { 0 };
+        let memory = Memory::default().with("images", &[of(images) + of(self.data.test.images()), pixels], 1);
         // Weights, gradients, two moments of Adam, and the copies that a checkpoint makes.
         let memory = with_weights(memory, model, pixels, 8, number);
         let [rows, width] = activations(settings, pixels);
