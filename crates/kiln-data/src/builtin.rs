@@ -26,7 +26,7 @@ pub fn digits() -> Images {
     let (mut pixels, mut labels) = (Vec::new(), Vec::new());
     for line in text.lines().skip(1) {
         pixels.extend(line.split(',').map(|cell| cell.parse::<u8>().expect("every embedded cell is a small number")));
-        labels.extend(pixels.pop());
+        labels.extend(pixels.pop().map(u32::from));
     }
     Images::new(pixels, labels, 8, 8, 16).expect("the embedded digits are 8×8 pixels up to 16")
 }

@@ -179,7 +179,7 @@ impl TryFrom<&Images> for Examples {
             inputs: images.bytes().iter().map(|pixel| f64::from(*pixel) / f64::from(images.max())).collect(),
             targets: images.targets(),
             feature_names: (0..images.dims()).map(|pixel| format!("p{pixel}")).collect(),
-            class_names: (0..images.classes()).map(|class| class.to_string()).collect(),
+            class_names: images.class_names(),
         })
     }
 }

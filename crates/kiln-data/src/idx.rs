@@ -3,7 +3,7 @@
 //! A file has a magic number, the sizes of its axes (both big-endian, 32 bits), and one byte per value.
 
 use crate::{
-    DataError, Dataset, Images,
+    DataError, Dataset, ImageShape, Images,
     content::{Content, open_regular},
 };
 use sha2::{Digest, Sha256};
@@ -69,9 +69,9 @@ fn read_mapped_from(least: u64, images: &Path, labels: &Path) -> Result<Images, 
             label_count: label_file.count as usize,
         });
     }
-    let classes = label_file.read()?;
+    let classes = label_file.read()?.into_iter().map(u32::from).collect();
     if image_file.bytes >= least && image_file.content.plain_size().is_some() {
-        return image_file.mapped(classes);
+        return image_file.mapped()?.with_labels(classes);
     }
     let file = image_file.read()?;
     Images::new(file.pixels, classes, file.height, file.width, u8::MAX)
@@ -126,8 +126,12 @@ impl<'a> OpenImages<'a> {
         Ok(IdxImages { count, height, width, pixels })
     }
 
+    fn shape(&self) -> ImageShape {
+        ImageShape::grey(self.height as usize, self.width as usize)
+    }
+
     /// Leaves the images in their file, which must not be compressed.
-    fn mapped(&self, labels: Vec<u8>) -> Result<Images, DataError> {
+    fn mapped(&self) -> Result<Images, DataError> {
         const HEADER: u64 = 16;
         let path = self.path;
         let (file, size) = open_regular(path)?;
@@ -138,7 +142,7 @@ impl<'a> OpenImages<'a> {
         if found > expected {
             return Err(DataError::IdxTrailing { path: path.into(), expected });
         }
-        let mapped = Images::mapped(&file, HEADER, labels, self.height as usize, self.width as usize);
+        let mapped = Images::mapped(&file, HEADER, self.count as usize, self.shape());
         mapped.map_err(|cause| DataError::Io { action: "map", path: path.into(), cause })
     }
 }
@@ -168,7 +172,9 @@ pub(crate) fn digest_files(digest: &mut Sha256, images: &Images) {
     words.iter().for_each(|word| digest.update(word.to_be_bytes()));
     (0..images.len()).for_each(|row| digest.update(images.image(row)));
     [LABELS, images.len() as u32].iter().for_each(|word| digest.update(word.to_be_bytes()));
-    digest.update(images.labels());
+    // These are labels of an IDX file, which are bytes.
+    let labels: Vec<u8> = images.labels().iter().map(|label| *label as u8).collect();
+    digest.update(labels);
 }
 
 fn header<const WORDS: usize>(

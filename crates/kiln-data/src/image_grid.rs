@@ -1,6 +1,6 @@
 //! Grids of images as PNG files.
 
-use crate::DataError;
+use crate::{DataError, ImageShape};
 
 /// Pixels between two images of a grid.
 const GAP: usize = 2;
@@ -11,7 +11,7 @@ const MIN_WIDTH: usize = 48;
 /// The largest picture, in pixels.
 const MAX_PIXELS: usize = 1 << 30;
 
-/// A grid of greyscale images, written as PNG.
+/// A grid of images, grey or in colour, written as PNG.
 ///
 /// Small images are enlarged by a whole factor to a width of at least 48 pixels.
 ///
@@ -28,15 +28,19 @@ const MAX_PIXELS: usize = 1 << 30;
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ImageGrid {
-    height: usize,
-    width: usize,
+    shape: ImageShape,
     columns: usize,
 }
 
 impl ImageGrid {
-    /// A grid of images of `height` × `width` pixels, eight per row.
+    /// A grid of grey images of `height` × `width` pixels, eight per row.
     pub fn new(height: usize, width: usize) -> Self {
-        Self { height, width, columns: 8 }
+        Self::of_shape(ImageShape::grey(height, width))
+    }
+
+    /// A grid of images with one channel or three, eight per row.
+    pub fn of_shape(shape: ImageShape) -> Self {
+        Self { shape, columns: 8 }
     }
 
     /// Sets the number of images per row, at least 1. Default 8.
@@ -48,7 +52,7 @@ impl ImageGrid {
     ///
     /// # Errors
     ///
-    /// [`DataError::GridSize`] if an image has no pixels, or if the grid has more than 2³⁰ pixels.
+    /// [`DataError::GridSize`] if an image has no pixels or neither one channel nor three, or if the grid has more than 2³⁰ pixels.
     pub fn size(&self, images: usize) -> Result<(u32, u32), DataError> {
         let Layout { width, height, .. } = self.layout(images)?;
         let [width, height] = [width, height].map(u32::try_from);
@@ -57,51 +61,59 @@ impl ImageGrid {
 
     /// Returns the bytes of a PNG file.
     ///
-    /// `pixels` has the images one after the other, each in row-major order, with values in [0, 1]; values outside are
-    /// clamped, and NaN is black.
+    /// `pixels` has the images one after the other, each in row-major order with the channels of a pixel next to each other, with
+    /// values in [0, 1]. Values outside are clamped, and NaN is black.
     ///
     /// # Errors
     ///
     /// [`DataError::Length`] if the pixels are not a whole number of images, and those of [`size`](Self::size).
     pub fn to_png(&self, pixels: &[f64]) -> Result<Vec<u8>, DataError> {
-        let dims = self.height.checked_mul(self.width).filter(|dims| *dims > 0).ok_or_else(|| self.too_large(1))?;
+        self.size(1)?;
+        let dims = self.shape.dims();
         if !pixels.len().is_multiple_of(dims) {
             let expected = pixels.len().next_multiple_of(dims);
             return Err(DataError::Length { what: "pixels of whole images", expected, found: pixels.len() });
         }
         let images = pixels.len() / dims;
         let (size, layout) = (self.size(images)?, self.layout(images)?);
-        let mut canvas = vec![BACKGROUND; layout.width * layout.height];
+        let channels = self.shape.channels;
+        let mut canvas = vec![BACKGROUND; layout.width * layout.height * channels];
         for (i, image) in pixels.chunks_exact(dims).enumerate() {
             let left = i % layout.columns * layout.cell_width + GAP;
             let top = i / layout.columns * layout.cell_height + GAP;
-            for y in 0..self.height * layout.factor {
-                let line = &mut canvas[(top + y) * layout.width + left..][..self.width * layout.factor];
-                let row = &image[y / layout.factor * self.width..][..self.width];
-                for (x, pixel) in line.iter_mut().enumerate() {
-                    *pixel = (row[x / layout.factor].clamp(0.0, 1.0) * 255.0).round() as u8;
+            for y in 0..self.shape.height * layout.factor {
+                let width = self.shape.width * channels;
+                let line = &mut canvas[((top + y) * layout.width + left) * channels..][..width * layout.factor];
+                let row = &image[y / layout.factor * width..][..width];
+                for (x, pixel) in line.chunks_exact_mut(channels).enumerate() {
+                    for (to, value) in pixel.iter_mut().zip(&row[x / layout.factor * channels..]) {
+                        *to = (value.clamp(0.0, 1.0) * 255.0).round() as u8;
+                    }
                 }
             }
         }
-        png(size, png::ColorType::Grayscale, &canvas)
+        let colour = if channels == 3 { png::ColorType::Rgb } else { png::ColorType::Grayscale };
+        png(size, colour, &canvas)
     }
 
     fn layout(&self, images: usize) -> Result<Layout, DataError> {
         let layout = || {
             let columns = self.columns.clamp(1, images.max(1));
-            let factor = MIN_WIDTH.div_ceil(Some(self.width).filter(|width| *width > 0)?).max(1);
-            let cell_width = self.width.checked_mul(factor)?.checked_add(GAP)?;
-            let cell_height = self.height.checked_mul(factor)?.checked_add(GAP)?;
+            let ImageShape { width, height, channels } = self.shape;
+            let factor = MIN_WIDTH.div_ceil(Some(width).filter(|width| *width > 0)?).max(1);
+            let cell_width = width.checked_mul(factor)?.checked_add(GAP)?;
+            let cell_height = height.checked_mul(factor)?.checked_add(GAP)?;
+            let has_pixels = height > 0 && matches!(channels, 1 | 3);
             let width = columns.checked_mul(cell_width)?.checked_add(GAP)?;
             let height = images.div_ceil(columns).checked_mul(cell_height)?.checked_add(GAP)?;
-            let fits = self.height > 0 && width.checked_mul(height)? <= MAX_PIXELS;
+            let fits = has_pixels && width.checked_mul(height)? <= MAX_PIXELS;
             fits.then_some(Layout { columns, factor, cell_width, cell_height, width, height })
         };
         layout().ok_or_else(|| self.too_large(images))
     }
 
     fn too_large(&self, images: usize) -> DataError {
-        DataError::GridSize { images, height: self.height, width: self.width, columns: self.columns }
+        DataError::GridSize { images, height: self.shape.height, width: self.shape.width, columns: self.columns }
     }
 }
 
@@ -160,6 +172,20 @@ mod tests {
         let at = |x: usize, y: usize| pixels[y * width as usize + x];
         assert_eq!([at(0, 0), at(2, 2), at(2 + 24, 2), at(52, 2), at(52 + 24, 2)], [64, 0, 255, 128, 255]);
         assert_eq!([at(25, 25), at(49, 25), at(50, 2), at(2, 26)], [0, 255, 64, 64]);
+    }
+
+    #[test]
+    fn a_grid_has_the_colours_of_its_images() {
+        let grid = ImageGrid::of_shape(ImageShape::rgb(1, 2));
+        let ((width, height), pixels) = decode(&grid.to_png(&[1.0, 0.0, 0.2, 0.0, 1.0, 0.0]).unwrap());
+        assert_eq!(((width, height), pixels.len()), ((52, 28), 52 * 28 * 3));
+        let at = |x: usize, y: usize| &pixels[(y * 52 + x) * 3..][..3];
+        assert_eq!(
+            [at(0, 0), at(2, 2), at(25, 25), at(26, 2)],
+            [[64, 64, 64], [255, 0, 51], [255, 0, 51], [0, 255, 0]]
+        );
+        let two_channels = ImageShape { channels: 2, ..ImageShape::grey(1, 1) };
+        assert!(matches!(ImageGrid::of_shape(two_channels).to_png(&[0.0; 2]), Err(DataError::GridSize { .. })));
     }
 
     #[test]

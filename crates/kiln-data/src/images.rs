@@ -1,51 +1,57 @@
-//! Greyscale images, stored as bytes.
+//! Images, stored as bytes.
 
 mod labelled;
 mod pixel_sums;
 mod rows;
+mod shape;
 
-use std::{borrow::Cow, fs::File, io, ops::Range};
+use std::{borrow::Cow, fs::File, io, ops::Range, sync::Arc};
 
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use rayon::prelude::*;
 
 use self::rows::ImageRows;
-pub use self::{labelled::Labelled, pixel_sums::PixelSums};
+pub use self::{labelled::Labelled, pixel_sums::PixelSums, shape::ImageShape};
 use crate::{DataError, Dataset, resident_images::ResidentImages};
 
-/// Greyscale images of one size, one byte per pixel, with or without labels.
+/// Images of one size, one byte per pixel and channel, with or without labels.
 ///
-/// The bytes are in memory, or in a file that the operating system reads as it is used ([`idx::read`](crate::idx::read)). As a [`Dataset`] the
-/// images are unlabelled: a batch is the tensor of [`pixels`](Self::pixels). [`Labelled`] makes
-/// batches with labels.
+/// The bytes are in memory, or in a file that the operating system reads as it is used ([`idx::read`](crate::idx::read)). The channels of a
+/// pixel are next to each other. As a [`Dataset`] the images are unlabelled: a batch is the tensor of [`pixels`](Self::pixels).
+/// [`Labelled`] makes batches with labels.
 ///
 /// # Example
 ///
 /// ```
-/// use kiln_data::{Dataset, Images, Labelled};
+/// use kiln_data::{Dataset, ImageShape, Images, Labelled};
 ///
-/// // Two images of 2×2 pixels between 0 and 255.
+/// // Two grey images of 2×2 pixels between 0 and 255.
 /// let pixels = vec![0, 51, 102, 255, 255, 0, 0, 255];
 /// let images = Images::unlabelled(pixels.clone(), 2, 2, 255)?;
 /// assert_eq!((images.len(), images.dims(), images.has_labels()), (2, 4, false));
 ///
 /// let images = Images::new(pixels, vec![7, 3], 2, 2, 255)?.with_classes(10)?;
 /// assert_eq!(Labelled::new(images)?.images().labels(), [7, 3]);
+///
+/// // A red and a blue pixel.
+/// let images = Images::of_shape(vec![255, 0, 0, 0, 0, 255], ImageShape::rgb(1, 1), 255)?;
+/// assert_eq!((images.len(), images.image(1)), (2, &[0, 0, 255][..]));
 /// # Ok::<(), kiln_data::DataError>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Images {
     rows: ImageRows,
     /// Empty for images without labels.
-    labels: Vec<u8>,
-    height: usize,
-    width: usize,
+    labels: Vec<u32>,
+    shape: ImageShape,
     max: u8,
     classes: usize,
+    /// Empty, or one for each class.
+    class_names: Arc<[String]>,
 }
 
 impl Images {
-    /// Images with labels.
+    /// Grey images with labels.
     ///
     /// `pixels` has the images one after the other, each in row-major order, with values in `0..=max`. `labels` has one
     /// label per image. The number of classes is the largest label plus 1; [`with_classes`](Self::with_classes) sets a
@@ -53,43 +59,77 @@ impl Images {
     ///
     /// # Errors
     ///
-    /// [`DataError::ImageShape`] if a size or `max` is 0, [`DataError::Length`] if the numbers of pixels and labels do not
-    /// fit, and [`DataError::PixelRange`] if a pixel is above `max`.
-    pub fn new(pixels: Vec<u8>, labels: Vec<u8>, height: usize, width: usize, max: u8) -> Result<Self, DataError> {
-        let dims = checked_dims(height, width, max)?;
+    /// Those of [`unlabelled`](Self::unlabelled) and [`with_labels`](Self::with_labels).
+    pub fn new(pixels: Vec<u8>, labels: Vec<u32>, height: usize, width: usize, max: u8) -> Result<Self, DataError> {
+        let dims = checked_dims(ImageShape::grey(height, width), max)?;
         let expected = dims.saturating_mul(labels.len());
         if pixels.len() != expected {
             return Err(DataError::Length { what: "pixels", expected, found: pixels.len() });
         }
-        check_range(&pixels, max)?;
-        let classes = labels.iter().max().map_or(0, |largest| usize::from(*largest) + 1);
-        Ok(Self { rows: ImageRows::new(pixels, dims), labels, height, width, max, classes })
+        Self::unlabelled(pixels, height, width, max)?.with_labels(labels)
     }
 
-    /// Images without labels.
+    /// Grey images without labels.
     ///
     /// `pixels` has the images one after the other, each in row-major order, with values in `0..=max`.
     ///
     /// # Errors
     ///
+    /// Those of [`of_shape`](Self::of_shape).
+    pub fn unlabelled(pixels: Vec<u8>, height: usize, width: usize, max: u8) -> Result<Self, DataError> {
+        Self::of_shape(pixels, ImageShape::grey(height, width), max)
+    }
+
+    /// Images of any shape, without labels.
+    ///
+    /// `pixels` has the images one after the other, each in row-major order with the channels of a pixel next to each other. The
+    /// values are in `0..=max`.
+    ///
+    /// # Errors
+    ///
     /// [`DataError::ImageShape`] if a size or `max` is 0, [`DataError::Length`] if the pixels are not a whole number of
     /// images, and [`DataError::PixelRange`] if a pixel is above `max`.
-    pub fn unlabelled(pixels: Vec<u8>, height: usize, width: usize, max: u8) -> Result<Self, DataError> {
-        let dims = checked_dims(height, width, max)?;
+    pub fn of_shape(pixels: Vec<u8>, shape: ImageShape, max: u8) -> Result<Self, DataError> {
+        let dims = checked_dims(shape, max)?;
         if !pixels.len().is_multiple_of(dims) {
             let expected = pixels.len().next_multiple_of(dims);
             return Err(DataError::Length { what: "pixels of whole images", expected, found: pixels.len() });
         }
         check_range(&pixels, max)?;
-        Ok(Self { rows: ImageRows::new(pixels, dims), labels: Vec::new(), height, width, max, classes: 0 })
+        Ok(Self::of_rows(ImageRows::new(pixels, dims), shape, max))
     }
 
-    /// Images with labels from the byte `offset` of a file on, with pixels up to 255. The file must have them all.
-    pub(crate) fn mapped(file: &File, offset: u64, labels: Vec<u8>, height: usize, width: usize) -> io::Result<Self> {
-        let dims = height * width;
-        let rows = ImageRows::mapped(file, offset, labels.len() * dims, dims)?;
-        let classes = labels.iter().max().map_or(0, |largest| usize::from(*largest) + 1);
-        Ok(Self { rows, labels, height, width, max: u8::MAX, classes })
+    /// Images from the byte `offset` of a file on, with pixels up to 255. The file must have all `count` of them.
+    pub(crate) fn mapped(file: &File, offset: u64, count: usize, shape: ImageShape) -> io::Result<Self> {
+        let dims = shape.dims();
+        Ok(Self::of_rows(ImageRows::mapped(file, offset, count * dims, dims)?, shape, u8::MAX))
+    }
+
+    fn of_rows(rows: ImageRows, shape: ImageShape, max: u8) -> Self {
+        Self { rows, labels: Vec::new(), shape, max, classes: 0, class_names: Arc::new([]) }
+    }
+
+    /// Adds a label for each image. The number of classes is the largest label plus 1.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Length`] if there are not as many labels as images.
+    pub fn with_labels(self, labels: Vec<u32>) -> Result<Self, DataError> {
+        if labels.len() != self.len() {
+            return Err(DataError::Length { what: "labels", expected: self.len(), found: labels.len() });
+        }
+        let classes = labels.iter().max().map_or(0, |largest| *largest as usize + 1);
+        Ok(Self { labels, classes, ..self })
+    }
+
+    /// Adds the names of the classes, of which there are then as many.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::TargetRange`] if a label is not below the number of names.
+    pub fn with_class_names(self, names: Vec<String>) -> Result<Self, DataError> {
+        let images = self.with_classes(names.len())?;
+        Ok(Self { class_names: names.into(), ..images })
     }
 
     /// Sets the number of classes, for images that lack examples of the last ones.
@@ -98,28 +138,36 @@ impl Images {
     ///
     /// [`DataError::TargetRange`] if a label is not below `classes`.
     pub fn with_classes(mut self, classes: usize) -> Result<Self, DataError> {
-        match self.labels.iter().position(|label| usize::from(*label) >= classes) {
-            Some(row) => Err(DataError::TargetRange { row, target: usize::from(self.labels[row]), classes }),
+        match self.labels.iter().position(|label| *label as usize >= classes) {
+            Some(row) => Err(DataError::TargetRange { row, target: self.labels[row] as usize, classes }),
             None => {
+                if classes != self.classes {
+                    self.class_names = Arc::new([]);
+                }
                 self.classes = classes;
                 Ok(self)
             }
         }
     }
 
+    /// Returns height, width and channels.
+    pub fn shape(&self) -> ImageShape {
+        self.shape
+    }
+
     /// Returns the height in pixels.
     pub fn height(&self) -> usize {
-        self.height
+        self.shape.height
     }
 
     /// Returns the width in pixels.
     pub fn width(&self) -> usize {
-        self.width
+        self.shape.width
     }
 
-    /// Returns the number of pixels of one image, height × width.
+    /// Returns the number of bytes of one image, height × width × channels.
     pub fn dims(&self) -> usize {
-        self.height * self.width
+        self.shape.dims()
     }
 
     /// Returns the byte that stands for 1.0.
@@ -133,7 +181,7 @@ impl Images {
     }
 
     /// Returns the label of every image; it is empty for images without labels.
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u32] {
         &self.labels
     }
 
@@ -142,7 +190,15 @@ impl Images {
         self.classes
     }
 
-    /// Returns the pixels of one image, in row-major order.
+    /// Returns the name of each class: the names that were given, or the numbers of the classes.
+    pub fn class_names(&self) -> Vec<String> {
+        if self.class_names.is_empty() {
+            return (0..self.classes).map(|class| class.to_string()).collect();
+        }
+        self.class_names.to_vec()
+    }
+
+    /// Returns the pixels of one image, in row-major order with the channels of a pixel next to each other.
     ///
     /// # Panics
     ///
@@ -164,7 +220,7 @@ impl Images {
 
     /// Returns the labels as class indices.
     pub fn targets(&self) -> Vec<usize> {
-        self.labels.iter().map(|label| usize::from(*label)).collect()
+        self.labels.iter().map(|label| *label as usize).collect()
     }
 
     /// Returns the given images, in the given order, with the same number of classes.
@@ -175,7 +231,7 @@ impl Images {
     pub fn subset(&self, rows: &[usize]) -> Self {
         let labels =
             if self.labels.is_empty() { Vec::new() } else { rows.iter().map(|row| self.labels[*row]).collect() };
-        Self { rows: self.rows.subset(rows), labels, ..*self }
+        Self { rows: self.rows.subset(rows), labels, class_names: Arc::clone(&self.class_names), ..*self }
     }
 
     /// Returns the given images as a tensor `[n, dims]` on `device`, scaled to [0, 1].
@@ -228,9 +284,10 @@ impl Images {
     }
 }
 
-fn checked_dims(height: usize, width: usize, max: u8) -> Result<usize, DataError> {
-    let dims = height.checked_mul(width).filter(|dims| *dims > 0 && max > 0);
-    dims.ok_or(DataError::ImageShape { height, width, max })
+fn checked_dims(shape: ImageShape, max: u8) -> Result<usize, DataError> {
+    let ImageShape { height, width, channels } = shape;
+    let dims = height.checked_mul(width).and_then(|pixels| pixels.checked_mul(channels));
+    dims.filter(|dims| *dims > 0 && max > 0).ok_or(DataError::ImageShape { height, width, max })
 }
 
 fn check_range(pixels: &[u8], max: u8) -> Result<(), DataError> {

@@ -3,7 +3,7 @@
 //! | module | content |
 //! |---|---|
 //! | [`dataset`] | the trait [`Dataset`], and the order of minibatches |
-//! | [`images`], [`binarize`] | greyscale images as bytes; random binarisation |
+//! | [`images`], [`binarize`] | images as bytes; random binarisation |
 //! | [`examples`], [`resident`](mod@resident) | rows of numbers with classes; the same on a device |
 //! | [`tensors`] | tensors of any rank as a dataset; real-valued targets |
 //! | [`sparse`] | sparse rows with targets, and the files of LIBSVM and SVMlight |
@@ -60,7 +60,7 @@ pub use examples::Examples;
 pub use folds::{FoldSplits, Folds};
 pub use formula::{Formula, FormulaEncoder, FormulaError, FormulaTerm};
 pub use image_grid::ImageGrid;
-pub use images::{Images, Labelled, PixelSums};
+pub use images::{ImageShape, Images, Labelled, PixelSums};
 pub use locate::Locate;
 pub use resident::Resident;
 pub use roles::{Columns, MissingRows, Reason, Role};

@@ -24,7 +24,7 @@ impl ResidentImages {
 }
 
 /// The labels of the given images as class indices, `[n, 1]`.
-pub(crate) fn classes_of(labels: &[u8], rows: &[usize], device: &Device) -> Tensor<2, Int> {
+pub(crate) fn classes_of(labels: &[u32], rows: &[usize], device: &Device) -> Tensor<2, Int> {
     let targets: Vec<i64> = rows.iter().map(|row| i64::from(labels[*row])).collect();
     Tensor::from_data(TensorData::new(targets, [rows.len(), 1]), device)
 }
@@ -48,9 +48,10 @@ pub(crate) struct ResidentLabelled {
 }
 
 impl ResidentLabelled {
-    /// Images with a label each. None if the device is not a GPU's, or they do not fit.
-    pub(crate) fn new(images: ResidentImages, labels: &[u8], device: &Device) -> Option<Self> {
-        let labels = ByteRows::new(labels, 1, device)?.with_values(&std::array::from_fn(|byte| byte as f64));
+    /// Images with a label each, below 256. None if a label is larger, the device is not a GPU's, or they do not fit.
+    pub(crate) fn new(images: ResidentImages, labels: &[u32], device: &Device) -> Option<Self> {
+        let labels: Option<Vec<u8>> = labels.iter().map(|label| u8::try_from(*label).ok()).collect();
+        let labels = ByteRows::new(&labels?, 1, device)?.with_values(&std::array::from_fn(|byte| byte as f64));
         Some(Self { images, labels })
     }
 }

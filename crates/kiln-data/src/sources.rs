@@ -177,7 +177,7 @@ fn read(
 ) -> Result<ImageSplits, DataError> {
     let (train, test) = rayon::join(|| idx::read(train_images, train_labels), || idx::read(test_images, test_labels));
     let (train, test) = (train?, test?);
-    if (train.height(), train.width()) != (test.height(), test.width()) {
+    if train.shape() != test.shape() {
         return Err(DataError::Length { what: "pixels of a test image", expected: train.dims(), found: test.dims() });
     }
     let classes = train.classes().max(test.classes());
@@ -192,7 +192,7 @@ fn read(
 
 /// Returns an error if the first labels are those of another known collection, because several share their file names.
 fn check_identity(splits: &ImageSplits, dir: &Path, known: &[Collection]) -> Result<(), DataError> {
-    let opening = |collection: &&Collection| splits.train.labels().starts_with(&collection.opening);
+    let opening = |collection: &&Collection| splits.train.labels().starts_with(&collection.opening.map(u32::from));
     match known.iter().find(opening) {
         Some(other) if other.name != splits.name => {
             Err(DataError::WrongDataset { dir: dir.into(), asked: splits.name.clone(), found: other.name.into() })
@@ -398,7 +398,7 @@ mod tests {
         };
         let splits = read("mnist", &files).unwrap();
         assert_eq!((splits.train.len(), splits.test.len(), splits.train.dims()), (60_000, 10_000, 784));
-        assert_eq!(splits.train.labels()[..10], OPENING);
+        assert_eq!(splits.train.labels()[..10], OPENING.map(u32::from));
         assert_eq!(Some(splits.sha256()), collections()[0].sha256);
         let images = idx::read_images(&files[0]).unwrap();
         let content = images_file(60_000, 28, 28, &images.pixels);

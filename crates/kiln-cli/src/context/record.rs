@@ -59,6 +59,9 @@ pub(crate) struct DataRecord {
     /// Height and width, for images.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) image_size: Option<[usize; 2]>,
+    /// The channels of a pixel, where there are several.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) image_channels: Option<usize>,
 }
 
 impl RunRecord {

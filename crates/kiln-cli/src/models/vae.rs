@@ -127,7 +127,7 @@ Examples:
     }
 
     fn export(run: &Opened<VaeSettings>) -> Result<Vec<u8>> {
-        let model = apply::load_model(run, apply::image_size(run)?)?;
+        let model = apply::load_model(run, apply::image_shape(run)?)?;
         Ok(weights::to_bytes(&model)?)
     }
 }

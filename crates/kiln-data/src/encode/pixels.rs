@@ -23,7 +23,7 @@ impl Encoder {
             };
             EncodedColumn::Numeric { name: format!("p{pixel}"), mean, scale, fill: None, indicator: false }
         });
-        let classes: Vec<String> = (0..images.classes()).map(|class| class.to_string()).collect();
+        let classes = images.class_names();
         let target = (!classes.is_empty()).then(|| Target { name: "label".into(), classes });
         Self { columns: columns.collect(), target, unseen: Unseen::default() }
     }

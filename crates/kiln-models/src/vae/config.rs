@@ -52,11 +52,17 @@ pub struct VaeConfig {
     latent_dims: Vec<usize>,
     upper_hidden_dims: Vec<usize>,
     convolutions: Option<Convolutions>,
+    #[serde(default = "one")]
+    image_channels: usize,
     activation: HiddenActivation,
     likelihood: Likelihood,
     data_mean: Option<Vec<f64>>,
     #[serde(default)]
     data_stddev: Option<f64>,
+}
+
+fn one() -> usize {
+    1
 }
 
 /// The image size and the channels of the encoder's convolutions.
@@ -77,7 +83,7 @@ impl VaeConfig {
     /// The default numbers of units of the hidden layers between two stochastic layers.
     pub const UPPER_HIDDEN_DIMS: [usize; 2] = [100, 100];
 
-    /// Returns the default settings for images of `data_dim` pixels.
+    /// Returns the default settings for images of `data_dim` values, which is height × width × channels.
     pub fn new(data_dim: usize) -> Self {
         Self {
             data_dim,
@@ -85,6 +91,7 @@ impl VaeConfig {
             latent_dims: vec![Self::LATENT_DIM],
             upper_hidden_dims: Self::UPPER_HIDDEN_DIMS.to_vec(),
             convolutions: None,
+            image_channels: 1,
             activation: HiddenActivation::default(),
             likelihood: Likelihood::default(),
             data_mean: None,
@@ -133,6 +140,12 @@ impl VaeConfig {
         Self { convolutions, ..self }
     }
 
+    /// Sets the number of channels of an image: 1 for grey, 3 for colour. The values of a pixel are next to each other. Only convolutions
+    /// need to know it. Default 1.
+    pub fn image_channels(self, image_channels: usize) -> Self {
+        Self { image_channels, ..self }
+    }
+
     /// Sets the family of p(x | z). Default Bernoulli.
     pub fn likelihood(self, likelihood: Likelihood) -> Self {
         Self { likelihood, ..self }
@@ -164,6 +177,7 @@ impl VaeConfig {
             (Some(sides), Some(channels)) => [channels * sides[sides.len() - 1].iter().product::<usize>(); 2],
             _ => [self.data_dim, self.data_dim * outputs],
         };
+        let image = self.image_channels;
         let mut stream = Stream::new(seed, "init", 0, 0);
         // The default weights shrink the signal. Through several ReLU layers it would become too small to learn from.
         let gain = self.is_deep_relu().then_some(SQRT_2);
@@ -185,13 +199,17 @@ impl VaeConfig {
         };
         let above = pairs.map(&mut layer_above).collect();
         let mut vae = Vae {
-            image_encoder: sides.as_ref().map(|s| ImageEncoder::new(s[0], channels, tanh, &mut stream, device)),
+            image_encoder: sides
+                .as_ref()
+                .map(|s| ImageEncoder::new((s[0], image), channels, tanh, &mut stream, device)),
             encoder,
             latent_loc,
             latent_log_variance,
             above,
             decoder,
-            image_decoder: sides.as_ref().map(|s| ImageDecoder::new(s, channels, outputs, tanh, &mut stream, device)),
+            image_decoder: sides
+                .as_ref()
+                .map(|s| ImageDecoder::new(s, channels, image * outputs, tanh, &mut stream, device)),
             tanh,
             log_scale: match self.likelihood {
                 Likelihood::Gaussian => {
@@ -231,7 +249,7 @@ impl VaeConfig {
         let channels = self.convolutions.as_ref().map_or(&[][..], |c| &c.channels);
         let sizes = [
             vec![(self.data_dim, "data_dim"), (self.hidden_dims.len(), "hidden layers")],
-            vec![(self.latent_dims.len(), "stochastic layers")],
+            vec![(self.latent_dims.len(), "stochastic layers"), (self.image_channels, "image_channels")],
             named(&self.latent_dims, "latent_dim"),
             named(&self.hidden_dims, "hidden_dim"),
             named(&self.upper_hidden_dims, "upper_hidden_dim"),
@@ -250,9 +268,11 @@ impl VaeConfig {
             return Err(VaeConfigError::DataStddev);
         }
         let Some(Convolutions { size, channels }) = &self.convolutions else { return Ok(None) };
-        let [height, width] = *size;
-        let sides = sides(*size, channels.len()).filter(|_| height * width == self.data_dim);
-        let refused = VaeConfigError::Images { height, width, data_dim: self.data_dim, layers: channels.len() };
+        let ([height, width], image_channels) = (*size, self.image_channels);
+        let values = height.saturating_mul(width).saturating_mul(image_channels);
+        let sides = sides(*size, channels.len()).filter(|_| values == self.data_dim);
+        let (data_dim, layers) = (self.data_dim, channels.len());
+        let refused = VaeConfigError::Images { height, width, image_channels, data_dim, layers };
         sides.map(Some).ok_or(refused)
     }
 }
@@ -290,10 +310,11 @@ mod tests {
         assert_close(&started.map(|c| scale(&c)), &[1.0, 0.3, VaeConfig::LEAST_STDDEV], 1e-6, 0.0, "in f32");
         let wrong = config.data_stddev(f64::NAN).init(0, &Device::default()).unwrap_err();
         assert_eq!(wrong.to_string(), "data_stddev must be finite and not negative");
-        // A configuration that was saved before there was this setting is still read.
+        // A configuration that was saved before there were these settings is still read.
         let saved = serde_json::to_value(VaeConfig::new(3)).unwrap();
+        let later = |key: &str| ["data_stddev", "image_channels"].contains(&key);
         let without: serde_json::Map<_, _> =
-            saved.as_object().unwrap().clone().into_iter().filter(|(key, _)| key != "data_stddev").collect();
+            saved.as_object().unwrap().clone().into_iter().filter(|(key, _)| !later(key)).collect();
         assert_eq!(serde_json::from_value::<VaeConfig>(without.into()).unwrap(), VaeConfig::new(3));
     }
 
@@ -315,13 +336,26 @@ mod tests {
                 assert_eq!(vae.encode(Tensor::zeros([3, 35], &device)).dims(), [3, 2]);
             }
         }
+        // In colour, the pixels of an image differ and so do the channels of a pixel.
+        let mean: Vec<f64> = (0..60).map(|i| 0.05 + f64::from(i) / 70.0).collect();
+        let config3 = VaeConfig::new(60).hidden_dim(8).latent_dim(2).data_mean(mean.clone()).image_channels(3);
+        for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Categorical(5)] {
+            let config = config3.clone().convolutions([4, 5], vec![3, 4]).likelihood(likelihood);
+            let vae = config.init(0, &device).unwrap();
+            let x = vae.likelihood(Tensor::zeros([3, 2], &device)).mean();
+            assert_eq!((vae.data_dim(), x.dims()), (60, [3, 60]));
+            assert_close(&values(x)[..60], &mean, 0.0, 0.25, "the mean image in colour");
+            assert_eq!(vae.encode(Tensor::zeros([3, 60], &device)).dims(), [3, 2]);
+        }
         let outputs = Likelihood::Categorical(9).outputs_of(0.7);
         let sum: f64 = outputs.iter().map(|l| l.exp()).sum();
         let at: f64 = outputs.iter().zip(0u8..).map(|(l, i)| l.exp() / sum * f64::from(i) / 8.0).sum();
         assert_close(&[at], &[0.7], 1e-12, 0.0, "the mean of the grey levels");
         let message = |config: VaeConfig| config.init(0, &device).unwrap_err().to_string();
         assert!(message(config.clone().convolutions([5, 7], vec![2, 2, 2])).contains("cannot be halved 3 times"));
-        assert!(message(config.clone().convolutions([4, 7], vec![2])).contains("do not have 35 pixels"));
+        assert!(message(config.clone().convolutions([4, 7], vec![2])).contains("do not have 35 values"));
+        assert!(message(config.clone().image_channels(3).convolutions([5, 7], vec![2])).contains("5×7×3"));
+        assert!(message(config.clone().image_channels(0)).contains("image_channels must be at least 1"));
         assert!(message(config.likelihood(Likelihood::Categorical(1))).contains("at least 2 grey levels"));
     }
 }

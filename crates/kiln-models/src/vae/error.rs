@@ -8,13 +8,17 @@ pub enum VaeConfigError {
     #[error("{0} must be at least 1, got 0")]
     Size(&'static str),
     /// The image size does not match the number of pixels, or the images are too small for the convolutions.
-    #[error("images of {height}×{width} pixels cannot be halved {layers} times, or do not have {data_dim} pixels")]
+    #[error(
+        "images of {height}×{width}×{image_channels} cannot be halved {layers} times, or do not have {data_dim} values"
+    )]
     Images {
         /// Image height in pixels.
         height: usize,
         /// Image width in pixels.
         width: usize,
-        /// Number of pixels of an image.
+        /// Number of channels of a pixel.
+        image_channels: usize,
+        /// Number of values of an image.
         data_dim: usize,
         /// Number of convolutions.
         layers: usize,

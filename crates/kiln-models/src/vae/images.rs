@@ -35,33 +35,44 @@ fn gain(tanh: bool) -> f64 {
     if tanh { 1.0 } else { std::f64::consts::SQRT_2 }
 }
 
-/// Convolutions from images `[n, height·width]` to `[n, channels·height'·width']`.
+/// Convolutions from images `[n, height·width·channels]`, channel by channel within a pixel, to `[n, channels·height'·width']`.
 #[derive(Module, Debug)]
 pub(super) struct ImageEncoder {
     convolutions: Vec<Conv2d>,
     size: [usize; 2],
+    image_channels: usize,
     tanh: bool,
 }
 
 impl ImageEncoder {
-    pub(super) fn new(size: [usize; 2], channels: &[usize], tanh: bool, stream: &mut Stream, device: &Device) -> Self {
-        let all: Vec<usize> = std::iter::once(1).chain(channels.iter().copied()).collect();
+    pub(super) fn new(
+        (size, image_channels): ([usize; 2], usize),
+        channels: &[usize],
+        tanh: bool,
+        stream: &mut Stream,
+        device: &Device,
+    ) -> Self {
+        let all: Vec<usize> = std::iter::once(image_channels).chain(channels.iter().copied()).collect();
         let one = |pair: &[usize]| Conv2d {
             padding: PaddingConfig2d::Explicit(1, 1, 1, 1),
             ..init::conv2d([pair[0], pair[1]], [KERNEL; 2], [2, 2], gain(tanh), stream, device)
         };
-        Self { convolutions: all.windows(2).map(one).collect(), size, tanh }
+        Self { convolutions: all.windows(2).map(one).collect(), size, image_channels, tanh }
     }
 
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
         let [n, _] = x.dims();
-        let images = x.reshape([n, 1, self.size[0], self.size[1]]);
+        let [height, width] = self.size;
+        let images = match self.image_channels {
+            1 => x.reshape([n, 1, height, width]),
+            channels => x.reshape([n, height, width, channels]).permute([0, 3, 1, 2]),
+        };
         self.convolutions.iter().fold(images, |x, layer| activated(layer.forward(x), self.tanh)).flatten(1, 3)
     }
 
-    /// Returns the number of pixels of an image.
+    /// Returns the number of values of an image.
     pub(super) fn pixels(&self) -> usize {
-        self.size[0] * self.size[1]
+        self.size[0] * self.size[1] * self.image_channels
     }
 }
 
@@ -75,7 +86,8 @@ pub(super) struct ImageDecoder {
 }
 
 impl ImageDecoder {
-    /// Builds the decoder from the result of [`sides`] and the encoder's `channels`, both starting at the image.
+    /// Builds the decoder from the result of [`sides`] and the encoder's `channels`, both starting at the image. `outputs` are those of a
+    /// pixel, of all its channels.
     pub(super) fn new(
         sides: &[[usize; 2]],
         channels: &[usize],

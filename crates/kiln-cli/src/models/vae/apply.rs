@@ -1,7 +1,7 @@
 //! What is done with a trained VAE: evaluation, samples, reconstructions.
 
 use kiln::{
-    data::Dataset,
+    data::{Dataset, ImageShape},
     models::Vae,
     train::{Marginal, evaluate, marginal_likelihood},
 };
@@ -19,19 +19,20 @@ use crate::{
     settings::located,
 };
 
-/// Returns the height and width of a run's images. A run of an older Kiln did not store them: then its data tell.
-pub(super) fn image_size(run: &Opened<VaeSettings>) -> Result<[usize; 2]> {
-    match run.record.data.image_size {
-        Some(size) => Ok(size),
+/// Returns the shape of a run's images. A run of an older Kiln did not store it: then its data tell.
+pub(super) fn image_shape(run: &Opened<VaeSettings>) -> Result<ImageShape> {
+    let data = &run.record.data;
+    match data.image_size {
+        Some([height, width]) => Ok(ImageShape { height, width, channels: data.image_channels.unwrap_or(1) }),
         None => {
             let data = ImageSet::load(&run.settings, run.console)?;
-            Ok([data.images().height(), data.images().width()])
+            Ok(data.images().shape())
         }
     }
 }
 
 /// Returns the model of a run.
-pub(super) fn load_model(run: &Opened<VaeSettings>, size: [usize; 2]) -> Result<Vae> {
+pub(super) fn load_model(run: &Opened<VaeSettings>, shape: ImageShape) -> Result<Vae> {
     let seed = run.settings.run.seed;
     // The model is made before its weights are read: settings that were edited must not fill the memory. A layer of n units has at
     // least n numbers in the file, of at least two bytes each.
@@ -44,9 +45,10 @@ pub(super) fn load_model(run: &Opened<VaeSettings>, size: [usize; 2]) -> Result<
             run.dir.file(CONFIG).display()
         )));
     }
-    let pixels = size[0].saturating_mul(size[1]);
+    // They may have been edited, too.
+    let pixels = shape.height.saturating_mul(shape.width).saturating_mul(shape.channels);
     with_weights(Memory::default(), &run.settings.model, pixels, 1, run.compute.dtype.size()).check()?;
-    let template = run.settings.model.config(size).init(seed, &run.compute.device.clone().autodiff())?;
+    let template = run.settings.model.config(shape).init(seed, &run.compute.device.clone().autodiff())?;
     run.load_module(template, |checkpoint, template| {
         // The method of a run is complete, and the number of steps does not change what an average is.
         let optimizer = run.settings.method.optimizer(1)?;
@@ -58,7 +60,7 @@ pub(super) fn load_model(run: &Opened<VaeSettings>, size: [usize; 2]) -> Result<
 pub(super) fn load_both(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<(ImageSet, Vae)> {
     let data = ImageSet::load(&run.settings, run.console)?;
     check_data(&mut run.record, &data.record, allow_changed_data, run.console)?;
-    let model = load_model(run, [data.images().height(), data.images().width()])?;
+    let model = load_model(run, data.images().shape())?;
     Ok((data, model))
 }
 
@@ -68,15 +70,14 @@ pub(super) fn eval(mut run: Opened<VaeSettings>, flags: &crate::flags::EvalFlags
     require(images >= 1, "images", "at least 1", images)?;
     let (data, model) = match &flags.data {
         Some(name) => {
-            let own = image_size(&run)?;
+            let own = image_shape(&run)?;
             run.settings.data.name.clone_from(name);
             located(&mut run.settings.data.name, &mut run.settings.data.data_dir)?;
             let data = ImageSet::load(&run.settings, run.console)?;
-            let size = [data.images().height(), data.images().width()];
-            if size != own {
+            let shape = data.images().shape();
+            if shape != own {
                 return Err(Failure::usage(format!(
-                    "{name} has images of {} × {} pixels, and the run was trained on {} × {}",
-                    size[0], size[1], own[0], own[1]
+                    "{name} has images of {shape} pixels, and the run was trained on {own}"
                 )));
             }
             (data, load_model(&run, own)?)
@@ -126,10 +127,10 @@ fn importance(marginal: &Marginal) -> String {
 pub(crate) fn sample(run: &Opened<VaeSettings>, flags: &SampleFlags) -> Result<Exit> {
     require((1..=10_000).contains(&flags.count), "-n", "from 1 to 10000", flags.count)?;
     let output = Output::or_in(flags.write.output.as_deref(), flags.write.force, run.dir.path(), "samples.png")?;
-    let size = image_size(run)?;
-    let model = load_model(run, size)?;
+    let shape = image_shape(run)?;
+    let model = load_model(run, shape)?;
     let batch = evaluation_batch(&run.settings);
-    let png = samples(&model, size, (flags.count, batch), flags.seed, &run.compute)?;
+    let png = samples(&model, shape, (flags.count, batch), flags.seed, &run.compute)?;
     write_picture(&output, &png, flags.count, run.console)
 }
 

@@ -33,6 +33,7 @@ impl ImageSet {
             n_train: images.train.len(),
             n_test: images.test.len(),
             image_size: Some([images.train.height(), images.train.width()]),
+            image_channels: Some(images.train.shape().channels).filter(|channels| *channels > 1),
         };
         let train = Binarized::new(images.train, binarize, seed, "binarize-train");
         let test = Binarized::new(images.test, binarize, seed, "binarize-test");

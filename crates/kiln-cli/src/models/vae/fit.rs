@@ -34,8 +34,8 @@ pub(super) fn fit(plan: &VaePlan, session: &Session<'_>) -> Result<Finished<VaeR
     if !matches!(outcome.status, TrainStatus::Diverged { .. }) {
         let dir = session.dir;
         dir.write_model(&outcome.model)?;
-        let (batch, size) = (plan.config.evaluation_batch, [data.images().height(), data.images().width()]);
-        dir.write("samples.png", &samples(&outcome.model, size, (64, batch), seed, compute)?)?;
+        let (batch, shape) = (plan.config.evaluation_batch, data.images().shape());
+        dir.write("samples.png", &samples(&outcome.model, shape, (64, batch), seed, compute)?)?;
         dir.write("reconstructions.png", &reconstructions(&outcome.model, data, 16, compute)?)?;
         if let Some(svg) = loss_panel(&dir.file(METRICS)).and_then(|panel| plot::svg(&[panel])) {
             dir.write("loss.svg", svg.as_bytes())?;

@@ -57,8 +57,7 @@ impl Job {
     }
 
     fn grid(&self, pixels: Vec<f64>, columns: usize) -> Result<Vec<u8>> {
-        let images = self.data.images();
-        grid(pixels, [images.height(), images.width()], columns)
+        grid(pixels, self.data.images().shape(), columns)
     }
 }
 
@@ -156,9 +155,10 @@ fn map(mut run: Opened<VaeSettings>, flags: &MapFlags) -> Result<Exit> {
     let codes = Codes::of(&job, flags.count);
     let Plane { points, labels: [x, y], share } = codes.plane()?;
     let images = job.data.shown().images();
+    let names = images.class_names();
     let of_class = |class: usize| {
-        let mine = points.iter().zip(images.labels()).filter(|(_, label)| usize::from(**label) == class);
-        Curve { name: class.to_string(), points: mine.map(|(point, _)| *point).collect() }
+        let mine = points.iter().zip(images.labels()).filter(|(_, label)| **label as usize == class);
+        Curve { name: names[class].clone(), points: mine.map(|(point, _)| *point).collect() }
     };
     // A class keeps its color if others are missing.
     let classes = (0..images.classes()).map(of_class);

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use kiln::{
     burn::tensor::{Tensor, TensorData},
-    data::{Dataset, ImageGrid},
+    data::{Dataset, ImageGrid, ImageShape},
     dist::{LatentVariableModel, Moments},
     models::Vae,
     tensor::Stream,
@@ -23,13 +23,13 @@ use crate::{
 /// Returns a square of means of p(x | z), with z from the prior, as a PNG file.
 pub(super) fn samples(
     model: &Vae,
-    size: [usize; 2],
+    shape: ImageShape,
     (count, batch): (usize, usize),
     seed: u64,
     compute: &Compute,
 ) -> Result<Vec<u8>> {
     let z = to_vec(model.sample_prior(count, &mut Stream::new(seed, "sample", 0, 0)));
-    grid(decoded(model, z, batch, compute), size, (count as f64).sqrt().ceil() as usize)
+    grid(decoded(model, z, batch, compute), shape, (count as f64).sqrt().ceil() as usize)
 }
 
 /// Returns images, and below each its reconstruction, as a PNG file.
@@ -48,12 +48,12 @@ pub(super) fn reconstructions(model: &Vae, data: &ImageSet, count: usize, comput
             both.resize(both.len().next_multiple_of(columns * dims), 0.0);
         }
     }
-    grid(both, [images.height(), images.width()], columns)
+    grid(both, images.shape(), columns)
 }
 
 /// Returns images of pixels in [0, 1] side by side, as a PNG file.
-pub(super) fn grid(pixels: Vec<f64>, [height, width]: [usize; 2], columns: usize) -> Result<Vec<u8>> {
-    Ok(ImageGrid::new(height, width).columns(columns).to_png(&pixels)?)
+pub(super) fn grid(pixels: Vec<f64>, shape: ImageShape, columns: usize) -> Result<Vec<u8>> {
+    Ok(ImageGrid::of_shape(shape).columns(columns).to_png(&pixels)?)
 }
 
 /// Returns the means of p(x | z) for rows of z, row by row.

@@ -71,7 +71,7 @@ impl<B: Into<Tensor<2>>> Objective<Vae, B> for VaeObjective {
 impl VaePlan {
     pub(super) fn new(mut settings: VaeSettings, data: ImageSet, compute: Compute) -> Result<Self> {
         let (n, images) = (data.train.len(), data.images());
-        let model = settings.model.config([images.height(), images.width()]);
+        let model = settings.model.config(images.shape());
         let (asked, epochs) = (&settings.method, settings.train.epochs);
         let sized = asked.batch_size.is_none() && asked.batch_schedule.is_none();
         let gaussian = settings.model.likelihood == LikelihoodName::Gaussian;

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use kiln::{
-    data::Binarize,
+    data::{Binarize, ImageShape},
     models::{HiddenActivation, Likelihood, VaeConfig},
 };
 use serde::{Deserialize, Serialize};
@@ -122,9 +122,10 @@ impl VaeModel {
         }
     }
 
-    /// Returns the model for images of `[height, width]` pixels.
-    pub(crate) fn config(&self, size: [usize; 2]) -> VaeConfig {
-        let config = VaeConfig::new(size[0] * size[1])
+    /// Returns the model for images of this shape.
+    pub(crate) fn config(&self, shape: ImageShape) -> VaeConfig {
+        let config = VaeConfig::new(shape.dims())
+            .image_channels(shape.channels)
             .hidden_dims(self.hidden_dim.0.clone())
             .latent_dims(self.latent_dim.0.clone())
             .activation(self.activation)
@@ -138,7 +139,7 @@ impl VaeModel {
             None => config,
         };
         match &self.channels {
-            Some(Sizes(channels)) => config.convolutions(size, channels.clone()),
+            Some(Sizes(channels)) => config.convolutions([shape.height, shape.width], channels.clone()),
             None => config,
         }
     }
