@@ -66,8 +66,9 @@ pub(crate) fn files_in(dir: &Path) -> [Option<PathBuf>; 4] {
     STEMS.map(|stem| {
         // Some mirrors write `train-images.idx3-ubyte`.
         let dotted = stem.replace("-idx", ".idx");
-        let names = [stem.to_string(), format!("{stem}.gz"), dotted.clone(), format!("{dotted}.gz")];
-        names.iter().map(|name| dir.join(name)).find(|path| path.is_file())
+        let grey = [stem.to_string(), format!("{stem}.gz"), dotted.clone(), format!("{dotted}.gz")];
+        let coloured = grey.clone().map(|name| name.replace("idx3", "idx4"));
+        grey.iter().chain(&coloured).map(|name| dir.join(name)).find(|path| path.is_file())
     })
 }
 

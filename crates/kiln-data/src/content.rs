@@ -65,6 +65,13 @@ impl Content {
         Ok(Self { path: path.into(), reader, compressed, bound })
     }
 
+    /// Opens a file whose bytes are taken as they are, compressed or not.
+    pub(crate) fn open_raw(path: &Path) -> Result<Self, DataError> {
+        let (file, size) = open_regular(path)?;
+        let reader = Box::new(BufReader::with_capacity(1 << 16, file));
+        Ok(Self { path: path.into(), reader, compressed: false, bound: size })
+    }
+
     /// Returns the size of the file, or none if it is compressed.
     pub(crate) fn plain_size(&self) -> Option<u64> {
         (!self.compressed).then_some(self.bound)

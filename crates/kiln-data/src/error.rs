@@ -430,6 +430,38 @@ pub enum DataError {
     #[error(transparent)]
     Formula(#[from] FormulaError),
 
+    /// A file is neither a folder nor an archive of pictures.
+    #[error(
+        "{} is neither a folder nor an archive of pictures (.tar, .tar.gz, .tgz, .tar.zst, .zip)", safe_path(.path)
+    )]
+    NotPictures { path: PathBuf },
+
+    /// A file with numbers that are no images.
+    #[error("{} cannot be read as images: {}", safe_path(.path), whole(.cause))]
+    NotImages { path: PathBuf, cause: String },
+
+    /// No file can be used as an image.
+    #[error(
+        "{} has no picture that can be used{}",
+        safe_path(.path), if .bad.is_empty() { String::new() } else { format!(": {}", whole(.bad)) }
+    )]
+    NoPictures { path: PathBuf, bad: String },
+
+    /// Files cannot be used as images.
+    #[error(
+        "{count} of {of} files in {} cannot be used: {}. Leave them out (--skip-bad), or remove or replace them",
+        safe_path(.path), whole(.bad)
+    )]
+    BadPictures { path: PathBuf, count: usize, of: usize, bad: String },
+
+    /// Pictures have several sizes.
+    #[error(
+        "the pictures in {} have several sizes (height × width, with the number of files): {}; give the size of the images \
+         (--size HEIGHTxWIDTH)",
+        safe_path(.path), whole(.sizes)
+    )]
+    PictureSizes { path: PathBuf, sizes: String },
+
     /// A formula has too many features.
     #[error("the formula has more than {limit} {what}; use fewer interactions, or columns with fewer categories")]
     FormulaSize { what: &'static str, limit: usize },

@@ -5,12 +5,15 @@
 use crate::{
     DataError, Dataset, ImageShape, Images,
     content::{Content, open_regular},
+    images::interleaved,
 };
 use sha2::{Digest, Sha256};
 use std::path::Path;
 
 /// The magic number of three-axis `u8` files.
 const IMAGES: u32 = 0x0000_0803;
+/// The magic number of four-axis `u8` files: images in colour.
+const COLOURED: u32 = 0x0000_0804;
 /// The magic number of one-axis `u8` files.
 const LABELS: u32 = 0x0000_0801;
 /// The most bytes of images that are decompressed. The largest well-known file, EMNIST, has an eighth of it.
@@ -18,7 +21,7 @@ const MAX_BYTES: u64 = 1 << 32;
 /// Images of this many bytes or more stay in their file if it is not compressed.
 const MAPPED: u64 = 1 << 28;
 
-/// An image file without its labels.
+/// An image file of [`read_images`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdxImages {
     /// The number of images.
@@ -27,7 +30,9 @@ pub struct IdxImages {
     pub height: usize,
     /// Width in pixels.
     pub width: usize,
-    /// `count` × `height` × `width` bytes, image after image and row after row; 255 is white.
+    /// Values of a pixel: 1 for grey, 3 for colour.
+    pub channels: usize,
+    /// `count` × `height` × `width` × `channels` bytes, image after image, row after row and pixel after pixel; 255 is white.
     pub pixels: Vec<u8>,
 }
 
@@ -70,14 +75,26 @@ fn read_mapped_from(least: u64, images: &Path, labels: &Path) -> Result<Images, 
         });
     }
     let classes = label_file.read()?.into_iter().map(u32::from).collect();
-    if image_file.bytes >= least && image_file.content.plain_size().is_some() {
+    if image_file.bytes >= least && image_file.can_be_mapped() {
         return image_file.mapped()?.with_labels(classes);
     }
-    let file = image_file.read()?;
-    Images::new(file.pixels, classes, file.height, file.width, u8::MAX)
+    image_file.images()?.with_labels(classes)
 }
 
-/// Reads an image file (magic number `0x00000803`).
+/// Reads the images of one file, which has three axes or four, as images without labels.
+///
+/// # Errors
+///
+/// Those of [`read_images`].
+pub fn read_unlabelled(path: &Path) -> Result<Images, DataError> {
+    let mut file = OpenImages::open(path)?;
+    match file.bytes >= MAPPED && file.can_be_mapped() {
+        true => file.mapped(),
+        false => file.images(),
+    }
+}
+
+/// Reads an image file (magic number `0x00000803`, or `0x00000804` with an axis of 1 or 3 channels at the end or after the first one).
 ///
 /// # Errors
 ///
@@ -103,48 +120,84 @@ struct OpenImages<'a> {
     path: &'a Path,
     content: Content,
     count: u32,
-    height: u32,
-    width: u32,
+    shape: ImageShape,
+    /// Whether an image has its channels one after the other.
+    is_planar: bool,
     bytes: u64,
+    /// The bytes before the pixels.
+    header: u64,
 }
 
 impl<'a> OpenImages<'a> {
     fn open(path: &'a Path) -> Result<Self, DataError> {
         let mut content = Content::open(path)?;
-        let [_, count, height, width] = header::<4>(path, &mut content, "images", IMAGES)?;
+        let [magic, count, height, width] = header::<4>(path, &mut content, "images", &[IMAGES, COLOURED])?;
+        let mut axes = vec![height, width];
+        if magic == COLOURED {
+            let bytes = content.take(4)?;
+            let last = bytes.first_chunk().ok_or(DataError::IdxHeader {
+                path: path.into(),
+                expected: 20,
+                found: 16 + bytes.len(),
+            })?;
+            axes.push(u32::from_be_bytes(*last));
+        }
+        let (height, width, channels, is_planar) = match axes[..] {
+            [height, width, channels @ (1 | 3)] => (height, width, channels, false),
+            [channels @ (1 | 3), height, width] => (height, width, channels, true),
+            [_, _, channels] => {
+                let cause = format!(
+                    "its axes are {count}, {height}, {width}, {channels}: neither the last nor the second is 1 or 3 channels"
+                );
+                return Err(DataError::NotImages { path: path.into(), cause });
+            }
+            _ => (height, width, 1, false),
+        };
         // The product of three 32-bit sizes has at most 96 bits.
-        let bytes = u128::from(count) * u128::from(height) * u128::from(width);
+        let bytes = u128::from(count) * u128::from(height) * u128::from(width) * u128::from(channels);
         let most = if content.plain_size().is_some() { i64::MAX.unsigned_abs() } else { MAX_BYTES };
         let bytes = u64::try_from(bytes).ok().filter(|bytes| (1..=most).contains(bytes));
         let bytes = bytes.ok_or(DataError::IdxSizes { path: path.into(), count, height, width })?;
-        Ok(Self { path, content, count, height, width, bytes })
+        let [height, width, channels] = [height, width, channels].map(|size| size as usize);
+        let shape = ImageShape { height, width, channels };
+        Ok(Self { path, content, count, shape, is_planar, bytes, header: 8 + 4 * axes.len() as u64 })
     }
 
     fn read(&mut self) -> Result<IdxImages, DataError> {
         let pixels = payload(self.path, &mut self.content, self.bytes)?;
-        let [count, height, width] = [self.count, self.height, self.width].map(|size| size as usize);
-        Ok(IdxImages { count, height, width, pixels })
+        let pixels = if self.is_planar { interleaved(&pixels, self.shape) } else { pixels };
+        let ImageShape { height, width, channels } = self.shape;
+        Ok(IdxImages { count: self.count as usize, height, width, channels, pixels })
     }
 
-    fn shape(&self) -> ImageShape {
-        ImageShape::grey(self.height as usize, self.width as usize)
+    fn images(&mut self) -> Result<Images, DataError> {
+        Images::of_shape(self.read()?.pixels, self.shape, u8::MAX)
+    }
+
+    fn can_be_mapped(&self) -> bool {
+        self.content.plain_size().is_some() && !self.is_planar
     }
 
     /// Leaves the images in their file, which must not be compressed.
     fn mapped(&self) -> Result<Images, DataError> {
-        const HEADER: u64 = 16;
         let path = self.path;
         let (file, size) = open_regular(path)?;
-        let (expected, found) = (self.bytes, size.saturating_sub(HEADER));
+        let (expected, found) = (self.bytes, size.saturating_sub(self.header));
         if found < expected {
             return Err(DataError::IdxShort { path: path.into(), expected, found });
         }
         if found > expected {
             return Err(DataError::IdxTrailing { path: path.into(), expected });
         }
-        let mapped = Images::mapped(&file, HEADER, self.count as usize, self.shape());
+        let mapped = Images::mapped(&file, self.header, self.count as usize, self.shape);
         mapped.map_err(|cause| DataError::Io { action: "map", path: path.into(), cause })
     }
+}
+
+/// Returns whether a file begins like an IDX file of images, compressed or not.
+pub(crate) fn begins(path: &Path) -> bool {
+    let start = Content::open(path).and_then(|mut content| content.take(4));
+    start.is_ok_and(|start| start.len() == 4 && start[..3] == [0, 0, 8] && matches!(start[3], 3 | 4))
 }
 
 /// A label file after its header.
@@ -157,7 +210,7 @@ struct OpenLabels<'a> {
 impl<'a> OpenLabels<'a> {
     fn open(path: &'a Path) -> Result<Self, DataError> {
         let mut content = Content::open(path)?;
-        let [_, count] = header::<2>(path, &mut content, "labels", LABELS)?;
+        let [_, count] = header::<2>(path, &mut content, "labels", &[LABELS])?;
         Ok(Self { path, content, count })
     }
 
@@ -168,7 +221,10 @@ impl<'a> OpenLabels<'a> {
 
 /// Adds to `digest` the uncompressed image file and label file of `images`.
 pub(crate) fn digest_files(digest: &mut Sha256, images: &Images) {
-    let words = [IMAGES, images.len() as u32, images.height() as u32, images.width() as u32];
+    let ImageShape { height, width, channels } = images.shape();
+    let grey = [IMAGES, images.len() as u32, height as u32, width as u32];
+    let coloured = [COLOURED, grey[1], grey[2], grey[3], channels as u32];
+    let words = if channels == 1 { &grey[..] } else { &coloured };
     words.iter().for_each(|word| digest.update(word.to_be_bytes()));
     (0..images.len()).for_each(|row| digest.update(images.image(row)));
     [LABELS, images.len() as u32].iter().for_each(|word| digest.update(word.to_be_bytes()));
@@ -181,7 +237,7 @@ fn header<const WORDS: usize>(
     path: &Path,
     content: &mut Content,
     kind: &'static str,
-    expected: u32,
+    expected: &[u32],
 ) -> Result<[u32; WORDS], DataError> {
     let bytes = content.take(4 * WORDS as u64)?;
     let mut words = [0; WORDS];
@@ -189,8 +245,8 @@ fn header<const WORDS: usize>(
         *word = chunk.iter().fold(0, |value, byte| value << 8 | u32::from(*byte));
     }
     // The magic number tells a short file of another kind.
-    if bytes.len() >= 4 && words[0] != expected {
-        return Err(DataError::IdxMagic { path: path.into(), kind, expected, found: words[0] });
+    if bytes.len() >= 4 && !expected.contains(&words[0]) {
+        return Err(DataError::IdxMagic { path: path.into(), kind, expected: expected[0], found: words[0] });
     }
     if bytes.len() < 4 * WORDS {
         return Err(DataError::IdxHeader { path: path.into(), expected: 4 * WORDS, found: bytes.len() });

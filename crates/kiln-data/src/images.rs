@@ -300,6 +300,15 @@ fn check_range(pixels: &[u8], max: u8) -> Result<(), DataError> {
     }
 }
 
+/// Puts the channels of each pixel next to each other.
+pub(crate) fn interleaved(planar: &[u8], shape: ImageShape) -> Vec<u8> {
+    let plane = shape.height * shape.width;
+    let pixel = |image: &[u8], pixel: usize| -> Vec<u8> {
+        (0..shape.channels).map(|channel| image[channel * plane + pixel]).collect()
+    };
+    planar.chunks_exact(shape.dims()).flat_map(|image| (0..plane).flat_map(move |at| pixel(image, at))).collect()
+}
+
 /// Returns `width` values for each of `rows`, which `write` fills in, on several threads if that pays.
 pub(crate) fn gather<T: Clone + Default + Send>(
     rows: &[usize],

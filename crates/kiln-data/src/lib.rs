@@ -30,8 +30,11 @@ pub mod folds;
 pub mod formula;
 pub mod idx;
 pub mod image_grid;
+pub mod image_options;
 pub mod images;
 pub mod locate;
+#[cfg(feature = "pictures")]
+pub mod pictures;
 pub mod resident;
 pub mod roles;
 pub mod shown;
@@ -60,12 +63,15 @@ pub use examples::Examples;
 pub use folds::{FoldSplits, Folds};
 pub use formula::{Formula, FormulaEncoder, FormulaError, FormulaTerm};
 pub use image_grid::ImageGrid;
+pub use image_options::{BadPicture, ColorMode, Fit};
 pub use images::{ImageShape, Images, Labelled, PixelSums};
 pub use locate::Locate;
+#[cfg(feature = "pictures")]
+pub use pictures::{PictureSet, Pictures};
 pub use resident::Resident;
 pub use roles::{Columns, MissingRows, Reason, Role};
 pub use shown::Shown;
-pub use sources::{HoldOut, ImageSplits, load_images};
+pub use sources::{HoldOut, ImageLoader, ImageSplits, LoadProgress, load_images};
 pub use sparse::{SparseExamples, SparseOptions, ZeroBased};
 pub use split::{Split, stratified_split};
 pub use suggest::hint as did_you_mean;

@@ -1,14 +1,22 @@
-//! Image datasets by name or by folder.
+//! Images by the name of a dataset, or by the path of a folder or file.
+
+mod arrays;
+mod cifar;
+mod labels;
+mod levels;
+mod loader;
+mod pixels;
+mod raw;
 
 use crate::{
-    DIGITS_SHA256, DataError, DownloadProgress, Images, Locate,
-    collection::{Check, Collection, all_files, collections},
+    BadPicture, DIGITS_SHA256, DataError, DownloadProgress, Images, Locate,
+    collection::{Check, Collection, all_files},
     content::hex,
     digits,
-    download::{agent, archive_digest, download},
+    download::{archive_digest, download},
     idx,
     locate::Places,
-    stratified_split, suggest,
+    stratified_split,
 };
 use sha2::{Digest, Sha256};
 use std::{
@@ -16,6 +24,8 @@ use std::{
     sync::OnceLock,
 };
 use ureq::Agent;
+
+pub use self::loader::{ImageLoader, LoadProgress};
 
 /// How to divide a dataset that has no test set.
 ///
@@ -44,25 +54,31 @@ impl Default for HoldOut {
 
 /// An image dataset, divided into training and test data.
 ///
-/// Both parts have the same image size and number of classes.
+/// Both parts have the same image shape and number of classes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageSplits {
-    /// The dataset's name, or its folder as given.
+    /// The dataset's name, or its path as given.
     pub name: String,
-    /// Whether the files are the published ones of the dataset `name`. `None` if that cannot be told: for a folder of your
+    /// Whether the files are the published ones of the dataset `name`. `None` if that cannot be told: for files of your
     /// own, and for Fashion-MNIST outside the cache, of which only the archives' digests are published.
     pub published: Option<bool>,
     /// The training images.
     pub train: Images,
     /// The test images.
     pub test: Images,
+    /// What a reader of the data might not expect, such as a rounding of the pixels.
+    pub notes: Vec<String>,
+    /// The files that were left out, for a folder or an archive of pictures.
+    pub skipped: Vec<BadPicture>,
+    /// The sizes of the pictures in a folder or an archive, height and width, with the number of files of each.
+    pub sizes: Vec<([usize; 2], usize)>,
     /// Computed when it is asked for.
     sha256: OnceLock<String>,
 }
 
 impl ImageSplits {
-    /// Returns the SHA-256 of the uncompressed files. For IDX files the order is training images, training labels, test images,
-    /// test labels. The first call reads all images; replace `train` or `test` after it only.
+    /// Returns the SHA-256 of the data. For the four IDX files of a folder it is that of the uncompressed files in the order training
+    /// images, training labels, test images, test labels. Its first call reads all images; replace `train` or `test` after it only.
     pub fn sha256(&self) -> &str {
         self.sha256.get_or_init(|| {
             let mut digest = Sha256::new();
@@ -73,22 +89,13 @@ impl ImageSplits {
     }
 }
 
-/// Loads the dataset `digits`, `mnist` or `fashion-mnist`, or the four IDX files in the folder `name_or_dir`.
+/// Loads the dataset `digits`, `mnist` or `fashion-mnist`, or images from a path, as an [`ImageLoader`] with its defaults does.
 ///
-/// A dataset's name takes precedence over a folder of that name; write `./mnist` for the folder. `hold_out` applies to
-/// `digits` only, because the others have a test set. `progress` is called during downloads, before and after every block.
-///
-/// Files in the cache are compared with their published digest.
+/// `hold_out` applies to data without a test set. `progress` is called during downloads, before and after every block.
 ///
 /// # Errors
 ///
-/// - [`DataError::UnknownDataset`];
-/// - [`DataError::MissingIdxFiles`] if a folder, or an explicit `data_dir`, lacks files;
-/// - [`DataError::Unavailable`] if a dataset is not on the machine and cannot be downloaded;
-/// - [`DataError::Digest`] if a download is not the published file;
-/// - [`DataError::CachedDigest`] if the files in the cache are not the published ones;
-/// - [`DataError::WrongDataset`] if the files are those of another dataset;
-/// - [`DataError::TestFraction`], [`DataError::EmptyTraining`], and the errors of [`idx`].
+/// Those of [`ImageLoader::load`].
 ///
 /// # Example
 ///
@@ -100,32 +107,16 @@ impl ImageSplits {
 /// # Ok::<(), kiln_data::DataError>(())
 /// ```
 pub fn load_images(
-    name_or_dir: &str,
+    name_or_path: &str,
     locate: &Locate,
     hold_out: HoldOut,
     progress: &mut dyn FnMut(DownloadProgress<'_>),
 ) -> Result<ImageSplits, DataError> {
-    if name_or_dir == "digits" {
-        return load_digits(hold_out);
-    }
-    let known = collections();
-    if let Some(collection) = known.iter().find(|collection| collection.name == name_or_dir) {
-        let places = Places::of(locate);
-        let (dir, files) = resolve(collection, &places, locate.offline, &agent(), progress)?;
-        let mut splits = read(name_or_dir, &files)?;
-        check_identity(&splits, &dir, &known)?;
-        check_published(&mut splits, collection, &places, &dir, &files)?;
-        return Ok(splits);
-    }
-    let dir = Path::new(name_or_dir);
-    if dir.is_dir() {
-        return read(name_or_dir, &all_files(dir)?);
-    }
-    let names = ["digits", "mnist", "fashion-mnist"];
-    Err(DataError::UnknownDataset {
-        name: name_or_dir.into(),
-        hint: suggest::hint(name_or_dir, names),
-        known: names.join(", "),
+    let loader = ImageLoader::new(name_or_path).locate(locate.clone()).hold_out(hold_out);
+    loader.load(&mut |at| {
+        if let LoadProgress::Download(at) = at {
+            progress(at);
+        }
     })
 }
 
@@ -138,6 +129,9 @@ fn load_digits(hold_out: HoldOut) -> Result<ImageSplits, DataError> {
         published: Some(true),
         train: images.subset(&split.train),
         test: images.subset(&split.test),
+        notes: Vec::new(),
+        skipped: Vec::new(),
+        sizes: Vec::new(),
     })
 }
 
@@ -187,6 +181,9 @@ fn read(
         published: None,
         train: train.with_classes(classes)?,
         test: test.with_classes(classes)?,
+        notes: Vec::new(),
+        skipped: Vec::new(),
+        sizes: Vec::new(),
     })
 }
 
@@ -235,7 +232,7 @@ mod tests {
     use super::*;
     use crate::{
         Dataset,
-        collection::STEMS,
+        collection::{STEMS, collections},
         download::tests::{direct, serve},
         idx::fixtures::{gzip, images_file, labels_file},
     };

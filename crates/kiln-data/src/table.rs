@@ -27,6 +27,8 @@ mod share;
 mod sniff;
 mod typed;
 
+pub(crate) use self::numpy::{Tensors, Values};
+
 use std::path::Path;
 
 pub(crate) use self::bytes::{Origin, Text};

@@ -10,7 +10,7 @@ use std::{
 
 use indicatif::{ProgressBar, ProgressStyle};
 use kiln::{
-    data::DownloadProgress,
+    data::{DownloadProgress, LoadProgress},
     train::{EpochReport, Metrics, Observer, StepReport, TrainError, Watched},
 };
 use serde::Serialize;
@@ -86,6 +86,31 @@ impl Console {
     /// Shows the progress of a solver: a line every `every` steps when there is no terminal.
     pub(crate) fn steps(self, every: u64) -> StepProgress {
         StepProgress { console: self, bar: self.bar(), every: every.max(1) }
+    }
+
+    /// Shows the progress of loading images.
+    pub(crate) fn loading(self) -> impl FnMut(LoadProgress<'_>) {
+        let mut download = self.download();
+        let mut bar: Option<ProgressBar> = None;
+        move |progress| match progress {
+            LoadProgress::Download(progress) => download(progress),
+            LoadProgress::Pictures(done, of) if !self.quiet && !self.json => {
+                let bar = bar.get_or_insert_with(|| {
+                    let style = ProgressStyle::with_template("decoding pictures {wide_bar} {pos}/{len} {eta}");
+                    let counted = ProgressStyle::with_template("decoding pictures: {pos}");
+                    let style = if of.is_some() { style } else { counted };
+                    ProgressBar::no_length().with_style(style.expect("the template is well-formed"))
+                });
+                if let Some(of) = of {
+                    bar.set_length(of as u64);
+                }
+                bar.set_position(done as u64);
+                if Some(done) == of {
+                    bar.finish_and_clear();
+                }
+            }
+            _ => {}
+        }
     }
 
     /// Shows the progress of a download.

@@ -196,6 +196,17 @@ pub(crate) fn by_root(text: impl FnOnce() -> String) -> Result<String> {
     String::from_utf8(world.broadcast(own.into_bytes())?).map_err(Failure::internal)
 }
 
+/// Lets rank 0 do something before the others do it, so that they find what it has kept. All ranks call it.
+pub(crate) fn first_by_root<T>(mut work: impl FnMut() -> Result<T>) -> Result<T> {
+    let world = world();
+    if world.is_alone() {
+        return work();
+    }
+    let own = if world.is_root() { Some(work()) } else { None };
+    world.broadcast(Vec::new())?;
+    own.map_or_else(work, |own| own)
+}
+
 /// Whether a rank must stop: then all do. All ranks call it. If they cannot be asked, this one stops, too.
 pub(crate) fn must_any_stop(own: bool) -> bool {
     let mut stops = [f64::from(u8::from(own))];

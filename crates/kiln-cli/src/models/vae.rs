@@ -4,6 +4,7 @@ mod apply;
 mod data;
 mod fit;
 mod flags;
+mod image_size;
 mod latent;
 mod latent_flags;
 mod lr_find;
@@ -50,6 +51,7 @@ Values with [default: automatic] are chosen from the data and saved in config.to
 Examples:
   kiln train vae
   kiln train vae --data mnist --epochs 50 --binarize dynamic --out runs/mnist
+  kiln train vae --data photos --size 64x64 --channels 32,64 --likelihood gaussian
   kiln train vae --data mnist --optimizer nesterov --lr 0.01 --schedule cosine";
     const HELP: &'static [(&'static str, &'static str)] = &[("dtype", "Floating-point type [default: f32]")];
     const FILES: &'static [&'static str] =
@@ -90,6 +92,10 @@ Examples:
 
     fn record(data: &ImageSet) -> &DataRecord {
         &data.record
+    }
+
+    fn notes(data: &ImageSet) -> &[String] {
+        &data.notes
     }
 
     fn plan(settings: VaeSettings, data: ImageSet, compute: Compute) -> Result<VaePlan> {

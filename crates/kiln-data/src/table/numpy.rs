@@ -4,11 +4,13 @@ mod array;
 mod dtype;
 mod header;
 mod literal;
+mod tensors;
 
 use std::{fs::File, io::BufReader, path::Path};
 
 use zip::ZipArchive;
 
+pub(crate) use self::tensors::{Tensors, Values};
 use self::{array::Array, dtype::Problem};
 use super::{delimited::Parsed, lines::Lines, options::TableOptions};
 use crate::{

@@ -1,10 +1,13 @@
 //! The images of a run.
 
-use kiln::data::{Binarized, Dataset, HoldOut, Images, Locate, load_images};
+use kiln::data::{Binarized, Dataset, HoldOut, ImageLoader, ImageSplits, Images, Locate};
 
-use super::settings::VaeSettings;
+use super::settings::{ImageData, VaeSettings};
 use crate::{
-    base::{Console, Result, ranks::by_root},
+    base::{
+        Console, Result,
+        ranks::{by_root, first_by_root},
+    },
     context::DataRecord,
 };
 
@@ -13,6 +16,7 @@ pub(crate) struct ImageSet {
     pub(super) train: Binarized,
     pub(super) test: Binarized,
     pub(super) record: DataRecord,
+    pub(super) notes: Vec<String>,
 }
 
 impl ImageSet {
@@ -20,7 +24,16 @@ impl ImageSet {
         let locate = Locate { data_dir: settings.data.data_dir.clone(), offline: false };
         let (seed, binarize) = (settings.run.seed, settings.data.binarize);
         let hold_out = HoldOut { test_fraction: settings.data.test_fraction, seed };
-        let mut images = load_images(&settings.data.name, &locate, hold_out, &mut console.download())?;
+        let ImageData { name, size, fit, color, skip_bad, .. } = &settings.data;
+        let loader =
+            ImageLoader::new(name).locate(locate).hold_out(hold_out).fit(*fit).color(*color).skip_bad(*skip_bad);
+        let loader = match size {
+            Some(size) => loader.size(size.height, size.width),
+            None => loader,
+        };
+        let mut images = first_by_root(|| Ok(loader.load(&mut console.loading())?))?;
+        let mut notes = images.notes.clone();
+        notes.extend(left_out(&images));
         // Rank 0 alone reads all images.
         let sha256 = by_root(|| images.sha256().to_owned())?;
         if let Some(used) = settings.data.train_images {
@@ -37,7 +50,7 @@ impl ImageSet {
         };
         let train = Binarized::new(images.train, binarize, seed, "binarize-train");
         let test = Binarized::new(images.test, binarize, seed, "binarize-test");
-        Ok(Self { train, test, record })
+        Ok(Self { train, test, record, notes })
     }
 
     /// The images that pictures show: test images, or training images if there are none.
@@ -48,4 +61,15 @@ impl ImageSet {
     pub(super) fn images(&self) -> &Images {
         self.train.images()
     }
+}
+
+/// Names the files that were left out, a line each.
+fn left_out(images: &ImageSplits) -> Vec<String> {
+    const SHOWN: usize = 20;
+    let bad = &images.skipped;
+    let mut lines: Vec<String> = bad.iter().take(SHOWN).map(|bad| format!("left out: {bad}")).collect();
+    if bad.len() > SHOWN {
+        lines.push(format!("left out: {} more files", bad.len() - SHOWN));
+    }
+    lines
 }

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use kiln::data::{ColorMode, Fit};
 use serde::Serialize;
+
+use super::image_size::ImageSize;
 
 use crate::{
     base::count,
@@ -32,8 +35,8 @@ pub(crate) struct VaeFlags {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Data")]
 pub(crate) struct ImageDataFlags {
-    /// Dataset (digits, mnist, fashion-mnist), or folder with IDX files [default: digits]
-    #[arg(long = "data", value_name = "NAME|DIR")]
+    /// Dataset (digits, mnist, fashion-mnist), folder or archive of pictures, NumPy, IDX or CIFAR files, or table of pixels [default: digits]
+    #[arg(long = "data", value_name = "NAME|PATH")]
     #[serde(rename = "data")]
     pub(crate) name: Option<String>,
     /// Folder with the files of the named datasets [default: $KILN_DATA_DIR, then the cache]
@@ -45,6 +48,19 @@ pub(crate) struct ImageDataFlags {
     /// Train on the first N training images only [default: all]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) train_images: Option<usize>,
+    /// Height and width of the images [default: those of the files]
+    #[arg(long, value_name = "HEIGHTxWIDTH")]
+    pub(crate) size: Option<ImageSize>,
+    /// How pictures of other shapes get that size: crop, pad or stretch [default: crop]
+    #[arg(long, value_name = "HOW")]
+    pub(crate) fit: Option<Fit>,
+    /// Channels of pictures: auto, grey or rgb [default: auto]
+    #[arg(long, value_name = "MODE")]
+    pub(crate) color: Option<ColorMode>,
+    /// Leave out picture files that cannot be used
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) skip_bad: bool,
     /// Random binarization of pixels: none, dynamic (every epoch), fixed (once) [default: none]
     #[arg(long, value_name = "HOW", value_parser = ["none", "dynamic", "fixed"], hide_possible_values = true)]
     pub(crate) binarize: Option<String>,

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use kiln::{
-    data::{Binarize, ImageShape},
+    data::{Binarize, ColorMode, Fit, ImageShape},
     models::{HiddenActivation, Likelihood, VaeConfig},
 };
 use serde::{Deserialize, Serialize};
+
+use super::image_size::ImageSize;
 
 use crate::{
     base::{Failure, Result, require},
@@ -58,12 +60,28 @@ pub(crate) struct ImageData {
     pub(crate) test_fraction: f64,
     /// The number of training images that are used, from the first one on. Absent: all.
     pub(crate) train_images: Option<usize>,
+    /// Absent: the size of the files.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) size: Option<ImageSize>,
+    pub(crate) fit: Fit,
+    pub(crate) color: ColorMode,
+    pub(crate) skip_bad: bool,
     pub(crate) binarize: Binarize,
 }
 
 impl Default for ImageData {
     fn default() -> Self {
-        Self { name: "digits".into(), data_dir: None, test_fraction: 0.2, train_images: None, binarize: Binarize::None }
+        Self {
+            name: "digits".into(),
+            data_dir: None,
+            test_fraction: 0.2,
+            train_images: None,
+            size: None,
+            fit: Fit::default(),
+            color: ColorMode::default(),
+            skip_bad: false,
+            binarize: Binarize::None,
+        }
     }
 }
 

@@ -75,6 +75,16 @@ impl Scalar {
         self.size
     }
 
+    /// Returns whether the values are real numbers or truth values.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self.kind, Kind::Truth | Kind::Signed | Kind::Unsigned | Kind::Float)
+    }
+
+    /// Returns whether each value is a byte from 0 to 255.
+    pub(super) fn is_byte(&self) -> bool {
+        (self.kind, self.size) == (Kind::Unsigned, 1)
+    }
+
     pub(super) fn is_void(&self) -> bool {
         self.kind == Kind::Void
     }

@@ -41,9 +41,18 @@ pub(super) struct Field {
     pub(super) scalar: Scalar,
 }
 
-impl Header {
-    /// Reads the header of an array. `group` is its name in an archive, from which the names of its columns are made.
-    pub(super) fn read(reader: &mut impl Read, group: Option<&str>) -> Result<Self, Problem> {
+/// A header as it is written.
+#[derive(Debug)]
+pub(super) struct Written {
+    pub(super) descr: Literal,
+    pub(super) is_fortran: bool,
+    pub(super) shape: Vec<u64>,
+    /// The bytes before the values.
+    pub(super) length: u64,
+}
+
+impl Written {
+    pub(super) fn read(reader: &mut impl Read) -> Result<Self, Problem> {
         let (text, length) = read_text(reader)?;
         let header = Literal::parse(text.trim_end()).ok_or("its header is not one that NumPy writes")?;
         let parts = (header.get("descr"), header.get("fortran_order"), header.get("shape"));
@@ -53,6 +62,14 @@ impl Header {
         let size = |size: &Literal| if let Literal::Number(size) = size { Some(*size) } else { None };
         let shape: Vec<u64> =
             shape.iter().map(size).collect::<Option<_>>().ok_or("its shape is not made of numbers")?;
+        Ok(Self { descr: descr.clone(), is_fortran: *is_fortran, shape, length })
+    }
+}
+
+impl Header {
+    /// Reads the header of an array. `group` is its name in an archive, from which the names of its columns are made.
+    pub(super) fn read(reader: &mut impl Read, group: Option<&str>) -> Result<Self, Problem> {
+        let Written { descr, is_fortran, shape, length } = Written::read(reader)?;
         let (rows, width) = match shape[..] {
             [rows] => (rows, None),
             [rows, width] => (rows, Some(width)),
@@ -66,8 +83,8 @@ impl Header {
         if width.is_some_and(|width| width > MOST_COLUMNS) {
             return Err(format!("it has {} columns, more than {MOST_COLUMNS}", width.unwrap_or(0)).into());
         }
-        let parts = match descr {
-            Literal::Text(code) => plain(Scalar::parse(code)?, group, width, *is_fortran),
+        let parts = match &descr {
+            Literal::Text(code) => plain(Scalar::parse(code)?, group, width, is_fortran),
             _ if width.is_some() => return Err("it is a matrix of structures: use one dimension".into()),
             descr => {
                 let mut record = Record { fields: Vec::new(), size: 0 };
