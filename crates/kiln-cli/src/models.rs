@@ -18,5 +18,5 @@ pub(crate) use self::{
     model::{Model, own_help},
     registry::{Config, Train, WarmUp},
     skeleton::open,
-    vae::{Autoencoder, VaeFlags},
+    vae::{Autoencoder, ImageSize, VaeFlags},
 };

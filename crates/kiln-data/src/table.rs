@@ -27,7 +27,10 @@ mod share;
 mod sniff;
 mod typed;
 
-pub(crate) use self::numpy::{Tensors, Values};
+pub(crate) use self::{
+    numpy::{Tensors, Values},
+    several::is_table,
+};
 
 use std::path::Path;
 

@@ -1,15 +1,16 @@
 //! `kiln describe`: what a table holds, and what training makes of it.
 
 mod column;
+mod images;
 mod libsvm;
 mod text;
 
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use kiln::data::{Column, ColumnKind, ColumnSummary, Role, Shown, Table};
+use kiln::data::{Column, ColumnKind, ColumnSummary, ImageLoader, Role, Shown, Table};
 
-use self::{column::Described, text::text};
+use self::{column::Described, images::ImageFlags, text::text};
 use crate::{
     base::{Console, Exit, Failure, Result},
     context::{is_libsvm, read_file},
@@ -19,7 +20,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct DescribeFlags {
-    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst), Parquet, Arrow, NumPy or LIBSVM (.svm) file, folder with tables, or - for standard input
+    /// Table: text with a header row (CSV, TSV, …; also .gz and .zst), Parquet, Arrow, NumPy or LIBSVM (.svm) file, folder with tables, or - for standard input. Images: a folder or archive of pictures, NumPy, IDX or CIFAR files, or a dataset
     #[arg(value_name = "FILE")]
     pub(crate) file: PathBuf,
     /// Name of the column to predict
@@ -33,9 +34,15 @@ pub(crate) struct DescribeFlags {
     pub(crate) drop: Vec<String>,
     #[command(flatten)]
     pub(crate) reading: ReadingFlags,
+    #[command(flatten)]
+    pub(crate) images: ImageFlags,
 }
 
 pub(crate) fn describe(flags: &DescribeFlags, console: Console) -> Result<Exit> {
+    if ImageLoader::are_images(&flags.file.to_string_lossy()) {
+        return images::describe(&flags.file, &flags.images, console);
+    }
+    flags.images.refuse()?;
     let settings = toml::Table::try_from(&flags.reading)
         .and_then(|table| table.try_into::<TableSettings>().map_err(serde::ser::Error::custom));
     let mut settings = settings.map_err(Failure::usage)?;

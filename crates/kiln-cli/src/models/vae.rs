@@ -21,6 +21,7 @@ use kiln::tensor::weights;
 pub(crate) use self::{
     apply::{reconstruct, sample},
     flags::VaeFlags,
+    image_size::ImageSize,
     latent::latent,
     latent_flags::LatentCommand,
     lr_find::lr_find,

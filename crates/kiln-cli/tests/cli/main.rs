@@ -23,6 +23,7 @@ mod logistic;
 mod method;
 mod own_problem;
 mod penalties;
+mod pictures;
 mod predict;
 mod resume;
 mod run_folder;

@@ -16,6 +16,7 @@ use crate::{
     idx,
     locate::Places,
     stratified_split, suggest,
+    table::{Tensors, is_table},
 };
 
 /// Loads images from wherever they are.
@@ -161,6 +162,25 @@ impl ImageLoader {
             Some(Kind::Table) => pixels::read(path, self.size)?,
             None => return Err(self.unknown()),
         })
+    }
+
+    /// Returns whether a name or a path is one of images, and not a table: a named dataset, a folder without tables, an archive, an IDX file,
+    /// or a NumPy file with an array of three axes or more.
+    pub fn are_images(name_or_path: &str) -> bool {
+        let path = Path::new(name_or_path);
+        let has_tables = || {
+            let names = path.read_dir().into_iter().flatten().flatten().map(|entry| entry.path());
+            names.filter(|path| path.is_file()).any(|path| is_table(&path))
+        };
+        match Kind::of(path) {
+            _ if ["digits", "mnist", "fashion-mnist"].contains(&name_or_path) => true,
+            Some(Kind::Pictures) => !path.is_dir() || !has_tables(),
+            Some(Kind::Idx) => true,
+            Some(Kind::Array) => {
+                Tensors::open(path).is_ok_and(|tensors| tensors.all.iter().any(|values| values.shape.len() > 2))
+            }
+            Some(Kind::Table) | None => false,
+        }
     }
 
     fn unknown(&self) -> DataError {

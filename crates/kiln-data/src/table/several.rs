@@ -139,7 +139,7 @@ pub(super) fn files_of(paths: &[PathBuf]) -> Result<Vec<PathBuf>, DataError> {
     Ok(files)
 }
 
-fn is_table(file: &Path) -> bool {
+pub(crate) fn is_table(file: &Path) -> bool {
     let Some(name) = file.file_name().and_then(|name| name.to_str()).map(str::to_lowercase) else { return false };
     let plain = name.strip_suffix(".gz").or(name.strip_suffix(".zst")).unwrap_or(&name);
     let extension = plain.rsplit_once('.').map(|(_, extension)| extension);
