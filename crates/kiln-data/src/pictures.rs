@@ -138,6 +138,7 @@ impl Pictures {
     /// Checks what was found, and adds what the names of the files say.
     fn arranged(&self, found: Found, sha256: String) -> Result<PictureSet, DataError> {
         let Found { files, mut bad, sizes, images } = found;
+        let of = files.len() + bad.len();
         let arrangement = Arrangement::of(files.iter().chain(bad.iter().map(|bad| &bad.file)).map(String::as_str));
         let classes: Vec<Option<u32>> = files.iter().map(|file| arrangement.class(file)).collect();
         if !arrangement.classes.is_empty() {
@@ -151,7 +152,6 @@ impl Pictures {
             return Err(DataError::NoPictures { path: path(), bad: list(&bad) });
         }
         if !bad.is_empty() && !self.skip_bad {
-            let of = files.len() + bad.len();
             return Err(DataError::BadPictures { path: path(), count: bad.len(), of, bad: list(&bad) });
         }
         let Some(images) = images else {

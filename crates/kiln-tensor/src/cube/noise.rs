@@ -31,11 +31,6 @@ fn sum_of<F: Float>(#[comptime] parts: [f32; 3]) -> F {
     F::new(comptime!(parts[0])) + (F::new(comptime!(parts[1])) + F::new(comptime!(parts[2])))
 }
 
-/// Whether `F` has 64 bits.
-fn is_double<F>() -> bool {
-    std::mem::size_of::<F>() == 8
-}
-
 /// ln(k·2⁻³²), with k the word with at most 24 significant bits, and at least 1: see `random/normals.rs`.
 #[cube]
 fn log_uniform<F: Float>(word: u32) -> F {
@@ -45,7 +40,8 @@ fn log_uniform<F: Float>(word: u32) -> F {
     let m = F::cast_from(f32::reinterpret(bits - (e << 23u32)));
     let s = (m - F::new(1.0)) / (m + F::new(1.0));
     let square = s * s;
-    let terms = comptime!(if is_double::<F>() { 11 } else { 5 });
+    let bits_of_number = F::size_bits().comptime();
+    let terms = comptime!(if bits_of_number == 64 { 11 } else { 5 });
     let mut sum = F::new(0.0);
     #[unroll]
     for step in 0..terms {
@@ -60,7 +56,8 @@ fn log_uniform<F: Float>(word: u32) -> F {
 /// The series 1 − x²/(2·3)·(1 − x²/(4·5)·(…)) for `odd` = 1, of sin x / x, and that of cos x for 0.
 #[cube]
 fn circular<F: Float>(square: F, #[comptime] odd: usize) -> F {
-    let terms = comptime!(if is_double::<F>() { 9 } else { 5 });
+    let bits_of_number = F::size_bits().comptime();
+    let terms = comptime!(if bits_of_number == 64 { 9 } else { 5 });
     let mut sum = F::new(1.0);
     #[unroll]
     for step in 0..terms {

@@ -46,10 +46,12 @@ pub(crate) fn largest_of_cube<F: Float>(number: F) -> F {
 /// Looks at the bits: a compiler for a GPU may assume that a comparison sees no NaN.
 #[cube]
 pub(crate) fn is_finite<F: Float>(x: F) -> bool {
-    let high = if comptime!(std::mem::size_of::<F>() == 8) {
+    // The size of the type that the kernel is compiled for: that of `F` in Rust says nothing.
+    let bits = F::size_bits().comptime();
+    let high = if comptime!(bits == 64) {
         u32::cast_from(u64::reinterpret(x) >> 32u64) & 0x7ff0_0000u32
     } else {
         (u32::reinterpret(x) & 0x7f80_0000u32) >> 3u32
     };
-    high != comptime!(if std::mem::size_of::<F>() == 8 { 0x7ff0_0000u32 } else { 0x0ff0_0000u32 })
+    high != comptime!(if bits == 64 { 0x7ff0_0000u32 } else { 0x0ff0_0000u32 })
 }
