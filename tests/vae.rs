@@ -222,6 +222,30 @@ fn every_gradient_agrees_with_differences() {
     }
 }
 
+/// Convolutions of images in colour, whose channels are next to each other.
+#[test]
+fn every_gradient_in_colour_agrees_with_differences() {
+    use kiln::models::{HiddenActivation, Likelihood};
+    let mut stream = Stream::new(4, "test", 0, 0);
+    let (x, eps) = (stream.uniform_vec(2 * 60), stream.normal_vec(2 * 2));
+    for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Categorical(3)] {
+        let config =
+            VaeConfig::new(60).hidden_dim(4).latent_dim(2).image_channels(3).activation(HiddenActivation::Tanh);
+        let config = config.convolutions([4, 5], vec![2, 3]).likelihood(likelihood);
+        let names: Vec<NamedTensor> = named(&config.init(3, &f64_device()).unwrap());
+        for (i, parameter) in names.iter().enumerate() {
+            let at: Vec<f64> = parameter.data.clone().try_into_vec().unwrap();
+            let f = |flat: Tensor<1>| {
+                let device = flat.device();
+                let blank = config.init(3, &device).unwrap();
+                let (x, eps) = (tensor(&x, [2, 60], &device), tensor(&eps, [2, 2], &device));
+                Elbo::new().loss_at_noise(&with_parameter(blank, i, flat), x, eps).value
+            };
+            check_gradient(f, &at, 1e-8, &format!("{likelihood:?} {}", parameter.name));
+        }
+    }
+}
+
 /// The model with its `index`-th parameter taken from `flat`, through which gradients flow.
 fn with_parameter(model: Vae, index: usize, flat: Tensor<1>) -> Vae {
     use kiln::burn::module::{ModuleMapper, Param};

@@ -204,7 +204,7 @@ pub(crate) fn first_by_root<T>(mut work: impl FnMut() -> Result<T>) -> Result<T>
     }
     let own = if world.is_root() { Some(work()) } else { None };
     world.broadcast(Vec::new())?;
-    own.map_or_else(work, |own| own)
+    own.unwrap_or_else(work)
 }
 
 /// Whether a rank must stop: then all do. All ranks call it. If they cannot be asked, this one stops, too.

@@ -5,6 +5,8 @@ use std::{
     sync::OnceLock,
 };
 
+use kiln_tensor::Stream;
+
 use super::{
     HoldOut, ImageSplits, arrays, check_identity, check_published, cifar, load_digits, pixels, raw::Raw, read, resolve,
 };
@@ -35,6 +37,8 @@ use crate::{
 ///
 /// A dataset's name takes precedence over a path of that name; write `./mnist` for the folder. Numbers from 0 to 1, or whole numbers up to
 /// 1, 16, 255 or 65,535, are grey levels.
+///
+/// Pictures are shuffled, and so are images of which some are held out for testing.
 ///
 /// # Example
 ///
@@ -203,15 +207,24 @@ impl ImageLoader {
         }
     }
 
-    /// Divides images that have no test set.
+    /// Divides images that have no test set. Parts that are drawn are shuffled, too: a source is often in the order of its classes, and the
+    /// first test images would stand for one of them.
     fn divided(&self, raw: Raw) -> Result<ImageSplits, DataError> {
         let Raw { train, test, sha256, notes, skipped, sizes } = raw;
+        let HoldOut { test_fraction, seed } = self.hold_out;
         let (train, test) = match test {
             Some(test) => (train, test),
             None => {
                 let classes = if train.has_labels() { train.targets() } else { vec![0; train.len()] };
-                let split = stratified_split(&classes, self.hold_out.test_fraction, self.hold_out.seed)?;
-                (train.subset(&split.train), train.subset(&split.test))
+                let split = stratified_split(&classes, test_fraction, seed)?;
+                let shuffled = |rows: &[usize], part: u64| {
+                    let order = Stream::new(seed, "order of images", part, 0).permutation(rows.len());
+                    train.subset(&order.into_iter().map(|at| rows[at]).collect::<Vec<_>>())
+                };
+                match split.test.is_empty() {
+                    true => (train.subset(&split.train), train.subset(&[])),
+                    false => (shuffled(&split.train, 0), shuffled(&split.test, 1)),
+                }
             }
         };
         let sha256 = OnceLock::from(sha256);
@@ -234,10 +247,16 @@ impl ImageLoader {
                 set.unused
             ));
         }
-        let part = |rows: &[usize]| -> Images { set.images.subset(rows) };
+        // The files are in the order of their classes.
+        let part = |rows: &[usize]| -> Images {
+            let order =
+                Stream::new(self.hold_out.seed, "order of pictures", rows.len() as u64, 0).permutation(rows.len());
+            set.images.subset(&order.into_iter().map(|at| rows[at]).collect::<Vec<_>>())
+        };
         let (train, test) = match &set.parts {
             Some(parts) => (part(&parts.train), Some(part(&parts.test))),
-            None => (set.images, None),
+            None if self.hold_out.test_fraction > 0.0 => (set.images, None),
+            None => (part(&(0..set.images.len()).collect::<Vec<_>>()), None),
         };
         Ok(Raw { train, test, sha256: set.sha256, notes, skipped: set.bad, sizes: set.sizes })
     }
