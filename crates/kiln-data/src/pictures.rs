@@ -5,6 +5,8 @@ mod arrangement;
 mod cache;
 mod decode;
 mod folder;
+mod found;
+mod how;
 mod reading;
 mod store;
 
@@ -13,7 +15,9 @@ use std::path::{Path, PathBuf};
 use self::{
     arrangement::{Arrangement, Part},
     cache::Cache,
-    reading::{Found, Source},
+    found::Found,
+    how::How,
+    reading::{Source, decode},
 };
 use crate::{BadPicture, ColorMode, DataError, Dataset, Fit, Images, Split};
 
@@ -41,9 +45,7 @@ use crate::{BadPicture, ColorMode, DataError, Dataset, Fit, Images, Split};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pictures {
     path: PathBuf,
-    size: Option<[usize; 2]>,
-    fit: Fit,
-    color: ColorMode,
+    how: How,
     skip_bad: bool,
     cache: Option<PathBuf>,
 }
@@ -70,14 +72,7 @@ pub struct PictureSet {
 impl Pictures {
     /// The pictures in a folder or archive.
     pub fn new(path: impl Into<PathBuf>) -> Self {
-        Self {
-            path: path.into(),
-            size: None,
-            fit: Fit::default(),
-            color: ColorMode::default(),
-            skip_bad: false,
-            cache: None,
-        }
+        Self { path: path.into(), how: How::default(), skip_bad: false, cache: None }
     }
 
     /// Returns whether a path is that of a folder, or of a file with the name of an archive.
@@ -87,17 +82,17 @@ impl Pictures {
 
     /// Sets the size of the images in pixels, each side at least 1. Default: that of the pictures, which then must all have the same.
     pub fn size(self, height: usize, width: usize) -> Self {
-        Self { size: Some([height, width]), ..self }
+        Self { how: How { size: Some([height, width]), ..self.how }, ..self }
     }
 
     /// Sets how pictures of other shapes get their size. Default: [`Fit::Crop`].
     pub fn fit(self, fit: Fit) -> Self {
-        Self { fit, ..self }
+        Self { how: How { fit, ..self.how }, ..self }
     }
 
     /// Sets the channels of the images. Default: [`ColorMode::Auto`].
     pub fn color(self, color: ColorMode) -> Self {
-        Self { color, ..self }
+        Self { how: How { color, ..self.how }, ..self }
     }
 
     /// Sets whether files that cannot be used are left out. Default: they are an error.
@@ -122,15 +117,15 @@ impl Pictures {
     /// - [`DataError::BadPictures`] if a file cannot be used, unless these are [skipped](Self::skip_bad);
     /// - [`DataError::PictureSizes`] if the pictures have several sizes, and no [size](Self::size) was set.
     pub fn read(&self, progress: &mut dyn FnMut(usize, Option<usize>)) -> Result<PictureSet, DataError> {
-        if let Some([height, width]) = self.size.filter(|size| size.contains(&0)) {
+        if let Some([height, width]) = self.how.size.filter(|size| size.contains(&0)) {
             return Err(DataError::ImageShape { height, width, max: u8::MAX });
         }
         let source = Source::open(&self.path)?;
         let sha256 = source.sha256()?;
-        let cache = self.cache.as_deref().and_then(|folder| Cache::new(folder, &sha256, self));
+        let cache = self.cache.as_deref().and_then(|folder| Cache::new(folder, &sha256, &self.how));
         let found = match cache.as_ref().and_then(Cache::load) {
             Some(found) => found,
-            None => self.decode(source, cache.as_ref(), progress)?,
+            None => decode(&self.how, source, cache.as_ref(), progress)?,
         };
         self.arranged(found, sha256)
     }

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
-use super::{Pictures, reading::Found, store::kept};
+use super::{found::Found, how::How, store::kept};
 use crate::{BadPicture, Dataset, ImageShape, Images, content::hex};
 
 /// It changes whenever the same files would give other images.
@@ -35,9 +35,9 @@ struct Record {
 }
 
 impl Cache {
-    pub(super) fn new(folder: &Path, sha256: &str, options: &Pictures) -> Option<Self> {
+    pub(super) fn new(folder: &Path, sha256: &str, how: &How) -> Option<Self> {
         fs::create_dir_all(folder).ok()?;
-        let Pictures { size, fit, color, .. } = options;
+        let How { size, fit, color } = how;
         let key = Sha256::digest(format!("{VERSION} {sha256} {size:?} {fit} {color}"));
         Some(Self { folder: folder.to_owned(), key: hex(&key[..16]) })
     }

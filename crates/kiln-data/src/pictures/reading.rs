@@ -11,15 +11,16 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Pictures,
     archive::{self, is_archive},
     cache::Cache,
     decode::Picture,
     folder::{self, Listing},
+    found::Found,
+    how::How,
     store::Store,
 };
 use crate::{
-    BadPicture, ColorMode, DataError, Images,
+    BadPicture, ColorMode, DataError,
     content::{Content, hex},
 };
 
@@ -30,18 +31,6 @@ const MOST_TOGETHER: usize = 1 << 26;
 pub(super) enum Source {
     Folder(Listing),
     Archive(PathBuf),
-}
-
-/// What was found in the files.
-#[derive(Debug)]
-pub(super) struct Found {
-    /// The files that are pictures, and those that are not.
-    pub(super) files: Vec<String>,
-    pub(super) bad: Vec<BadPicture>,
-    /// The sizes of the pictures, the most frequent first.
-    pub(super) sizes: Vec<([usize; 2], usize)>,
-    /// One for each file, or none if they have several sizes.
-    pub(super) images: Option<Images>,
 }
 
 /// A file, or the reason why it cannot be read.
@@ -77,76 +66,75 @@ impl Source {
     }
 }
 
-impl Pictures {
-    pub(super) fn decode(
-        &self,
-        source: Source,
-        cache: Option<&Cache>,
-        progress: &mut dyn FnMut(usize, Option<usize>),
-    ) -> Result<Found, DataError> {
-        let temporary = env::temp_dir();
-        let folder = cache.map_or(temporary.as_path(), Cache::folder);
-        let mut reading = Reading::new(self, folder);
-        let together = 4 * rayon::current_num_threads();
-        match source {
-            Source::Folder(Listing { files, bad }) => {
-                reading.bad = bad;
-                for some in files.chunks(together) {
-                    let decoded = some.par_iter().map(|(_, path)| {
-                        let bytes = fs::read(path).map_err(|error| format!("cannot be read: {error}"));
-                        self.decoded(bytes)
-                    });
-                    let decoded: Vec<_> = decoded.collect();
-                    reading.take(some.iter().map(|(name, _)| name.clone()).zip(decoded))?;
-                    progress(reading.seen(), Some(files.len()));
-                }
-            }
-            Source::Archive(path) => {
-                let (mut waiting, mut bytes): (Vec<(String, Input)>, usize) = (Vec::new(), 0);
-                let mut decode = |waiting: &mut Vec<(String, Input)>| {
-                    let (names, inputs): (Vec<String>, Vec<Input>) = std::mem::take(waiting).into_iter().unzip();
-                    let decoded: Vec<_> = inputs.into_par_iter().map(|input| self.decoded(input)).collect();
-                    reading.take(names.into_iter().zip(decoded))?;
-                    progress(reading.seen(), None);
-                    Ok::<(), DataError>(())
-                };
-                archive::each(&path, &mut |name, input| {
-                    bytes += input.as_ref().map_or(0, Vec::len);
-                    waiting.push((name, input));
-                    if waiting.len() >= together || bytes >= MOST_TOGETHER {
-                        bytes = 0;
-                        decode(&mut waiting)?;
-                    }
-                    Ok(())
-                })?;
-                decode(&mut waiting)?;
+/// Decodes all files. `progress` is called with the number of files so far, and of all files if it is known.
+pub(super) fn decode(
+    how: &How,
+    source: Source,
+    cache: Option<&Cache>,
+    progress: &mut dyn FnMut(usize, Option<usize>),
+) -> Result<Found, DataError> {
+    let temporary = env::temp_dir();
+    let folder = cache.map_or(temporary.as_path(), Cache::folder);
+    let mut reading = Reading::new(how, folder);
+    let together = 4 * rayon::current_num_threads();
+    match source {
+        Source::Folder(Listing { files, bad }) => {
+            reading.bad = bad;
+            for some in files.chunks(together) {
+                let decoded = some.par_iter().map(|(_, path)| {
+                    let bytes = fs::read(path).map_err(|error| format!("cannot be read: {error}"));
+                    decoded(how, bytes)
+                });
+                let decoded: Vec<_> = decoded.collect();
+                reading.take(some.iter().map(|(name, _)| name.clone()).zip(decoded))?;
+                progress(reading.seen(), Some(files.len()));
             }
         }
-        reading.finish(cache)
+        Source::Archive(path) => {
+            let (mut waiting, mut bytes): (Vec<(String, Input)>, usize) = (Vec::new(), 0);
+            let mut decode = |waiting: &mut Vec<(String, Input)>| {
+                let (names, inputs): (Vec<String>, Vec<Input>) = std::mem::take(waiting).into_iter().unzip();
+                let decoded: Vec<_> = inputs.into_par_iter().map(|input| decoded(how, input)).collect();
+                reading.take(names.into_iter().zip(decoded))?;
+                progress(reading.seen(), None);
+                Ok::<(), DataError>(())
+            };
+            archive::each(&path, &mut |name, input| {
+                bytes += input.as_ref().map_or(0, Vec::len);
+                waiting.push((name, input));
+                if waiting.len() >= together || bytes >= MOST_TOGETHER {
+                    bytes = 0;
+                    decode(&mut waiting)?;
+                }
+                Ok(())
+            })?;
+            decode(&mut waiting)?;
+        }
     }
+    reading.finish(cache)
+}
 
-    /// Decodes a file, and returns its size before it was resized too.
-    fn decoded(&self, input: Input) -> Result<([usize; 2], Picture), String> {
-        /// Files of this many bytes or more are decoded one after the other.
-        const LARGE: usize = 1 << 23;
-        static TURN: Mutex<()> = Mutex::new(());
-        let bytes = input?;
-        let _turn = (bytes.len() >= LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
-        let picture = Picture::decode(&bytes, self.color)?;
-        let size = [picture.height, picture.width];
-        Ok((
-            size,
-            match self.size {
-                Some(asked) => picture.resized(asked, self.fit)?,
-                None => picture,
-            },
-        ))
-    }
+/// Decodes a file, and returns its size before it was resized too.
+fn decoded(how: &How, input: Input) -> Result<([usize; 2], Picture), String> {
+    /// Files of this many bytes or more are decoded one after the other.
+    const LARGE: usize = 1 << 23;
+    static TURN: Mutex<()> = Mutex::new(());
+    let bytes = input?;
+    let _turn = (bytes.len() >= LARGE).then(|| TURN.lock().unwrap_or_else(PoisonError::into_inner));
+    let picture = Picture::decode(&bytes, how.color)?;
+    let size = [picture.height, picture.width];
+    Ok((
+        size,
+        match how.size {
+            Some(asked) => picture.resized(asked, how.fit)?,
+            None => picture,
+        },
+    ))
 }
 
 /// What has been read so far.
 struct Reading<'a> {
-    options: &'a Pictures,
+    how: &'a How,
     folder: &'a Path,
     files: Vec<String>,
     bad: Vec<BadPicture>,
@@ -159,15 +147,15 @@ struct Reading<'a> {
 }
 
 impl<'a> Reading<'a> {
-    fn new(options: &'a Pictures, folder: &'a Path) -> Self {
+    fn new(how: &'a How, folder: &'a Path) -> Self {
         Self {
-            options,
+            how,
             folder,
             files: Vec::new(),
             bad: Vec::new(),
             sizes: BTreeMap::new(),
             store: None,
-            size: options.size,
+            size: how.size,
             is_mixed: false,
         }
     }
@@ -202,7 +190,7 @@ impl<'a> Reading<'a> {
         if self.is_mixed {
             return Ok(());
         }
-        let channels = if self.options.color == ColorMode::Rgb { 3 } else { 1 };
+        let channels = if self.how.color == ColorMode::Rgb { 3 } else { 1 };
         let store = self.store.get_or_insert_with(|| Store::new(size, channels, self.folder));
         store.push(picture).map_err(|cause| self.failed(cause))
     }

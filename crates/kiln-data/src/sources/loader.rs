@@ -8,7 +8,11 @@ use std::{
 use kiln_tensor::Stream;
 
 use super::{
-    HoldOut, ImageSplits, arrays, check_identity, check_published, cifar, load_digits, pixels, raw::Raw, read, resolve,
+    arrays, cifar,
+    named::{check_identity, check_published, load_digits, read, resolve},
+    pixels,
+    raw::Raw,
+    splits::{HoldOut, ImageSplits},
 };
 use crate::{
     ColorMode, DataError, Dataset, DownloadProgress, Fit, Images, Locate,
