@@ -232,7 +232,7 @@ mod tests {
             }
             flags
         };
-        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --train-images 9 --binarize fixed --hidden-dim 1,2 --latent-dim 1",
+        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --train-images 9 --size 8x8 --fit pad --color grey --skip-bad --binarize fixed --hidden-dim 1,2 --latent-dim 1",
             "--likelihood gaussian --epochs 1 --batch-size 1 --optimizer nesterov --lr 1 --momentum 0.5 --schedule linear",
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
             "--beta1 0.8 --beta2 0.9 --epsilon 1 --initial-second-moment 1 --clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",

@@ -57,7 +57,7 @@ pub(crate) struct ImageDataFlags {
     /// Channels of pictures: auto, grey or rgb [default: auto]
     #[arg(long, value_name = "MODE")]
     pub(crate) color: Option<ColorMode>,
-    /// Leave out picture files that cannot be used [default: they are an error]
+    /// Leave out picture files that cannot be used
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) skip_bad: bool,
