@@ -15,7 +15,7 @@ use super::{
     splits::{HoldOut, ImageSplits},
 };
 use crate::{
-    ColorMode, DataError, Dataset, DownloadProgress, Fit, Images, Locate,
+    ColorMode, DataError, Dataset, DownloadProgress, Fit, Locate,
     collection::{all_files, collections, files_in},
     content::Content,
     download::agent,
@@ -252,7 +252,7 @@ impl ImageLoader {
             ));
         }
         // The files are in the order of their classes.
-        let part = |rows: &[usize]| -> Images {
+        let part = |rows: &[usize]| {
             let order =
                 Stream::new(self.hold_out.seed, "order of pictures", rows.len() as u64, 0).permutation(rows.len());
             set.images.subset(&order.into_iter().map(|at| rows[at]).collect::<Vec<_>>())
