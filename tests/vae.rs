@@ -206,19 +206,23 @@ fn every_gradient_agrees_with_differences() {
     let json = reference("vae");
     for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian] {
         let config = VaeConfig::new(6).hidden_dim(4).latent_dim(2).likelihood(likelihood);
-        let names: Vec<NamedTensor> = named(&config.init(3, &f64_device()).unwrap());
-        for (i, parameter) in names.iter().enumerate() {
-            let at: Vec<f64> = parameter.data.clone().try_into_vec().unwrap();
-            let f = |flat: Tensor<1>| {
-                let device = flat.device();
-                let blank = config.init(3, &device).unwrap();
-                Elbo::new()
-                    .loss_at_noise(&with_parameter(blank, i, flat), x(&json, &device), noise(&json, &device))
-                    .value
-            };
-            // A relu's kink within the step of 6e-6 would show: these weights have none there.
-            check_gradient(f, &at, 1e-8, &format!("{likelihood:?} {}", parameter.name));
-        }
+        check_gradients(&config, &format!("{likelihood:?}"), |device| (x(&json, device), noise(&json, device)));
+    }
+}
+
+/// Compares the gradient of the ELBO in each parameter with differences. `inputs` are the images and the noise.
+fn check_gradients(config: &VaeConfig, what: &str, inputs: impl Fn(&Device) -> (Tensor<2>, Tensor<2>)) {
+    let names: Vec<NamedTensor> = named(&config.init(3, &f64_device()).unwrap());
+    for (i, parameter) in names.iter().enumerate() {
+        let at: Vec<f64> = parameter.data.clone().try_into_vec().unwrap();
+        let f = |flat: Tensor<1>| {
+            let device = flat.device();
+            let (x, noise) = inputs(&device);
+            let blank = config.init(3, &device).unwrap();
+            Elbo::new().loss_at_noise(&with_parameter(blank, i, flat), x, noise).value
+        };
+        // A relu's kink within the step of 6e-6 would show: these weights have none there.
+        check_gradient(f, &at, 1e-8, &format!("{what} {}", parameter.name));
     }
 }
 
@@ -232,17 +236,8 @@ fn every_gradient_in_colour_agrees_with_differences() {
         let config =
             VaeConfig::new(60).hidden_dim(4).latent_dim(2).image_channels(3).activation(HiddenActivation::Tanh);
         let config = config.convolutions([4, 5], vec![2, 3]).likelihood(likelihood);
-        let names: Vec<NamedTensor> = named(&config.init(3, &f64_device()).unwrap());
-        for (i, parameter) in names.iter().enumerate() {
-            let at: Vec<f64> = parameter.data.clone().try_into_vec().unwrap();
-            let f = |flat: Tensor<1>| {
-                let device = flat.device();
-                let blank = config.init(3, &device).unwrap();
-                let (x, eps) = (tensor(&x, [2, 60], &device), tensor(&eps, [2, 2], &device));
-                Elbo::new().loss_at_noise(&with_parameter(blank, i, flat), x, eps).value
-            };
-            check_gradient(f, &at, 1e-8, &format!("{likelihood:?} {}", parameter.name));
-        }
+        let inputs = |device: &Device| (tensor(&x, [2, 60], device), tensor(&eps, [2, 2], device));
+        check_gradients(&config, &format!("{likelihood:?} in colour"), inputs);
     }
 }
 

@@ -1,6 +1,6 @@
 //! How picture files become images, and those that cannot.
 
-use std::{fmt, str::FromStr};
+use std::{fmt, path::Path, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
@@ -70,6 +70,12 @@ macro_rules! named {
 
 named!(Fit, "the fit", Crop "crop", Pad "pad", Stretch "stretch");
 named!(ColorMode, "the color mode", Auto "auto", Grey "grey" or "gray", Rgb "rgb");
+
+/// Whether a file is named like an archive of pictures.
+pub(crate) fn is_archive(path: &Path) -> bool {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
+    [".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip"].iter().any(|end| name.ends_with(end))
+}
 
 /// A file that cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

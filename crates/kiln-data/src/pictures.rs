@@ -10,7 +10,7 @@ mod how;
 mod reading;
 mod store;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use self::{
     arrangement::{Arrangement, Part},
@@ -73,11 +73,6 @@ impl Pictures {
     /// The pictures in a folder or archive.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into(), how: How::default(), skip_bad: false, cache: None }
-    }
-
-    /// Returns whether a path is that of a folder, or of a file with the name of an archive.
-    pub fn are_at(path: &Path) -> bool {
-        path.is_dir() || archive::is_archive(path)
     }
 
     /// Sets the size of the images in pixels, each side at least 1. Default: that of the pictures, which then must all have the same.

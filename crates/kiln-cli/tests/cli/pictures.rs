@@ -110,7 +110,7 @@ fn images_are_described_with_a_contact_sheet() {
     fs::write(place.path("photos/disc/empty.png"), picture("empty.png")).unwrap();
     let text = place.ok("describe photos --sheet sheet.png").stdout;
     for said in [
-        "30 images of 12×14 in colour pixels",
+        "30 images of 12×14 pixels in colour",
         "disc (10), square (20)",
         "not used 'disc/empty.png' is empty",
         "sheet.png",

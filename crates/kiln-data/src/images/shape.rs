@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 /// use kiln_data::ImageShape;
 ///
 /// let shape = ImageShape::rgb(32, 48);
-/// assert_eq!((shape.dims(), shape.to_string()), (4608, "32×48 in colour".to_string()));
+/// assert_eq!((shape.dims(), shape.to_string()), (4608, "32×48 pixels in colour".to_string()));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct ImageShape {
@@ -41,10 +41,10 @@ impl ImageShape {
     }
 }
 
-/// For example `28×28` or `32×48 in colour`, height first.
+/// For example `28×28 pixels` or `32×48 pixels in colour`, height first.
 impl fmt::Display for ImageShape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}×{}", self.height, self.width)?;
+        write!(f, "{}×{} pixels", self.height, self.width)?;
         match self.channels {
             1 => Ok(()),
             3 => write!(f, " in colour"),

@@ -18,12 +18,6 @@ const LARGEST: u64 = 1 << 30;
 const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 const ZIP_MAGIC: [u8; 2] = *b"PK";
 
-/// Whether a file is named like an archive that is read.
-pub(super) fn is_archive(path: &Path) -> bool {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().to_lowercase();
-    [".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip"].iter().any(|end| name.ends_with(end))
-}
-
 /// A file of an archive, or the reason why it cannot be read.
 pub(super) type Content = Result<Vec<u8>, String>;
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
 use super::{
-    archive::{self, is_archive},
+    archive,
     cache::Cache,
     decode::Picture,
     folder::{self, Listing},
@@ -22,6 +22,7 @@ use super::{
 use crate::{
     BadPicture, ColorMode, DataError,
     content::{Content, hex},
+    image_options::is_archive,
 };
 
 /// Bytes of an archive's files that are decoded together.

@@ -20,6 +20,7 @@ use crate::{
     content::Content,
     download::agent,
     idx,
+    image_options::is_archive,
     locate::Places,
     stratified_split, suggest,
     table::{Tensors, is_table},
@@ -293,7 +294,7 @@ impl Kind {
         match (path.is_dir(), path.exists()) {
             (true, _) => Some(Self::Pictures),
             (_, false) => None,
-            _ if ends(&[".tar", ".tar.gz", ".tgz", ".tar.zst", ".zip"]) => Some(Self::Pictures),
+            _ if is_archive(path) => Some(Self::Pictures),
             _ if ends(&[".npy", ".npz"]) => Some(Self::Array),
             _ if idx::begins(path) => Some(Self::Idx),
             _ => Some(Self::Table),

@@ -24,7 +24,7 @@ pub(crate) struct ImageFlags {
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// Number of images in --sheet
-    #[arg(long, value_name = "N", default_value_t = 64, hide_default_value = false)]
+    #[arg(long, value_name = "N", default_value_t = 64)]
     sheet_images: usize,
     /// Replace the file of --sheet, if there is one
     #[arg(long)]
@@ -136,7 +136,7 @@ impl Described {
         let shape = self
             .shape
             .as_ref()
-            .map_or_else(|| "of several sizes: give --size".to_owned(), |shape| format!("of {shape} pixels"));
+            .map_or_else(|| "of several sizes: give --size".to_owned(), |shape| format!("of {shape}"));
         let mut lines = vec![format!("{name}: {of} {shape}")];
         if splits.sizes.len() > 1 {
             let sizes = splits.sizes.iter().map(|([height, width], files)| format!("{height}×{width} ({files})"));

@@ -76,9 +76,7 @@ pub(super) fn eval(mut run: Opened<VaeSettings>, flags: &crate::flags::EvalFlags
             let data = ImageSet::load(&run.settings, run.console)?;
             let shape = data.images().shape();
             if shape != own {
-                return Err(Failure::usage(format!(
-                    "{name} has images of {shape} pixels, and the run was trained on {own}"
-                )));
+                return Err(Failure::usage(format!("{name} has images of {shape}, and the run was trained on {own}")));
             }
             (data, load_model(&run, own)?)
         }
