@@ -144,8 +144,10 @@
 //! [`Examples`](data::Examples), [`RegressionExamples`](data::RegressionExamples),
 //! [`TensorDataset`](data::TensorDataset), [`Images`](data::Images), [`Labelled`](data::Labelled),
 //! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),
-//! [`ImageGrid`](data::ImageGrid). [`load_images`](data::load_images) takes a [`Locate`](data::Locate) and a
-//! [`HoldOut`](data::HoldOut); [`minibatches`](data::minibatches) takes an [`Order`](data::Order).
+//! [`ImageGrid`](data::ImageGrid). [`ImageLoader`](data::ImageLoader) reads images of any [`ImageShape`](data::ImageShape), and
+//! [`load_images`](data::load_images) calls it with a [`Locate`](data::Locate) and a [`HoldOut`](data::HoldOut);
+//! [`Pictures`](data::Pictures) reads picture files ([`Fit`](data::Fit), [`ColorMode`](data::ColorMode),
+//! [`LoadProgress`](data::LoadProgress)). [`minibatches`](data::minibatches) takes an [`Order`](data::Order).
 //! [`stratified_split`](data::stratified_split) and [`Folds`](data::Folds) divide rows for training and testing.
 //!
 //! **Tensors.** [`DeviceChoice`](tensor::DeviceChoice), [`Backend`](tensor::device::Backend),
@@ -167,7 +169,8 @@
 //!
 //! A backend is a feature: `flex` (CPU, the default), `ndarray` (CPU; deprecated by Burn since 0.22), `wgpu` (any GPU),
 //! `vulkan` (GPU through SPIR-V), `cuda` (NVIDIA). The same code runs on all of them. `kernel-cache`, on by default, keeps on disk
-//! what a GPU backend has compiled ([`keep_kernels`](tensor::device::keep_kernels)). `mpi` links the MPI library of the machine. `parquet` and `arrow` read files of these formats.
+//! what a GPU backend has compiled ([`keep_kernels`](tensor::device::keep_kernels)). `mpi` links the MPI library of the machine. `parquet` and `arrow`
+//! read files of these formats, and `pictures` picture files.
 
 #[cfg(not(any(feature = "flex", feature = "ndarray", feature = "wgpu", feature = "vulkan", feature = "cuda")))]
 compile_error!(

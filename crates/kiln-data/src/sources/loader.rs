@@ -67,6 +67,20 @@ pub struct ImageLoader {
 }
 
 /// What [`ImageLoader::load`] is doing.
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::{ImageLoader, LoadProgress};
+///
+/// let splits = ImageLoader::new("digits").load(&mut |progress| match progress {
+///     LoadProgress::Pictures(done, Some(all)) => eprintln!("{done} of {all} pictures"),
+///     LoadProgress::Pictures(done, None) => eprintln!("{done} pictures"),
+///     _ => (),
+/// })?;
+/// assert_eq!(splits.train.len() + splits.test.len(), 1797);
+/// # Ok::<(), kiln_data::DataError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum LoadProgress<'a> {
