@@ -25,7 +25,8 @@
 //! [`ClassWeights`](models::ClassWeights) and a [`Covariance`](models::Covariance) estimator.
 //! [`LogisticRegression`](models::LogisticRegression), [`SoftmaxRegression`](models::SoftmaxRegression) and
 //! [`Vae`](models::Vae) ([`VaeConfig`](models::VaeConfig), with [`HiddenActivation`](models::HiddenActivation),
-//! [`Likelihood`](models::Likelihood) and [`GreyLevels`](models::GreyLevels)) are Burn modules;
+//! [`Likelihood`](models::Likelihood) and [`GreyLevels`](models::GreyLevels),
+//! [`DiscretizedLogistic`](models::DiscretizedLogistic)) are Burn modules;
 //! [`RegressionLoss`](models::RegressionLoss) is the loss of a regression over all rows.
 //! [`GlmConfig`](models::GlmConfig) fits a generalised linear model ([`Family`](models::glm::Family),
 //! [`Link`](models::glm::Link), [`CovarianceEstimator`](models::glm::CovarianceEstimator),
@@ -52,7 +53,8 @@
 //!
 //! **Training.** [`Trainer`](train::Trainer), [`TrainConfig`](train::TrainConfig),
 //! [`EarlyStopping`](train::EarlyStopping), [`Checkpoints`](train::Checkpoints), [`Metrics`](train::Metrics),
-//! [`MetricsLog`](train::MetricsLog), [`Observer`](train::Observer), [`LrFindConfig`](train::LrFindConfig).
+//! [`MetricsLog`](train::MetricsLog), [`Observer`](train::Observer), [`LrFindConfig`](train::LrFindConfig),
+//! [`Marginal`](train::Marginal), [`AnnealedConfig`](train::AnnealedConfig) ([`AnnealedStart`](train::AnnealedStart)).
 //! Objectives: [`MaximumLikelihood`](train::MaximumLikelihood), [`LikelihoodOf`](train::LikelihoodOf),
 //! [`Elbo`](train::Elbo), [`Iwae`](train::Iwae) ([`ImportanceGradient`](train::ImportanceGradient)),
 //! [`Constrained`](train::Constrained).

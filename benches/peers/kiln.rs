@@ -94,13 +94,22 @@ fn svm_fit(arguments: &Arguments) {
     serve(3, || assert!(SvmConfig::new(kernel).tol(1e-8).fit(&x, data.targets()).expect("two classes").converged));
 }
 
-/// A step of the VAE 784-400-20: forward, backward, update.
+/// The VAE of the comparison: 784-400-20, or with `--convolutions` 1 → 32 → 64 channels, 128 hidden units and 10 latent dimensions.
+fn vae(arguments: &Arguments) -> VaeConfig {
+    let config = VaeConfig::new(784);
+    match arguments.has("convolutions") {
+        true => config.convolutions([28, 28], vec![32, 64]).hidden_dim(128).latent_dim(10),
+        false => config,
+    }
+}
+
+/// A step of the VAE: forward, backward, update.
 fn vae_step(arguments: &Arguments) {
     let batch = arguments.number("batch", 128);
     let device = Device::flex().autodiff();
     let x = pixels(batch, 784, &device);
     let mut optimizer = optimizer(arguments);
-    let mut held = Some(VaeConfig::new(784).init(0, &device).expect("no size is zero"));
+    let mut held = Some(vae(arguments).init(0, &device).expect("no size is zero"));
     let mut step = 0;
     serve(50, || {
         let model = held.take().expect("it is put back below");
@@ -140,7 +149,7 @@ fn vae_epoch(arguments: &Arguments) {
     let device = Device::flex();
     serve(1, || {
         let images = mnist(arguments);
-        let model = VaeConfig::new(784).init(0, &device.clone().autodiff()).expect("no size is zero");
+        let model = vae(arguments).init(0, &device.clone().autodiff()).expect("no size is zero");
         let config = TrainConfig { epochs: 1, batch_size: 128, ..TrainConfig::default() };
         let outcome = Trainer::new(config, optimizer(arguments))
             .fit(model, &Elbo::new(), &images.train, Some(&images.test))

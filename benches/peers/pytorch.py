@@ -28,6 +28,32 @@ class Vae(nn.Module):
         return self.output(F.relu(self.hidden(z))), loc, log_variance
 
 
+class Convolutional(nn.Module):
+    """1 → 32 → 64 channels by 4×4 kernels of stride 2, 128 hidden units, 10 latent dimensions."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = nn.Sequential(
+            nn.Unflatten(1, (1, 28, 28)), nn.Conv2d(1, 32, 4, 2, 1), nn.ReLU(), nn.Conv2d(32, 64, 4, 2, 1), nn.ReLU(),
+            nn.Flatten(), nn.Linear(3136, 128), nn.ReLU(),
+        )
+        self.loc, self.log_variance = nn.Linear(128, 10), nn.Linear(128, 10)
+        self.decoder = nn.Sequential(
+            nn.Linear(10, 128), nn.ReLU(), nn.Linear(128, 3136), nn.ReLU(), nn.Unflatten(1, (64, 7, 7)),
+            nn.ConvTranspose2d(64, 32, 4, 2, 1), nn.ReLU(), nn.ConvTranspose2d(32, 1, 4, 2, 1), nn.Flatten(),
+        )
+
+    def forward(self, x):
+        h = self.encoder(x)
+        loc, log_variance = self.loc(h), self.log_variance(h)
+        z = loc + torch.exp(0.5 * log_variance) * torch.randn_like(loc)
+        return self.decoder(z), loc, log_variance
+
+
+def model_of(arguments):
+    return Convolutional() if arguments.convolutions else Vae()
+
+
 def loss_of(model, x):
     logits, loc, log_variance = model(x)
     cross_entropy = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
@@ -47,7 +73,7 @@ def optimizer_of(name, parameters, fused, lr=1e-4):
 
 
 def vae_step(arguments):
-    model = Vae()
+    model = model_of(arguments)
     optimizer = optimizer_of(arguments.optimizer, model.parameters(), arguments.fused)
     x = torch.rand(arguments.batch, 784)
     loss = torch.compile(loss_of) if arguments.compile else loss_of
@@ -122,7 +148,7 @@ def vae_epoch(arguments):
     def work():
         train = read(arguments.data, "train-images-idx3-ubyte")
         test = read(arguments.data, "t10k-images-idx3-ubyte").float() / 255
-        model = Vae()
+        model = model_of(arguments)
         optimizer = optimizer_of(arguments.optimizer, model.parameters(), arguments.fused, lr=1e-3)
         if arguments.loader:
             batches = torch.utils.data.DataLoader(Images(train), batch_size=128, shuffle=True)
@@ -169,6 +195,7 @@ if __name__ == "__main__":
     parser.add_argument("--optimizer", default="adam")
     parser.add_argument("--compile", action="store_true")
     parser.add_argument("--fused", action="store_true")
+    parser.add_argument("--convolutions", action="store_true", help="the VAE with convolutions")
     parser.add_argument("--loader", action="store_true")
     parser.add_argument("--data", help="the folder with MNIST's files")
     parser.add_argument("--first-step", help="the file to write after the first step, which is the last then")

@@ -67,6 +67,19 @@ ROWS = [
         for k in (1, 50)
     ],
     Row(
+        "convolutional VAE step, adam, batch 128",
+        "vae-step",
+        ["kiln", "torch", "torch-fused", "torch-compile", "kiln-unfused"],
+        ["--batch", "128", "--convolutions"],
+    ),
+    Row(
+        "convolutional VAE epoch on MNIST, from files to test ELBO",
+        "vae-epoch",
+        ["kiln", "torch", "torch-fused"],
+        ["--convolutions"],
+        needs_data=True,
+    ),
+    Row(
         "VAE epoch on MNIST, from files to test ELBO",
         "vae-epoch",
         ["kiln", "torch", "torch-fused", "torch-loader"],

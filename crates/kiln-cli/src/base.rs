@@ -1,11 +1,13 @@
 //! The lowest layer: errors and exit codes, output, files, run folders, pictures. Knows no model and no setting.
 
 mod checks;
+mod columns;
 mod console;
 mod failure;
 mod files;
 mod lock;
 mod own_files;
+mod page;
 mod place;
 mod run_files;
 mod rundir;
@@ -18,15 +20,17 @@ pub(crate) mod ranks;
 
 pub(crate) use self::{
     checks::{count, require},
+    columns::{Column, Columns, TableFormat},
     console::{Console, metrics},
     failure::{Exit, Failure, Result},
     files::{Output, OutputFolder},
     lock::Lock,
     own_files::OwnFiles,
+    page::{Block, Page, Section},
     place::Place,
     ranks::Ranks,
     run_files::{CERTIFICATE, CONFIG, ENCODER, METRICS, MODEL, RESULT, RUN},
     rundir::RunDir,
     sink::Sink,
-    text::{digits, file_stem, table, to_vec},
+    text::{digits, file_stem, table, table_of, to_vec},
 };

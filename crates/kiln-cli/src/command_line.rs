@@ -4,13 +4,13 @@ use clap::{Parser, Subcommand};
 
 use crate::{
     commands::{
-        CollectivesFlags, CompletionsFlags, Cv, DatasetsFlags, DescribeFlags, FitCurveFlags, LrFind, ManFlags,
-        RatesFlags, SolveFlags, ViFlags,
+        CollectivesFlags, CompareFlags, CompletionsFlags, Cv, DatasetsFlags, DescribeFlags, FitCurveFlags, LrFind,
+        ManFlags, RatesFlags, ReportFlags, SolveFlags, ViFlags,
     },
     flags::{EvalFlags, ExportFlags, OutputFlags, PredictFlags, ResumeFlags, VerifyFlags},
     models::{
         Train, WarmUp,
-        vae::{LatentCommand, ReconstructFlags, SampleFlags},
+        vae::{EmbedFlags, LatentCommand, ReconstructFlags, SampleFlags, ScoreFlags},
     },
 };
 
@@ -59,6 +59,12 @@ pub(crate) enum Command {
         after_help = "Examples:\n  kiln describe patients.csv --target outcome\n  kiln describe patients.csv --json"
     )]
     Describe(DescribeFlags),
+    /// Compare runs: settings that differ, results, and differences on the same test data
+    #[command(after_help = "Example:\n  kiln compare runs/a runs/b --plot compare.svg")]
+    Compare(CompareFlags),
+    /// Write a report of a run, or of several, as one HTML file
+    #[command(after_help = "Examples:\n  kiln report runs/digits\n  kiln report runs/a runs/b --output compare.html")]
+    Report(ReportFlags),
     /// Generate images with a VAE, from latent variables drawn from the prior
     #[command(after_help = "Example:\n  kiln sample runs/digits -n 100 --output samples.png")]
     Sample(SampleFlags),
@@ -68,6 +74,16 @@ pub(crate) enum Command {
     /// Explore the latent space of a VAE
     #[command(subcommand)]
     Latent(LatentCommand),
+    /// Write the latent code of each image to a table or a NumPy array
+    #[command(
+        after_help = "Examples:\n  kiln embed runs/digits --output z.csv\n  kiln embed runs/digits --data photos --output z.npy"
+    )]
+    Embed(EmbedFlags),
+    /// Rate images by their likelihood under a VAE, and list the least likely first
+    #[command(
+        after_help = "Examples:\n  kiln score runs/digits --sheet outliers.png\n  kiln score runs/digits --data photos --output scores.csv"
+    )]
+    Score(ScoreFlags),
     /// Export the weights of a trained model to a safetensors file
     #[command(
         after_help = "Examples:\n  kiln export runs/digits --output model.safetensors\n  kiln export runs/digits --checkpoint best --output best.safetensors"

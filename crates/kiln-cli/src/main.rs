@@ -108,6 +108,10 @@ fn run(line: CommandLine) -> Result<Exit> {
         }
         Command::Sample(flags) => commands::sample(&flags, console),
         Command::Reconstruct(flags) => commands::reconstruct(&flags, console),
+        Command::Embed(flags) => commands::embed(&flags, console),
+        Command::Report(flags) => commands::report(&flags, console),
+        Command::Compare(flags) => commands::compare(&flags, console),
+        Command::Score(flags) => commands::score(&flags, console),
         Command::Latent(command) => commands::latent(&command, console),
         Command::Cv(command) => commands::cv(command, console),
         Command::LrFind(command) => commands::lr_find(command, console),

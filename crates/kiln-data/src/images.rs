@@ -48,6 +48,8 @@ pub struct Images {
     classes: usize,
     /// Empty, or one for each class.
     class_names: Arc<[String]>,
+    /// Empty, or the name of the file of each image.
+    files: Vec<Arc<str>>,
 }
 
 impl Images {
@@ -106,7 +108,7 @@ impl Images {
     }
 
     fn of_rows(rows: ImageRows, shape: ImageShape, max: u8) -> Self {
-        Self { rows, labels: Vec::new(), shape, max, classes: 0, class_names: Arc::new([]) }
+        Self { rows, labels: Vec::new(), shape, max, classes: 0, class_names: Arc::new([]), files: Vec::new() }
     }
 
     /// Adds a label for each image. The number of classes is the largest label plus 1.
@@ -130,6 +132,18 @@ impl Images {
     pub fn with_class_names(self, names: Vec<String>) -> Result<Self, DataError> {
         let images = self.with_classes(names.len())?;
         Ok(Self { class_names: names.into(), ..images })
+    }
+
+    /// Adds the name of the file that each image is from.
+    ///
+    /// # Errors
+    ///
+    /// [`DataError::Length`] if there are not as many names as images.
+    pub fn with_files(self, files: &[String]) -> Result<Self, DataError> {
+        if files.len() != self.len() {
+            return Err(DataError::Length { what: "file names", expected: self.len(), found: files.len() });
+        }
+        Ok(Self { files: files.iter().map(|file| file.as_str().into()).collect(), ..self })
     }
 
     /// Sets the number of classes, for images that lack examples of the last ones.
@@ -198,6 +212,11 @@ impl Images {
         self.class_names.to_vec()
     }
 
+    /// Returns the name of the file of every image, relative to its folder; it is empty for images that are not from files of their own.
+    pub fn files(&self) -> &[Arc<str>] {
+        &self.files
+    }
+
     /// Returns the pixels of one image, in row-major order with the channels of a pixel next to each other.
     ///
     /// # Panics
@@ -231,7 +250,12 @@ impl Images {
     pub fn subset(&self, rows: &[usize]) -> Self {
         let labels =
             if self.labels.is_empty() { Vec::new() } else { rows.iter().map(|row| self.labels[*row]).collect() };
-        Self { rows: self.rows.subset(rows), labels, class_names: Arc::clone(&self.class_names), ..*self }
+        let files = if self.files.is_empty() {
+            Vec::new()
+        } else {
+            rows.iter().map(|row| Arc::clone(&self.files[*row])).collect()
+        };
+        Self { rows: self.rows.subset(rows), labels, class_names: Arc::clone(&self.class_names), files, ..*self }
     }
 
     /// Returns the given images as a tensor `[n, dims]` on `device`, scaled to [0, 1].

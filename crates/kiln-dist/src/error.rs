@@ -60,6 +60,9 @@ pub enum DistError {
         /// Number of classes.
         classes: usize,
     },
+    /// Free bits were asked of a model without the KL of each dimension in closed form.
+    #[error("free bits need a model that has the KL of each latent dimension in closed form")]
+    NoKlPerDimension,
     /// An interval is empty or not finite.
     #[error("the interval ({low}, {high}) is empty or not finite; `low` must be below `high`")]
     Interval {

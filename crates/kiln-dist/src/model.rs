@@ -111,6 +111,12 @@ pub trait LatentVariableModel: Module {
         None
     }
 
+    /// Returns the KL of each dimension of z in closed form, `[n, d_z]`, in nats: [`kl_to_prior`](Self::kl_to_prior) is its sum. The
+    /// default is `None`. Free bits need it.
+    fn kl_per_dimension(&self, _posterior: &Self::Posterior) -> Option<Tensor<2>> {
+        None
+    }
+
     /// Returns `count` [samples](Reparameterized::rsample_many) of the posterior, and [`kl_to_prior`](Self::kl_to_prior). A model
     /// overrides this if it computes both faster together.
     fn sample_with_kl(

@@ -1,6 +1,7 @@
 //! The variational autoencoder.
 
 mod config;
+mod discretized_logistic;
 mod error;
 mod images;
 mod latent;
@@ -23,6 +24,7 @@ use kiln_tensor::{
 
 pub use self::{
     config::{HiddenActivation, VaeConfig},
+    discretized_logistic::DiscretizedLogistic,
     error::VaeConfigError,
     latent::LatentPosterior,
     pixels::{GreyLevels, Likelihood, PixelDistribution},
@@ -40,8 +42,8 @@ use self::{
 /// With [several stochastic layers](VaeConfig::latent_dims) z holds them side by side, the layer next to x first. Then
 /// p(z) = N(z_L; 0, I)·Π p(z_l | z_{l+1}) and q(z | x) = q(z₁ | x)·Π q(z_{l+1} | z_l), all normal.
 ///
-/// Parameters: `encoder.0.*` …, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*` …; `log_scale` `[1]` with a Gaussian
-/// likelihood; `image_encoder.*` and `image_decoder.*` with convolutions; `above.*` with several stochastic layers.
+/// Parameters: `encoder.0.*` …, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*` …; `log_scale` `[1]` or `[channels]` with a
+/// Gaussian or logistic likelihood; `image_encoder.*` and `image_decoder.*` with convolutions; `above.*` with several stochastic layers.
 ///
 /// # Example
 /// ```
@@ -70,7 +72,7 @@ pub struct Vae {
     /// Whether the hidden activation is tanh, not ReLU.
     tanh: bool,
     log_scale: Option<Param<Tensor<1>>>,
-    /// Number of grey levels of a categorical likelihood.
+    /// Number of levels of a categorical likelihood, or with a scale of a logistic one.
     levels: Option<usize>,
 }
 
@@ -88,7 +90,8 @@ impl Vae {
 
     /// Returns the number of pixels of x.
     pub fn data_dim(&self) -> usize {
-        self.image_encoder.as_ref().map_or_else(|| self.encoder[0].weight.dims()[0], ImageEncoder::pixels)
+        let first = self.encoder.first().unwrap_or(&self.latent_loc);
+        self.image_encoder.as_ref().map_or_else(|| first.weight.dims()[0], ImageEncoder::pixels)
     }
 
     /// Draws `n` latent vectors from the prior, `[n, latent_dim]`.
@@ -155,17 +158,28 @@ impl LatentVariableModel for Vae {
             }
             Some(images) => images.forward(through(&self.decoder, z, self.tanh)),
         };
-        if let Some(levels) = self.levels {
-            let logits = output.reshape([n, self.data_dim(), levels]);
-            let grey = GreyLevels::from_logits(logits).expect("`VaeConfig` has at least two levels");
-            return PixelDistribution::Categorical(grey);
-        }
-        match &self.log_scale {
-            None => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
-            Some(log_scale) => {
-                let log_scale = log_scale.val().reshape([1, 1]).expand(output.shape());
-                let normal = Normal::from_log_scale(output, log_scale).expect("log_scale has the shape of the output");
-                PixelDistribution::Gaussian(normal)
+        match (&self.log_scale, self.levels) {
+            (None, None) => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
+            (None, Some(levels)) => {
+                let logits = output.reshape([n, self.data_dim(), levels]);
+                let grey = GreyLevels::from_logits(logits).expect("`VaeConfig` has at least two levels");
+                PixelDistribution::Categorical(grey)
+            }
+            (Some(log_scale), levels) => {
+                let (log_scale, [n, d]) = (log_scale.val(), output.dims());
+                let log_scale: Tensor<2> = match log_scale.dims()[0] {
+                    1 => log_scale.reshape([1, 1]),
+                    // The channels of a pixel are next to each other.
+                    channels => log_scale.reshape([1, channels]).expand([d / channels, channels]).reshape([1, d]),
+                };
+                match levels {
+                    Some(levels) => PixelDistribution::Logistic(
+                        DiscretizedLogistic::new(output, log_scale, levels).expect("the shapes and levels are checked"),
+                    ),
+                    None => PixelDistribution::Gaussian(
+                        Normal::from_log_scale(output, log_scale.expand([n, d])).expect("the shapes are equal"),
+                    ),
+                }
             }
         }
     }
@@ -191,12 +205,17 @@ impl LatentVariableModel for Vae {
 
     /// Returns the number of grey levels of a categorical likelihood.
     fn outputs_per_entry(&self) -> usize {
-        self.levels.unwrap_or(1)
+        self.levels.filter(|_| self.log_scale.is_none()).unwrap_or(1)
     }
 
     /// Returns `None` with several stochastic layers.
     fn kl_to_prior(&self, posterior: &LatentPosterior) -> Option<Tensor<1>> {
         posterior.is_one_layer().then(|| posterior.first().kl_to_standard_per_example())
+    }
+
+    /// Returns `None` with several stochastic layers.
+    fn kl_per_dimension(&self, posterior: &LatentPosterior) -> Option<Tensor<2>> {
+        posterior.is_one_layer().then(|| posterior.first().kl_to_standard())
     }
 
     fn sample_with_kl(

@@ -21,6 +21,7 @@
 //! ```
 
 mod activation;
+mod convolution;
 #[cfg(feature = "cube")]
 mod cube;
 mod elbo;
@@ -34,12 +35,15 @@ mod precision;
 
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod window;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use burn::tensor::Tensor;
 
 pub use activation::Activation;
+pub use convolution::{convolve, convolve_transposed};
 pub use elbo::{Evidence, evidence};
 pub use likelihood::{bernoulli_log_likelihood, bernoulli_log_prob, categorical_log_likelihood};
 pub use linear::{dense, linear};

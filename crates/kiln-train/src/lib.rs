@@ -12,11 +12,13 @@
 //! | [`evaluate`](mod@evaluate) | an objective averaged over a dataset |
 //! | [`lr_find`](mod@lr_find) | the learning-rate range test |
 //! | [`marginal`] | the likelihood of data under a model with a latent variable, by importance sampling |
+//! | [`annealed`] | the same by annealed importance sampling |
 //! | [`mle`] | families of distributions fitted to data |
 //! | [`vi`] | black-box variational inference, and Laplace's approximation |
 //!
 //! Nothing here knows a model: an objective asks for one of the contracts in [`kiln_dist`].
 
+pub mod annealed;
 pub mod checkpoint;
 pub mod config;
 pub mod early_stopping;
@@ -38,13 +40,14 @@ mod run;
 mod setup;
 mod weighting;
 
+pub use annealed::{Annealed, AnnealedConfig, AnnealedStart, annealed_importance};
 pub use checkpoint::{Checkpoint, CheckpointError, Checkpoints, Position};
 pub use config::TrainConfig;
 pub use early_stopping::EarlyStopping;
 pub use error::{LrFindError, TrainError};
 pub use evaluate::{FullGradient, evaluate, full_gradient};
 pub use lr_find::{LrFindConfig, LrPoint, LrRange, lr_find};
-pub use marginal::{Bound, Marginal, marginal_likelihood};
+pub use marginal::{Bound, ExampleBounds, Marginal, example_bounds, marginal_likelihood};
 pub use metrics::Metrics;
 pub use mle::{FitMle, MleError};
 pub use objective::{Constrained, Elbo, ImportanceGradient, Iwae, LikelihoodOf, Loss, MaximumLikelihood, Objective};

@@ -81,36 +81,7 @@ where
     D::Batch: Into<Tensor<2>>,
 {
     let (examples, samples) = (examples.min(data.len()), samples.max(1));
-    if examples == 0 {
-        return Err(TrainError::Empty);
-    }
-    let model = model.valid();
-    let device = device_of(&model).unwrap_or_default().without_autodiff();
-    let (log_weights, means) = in_pool(move || {
-        let (mut log_weights, mut means) = (Vec::with_capacity(examples), Vec::new());
-        for (block, first) in (0..examples).step_by(ROWS).enumerate() {
-            let rows: Vec<usize> = (first..examples.min(first + ROWS)).collect();
-            let n = rows.len();
-            let x: Tensor<2> = data.batch(&rows, &device).into();
-            let posterior = model.posterior(x.clone());
-            let mean = model.encode(x.clone());
-            let latent_dim = mean.dims()[1];
-            means.extend(host(mean).chunks_exact(latent_dim).map(<[f64]>::to_vec));
-            // One column of log-weights per example.
-            let mut columns: Vec<Vec<f64>> = (0..n).map(|_| Vec::with_capacity(samples)).collect();
-            let at_once = (DECODED / n / model.outputs_per_entry()).max(1);
-            for (part, start) in (0..samples).step_by(at_once).enumerate() {
-                let k = at_once.min(samples - start);
-                let posterior = posterior.repeated(k);
-                let z = posterior.rsample(&mut Stream::new(seed, "marginal", block as u64, part as u64));
-                for row in host(Iwae::log_weights(&model, &x, &posterior, z)).chunks_exact(n) {
-                    columns.iter_mut().zip(row).for_each(|(column, w)| column.push(*w));
-                }
-            }
-            log_weights.extend(columns);
-        }
-        (log_weights, means)
-    });
+    let Drawn { log_weights, means } = log_weights(model, data, (examples, samples), seed)?;
     let bound = |k: usize| {
         let of_example = |w: &Vec<f64>| mean(w.chunks_exact(k).map(log_mean_exp));
         log_weights.iter().map(of_example).collect::<Vec<f64>>()
@@ -138,6 +109,97 @@ where
         active_units: (0..latent_dim).filter(|&d| active(d)).count(),
         latent_dim,
     })
+}
+
+/// The bounds of one example, in nats.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct ExampleBounds {
+    /// The ELBO, averaged over all samples.
+    pub elbo: f64,
+    /// The importance-weighted bound of all samples: a lower bound on ln p(x) that is tighter.
+    pub bound: f64,
+}
+
+/// Returns bounds on ln p(x) of each of the first `examples` rows of `data`, from `samples` (at least 1) draws of z per example.
+///
+/// Examples with low values are unusual under the model. The mean over the examples of the negative `bound` is
+/// [`Marginal::nll`]. `seed` fixes the draws, and the same seed gives the same draws for all models with as many latent dimensions.
+///
+/// # Errors
+/// [`TrainError::Empty`] if there are no examples.
+///
+/// # Example
+///
+/// ```
+/// use kiln_data::Images;
+/// use kiln_dist::LatentVariableModel;
+/// use kiln_train::{TrainError, example_bounds};
+///
+/// /// Returns the image that is least likely under the model.
+/// fn strangest<M: LatentVariableModel>(model: &M, images: &Images) -> Result<Option<usize>, TrainError> {
+///     let bounds = example_bounds(model, images, (1000, 50), 0)?;
+///     Ok((0..bounds.len()).min_by(|&a, &b| bounds[a].bound.total_cmp(&bounds[b].bound)))
+/// }
+/// ```
+pub fn example_bounds<M, D>(
+    model: &M,
+    data: &D,
+    (examples, samples): (usize, usize),
+    seed: u64,
+) -> Result<Vec<ExampleBounds>, TrainError>
+where
+    M: LatentVariableModel,
+    D: Dataset,
+    D::Batch: Into<Tensor<2>>,
+{
+    let drawn = log_weights(model, data, (examples.min(data.len()), samples.max(1)), seed)?;
+    let bounds = |w: &Vec<f64>| ExampleBounds { elbo: mean(w.iter().copied()), bound: log_mean_exp(w) };
+    Ok(drawn.log_weights.iter().map(bounds).collect())
+}
+
+/// What was drawn for each example: ln w of each sample, and the encoded mean.
+struct Drawn {
+    log_weights: Vec<Vec<f64>>,
+    means: Vec<Vec<f64>>,
+}
+
+/// Draws `samples` of z for each of the first `examples` rows.
+fn log_weights<M, D>(model: &M, data: &D, (examples, samples): (usize, usize), seed: u64) -> Result<Drawn, TrainError>
+where
+    M: LatentVariableModel,
+    D: Dataset,
+    D::Batch: Into<Tensor<2>>,
+{
+    if examples == 0 {
+        return Err(TrainError::Empty);
+    }
+    let model = model.valid();
+    let device = device_of(&model).unwrap_or_default().without_autodiff();
+    Ok(in_pool(move || {
+        let (mut log_weights, mut means) = (Vec::with_capacity(examples), Vec::new());
+        for (block, first) in (0..examples).step_by(ROWS).enumerate() {
+            let rows: Vec<usize> = (first..examples.min(first + ROWS)).collect();
+            let n = rows.len();
+            let x: Tensor<2> = data.batch(&rows, &device).into();
+            let posterior = model.posterior(x.clone());
+            let mean = model.encode(x.clone());
+            let latent_dim = mean.dims()[1];
+            means.extend(host(mean).chunks_exact(latent_dim).map(<[f64]>::to_vec));
+            // One column of log-weights per example.
+            let mut columns: Vec<Vec<f64>> = (0..n).map(|_| Vec::with_capacity(samples)).collect();
+            let at_once = (DECODED / n / model.outputs_per_entry()).max(1);
+            for (part, start) in (0..samples).step_by(at_once).enumerate() {
+                let k = at_once.min(samples - start);
+                let posterior = posterior.repeated(k);
+                let z = posterior.rsample(&mut Stream::new(seed, "marginal", block as u64, part as u64));
+                for row in host(Iwae::log_weights(&model, &x, &posterior, z)).chunks_exact(n) {
+                    columns.iter_mut().zip(row).for_each(|(column, w)| column.push(*w));
+                }
+            }
+            log_weights.extend(columns);
+        }
+        Drawn { log_weights, means }
+    }))
 }
 
 fn host(tensor: Tensor<2>) -> Vec<f64> {

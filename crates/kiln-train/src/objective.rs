@@ -1,6 +1,7 @@
 //! Objectives: what training minimises, in nats per example.
 
 mod constrained;
+mod elbo;
 mod importance;
 mod likelihood_of;
 
@@ -8,14 +9,12 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
-use kiln_dist::{Batch, ConditionalModel, DistError, Distribution, FromNoise, LatentVariableModel};
-use kiln_tensor::{
-    Stream,
-    fused::{Evidence, evidence},
-};
+use kiln_dist::{ConditionalModel, DistError, Distribution};
+use kiln_tensor::Stream;
 
 pub use self::{
     constrained::Constrained,
+    elbo::Elbo,
     importance::{ImportanceGradient, Iwae},
     likelihood_of::LikelihoodOf,
 };
@@ -52,14 +51,20 @@ pub trait Objective<M: Module, B>: Sync {
     /// Returns the loss of `model` on `batch`. Noise must come from `stream`.
     fn loss(&self, model: &M, batch: B, stream: &mut Stream) -> Loss;
 
-    /// Returns whether [`loss`](Self::loss) is the same computation every time: it depends on the parameters, on the batch and on
+    /// Returns the loss of `model` on `batch` at step `step` of the run, counted from 0. Training calls it. The default is
+    /// [`loss`](Self::loss) at every step; an objective that changes during training, such as an annealed one, overrides it.
+    fn loss_at_step(&self, _step: u64, model: &M, batch: B, stream: &mut Stream) -> Loss {
+        self.loss(model, batch, stream)
+    }
+
+    /// Returns whether [`loss_at_step`](Self::loss_at_step) is the same computation every time: it depends on the parameters, on the batch and on
     /// [normal](Stream::normal) numbers of the stream only, and reads nothing from the device. A GPU may then capture a step and replay
     /// it: see [`Trainer::capture_steps`](crate::Trainer::capture_steps). Default: false.
     fn can_be_captured(&self) -> bool {
         false
     }
 
-    /// Returns whether [`loss`](Self::loss) is a mean over the rows of the batch, plus terms that do not depend on them, and draws its noise
+    /// Returns whether [`loss_at_step`](Self::loss_at_step) is a mean over the rows of the batch, plus terms that do not depend on them, and draws its noise
     /// by [`normal`](Stream::normal) only, with one row of numbers for each row of the batch, or for each row of several copies of it. Several
     /// processes may then share a batch: see [`Trainer::distributed`](crate::Trainer::distributed). Default: false.
     fn is_mean_over_rows(&self) -> bool {
@@ -190,108 +195,6 @@ fn penalised<M: Module>(model: &M, nll: Tensor<1>, l2: f64) -> Loss {
         None => nll.clone(),
     };
     Loss { value, terms: vec![("nll", nll)] }
-}
-
-/// The negative evidence lower bound, −(1/n) Σᵢ [E_q log p(xᵢ | z) − β·KL(q(z | xᵢ) ‖ p(z))].
-///
-/// Reparameterised samples of z estimate the expectation: one per example by default, see [`particles`](Self::particles).
-/// The KL is in closed form if the model has one, and is estimated from the same samples otherwise. β = 1 gives the ELBO,
-/// other values the β-VAE. Reports the terms `reconstruction` (−E log p), `kl`, and `elbo` (the bound at β = 1).
-///
-/// # Example
-///
-/// ```
-/// use kiln_dist::LatentVariableModel;
-/// use kiln_data::Images;
-/// use kiln_optim::AdamConfig;
-/// use kiln_train::{Elbo, TrainConfig, TrainError, TrainOutcome, Trainer};
-///
-/// fn train<M: LatentVariableModel>(model: M, images: &Images) -> Result<TrainOutcome<M>, TrainError> {
-///     let trainer = Trainer::new(TrainConfig::default(), AdamConfig::new().build()?);
-///     trainer.fit(model, &Elbo::new().beta(4.0).particles(8), images, None)
-/// }
-/// ```
-///
-/// # References
-///
-/// Kingma and Welling, *Auto-Encoding Variational Bayes* (2014), equation 10; Higgins et al., *β-VAE* (2017).
-#[derive(Clone, Copy, Debug)]
-pub struct Elbo {
-    beta: f64,
-    particles: usize,
-}
-
-impl Default for Elbo {
-    fn default() -> Self {
-        Self { beta: 1.0, particles: 1 }
-    }
-}
-
-impl Elbo {
-    /// The ELBO: β = 1 and one sample per example.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Sets the weight of the KL term, β ≥ 0. Default 1.
-    pub fn beta(self, beta: f64) -> Self {
-        Self { beta, ..self }
-    }
-
-    /// Sets the number of samples of z per example, at least 1. Default 1.
-    ///
-    /// One sample is enough for minibatches of 100 examples and more (Kingma and Welling, 2014, section 2.3). With small
-    /// minibatches more samples help, because the noise of the samples dominates there.
-    pub fn particles(self, particles: usize) -> Self {
-        Self { particles: particles.max(1), ..self }
-    }
-
-    /// Returns the loss from x `[n, d_x]`, the posterior, its samples z `[s·n, d_z]`, and the KL of each example, if it has a closed form.
-    fn assemble<M: LatentVariableModel>(
-        &self,
-        model: &M,
-        x: Tensor<2>,
-        posterior: M::Posterior,
-        (z, kl): (Tensor<2>, Option<Tensor<1>>),
-    ) -> Loss {
-        let particles = z.dims()[0] / x.dims()[0].max(1);
-        let x = if particles > 1 { x.repeat_dim(0, particles) } else { x };
-        let kl = kl.unwrap_or_else(|| {
-            let posterior = if particles > 1 { posterior.repeated(particles) } else { posterior };
-            posterior.log_prob_per_example(z.clone()) - model.log_prior(z.clone())
-        });
-        let log_likelihood = model.likelihood(z).log_prob_per_example(x);
-        let Evidence { loss, bound, reconstruction, divergence } = evidence(log_likelihood, kl, self.beta);
-        Loss { value: loss, terms: vec![("elbo", bound), ("reconstruction", reconstruction), ("kl", divergence)] }
-    }
-
-    /// Returns the loss with given noise, one sample per example: z = μ + σ·`noise`, with `noise` `[n, d_z]`.
-    pub fn loss_at_noise<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, noise: Tensor<2>) -> Loss {
-        let posterior = model.posterior(x.clone());
-        let sample = (posterior.rsample_from_noise(noise), model.kl_to_prior(&posterior));
-        self.assemble(model, x, posterior, sample)
-    }
-}
-
-impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Elbo {
-    fn loss(&self, model: &M, batch: B, stream: &mut Stream) -> Loss {
-        let x = batch.into();
-        let posterior = model.posterior(x.clone());
-        let sample = model.sample_with_kl(&posterior, self.particles, stream);
-        self.assemble(model, x, posterior, sample)
-    }
-
-    fn can_be_captured(&self) -> bool {
-        true
-    }
-
-    fn is_mean_over_rows(&self) -> bool {
-        true
-    }
-
-    fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
-        model.check_inputs(&batch.into())
-    }
 }
 
 /// Returns Σ w² over the parameters of rank 2 or more, shape `[1]`, or `None` if there are none.

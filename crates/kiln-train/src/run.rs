@@ -113,7 +113,7 @@ where
             && !draws_from_device(&plain, || {
                 let batch = data.train.batch_in_epoch(&rows, at.epoch, data.device);
                 let mut noise = Stream::new(config.seed, "noise", at.epoch, at.batch);
-                drop(gradient(&model, objective, batch, &mut noise));
+                drop(gradient(&model, objective, (batch, at.step), &mut noise));
             });
         Ok(Self {
             setup,

@@ -2,9 +2,11 @@
 
 use std::sync::Once;
 
+use serde::Serialize;
+
 use plotters::{coord::Shift, prelude::*, style::FontStyle, style::register_font};
 
-type Drawn = std::result::Result<(), Box<dyn std::error::Error>>;
+type Drawn<T = ()> = std::result::Result<T, Box<dyn std::error::Error>>;
 
 /// One chart.
 #[derive(Clone, Debug)]
@@ -105,16 +107,53 @@ pub(crate) fn png(panels: &[Panel]) -> Option<Vec<u8>> {
     Some(kiln::data::image_grid::rgb_png(width, height, &pixels).expect("the pixels fit the size"))
 }
 
+/// A chart as SVG, and where its points are in it.
+#[derive(Clone, Debug)]
+pub(crate) struct Chart {
+    pub(crate) svg: String,
+    pub(crate) place: Placement,
+}
+
+/// The pixels of a chart's area, and the values at its edges; on a logarithmic axis their logarithms to base 10.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Placement {
+    x_pixels: [i32; 2],
+    /// From the top down.
+    y_pixels: [i32; 2],
+    x_values: [f64; 2],
+    /// At the top, and at the bottom.
+    y_values: [f64; 2],
+}
+
+/// One panel as SVG of this size; nothing when it has no point to show.
+pub(crate) fn chart(panel: &Panel, size: (u32, u32)) -> Option<Chart> {
+    if !panel.has_points() {
+        return None;
+    }
+    register();
+    let mut svg = String::new();
+    let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+    let drawn = area.fill(&WHITE).map_err(Into::into).and_then(|()| panel.draw(&area));
+    let place = drawn.expect("drawing to memory does not fail");
+    area.present().expect("drawing to memory does not fail");
+    drop(area);
+    Some(Chart { svg, place })
+}
+
+/// Registers the one font that charts are drawn in: no look at what the system has.
+fn register() {
+    static FONT: Once = Once::new();
+    FONT.call_once(|| {
+        let registered = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
+        assert!(registered.is_ok(), "the font that is built in is sound");
+    });
+}
+
 fn draw_all<B: DrawingBackend>(area: &DrawingArea<B, Shift>, panels: &[Panel]) -> Drawn
 where
     B::ErrorType: 'static,
 {
-    static FONT: Once = Once::new();
-    FONT.call_once(|| {
-        // The one font that charts are drawn in: no look at what the system has.
-        let registered = register_font("sans-serif", FontStyle::Normal, epaint_default_fonts::UBUNTU_LIGHT);
-        assert!(registered.is_ok(), "the font that is built in is sound");
-    });
+    register();
     area.fill(&WHITE)?;
     for (part, panel) in area.split_evenly((1, panels.len())).iter().zip(panels) {
         if panel.has_points() {
@@ -134,7 +173,7 @@ impl Panel {
         curve.points.iter().filter_map(|(x, y)| Some((self.x.place(*x)?, self.y.place(*y)?))).collect()
     }
 
-    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn
+    fn draw<B: DrawingBackend>(&self, area: &DrawingArea<B, Shift>) -> Drawn<Placement>
     where
         B::ErrorType: 'static,
     {
@@ -145,12 +184,20 @@ impl Panel {
             let margin = if high > low { 0.04 * (high - low) } else { 0.5 };
             (low - margin)..(high + margin)
         };
+        let (x, y) = (range(|p| p.0), range(|p| p.1));
         let mut chart = ChartBuilder::on(area)
             .caption(&self.title, ("sans-serif", 20))
             .margin(16)
             .x_label_area_size(44)
             .y_label_area_size(72)
-            .build_cartesian_2d(range(|p| p.0), range(|p| p.1))?;
+            .build_cartesian_2d(x.clone(), y.clone())?;
+        let (x_pixels, y_pixels) = chart.plotting_area().get_pixel_range();
+        let place = Placement {
+            x_pixels: [x_pixels.start, x_pixels.end],
+            y_pixels: [y_pixels.start, y_pixels.end],
+            x_values: [x.start, x.end],
+            y_values: [y.end, y.start],
+        };
         chart
             .configure_mesh()
             .x_desc(&self.x.label)
@@ -194,7 +241,7 @@ impl Panel {
                 .border_style(RGBColor(200, 200, 200))
                 .draw()?;
         }
-        Ok(())
+        Ok(place)
     }
 }
 

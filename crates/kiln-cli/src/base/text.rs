@@ -6,11 +6,16 @@ use kiln::burn::tensor::Tensor;
 
 /// Lays out rows in columns, each as wide as its widest cell, two spaces apart.
 pub(crate) fn table<const N: usize>(header: [&str; N], rows: Vec<[String; N]>) -> String {
-    let rows: Vec<[String; N]> = std::iter::once(header.map(str::to_owned)).chain(rows).collect();
+    table_of(&header.map(str::to_owned), &rows.into_iter().map(Vec::from).collect::<Vec<_>>())
+}
+
+/// [`table`] for a number of columns that is known when it is drawn.
+pub(crate) fn table_of(header: &[String], rows: &[Vec<String>]) -> String {
+    let rows: Vec<&[String]> = std::iter::once(header).chain(rows.iter().map(Vec::as_slice)).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);
-    let widths: [usize; N] = std::array::from_fn(width);
-    let line = |row: &[String; N]| {
-        let cells = row.iter().zip(widths).map(|(cell, width)| format!("{cell:<width$}"));
+    let widths: Vec<usize> = (0..header.len()).map(width).collect();
+    let line = |row: &&[String]| {
+        let cells = row.iter().zip(&widths).map(|(cell, width)| format!("{cell:<width$}"));
         cells.collect::<Vec<_>>().join("  ").trim_end().to_owned()
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")

@@ -1,4 +1,4 @@
-//! `kiln sample`, `kiln reconstruct` and `kiln latent`.
+//! The commands that use a trained VAE.
 
 use std::path::Path;
 
@@ -8,7 +8,7 @@ use crate::{
     flags::RunAccess,
     models::{
         Autoencoder, Config, open,
-        vae::{self, LatentCommand, ReconstructFlags, SampleFlags, VaeSettings},
+        vae::{self, EmbedFlags, LatentCommand, ReconstructFlags, SampleFlags, ScoreFlags, VaeSettings},
     },
 };
 
@@ -25,6 +25,16 @@ pub(crate) fn reconstruct(flags: &ReconstructFlags, console: Console) -> Result<
 /// `kiln latent`.
 pub(crate) fn latent(command: &LatentCommand, console: Console) -> Result<Exit> {
     vae::latent(open_vae("latent", command.access(), console)?, command)
+}
+
+/// `kiln embed`.
+pub(crate) fn embed(flags: &EmbedFlags, console: Console) -> Result<Exit> {
+    vae::embed(open_vae("embed", &flags.access, console)?, flags)
+}
+
+/// `kiln score`.
+pub(crate) fn score(flags: &ScoreFlags, console: Console) -> Result<Exit> {
+    vae::score(open_vae("score", &flags.access, console)?, flags)
 }
 
 fn open_vae(command: &str, access: &RunAccess, console: Console) -> Result<Opened<VaeSettings>> {

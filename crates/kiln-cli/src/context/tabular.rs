@@ -64,9 +64,7 @@ pub(crate) fn eval<S, F: Fitted>(
     flags: &EvalFlags,
     model: impl FnOnce(&Opened<S>, &Encoder) -> Result<F>,
 ) -> Result<Exit> {
-    if flags.samples.is_some() || flags.images.is_some() {
-        return Err(Failure::usage("--samples and --images are for a VAE only"));
-    }
+    flags.refuse_those_of_images()?;
     let encoder = encoder(&run)?;
     let fitted = model(&run, &encoder)?;
     source.data_dir = flags.access.machine.data_dir.clone().or(source.data_dir);

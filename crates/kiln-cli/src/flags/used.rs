@@ -5,7 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{data::FormatFlags, run::MachineFlags};
-use crate::{base::count, context::Which};
+use crate::{
+    base::{Failure, Result, count},
+    context::Which,
+};
 
 /// How a command reads a run.
 #[derive(Args, Clone, Debug)]
@@ -44,10 +47,36 @@ pub(crate) struct EvalFlags {
     /// vae only: number of images, the first N, for that estimate [default: 1000]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) images: Option<usize>,
+    /// vae only: also estimate log p(x) of the first N images by annealed importance sampling, which is slow
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) ais: Option<usize>,
+    /// --ais only: number of temperatures [default: 500]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) temperatures: Option<usize>,
+    /// --ais only: number of chains per image, from 2 to 1000 [default: 16]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) chains: Option<usize>,
     #[command(flatten)]
     pub(crate) format: FormatFlags,
     #[command(flatten)]
     pub(crate) access: RunAccess,
+}
+
+impl EvalFlags {
+    /// Refuses the flags that are for images, for a model of tables.
+    pub(crate) fn refuse_those_of_images(&self) -> Result<()> {
+        let of_images = [
+            ("--samples", self.samples),
+            ("--images", self.images),
+            ("--ais", self.ais),
+            ("--temperatures", self.temperatures),
+            ("--chains", self.chains),
+        ];
+        match of_images.into_iter().find(|(_, value)| value.is_some()) {
+            Some((flag, _)) => Err(Failure::usage(format!("{flag} is for a VAE only"))),
+            None => Ok(()),
+        }
+    }
 }
 
 #[derive(Args, Debug)]

@@ -122,9 +122,7 @@ Examples:
     }
 
     fn eval(mut run: Opened<GlmSettings>, flags: &EvalFlags) -> Result<Exit> {
-        if flags.samples.is_some() || flags.images.is_some() {
-            return Err(Failure::usage("--samples and --images are for a VAE only"));
-        }
+        flags.refuse_those_of_images()?;
         let fitted = FittedGlm::open(&run)?;
         let (rows, record) = match &flags.data {
             Some(name) => {

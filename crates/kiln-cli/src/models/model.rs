@@ -8,8 +8,9 @@ use std::{
 use clap::{Arg, Args};
 use serde::{Serialize, de::DeserializeOwned};
 
+use super::files::sections_of_files;
 use crate::{
-    base::{Console, Exit, Failure, Result},
+    base::{Console, Exit, Failure, Result, Section},
     context::{Compute, DataRecord, Finished, Memory, Opened, Session},
     flags::{EvalFlags, PlaceFlags, PredictFlags, ResumeFlags, VerifyFlags},
     names::Dtype,
@@ -112,8 +113,27 @@ pub(crate) trait Model: Sized {
         Err(unsupported::<Self>("verify", run.dir.path()))
     }
 
+    /// The sections of `kiln report` that need the model. The default shows the tables and pictures in the run's folder.
+    fn report(run: &mut Opened<Self::Settings>, _allow_changed_data: bool) -> Result<Vec<Section>> {
+        Ok(sections_of_files(&run.dir, Self::FILES))
+    }
+
+    /// The loss of each test example in nats, lower is better, with a digest of the examples. None if the model has no such losses.
+    fn losses(_run: &mut Opened<Self::Settings>, _allow_changed_data: bool) -> Result<Option<Losses>> {
+        Ok(None)
+    }
+
     /// `kiln export`: the bytes of a safetensors file.
     fn export(run: &Opened<Self::Settings>) -> Result<Vec<u8>>;
+}
+
+/// The loss of each test example, in nats.
+pub(crate) struct Losses {
+    pub(crate) of_examples: Vec<f64>,
+    /// Equal for equal examples in the same order.
+    pub(crate) digest: u64,
+    /// What the losses are.
+    pub(crate) name: &'static str,
 }
 
 /// The settings that every model has.

@@ -7,12 +7,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     glm, gmm, logistic,
-    model::{Model, TrainFlags, WarmUpFlags, own_help},
+    model::{Losses, Model, TrainFlags, WarmUpFlags, own_help},
     skeleton, svm, vae,
 };
 use crate::{
-    base::{CONFIG, Console, Exit, Failure, OwnFiles, Result, RunDir},
-    flags::{EvalFlags, ExportFlags, PredictFlags, ResumeFlags, VerifyFlags},
+    base::{CONFIG, Console, Exit, Failure, OwnFiles, Result, RunDir, Section},
+    flags::{EvalFlags, ExportFlags, PredictFlags, ResumeFlags, RunAccess, VerifyFlags},
     settings,
 };
 
@@ -103,6 +103,20 @@ macro_rules! registry {
             pub(crate) fn export(self, dir: RunDir, flags: &ExportFlags, console: Console) -> Result<Exit> {
                 match self {
                     $(Self::$variant(settings) => skeleton::export::<$model>(dir, settings, flags, console),)*
+                }
+            }
+
+            /// The part of `kiln report` that needs the model.
+            pub(crate) fn report(self, dir: RunDir, access: &RunAccess, console: Console) -> Result<Vec<Section>> {
+                match self {
+                    $(Self::$variant(settings) => skeleton::report::<$model>(dir, settings, access, console),)*
+                }
+            }
+
+            /// The losses of the test examples.
+            pub(crate) fn losses(self, dir: RunDir, access: &RunAccess, console: Console) -> Result<Option<Losses>> {
+                match self {
+                    $(Self::$variant(settings) => skeleton::losses::<$model>(dir, settings, access, console),)*
                 }
             }
 
@@ -237,7 +251,8 @@ mod tests {
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
             "--beta1 0.8 --beta2 0.9 --epsilon 1 --initial-second-moment 1 --clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
             "--patience 4 --objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1",
-            "--matmul tf32 --no-fused --activation tanh --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8"]
+            "--matmul tf32 --no-fused --activation tanh --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8",
+            "--scale-per-channel --kl-warm-up 2 --kl-cycles 3 --free-bits 0"]
             .iter()
             .flat_map(|line| line.split(' ').map(str::to_owned))
             .collect();

@@ -4,10 +4,10 @@ use std::{path::Path, time::Instant};
 
 use kiln::tensor::device::compiles_kernels;
 
-use super::model::{Common, Model, TrainFlags, WarmUpFlags};
+use super::model::{Common, Losses, Model, TrainFlags, WarmUpFlags};
 use crate::{
     base::{
-        Console, ENCODER, Exit, Failure, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, file_stem,
+        Console, ENCODER, Exit, Failure, Lock, Output, OwnFiles, Place, RUN, Result, RunDir, Section, file_stem,
         ranks::{scratch, world},
     },
     context::{Compute, Opened, RunRecord, Session, Start, check_data, kernel_folder},
@@ -163,6 +163,26 @@ pub(super) fn export<M: Model>(
         format!("{size} bytes in {}", output.shown())
     })?;
     Ok(Exit::Done)
+}
+
+/// The part of `kiln report` that needs the model.
+pub(super) fn report<M: Model>(
+    dir: RunDir,
+    settings: M::Settings,
+    access: &RunAccess,
+    console: Console,
+) -> Result<Vec<Section>> {
+    M::report(&mut open::<M>(dir, settings, access, console)?, access.allow_changed_data)
+}
+
+/// The losses of the test examples of a run.
+pub(super) fn losses<M: Model>(
+    dir: RunDir,
+    settings: M::Settings,
+    access: &RunAccess,
+    console: Console,
+) -> Result<Option<Losses>> {
+    M::losses(&mut open::<M>(dir, settings, access, console)?, access.allow_changed_data)
 }
 
 /// `kiln verify` of a run. It computes in f64, whatever the run's float type.

@@ -2,6 +2,7 @@
 
 mod apply;
 mod data;
+mod eval;
 mod fit;
 mod flags;
 mod image_size;
@@ -10,9 +11,13 @@ mod latent_flags;
 mod lr_find;
 mod pictures;
 mod plan;
+mod report;
+mod rows;
 mod sample_flags;
 mod settings;
 mod size_defaults;
+mod table;
+mod table_flags;
 
 use std::path::Path;
 
@@ -27,11 +32,13 @@ pub(crate) use self::{
     lr_find::lr_find,
     sample_flags::{ReconstructFlags, SampleFlags},
     settings::VaeSettings,
+    table::{embed, score},
+    table_flags::{EmbedFlags, ScoreFlags},
 };
-use self::{data::ImageSet, fit::VaeReport, plan::VaePlan, settings::LikelihoodName};
-use super::model::{Common, Model, refuse};
+use self::{data::ImageSet, fit::VaeReport, plan::VaePlan};
+use super::model::{Common, Losses, Model, refuse};
 use crate::{
-    base::{Console, Exit, Failure, Result},
+    base::{Console, Exit, Failure, Result, Section},
     context::{Compute, DataRecord, Finished, Memory, Opened, Session},
     flags::{EvalFlags, ResumeFlags},
     names::Dtype,
@@ -55,8 +62,16 @@ Examples:
   kiln train vae --data photos --size 64x64 --channels 32,64 --likelihood gaussian
   kiln train vae --data mnist --optimizer nesterov --lr 0.01 --schedule cosine";
     const HELP: &'static [(&'static str, &'static str)] = &[("dtype", "Floating-point type [default: f32]")];
-    const FILES: &'static [&'static str] =
-        &["samples.png", "reconstructions.png", "loss.svg", "traversal.png", "interpolation.png", "latent-map.png"];
+    const FILES: &'static [&'static str] = &[
+        "samples.png",
+        "reconstructions.png",
+        "loss.svg",
+        "traversal.png",
+        "interpolation.png",
+        "latent-map.png",
+        "embedding.csv",
+        "scores.csv",
+    ];
     const PREDICTS: bool = false;
     const DTYPE: Dtype = Dtype::F32;
     type Flags = VaeFlags;
@@ -79,8 +94,9 @@ Examples:
         Common { data: &mut data.name, data_dir: &mut data.data_dir, run }
     }
 
-    fn can_be_distributed(_: &Self::Settings) -> bool {
-        true
+    /// Free bits look at a whole minibatch.
+    fn can_be_distributed(settings: &Self::Settings) -> bool {
+        settings.train.free_bits <= 0.0
     }
 
     fn check(settings: &VaeSettings) -> Result<()> {
@@ -121,8 +137,8 @@ Examples:
             "a VAE is trained by an optimizer; give --epochs",
         )?;
         if let Some(epochs) = flags.epochs {
-            let gaussian = settings.model.likelihood == LikelihoodName::Gaussian;
-            size_defaults::stretch(&mut settings.method, gaussian, (settings.train.epochs, epochs));
+            let scale = settings.model.likelihood.has_scale();
+            size_defaults::stretch(&mut settings.method, scale, (settings.train.epochs, epochs));
             settings.train.epochs = epochs;
         }
         Ok(settings)
@@ -130,7 +146,15 @@ Examples:
 
     fn eval(run: Opened<VaeSettings>, flags: &EvalFlags) -> Result<Exit> {
         flags.format.refuse("is for tables, and a VAE reads images")?;
-        apply::eval(run, flags)
+        eval::eval(run, flags)
+    }
+
+    fn report(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<Vec<Section>> {
+        report::sections(run, allow_changed_data)
+    }
+
+    fn losses(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<Option<Losses>> {
+        report::losses(run, allow_changed_data)
     }
 
     fn export(run: &Opened<VaeSettings>) -> Result<Vec<u8>> {

@@ -52,6 +52,7 @@ fn every_flag_of_training_says_what_holds_without_it() {
         "--sample-weight",
         "--recipe",
         "--no-fused",
+        "--scale-per-channel",
         "--skip-bad",
     ];
     for model in ["vae", "logistic", "gmm", "svm"] {

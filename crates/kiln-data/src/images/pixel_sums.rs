@@ -64,10 +64,23 @@ impl PixelSums {
     /// Returns the standard deviation of the pixels around the [`mean`](Self::mean) image, in [0, ½]: the root of the mean
     /// variance of a pixel. Without images it is 0.
     pub fn stddev(&self) -> f64 {
-        let n = u128::from(self.count.max(1));
+        self.stddev_of(self.sums.iter())
+    }
+
+    /// Returns the [`stddev`](Self::stddev) of each channel, where the values of a pixel's `channels` are next to each other.
+    ///
+    /// # Panics
+    ///
+    /// If `channels` is 0.
+    pub fn channel_stddevs(&self, channels: usize) -> Vec<f64> {
+        (0..channels).map(|channel| self.stddev_of(self.sums.iter().skip(channel).step_by(channels))).collect()
+    }
+
+    fn stddev_of<'s>(&self, sums: impl ExactSizeIterator<Item = &'s (u64, u64)>) -> f64 {
+        let (n, values) = (u128::from(self.count.max(1)), sums.len());
         // n²·variance, exactly.
         let variance = |(sum, squares): &(u64, u64)| (n * u128::from(*squares) - u128::from(*sum).pow(2)) as f64;
-        let mean = self.sums.iter().map(variance).sum::<f64>() / self.sums.len() as f64;
+        let mean = sums.map(variance).sum::<f64>() / values.max(1) as f64;
         mean.sqrt() / (n as f64 * f64::from(self.max))
     }
 }
@@ -76,7 +89,16 @@ impl PixelSums {
 mod tests {
     use kiln_tensor::world::threads;
 
-    use crate::digits;
+    use crate::{ImageShape, Images, digits};
+
+    #[test]
+    fn each_channel_has_its_own_deviation() {
+        // Two images of two pixels with two channels: the first channel is constant in each pixel.
+        let shape = ImageShape { height: 1, width: 2, channels: 2 };
+        let bytes = vec![3, 0, 7, 10, 3, 10, 7, 0];
+        let sums = Images::of_shape(bytes, shape, 10).unwrap().pixel_sums(0..2);
+        assert_eq!((sums.channel_stddevs(2), sums.channel_stddevs(1)), (vec![0.0, 0.5], vec![sums.stddev()]));
+    }
 
     #[test]
     fn ranks_that_share_the_images_find_the_same_sums() {

@@ -259,6 +259,7 @@ impl ImageLoader {
         };
         let set =
             pictures.cache(self.cache.clone()).read(&mut |done, of| progress(LoadProgress::Pictures(done, of)))?;
+        let images = set.images.with_files(&set.files)?;
         let mut notes = Vec::new();
         if set.unused > 0 {
             notes.push(format!(
@@ -270,12 +271,12 @@ impl ImageLoader {
         let part = |rows: &[usize]| {
             let order =
                 Stream::new(self.hold_out.seed, "order of pictures", rows.len() as u64, 0).permutation(rows.len());
-            set.images.subset(&order.into_iter().map(|at| rows[at]).collect::<Vec<_>>())
+            images.subset(&order.into_iter().map(|at| rows[at]).collect::<Vec<_>>())
         };
         let (train, test) = match &set.parts {
             Some(parts) => (part(&parts.train), Some(part(&parts.test))),
-            None if self.hold_out.test_fraction > 0.0 => (set.images, None),
-            None => (part(&(0..set.images.len()).collect::<Vec<_>>()), None),
+            None if self.hold_out.test_fraction > 0.0 => (images, None),
+            None => (part(&(0..images.len()).collect::<Vec<_>>()), None),
         };
         Ok(Raw { train, test, sha256: set.sha256, notes, skipped: set.bad, sizes: set.sizes })
     }

@@ -59,6 +59,10 @@ pub struct VaeConfig {
     data_mean: Option<Vec<f64>>,
     #[serde(default)]
     data_stddev: Option<f64>,
+    #[serde(default)]
+    channel_stddevs: Option<Vec<f64>>,
+    #[serde(default)]
+    scale_per_channel: bool,
 }
 
 fn one() -> usize {
@@ -96,6 +100,8 @@ impl VaeConfig {
             likelihood: Likelihood::default(),
             data_mean: None,
             data_stddev: None,
+            channel_stddevs: None,
+            scale_per_channel: false,
         }
     }
 
@@ -104,8 +110,9 @@ impl VaeConfig {
         self.hidden_dims(vec![hidden_dim])
     }
 
-    /// Sets the number of units of each hidden layer of the encoder, at least one layer. The decoder reverses the order. Default:
-    /// one layer of 400.
+    /// Sets the number of units of each hidden layer of the encoder. The decoder reverses the order. Without hidden layers, encoder and
+    /// decoder are linear: with a Gaussian likelihood this is probabilistic principal component analysis (Lucas, Tucker, Grosse and
+    /// Norouzi, 2019). Default: one layer of 400.
     pub fn hidden_dims(self, hidden_dims: Vec<usize>) -> Self {
         Self { hidden_dims, ..self }
     }
@@ -151,16 +158,29 @@ impl VaeConfig {
         Self { likelihood, ..self }
     }
 
+    /// Gives each channel of the images its own learned scale, where the likelihood has a learned scale: Gaussian and logistic. Default:
+    /// one scale for all pixels.
+    pub fn scale_per_channel(self, per_channel: bool) -> Self {
+        Self { scale_per_channel: per_channel, ..self }
+    }
+
     /// Sets the mean training image, one value in [0, 1] per pixel. The decoder's last bias then starts at it, so that the model
     /// initially outputs the mean image (Burda, Grosse and Salakhutdinov, 2015). Default: no mean image, and a random bias.
     pub fn data_mean(self, mean: Vec<f64>) -> Self {
         Self { data_mean: Some(mean), ..self }
     }
 
-    /// Sets the standard deviation of the training images around their mean image, finite and not negative. A Gaussian likelihood's
-    /// standard deviation then starts at it, or at [`LEAST_STDDEV`](Self::LEAST_STDDEV) if that is larger. Default: it starts at 1.
+    /// Sets the standard deviation of the training images around their mean image, finite and not negative. The learned scale of a
+    /// Gaussian or logistic likelihood then starts so that a pixel has this standard deviation, or
+    /// [`LEAST_STDDEV`](Self::LEAST_STDDEV) if that is larger. Default: a Gaussian's starts at 1.
     pub fn data_stddev(self, stddev: f64) -> Self {
         Self { data_stddev: Some(stddev), ..self }
+    }
+
+    /// Sets [`data_stddev`](Self::data_stddev) for each channel, one value per [channel](Self::image_channels). It is used with
+    /// [`scale_per_channel`](Self::scale_per_channel). Default: all channels start at `data_stddev`.
+    pub fn channel_stddevs(self, stddevs: Vec<f64>) -> Self {
+        Self { channel_stddevs: Some(stddevs), ..self }
     }
 
     /// Builds the model with random initial weights. The same `seed` gives the same weights on all devices.
@@ -211,17 +231,8 @@ impl VaeConfig {
                 .as_ref()
                 .map(|s| ImageDecoder::new(s, channels, image * outputs, tanh, &mut stream, device)),
             tanh,
-            log_scale: match self.likelihood {
-                Likelihood::Gaussian => {
-                    let scale = self.data_stddev.map_or(1.0, |stddev| stddev.max(Self::LEAST_STDDEV));
-                    Some(Param::from_data(TensorData::from([scale.ln()]), device))
-                }
-                Likelihood::Bernoulli | Likelihood::Categorical(_) => None,
-            },
-            levels: match self.likelihood {
-                Likelihood::Categorical(levels) => Some(levels),
-                Likelihood::Bernoulli | Likelihood::Gaussian => None,
-            },
+            log_scale: self.log_scales().map(|scales| Param::from_data(TensorData::from(&scales[..]), device)),
+            levels: self.likelihood.levels(),
         };
         if let Some(mean) = &self.data_mean {
             let bias: Vec<f64> = mean.iter().flat_map(|&mean| self.likelihood.outputs_of(mean)).collect();
@@ -233,6 +244,17 @@ impl VaeConfig {
             }
         }
         Ok(vae)
+    }
+
+    /// Returns the logarithms of the scales at which the likelihood starts, if it learns any.
+    fn log_scales(&self) -> Option<Vec<f64>> {
+        let starts = |stddev: f64| self.likelihood.scale_of(stddev.max(Self::LEAST_STDDEV)).map(f64::ln);
+        let all = self.data_stddev.unwrap_or(1.0);
+        match (&self.channel_stddevs, self.scale_per_channel) {
+            (_, false) => starts(all).map(|scale| vec![scale]),
+            (None, true) => starts(all).map(|scale| vec![scale; self.image_channels]),
+            (Some(stddevs), true) => stddevs.iter().map(|&stddev| starts(stddev)).collect(),
+        }
     }
 
     /// Returns whether encoder or decoder has several ReLU layers.
@@ -248,7 +270,7 @@ impl VaeConfig {
         let named = |sizes: &[usize], name| sizes.iter().map(move |size| (*size, name)).collect::<Vec<_>>();
         let channels = self.convolutions.as_ref().map_or(&[][..], |c| &c.channels);
         let sizes = [
-            vec![(self.data_dim, "data_dim"), (self.hidden_dims.len(), "hidden layers")],
+            vec![(self.data_dim, "data_dim")],
             vec![(self.latent_dims.len(), "stochastic layers"), (self.image_channels, "image_channels")],
             named(&self.latent_dims, "latent_dim"),
             named(&self.hidden_dims, "hidden_dim"),
@@ -258,14 +280,20 @@ impl VaeConfig {
         if let Some((_, name)) = sizes.into_iter().flatten().find(|(size, _)| *size == 0) {
             return Err(VaeConfigError::Size(name));
         }
-        if let Likelihood::Categorical(levels @ 0..=1) = self.likelihood {
+        if let Some(levels @ 0..=1) = self.likelihood.levels() {
             return Err(VaeConfigError::Levels(levels));
         }
         if let Some(mean) = self.data_mean.as_ref().filter(|mean| mean.len() != self.data_dim) {
             return Err(VaeConfigError::DataMean { expected: self.data_dim, got: mean.len() });
         }
-        if self.data_stddev.is_some_and(|stddev| !(stddev.is_finite() && stddev >= 0.0)) {
+        let mut stddevs = self.data_stddev.iter().chain(self.channel_stddevs.iter().flatten());
+        if stddevs.any(|stddev| !(stddev.is_finite() && *stddev >= 0.0)) {
             return Err(VaeConfigError::DataStddev);
+        }
+        let (channels_of_image, data_dim) = (self.image_channels, self.data_dim);
+        let wrong_stddevs = self.channel_stddevs.as_ref().is_some_and(|stddevs| stddevs.len() != channels_of_image);
+        if wrong_stddevs || (self.scale_per_channel && !data_dim.is_multiple_of(channels_of_image)) {
+            return Err(VaeConfigError::Channels { channels: channels_of_image, data_dim });
         }
         let Some(Convolutions { size, channels }) = &self.convolutions else { return Ok(None) };
         let ([height, width], image_channels) = (*size, self.image_channels);
@@ -308,11 +336,26 @@ mod tests {
         };
         let started = [config.clone(), config.clone().data_stddev(0.3), config.clone().data_stddev(0.0)];
         assert_close(&started.map(|c| scale(&c)), &[1.0, 0.3, VaeConfig::LEAST_STDDEV], 1e-6, 0.0, "in f32");
+        let colour = VaeConfig::new(6).hidden_dim(2).latent_dim(1).image_channels(3).scale_per_channel(true);
+        let scales = |likelihood| {
+            let config = colour.clone().likelihood(likelihood).channel_stddevs(vec![0.2, 0.3, 0.0]);
+            values(config.init(0, &Device::default()).unwrap().log_scale.unwrap().val().exp())
+        };
+        let least = VaeConfig::LEAST_STDDEV;
+        assert_close(&scales(Likelihood::Gaussian), &[0.2, 0.3, least], 1e-6, 0.0, "one per channel");
+        // The standard deviation of a logistic distribution is π·s/√3.
+        let deviations: Vec<f64> =
+            scales(Likelihood::Logistic(256)).iter().map(|s| s * 3.289_868_1f64.sqrt()).collect();
+        assert_close(&deviations, &[0.2, 0.3, least], 1e-6, 0.0, "of a logistic distribution");
+        let refused = |config: VaeConfig| config.init(0, &Device::default()).unwrap_err().to_string();
+        assert!(refused(colour.clone().channel_stddevs(vec![0.1])).contains("each of the 3 channels"));
+        assert!(refused(VaeConfig::new(7).image_channels(3).scale_per_channel(true)).contains("multiple of 3"));
         let wrong = config.data_stddev(f64::NAN).init(0, &Device::default()).unwrap_err();
         assert_eq!(wrong.to_string(), "data_stddev must be finite and not negative");
         // A configuration that was saved before there were these settings is still read.
         let saved = serde_json::to_value(VaeConfig::new(3)).unwrap();
-        let later = |key: &str| ["data_stddev", "image_channels"].contains(&key);
+        let later =
+            |key: &str| ["data_stddev", "image_channels", "channel_stddevs", "scale_per_channel"].contains(&key);
         let without: serde_json::Map<_, _> =
             saved.as_object().unwrap().clone().into_iter().filter(|(key, _)| !later(key)).collect();
         assert_eq!(serde_json::from_value::<VaeConfig>(without.into()).unwrap(), VaeConfig::new(3));
@@ -325,21 +368,27 @@ mod tests {
         // Halving drops a pixel of sides 5 and 7.
         let mean: Vec<f64> = (0..35).map(|i| 0.05 + f64::from(i) / 40.0).collect();
         let config = VaeConfig::new(35).hidden_dim(8).latent_dim(2).data_mean(mean.clone());
-        for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Categorical(5)] {
-            for config in [config.clone(), config.clone().convolutions([5, 7], vec![3, 4])] {
+        for likelihood in
+            [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Categorical(5), Likelihood::Logistic(9)]
+        {
+            let convolved = config.clone().convolutions([5, 7], vec![3, 4]);
+            let linear = config.clone().hidden_dims(Vec::new());
+            for config in [config.clone(), convolved.clone().hidden_dims(Vec::new()), convolved, linear] {
                 let vae = config.likelihood(likelihood).init(0, &device).unwrap();
                 assert_eq!((vae.data_dim(), vae.latent_dim()), (35, 2));
                 let x = vae.likelihood(Tensor::zeros([3, 2], &device)).mean();
                 assert_eq!(x.dims(), [3, 35]);
                 // The hidden units of an untrained network move an output by a few tenths.
-                assert_close(&values(x)[..35], &mean, 0.0, 0.25, "the mean image");
+                assert_close(&values(x)[..35], &mean, 0.0, 0.35, "the mean image");
                 assert_eq!(vae.encode(Tensor::zeros([3, 35], &device)).dims(), [3, 2]);
             }
         }
         // In colour, the pixels of an image differ and so do the channels of a pixel.
         let mean: Vec<f64> = (0..60).map(|i| 0.05 + f64::from(i) / 70.0).collect();
         let config3 = VaeConfig::new(60).hidden_dim(8).latent_dim(2).data_mean(mean.clone()).image_channels(3);
-        for likelihood in [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Categorical(5)] {
+        for likelihood in
+            [Likelihood::Bernoulli, Likelihood::Gaussian, Likelihood::Categorical(5), Likelihood::Logistic(9)]
+        {
             let config = config3.clone().convolutions([4, 5], vec![3, 4]).likelihood(likelihood);
             let vae = config.init(0, &device).unwrap();
             let x = vae.likelihood(Tensor::zeros([3, 2], &device)).mean();

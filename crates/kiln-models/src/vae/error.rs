@@ -24,8 +24,26 @@ pub enum VaeConfigError {
         layers: usize,
     },
     /// There are fewer than two grey levels.
-    #[error("a categorical likelihood needs at least 2 grey levels, got {0}")]
+    #[error("a likelihood over levels needs at least 2 levels, got {0}")]
     Levels(usize),
+    /// The shape of the scale does not fit that of the location.
+    #[error("log_scale has shape {log_scale:?}, which does not fit loc's {loc:?}")]
+    Scale {
+        /// The shape of the location.
+        loc: [usize; 2],
+        /// The shape of the logarithm of the scale.
+        log_scale: [usize; 2],
+    },
+    /// The values of an image, or the standard deviations of its channels, do not match the number of channels.
+    #[error(
+        "there must be one of channel_stddevs for each of the {channels} channels, and data_dim ({data_dim}) must be a multiple of {channels}"
+    )]
+    Channels {
+        /// Number of channels of a pixel.
+        channels: usize,
+        /// Number of values of an image.
+        data_dim: usize,
+    },
     /// The standard deviation of the images is negative or not finite.
     #[error("data_stddev must be finite and not negative")]
     DataStddev,

@@ -6,9 +6,13 @@ use burn::{
         PaddingConfig2d,
         conv::{Conv2d, ConvTranspose2d},
     },
-    tensor::{Device, Tensor, activation::relu},
+    tensor::{Device, Tensor},
 };
-use kiln_tensor::{Stream, init};
+use kiln_tensor::{
+    Stream,
+    fused::{Activation, convolve, convolve_transposed},
+    init,
+};
 
 /// The kernel side. With stride 2 each convolution halves or doubles a side. A multiple of the stride avoids checkerboard artefacts
 /// (Odena, Dumoulin and Olah, 2016).
@@ -27,8 +31,14 @@ pub(super) fn sides(size: [usize; 2], layers: usize) -> Option<Vec<[usize; 2]>> 
     Some(all)
 }
 
-fn activated(x: Tensor<4>, tanh: bool) -> Tensor<4> {
-    if tanh { x.tanh() } else { relu(x) }
+fn activation(tanh: bool) -> Activation {
+    if tanh { Activation::Tanh } else { Activation::Relu }
+}
+
+/// Exchanges the axes of `[n, a, b]`, both times as rows of a·b values.
+fn transposed(x: Tensor<2>, [a, b]: [usize; 2]) -> Tensor<2> {
+    let n = x.dims()[0];
+    x.reshape([n, a, b]).swap_dims(1, 2).reshape([n, a * b])
 }
 
 fn gain(tanh: bool) -> f64 {
@@ -61,13 +71,15 @@ impl ImageEncoder {
     }
 
     pub(super) fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        let [n, _] = x.dims();
-        let [height, width] = self.size;
-        let images = match self.image_channels {
-            1 => x.reshape([n, 1, height, width]),
-            channels => x.reshape([n, height, width, channels]).permute([0, 3, 1, 2]),
-        };
-        self.convolutions.iter().fold(images, |x, layer| activated(layer.forward(x), self.tanh)).flatten(1, 3)
+        let mut size = self.size;
+        let mut rows = x;
+        for layer in &self.convolutions {
+            rows = convolve(layer, rows, size, activation(self.tanh));
+            size = size.map(|side| side / 2);
+        }
+        let pixels = size[0] * size[1];
+        let channels = rows.dims()[1] / pixels.max(1);
+        transposed(rows, [pixels, channels])
     }
 
     /// Returns the number of values of an image.
@@ -116,11 +128,15 @@ impl ImageDecoder {
     }
 
     pub(super) fn forward(&self, h: Tensor<2>) -> Tensor<2> {
-        let [n, _] = h.dims();
         let [channels, height, width] = self.from;
-        let (last, before) = self.convolutions.split_last().expect("there is at least one convolution");
-        let h = h.reshape([n, channels, height, width]);
-        let images = last.forward(before.iter().fold(h, |x, layer| activated(layer.forward(x), self.tanh)));
-        images.permute([0, 2, 3, 1]).flatten::<2>(1, 3) + self.bias.val().unsqueeze()
+        let (mut rows, mut size) = (transposed(h, [channels, height * width]), [height, width]);
+        for (i, layer) in self.convolutions.iter().enumerate() {
+            let last = i + 1 == self.convolutions.len();
+            let activation = if last { Activation::Identity } else { activation(self.tanh) };
+            rows = convolve_transposed(layer, rows, size, activation);
+            // The kernel is twice as wide as the stride, and the padding half of that.
+            size = [0, 1].map(|axis| 2 * size[axis] + layer.padding_out[axis]);
+        }
+        rows + self.bias.val().unsqueeze()
     }
 }

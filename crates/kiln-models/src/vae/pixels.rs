@@ -1,11 +1,13 @@
 //! The likelihoods p(x | z) of the variational autoencoder.
 
+use std::f64::consts::PI;
+
 use burn::tensor::{Int, Tensor, TensorData};
 use kiln_dist::{Bernoulli, Categorical, Distribution, Entropy, Moments, Normal};
 use kiln_tensor::Stream;
 use serde::{Deserialize, Serialize};
 
-use super::VaeConfigError;
+use super::{DiscretizedLogistic, VaeConfigError};
 
 /// The family of p(x | z).
 ///
@@ -24,8 +26,14 @@ pub enum Likelihood {
     /// A Bernoulli distribution per pixel. The default. Grey pixels in [0, 1] use the cross-entropy, the usual relaxation.
     #[default]
     Bernoulli,
-    /// A normal distribution per pixel, with one learned standard deviation for all pixels (Rybkin, Daniilidis and Levine, 2021).
+    /// A normal distribution per pixel, with one learned standard deviation for all pixels (Rybkin, Daniilidis and Levine, 2021), or
+    /// [one per channel](super::VaeConfig::scale_per_channel).
     Gaussian,
+    /// A discretized logistic distribution per pixel over this number of levels, at least 2, evenly spaced from 0 to 1, with one learned
+    /// scale for all pixels. 256 levels are those of 8-bit images. See [`DiscretizedLogistic`].
+    ///
+    /// A pixel is rounded to the nearest level.
+    Logistic(usize),
     /// A categorical distribution per pixel over this number of grey levels, at least 2, evenly spaced from 0 to 1.
     ///
     /// A pixel is rounded to the nearest level.
@@ -36,8 +44,26 @@ impl Likelihood {
     /// Returns the number of decoder outputs per pixel.
     pub(super) fn outputs(self) -> usize {
         match self {
-            Self::Bernoulli | Self::Gaussian => 1,
+            Self::Bernoulli | Self::Gaussian | Self::Logistic(_) => 1,
             Self::Categorical(levels) => levels,
+        }
+    }
+
+    /// Returns the number of levels, if the likelihood has levels.
+    pub(super) fn levels(self) -> Option<usize> {
+        match self {
+            Self::Bernoulli | Self::Gaussian => None,
+            Self::Logistic(levels) | Self::Categorical(levels) => Some(levels),
+        }
+    }
+
+    /// Returns the learned scale at which a likelihood starts for pixels of this standard deviation, if it has a scale.
+    pub(super) fn scale_of(self, stddev: f64) -> Option<f64> {
+        match self {
+            Self::Gaussian => Some(stddev),
+            // The standard deviation of a logistic distribution is π/√3 scales.
+            Self::Logistic(_) => Some(stddev * 3f64.sqrt() / PI),
+            Self::Bernoulli | Self::Categorical(_) => None,
         }
     }
 
@@ -46,7 +72,7 @@ impl Likelihood {
         let p = mean.clamp(0.01, 0.99);
         match self {
             Self::Bernoulli => vec![(p / (1.0 - p)).ln()],
-            Self::Gaussian => vec![mean],
+            Self::Gaussian | Self::Logistic(_) => vec![mean],
             Self::Categorical(levels) => {
                 // The maximum entropy distribution with this mean has logits θ·level. Bisection finds θ, in which the mean increases.
                 let at = grey(levels);
@@ -78,8 +104,10 @@ fn grey(levels: usize) -> Vec<f64> {
 pub enum PixelDistribution {
     /// Bernoulli distributions.
     Bernoulli(Bernoulli<2>),
-    /// Normal distributions with a common standard deviation.
+    /// Normal distributions whose standard deviation is that of all pixels, or of all pixels of a channel.
     Gaussian(Normal<2>),
+    /// Discretized logistic distributions.
+    Logistic(DiscretizedLogistic),
     /// Categorical distributions over grey levels.
     Categorical(GreyLevels),
 }
@@ -147,6 +175,7 @@ impl Distribution<2> for PixelDistribution {
         match self {
             Self::Bernoulli(d) => d.log_prob(value),
             Self::Gaussian(d) => d.log_prob(value),
+            Self::Logistic(d) => d.log_prob(value),
             Self::Categorical(d) => d.0.log_prob(d.nearest(value)).squeeze_dim(2),
         }
     }
@@ -155,6 +184,7 @@ impl Distribution<2> for PixelDistribution {
         match self {
             Self::Bernoulli(d) => d.log_prob_per_example(value),
             Self::Gaussian(d) => d.log_prob_per_example(value),
+            Self::Logistic(d) => d.log_prob_per_example(value),
             Self::Categorical(d) => d.0.log_prob_per_example(d.nearest(value)),
         }
     }
@@ -163,6 +193,7 @@ impl Distribution<2> for PixelDistribution {
         match self {
             Self::Bernoulli(d) => d.sample(stream),
             Self::Gaussian(d) => d.sample(stream),
+            Self::Logistic(d) => d.sample(stream),
             Self::Categorical(d) => {
                 let greys = d.greys();
                 let (level, dtype) = (d.0.sample(stream).squeeze_dim::<2>(2), greys.dtype());
@@ -179,6 +210,7 @@ impl Entropy<2> for PixelDistribution {
         match self {
             Self::Bernoulli(d) => d.entropy(),
             Self::Gaussian(d) => d.entropy(),
+            Self::Logistic(d) => d.entropy(),
             Self::Categorical(d) => d.0.entropy().squeeze_dim(2),
         }
     }
@@ -189,6 +221,7 @@ impl Moments<2> for PixelDistribution {
         match self {
             Self::Bernoulli(d) => d.mean(),
             Self::Gaussian(d) => d.mean(),
+            Self::Logistic(d) => d.mean(),
             Self::Categorical(d) => d.expectation(d.greys()),
         }
     }
@@ -197,6 +230,7 @@ impl Moments<2> for PixelDistribution {
         match self {
             Self::Bernoulli(d) => d.variance(),
             Self::Gaussian(d) => d.variance(),
+            Self::Logistic(d) => d.variance(),
             Self::Categorical(d) => {
                 let mean: Tensor<3> = d.expectation(d.greys()).unsqueeze_dim(2);
                 d.expectation((d.greys() - mean).square())

@@ -25,7 +25,7 @@ pub enum Activation {
 }
 
 impl Activation {
-    pub(super) fn of(self, y: Tensor<2>) -> Tensor<2> {
+    pub(super) fn of<const D: usize>(self, y: Tensor<D>) -> Tensor<D> {
         match self {
             Self::Identity => y,
             Self::Relu => relu(y),

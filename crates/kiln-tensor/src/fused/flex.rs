@@ -6,6 +6,7 @@ mod linear;
 mod logsumexp;
 mod norm;
 mod normal;
+mod patches;
 mod product;
 
 use burn::{
@@ -22,7 +23,7 @@ use burn::{
     tensor::{DType, Device, Tensor},
 };
 
-use super::Activation;
+use super::{Activation, window::Window};
 use crate::flex::whole;
 
 /// Whether the kernels support this tensor: Flex, in f32 or f64.
@@ -43,6 +44,17 @@ pub(super) trait Fused: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
+        act: Activation,
+    ) -> FloatTensor<Self>;
+
+    /// The patches of images.
+    fn fused_patches(images: FloatTensor<Self>, window: Window) -> FloatTensor<Self>;
+
+    /// act(b + the sums of patches).
+    fn fused_fold(
+        patches: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        window: Window,
         act: Activation,
     ) -> FloatTensor<Self>;
 
@@ -69,6 +81,14 @@ pub(super) trait Fused: Backend {
 impl Fused for Flex {
     fn fused_linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, act: Activation) -> FlexTensor {
         linear::forward(x, weight, bias, act)
+    }
+
+    fn fused_patches(images: FlexTensor, window: Window) -> FlexTensor {
+        patches::patches(images, window)
+    }
+
+    fn fused_fold(patches: FlexTensor, bias: FlexTensor, window: Window, act: Activation) -> FlexTensor {
+        patches::fold(patches, bias, window, act)
     }
 
     fn fused_bernoulli(logits: FlexTensor, values: FlexTensor) -> FlexTensor {
@@ -109,6 +129,32 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
             OpsKind::Tracked(prep) => {
                 let kept_y = (act != Activation::Identity).then(|| y.clone());
                 prep.finish(linear::Kept { x: kept_x, weight: kept_weight, y: kept_y, act }, y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn fused_patches(images: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
+        let node = images.node();
+        let rows = patches::patches(images.into_primitive(), window);
+        match patches::Patches.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => prep.finish(window, rows),
+            OpsKind::UnTracked(prep) => prep.finish(rows),
+        }
+    }
+
+    fn fused_fold(
+        patches: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        window: Window,
+        act: Activation,
+    ) -> FloatTensor<Self> {
+        let nodes = [patches.node(), bias.node()];
+        let y = patches::fold(patches.into_primitive(), bias.into_primitive(), window, act);
+        match patches::Fold.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let kept = (act != Activation::Identity).then(|| y.clone());
+                prep.finish(patches::Kept { y: kept, window, act }, y)
             }
             OpsKind::UnTracked(prep) => prep.finish(y),
         }

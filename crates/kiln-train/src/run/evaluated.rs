@@ -6,18 +6,18 @@ use kiln_tensor::{Stream, params};
 
 use crate::{Metrics, Objective, TrainError, evaluate::read_back, objective::Loss};
 
-/// Returns the loss of a minibatch and its gradient. Nothing is read from the device.
+/// Returns the loss of a minibatch at a step, and its gradient. Nothing is read from the device.
 pub(super) fn gradient<M, O, B>(
     model: &M,
     objective: &O,
-    batch: B,
+    (batch, step): (B, u64),
     noise: &mut Stream,
 ) -> Result<(Loss, GradientsParams), TrainError>
 where
     M: Module,
     O: Objective<M, B>,
 {
-    let loss = objective.loss(model, batch, noise);
+    let loss = objective.loss_at_step(step, model, batch, noise);
     if !loss.value.is_autodiff() || !loss.value.is_tracked() {
         return Err(StepError::NothingToUpdate.into());
     }

@@ -89,7 +89,7 @@ where
         rows: &[usize],
         part: Range<usize>,
     ) -> Result<(Loss, GradientsParams), TrainError> {
-        let (seed, epoch, place) = (self.setup.config.seed, self.at.epoch, self.at.batch);
+        let (seed, epoch, place, step) = (self.setup.config.seed, self.at.epoch, self.at.batch, self.at.step);
         let (device, objective) = (self.data.device, self.objective);
         let model = self.model.as_ref().expect("the model is put back after every update");
         let noise = Stream::new(seed, "noise", epoch, place).with_normals(self.at.normals).of_current_step();
@@ -105,7 +105,7 @@ where
                 Some(resident) => resident.batch_in_epoch(rows, epoch, device),
                 None => train.batch_in_epoch(rows, epoch, device),
             };
-            gradient(model, objective, batch, &mut noise)
+            gradient(model, objective, (batch, step), &mut noise)
         };
         match self.deferral.planned(rows) {
             Some(steps) => steps.compute(work),

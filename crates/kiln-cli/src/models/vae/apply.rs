@@ -1,22 +1,20 @@
-//! What is done with a trained VAE: evaluation, samples, reconstructions.
+//! What is done with a trained VAE: it is read, and draws samples and reconstructions.
 
 use kiln::{
     data::{Dataset, ImageShape},
     models::Vae,
-    train::{Marginal, evaluate, marginal_likelihood},
 };
 
 use super::{
     data::ImageSet,
     pictures::{reconstructions, samples},
-    plan::{activations, evaluation_batch, objective, with_weights},
+    plan::{evaluation_batch, with_weights},
     sample_flags::{ReconstructFlags, SampleFlags},
     settings::VaeSettings,
 };
 use crate::{
-    base::{CONFIG, Console, Exit, Failure, MODEL, Output, Result, metrics, require},
+    base::{CONFIG, Console, Exit, Failure, MODEL, Output, Result, require},
     context::{Memory, Opened, check_data},
-    settings::located,
 };
 
 /// Returns the shape of a run's images. A run of an older Kiln did not store it: then its data tell.
@@ -62,63 +60,6 @@ pub(super) fn load_both(run: &mut Opened<VaeSettings>, allow_changed_data: bool)
     check_data(&mut run.record, &data.record, allow_changed_data, run.console)?;
     let model = load_model(run, data.images().shape())?;
     Ok((data, model))
-}
-
-/// `kiln eval` of a VAE.
-pub(super) fn eval(mut run: Opened<VaeSettings>, flags: &crate::flags::EvalFlags) -> Result<Exit> {
-    let (samples, images) = (flags.samples.unwrap_or(5000), flags.images.unwrap_or(1000));
-    require(images >= 1, "images", "at least 1", images)?;
-    let (data, model) = match &flags.data {
-        Some(name) => {
-            let own = image_shape(&run)?;
-            run.settings.data.name.clone_from(name);
-            located(&mut run.settings.data.name, &mut run.settings.data.data_dir)?;
-            let data = ImageSet::load(&run.settings, run.console)?;
-            let shape = data.images().shape();
-            if shape != own {
-                return Err(Failure::usage(format!("{name} has images of {shape}, and the run was trained on {own}")));
-            }
-            (data, load_model(&run, own)?)
-        }
-        None => load_both(&mut run, flags.access.allow_changed_data)?,
-    };
-    if data.test.is_empty() {
-        return Err(Failure::usage("there is no test data: give --data, or train with --test-fraction above 0"));
-    }
-    let (seed, binarize) = (run.settings.run.seed, run.settings.data.binarize);
-    let memory = Memory::default().with("importance samples", &[samples.min(5000), model.latent_dim(), 4], 8);
-    let batch = evaluation_batch(&run.settings);
-    // The settings of a run may have been edited.
-    let [rows, width] = activations(&run.settings, data.images().dims());
-    let memory = memory.with("evaluation", &[batch.min(data.test.len()), rows, width, 2], 8);
-    memory.with("bounds", &[images.min(data.test.len()), 64], 8).check()?;
-    let test = evaluate(&model, &objective(&run.settings), &data.test, batch, seed)?;
-    let marginal = (samples > 0)
-        .then(|| marginal_likelihood(&model, &data.test, (images, samples), &[1, 5, 50], seed))
-        .transpose()?;
-    let result = serde_json::json!({
-        "data": data.record.name, "n": data.test.len(), "test": test, "marginal": marginal, "binarize": binarize,
-        "warnings": run.record.warnings,
-    });
-    run.console.result(&result, || {
-        let drawn = serde_json::to_value(binarize).ok().and_then(|b| b.as_str().map(str::to_owned)).unwrap_or_default();
-        let head = format!("{} test images, binarize {drawn}: {}", data.test.len(), metrics(&test));
-        marginal.as_ref().map_or_else(|| head.clone(), |marginal| format!("{head}\n{}", importance(marginal)))
-    })?;
-    if test.loss.is_finite() {
-        return Ok(Exit::Done);
-    }
-    Err(Failure::diverged("the test loss is not finite"))
-}
-
-fn importance(marginal: &Marginal) -> String {
-    let Marginal { examples, samples, nll, standard_error, bounds, active_units, latent_dim } = marginal;
-    let bounds: Vec<String> = bounds.iter().map(|b| format!("k={} {:.3}", b.k, b.bound)).collect();
-    format!(
-        "NLL    {nll:.3} ± {standard_error:.3} nats ({examples} images, {samples} samples each)\nbounds {}\n\
-         active {active_units} of {latent_dim} units",
-        bounds.join("  ")
-    )
 }
 
 /// `kiln sample`. It needs no data.

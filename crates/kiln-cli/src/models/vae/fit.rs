@@ -19,6 +19,9 @@ pub(crate) struct VaeReport {
     summary: Summary,
     /// In nats per example. Absent without test data.
     test: Option<Metrics>,
+    /// The negative bound of the test images in bits per dimension, for a likelihood over levels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    test_bits_per_dim: Option<f64>,
     binarize: kiln::data::Binarize,
 }
 
@@ -42,15 +45,27 @@ pub(super) fn fit(plan: &VaePlan, session: &Session<'_>) -> Result<Finished<VaeR
         }
     }
     let exit = exit_of(&outcome.status);
-    let report =
-        VaeReport { summary: Summary::of(&outcome), test: outcome.test.clone(), binarize: settings.data.binarize };
+    let test = outcome.test.clone();
+    let bits = settings.model.bits_per_dimension(data.images().dims());
+    let report = VaeReport {
+        summary: Summary::of(&outcome),
+        test_bits_per_dim: test.as_ref().and_then(|test| Some(-bound(test)? * bits?)),
+        test,
+        binarize: settings.data.binarize,
+    };
     let message = report.summary.message.clone();
     Ok(Finished { text: text(&report), report, exit, message, total_wall_s })
 }
 
+/// Returns the bound on the log-likelihood among the metrics, in nats per image.
+pub(super) fn bound(metrics: &Metrics) -> Option<f64> {
+    metrics.term("iwae").or_else(|| metrics.term("elbo"))
+}
+
 fn text(report: &VaeReport) -> String {
     let Summary { status, epochs, steps, wall_s, examples_per_s, train, .. } = &report.summary;
-    let test = report.test.as_ref().map_or_else(String::new, |test| format!("\ntest   {}", metrics(test)));
+    let bits = report.test_bits_per_dim.map_or_else(String::new, |bits| format!("  bits/dim {bits:.4}"));
+    let test = report.test.as_ref().map_or_else(String::new, |test| format!("\ntest   {}{bits}", metrics(test)));
     format!(
         "{status}: {epochs} epochs, {steps} steps in {wall_s:.1} s ({examples_per_s:.0} examples/s)\ntrain  {}{test}",
         metrics(train)

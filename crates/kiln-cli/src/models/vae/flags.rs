@@ -1,6 +1,6 @@
 //! The flags of `kiln train vae`, as the tables of its settings.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, str::FromStr};
 
 use clap::Args;
 use kiln::data::{ColorMode, Fit};
@@ -70,9 +70,9 @@ pub(crate) struct ImageDataFlags {
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Model")]
 pub(crate) struct VaeModelFlags {
-    /// Units per hidden layer of the encoder; the decoder mirrors them [default: 400]
-    #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
-    pub(crate) hidden_dim: Option<Vec<usize>>,
+    /// Units per hidden layer of the encoder, or none; the decoder mirrors them [default: 400]
+    #[arg(long, value_name = "N,…")]
+    pub(crate) hidden_dim: Option<HiddenLayers>,
     /// Activation function of the hidden layers [default: relu]
     #[arg(long, value_name = "NAME", value_parser = ["relu", "tanh"])]
     pub(crate) activation: Option<String>,
@@ -86,11 +86,15 @@ pub(crate) struct VaeModelFlags {
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
     pub(crate) channels: Option<Vec<usize>>,
     /// Distribution of a pixel given the latent variables [default: bernoulli]
-    #[arg(long, value_name = "NAME", value_parser = ["bernoulli", "gaussian", "categorical"])]
+    #[arg(long, value_name = "NAME", value_parser = ["bernoulli", "gaussian", "logistic", "categorical"])]
     pub(crate) likelihood: Option<String>,
-    /// categorical only: number of grey levels, from 2 to 256 [default: 16]
+    /// categorical and logistic only: number of levels, from 2 to 256 [default: 16; logistic 256]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) levels: Option<usize>,
+    /// gaussian and logistic only: learn one scale per channel, not one for all pixels
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) scale_per_channel: bool,
 }
 
 #[derive(Args, Debug, Serialize)]
@@ -106,6 +110,15 @@ pub(crate) struct VaeTrainFlags {
     /// elbo only: weight of the KL term, as in a β-VAE [default: 1]
     #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
     pub(crate) beta: Option<f64>,
+    /// elbo only: epochs in which the weight of the KL term rises from 0 to beta [default: 0]
+    #[arg(long, value_name = "EPOCHS", value_parser = count::<u64>())]
+    pub(crate) kl_warm_up: Option<u64>,
+    /// elbo only: number of such rises; after each the weight stays at beta for as many epochs [default: 1]
+    #[arg(long, value_name = "N", value_parser = count::<u64>())]
+    pub(crate) kl_cycles: Option<u64>,
+    /// elbo only: KL that each latent dimension may have without a cost, in nats [default: 0]
+    #[arg(long, value_name = "NATS", allow_negative_numbers = true)]
+    pub(crate) free_bits: Option<f64>,
     /// iwae and dreg only: importance samples per image [default: 5]
     #[arg(long, value_name = "K", value_parser = count::<usize>())]
     pub(crate) k: Option<usize>,
@@ -118,4 +131,24 @@ pub(crate) struct VaeTrainFlags {
     /// Number of checkpoints to keep, in addition to the best [default: 2]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) keep: Option<usize>,
+}
+
+/// The units of hidden layers, or `none`.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(transparent)]
+pub(crate) struct HiddenLayers(Vec<usize>);
+
+impl FromStr for HiddenLayers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "none" {
+            return Ok(Self(Vec::new()));
+        }
+        let units = |part: &str| match part.parse::<i64>() {
+            Ok(units) if units >= 0 => usize::try_from(units).map_err(|e| e.to_string()),
+            _ => Err(format!("{part} is not a number of units; give numbers up to {}, or none", i64::MAX)),
+        };
+        text.split(',').map(units).collect::<Result<_, _>>().map(Self)
+    }
 }

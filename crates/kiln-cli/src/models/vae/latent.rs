@@ -38,15 +38,23 @@ fn output(run: &Opened<VaeSettings>, flags: &WriteFlags, name: &str) -> Result<O
 }
 
 /// The run's images and model, and where it computes.
-struct Job {
-    data: ImageSet,
-    model: Vae,
-    compute: Compute,
-    batch: usize,
+pub(super) struct Job {
+    pub(super) data: ImageSet,
+    pub(super) model: Vae,
+    pub(super) compute: Compute,
+    pub(super) batch: usize,
+}
+
+/// A chart of test images in the plane of z.
+pub(super) struct Map {
+    pub(super) panel: Panel,
+    images: usize,
+    /// The share of the variance of z that the plane shows.
+    share: f64,
 }
 
 impl Job {
-    fn open(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<Self> {
+    pub(super) fn open(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<Self> {
         let (data, model) = load_both(run, allow_changed_data)?;
         Ok(Self { data, model, compute: run.compute.clone(), batch: evaluation_batch(&run.settings) })
     }
@@ -58,6 +66,60 @@ impl Job {
 
     fn grid(&self, pixels: Vec<f64>, columns: usize) -> Result<Vec<u8>> {
         grid(pixels, self.data.images().shape(), columns)
+    }
+
+    /// Draws the `rows` dimensions of z that vary most, one per row, each from `range` standard deviations below its mean to as many above it
+    /// in `count` images. The other dimensions are those of `start`, or at their means. Returns a PNG file, and the dimensions with their
+    /// standard deviations.
+    pub(super) fn traversal(
+        &self,
+        start: Option<Vec<f64>>,
+        rows: usize,
+        (range, count): (f64, usize),
+    ) -> Result<(Vec<u8>, Vec<usize>, Vec<f64>)> {
+        let (mean, sd) = Codes::of(self, LOOKED_AT).moments();
+        // The layer next to the images decides what they show.
+        let mut dims: Vec<usize> = (0..self.model.latent_dims()[0]).collect();
+        dims.sort_by(|&a, &b| sd[b].total_cmp(&sd[a]));
+        dims.truncate(rows);
+        let start = start.as_ref().unwrap_or(&mean);
+        let row = |&dim: &usize| {
+            let (mean, sd) = (mean[dim], sd[dim]);
+            (0..count).flat_map(move |i| {
+                let mut z = start.clone();
+                z[dim] = mean + range * sd * (2.0 * i as f64 / (count - 1) as f64 - 1.0);
+                z
+            })
+        };
+        let z: Vec<f64> = dims.iter().flat_map(row).collect();
+        let sd = dims.iter().map(|&d| sd[d]).collect();
+        Ok((self.grid(self.decoded(z), count)?, dims, sd))
+    }
+
+    /// Draws the first `count` test images in the plane of z, or of its first two principal components.
+    pub(super) fn map(&self, count: usize) -> Result<Map> {
+        let codes = Codes::of(self, count);
+        let Plane { points, labels: [x, y], share } = codes.plane()?;
+        let images = self.data.shown().images();
+        let names = images.class_names();
+        let of_class = |class: usize| {
+            let mine = points.iter().zip(images.labels()).filter(|(_, label)| **label as usize == class);
+            Curve { name: names[class].clone(), points: mine.map(|(point, _)| *point).collect() }
+        };
+        // A class keeps its color if others are missing.
+        let mut curves: Vec<Curve> = (0..images.classes()).map(of_class).collect();
+        if !images.has_labels() || curves.is_empty() {
+            curves = vec![Curve { name: "images".into(), points: points.clone() }];
+        }
+        let panel = Panel {
+            title: format!("z of {} images", codes.len()),
+            x: Axis::linear(&x),
+            y: Axis::linear(&y),
+            curves,
+            legend: Legend::UpperRight,
+            marks: Marks::Points,
+        };
+        Ok(Map { panel, images: codes.len(), share })
     }
 }
 
@@ -78,7 +140,6 @@ fn traverse(mut run: Opened<VaeSettings>, flags: &TraverseFlags) -> Result<Exit>
     require(rows != Some(0), "dims", "at least 1", 0)?;
     let output = output(&run, &flags.write, "traversal.png")?;
     let job = Job::open(&mut run, flags.access.allow_changed_data)?;
-    let codes = Codes::of(&job, LOOKED_AT);
     let start = match flags.image {
         Some(image) => {
             let images = job.data.shown().len();
@@ -87,23 +148,9 @@ fn traverse(mut run: Opened<VaeSettings>, flags: &TraverseFlags) -> Result<Exit>
         }
         None => None,
     };
-    let (mean, sd) = codes.moments();
-    // The layer next to the images decides what they show.
-    let mut dims: Vec<usize> = (0..job.model.latent_dims()[0]).collect();
-    dims.sort_by(|&a, &b| sd[b].total_cmp(&sd[a]));
-    dims.truncate(rows.unwrap_or(10));
-    let start = start.as_ref().unwrap_or(&mean);
-    let row = |&dim: &usize| {
-        let (mean, sd) = (mean[dim], sd[dim]);
-        (0..count).flat_map(move |i| {
-            let mut z = start.clone();
-            z[dim] = mean + range * sd * (2.0 * i as f64 / (count - 1) as f64 - 1.0);
-            z
-        })
-    };
-    let z: Vec<f64> = dims.iter().flat_map(row).collect();
-    output.write(&job.grid(job.decoded(z), count)?)?;
-    let traversal = Traversal { sd: dims.iter().map(|&d| sd[d]).collect(), dims, output: output.shown() };
+    let (png, dims, sd) = job.traversal(start, rows.unwrap_or(10), (range, count))?;
+    output.write(&png)?;
+    let traversal = Traversal { sd, dims, output: output.shown() };
     run.console.result(&traversal, || {
         let named = traversal.dims.iter().zip(&traversal.sd).map(|(d, sd)| format!("{d} ({sd:.2})"));
         format!(
@@ -152,29 +199,12 @@ fn map(mut run: Opened<VaeSettings>, flags: &MapFlags) -> Result<Exit> {
     require(flags.count >= 2, "-n", "at least 2", flags.count)?;
     let output = output(&run, &flags.write, "latent-map.png")?;
     let job = Job::open(&mut run, flags.access.allow_changed_data)?;
-    let codes = Codes::of(&job, flags.count);
-    let Plane { points, labels: [x, y], share } = codes.plane()?;
-    let images = job.data.shown().images();
-    let names = images.class_names();
-    let of_class = |class: usize| {
-        let mine = points.iter().zip(images.labels()).filter(|(_, label)| **label as usize == class);
-        Curve { name: names[class].clone(), points: mine.map(|(point, _)| *point).collect() }
-    };
-    // A class keeps its color if others are missing.
-    let classes = (0..images.classes()).map(of_class);
-    let panel = Panel {
-        title: format!("z of {} images", codes.len()),
-        x: Axis::linear(&x),
-        y: Axis::linear(&y),
-        curves: classes.collect(),
-        legend: Legend::UpperRight,
-        marks: Marks::Points,
-    };
+    let Map { panel, images, share } = job.map(flags.count)?;
     let png = plot::png(&[panel]).ok_or_else(|| Failure::usage("no image has a finite z"))?;
     output.write(&png)?;
-    let result = serde_json::json!({ "images": codes.len(), "variance_shown": share, "output": output.shown() });
+    let result = serde_json::json!({ "images": images, "variance_shown": share, "output": output.shown() });
     run.console.result(&result, || {
-        format!("{} images, {:.0}% of the variance of z, in {}", codes.len(), 100.0 * share, output.shown())
+        format!("{images} images, {:.0}% of the variance of z, in {}", 100.0 * share, output.shown())
     })?;
     Ok(Exit::Done)
 }

@@ -3,14 +3,16 @@
 use kiln::{
     burn::tensor::Tensor,
     data::{Dataset, Images},
+    dist::DistError,
     models::{Vae, VaeConfig},
+    optim::{Schedule, schedule::Piece},
     tensor::Stream,
     train::{Elbo, ImportanceGradient, Iwae, Loss, Objective, TrainConfig},
 };
 
 use super::{
     data::ImageSet,
-    settings::{LikelihoodName, ObjectiveName, VaeModel, VaeSettings},
+    settings::{ObjectiveName, VaeModel, VaeSettings, VaeTrain},
     size_defaults::{Kind, SizeDefaults},
 };
 use crate::{
@@ -39,7 +41,7 @@ pub(crate) struct VaePlan {
 }
 
 /// What is maximised.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum VaeObjective {
     Elbo(Elbo),
     Iwae(Iwae),
@@ -50,6 +52,27 @@ impl<B: Into<Tensor<2>>> Objective<Vae, B> for VaeObjective {
         match self {
             Self::Elbo(objective) => objective.loss(model, batch, stream),
             Self::Iwae(objective) => objective.loss(model, batch, stream),
+        }
+    }
+
+    fn loss_at_step(&self, step: u64, model: &Vae, batch: B, stream: &mut Stream) -> Loss {
+        match self {
+            Self::Elbo(objective) => objective.loss_at_step(step, model, batch, stream),
+            Self::Iwae(objective) => objective.loss_at_step(step, model, batch, stream),
+        }
+    }
+
+    fn held_out(&self, model: &Vae, batch: B, stream: &mut Stream) -> Loss {
+        match self {
+            Self::Elbo(objective) => objective.held_out(model, batch, stream),
+            Self::Iwae(objective) => objective.held_out(model, batch, stream),
+        }
+    }
+
+    fn check(&self, model: &Vae, batch: B) -> std::result::Result<(), DistError> {
+        match self {
+            Self::Elbo(objective) => objective.check(model, batch),
+            Self::Iwae(objective) => objective.check(model, batch),
         }
     }
 
@@ -74,8 +97,7 @@ impl VaePlan {
         let model = settings.model.config(images.shape());
         let (asked, epochs) = (&settings.method, settings.train.epochs);
         let sized = asked.batch_size.is_none() && asked.batch_schedule.is_none();
-        let gaussian = settings.model.likelihood == LikelihoodName::Gaussian;
-        let kind = Kind { deep_relu: model.is_deep_relu(), gaussian };
+        let kind = Kind { deep_relu: model.is_deep_relu(), scale: settings.model.likelihood.has_scale() };
         let usual = if sized { SizeDefaults::of(n, kind, epochs) } else { SizeDefaults::LARGE };
         let paced = asked.lr.is_none() && asked.schedule.is_none();
         let defaults = MethodDefaults {
@@ -103,11 +125,17 @@ impl VaePlan {
             evaluation_batch: evaluation_batch(&settings),
             ..method.config.clone()
         };
-        let objective = objective(&settings);
+        let accumulate = settings.method.accumulate.unwrap_or(1);
+        let steps = |epochs| TrainConfig { epochs, ..config.clone() }.steps(n, accumulate);
+        let objective = match (objective(&settings), annealing(&settings.train, steps)?) {
+            (VaeObjective::Elbo(elbo), Some(annealing)) => VaeObjective::Elbo(elbo.anneal(annealing)),
+            (objective, _) => objective,
+        };
         // Each rank reads its part of the images.
         let world = world();
         let sums = images.pixel_sums(world.share_of(n)).over(&world)?;
         let model = model.data_mean(sums.mean()).data_stddev(sums.stddev());
+        let model = model.channel_stddevs(sums.channel_stddevs(images.shape().channels));
         Ok(Self { settings, data, compute, method, config, objective, model })
     }
 
@@ -173,11 +201,28 @@ pub(super) fn evaluation_batch(settings: &VaeSettings) -> usize {
     (EVALUATION_BATCH / settings.model.outputs_per_pixel()).min(EVALUATION_SAMPLES / samples.max(1)).max(1)
 }
 
+/// Returns the factor of β as a function of the step, if β rises. `steps` returns the number of steps of so many epochs.
+fn annealing(train: &VaeTrain, steps: impl Fn(u64) -> u64) -> Result<Option<Schedule>> {
+    if train.kl_warm_up == 0 {
+        return Ok(None);
+    }
+    let rise = Schedule::constant(1.0)?.warm_up(steps(train.kl_warm_up), 0.0)?;
+    let period = steps(train.kl_warm_up.saturating_mul(2));
+    // A run has no more cycles than epochs.
+    let repeated = train.kl_cycles.min(train.epochs).saturating_sub(1);
+    let pieces = (0..repeated).map(|_| Piece { schedule: rise.clone(), steps: period }).collect();
+    Ok(Some(Schedule::join(pieces, rise)?))
+}
+
+/// Returns the objective, without annealing.
 pub(super) fn objective(settings: &VaeSettings) -> VaeObjective {
     let train = &settings.train;
     let importance = Iwae::new(train.k.unwrap_or(VaeSettings::K));
     match train.objective {
-        ObjectiveName::Elbo => VaeObjective::Elbo(Elbo::new().beta(train.beta).particles(train.particles.unwrap_or(1))),
+        ObjectiveName::Elbo => {
+            let elbo = Elbo::new().beta(train.beta).free_bits(train.free_bits);
+            VaeObjective::Elbo(elbo.particles(train.particles.unwrap_or(1)))
+        }
         ObjectiveName::Iwae => VaeObjective::Iwae(importance),
         ObjectiveName::Dreg => VaeObjective::Iwae(importance.gradient(ImportanceGradient::DoublyReparameterized)),
     }
@@ -194,6 +239,14 @@ mod tests {
             assert!(Objective::<Vae, Tensor<2>>::can_be_captured(&objective));
             assert!(Objective::<Vae, Tensor<2>>::is_mean_over_rows(&objective));
         }
+    }
+
+    #[test]
+    fn the_weight_of_the_kl_rises_again_in_each_cycle() {
+        let train = VaeTrain { kl_warm_up: 2, kl_cycles: 2, ..VaeTrain::default() };
+        let annealing = annealing(&train, |epochs| 10 * epochs).unwrap().unwrap();
+        let halves = [0, 10, 20, 39, 40, 50, 60, 1000].map(|step| (2.0 * annealing.at(step)).to_string());
+        assert_eq!(halves, ["0", "1", "2", "2", "0", "1", "2", "2"]);
     }
 
     #[test]

@@ -38,10 +38,24 @@ impl VaeSettings {
         require(self.data.train_images != Some(0), "train-images", "at least 1", 0usize)?;
         require(train.particles != Some(0), "particles", "at least 1", 0)?;
         require(train.k != Some(0), "k", "at least 1", 0)?;
+        let free_bits = train.free_bits;
+        require(free_bits >= 0.0 && free_bits.is_finite(), "free-bits", "finite and not negative", free_bits)?;
+        require(train.kl_cycles >= 1, "kl-cycles", "at least 1", train.kl_cycles)?;
         let weighted = train.objective != ObjectiveName::Elbo;
         let not_one = train.beta.to_bits() != 1f64.to_bits();
-        if weighted && (train.particles.is_some() || not_one) {
-            return Err(Failure::usage("--particles and --beta are for --objective elbo; iwae and dreg have --k"));
+        let of_kl = not_one || train.kl_warm_up > 0 || free_bits > 0.0;
+        if weighted && (train.particles.is_some() || of_kl) {
+            return Err(Failure::usage(
+                "--particles, --beta, --kl-warm-up and --free-bits are for --objective elbo; iwae and dreg have --k",
+            ));
+        }
+        if train.kl_cycles > 1 && train.kl_warm_up == 0 {
+            return Err(Failure::usage("--kl-cycles needs --kl-warm-up, the epochs of a rise"));
+        }
+        if free_bits > 0.0 && self.model.latent_dim.0.len() > 1 {
+            return Err(Failure::usage(
+                "--free-bits needs one layer of latent variables: give --latent-dim one number",
+            ));
         }
         if !weighted && train.k.is_some() {
             return Err(Failure::usage("--k is for --objective iwae and dreg; elbo has --particles"));
@@ -96,8 +110,10 @@ pub(crate) struct VaeModel {
     pub(crate) channels: Option<Sizes>,
     pub(crate) activation: HiddenActivation,
     pub(crate) likelihood: LikelihoodName,
-    /// Grey levels of a categorical likelihood. Absent: 16.
+    /// Levels of a categorical or logistic likelihood. Absent: 16 and 256.
     pub(crate) levels: Option<usize>,
+    /// Whether each channel has its own scale.
+    pub(crate) scale_per_channel: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,12 +121,22 @@ pub(crate) struct VaeModel {
 pub(crate) enum LikelihoodName {
     Bernoulli,
     Gaussian,
+    Logistic,
     Categorical,
 }
 
+impl LikelihoodName {
+    /// Returns whether the likelihood has a scale that is learned.
+    pub(super) fn has_scale(self) -> bool {
+        matches!(self, Self::Gaussian | Self::Logistic)
+    }
+}
+
 impl VaeModel {
-    /// The default of `levels`.
-    const LEVELS: usize = 16;
+    /// Returns the number of levels of a likelihood that has levels.
+    fn levels(&self) -> usize {
+        self.levels.unwrap_or(if self.likelihood == LikelihoodName::Logistic { 256 } else { 16 })
+    }
 
     pub(crate) fn check(&self) -> Result<()> {
         if self.upper_hidden_dim.is_some() && self.latent_dim.0.len() < 2 {
@@ -118,10 +144,14 @@ impl VaeModel {
                 "--upper-hidden-dim needs several stochastic layers: give --latent-dim two or more numbers",
             ));
         }
-        if self.levels.is_some() && self.likelihood != LikelihoodName::Categorical {
-            return Err(Failure::usage("--levels is for --likelihood categorical"));
+        let has_levels = matches!(self.likelihood, LikelihoodName::Categorical | LikelihoodName::Logistic);
+        if self.levels.is_some() && !has_levels {
+            return Err(Failure::usage("--levels is for --likelihood categorical and logistic"));
         }
-        let levels = self.levels.unwrap_or(Self::LEVELS);
+        if self.scale_per_channel && !self.likelihood.has_scale() {
+            return Err(Failure::usage("--scale-per-channel is for --likelihood gaussian and logistic"));
+        }
+        let levels = self.levels();
         require((2..=256).contains(&levels), "levels", "from 2 to 256", levels)
     }
 
@@ -132,11 +162,18 @@ impl VaeModel {
         lists.flat_map(|sizes| &sizes.0).copied().max().unwrap_or(0)
     }
 
+    /// Returns the factor from nats per image to bits per dimension, if the likelihood is a probability of levels.
+    pub(super) fn bits_per_dimension(&self, dims: usize) -> Option<f64> {
+        let discrete = matches!(self.likelihood, LikelihoodName::Categorical | LikelihoodName::Logistic);
+        #[allow(clippy::cast_precision_loss, reason = "a number of pixels")]
+        discrete.then(|| 1.0 / (dims.max(1) as f64 * std::f64::consts::LN_2))
+    }
+
     /// Returns how many numbers p(x | z) has per pixel.
     pub(crate) fn outputs_per_pixel(&self) -> usize {
         match self.likelihood {
-            LikelihoodName::Bernoulli | LikelihoodName::Gaussian => 1,
-            LikelihoodName::Categorical => self.levels.unwrap_or(Self::LEVELS),
+            LikelihoodName::Bernoulli | LikelihoodName::Gaussian | LikelihoodName::Logistic => 1,
+            LikelihoodName::Categorical => self.levels(),
         }
     }
 
@@ -150,8 +187,10 @@ impl VaeModel {
             .likelihood(match self.likelihood {
                 LikelihoodName::Bernoulli => Likelihood::Bernoulli,
                 LikelihoodName::Gaussian => Likelihood::Gaussian,
-                LikelihoodName::Categorical => Likelihood::Categorical(self.levels.unwrap_or(Self::LEVELS)),
-            });
+                LikelihoodName::Logistic => Likelihood::Logistic(self.levels()),
+                LikelihoodName::Categorical => Likelihood::Categorical(self.levels()),
+            })
+            .scale_per_channel(self.scale_per_channel);
         let config = match &self.upper_hidden_dim {
             Some(Sizes(sizes)) => config.upper_hidden_dims(sizes.clone()),
             None => config,
@@ -201,6 +240,7 @@ impl Default for VaeModel {
             activation: HiddenActivation::Relu,
             likelihood: LikelihoodName::Bernoulli,
             levels: None,
+            scale_per_channel: false,
         }
     }
 }
@@ -222,6 +262,12 @@ pub(crate) struct VaeTrain {
     pub(crate) epochs: u64,
     pub(crate) objective: ObjectiveName,
     pub(crate) beta: f64,
+    /// Epochs in which β rises from 0.
+    pub(crate) kl_warm_up: u64,
+    /// Number of rises.
+    pub(crate) kl_cycles: u64,
+    /// Nats per latent dimension.
+    pub(crate) free_bits: f64,
     /// Absent: chosen from the batch size.
     pub(crate) particles: Option<usize>,
     /// Importance samples for iwae and dreg. Absent: 5.
@@ -236,6 +282,9 @@ impl Default for VaeTrain {
             epochs: 20,
             objective: ObjectiveName::Elbo,
             beta: 1.0,
+            kl_warm_up: 0,
+            kl_cycles: 1,
+            free_bits: 0.0,
             particles: None,
             k: None,
             log_every: 100,

@@ -12,22 +12,23 @@ const SHORT_EPOCHS: u64 = 8;
 /// worse: 1000 images of MNIST, 20 epochs, −124.3 nats with this one, and −129.8 with 4e-3.
 const LONG_LR: f64 = 2e-3;
 
-/// The part of these rates for a Gaussian likelihood. Its learned standard deviation follows the error on the training images, so that
+/// The part of these rates for a likelihood with a learned scale. The scale follows the error on the training images, so that
 /// a large rate harms new images more: 150 images of MNIST, 40 epochs, 170 nats with this one, and −1965 with 2e-3.
-const GAUSSIAN: f64 = 0.25;
+const SCALE: f64 = 0.25;
 
 /// The first learning rate on small data.
-fn small_data_lr(epochs: u64, gaussian: bool) -> f64 {
+fn small_data_lr(epochs: u64, scale: bool) -> f64 {
     #[allow(clippy::cast_precision_loss, reason = "a number of epochs")]
     let share = SHORT_EPOCHS as f64 / epochs.max(SHORT_EPOCHS) as f64;
-    (SHORT_LR * share).max(LONG_LR) * if gaussian { GAUSSIAN } else { 1.0 }
+    (SHORT_LR * share).max(LONG_LR) * if scale { SCALE } else { 1.0 }
 }
 
 /// What the defaults ask of the model.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kind {
     pub(super) deep_relu: bool,
-    pub(super) gaussian: bool,
+    /// Whether the likelihood has a learned scale.
+    pub(super) scale: bool,
 }
 
 /// The defaults for a number of images.
@@ -51,7 +52,7 @@ impl SizeDefaults {
     pub(super) fn of(n: usize, kind: Kind, epochs: u64) -> Self {
         let batch_size = 1 << (n / 180).clamp(4, 128).ilog2();
         let falls = batch_size < 128 && !kind.deep_relu;
-        let lr = if falls { small_data_lr(epochs, kind.gaussian) } else { Self::LARGE.lr };
+        let lr = if falls { small_data_lr(epochs, kind.scale) } else { Self::LARGE.lr };
         Self { batch_size, particles: 128 / batch_size, lr, falls }
     }
 
@@ -66,15 +67,15 @@ fn linear(steps: u64) -> ScheduleSpec {
 }
 
 /// Lets the default learning rate of a run of `before` epochs decay over `now` epochs, so that a run that is resumed goes on to learn.
-pub(super) fn stretch(method: &mut MethodSettings, gaussian: bool, (before, now): (u64, u64)) {
+pub(super) fn stretch(method: &mut MethodSettings, scale: bool, (before, now): (u64, u64)) {
     let (before, now) = (before.max(SHORT_EPOCHS), now.max(SHORT_EPOCHS));
     let Some(LrSchedule::Function(spec)) = &method.schedule else { return };
     let steps = spec.to_string().strip_prefix("linear:last=0.01,steps=").and_then(|steps| steps.parse::<u64>().ok());
     let (Some(steps), Some(lr)) = (steps, method.lr) else { return };
-    let is_default = lr.to_bits() == small_data_lr(before, gaussian).to_bits() && steps % before == 0;
+    let is_default = lr.to_bits() == small_data_lr(before, scale).to_bits() && steps % before == 0;
     if is_default && now > before {
         method.schedule = Some(LrSchedule::Function(linear(steps / before * now)));
-        method.lr = Some(small_data_lr(now, gaussian));
+        method.lr = Some(small_data_lr(now, scale));
     }
 }
 
@@ -82,7 +83,7 @@ pub(super) fn stretch(method: &mut MethodSettings, gaussian: bool, (before, now)
 mod tests {
     use super::*;
 
-    const WIDE: Kind = Kind { deep_relu: false, gaussian: false };
+    const WIDE: Kind = Kind { deep_relu: false, scale: false };
 
     #[test]
     fn small_data_gets_small_batches_with_many_particles_and_decaying_steps() {
@@ -100,7 +101,7 @@ mod tests {
         assert_eq!(recipe(60_000, 100), (0.001, None));
         let deep = SizeDefaults::of(500, Kind { deep_relu: true, ..WIDE }, 5);
         assert!(deep.lr < SizeDefaults::of(500, WIDE, 5).lr && deep.schedule(500, 1, 5).is_none());
-        let gaussian = SizeDefaults::of(10, Kind { gaussian: true, ..WIDE }, 100);
+        let gaussian = SizeDefaults::of(10, Kind { scale: true, ..WIDE }, 100);
         assert_eq!((gaussian.lr, gaussian.schedule(10, 1, 100)), (0.0005, Some(linear(300))));
     }
 

@@ -41,7 +41,7 @@ fn of_rows<E: Float>(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, act
 }
 
 #[inline(always)]
-fn activate<E: Float>(numbers: &mut [E], act: Activation) {
+pub(super) fn activate<E: Float>(numbers: &mut [E], act: Activation) {
     match act {
         Activation::Identity => {}
         // NaN stays NaN.
@@ -111,7 +111,7 @@ fn multiplied<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> FlexTensor
 const BLOCK: usize = 32;
 
 /// The gradient before the activation, in place if it is not shared, and its sum over the rows in the same pass.
-fn through<E: Float>(
+pub(super) fn through<E: Float>(
     mut grad: FlexTensor,
     y: Option<FlexTensor>,
     act: Activation,
