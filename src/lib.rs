@@ -53,7 +53,7 @@
 //!
 //! **Training.** [`Trainer`](train::Trainer), [`TrainConfig`](train::TrainConfig),
 //! [`EarlyStopping`](train::EarlyStopping), [`Checkpoints`](train::Checkpoints), [`Metrics`](train::Metrics),
-//! [`MetricsLog`](train::MetricsLog), [`Observer`](train::Observer), [`LrFindConfig`](train::LrFindConfig),
+//! [`MetricsLog`](train::MetricsLog), [`TensorBoardLog`](train::TensorBoardLog), [`Observer`](train::Observer), [`LrFindConfig`](train::LrFindConfig),
 //! [`Marginal`](train::Marginal), [`AnnealedConfig`](train::AnnealedConfig) ([`AnnealedStart`](train::AnnealedStart)).
 //! Objectives: [`MaximumLikelihood`](train::MaximumLikelihood), [`LikelihoodOf`](train::LikelihoodOf),
 //! [`Elbo`](train::Elbo), [`Iwae`](train::Iwae) ([`ImportanceGradient`](train::ImportanceGradient)),
@@ -145,7 +145,7 @@
 //! [`SparseExamples`](data::SparseExamples) ([`SparseOptions`](data::SparseOptions), [`ZeroBased`](data::ZeroBased)),
 //! [`Examples`](data::Examples), [`RegressionExamples`](data::RegressionExamples),
 //! [`TensorDataset`](data::TensorDataset), [`Images`](data::Images), [`Labelled`](data::Labelled),
-//! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize)), [`Resident`](data::Resident),
+//! [`Binarized`](data::Binarized) ([`Binarize`](data::Binarize), [`Augment`](data::Augment)), [`Resident`](data::Resident),
 //! [`ImageGrid`](data::ImageGrid). [`ImageLoader`](data::ImageLoader) reads images of any [`ImageShape`](data::ImageShape), and
 //! [`load_images`](data::load_images) calls it with a [`Locate`](data::Locate) and a [`HoldOut`](data::HoldOut);
 //! [`Pictures`](data::Pictures) reads picture files ([`Fit`](data::Fit), [`ColorMode`](data::ColorMode),

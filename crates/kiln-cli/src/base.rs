@@ -29,7 +29,7 @@ pub(crate) use self::{
     page::{Block, Page, Section},
     place::Place,
     ranks::Ranks,
-    run_files::{CERTIFICATE, CONFIG, ENCODER, METRICS, MODEL, RESULT, RUN},
+    run_files::{CERTIFICATE, CONFIG, ENCODER, METRICS, MODEL, REPORT, RESULT, RUN},
     rundir::RunDir,
     sink::Sink,
     text::{digits, file_stem, table, table_of, to_vec},

@@ -1,11 +1,13 @@
 //! Random binarisation of greyscale images.
 
+use std::borrow::Cow;
+
 use burn::tensor::{Device, FloatDType, Tensor, TensorData};
 use kiln_tensor::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Dataset, Images,
+    Augment, Dataset, Images,
     images::gather,
     resident_images::{ResidentBinarized, ResidentImages},
 };
@@ -55,17 +57,54 @@ pub struct Binarized {
     mode: Binarize,
     seed: u64,
     purpose: &'static str,
+    augment: Augment,
 }
 
 impl Binarized {
     /// Binarises `images` by `mode`. `purpose` names the random stream; it must differ for training and held-out images.
     pub fn new(images: Images, mode: Binarize, seed: u64, purpose: &'static str) -> Self {
-        Self { images, mode, seed, purpose }
+        Self { images, mode, seed, purpose, augment: Augment::default() }
+    }
+
+    /// Changes the images at random before they are binarised, in [`batch_in_epoch`](Dataset::batch_in_epoch) only. Default: no changes.
+    pub fn augmented(self, augment: Augment) -> Self {
+        Self { augment, ..self }
     }
 
     /// Returns the greyscale images.
     pub fn images(&self) -> &Images {
         &self.images
+    }
+
+    fn drawn(&self, rows: &[usize], (epoch, augment): (u64, Augment), device: &Device) -> Tensor<2> {
+        let augments = !augment.is_none();
+        if self.mode == Binarize::None && !augments {
+            return self.images.pixels(rows, device);
+        }
+        let binarize_epoch = if self.mode == Binarize::Dynamic { epoch } else { 0 };
+        let (dims, max) = (self.images.dims(), f64::from(self.images.max()));
+        let drawn: Vec<f32> = gather(rows, dims, |row, values| {
+            let mut image = Cow::Borrowed(self.images.image(row));
+            if augments {
+                let mut changed = vec![0; dims];
+                let mut stream = Stream::new(self.seed, "augment", epoch, row as u64);
+                augment.apply(&image, self.images.shape(), &mut stream, &mut changed);
+                image = Cow::Owned(changed);
+            }
+            if self.mode == Binarize::None {
+                values.iter_mut().zip(&*image).for_each(|(value, &p)| *value = (f64::from(p) / max) as f32);
+                return;
+            }
+            let mut stream = Stream::new(self.seed, self.purpose, binarize_epoch, row as u64);
+            for (value, &p) in values.iter_mut().zip(&*image) {
+                *value = f32::from(u8::from(stream.next_f64() * max < f64::from(p)));
+            }
+        });
+        let data = TensorData::new(drawn, [rows.len(), dims]);
+        match device.settings().float_dtype {
+            FloatDType::F64 => Tensor::from_data(data.convert::<f64>(), device),
+            _ => Tensor::from_data(data, device),
+        }
     }
 }
 
@@ -77,30 +116,17 @@ impl Dataset for Binarized {
     }
 
     fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
-        self.batch_in_epoch(rows, 0, device)
+        self.drawn(rows, (0, Augment::default()), device)
     }
 
     fn batch_in_epoch(&self, rows: &[usize], epoch: u64, device: &Device) -> Tensor<2> {
-        let epoch = match self.mode {
-            Binarize::None => return self.images.pixels(rows, device),
-            Binarize::Dynamic => epoch,
-            Binarize::Fixed => 0,
-        };
-        let (dims, max) = (self.images.dims(), f64::from(self.images.max()));
-        let drawn: Vec<f32> = gather(rows, dims, |row, values| {
-            let mut stream = Stream::new(self.seed, self.purpose, epoch, row as u64);
-            for (value, &p) in values.iter_mut().zip(self.images.image(row)) {
-                *value = f32::from(u8::from(stream.next_f64() * max < f64::from(p)));
-            }
-        });
-        let data = TensorData::new(drawn, [rows.len(), dims]);
-        match device.settings().float_dtype {
-            FloatDType::F64 => Tensor::from_data(data.convert::<f64>(), device),
-            _ => Tensor::from_data(data, device),
-        }
+        self.drawn(rows, (epoch, self.augment), device)
     }
 
     fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Tensor<2>> + 'd>> {
+        if !self.augment.is_none() {
+            return None;
+        }
         let pixels = self.images.bytes();
         let images = (&*pixels, self.images.dims(), self.images.max());
         let epoch = match self.mode {

@@ -18,6 +18,7 @@
 //!
 //! Every failure is a [`DataError`]. Its message names the file, what was expected, what was found and what to do.
 
+mod augment;
 pub mod binarize;
 pub mod builtin;
 pub mod catalogue;
@@ -51,6 +52,7 @@ mod resident_images;
 mod suggest;
 mod vocabulary;
 
+pub use augment::Augment;
 pub use binarize::{Binarize, Binarized};
 pub use builtin::{BREAST_CANCER_SHA256, BREAST_CANCER_TARGET, DIGITS_SHA256, breast_cancer, digits};
 pub use catalogue::{DatasetInfo, Presence, catalogue};

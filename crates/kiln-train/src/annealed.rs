@@ -242,7 +242,7 @@ mod tests {
             let config = AnnealedConfig { chains: 32, temperatures: 60, start, ..AnnealedConfig::default() };
             let found = annealed_importance(&model, &data, 4, &config).unwrap();
             assert!((found.nll - expected).abs() < 3.0 * found.sampling_error, "{found:?} {expected}");
-            assert!(found.sampling_error < 0.05 && (0.4..0.95).contains(&found.acceptance), "{found:?}");
+            assert!(found.sampling_error < 0.1 && (0.4..0.95).contains(&found.acceptance), "{found:?}");
         }
     }
 

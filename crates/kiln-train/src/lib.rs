@@ -7,7 +7,7 @@
 //! | [`trainer`] | the minibatch loop, for any Burn module, objective and dataset |
 //! | [`outcome`] | the result of training |
 //! | [`checkpoint`] | everything that a run needs to continue, written atomically |
-//! | [`observer`] | observers, which see a run and may stop it; [`MetricsLog`] writes `metrics.jsonl` |
+//! | [`observer`] | observers, which see a run and may stop it; [`MetricsLog`] writes `metrics.jsonl`, and [`TensorBoardLog`] what TensorBoard reads |
 //! | [`early_stopping`] | the end of a run whose held-out loss no longer falls |
 //! | [`evaluate`](mod@evaluate) | an objective averaged over a dataset |
 //! | [`lr_find`](mod@lr_find) | the learning-rate range test |
@@ -51,6 +51,6 @@ pub use marginal::{Bound, ExampleBounds, Marginal, example_bounds, marginal_like
 pub use metrics::Metrics;
 pub use mle::{FitMle, MleError};
 pub use objective::{Constrained, Elbo, ImportanceGradient, Iwae, LikelihoodOf, Loss, MaximumLikelihood, Objective};
-pub use observer::{EpochReport, MetricsLog, Observer, StepReport, Watched};
+pub use observer::{EpochReport, MetricsLog, Observer, StepReport, TensorBoardLog, Watched};
 pub use outcome::{TrainOutcome, TrainStatus};
 pub use trainer::{Loaded, Trainer};

@@ -1,13 +1,14 @@
 //! Observers: they see what a run does, and may stop it.
 
 mod log;
+mod tensorboard;
 
 use std::ops::ControlFlow;
 
 use kiln_optim::FirstOrder;
 use serde::Serialize;
 
-pub use self::log::MetricsLog;
+pub use self::{log::MetricsLog, tensorboard::TensorBoardLog};
 use crate::{Metrics, TrainError, checkpoint::Position};
 
 /// A report of one optimiser step.

@@ -6,7 +6,7 @@ use kiln::tensor::atomic;
 
 use super::{
     lock::LOCK,
-    run_files::{CERTIFICATE, CHECKPOINTS, CONFIG, ENCODER, METRICS, MODEL, RESULT, RUN},
+    run_files::{CERTIFICATE, CHECKPOINTS, CONFIG, ENCODER, EVENTS, METRICS, MODEL, REPORT, RESULT, RUN},
 };
 
 /// Files that every run may have.
@@ -47,6 +47,8 @@ impl OwnFiles<'_> {
             let leftover = name == LOCK || atomic::is_temporary(&name);
             let own = if kind.is_file() {
                 leftover
+                    || name == REPORT
+                    || name.starts_with(EVENTS)
                     || COMMON.contains(&name.as_str())
                     || self.names.iter().any(|names| names.contains(&name.as_str()))
             } else {

@@ -42,7 +42,7 @@ pub(crate) struct CvGlmFlags {
 }
 
 /// Flags that mean nothing for a cross-validation.
-const UNUSED: [&str; 39] = [
+const UNUSED: [&str; 40] = [
     "test-fraction",
     "stream",
     "storage",
@@ -69,6 +69,7 @@ const UNUSED: [&str; 39] = [
     "epochs",
     "log-every",
     "keep",
+    "tensorboard",
     "cov-type",
     "cluster",
     "information",

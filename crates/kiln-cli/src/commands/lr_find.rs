@@ -21,7 +21,7 @@ pub(crate) enum LrFind {
 }
 
 /// Flags that the sweep refuses, or that mean nothing for it.
-const UNUSED: [&str; 18] = [
+const UNUSED: [&str; 19] = [
     "lr",
     "schedule",
     "batch-schedule",
@@ -31,6 +31,7 @@ const UNUSED: [&str; 18] = [
     "gtol",
     "log-every",
     "keep",
+    "tensorboard",
     "solver",
     "max-iter",
     "cov-type",

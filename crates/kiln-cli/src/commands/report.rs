@@ -9,7 +9,7 @@ use super::{
     recorded::{Recorded, facts_of, panels_of},
 };
 use crate::{
-    base::{Block, CONFIG, Console, Exit, Failure, Output, Page, Result, Section},
+    base::{Block, CONFIG, Console, Exit, Failure, Output, Page, REPORT, Result, Section},
     flags::{MachineFlags, RunAccess, WriteFlags},
     models::Config,
 };
@@ -34,7 +34,7 @@ pub(crate) fn report(flags: &ReportFlags, console: Console) -> Result<Exit> {
     let output = match &flags.runs[..] {
         [run] => {
             let recorded = Recorded::read(run)?;
-            Output::or_in(asked, force, recorded.dir.path(), "report.html")?
+            Output::or_in(asked, force, recorded.dir.path(), REPORT)?
         }
         _ => {
             let path = asked.ok_or_else(|| Failure::usage("a report of several runs needs --output FILE.html"))?;

@@ -8,7 +8,8 @@ use kiln::{
     optim::FirstOrder,
     tensor::{World, world::Traffic},
     train::{
-        EpochReport, Loaded, MetricsLog, Objective, Observer, TrainConfig, TrainError, TrainOutcome, Trainer, Watched,
+        EpochReport, Loaded, MetricsLog, Objective, Observer, TensorBoardLog, TrainConfig, TrainError, TrainOutcome,
+        Trainer, Watched,
     },
 };
 use serde::Serialize;
@@ -154,15 +155,16 @@ impl<'a> Session<'a> {
 }
 
 /// Returns a trainer that writes to the run's folder, shows its progress, and stops at Ctrl-C. On a GPU it captures a step: Kiln's own
-/// models do the same computation in every one.
+/// models do the same computation in every one. `keep` checkpoints are kept; `tensorboard` asks for the files of TensorBoard.
 pub(crate) fn trainer<M: Module>(
     config: TrainConfig,
     optimizer: FirstOrder,
     session: &Session<'_>,
-    keep: usize,
+    (keep, tensorboard): (usize, bool),
 ) -> Trainer<'static, M> {
     let trainer = Trainer::new(config, optimizer);
     let trainer = if session.one_epoch { trainer.observe(OneEpoch) } else { trainer };
+    let trainer = if tensorboard { trainer.observe(TensorBoardLog::new(session.dir.path())) } else { trainer };
     trainer
         .observe(MetricsLog::new(session.dir.file(METRICS)))
         .observe(session.console.observer())

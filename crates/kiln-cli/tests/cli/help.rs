@@ -53,6 +53,8 @@ fn every_flag_of_training_says_what_holds_without_it() {
         "--recipe",
         "--no-fused",
         "--scale-per-channel",
+        "--tensorboard",
+        "--augment-flip",
         "--skip-bad",
     ];
     for model in ["vae", "logistic", "gmm", "svm"] {

@@ -20,7 +20,10 @@ fn is_whole(html: &str) {
 #[test]
 fn the_report_of_a_vae_shows_what_it_learned() {
     let place = Place::new();
-    place.ok(&format!("{SMALL} --epochs 3 --log-every 5 --out run"));
+    place.ok(&format!("{SMALL} --epochs 3 --log-every 5 --tensorboard --out run"));
+    let names =
+        std::fs::read_dir(place.path("run")).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(names.filter(|name| name.starts_with("events.out.tfevents.")).count(), 1);
     let result = place.json_of("report run --json");
     assert_eq!(result["output"], "run/report.html");
     let html = place.text("run/report.html");
@@ -41,6 +44,8 @@ fn the_report_of_a_vae_shows_what_it_learned() {
     place.ok("report run --output other.html");
     place.ok("report run");
     place.refused("report run --output other.html", &["other.html exists", "--force"]);
+    place.ok(&format!("{SMALL} --epochs 1 --out run --force"));
+    assert!(!place.exists("run/report.html"), "it was of the run that was replaced");
     place.refused("report nothing", &["nothing", "is not a run"]);
 }
 

@@ -393,7 +393,7 @@ mod tests {
             let vae = config.init(0, &device).unwrap();
             let x = vae.likelihood(Tensor::zeros([3, 2], &device)).mean();
             assert_eq!((vae.data_dim(), x.dims()), (60, [3, 60]));
-            assert_close(&values(x)[..60], &mean, 0.0, 0.25, "the mean image in colour");
+            assert_close(&values(x)[..60], &mean, 0.0, 0.35, "the mean image in colour");
             assert_eq!(vae.encode(Tensor::zeros([3, 60], &device)).dims(), [3, 2]);
         }
         let outputs = Likelihood::Categorical(9).outputs_of(0.7);

@@ -177,8 +177,9 @@ mod tests {
     use burn::{
         module::{Param, ParamId},
         nn::conv::{Conv2dConfig, ConvTranspose2dConfig},
-        tensor::{DType, Device},
+        tensor::DType,
     };
+    use kiln_testkit::f64_device;
 
     use super::*;
     use crate::fused::tests::{agree, normals};
@@ -201,6 +202,8 @@ mod tests {
 
     #[test]
     fn convolutions_agree_with_burn_s_forward_and_back() {
+        // Before the layers' own weights, which are replaced.
+        f64_device();
         for (height, width, inputs, outputs, kernel, stride, padding) in CASES {
             for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
                 let data = [
@@ -225,6 +228,7 @@ mod tests {
 
     #[test]
     fn transposed_convolutions_agree_with_burn_s_forward_and_back() {
+        f64_device();
         for (height, width, inputs, outputs, kernel, stride, padding) in CASES {
             for (activation, extra) in [(Activation::Relu, 0), (Activation::Tanh, 1), (Activation::Identity, 0)] {
                 if extra >= stride {
@@ -255,9 +259,9 @@ mod tests {
 
     #[test]
     fn many_images_are_done_in_parts() {
-        let device = Device::default();
+        let device = f64_device();
         let layer = Conv2dConfig::new([1, 2], [3, 3]).with_bias(false).init(&device);
-        let x = Tensor::<2>::from_data(normals([2 * AT_ONCE + 3, 16], "x"), (&device, DType::F32));
+        let x = Tensor::<2>::from_data(normals([2 * AT_ONCE + 3, 16], "x"), (&device, DType::F64));
         let whole = convolve(&layer, x.clone(), [4, 4], Activation::Relu);
         let last = convolve(&layer, x.narrow(0, 2 * AT_ONCE, 3), [4, 4], Activation::Relu);
         assert_eq!(whole.narrow(0, 2 * AT_ONCE, 3).into_data(), last.into_data());

@@ -66,4 +66,8 @@ pub(crate) struct LogisticTrainFlags {
     /// Number of checkpoints to keep, in addition to the best [default: 2]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) keep: Option<usize>,
+    /// Also write the losses for TensorBoard, into the run folder
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tensorboard: bool,
 }

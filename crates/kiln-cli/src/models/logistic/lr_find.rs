@@ -36,7 +36,13 @@ pub(crate) fn lr_find(
     settings.method.optimizer.get_or_insert(OptimizerName::Sgd);
     search.prepare(&mut settings.method)?;
     let train = &flags.train;
-    let given = [train.epochs.is_some(), train.log_every.is_some(), train.keep.is_some(), train.gtol.is_some()];
+    let given = [
+        train.epochs.is_some(),
+        train.log_every.is_some(),
+        train.keep.is_some(),
+        train.gtol.is_some(),
+        train.tensorboard,
+    ];
     search.refuse(given.contains(&true))?;
     let compute = Compute::start(&settings.run, Dtype::F64)?;
     let source = Source::of_table(&settings.data, &settings.table, settings.run.seed);

@@ -30,7 +30,12 @@ where
 {
     let LogisticPlan { settings, data, compute, .. } = plan;
     let (device, dir) = (&compute.device, session.dir);
-    let trainer = trainer(optimizer.config.clone(), optimizer.method.optimizer()?, session, settings.train.keep);
+    let trainer = trainer(
+        optimizer.config.clone(),
+        optimizer.method.optimizer()?,
+        session,
+        (settings.train.keep, settings.train.tensorboard),
+    );
     let model = M::init(data.train.features(), plan.classes(), compute);
     let train = Resident::new(&data.train, device);
     let test = (!data.test.is_empty()).then(|| Resident::new(&data.test, device));

@@ -54,11 +54,13 @@ pub(crate) struct LogisticTrain {
     pub(crate) gtol: Option<f64>,
     pub(crate) log_every: u64,
     pub(crate) keep: usize,
+    /// Whether files for TensorBoard are written.
+    pub(crate) tensorboard: bool,
 }
 
 impl Default for LogisticTrain {
     fn default() -> Self {
-        Self { epochs: None, gtol: None, log_every: 100, keep: 2 }
+        Self { epochs: None, gtol: None, log_every: 100, keep: 2, tensorboard: false }
     }
 }
 
@@ -144,6 +146,9 @@ impl LogisticSettings {
         match by_solvers_alone.iter().find(|(given, _)| optimised && *given) {
             Some((_, flag)) => {
                 Err(Failure::usage(format!("{flag} needs a solver: omit --epochs and the options of an optimizer")))
+            }
+            None if !optimised && self.train.tensorboard => {
+                Err(Failure::usage("--tensorboard needs an optimizer, such as --optimizer adam"))
             }
             None => Ok(!optimised),
         }

@@ -1,6 +1,6 @@
 //! The images of a run.
 
-use kiln::data::{Binarized, Dataset, HoldOut, ImageLoader, ImageSplits, Images, Locate};
+use kiln::data::{Augment, Binarized, Dataset, HoldOut, ImageLoader, ImageSplits, Images, Locate};
 
 use super::settings::{ImageData, VaeSettings};
 use crate::{
@@ -48,7 +48,8 @@ impl ImageSet {
             image_size: Some([images.train.height(), images.train.width()]),
             image_channels: Some(images.train.shape().channels).filter(|channels| *channels > 1),
         };
-        let train = Binarized::new(images.train, binarize, seed, "binarize-train");
+        let augment = Augment { flip: settings.data.augment_flip, shift: settings.data.augment_shift };
+        let train = Binarized::new(images.train, binarize, seed, "binarize-train").augmented(augment);
         let test = Binarized::new(images.test, binarize, seed, "binarize-test");
         Ok(Self { train, test, record, notes })
     }

@@ -28,7 +28,12 @@ pub(crate) struct VaeReport {
 pub(super) fn fit(plan: &VaePlan, session: &Session<'_>) -> Result<Finished<VaeReport>> {
     let VaePlan { settings, data, compute, .. } = plan;
     let seed = settings.run.seed;
-    let trainer = trainer(plan.config.clone(), plan.method.optimizer()?, session, settings.train.keep);
+    let trainer = trainer(
+        plan.config.clone(),
+        plan.method.optimizer()?,
+        session,
+        (settings.train.keep, settings.train.tensorboard),
+    );
     let model = plan.model.init(seed, &compute.device.clone().autodiff())?;
     let objective = (&plan.objective, settings.train.epochs);
     let (outcome, total_wall_s) =

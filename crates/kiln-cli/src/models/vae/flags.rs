@@ -64,6 +64,13 @@ pub(crate) struct ImageDataFlags {
     /// Random binarization of pixels: none, dynamic (every epoch), fixed (once) [default: none]
     #[arg(long, value_name = "HOW", value_parser = ["none", "dynamic", "fixed"], hide_possible_values = true)]
     pub(crate) binarize: Option<String>,
+    /// Exchange left and right of training images at random, in every epoch
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) augment_flip: bool,
+    /// Shift training images by up to N pixels along each axis at random, in every epoch [default: 0]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) augment_shift: Option<usize>,
 }
 
 #[derive(Args, Debug, Serialize)]
@@ -131,6 +138,10 @@ pub(crate) struct VaeTrainFlags {
     /// Number of checkpoints to keep, in addition to the best [default: 2]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) keep: Option<usize>,
+    /// Also write the losses for TensorBoard, into the run folder
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) tensorboard: bool,
 }
 
 /// The units of hidden layers, or `none`.

@@ -13,7 +13,8 @@ use crate::{
 pub(crate) fn lr_find(search: Search, flags: &VaeFlags, mut settings: VaeSettings, console: Console) -> Result<Exit> {
     search.prepare(&mut settings.method)?;
     let train = &flags.train;
-    search.refuse(train.epochs.is_some() || train.log_every.is_some() || train.keep.is_some())?;
+    let given = [train.epochs.is_some(), train.log_every.is_some(), train.keep.is_some(), train.tensorboard];
+    search.refuse(given.contains(&true))?;
     let compute = Compute::start(&settings.run, Dtype::F32)?;
     let data = ImageSet::load(&settings, console)?;
     let plan = VaePlan::new(settings, data, compute)?;

@@ -81,6 +81,10 @@ pub(crate) struct ImageData {
     pub(crate) color: ColorMode,
     pub(crate) skip_bad: bool,
     pub(crate) binarize: Binarize,
+    /// Whether training images are exchanged left and right at random.
+    pub(crate) augment_flip: bool,
+    /// The largest random shift of training images, in pixels.
+    pub(crate) augment_shift: usize,
 }
 
 impl Default for ImageData {
@@ -95,6 +99,8 @@ impl Default for ImageData {
             color: ColorMode::default(),
             skip_bad: false,
             binarize: Binarize::None,
+            augment_flip: false,
+            augment_shift: 0,
         }
     }
 }
@@ -274,6 +280,8 @@ pub(crate) struct VaeTrain {
     pub(crate) k: Option<usize>,
     pub(crate) log_every: u64,
     pub(crate) keep: usize,
+    /// Whether files for TensorBoard are written.
+    pub(crate) tensorboard: bool,
 }
 
 impl Default for VaeTrain {
@@ -289,6 +297,7 @@ impl Default for VaeTrain {
             k: None,
             log_every: 100,
             keep: 2,
+            tensorboard: false,
         }
     }
 }
