@@ -106,7 +106,10 @@ impl Comparison {
                 }
                 (Ok(Some(_)), Some((b, _))) => {
                     let base = &comparison.runs[*b].name;
-                    comparison.notes.push(format!("{} and {base} have other test examples: no difference", run.name));
+                    comparison.notes.push(format!(
+                        "{} and {base} have other test examples, or another likelihood: no difference",
+                        run.name
+                    ));
                 }
                 (Ok(None), _) => comparison.notes.push(format!("{} has no losses of test examples", run.name)),
                 (Err(failure), _) => comparison.notes.push(format!("{}: no losses: {}", run.name, failure.message)),

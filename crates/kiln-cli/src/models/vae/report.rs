@@ -85,7 +85,9 @@ pub(super) fn losses(run: &mut Opened<VaeSettings>, allow_changed_data: bool) ->
     let bounds = example_bounds(&model, &data.test, (data.test.len(), SAMPLES), run.settings.run.seed)?;
     let mut digest = DefaultHasher::new();
     data.test.images().bytes().hash(&mut digest);
-    format!("{:?}", run.settings.data.binarize).hash(&mut digest);
+    // Losses of other distributions of a pixel mean something else.
+    let model = &run.settings.model;
+    format!("{:?} {:?} {:?}", run.settings.data.binarize, model.likelihood, model.levels).hash(&mut digest);
     let of_examples = bounds.iter().map(|of| -of.elbo).collect();
     Ok(Some(Losses { of_examples, digest: digest.finish(), name: "negative ELBO" }))
 }
