@@ -65,7 +65,7 @@ fn runs_that_did_not_end_well_have_reports() {
 
     let mut running = place.start(&format!("{SMALL} --epochs 100000 --out stopped"));
     running.wait_until("it has a checkpoint", || place.exists("stopped/checkpoints"));
-    running.signal("INT");
+    running.signal("-INT");
     running.wait();
     place.ok("report stopped");
     let html = place.text("stopped/report.html");
@@ -88,7 +88,11 @@ fn tables_have_reports_with_their_coefficients() {
     for (model, found) in
         [("logistic", "coef.csv"), ("glm", "coef.csv"), ("svm", "support.csv"), ("gmm", "components.csv")]
     {
-        let target = if model == "gmm" { "--drop y" } else { "--target x" };
+        let target = match model {
+            "gmm" => "--drop y",
+            "glm" => "--target x",
+            _ => "--target y",
+        };
         let done = place.run(&format!("train {model} --data table.csv {target} --out {model}"));
         assert!(matches!(done.code, Some(0 | 3)), "{}", done.stderr);
         place.ok(&format!("report {model}"));

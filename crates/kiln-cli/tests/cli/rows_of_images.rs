@@ -92,7 +92,7 @@ fn eval_says_more_of_classes_and_of_annealed_chains() {
     assert!((bits - nll / 64.0 / 2f64.ln()).abs() < 1e-9);
     assert!(number(&result["squared_error"]) > 0.0);
     place.refused("eval run --temperatures 10", &["--ais"]);
-    place.ok("train logistic --out logistic");
+    place.ok("train logistic --standardize --l2 0.1 --out logistic");
     place.refused("eval logistic --ais 10", &["--ais is for a VAE only"]);
 }
 

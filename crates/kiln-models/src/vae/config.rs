@@ -405,6 +405,6 @@ mod tests {
         assert!(message(config.clone().convolutions([4, 7], vec![2])).contains("do not have 35 values"));
         assert!(message(config.clone().image_channels(3).convolutions([5, 7], vec![2])).contains("5×7×3"));
         assert!(message(config.clone().image_channels(0)).contains("image_channels must be at least 1"));
-        assert!(message(config.likelihood(Likelihood::Categorical(1))).contains("at least 2 grey levels"));
+        assert!(message(config.likelihood(Likelihood::Categorical(1))).contains("at least 2 levels"));
     }
 }
