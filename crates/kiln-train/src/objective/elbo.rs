@@ -24,13 +24,13 @@ use super::{Loss, Objective};
 /// use kiln_dist::LatentVariableModel;
 /// use kiln_data::Images;
 /// use kiln_optim::{AdamConfig, Schedule};
-/// use kiln_train::{Elbo, TrainConfig, TrainError, TrainOutcome, Trainer};
+/// use kiln_train::{Elbo, TrainConfig, TrainOutcome, Trainer};
 ///
-/// fn train<M: LatentVariableModel>(model: M, images: &Images) -> Result<TrainOutcome<M>, TrainError> {
+/// fn train<M: LatentVariableModel>(model: M, images: &Images) -> Result<TrainOutcome<M>, Box<dyn std::error::Error>> {
 ///     // β rises from 0 to 4 in the first 1000 steps.
 ///     let annealing = Schedule::constant(1.0)?.warm_up(1000, 0.0)?;
 ///     let objective = Elbo::new().beta(4.0).anneal(annealing).particles(8);
-///     Trainer::new(TrainConfig::default(), AdamConfig::new().build()?).fit(model, &objective, images, None)
+///     Ok(Trainer::new(TrainConfig::default(), AdamConfig::new().build()?).fit(model, &objective, images, None)?)
 /// }
 /// ```
 ///
