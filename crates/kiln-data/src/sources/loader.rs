@@ -71,7 +71,7 @@ pub struct ImageLoader {
 /// # Example
 ///
 /// ```
-/// use kiln_data::{ImageLoader, LoadProgress};
+/// use kiln_data::{Dataset, ImageLoader, LoadProgress};
 ///
 /// let splits = ImageLoader::new("digits").load(&mut |progress| match progress {
 ///     LoadProgress::Pictures(done, Some(all)) => eprintln!("{done} of {all} pictures"),
