@@ -73,7 +73,8 @@ fn runs_that_did_not_end_well_have_reports() {
     assert!(html.contains("was interrupted") && html.contains("kiln resume stopped"));
 
     // Data that are gone leave the samples.
-    place.write("images.csv", (0..30).map(|i| format!("{},{},0,1\n", i % 2, (i + 1) % 2)).collect::<String>().as_str());
+    let rows: String = (0..30).map(|i| format!("{},{},0,1\n", i % 2, (i + 1) % 2)).collect();
+    place.write("images.csv", format!("a,b,c,d\n{rows}"));
     place.ok("train vae --data images.csv --hidden-dim 4 --latent-dim 2 --epochs 1 --out moved");
     std::fs::remove_file(place.path("images.csv")).unwrap();
     place.ok("report moved");
