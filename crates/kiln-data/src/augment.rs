@@ -81,7 +81,7 @@ mod tests {
         let found = seen(Augment { flip: false, shift: 1 }, &image, shape);
         assert_eq!(found.len(), 9);
         for expected in [[1, 2, 3, 4], [1, 1, 3, 3], [2, 2, 4, 4], [1, 2, 1, 2], [3, 4, 3, 4], [1, 1, 1, 1]] {
-            assert!(found.contains(&expected.to_vec()), "{expected:?}");
+            assert!(found.contains(expected.as_slice()), "{expected:?}");
         }
         // A shift beyond the image leaves its edge.
         assert!(seen(Augment { flip: false, shift: 50 }, &image, shape).iter().all(|image| image.len() == 4));
