@@ -158,7 +158,7 @@ def all_flags(kiln):
 
 # Flags of other programs that pages name.
 FOREIGN = {"--workspace", "--release", "--path", "--features", "--locked", "--rename", "--example", "--bench", "--open", "--no-deps",
-           "--no-default-features", "--doc", "--python", "--data", "--kiln", "--page", "--jobs", "--test", "--index-url", "--version", "--help",
+           "--no-default-features", "--logdir", "--doc", "--python", "--data", "--kiln", "--page", "--jobs", "--test", "--index-url", "--version", "--help",
            "--allow-run-as-root", "--hostfile", "--map-by", "--mca", "--mpi", "--nodes", "--ntasks-per-node", "--cpus-per-task", "--time", "--signal"}
 
 
