@@ -10,7 +10,6 @@ use kiln::{
         params::{NamedTensor, named, replace},
     },
 };
-use kiln::{dist::Entropy, models::DiscretizedLogistic};
 use kiln_testkit::{assert_close, check_gradient, f64_device, numbers, reference, tensor, values};
 use serde_json::Value;
 
@@ -429,71 +428,4 @@ fn the_weight_of_the_kl_follows_its_schedule_and_free_bits_are_free() {
     assert_close(&[value(free.held_out(&model, x.clone(), &mut noise()))], &[beta(1.0)], 1e-14, 0.0, "held out");
     let deep = VaeConfig::new(6).hidden_dim(4).latent_dims(vec![3, 2]).init(0, &device).unwrap();
     assert!(Objective::<Vae, Tensor<2>>::check(&free, &deep, x).unwrap_err().to_string().contains("free bits"));
-}
-
-/// mpmath has the probability of the interval with 50 digits, far in the tails and for scales from 1e-4 to 1e4 too.
-#[test]
-fn log_probabilities_of_the_discretized_logistic_are_those_of_intervals() {
-    let device = f64_device();
-    for case in reference("vae_likelihoods")["discretized_logistic"].as_array().unwrap() {
-        let [value, loc, log_scale, log_prob] =
-            ["value", "loc", "log_scale", "log_prob"].map(|key| numbers(&case[key]));
-        let levels = usize::try_from(case["levels"].as_u64().unwrap()).unwrap();
-        let [value, loc, log_scale] = [value, loc, log_scale].map(|v| tensor(&v, [1, v.len()], &device));
-        let d = DiscretizedLogistic::new(loc, log_scale, levels).unwrap();
-        // The distance of a pixel from the location, in scales, is rounded before it is divided by scales down to e^−9.
-        assert_close(&values(d.log_prob(value)), &log_prob, 1e-12, 1e-12, "ln p");
-    }
-}
-
-#[test]
-fn levels_have_a_total_probability_of_1_and_the_moments_of_their_probabilities() {
-    let device = f64_device();
-    for levels in [2u8, 5, 255] {
-        let loc = tensor(&[-0.3, 0.0, 0.4, 0.993, 1.7], [1, 5], &device);
-        let log_scale = || tensor(&[-2.5], [1, 1], &device);
-        let d = DiscretizedLogistic::new(loc.clone(), log_scale(), levels.into()).unwrap();
-        let [mut total, mut mean, mut entropy] = [[0.0; 5]; 3];
-        for level in 0..levels {
-            let at = f64::from(level) / f64::from(levels - 1);
-            for (i, log_p) in values(d.log_prob(loc.full_like(at))).into_iter().enumerate() {
-                total[i] += log_p.exp();
-                mean[i] += log_p.exp() * at;
-                entropy[i] -= log_p.exp() * log_p;
-            }
-        }
-        assert_close(&total, &[1.0; 5], 1e-13, 0.0, "the total");
-        assert_close(&values(d.mean()), &mean, 1e-13, 0.0, "the mean");
-        assert_close(&values(d.entropy()), &entropy, 1e-12, 0.0, "the entropy");
-        let many = DiscretizedLogistic::new(loc.repeat_dim(0, 40_000), log_scale(), levels.into()).unwrap();
-        let draws = many.sample(&mut Stream::new(1, "draws", 0, 0));
-        let sd = values(d.variance().sqrt());
-        let [drawn, drawn_sd] = [draws.clone().mean_dim(0), draws.var(0).sqrt()].map(values);
-        for i in 0..5 {
-            // Four standard errors of a mean. A level that is drawn a few times, or never, has no deviation to compare.
-            assert!((drawn[i] - mean[i]).abs() <= 4.0 * sd[i] / 200.0 + 1e-9, "{drawn:?} {mean:?}");
-            assert!((drawn_sd[i] - sd[i]).abs() <= 0.1 * sd[i] + 1e-3, "{drawn_sd:?} {sd:?}");
-        }
-    }
-}
-
-#[test]
-fn gradients_of_the_discretized_logistic_are_those_of_differences() {
-    let device = f64_device();
-    let value = tensor::<2>(&[0.0, 0.25, 0.5, 1.0], [1, 4], &device);
-    let sum = |parameters: Tensor<1>| {
-        let loc = parameters.clone().narrow(0, 0, 4).reshape([1, 4]);
-        let log_scale = parameters.narrow(0, 4, 1).reshape([1, 1]);
-        DiscretizedLogistic::new(loc, log_scale, 5).unwrap().log_prob(value.clone()).sum()
-    };
-    check_gradient(sum, &[0.1, 0.2, 0.9, 0.7, -2.0], 1e-7, "ln p by location and scale");
-}
-
-#[test]
-fn a_discretized_logistic_refuses_shapes_that_do_not_fit() {
-    let zeros = |shape| Tensor::<2>::zeros(shape, &f64_device());
-    let message =
-        |scale, levels| DiscretizedLogistic::new(zeros([2, 3]), zeros(scale), levels).unwrap_err().to_string();
-    assert_eq!(message([2, 3], 1), "a likelihood over levels needs at least 2 levels, got 1");
-    assert_eq!(message([2, 2], 4), "log_scale has shape [2, 2], which does not fit loc's [2, 3]");
 }

@@ -14,7 +14,7 @@ pub(crate) use self::{
     method::{MethodFlags, SolverFlags},
     place::{OutputFlags, PlaceFlags},
     run::{MachineFlags, RunFlags},
-    used::{EvalFlags, ExportFlags, PredictFlags, ResumeFlags, RunAccess, VerifyFlags, WriteFlags},
+    used::{EvalFlags, ExportFlags, PredictFlags, ResumeFlags, RunAccess, RunsAccess, VerifyFlags, WriteFlags},
 };
 
 /// Hides a flag of a command that is among those without a meaning there.

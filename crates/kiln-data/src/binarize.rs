@@ -76,27 +76,29 @@ impl Binarized {
         &self.images
     }
 
-    fn drawn(&self, rows: &[usize], (epoch, augment): (u64, Augment), device: &Device) -> Tensor<2> {
-        let augments = !augment.is_none();
-        if self.mode == Binarize::None && !augments {
-            return self.images.pixels(rows, device);
+    /// The image of a row in an epoch, before it is binarised.
+    fn image(&self, row: usize, (epoch, augment): (u64, Augment)) -> Cow<'_, [u8]> {
+        let image = self.images.image(row);
+        if augment.is_none() {
+            return Cow::Borrowed(image);
         }
-        let binarize_epoch = if self.mode == Binarize::Dynamic { epoch } else { 0 };
+        let mut changed = vec![0; image.len()];
+        let mut stream = Stream::new(self.seed, "augment", epoch, row as u64);
+        augment.apply(image, self.images.shape(), &mut stream, &mut changed);
+        Cow::Owned(changed)
+    }
+
+    fn drawn(&self, rows: &[usize], (epoch, augment): (u64, Augment), device: &Device) -> Tensor<2> {
+        let image = |row| self.image(row, (epoch, augment));
+        let epoch = match self.mode {
+            Binarize::None => return self.images.pixels_of(rows, device, image),
+            Binarize::Dynamic => epoch,
+            Binarize::Fixed => 0,
+        };
         let (dims, max) = (self.images.dims(), f64::from(self.images.max()));
         let drawn: Vec<f32> = gather(rows, dims, |row, values| {
-            let mut image = Cow::Borrowed(self.images.image(row));
-            if augments {
-                let mut changed = vec![0; dims];
-                let mut stream = Stream::new(self.seed, "augment", epoch, row as u64);
-                augment.apply(&image, self.images.shape(), &mut stream, &mut changed);
-                image = Cow::Owned(changed);
-            }
-            if self.mode == Binarize::None {
-                values.iter_mut().zip(&*image).for_each(|(value, &p)| *value = (f64::from(p) / max) as f32);
-                return;
-            }
-            let mut stream = Stream::new(self.seed, self.purpose, binarize_epoch, row as u64);
-            for (value, &p) in values.iter_mut().zip(&*image) {
+            let mut stream = Stream::new(self.seed, self.purpose, epoch, row as u64);
+            for (value, &p) in values.iter_mut().zip(&*image(row)) {
                 *value = f32::from(u8::from(stream.next_f64() * max < f64::from(p)));
             }
         });
@@ -153,6 +155,26 @@ mod tests {
         assert_eq!(alone, second[64..]);
         assert_ne!(alone, draw(Binarize::Dynamic, &[7], 3));
         assert_eq!(draw(Binarize::Fixed, &[7], 0), draw(Binarize::Fixed, &[7], 5));
+    }
+
+    #[test]
+    fn augmentation_changes_what_training_sees_and_nothing_else() {
+        let grey = Binarized::new(crate::digits(), Binarize::None, 3, "train");
+        let shifted = grey.clone().augmented(Augment { flip: false, shift: 1 });
+        let pixels = |data: &Binarized, rows: &[usize], epoch| -> Vec<f32> {
+            data.batch_in_epoch(rows, epoch, &Device::default()).try_into_vec_as().unwrap()
+        };
+        assert_eq!(
+            shifted.batch(&[7], &Device::default()).into_data(),
+            grey.batch(&[7], &Device::default()).into_data()
+        );
+        assert!((0..9).any(|epoch| pixels(&shifted, &[7], epoch) != pixels(&grey, &[7], epoch)));
+        assert_eq!(pixels(&shifted, &[3, 7], 2)[64..], pixels(&shifted, &[7], 2));
+        // What is drawn is the image that was shifted: white stays white.
+        let drawn = Binarized { mode: Binarize::Dynamic, ..shifted.clone() };
+        for (grey, drawn) in pixels(&shifted, &[7], 4).into_iter().zip(pixels(&drawn, &[7], 4)) {
+            assert!(grey > 0.0 || drawn < 0.5, "a pixel of {grey} is drawn as {drawn}");
+        }
     }
 
     #[test]

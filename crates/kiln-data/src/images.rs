@@ -267,14 +267,24 @@ impl Images {
     ///
     /// If a row is not below [`len`](Dataset::len).
     pub fn pixels(&self, rows: &[usize], device: &Device) -> Tensor<2> {
+        self.pixels_of(rows, device, |row| Cow::Borrowed(self.image(row)))
+    }
+
+    /// Returns [`pixels`](Self::pixels) of what `image` makes of each row.
+    pub(crate) fn pixels_of<'s>(
+        &'s self,
+        rows: &[usize],
+        device: &Device,
+        image: impl Fn(usize) -> Cow<'s, [u8]> + Sync,
+    ) -> Tensor<2> {
         let shape = [rows.len(), self.dims()];
         // A table of the 256 quotients is faster than a division per pixel.
         let exact: [f64; 256] = std::array::from_fn(|byte| byte as f64 / f64::from(self.max));
         let data = if device.settings().float_dtype == FloatDType::F64 {
-            TensorData::new(self.gather(rows, |pixel| exact[usize::from(pixel)]), shape)
+            TensorData::new(self.gather(rows, &image, |pixel| exact[usize::from(pixel)]), shape)
         } else {
             let single = exact.map(|value| value as f32);
-            TensorData::new(self.gather(rows, |pixel| single[usize::from(pixel)]), shape)
+            TensorData::new(self.gather(rows, &image, |pixel| single[usize::from(pixel)]), shape)
         };
         Tensor::from_data(data, device)
     }
@@ -301,9 +311,14 @@ impl Images {
         self.pixel_sums(0..self.len()).stddev()
     }
 
-    fn gather<T: Clone + Default + Send>(&self, rows: &[usize], value: impl Fn(u8) -> T + Sync) -> Vec<T> {
+    fn gather<'s, T: Clone + Default + Send>(
+        &'s self,
+        rows: &[usize],
+        image: &(impl Fn(usize) -> Cow<'s, [u8]> + Sync),
+        value: impl Fn(u8) -> T + Sync,
+    ) -> Vec<T> {
         gather(rows, self.dims(), |row, values| {
-            values.iter_mut().zip(self.image(row)).for_each(|(to, pixel)| *to = value(*pixel));
+            values.iter_mut().zip(&*image(row)).for_each(|(to, pixel)| *to = value(*pixel));
         })
     }
 }

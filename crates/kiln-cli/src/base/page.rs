@@ -134,13 +134,8 @@ impl Drawing {
         let points = serde_json::to_string(&points).expect("finite numbers and texts");
         // It fills the width that there is.
         let svg = svg.replacen(&format!("width=\"{}\" height=\"{}\" ", SIZE.0, SIZE.1), "", 1);
-        Some(Self { svg: without_ids(&svg), title: panel.title, points })
+        Some(Self { svg, title: panel.title, points })
     }
-}
-
-/// Removes the line that names the file's format, which is for files of their own.
-fn without_ids(svg: &str) -> String {
-    svg.lines().filter(|line| !line.starts_with("<?xml")).collect::<Vec<_>>().join("\n")
 }
 
 /// Keeps the first and the last point of each of many parts, and the lowest and the highest between them.

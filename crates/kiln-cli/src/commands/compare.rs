@@ -1,6 +1,6 @@
 //! `kiln compare`: runs side by side.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 use serde::Serialize;
@@ -12,7 +12,7 @@ use crate::{
         plot::{self, Panel},
         table_of,
     },
-    flags::{MachineFlags, RunAccess},
+    flags::RunsAccess,
     models::{Config, Losses},
 };
 
@@ -30,11 +30,8 @@ pub(crate) struct CompareFlags {
     /// Do not compute the losses of the test examples
     #[arg(long)]
     no_differences: bool,
-    /// Continue with a warning if a run's data files have changed
-    #[arg(long)]
-    allow_changed_data: bool,
     #[command(flatten)]
-    machine: MachineFlags,
+    access: RunsAccess,
 }
 
 /// Runs side by side.
@@ -83,19 +80,14 @@ impl Difference {
 
 impl Comparison {
     /// Reads the runs. Differences are those to the first run, if `differences` asks for them.
-    pub(super) fn of(
-        paths: &[PathBuf],
-        access: impl Fn(&Path) -> RunAccess,
-        differences: bool,
-        console: Console,
-    ) -> Result<Self> {
+    pub(super) fn of(paths: &[PathBuf], access: &RunsAccess, differences: bool, console: Console) -> Result<Self> {
         let runs = paths.iter().map(|path| Recorded::read(path)).collect::<Result<Vec<_>>>()?;
         let mut comparison = Self { runs, differences: Vec::new(), notes: Vec::new() };
         if !differences {
             return Ok(comparison);
         }
         let losses = |run: &Recorded| -> Result<Option<Losses>> {
-            Config::of(&run.dir)?.losses(run.dir.clone(), &access(run.dir.path()), console)
+            Config::of(&run.dir)?.losses(run.dir.clone(), &access.of(run.dir.path()), console)
         };
         let mut base: Option<(usize, Losses)> = None;
         for (i, run) in comparison.runs.iter().enumerate() {
@@ -165,13 +157,7 @@ impl Comparison {
 /// `kiln compare`.
 pub(crate) fn compare(flags: &CompareFlags, console: Console) -> Result<Exit> {
     let plot = flags.plot.as_deref().map(|plot| Output::new(plot, flags.force)).transpose()?;
-    let access = |run: &Path| RunAccess {
-        run: run.to_owned(),
-        checkpoint: None,
-        allow_changed_data: flags.allow_changed_data,
-        machine: flags.machine.clone(),
-    };
-    let comparison = Comparison::of(&flags.runs, access, !flags.no_differences, console)?;
+    let comparison = Comparison::of(&flags.runs, &flags.access, !flags.no_differences, console)?;
     if let Some(plot) = &plot {
         let svg = plot::svg(&comparison.panels()).ok_or_else(|| Failure::usage("these runs have no curves to draw"))?;
         plot.write(svg.as_bytes())?;

@@ -31,29 +31,28 @@ pub(super) struct Recorded {
 }
 
 /// Results that are shown first, and their names.
-const HIGHLIGHTS: [(&str, &str); 22] = [
+const HIGHLIGHTS: [(&str, &str); 21] = [
     ("/status", "status"),
     ("/epochs", "epochs"),
-    ("/iterations", "iterations"),
+    ("/nit", "iterations"),
     ("/test/loss", "test loss"),
     ("/test/elbo", "test ELBO"),
     ("/test/iwae", "test IWAE bound"),
     ("/test_bits_per_dim", "test bits per dimension"),
     ("/test/accuracy", "test accuracy"),
-    ("/test/roc_auc", "test ROC AUC"),
+    ("/test/nll", "test negative log-likelihood"),
     ("/test/log_likelihood", "test log-likelihood"),
+    ("/test/rmse", "test RMSE"),
+    ("/classification/auc", "ROC AUC"),
     ("/train/loss", "training loss"),
     ("/train/accuracy", "training accuracy"),
-    ("/train/log_likelihood", "training log-likelihood"),
-    ("/log_likelihood", "log-likelihood"),
-    ("/deviance", "deviance"),
+    ("/train/rmse", "training RMSE"),
+    ("/log_likelihood", "training log-likelihood"),
     ("/aic", "AIC"),
     ("/bic", "BIC"),
+    ("/support_vectors", "support vectors"),
     ("/wall_s", "seconds"),
     ("/examples_per_s", "examples per second"),
-    ("/value", "objective"),
-    ("/support_vectors", "support vectors"),
-    ("/converged", "converged"),
 ];
 
 impl Recorded {

@@ -1,6 +1,6 @@
 //! `kiln report`: one HTML file about a run, or about several.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Args;
 
@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     base::{Block, CONFIG, Console, Exit, Failure, Output, Page, REPORT, Result, Section},
-    flags::{MachineFlags, RunAccess, WriteFlags},
+    flags::{RunAccess, RunsAccess, WriteFlags},
     models::Config,
 };
 
@@ -21,35 +21,24 @@ pub(crate) struct ReportFlags {
     runs: Vec<PathBuf>,
     #[command(flatten)]
     write: WriteFlags,
-    /// Continue with a warning if a run's data files have changed
-    #[arg(long)]
-    allow_changed_data: bool,
     #[command(flatten)]
-    machine: MachineFlags,
+    access: RunsAccess,
 }
 
 /// `kiln report`.
 pub(crate) fn report(flags: &ReportFlags, console: Console) -> Result<Exit> {
     let (asked, force) = (flags.write.output.as_deref(), flags.write.force);
-    let output = match &flags.runs[..] {
+    let (output, page) = match &flags.runs[..] {
         [run] => {
-            let recorded = Recorded::read(run)?;
-            Output::or_in(asked, force, recorded.dir.path(), REPORT)?
+            let run = Recorded::read(run)?;
+            let output = Output::or_in(asked, force, run.dir.path(), REPORT)?;
+            (output, of_run(&run, &flags.access.of(run.dir.path()), console)?)
         }
-        _ => {
+        runs => {
             let path = asked.ok_or_else(|| Failure::usage("a report of several runs needs --output FILE.html"))?;
-            Output::new(path, force)?
+            let output = Output::new(path, force)?;
+            (output, of_comparison(&Comparison::of(runs, &flags.access, true, console)?))
         }
-    };
-    let access = |run: &Path| RunAccess {
-        run: run.to_owned(),
-        checkpoint: None,
-        allow_changed_data: flags.allow_changed_data,
-        machine: flags.machine.clone(),
-    };
-    let page = match &flags.runs[..] {
-        [run] => of_run(&Recorded::read(run)?, &access(run), console)?,
-        runs => of_comparison(&Comparison::of(runs, access, true, console)?),
     };
     let html = page.html()?;
     output.write(html.as_bytes())?;

@@ -1,6 +1,6 @@
 //! Commands that use a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 
@@ -25,6 +25,24 @@ pub(crate) struct RunAccess {
     pub(crate) machine: MachineFlags,
 }
 
+/// How a command reads several runs, with the same flags for all.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RunsAccess {
+    /// Continue with a warning if a run's data files have changed
+    #[arg(long)]
+    pub(crate) allow_changed_data: bool,
+    #[command(flatten)]
+    pub(crate) machine: MachineFlags,
+}
+
+impl RunsAccess {
+    /// How one of the runs is read.
+    pub(crate) fn of(&self, run: &Path) -> RunAccess {
+        let Self { allow_changed_data, machine } = self.clone();
+        RunAccess { run: run.to_owned(), checkpoint: None, allow_changed_data, machine }
+    }
+}
+
 /// A file that a command writes.
 #[derive(Args, Clone, Debug)]
 pub(crate) struct WriteFlags {
@@ -38,7 +56,7 @@ pub(crate) struct WriteFlags {
 
 #[derive(Args, Debug)]
 pub(crate) struct EvalFlags {
-    /// Data to evaluate on: CSV file, folder with IDX files, or dataset name [default: the test set]
+    /// Data to evaluate on: what `kiln train` reads, a file, a folder or a name [default: the test set]
     #[arg(long, value_name = "NAME|FILE")]
     pub(crate) data: Option<String>,
     /// vae only: importance samples per image to estimate log p(x); 0 omits the estimate [default: 5000]

@@ -150,7 +150,7 @@ fn by_patches(layer: &Conv2d, x: Tensor<2>, window: Window, activation: Activati
     let patches: Tensor<2> = Tensor::from_dispatch(Dispatch::fused_patches(x.into_dispatch(), window));
     let y = match &layer.bias {
         Some(bias) => super::linear(patches, weight, Some(bias.val()), activation),
-        None => activation.of(patches.matmul(weight)),
+        None => activation.of(super::matmul(patches, weight)),
     };
     y.reshape([n, window.patches() * outputs])
 }

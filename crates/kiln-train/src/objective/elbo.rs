@@ -1,7 +1,7 @@
 //! The evidence lower bound.
 
 use burn::tensor::Tensor;
-use kiln_dist::{Batch, DistError, Distribution, FromNoise, LatentVariableModel};
+use kiln_dist::{Batch, DistError, Distribution, FromNoise, LatentVariableModel, Reparameterized};
 use kiln_optim::Schedule;
 use kiln_tensor::{
     Stream,
@@ -122,12 +122,12 @@ impl Elbo {
             return self.with_beta(beta, model, x, stream);
         }
         let posterior = model.posterior(x.clone());
-        let sample = model.sample_with_kl(&posterior, self.particles, stream);
-        let of_dimension = model.kl_per_dimension(&posterior).expect("`check` was called").mean_dim(0);
+        let each = model.kl_per_dimension(&posterior).expect("`check` was called");
+        let sample = (posterior.rsample_many(self.particles, stream), Some(each.clone().sum_dim(1).squeeze_dim(1)));
         // Each dimension counts as at least its free bits. The difference from the loss without them has a gradient only there.
         let Loss { value, terms } = Self::assemble(beta, model, x, posterior, sample);
-        let more = of_dimension.neg().add_scalar(self.free_bits).clamp_min(0.0).sum();
-        Loss { value: value + more * beta, terms }
+        let lacking = each.mean_dim(0).neg().add_scalar(self.free_bits).clamp_min(0.0).sum();
+        Loss { value: value + lacking * beta, terms }
     }
 
     /// Returns the loss with given noise, one sample per example: z = μ + σ·`noise`, with `noise` `[n, d_z]`.

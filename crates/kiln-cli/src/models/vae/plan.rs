@@ -47,47 +47,38 @@ pub(super) enum VaeObjective {
     Iwae(Iwae),
 }
 
+impl VaeObjective {
+    fn bound<B: Into<Tensor<2>>>(&self) -> &dyn Objective<Vae, B> {
+        match self {
+            Self::Elbo(objective) => objective,
+            Self::Iwae(objective) => objective,
+        }
+    }
+}
+
 impl<B: Into<Tensor<2>>> Objective<Vae, B> for VaeObjective {
     fn loss(&self, model: &Vae, batch: B, stream: &mut Stream) -> Loss {
-        match self {
-            Self::Elbo(objective) => objective.loss(model, batch, stream),
-            Self::Iwae(objective) => objective.loss(model, batch, stream),
-        }
+        self.bound().loss(model, batch, stream)
     }
 
     fn loss_at_step(&self, step: u64, model: &Vae, batch: B, stream: &mut Stream) -> Loss {
-        match self {
-            Self::Elbo(objective) => objective.loss_at_step(step, model, batch, stream),
-            Self::Iwae(objective) => objective.loss_at_step(step, model, batch, stream),
-        }
+        self.bound().loss_at_step(step, model, batch, stream)
     }
 
     fn held_out(&self, model: &Vae, batch: B, stream: &mut Stream) -> Loss {
-        match self {
-            Self::Elbo(objective) => objective.held_out(model, batch, stream),
-            Self::Iwae(objective) => objective.held_out(model, batch, stream),
-        }
+        self.bound().held_out(model, batch, stream)
     }
 
     fn check(&self, model: &Vae, batch: B) -> std::result::Result<(), DistError> {
-        match self {
-            Self::Elbo(objective) => objective.check(model, batch),
-            Self::Iwae(objective) => objective.check(model, batch),
-        }
+        self.bound().check(model, batch)
     }
 
     fn can_be_captured(&self) -> bool {
-        match self {
-            Self::Elbo(objective) => Objective::<Vae, B>::can_be_captured(objective),
-            Self::Iwae(objective) => Objective::<Vae, B>::can_be_captured(objective),
-        }
+        self.bound::<B>().can_be_captured()
     }
 
     fn is_mean_over_rows(&self) -> bool {
-        match self {
-            Self::Elbo(objective) => Objective::<Vae, B>::is_mean_over_rows(objective),
-            Self::Iwae(objective) => Objective::<Vae, B>::is_mean_over_rows(objective),
-        }
+        self.bound::<B>().is_mean_over_rows()
     }
 }
 
