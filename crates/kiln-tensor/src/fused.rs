@@ -98,7 +98,13 @@ fn on_cube<const D: usize>(tensor: &Tensor<D>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use burn::tensor::{DType, Device, TensorData};
+    #[cfg(feature = "flex")]
+    use burn::nn::conv::ConvTranspose2dConfig;
+    use burn::{
+        module::Param,
+        nn::conv::Conv2dConfig,
+        tensor::{DType, Device, TensorData},
+    };
 
     use super::*;
     use crate::Stream;
@@ -213,6 +219,11 @@ mod tests {
             assert_eq!(normal_sample(empty(), empty(), empty()).dims(), [n, d]);
             let bias = Tensor::zeros([2], &device);
             assert_eq!(linear(empty(), Tensor::zeros([d, 2], &device), Some(bias), Activation::Tanh).dims(), [n, 2]);
+            if n == 0 {
+                let layer = Conv2dConfig::new([1, 2], [1, 1]).init(&device);
+                let images = convolve(&layer, Tensor::zeros([0, 4], &device), [2, 2], Activation::Relu);
+                assert_eq!(images.dims(), [0, 8]);
+            }
             let sums = logsumexp(empty(), 1);
             assert_eq!(sums.dims(), [n, 1]);
             assert!(sums.try_into_vec_as::<f64>().unwrap().iter().all(|x| d == 0 && *x == f64::NEG_INFINITY));
@@ -247,6 +258,21 @@ mod tests {
                     let bias = Tensor::zeros([columns], &device);
                     let y = linear(x, straight, Some(bias), Activation::Identity);
                     all.push(y.without_autodiff().flatten(0, 1));
+                }
+                // Several blocks of images, and more than one for each group of the backward pass.
+                let mut down = Conv2dConfig::new([4, 8], [4, 4]).with_stride([2, 2]).with_bias(false).init(&device);
+                let mut up =
+                    ConvTranspose2dConfig::new([8, 4], [4, 4]).with_stride([2, 2]).with_bias(false).init(&device);
+                let kernels =
+                    |purpose| Param::from_tensor(plain_values([8, 4 * 16], purpose, &device).reshape([8, 4, 4, 4]));
+                (down.weight, up.weight) = (kernels("down"), kernels("up"));
+                let images = leaf([900, 14 * 14 * 4], "images");
+                let rows = convolve(&down, images.clone(), [14, 14], Activation::Tanh);
+                let back = convolve_transposed(&up, rows, [6, 6], Activation::Tanh);
+                let of_images = back.clone().sum().backward();
+                all.extend([back.without_autodiff(), images.grad(&of_images).unwrap()].map(|t| t.flatten(0, 1)));
+                for weight in [down.weight.val(), up.weight.val()] {
+                    all.push(weight.grad(&of_images).unwrap().flatten(0, 3));
                 }
                 for leaf in [&x, &weight, &bias] {
                     let gradient = leaf.grad(&gradients).unwrap();

@@ -2,6 +2,7 @@
 
 mod bernoulli;
 mod categorical;
+mod convolution;
 mod linear;
 mod logsumexp;
 mod norm;
@@ -47,12 +48,19 @@ pub(super) trait Fused: Backend {
         act: Activation,
     ) -> FloatTensor<Self>;
 
-    /// The patches of images.
-    fn fused_patches(images: FloatTensor<Self>, window: Window) -> FloatTensor<Self>;
+    /// act(convolution of x + b).
+    fn fused_convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        window: Window,
+        act: Activation,
+    ) -> FloatTensor<Self>;
 
-    /// act(b + the sums of patches).
-    fn fused_fold(
-        patches: FloatTensor<Self>,
+    /// act(transposed convolution of x + b).
+    fn fused_convolve_transposed(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
         act: Activation,
@@ -83,12 +91,24 @@ impl Fused for Flex {
         linear::forward(x, weight, bias, act)
     }
 
-    fn fused_patches(images: FlexTensor, window: Window) -> FlexTensor {
-        patches::patches(images, window)
+    fn fused_convolve(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        window: Window,
+        act: Activation,
+    ) -> FlexTensor {
+        convolution::convolve(x, weight, bias, window, act)
     }
 
-    fn fused_fold(patches: FlexTensor, bias: FlexTensor, window: Window, act: Activation) -> FlexTensor {
-        patches::fold(patches, bias, window, act)
+    fn fused_convolve_transposed(
+        x: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        window: Window,
+        act: Activation,
+    ) -> FlexTensor {
+        convolution::convolve_transposed(x, weight, bias, window, act)
     }
 
     fn fused_bernoulli(logits: FlexTensor, values: FlexTensor) -> FlexTensor {
@@ -134,27 +154,39 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         }
     }
 
-    fn fused_patches(images: FloatTensor<Self>, window: Window) -> FloatTensor<Self> {
-        let node = images.node();
-        let rows = patches::patches(images.into_primitive(), window);
-        match patches::Patches.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(window, rows),
-            OpsKind::UnTracked(prep) => prep.finish(rows),
-        }
-    }
-
-    fn fused_fold(
-        patches: FloatTensor<Self>,
+    fn fused_convolve(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
         act: Activation,
     ) -> FloatTensor<Self> {
-        let nodes = [patches.node(), bias.node()];
-        let y = patches::fold(patches.into_primitive(), bias.into_primitive(), window, act);
-        match patches::Fold.prepare::<C>(nodes).compute_bound().stateful() {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let y = convolution::convolve(x.clone(), weight.clone(), bias.into_primitive(), window, act);
+        match convolution::Convolve.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let kept = (act != Activation::Identity).then(|| y.clone());
-                prep.finish(patches::Kept { y: kept, window, act }, y)
+                let kept_y = (act != Activation::Identity).then(|| y.clone());
+                prep.finish(convolution::Kept { x, weight, y: kept_y, window, act }, y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn fused_convolve_transposed(
+        x: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        window: Window,
+        act: Activation,
+    ) -> FloatTensor<Self> {
+        let nodes = [x.node(), weight.node(), bias.node()];
+        let (x, weight) = (x.into_primitive(), weight.into_primitive());
+        let y = convolution::convolve_transposed(x.clone(), weight.clone(), bias.into_primitive(), window, act);
+        match convolution::ConvolveTransposed.prepare::<C>(nodes).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let kept_y = (act != Activation::Identity).then(|| y.clone());
+                prep.finish(convolution::Kept { x, weight, y: kept_y, window, act }, y)
             }
             OpsKind::UnTracked(prep) => prep.finish(y),
         }

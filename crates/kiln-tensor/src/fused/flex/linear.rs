@@ -30,14 +30,19 @@ fn of_rows<E: Float>(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, act
         vectorised(
             #[inline(always)]
             || {
-                for row in rows.chunks_exact_mut(bias.len().max(1)) {
-                    row.iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
-                }
+                add_to_rows(rows, bias);
                 activate(rows, act);
             },
         );
     });
     tensor(out, shape)
+}
+
+#[inline(always)]
+pub(super) fn add_to_rows<E: Float>(rows: &mut [E], bias: &[E]) {
+    for row in rows.chunks_exact_mut(bias.len().max(1)) {
+        row.iter_mut().zip(bias).for_each(|(y, &b)| *y += b);
+    }
 }
 
 #[inline(always)]
@@ -111,7 +116,7 @@ fn multiplied<E: Float>(left: Matrix<'_, E>, right: Matrix<'_, E>) -> FlexTensor
 const BLOCK: usize = 32;
 
 /// The gradient before the activation, in place if it is not shared, and its sum over the rows in the same pass.
-pub(super) fn through<E: Float>(
+fn through<E: Float>(
     mut grad: FlexTensor,
     y: Option<FlexTensor>,
     act: Activation,
@@ -142,7 +147,7 @@ pub(super) fn through<E: Float>(
 
 /// Multiplies the gradient by the activation's derivative, which follows from its output.
 #[inline(always)]
-fn derive<E: Float>(grad: &mut [E], y: &[E], act: Activation) {
+pub(super) fn derive<E: Float>(grad: &mut [E], y: &[E], act: Activation) {
     let pairs = grad.iter_mut().zip(y);
     match act {
         Activation::Identity => {}
@@ -151,7 +156,7 @@ fn derive<E: Float>(grad: &mut [E], y: &[E], act: Activation) {
     }
 }
 
-fn sum_of_rows<E: Float>(rows: &[E], columns: usize) -> Vec<E> {
+pub(super) fn sum_of_rows<E: Float>(rows: &[E], columns: usize) -> Vec<E> {
     vectorised(
         #[inline(always)]
         || {

@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// Number of multiplications that take about as long as starting another thread: 2¹⁷ take some 4 µs on one core.
-const GRAIN: usize = 1 << 17;
+pub(super) const GRAIN: usize = 1 << 17;
 
 /// A matrix in its own memory or a tensor's: entry (i, j) is at `start + i·row + j·column`.
 #[derive(Clone, Copy)]
@@ -30,6 +30,11 @@ impl<'a, E: Float> Matrix<'a, E> {
         let data = &tensor.storage::<E>()[layout.start_offset()..];
         let stride = [row, column].map(|s| usize::try_from(s).expect("strides are not negative"));
         Self { data, shape: [rows, columns], stride }
+    }
+
+    /// A matrix in row-major order.
+    pub(super) fn rows_of(data: &'a [E], columns: usize) -> Self {
+        Self { data, shape: [data.len() / columns.max(1), columns], stride: [columns, 1] }
     }
 
     /// The transposed matrix.
@@ -114,6 +119,25 @@ fn block<E: Float>(
     );
 }
 
+/// [`product`] by this thread alone, into memory at hand.
+pub(super) fn multiply_alone<'o, E: Float>(
+    out: &'o mut [MaybeUninit<E>],
+    left: Matrix<'_, E>,
+    right: Matrix<'_, E>,
+) -> &'o mut [E] {
+    multiply(out, left, right, Parallelism::None)
+}
+
+/// Adds `left`·`right` to `sum`, by this thread alone.
+pub(super) fn add_product<E: Float>(sum: &mut [E], left: Matrix<'_, E>, right: Matrix<'_, E>) {
+    assert_eq!(sum.len(), left.rows() * right.columns());
+    // SAFETY: `sum` has as many numbers as the product, and each has a value.
+    #[allow(unsafe_code, reason = "the interface of the `gemm` crate")]
+    unsafe {
+        into(sum.as_mut_ptr(), true, left, right, Parallelism::None);
+    }
+}
+
 #[allow(unsafe_code, reason = "the interface of the `gemm` crate")]
 fn multiply<'o, E: Float>(
     out: &'o mut [MaybeUninit<E>],
@@ -121,32 +145,44 @@ fn multiply<'o, E: Float>(
     right: Matrix<'_, E>,
     parallelism: Parallelism,
 ) -> &'o mut [E] {
+    assert_eq!(out.len(), left.rows() * right.columns());
+    // SAFETY: `out` has as many numbers as the product. They are written completely without being read.
+    unsafe {
+        into(out.as_mut_ptr().cast::<E>(), false, left, right, parallelism);
+        out.assume_init_mut()
+    }
+}
+
+/// Writes `left`·`right`, or adds it.
+///
+/// # Safety
+/// `out` must point to as many numbers as the product has, which nothing else uses. They are read only if `adds`.
+#[allow(unsafe_code, reason = "the interface of the `gemm` crate")]
+unsafe fn into<E: Float>(out: *mut E, adds: bool, left: Matrix<'_, E>, right: Matrix<'_, E>, parallelism: Parallelism) {
     let ([rows, inner], [_, columns]) = (left.shape, right.shape);
-    assert!(left.is_sound() && right.is_sound() && out.len() == rows * columns && right.shape[0] == inner);
-    // SAFETY: as asserted, all entries of the three matrices are inside of their memories. `out` is borrowed exclusively, and is
-    // written completely without being read, as the `false` after its strides requests.
+    assert!(left.is_sound() && right.is_sound() && right.shape[0] == inner);
+    // SAFETY: as asserted and required, all entries of the three matrices are inside of their memories.
     unsafe {
         gemm::gemm(
             rows,
             columns,
             inner,
-            out.as_mut_ptr().cast::<E>(),
+            out,
             1,
             columns as isize,
-            false,
+            adds,
             left.data.as_ptr(),
             left.stride[1] as isize,
             left.stride[0] as isize,
             right.data.as_ptr(),
             right.stride[1] as isize,
             right.stride[0] as isize,
-            E::ZERO,
+            if adds { E::ONE } else { E::ZERO },
             E::ONE,
             false,
             false,
             false,
             parallelism,
         );
-        out.assume_init_mut()
     }
 }
