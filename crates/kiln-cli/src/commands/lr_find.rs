@@ -21,7 +21,7 @@ pub(crate) enum LrFind {
 }
 
 /// Flags that the sweep refuses, or that mean nothing for it.
-const UNUSED: [&str; 19] = [
+const UNUSED: [&str; 20] = [
     "lr",
     "schedule",
     "batch-schedule",
@@ -29,6 +29,7 @@ const UNUSED: [&str; 19] = [
     "patience",
     "epochs",
     "gtol",
+    "final",
     "log-every",
     "keep",
     "tensorboard",

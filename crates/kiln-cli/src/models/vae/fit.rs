@@ -1,11 +1,15 @@
 //! Training, and what a run writes at its end.
 
-use kiln::train::{Metrics, TrainStatus};
+use kiln::{
+    models::Vae,
+    train::{Metrics, TrainOutcome, TrainStatus},
+};
 use serde::Serialize;
 
 use super::{
     pictures::{loss_panel, reconstructions, samples},
     plan::VaePlan,
+    settings::FinalModel,
 };
 use crate::{
     base::{METRICS, Result, metrics, plot},
@@ -17,7 +21,9 @@ use crate::{
 pub(crate) struct VaeReport {
     #[serde(flatten)]
     summary: Summary,
-    /// In nats per example. Absent without test data.
+    /// The epoch of the model in the run's folder: with `--final best` that of the lowest test loss.
+    model_epoch: u64,
+    /// The test metrics of that model, in nats per example. Absent without test data.
     test: Option<Metrics>,
     /// The negative bound of the test images in bits per dimension, for a likelihood over levels.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -39,27 +45,54 @@ pub(super) fn fit(plan: &VaePlan, session: &Session<'_>) -> Result<Finished<VaeR
     let (outcome, total_wall_s) =
         continue_or_finish(session, trainer, model, objective, (&data.train, Some(&data.test)))?;
 
+    let Final { model, test, epoch } = final_model(plan, session, &outcome)?;
     if !matches!(outcome.status, TrainStatus::Diverged { .. }) {
         let dir = session.dir;
-        dir.write_model(&outcome.model)?;
+        dir.write_model(&model)?;
         let (batch, shape) = (plan.config.evaluation_batch, data.images().shape());
-        dir.write("samples.png", &samples(&outcome.model, shape, (64, batch), seed, compute)?)?;
-        dir.write("reconstructions.png", &reconstructions(&outcome.model, data, 16, compute)?)?;
+        dir.write("samples.png", &samples(&model, shape, (64, batch), seed, compute)?)?;
+        dir.write("reconstructions.png", &reconstructions(&model, data, 16, compute)?)?;
         if let Some(svg) = loss_panel(&dir.file(METRICS)).and_then(|panel| plot::svg(&[panel])) {
             dir.write("loss.svg", svg.as_bytes())?;
         }
     }
     let exit = exit_of(&outcome.status);
-    let test = outcome.test.clone();
     let bits = settings.model.bits_per_dimension(data.images().dims());
     let report = VaeReport {
         summary: Summary::of(&outcome),
+        model_epoch: epoch,
         test_bits_per_dim: test.as_ref().and_then(|test| Some(-bound(test)? * bits?)),
         test,
         binarize: settings.data.binarize,
     };
     let message = report.summary.message.clone();
     Ok(Finished { text: text(&report), report, exit, message, total_wall_s })
+}
+
+/// The model of a run that has ended.
+struct Final {
+    model: Vae,
+    test: Option<Metrics>,
+    epoch: u64,
+}
+
+/// Returns the last model, or that of the checkpoint with the lowest test loss.
+fn final_model(plan: &VaePlan, session: &Session<'_>, outcome: &TrainOutcome<Vae>) -> Result<Final> {
+    let VaePlan { settings, compute, .. } = plan;
+    let last = Final { model: outcome.model.clone(), test: outcome.test.clone(), epoch: outcome.epochs };
+    // Of several processes, only the first has checkpoints, and writes.
+    let best = (settings.train.final_model == FinalModel::Best && outcome.test.is_some())
+        .then(|| session.dir.checkpoints(settings.train.keep).best().ok())
+        .flatten();
+    match best {
+        Some(best) if best.step() != outcome.steps => {
+            let position = best.position()?;
+            let template = plan.model.init(settings.run.seed, &compute.device.clone().autodiff())?;
+            let model = best.model(template, plan.method.optimizer()?)?;
+            Ok(Final { model, test: position.test, epoch: position.epoch })
+        }
+        _ => Ok(last),
+    }
 }
 
 /// Returns the bound on the log-likelihood among the metrics, in nats per image.
@@ -70,7 +103,11 @@ pub(super) fn bound(metrics: &Metrics) -> Option<f64> {
 fn text(report: &VaeReport) -> String {
     let Summary { status, epochs, steps, wall_s, examples_per_s, train, .. } = &report.summary;
     let bits = report.test_bits_per_dim.map_or_else(String::new, |bits| format!("  bits/dim {bits:.4}"));
-    let test = report.test.as_ref().map_or_else(String::new, |test| format!("\ntest   {}{bits}", metrics(test)));
+    let best = match report.model_epoch {
+        epoch if epoch < *epochs => format!("\nmodel  of epoch {epoch}, which has the lowest test loss"),
+        _ => String::new(),
+    };
+    let test = report.test.as_ref().map_or_else(String::new, |test| format!("\ntest   {}{bits}{best}", metrics(test)));
     format!(
         "{status}: {epochs} epochs, {steps} steps in {wall_s:.1} s ({examples_per_s:.0} examples/s)\ntrain  {}{test}",
         metrics(train)

@@ -132,6 +132,10 @@ pub(crate) struct VaeTrainFlags {
     /// elbo only: samples of the latent variables per image [default: automatic]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) particles: Option<usize>,
+    /// Model that the run ends with: best (of the epoch with the lowest test loss) or last [default: best]
+    #[arg(long = "final", value_name = "MODEL", value_parser = ["best", "last"], hide_possible_values = true)]
+    #[serde(rename = "final")]
+    pub(crate) final_model: Option<String>,
     /// Number of updates between two lines of metrics.jsonl [default: 100]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) log_every: Option<u64>,

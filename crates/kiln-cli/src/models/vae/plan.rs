@@ -26,6 +26,9 @@ use crate::{
 /// per batch.
 pub(super) const EVALUATION_BATCH: usize = 1000;
 
+/// The learning rate if a minibatch schedule or another optimiser than Adam is asked for.
+const LR: f64 = 1e-3;
+
 /// Samples of the latent variables per evaluation batch, of all images together.
 const EVALUATION_SAMPLES: usize = 250_000;
 
@@ -89,19 +92,19 @@ impl VaePlan {
         let (asked, epochs) = (&settings.method, settings.train.epochs);
         let sized = asked.batch_size.is_none() && asked.batch_schedule.is_none();
         let kind = Kind { deep_relu: model.is_deep_relu(), scale: settings.model.likelihood.has_scale() };
-        let usual = if sized { SizeDefaults::of(n, kind, epochs) } else { SizeDefaults::LARGE };
-        let paced = asked.lr.is_none() && asked.schedule.is_none();
-        let defaults = MethodDefaults {
-            optimizer: OptimizerName::Adam,
-            batch_size: usual.batch_size,
-            lr: if paced { usual.lr } else { SizeDefaults::LARGE.lr },
-            schedule: if paced {
-                usual.schedule(n, asked.accumulate.unwrap_or(1), epochs).map(LrSchedule::Function)
-            } else {
-                None
-            },
-            momentum: None,
+        let usual = if sized { SizeDefaults::of(n) } else { SizeDefaults::LARGE };
+        let usual = SizeDefaults { batch_size: asked.batch_size.unwrap_or(usual.batch_size), ..usual };
+        let is_adam = asked.optimizer.is_none_or(|name| matches!(name, OptimizerName::Adam | OptimizerName::AdamW));
+        let paced = is_adam && asked.lr.is_none() && asked.schedule.is_none() && asked.batch_schedule.is_none();
+        let (lr, schedule) = if paced {
+            let run = TrainConfig { epochs, batch_size: usual.batch_size, ..TrainConfig::default() };
+            let (lr, schedule) = usual.pace(kind, run.steps(n, asked.accumulate.unwrap_or(1)));
+            (lr, Some(LrSchedule::Function(schedule)))
+        } else {
+            (LR, None)
         };
+        let optimizer = OptimizerName::Adam;
+        let defaults = MethodDefaults { optimizer, batch_size: usual.batch_size, lr, schedule, momentum: None };
         let method = asked.plan(defaults, n, epochs)?;
         method.optimizer()?;
         let train = &mut settings.train;

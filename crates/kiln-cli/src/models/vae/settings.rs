@@ -262,6 +262,16 @@ pub(crate) enum ObjectiveName {
     Dreg,
 }
 
+/// The model that a run ends with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum FinalModel {
+    /// That of the epoch with the lowest test loss. Without test data, the last one.
+    Best,
+    /// That after the last update.
+    Last,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct VaeTrain {
@@ -278,6 +288,8 @@ pub(crate) struct VaeTrain {
     pub(crate) particles: Option<usize>,
     /// Importance samples for iwae and dreg. Absent: 5.
     pub(crate) k: Option<usize>,
+    #[serde(rename = "final")]
+    pub(crate) final_model: FinalModel,
     pub(crate) log_every: u64,
     pub(crate) keep: usize,
     /// Whether files for TensorBoard are written.
@@ -295,6 +307,7 @@ impl Default for VaeTrain {
             free_bits: 0.0,
             particles: None,
             k: None,
+            final_model: FinalModel::Best,
             log_every: 100,
             keep: 2,
             tensorboard: false,

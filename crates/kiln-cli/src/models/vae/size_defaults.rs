@@ -4,24 +4,18 @@ use kiln::optim::ScheduleSpec;
 
 use crate::{names::LrSchedule, settings::MethodSettings};
 
-/// The first learning rate on small data in a short run, and the epochs over which it decays. They are the same for all runs of up to
-/// this many epochs.
-const SHORT_LR: f64 = 4e-3;
-const SHORT_EPOCHS: u64 = 8;
-/// The first learning rate in a run of at least twice as many epochs. A larger one fits the training images better and new images
-/// worse: 1000 images of MNIST, 20 epochs, −124.3 nats with this one, and −129.8 with 4e-3.
-const LONG_LR: f64 = 2e-3;
+/// The largest learning rate.
+const HIGHEST: f64 = 2.5e-3;
 
-/// The part of these rates for a likelihood with a learned scale. The scale follows the error on the training images, so that
-/// a large rate harms new images more: 150 images of MNIST, 40 epochs, 170 nats with this one, and −1965 with 2e-3.
+/// The largest learning rate of networks with several relu layers, which lose z under a larger one.
+const HIGHEST_DEEP: f64 = 1e-3;
+
+/// The learning rate is this number times √(minibatch size / steps). See `benches/recipes`.
+const RATE: f64 = 0.032;
+
+/// The part of the rate for a likelihood with a learned scale. The scale follows the error on the training images, so that a large
+/// rate harms new images more.
 const SCALE: f64 = 0.25;
-
-/// The first learning rate on small data.
-fn small_data_lr(epochs: u64, scale: bool) -> f64 {
-    #[allow(clippy::cast_precision_loss, reason = "a number of epochs")]
-    let share = SHORT_EPOCHS as f64 / epochs.max(SHORT_EPOCHS) as f64;
-    (SHORT_LR * share).max(LONG_LR) * if scale { SCALE } else { 1.0 }
-}
 
 /// What the defaults ask of the model.
 #[derive(Clone, Copy, Debug)]
@@ -32,50 +26,51 @@ pub(super) struct Kind {
 }
 
 /// The defaults for a number of images.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct SizeDefaults {
     pub(super) batch_size: usize,
     pub(super) particles: usize,
-    pub(super) lr: f64,
-    /// Whether the learning rate falls over the run.
-    falls: bool,
 }
 
 impl SizeDefaults {
-    pub(super) const LARGE: Self = Self { batch_size: 128, particles: 1, lr: 1e-3, falls: false };
+    /// The defaults for large data.
+    pub(super) const LARGE: Self = Self { batch_size: 128, particles: 1 };
 
-    /// Returns the defaults for `n` images and a run of `epochs` epochs.
+    /// Returns the defaults for `n` images.
     ///
     /// The minibatch size is the largest power of two from 4 to 128 with at least 180 steps per epoch. Small data would
-    /// otherwise take too few steps in the usual number of epochs. Small minibatches are noisy, so z is sampled more often,
-    /// and the learning rate decays to a hundredth over the run. Networks with several relu layers lose z under
-    /// such a large learning rate, and get the usual one.
-    pub(super) fn of(n: usize, kind: Kind, epochs: u64) -> Self {
+    /// otherwise take too few steps in the usual number of epochs. Small minibatches are noisy, so z is sampled more often.
+    pub(super) fn of(n: usize) -> Self {
         let batch_size = 1 << (n / 180).clamp(4, 128).ilog2();
-        let falls = batch_size < 128 && !kind.deep_relu;
-        let lr = if falls { small_data_lr(epochs, kind.scale) } else { Self::LARGE.lr };
-        Self { batch_size, particles: 128 / batch_size, lr, falls }
+        Self { batch_size, particles: 128 / batch_size }
     }
 
-    pub(super) fn schedule(&self, n: usize, accumulate: u64, epochs: u64) -> Option<ScheduleSpec> {
-        let steps = epochs.max(SHORT_EPOCHS).saturating_mul((n.div_ceil(self.batch_size) as u64).div_ceil(accumulate));
-        self.falls.then(|| linear(steps))
+    /// Returns the learning rate, and its schedule, of a run with this many steps.
+    ///
+    /// The rate falls linearly to a hundredth over the run. The first one is proportional to 1/√steps, which is the constant rate with
+    /// the best bound for stochastic gradients, and to √(minibatch size), because the noise of a minibatch is inversely proportional to it.
+    pub(super) fn pace(&self, kind: Kind, steps: u64) -> (f64, ScheduleSpec) {
+        #[allow(clippy::cast_precision_loss, reason = "numbers of steps and images")]
+        let rate = RATE * (self.batch_size as f64 / steps.max(1) as f64).sqrt() * if kind.scale { SCALE } else { 1.0 };
+        let lr = rate.min(if kind.deep_relu { HIGHEST_DEEP } else { HIGHEST });
+        // Two digits, because a user reads it.
+        let lr = format!("{lr:.1e}").parse().expect("it is a number");
+        (lr, format!("linear:last=0.01,steps={steps}").parse().expect("it is a schedule"))
     }
 }
 
-fn linear(steps: u64) -> ScheduleSpec {
-    format!("linear:last=0.01,steps={steps}").parse().expect("it is a schedule")
-}
-
-/// Lets the default learning rate of a run of `before` epochs decay over `now` epochs, so that a run that is resumed goes on to learn.
+/// Lets the default learning rate of a run of `before` epochs fall over `now` epochs, so that a run that is resumed goes on to learn.
 pub(super) fn stretch(method: &mut MethodSettings, scale: bool, (before, now): (u64, u64)) {
-    let (before, now) = (before.max(SHORT_EPOCHS), now.max(SHORT_EPOCHS));
     let Some(LrSchedule::Function(spec)) = &method.schedule else { return };
+    let (Some(lr), Some(batch_size)) = (method.lr, method.batch_size) else { return };
     let steps = spec.to_string().strip_prefix("linear:last=0.01,steps=").and_then(|steps| steps.parse::<u64>().ok());
-    let (Some(steps), Some(lr)) = (steps, method.lr) else { return };
-    let is_default = lr.to_bits() == small_data_lr(before, scale).to_bits() && steps % before == 0;
-    if is_default && now > before {
-        method.schedule = Some(LrSchedule::Function(linear(steps / before * now)));
-        method.lr = Some(small_data_lr(now, scale));
+    let Some(steps) = steps.filter(|steps| before > 0 && steps % before == 0 && now > before) else { return };
+    let defaults = SizeDefaults { batch_size, particles: 1 };
+    let paces = [false, true].map(|deep_relu| Kind { deep_relu, scale });
+    let pace = paces.into_iter().find(|kind| defaults.pace(*kind, steps).0.to_bits() == lr.to_bits());
+    if let Some(kind) = pace {
+        let (lr, schedule) = defaults.pace(kind, steps / before * now);
+        (method.lr, method.schedule) = (Some(lr), Some(LrSchedule::Function(schedule)));
     }
 }
 
@@ -86,23 +81,27 @@ mod tests {
     const WIDE: Kind = Kind { deep_relu: false, scale: false };
 
     #[test]
-    fn small_data_gets_small_batches_with_many_particles_and_decaying_steps() {
-        let recipes = [0, 500, 1437, 3000, 23_040, 60_000].map(|n| SizeDefaults::of(n, WIDE, 5));
-        assert_eq!(recipes.each_ref().map(|r| r.batch_size), [4, 4, 4, 16, 128, 128]);
-        assert!(recipes.iter().all(|r| r.batch_size * r.particles == 128));
-        let recipe = |n, epochs| {
-            let defaults = SizeDefaults::of(n, WIDE, epochs);
-            (defaults.lr, defaults.schedule(n, 1, epochs).map(|spec| spec.to_string()))
+    fn small_data_gets_small_batches_with_many_particles() {
+        let defaults = [0, 500, 1437, 3000, 23_040, 60_000].map(SizeDefaults::of);
+        assert_eq!(defaults.map(|d| d.batch_size), [4, 4, 4, 16, 128, 128]);
+        assert!(defaults.iter().all(|d| d.batch_size * d.particles == 128));
+    }
+
+    #[test]
+    fn the_rate_falls_with_the_length_of_the_run_up_to_a_limit() {
+        let pace = |n: usize, kind, steps| {
+            let (lr, schedule) = SizeDefaults::of(n).pace(kind, steps);
+            assert_eq!(schedule.to_string(), format!("linear:last=0.01,steps={steps}"));
+            lr
         };
-        assert_eq!(recipe(1438, 2), (0.004, Some("linear:last=0.01,steps=2880".into())));
-        assert_eq!(recipe(1438, 8), recipe(1438, 2));
-        assert_eq!(recipe(1438, 10), (0.0032, Some("linear:last=0.01,steps=3600".into())));
-        assert_eq!(recipe(10, 100), (0.002, Some("linear:last=0.01,steps=300".into())));
-        assert_eq!(recipe(60_000, 100), (0.001, None));
-        let deep = SizeDefaults::of(500, Kind { deep_relu: true, ..WIDE }, 5);
-        assert!(deep.lr < SizeDefaults::of(500, WIDE, 5).lr && deep.schedule(500, 1, 5).is_none());
-        let gaussian = SizeDefaults::of(10, Kind { scale: true, ..WIDE }, 100);
-        assert_eq!((gaussian.lr, gaussian.schedule(10, 1, 100)), (0.0005, Some(linear(300))));
+        assert_eq!([1, 256, 1024, 102_400].map(|steps| pace(10, WIDE, steps)), [2.5e-3, 2.5e-3, 2e-3, 2e-4]);
+        // The same images in larger minibatches: fewer steps at a larger rate.
+        assert_eq!([pace(10, WIDE, 102_400), pace(60_000, WIDE, 102_400 / 8)], [2e-4, 2.5e-3]);
+        assert_eq!(pace(60_000, WIDE, 131_072), 1e-3);
+        let deep = Kind { deep_relu: true, ..WIDE };
+        assert_eq!([100, 102_400].map(|steps| pace(10, deep, steps)), [1e-3, 2e-4]);
+        let gaussian = Kind { scale: true, ..WIDE };
+        assert_eq!([1, 1024].map(|steps| pace(10, gaussian, steps)), [2.5e-3, 5e-4]);
     }
 
     /// A longer run has the settings that it would have had from the start. Settings that the user chose stay.
@@ -110,6 +109,7 @@ mod tests {
     fn the_default_schedule_grows_with_the_run() {
         let method = |lr: f64, schedule: &str| MethodSettings {
             lr: Some(lr),
+            batch_size: Some(4),
             schedule: Some(LrSchedule::Function(schedule.parse().unwrap())),
             ..MethodSettings::default()
         };
@@ -117,13 +117,12 @@ mod tests {
             stretch(&mut settings, false, (before, now));
             settings
         };
-        let short = method(0.004, "linear:last=0.01,steps=2880");
-        assert_eq!(stretched(short.clone(), 4, 8), short);
-        assert_eq!(stretched(short, 4, 16), method(0.002, "linear:last=0.01,steps=5760"));
-        let long = method(0.002, "linear:last=0.01,steps=300");
-        assert_eq!(stretched(long.clone(), 100, 200), method(0.002, "linear:last=0.01,steps=600"));
-        assert_eq!(stretched(long.clone(), 100, 50), long);
-        for chosen in [method(0.003, "linear:last=0.01,steps=2880"), method(0.004, "cosine:steps=2880")] {
+        let short = method(2e-3, "linear:last=0.01,steps=1024");
+        assert_eq!(stretched(short.clone(), 4, 400), method(2e-4, "linear:last=0.01,steps=102400"));
+        assert_eq!(stretched(short.clone(), 4, 2), short);
+        let deep = method(1e-3, "linear:last=0.01,steps=1024");
+        assert_eq!(stretched(deep, 4, 400), method(2e-4, "linear:last=0.01,steps=102400"));
+        for chosen in [method(3e-3, "linear:last=0.01,steps=1024"), method(2e-3, "cosine:steps=1024")] {
             assert_eq!(stretched(chosen.clone(), 4, 16), chosen);
         }
     }
