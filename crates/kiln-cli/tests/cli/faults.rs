@@ -339,7 +339,8 @@ fn what_a_killed_start_left_can_be_used_again() {
 #[test]
 fn the_best_checkpoint_can_be_used() {
     let place = Place::new();
-    place.ok("train vae --hidden-dim 16 --latent-dim 2 --batch-size 128 --epochs 6 --lr 0.05 --keep 1 --out run");
+    let train = "train vae --hidden-dim 16 --latent-dim 2 --batch-size 128 --epochs 6 --lr 0.05 --keep 1";
+    place.ok(&format!("{train} --final last --out run"));
     let (best, last) =
         (place.json_of("eval run --checkpoint best --samples 0 --json"), place.json_of("eval run --samples 0 --json"));
     let loss = |value: &Value| value["test"]["loss"].as_f64().unwrap();
@@ -354,6 +355,16 @@ fn the_best_checkpoint_can_be_used() {
     place.ok("export run --checkpoint best --output best.safetensors");
     place.ok("export run --checkpoint last --output last.safetensors");
     assert_eq!(place.read("last.safetensors"), place.weights("run"));
+    // By default the run ends with the best one.
+    let done = place.ok(&format!("{train} --out best"));
+    assert_eq!(place.read("best.safetensors"), place.weights("best"));
+    let result = place.json("best/result.json");
+    assert_eq!(result["test"], best["test"], "the metrics are those of the model");
+    let epoch = result["model_epoch"].as_u64().unwrap();
+    assert!(
+        epoch < 6 && done.stdout.contains(&format!("of epoch {epoch}, which has the lowest test loss")),
+        "{result}"
+    );
     place.ok("sample run --checkpoint best -n 4 --output s.png");
     place.refused("eval run --checkpoint 7", &["checkpoint"]);
 }

@@ -13,7 +13,7 @@ use kiln::{
 use super::{
     data::ImageSet,
     settings::{ObjectiveName, VaeModel, VaeSettings, VaeTrain},
-    size_defaults::{Kind, SizeDefaults},
+    size_defaults::{Kind, SizeDefaults, pace},
 };
 use crate::{
     base::{Result, ranks::world},
@@ -26,7 +26,7 @@ use crate::{
 /// per batch.
 pub(super) const EVALUATION_BATCH: usize = 1000;
 
-/// The learning rate if a minibatch schedule or another optimiser than Adam is asked for.
+/// The learning rate if minibatches, a schedule, or another optimiser than Adam are asked for.
 const LR: f64 = 1e-3;
 
 /// Samples of the latent variables per evaluation batch, of all images together.
@@ -93,12 +93,10 @@ impl VaePlan {
         let sized = asked.batch_size.is_none() && asked.batch_schedule.is_none();
         let kind = Kind { deep_relu: model.is_deep_relu(), scale: settings.model.likelihood.has_scale() };
         let usual = if sized { SizeDefaults::of(n) } else { SizeDefaults::LARGE };
-        let usual = SizeDefaults { batch_size: asked.batch_size.unwrap_or(usual.batch_size), ..usual };
         let is_adam = asked.optimizer.is_none_or(|name| matches!(name, OptimizerName::Adam | OptimizerName::AdamW));
-        let paced = is_adam && asked.lr.is_none() && asked.schedule.is_none() && asked.batch_schedule.is_none();
-        let (lr, schedule) = if paced {
-            let run = TrainConfig { epochs, batch_size: usual.batch_size, ..TrainConfig::default() };
-            let (lr, schedule) = usual.pace(kind, run.steps(n, asked.accumulate.unwrap_or(1)));
+        let (lr, schedule) = if sized && is_adam && asked.lr.is_none() && asked.schedule.is_none() {
+            let epoch = TrainConfig { epochs: 1, batch_size: usual.batch_size, ..TrainConfig::default() };
+            let (lr, schedule) = pace(kind, epochs, epoch.steps(n, asked.accumulate.unwrap_or(1)));
             (lr, Some(LrSchedule::Function(schedule)))
         } else {
             (LR, None)

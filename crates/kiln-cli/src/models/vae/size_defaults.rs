@@ -4,18 +4,21 @@ use kiln::optim::ScheduleSpec;
 
 use crate::{names::LrSchedule, settings::MethodSettings};
 
+/// The learning rate is this number divided by √epochs. See `benches/recipes`.
+const RATE: f64 = 0.01;
+
+/// The part of the rate for a likelihood with a learned scale. The scale follows the error on the training images, so that a large
+/// rate harms new images more.
+const SCALE: f64 = 0.6;
+
 /// The largest learning rate.
 const HIGHEST: f64 = 2.5e-3;
 
 /// The largest learning rate of networks with several relu layers, which lose z under a larger one.
 const HIGHEST_DEEP: f64 = 1e-3;
 
-/// The learning rate is this number times √(minibatch size / steps). See `benches/recipes`.
-const RATE: f64 = 0.032;
-
-/// The part of the rate for a likelihood with a learned scale. The scale follows the error on the training images, so that a large
-/// rate harms new images more.
-const SCALE: f64 = 0.25;
+/// A shorter run has the rates of the first epochs of a run of this many, so that short runs are parts of each other.
+const SHORT: u64 = 10;
 
 /// What the defaults ask of the model.
 #[derive(Clone, Copy, Debug)]
@@ -44,32 +47,33 @@ impl SizeDefaults {
         let batch_size = 1 << (n / 180).clamp(4, 128).ilog2();
         Self { batch_size, particles: 128 / batch_size }
     }
+}
 
-    /// Returns the learning rate, and its schedule, of a run with this many steps.
-    ///
-    /// The rate falls linearly to a hundredth over the run. The first one is proportional to 1/√steps, which is the constant rate with
-    /// the best bound for stochastic gradients, and to √(minibatch size), because the noise of a minibatch is inversely proportional to it.
-    pub(super) fn pace(&self, kind: Kind, steps: u64) -> (f64, ScheduleSpec) {
-        #[allow(clippy::cast_precision_loss, reason = "numbers of steps and images")]
-        let rate = RATE * (self.batch_size as f64 / steps.max(1) as f64).sqrt() * if kind.scale { SCALE } else { 1.0 };
-        let lr = rate.min(if kind.deep_relu { HIGHEST_DEEP } else { HIGHEST });
-        // Two digits, because a user reads it.
-        let lr = format!("{lr:.1e}").parse().expect("it is a number");
-        (lr, format!("linear:last=0.01,steps={steps}").parse().expect("it is a schedule"))
-    }
+/// Returns the first learning rate of a run, and its schedule.
+///
+/// The rate falls linearly to a hundredth over the run. The first one is proportional to 1/√epochs, as is the constant rate with the best
+/// bound for a number of stochastic gradients.
+pub(super) fn pace(kind: Kind, epochs: u64, steps_per_epoch: u64) -> (f64, ScheduleSpec) {
+    let epochs = epochs.max(SHORT);
+    #[allow(clippy::cast_precision_loss, reason = "a number of epochs")]
+    let rate = RATE / (epochs as f64).sqrt() * if kind.scale { SCALE } else { 1.0 };
+    let lr = rate.min(if kind.deep_relu { HIGHEST_DEEP } else { HIGHEST });
+    // Two digits, because a user reads it.
+    let lr = format!("{lr:.1e}").parse().expect("it is a number");
+    let steps = epochs.saturating_mul(steps_per_epoch);
+    (lr, format!("linear:last=0.01,steps={steps}").parse().expect("it is a schedule"))
 }
 
 /// Lets the default learning rate of a run of `before` epochs fall over `now` epochs, so that a run that is resumed goes on to learn.
 pub(super) fn stretch(method: &mut MethodSettings, scale: bool, (before, now): (u64, u64)) {
     let Some(LrSchedule::Function(spec)) = &method.schedule else { return };
-    let (Some(lr), Some(batch_size)) = (method.lr, method.batch_size) else { return };
     let steps = spec.to_string().strip_prefix("linear:last=0.01,steps=").and_then(|steps| steps.parse::<u64>().ok());
-    let Some(steps) = steps.filter(|steps| before > 0 && steps % before == 0 && now > before) else { return };
-    let defaults = SizeDefaults { batch_size, particles: 1 };
-    let paces = [false, true].map(|deep_relu| Kind { deep_relu, scale });
-    let pace = paces.into_iter().find(|kind| defaults.pace(*kind, steps).0.to_bits() == lr.to_bits());
-    if let Some(kind) = pace {
-        let (lr, schedule) = defaults.pace(kind, steps / before * now);
+    let (Some(lr), Some(steps)) = (method.lr, steps) else { return };
+    let steps_per_epoch = steps / before.max(SHORT);
+    let kinds = [false, true].map(|deep_relu| Kind { deep_relu, scale });
+    let is_default = |kind: &Kind| pace(*kind, before, steps_per_epoch) == (lr, spec.clone());
+    if let Some(kind) = kinds.into_iter().find(is_default).filter(|_| now > before) {
+        let (lr, schedule) = pace(kind, now, steps_per_epoch);
         (method.lr, method.schedule) = (Some(lr), Some(LrSchedule::Function(schedule)));
     }
 }
@@ -89,41 +93,44 @@ mod tests {
 
     #[test]
     fn the_rate_falls_with_the_length_of_the_run_up_to_a_limit() {
-        let pace = |n: usize, kind, steps| {
-            let (lr, schedule) = SizeDefaults::of(n).pace(kind, steps);
-            assert_eq!(schedule.to_string(), format!("linear:last=0.01,steps={steps}"));
-            lr
-        };
-        assert_eq!([1, 256, 1024, 102_400].map(|steps| pace(10, WIDE, steps)), [2.5e-3, 2.5e-3, 2e-3, 2e-4]);
-        // The same images in larger minibatches: fewer steps at a larger rate.
-        assert_eq!([pace(10, WIDE, 102_400), pace(60_000, WIDE, 102_400 / 8)], [2e-4, 2.5e-3]);
-        assert_eq!(pace(60_000, WIDE, 131_072), 1e-3);
-        let deep = Kind { deep_relu: true, ..WIDE };
-        assert_eq!([100, 102_400].map(|steps| pace(10, deep, steps)), [1e-3, 2e-4]);
-        let gaussian = Kind { scale: true, ..WIDE };
-        assert_eq!([1, 1024].map(|steps| pace(10, gaussian, steps)), [2.5e-3, 5e-4]);
+        let rates = |kind: Kind| [1, 16, 100, 400].map(|epochs| pace(kind, epochs, 7).0);
+        assert_eq!(rates(WIDE), [2.5e-3, 2.5e-3, 1e-3, 5e-4]);
+        assert_eq!(rates(Kind { deep_relu: true, ..WIDE }), [1e-3, 1e-3, 1e-3, 5e-4]);
+        assert_eq!(rates(Kind { scale: true, ..WIDE }), [1.9e-3, 1.5e-3, 6e-4, 3e-4]);
+        assert_eq!(pace(WIDE, 30, 7).1.to_string(), "linear:last=0.01,steps=210");
+        assert_eq!(pace(WIDE, 2, 7), pace(WIDE, 10, 7));
     }
 
     /// A longer run has the settings that it would have had from the start. Settings that the user chose stay.
     #[test]
     fn the_default_schedule_grows_with_the_run() {
-        let method = |lr: f64, schedule: &str| MethodSettings {
+        let method = |(lr, schedule): (f64, &str)| MethodSettings {
             lr: Some(lr),
-            batch_size: Some(4),
             schedule: Some(LrSchedule::Function(schedule.parse().unwrap())),
             ..MethodSettings::default()
         };
-        let stretched = |mut settings: MethodSettings, before, now| {
+        let stretched = |settings, before, now| {
+            let mut settings = method(settings);
             stretch(&mut settings, false, (before, now));
             settings
         };
-        let short = method(2e-3, "linear:last=0.01,steps=1024");
-        assert_eq!(stretched(short.clone(), 4, 400), method(2e-4, "linear:last=0.01,steps=102400"));
-        assert_eq!(stretched(short.clone(), 4, 2), short);
-        let deep = method(1e-3, "linear:last=0.01,steps=1024");
-        assert_eq!(stretched(deep, 4, 400), method(2e-4, "linear:last=0.01,steps=102400"));
-        for chosen in [method(3e-3, "linear:last=0.01,steps=1024"), method(2e-3, "cosine:steps=1024")] {
-            assert_eq!(stretched(chosen.clone(), 4, 16), chosen);
+        let short = (2.5e-3, "linear:last=0.01,steps=70");
+        assert_eq!(stretched(short, 4, 10), method(short));
+        assert_eq!(stretched(short, 4, 100), method((1e-3, "linear:last=0.01,steps=700")));
+        assert_eq!(
+            stretched((1e-3, "linear:last=0.01,steps=700"), 100, 400),
+            method((5e-4, "linear:last=0.01,steps=2800"))
+        );
+        assert_eq!(
+            stretched((1e-3, "linear:last=0.01,steps=700"), 100, 50),
+            method((1e-3, "linear:last=0.01,steps=700"))
+        );
+        assert_eq!(
+            stretched((1e-3, "linear:last=0.01,steps=70"), 4, 400),
+            method((5e-4, "linear:last=0.01,steps=2800"))
+        );
+        for chosen in [(3e-3, "linear:last=0.01,steps=70"), (2.5e-3, "cosine:steps=70")] {
+            assert_eq!(stretched(chosen, 4, 16), method(chosen));
         }
     }
 }
