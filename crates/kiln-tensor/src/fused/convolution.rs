@@ -164,16 +164,16 @@ mod tests {
 
     /// Images, height, width, channels in and out, kernel, stride, padding. The second has several blocks of images, and the third several
     /// groups of them with more than one block each.
-    const CASES: [(usize, usize, usize, usize, usize, usize, usize, usize); 9] = [
-        (3, 28, 28, 1, 4, 4, 2, 1),
-        (5, 8, 8, 64, 3, 8, 1, 2),
-        (18, 8, 8, 64, 3, 8, 1, 2),
-        (3, 7, 5, 3, 2, 4, 2, 1),
-        (3, 6, 9, 2, 5, 3, 1, 1),
-        (3, 5, 5, 4, 3, 1, 1, 0),
-        (3, 5, 8, 1, 2, 2, 3, 0),
-        (3, 4, 4, 2, 3, 4, 2, 2),
-        (3, 3, 3, 2, 2, 5, 1, 2),
+    const CASES: [[usize; 8]; 9] = [
+        [3, 28, 28, 1, 4, 4, 2, 1],
+        [5, 8, 8, 64, 3, 8, 1, 2],
+        [18, 8, 8, 64, 3, 8, 1, 2],
+        [3, 7, 5, 3, 2, 4, 2, 1],
+        [3, 6, 9, 2, 5, 3, 1, 1],
+        [3, 5, 5, 4, 3, 1, 1, 0],
+        [3, 5, 8, 1, 2, 2, 3, 0],
+        [3, 4, 4, 2, 3, 4, 2, 2],
+        [3, 3, 3, 2, 2, 5, 1, 2],
     ];
 
     /// A parameter that is part of a larger computation.
@@ -185,7 +185,7 @@ mod tests {
     fn convolutions_agree_with_burn_s_forward_and_back() {
         // Before the layers' own weights, which are replaced.
         f64_device();
-        for (n, height, width, inputs, outputs, kernel, stride, padding) in CASES {
+        for [n, height, width, inputs, outputs, kernel, stride, padding] in CASES {
             for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
                 // Outputs of about 1, so that rounding is not magnified.
                 let scale = ((inputs * kernel * kernel) as f64).sqrt();
@@ -212,7 +212,7 @@ mod tests {
     #[test]
     fn transposed_convolutions_agree_with_burn_s_forward_and_back() {
         f64_device();
-        for (n, height, width, inputs, outputs, kernel, stride, padding) in CASES {
+        for [n, height, width, inputs, outputs, kernel, stride, padding] in CASES {
             for (activation, extra) in [(Activation::Relu, 0), (Activation::Tanh, 1), (Activation::Identity, 0)] {
                 if extra >= stride {
                     continue;
