@@ -31,7 +31,9 @@ use super::window::Window;
 /// If x does not have as many columns as `size` and the layer's channels say, or the kernel is larger than the padded images.
 pub fn convolve(layer: &Conv2d, x: Tensor<2>, size: [usize; 2], activation: Activation) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if let Some(window) = window_of(layer, size).filter(|_| super::by_kernel(&x)) {
+    if let Some(window) =
+        window_of(layer, size).filter(|window| is_filled(window, layer.weight.dims()) && super::by_kernel(&x))
+    {
         return by_patches(layer, x, window, activation);
     }
     plain(layer, x, size, activation)
@@ -58,7 +60,9 @@ pub fn convolve_transposed(
     activation: Activation,
 ) -> Tensor<2> {
     #[cfg(feature = "flex")]
-    if let Some(window) = window_of_transposed(layer, size).filter(|_| super::by_kernel(&x)) {
+    if let Some(window) = window_of_transposed(layer, size)
+        .filter(|window| is_filled(window, layer.weight.dims()) && super::by_kernel(&x))
+    {
         return by_folding(layer, x, window, activation);
     }
     plain_transposed(layer, x, size, activation)
@@ -143,6 +147,12 @@ fn by_folding(layer: &ConvTranspose2d, x: Tensor<2>, window: Window, activation:
     let bias = layer.bias.as_ref().map_or_else(|| zeros(window.channels, &x), |bias| bias.val());
     let [x, weight, bias] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
     Tensor::from_dispatch(Dispatch::fused_convolve_transposed(x, weight, bias, window, activation))
+}
+
+/// Whether images, patches and weights have values. The kernels pair the images with their results, so neither may be empty.
+#[cfg(feature = "flex")]
+fn is_filled(window: &Window, weight: [usize; 4]) -> bool {
+    !weight.contains(&0) && window.image_len() > 0 && window.patches() > 0
 }
 
 /// The bias of a layer without one.
