@@ -7,7 +7,7 @@ use kiln_tensor::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Augment, Dataset, Images,
+    Augment, DataError, Dataset, Images,
     images::gather,
     resident_images::{ResidentBinarized, ResidentImages},
 };
@@ -58,17 +58,53 @@ pub struct Binarized {
     seed: u64,
     purpose: &'static str,
     augment: Augment,
+    /// Whether the indicators of the class follow the pixels.
+    with_classes: bool,
 }
 
 impl Binarized {
     /// Binarises `images` by `mode`. `purpose` names the random stream; it must differ for training and held-out images.
     pub fn new(images: Images, mode: Binarize, seed: u64, purpose: &'static str) -> Self {
-        Self { images, mode, seed, purpose, augment: Augment::default() }
+        Self { images, mode, seed, purpose, augment: Augment::default(), with_classes: false }
     }
 
     /// Changes the images at random before they are binarised, in [`batch_in_epoch`](Dataset::batch_in_epoch) only. Default: no changes.
     pub fn augmented(self, augment: Augment) -> Self {
         Self { augment, ..self }
+    }
+
+    /// Appends the class of each image to its pixels: one number for each class, which is 1 for the image's class and 0 for the others. This
+    /// is what a conditional model takes. Default: pixels alone.
+    ///
+    /// # Errors
+    /// [`DataError::NoLabels`] if the images have no labels.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::Device;
+    /// use kiln_data::{Binarize, Binarized, Dataset, digits};
+    ///
+    /// let images = Binarized::new(digits(), Binarize::None, 0, "train").with_classes()?;
+    /// assert_eq!(images.batch(&[0, 5], &Device::default()).dims(), [2, 64 + 10]);
+    /// # Ok::<(), kiln_data::DataError>(())
+    /// ```
+    pub fn with_classes(self) -> Result<Self, DataError> {
+        if self.images.has_labels() { Ok(Self { with_classes: true, ..self }) } else { Err(DataError::NoLabels) }
+    }
+
+    /// Appends the classes, if they are asked for.
+    fn given(&self, rows: &[usize], pixels: Tensor<2>) -> Tensor<2> {
+        if !self.with_classes {
+            return pixels;
+        }
+        let (labels, classes) = (self.images.labels(), self.images.classes());
+        let mut indicators = vec![0f32; rows.len() * classes];
+        for (i, row) in rows.iter().enumerate() {
+            indicators[i * classes + labels[*row] as usize] = 1.0;
+        }
+        let data = TensorData::new(indicators, [rows.len(), classes]);
+        let indicators = Tensor::from_data(data, (&pixels.device(), pixels.dtype()));
+        Tensor::cat(vec![pixels, indicators], 1)
     }
 
     /// Returns the greyscale images.
@@ -118,15 +154,15 @@ impl Dataset for Binarized {
     }
 
     fn batch(&self, rows: &[usize], device: &Device) -> Tensor<2> {
-        self.drawn(rows, (0, Augment::default()), device)
+        self.given(rows, self.drawn(rows, (0, Augment::default()), device))
     }
 
     fn batch_in_epoch(&self, rows: &[usize], epoch: u64, device: &Device) -> Tensor<2> {
-        self.drawn(rows, (epoch, self.augment), device)
+        self.given(rows, self.drawn(rows, (epoch, self.augment), device))
     }
 
     fn resident<'d>(&'d self, device: &Device) -> Option<Box<dyn Dataset<Batch = Tensor<2>> + 'd>> {
-        if !self.augment.is_none() {
+        if !self.augment.is_none() || self.with_classes {
             return None;
         }
         let pixels = self.images.bytes();

@@ -1,7 +1,8 @@
 //! The contracts between a model and an objective: a forward pass that returns a distribution.
 
-use burn::{module::Module, tensor::Tensor};
+use std::borrow::Cow;
 
+use burn::{module::Module, tensor::Tensor};
 use kiln_tensor::Stream;
 
 use crate::{Batch, DistError, Distribution, FromNoise, Reparameterized, continuous::LN_SQRT_2PI, sum_per_example};
@@ -128,11 +129,19 @@ pub trait LatentVariableModel: Module {
         (posterior.rsample_many(count, stream), self.kl_to_prior(posterior))
     }
 
-    /// Checks that [`posterior`](Self::posterior) accepts data of this shape. The default accepts all.
+    /// Splits rows of data into x and what the model is conditioned on, such as a class: returns the model given the latter, and x.
+    ///
+    /// All other functions are called on the model that this one returns. The default is a model without a condition: itself, and the
+    /// rows as they are.
+    fn given(&self, rows: Tensor<2>) -> (Cow<'_, Self>, Tensor<2>) {
+        (Cow::Borrowed(self), rows)
+    }
+
+    /// Checks that [`given`](Self::given) accepts rows of this shape. The default accepts all.
     ///
     /// # Errors
-    /// Returns [`DistError::Columns`] if x has a wrong number of columns.
-    fn check_inputs(&self, _x: &Tensor<2>) -> Result<(), DistError> {
+    /// Returns [`DistError::Columns`] if they have a wrong number of columns.
+    fn check_inputs(&self, _rows: &Tensor<2>) -> Result<(), DistError> {
         Ok(())
     }
 }

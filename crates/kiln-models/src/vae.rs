@@ -3,11 +3,12 @@
 mod config;
 mod discretized_logistic;
 mod error;
+mod hidden;
 mod images;
 mod latent;
 mod pixels;
 
-use std::f64::consts::PI;
+use std::{borrow::Cow, f64::consts::PI};
 
 use burn::{
     module::{Module, Param},
@@ -30,6 +31,7 @@ pub use self::{
     pixels::{GreyLevels, Likelihood, PixelDistribution},
 };
 use self::{
+    hidden::After,
     images::{ImageDecoder, ImageEncoder},
     latent::{StochasticLayer, normal, split, through},
 };
@@ -42,8 +44,12 @@ use self::{
 /// With [several stochastic layers](VaeConfig::latent_dims) z holds them side by side, the layer next to x first. Then
 /// p(z) = N(z_L; 0, I)·Π p(z_l | z_{l+1}) and q(z | x) = q(z₁ | x)·Π q(z_{l+1} | z_l), all normal.
 ///
+/// With a [condition](VaeConfig::condition_dim) c, such as a class, it is a model of x given c: p(x | z, c) and q(z | x, c), in which c is a
+/// further input of the first dense layers. See [`conditioned`](Self::conditioned).
+///
 /// Parameters: `encoder.0.*` …, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*` …; `log_scale` `[1]` or `[channels]` with a
-/// Gaussian or logistic likelihood; `image_encoder.*` and `image_decoder.*` with convolutions; `above.*` with several stochastic layers.
+/// Gaussian or logistic likelihood; `image_encoder.*` and `image_decoder.*` with convolutions; `above.*` with several stochastic layers;
+/// `encoder_after.*` and `decoder_after.*` with normalisation or residual blocks.
 ///
 /// # Example
 /// ```
@@ -59,7 +65,8 @@ use self::{
 /// ```
 ///
 /// # References
-/// Kingma and Welling (2014); Rezende, Mohamed and Wierstra (2014); Burda, Grosse and Salakhutdinov (2015) for two layers.
+/// Kingma and Welling (2014); Rezende, Mohamed and Wierstra (2014); Burda, Grosse and Salakhutdinov (2015) for two layers; Sohn, Lee and
+/// Yan (2015) for conditions.
 #[derive(Module, Debug)]
 pub struct Vae {
     image_encoder: Option<ImageEncoder>,
@@ -69,11 +76,16 @@ pub struct Vae {
     above: Vec<StochasticLayer>,
     decoder: Vec<Linear>,
     image_decoder: Option<ImageDecoder>,
-    /// Whether the hidden activation is tanh, not ReLU.
-    tanh: bool,
+    encoder_after: Vec<After<Linear>>,
+    decoder_after: Vec<After<Linear>>,
+    #[module(skip)]
+    activation: Activation,
     log_scale: Option<Param<Tensor<1>>>,
     /// Number of levels of a categorical likelihood, or with a scale of a logistic one.
     levels: Option<usize>,
+    condition_dim: usize,
+    /// What the rows of x and z are conditioned on, `[n, condition_dim]`.
+    condition: Option<Tensor<2>>,
 }
 
 impl Vae {
@@ -91,7 +103,51 @@ impl Vae {
     /// Returns the number of pixels of x.
     pub fn data_dim(&self) -> usize {
         let first = self.encoder.first().unwrap_or(&self.latent_loc);
-        self.image_encoder.as_ref().map_or_else(|| first.weight.dims()[0], ImageEncoder::pixels)
+        let of_dense = || first.weight.dims()[0] - self.condition_dim;
+        self.image_encoder.as_ref().map_or_else(of_dense, ImageEncoder::pixels)
+    }
+
+    /// Returns the number of columns of a condition: 0 for a model without one.
+    pub fn condition_dim(&self) -> usize {
+        self.condition_dim
+    }
+
+    /// Returns the model of images given `condition` `[n, condition_dim]`: p(x, z | c) = N(z; 0, I)·p(x | z, c) and q(z | x, c).
+    ///
+    /// Row i belongs to image i. If z has k·n rows, they are k copies of the n rows, one after the other. One row is for all images.
+    ///
+    /// # Panics
+    /// If the condition has another number of columns.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use kiln_models::VaeConfig;
+    /// use kiln_tensor::Stream;
+    ///
+    /// let device = Device::default();
+    /// let model = VaeConfig::new(64).condition_dim(3).init(0, &device)?;
+    /// // Ten images of the second of three classes.
+    /// let class = Tensor::from_data([[0.0, 1.0, 0.0]], &device);
+    /// let images = model.conditioned(class).sample_means(10, &mut Stream::new(0, "samples", 0, 0));
+    /// assert_eq!(images.dims(), [10, 64]);
+    /// # Ok::<(), kiln_models::VaeConfigError>(())
+    /// ```
+    pub fn conditioned(&self, condition: Tensor<2>) -> Self {
+        let (got, expected) = (condition.dims()[1], self.condition_dim);
+        assert_eq!(got, expected, "the model is conditioned on {expected} columns but there are {got}");
+        Self { condition: Some(condition), ..self.clone() }
+    }
+
+    /// Appends the condition to rows of x or z.
+    fn with_condition(&self, rows: Tensor<2>) -> Tensor<2> {
+        if self.condition_dim == 0 {
+            return rows;
+        }
+        let condition = self.condition.clone().expect("a conditional model is used through `conditioned` or `given`");
+        let copies = rows.dims()[0] / condition.dims()[0].max(1);
+        let condition = if copies > 1 { condition.repeat_dim(0, copies) } else { condition };
+        Tensor::cat(vec![rows, condition], 1)
     }
 
     /// Draws `n` latent vectors from the prior, `[n, latent_dim]`.
@@ -130,16 +186,15 @@ impl LatentVariableModel for Vae {
     /// Returns q(z | x) for x `[n, data_dim]`.
     ///
     /// # Panics
-    /// If x does not have `data_dim` columns. [`check_inputs`](LatentVariableModel::check_inputs) checks it without a panic.
+    /// If x does not have `data_dim` columns, and if a conditional model has no [condition](Vae::conditioned).
     fn posterior(&self, x: Tensor<2>) -> LatentPosterior {
-        if let Err(error) = self.check_inputs(&x) {
-            panic!("{error}; pass images of `data_dim` pixels");
-        }
+        let ([_, got], expected) = (x.dims(), self.data_dim());
+        assert_eq!(got, expected, "the model takes images of {expected} values but x has {got} columns");
         let x = match &self.image_encoder {
             Some(images) => images.forward(x),
             None => x,
         };
-        let hidden = through(&self.encoder, x, self.tanh);
+        let hidden = through(&self.encoder, &self.encoder_after, self.with_condition(x), self.activation);
         LatentPosterior::new(normal(hidden, &self.latent_loc, &self.latent_log_variance), &self.above)
     }
 
@@ -150,13 +205,14 @@ impl LatentVariableModel for Vae {
     fn likelihood(&self, z: Tensor<2>) -> PixelDistribution {
         let ([n, got], expected) = (z.dims(), self.latent_dim());
         assert_eq!(got, expected, "the model has {expected} latent dimensions but z has {got} columns");
-        let z = self.split(z).swap_remove(0);
+        let z = self.with_condition(self.split(z).swap_remove(0));
+        let hidden = |layers, z| through(layers, &self.decoder_after, z, self.activation);
         let output = match &self.image_decoder {
             None => {
                 let (last, before) = self.decoder.split_last().expect("`VaeConfig::init` makes at least two layers");
-                dense(last, through(before, z, self.tanh), Activation::Identity)
+                dense(last, hidden(before, z), Activation::Identity)
             }
-            Some(images) => images.forward(through(&self.decoder, z, self.tanh)),
+            Some(images) => images.forward(hidden(&self.decoder, z)),
         };
         match (&self.log_scale, self.levels) {
             (None, None) => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
@@ -231,8 +287,18 @@ impl LatentVariableModel for Vae {
         (posterior.rsample_many(count, stream), self.kl_to_prior(posterior))
     }
 
-    fn check_inputs(&self, x: &Tensor<2>) -> Result<(), DistError> {
-        let ([_, got], expected) = (x.dims(), self.data_dim());
+    /// Splits rows `[n, data_dim + condition_dim]`, in which the condition comes last.
+    fn given(&self, rows: Tensor<2>) -> (Cow<'_, Self>, Tensor<2>) {
+        if self.condition_dim == 0 {
+            return (Cow::Borrowed(self), rows);
+        }
+        let pixels = self.data_dim();
+        let condition = rows.clone().narrow(1, pixels, self.condition_dim);
+        (Cow::Owned(self.conditioned(condition)), rows.narrow(1, 0, pixels))
+    }
+
+    fn check_inputs(&self, rows: &Tensor<2>) -> Result<(), DistError> {
+        let ([_, got], expected) = (rows.dims(), self.data_dim() + self.condition_dim);
         if got == expected { Ok(()) } else { Err(DistError::Columns { expected, got }) }
     }
 }

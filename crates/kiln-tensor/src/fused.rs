@@ -25,6 +25,7 @@ mod convolution;
 #[cfg(feature = "cube")]
 mod cube;
 mod elbo;
+mod gate;
 mod likelihood;
 mod linear;
 mod logsumexp;
@@ -45,6 +46,7 @@ use burn::tensor::Tensor;
 pub use activation::Activation;
 pub use convolution::{convolve, convolve_transposed};
 pub use elbo::{Evidence, evidence};
+pub use gate::{gelu, silu};
 pub use likelihood::{bernoulli_log_likelihood, bernoulli_log_prob, categorical_log_likelihood};
 pub use linear::{dense, linear};
 pub use logsumexp::logsumexp;
@@ -112,6 +114,9 @@ mod tests {
     /// From one element to more than one block, for every way of dividing rows.
     pub(super) const SIZES: [(usize, usize); 7] = [(1, 1), (3, 5), (1, 300), (300, 1), (130, 70), (40, 801), (9000, 2)];
 
+    pub(super) const ALL: [Activation; 5] =
+        [Activation::Identity, Activation::Relu, Activation::Tanh, Activation::Gelu, Activation::Silu];
+
     pub(super) fn normals(shape: [usize; 2], purpose: &str) -> TensorData {
         TensorData::new(Stream::new(0, purpose, 0, 0).normal_vec(shape[0] * shape[1]), shape)
     }
@@ -167,7 +172,7 @@ mod tests {
             let weights: Vec<f64> = (0..t.shape().num_elements()).map(|i| (i as f64 + 1.0).cos()).collect();
             (t.clone() * tensor(&weights, t.dims(), &f64_device())).sum()
         };
-        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+        for activation in ALL {
             let f = |x: Tensor<1>| {
                 let bias = x.clone().narrow(0, 10, 2);
                 weigh(linear(matrix(&x, 0, [2, 2]), matrix(&x, 4, [2, 2]), Some(bias), activation))

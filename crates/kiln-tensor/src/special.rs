@@ -47,6 +47,8 @@ pub mod tails;
 
 use burn::tensor::Tensor;
 
+#[cfg(feature = "flex")]
+pub(crate) use self::erf::LN_ERFCX;
 pub use self::{
     elementwise::{beta_i, gamma_p, gamma_q, with_partials},
     erf::{erf, erfc, erfinv, normal_cdf, normal_icdf, normal_log_cdf},

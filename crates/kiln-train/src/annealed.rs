@@ -98,8 +98,9 @@ where
         let (mut weights, mut accepted) = (Vec::with_capacity(examples), 0.0);
         for (block, first) in (0..examples).step_by(at_once).enumerate() {
             let rows: Vec<usize> = (first..examples.min(first + at_once)).collect();
-            let (n, x) = (rows.len(), data.batch(&rows, &device).into());
-            let annealing = Annealing { model: &model, x: &x, config };
+            let n = rows.len();
+            let (given, x) = model.given(data.batch(&rows, &device).into());
+            let annealing = Annealing { model: &*given, x: &x, config };
             // Step sizes that depend on the chains they are used in would bias the weights.
             let mut pilot = Chains::start(&annealing, 2, Stream::new(config.seed, "annealed pilot", block as u64, 0));
             let mut steps = vec![STEP; n];

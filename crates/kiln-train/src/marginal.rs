@@ -180,7 +180,7 @@ where
         for (block, first) in (0..examples).step_by(ROWS).enumerate() {
             let rows: Vec<usize> = (first..examples.min(first + ROWS)).collect();
             let n = rows.len();
-            let x: Tensor<2> = data.batch(&rows, &device).into();
+            let (model, x) = model.given(data.batch(&rows, &device).into());
             let posterior = model.posterior(x.clone());
             let mean = model.encode(x.clone());
             let latent_dim = mean.dims()[1];
@@ -192,7 +192,7 @@ where
                 let k = at_once.min(samples - start);
                 let posterior = posterior.repeated(k);
                 let z = posterior.rsample(&mut Stream::new(seed, "marginal", block as u64, part as u64));
-                for row in host(Iwae::log_weights(&model, &x, &posterior, z)).chunks_exact(n) {
+                for row in host(Iwae::log_weights(&*model, &x, &posterior, z)).chunks_exact(n) {
                     columns.iter_mut().zip(row).for_each(|(column, w)| column.push(*w));
                 }
             }

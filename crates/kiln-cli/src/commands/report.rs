@@ -100,6 +100,9 @@ fn data_of(run: &Recorded) -> Vec<(String, String)> {
         let channels = data.image_channels.map_or_else(String::new, |channels| format!("×{channels}"));
         rows.push(("image size".to_owned(), format!("{height}×{width}{channels}")));
     }
+    if !data.classes.is_empty() {
+        rows.push(("classes".to_owned(), data.classes.join(", ")));
+    }
     rows.push(("SHA-256".to_owned(), data.sha256.clone()));
     rows
 }

@@ -62,6 +62,9 @@ pub(crate) struct DataRecord {
     /// The channels of a pixel, where there are several.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) image_channels: Option<usize>,
+    /// The classes that a conditional model of images is given.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) classes: Vec<String>,
 }
 
 impl RunRecord {

@@ -112,6 +112,7 @@ fn record(source: &Source, sha256: &str, train: &Examples, test: &Examples) -> D
         n_test: test.len(),
         image_size: None,
         image_channels: None,
+        classes: Vec::new(),
     }
 }
 

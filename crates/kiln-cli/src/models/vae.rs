@@ -1,6 +1,7 @@
 //! The variational autoencoder: trained, evaluated, sampled from.
 
 mod apply;
+mod conditions;
 mod data;
 mod eval;
 mod fit;

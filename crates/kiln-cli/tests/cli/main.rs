@@ -3,6 +3,7 @@
 //! One test binary for all of them, so that Burn is linked once.
 
 mod common;
+mod conditional;
 
 mod bad_input;
 mod checkpoints;

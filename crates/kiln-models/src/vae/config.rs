@@ -6,11 +6,12 @@ use burn::{
     module::Param,
     tensor::{Device, TensorData},
 };
-use kiln_tensor::{Stream, init};
+use kiln_tensor::{Stream, fused::Activation, init};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Likelihood, Vae, VaeConfigError,
+    hidden::{After, Build},
     images::{ImageDecoder, ImageEncoder, sides},
     latent::{self, StochasticLayer},
 };
@@ -33,6 +34,21 @@ pub enum HiddenActivation {
     Relu,
     /// tanh, used by Burda, Grosse and Salakhutdinov (2015).
     Tanh,
+    /// GELU, x·Φ(x) (Hendrycks and Gimpel, 2016).
+    Gelu,
+    /// SiLU or swish, x·σ(x) (Elfwing, Uchibe and Doya, 2018).
+    Silu,
+}
+
+impl HiddenActivation {
+    fn fused(self) -> Activation {
+        match self {
+            Self::Relu => Activation::Relu,
+            Self::Tanh => Activation::Tanh,
+            Self::Gelu => Activation::Gelu,
+            Self::Silu => Activation::Silu,
+        }
+    }
 }
 
 /// Settings of a [`Vae`]: layer sizes, activation and likelihood.
@@ -55,6 +71,12 @@ pub struct VaeConfig {
     #[serde(default = "one")]
     image_channels: usize,
     activation: HiddenActivation,
+    #[serde(default)]
+    layer_norm: bool,
+    #[serde(default)]
+    residual_blocks: usize,
+    #[serde(default)]
+    condition_dim: usize,
     likelihood: Likelihood,
     data_mean: Option<Vec<f64>>,
     #[serde(default)]
@@ -97,6 +119,9 @@ impl VaeConfig {
             convolutions: None,
             image_channels: 1,
             activation: HiddenActivation::default(),
+            layer_norm: false,
+            residual_blocks: 0,
+            condition_dim: 0,
             likelihood: Likelihood::default(),
             data_mean: None,
             data_stddev: None,
@@ -120,6 +145,41 @@ impl VaeConfig {
     /// Sets the activation of the hidden units. Default ReLU.
     pub fn activation(self, activation: HiddenActivation) -> Self {
         Self { activation, ..self }
+    }
+
+    /// Normalises the outputs of each hidden layer and each convolution before the activation: a row less its mean, divided by its
+    /// standard deviation, with a learned factor and summand for each unit, or for each channel of images (Ba, Kiros and Hinton, 2016).
+    /// The layers between stochastic layers have none. Default: no.
+    pub fn layer_norm(self, layer_norm: bool) -> Self {
+        Self { layer_norm, ..self }
+    }
+
+    /// Adds `blocks` residual blocks after each hidden layer of encoder and decoder, or with [convolutions](Self::convolutions) after
+    /// each of those too. A block adds two more layers of the same size to its input, of units or of 3×3 convolutions, each after an
+    /// activation (He, Zhang, Ren and Sun, 2016). It starts as the identity. The layers between stochastic layers have none. Default 0.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::Device;
+    /// use kiln_models::{HiddenActivation, VaeConfig};
+    ///
+    /// let vae = VaeConfig::new(784)
+    ///     .convolutions([28, 28], vec![16, 32])
+    ///     .hidden_dim(128)
+    ///     .activation(HiddenActivation::Silu)
+    ///     .layer_norm(true)
+    ///     .residual_blocks(1)
+    ///     .init(0, &Device::default())?;
+    /// # Ok::<(), kiln_models::VaeConfigError>(())
+    /// ```
+    pub fn residual_blocks(self, blocks: usize) -> Self {
+        Self { residual_blocks: blocks, ..self }
+    }
+
+    /// Makes it a model of images given a condition of so many numbers, such as the indicators of classes (Sohn, Lee and Yan, 2015).
+    /// Default 0: no condition. See [`Vae::conditioned`].
+    pub fn condition_dim(self, condition_dim: usize) -> Self {
+        Self { condition_dim, ..self }
     }
 
     /// Sets the number of latent dimensions, at least 1. Default 20.
@@ -190,7 +250,8 @@ impl VaeConfig {
     /// convolutions.
     pub fn init(&self, seed: u64, device: &Device) -> Result<Vae, VaeConfigError> {
         let sides = self.check()?;
-        let (tanh, outputs) = (self.activation == HiddenActivation::Tanh, self.likelihood.outputs());
+        let (activation, outputs) = (self.activation.fused(), self.likelihood.outputs());
+        let build = Build { activation, norm: self.layer_norm, blocks: self.residual_blocks };
         let channels = self.convolutions.as_ref().map_or(&[][..], |c| &c.channels);
         // Inputs of the dense encoder and outputs of the dense decoder.
         let [seen, given] = match (&sides, channels.last()) {
@@ -201,10 +262,12 @@ impl VaeConfig {
         let mut stream = Stream::new(seed, "init", 0, 0);
         // The default weights shrink the signal. Through several ReLU layers it would become too small to learn from.
         let gain = self.is_deep_relu().then_some(SQRT_2);
-        let inwards: Vec<usize> = std::iter::once(seen).chain(self.hidden_dims.iter().copied()).collect();
+        let inwards: Vec<usize> =
+            std::iter::once(seen + self.condition_dim).chain(self.hidden_dims.iter().copied()).collect();
         let (first, last) = (self.latent_dims[0], inwards[inwards.len() - 1]);
+        let decoded = first + self.condition_dim;
         let backwards = self.hidden_dims.iter().rev().copied();
-        let outwards: Vec<usize> = std::iter::once(first).chain(backwards).chain([given]).collect();
+        let outwards: Vec<usize> = std::iter::once(decoded).chain(backwards).chain([given]).collect();
         let encoder = latent::layers(&inwards, gain, &mut stream, device);
         let mut head = || init::linear(last, first, &mut stream, device);
         let (latent_loc, latent_log_variance) = (head(), head());
@@ -215,13 +278,13 @@ impl VaeConfig {
         decoder.extend(output.map(|outputs| init::linear(hidden[hidden.len() - 1], outputs, &mut stream, device)));
         let pairs = self.latent_dims.windows(2);
         let mut layer_above = |pair: &[usize]| {
-            StochasticLayer::new((pair[0], pair[1]), &self.upper_hidden_dims, tanh, &mut stream, device)
+            StochasticLayer::new((pair[0], pair[1]), &self.upper_hidden_dims, activation, &mut stream, device)
         };
         let above = pairs.map(&mut layer_above).collect();
         let mut vae = Vae {
             image_encoder: sides
                 .as_ref()
-                .map(|s| ImageEncoder::new((s[0], image), channels, tanh, &mut stream, device)),
+                .map(|s| ImageEncoder::new((s[0], image), channels, build, &mut stream, device)),
             encoder,
             latent_loc,
             latent_log_variance,
@@ -229,10 +292,14 @@ impl VaeConfig {
             decoder,
             image_decoder: sides
                 .as_ref()
-                .map(|s| ImageDecoder::new(s, channels, image * outputs, tanh, &mut stream, device)),
-            tanh,
+                .map(|s| ImageDecoder::new(s, channels, image * outputs, build, &mut stream, device)),
+            encoder_after: After::layers(&inwards[1..], build, &mut stream, device),
+            decoder_after: After::layers(&outwards[1..outwards.len() - 1], build, &mut stream, device),
+            activation,
             log_scale: self.log_scales().map(|scales| Param::from_data(TensorData::from(&scales[..]), device)),
             levels: self.likelihood.levels(),
+            condition_dim: self.condition_dim,
+            condition: None,
         };
         if let Some(mean) = &self.data_mean {
             let bias: Vec<f64> = mean.iter().flat_map(|&mean| self.likelihood.outputs_of(mean)).collect();
@@ -257,12 +324,12 @@ impl VaeConfig {
         }
     }
 
-    /// Returns whether encoder or decoder has several ReLU layers.
+    /// Returns whether encoder or decoder has several layers of ReLU or units like it, GELU and SiLU.
     ///
     /// The initial weights are then larger (He et al., 2015), and large learning rates are risky.
     pub fn is_deep_relu(&self) -> bool {
         let deep = self.hidden_dims.len() > 1 || self.convolutions.is_some() || self.latent_dims.len() > 1;
-        deep && self.activation == HiddenActivation::Relu
+        (deep || self.residual_blocks > 0) && self.activation != HiddenActivation::Tanh
     }
 
     /// Checks the settings. With convolutions, returns the image sides after each of them, starting with the image.
@@ -355,9 +422,9 @@ mod tests {
         // A configuration that was saved before there were these settings is still read.
         let saved = serde_json::to_value(VaeConfig::new(3)).unwrap();
         let later =
-            |key: &str| ["data_stddev", "image_channels", "channel_stddevs", "scale_per_channel"].contains(&key);
+            ["data_stddev", "image_channels", "channel_stddevs", "scale_per_channel", "layer_norm", "residual_blocks"];
         let without: serde_json::Map<_, _> =
-            saved.as_object().unwrap().clone().into_iter().filter(|(key, _)| !later(key)).collect();
+            saved.as_object().unwrap().clone().into_iter().filter(|(key, _)| !later.contains(&key.as_str())).collect();
         assert_eq!(serde_json::from_value::<VaeConfig>(without.into()).unwrap(), VaeConfig::new(3));
     }
 

@@ -1,7 +1,5 @@
 //! The latent posterior, in one stochastic layer or several.
 
-use std::f64::consts::SQRT_2;
-
 use burn::{
     module::Module,
     nn::Linear,
@@ -14,6 +12,8 @@ use kiln_tensor::{
     init,
 };
 
+use super::hidden::{After, gain};
+
 /// Builds dense layers between successive `sizes`. With a gain the weights multiply a signal's variance by its square.
 pub(super) fn layers(sizes: &[usize], gain: Option<f64>, stream: &mut Stream, device: &Device) -> Vec<Linear> {
     let mut layer = |pair: &[usize]| match gain {
@@ -23,10 +23,13 @@ pub(super) fn layers(sizes: &[usize], gain: Option<f64>, stream: &mut Stream, de
     sizes.windows(2).map(&mut layer).collect()
 }
 
-/// Applies hidden layers in order.
-pub(super) fn through(layers: &[Linear], x: Tensor<2>, tanh: bool) -> Tensor<2> {
-    let activation = if tanh { Activation::Tanh } else { Activation::Relu };
-    layers.iter().fold(x, |h, layer| dense(layer, h, activation))
+/// Applies hidden layers in order, each with what follows it, if anything does.
+pub(super) fn through(layers: &[Linear], after: &[After<Linear>], x: Tensor<2>, activation: Activation) -> Tensor<2> {
+    let after = (0..layers.len()).map(|i| after.get(i));
+    layers.iter().zip(after).fold(x, |h, (layer, after)| {
+        let h = dense(layer, h, After::of_map(after, activation));
+        After::forward(after, h, [1, 1], activation)
+    })
 }
 
 /// Returns a normal distribution whose μ and ln σ² are linear in `h`.
@@ -42,19 +45,20 @@ pub(super) struct GaussianNet {
     hidden: Vec<Linear>,
     loc: Linear,
     log_variance: Linear,
-    tanh: bool,
+    #[module(skip)]
+    activation: Activation,
 }
 
 impl GaussianNet {
     /// Builds the network. `sizes` holds the input size and those of the hidden layers.
-    pub(super) fn new(sizes: &[usize], outputs: usize, tanh: bool, stream: &mut Stream, device: &Device) -> Self {
-        let hidden = layers(sizes, (!tanh).then_some(SQRT_2), stream, device);
+    fn new(sizes: &[usize], outputs: usize, activation: Activation, stream: &mut Stream, device: &Device) -> Self {
+        let hidden = layers(sizes, (activation != Activation::Tanh).then(|| gain(activation)), stream, device);
         let mut head = || init::linear(sizes[sizes.len() - 1], outputs, stream, device);
-        Self { hidden, loc: head(), log_variance: head(), tanh }
+        Self { hidden, loc: head(), log_variance: head(), activation }
     }
 
     pub(super) fn forward(&self, x: Tensor<2>) -> Normal<2> {
-        normal(through(&self.hidden, x, self.tanh), &self.loc, &self.log_variance)
+        normal(through(&self.hidden, &[], x, self.activation), &self.loc, &self.log_variance)
     }
 
     fn outputs(&self) -> usize {
@@ -74,14 +78,14 @@ impl StochasticLayer {
     pub(super) fn new(
         (below, dims): (usize, usize),
         hidden: &[usize],
-        tanh: bool,
+        activation: Activation,
         stream: &mut Stream,
         device: &Device,
     ) -> Self {
         let upwards: Vec<usize> = std::iter::once(below).chain(hidden.iter().copied()).collect();
         let downwards: Vec<usize> = std::iter::once(dims).chain(hidden.iter().rev().copied()).collect();
-        let up = GaussianNet::new(&upwards, dims, tanh, stream, device);
-        Self { up, down: GaussianNet::new(&downwards, below, tanh, stream, device) }
+        let up = GaussianNet::new(&upwards, dims, activation, stream, device);
+        Self { up, down: GaussianNet::new(&downwards, below, activation, stream, device) }
     }
 
     pub(super) fn dims(&self) -> usize {

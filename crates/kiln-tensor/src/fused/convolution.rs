@@ -135,7 +135,9 @@ fn by_patches(layer: &Conv2d, x: Tensor<2>, window: Window, activation: Activati
     let (weight, outputs) = (layer.weight.val(), layer.weight.dims()[0]);
     let bias = layer.bias.as_ref().map_or_else(|| zeros(outputs, &x), |bias| bias.val());
     let [x, weight, bias] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
-    Tensor::from_dispatch(Dispatch::fused_convolve(x, weight, bias, window, activation))
+    let (epilogue, gate) = activation.parts();
+    let y = Tensor::from_dispatch(Dispatch::fused_convolve(x, weight, bias, window, epilogue));
+    gate.into_iter().fold(y, |y, gate| gate.of(y))
 }
 
 #[cfg(feature = "flex")]
@@ -146,7 +148,9 @@ fn by_folding(layer: &ConvTranspose2d, x: Tensor<2>, window: Window, activation:
     assert_eq!(x.dims()[1], window.patches() * inputs, "x has the values of images of this size");
     let bias = layer.bias.as_ref().map_or_else(|| zeros(window.channels, &x), |bias| bias.val());
     let [x, weight, bias] = [x.into_dispatch(), weight.into_dispatch(), bias.into_dispatch()];
-    Tensor::from_dispatch(Dispatch::fused_convolve_transposed(x, weight, bias, window, activation))
+    let (epilogue, gate) = activation.parts();
+    let y = Tensor::from_dispatch(Dispatch::fused_convolve_transposed(x, weight, bias, window, epilogue));
+    gate.into_iter().fold(y, |y, gate| gate.of(y))
 }
 
 /// Whether images, patches and weights have values. The kernels pair the images with their results, so neither may be empty.
@@ -170,7 +174,7 @@ mod tests {
     use kiln_testkit::f64_device;
 
     use super::*;
-    use crate::fused::tests::{agree, normals};
+    use crate::fused::tests::{ALL, agree, normals};
 
     /// Images, height, width, channels in and out, kernel, stride, padding. The second has several blocks of images, and the third several
     /// groups of them with more than one block each.
@@ -196,7 +200,7 @@ mod tests {
         // Before the layers' own weights, which are replaced.
         f64_device();
         for [n, height, width, inputs, outputs, kernel, stride, padding] in CASES {
-            for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+            for activation in ALL {
                 // Outputs of about 1, so that rounding is not magnified.
                 let scale = ((inputs * kernel * kernel) as f64).sqrt();
                 let data = [

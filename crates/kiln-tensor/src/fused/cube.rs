@@ -23,7 +23,7 @@ use burn::{
 };
 
 use self::kernels::Kernels;
-use super::{Activation, MatmulPrecision};
+use super::{MatmulPrecision, activation::Epilogue};
 
 /// Whether the kernels support this tensor: a GPU backend, in f32 or f64.
 pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {
@@ -38,7 +38,7 @@ pub(super) trait OnCube: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        act: Activation,
+        act: Epilogue,
         precision: MatmulPrecision,
     ) -> FloatTensor<Self>;
 
@@ -85,7 +85,7 @@ impl OnCube for Cube {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        act: Activation,
+        act: Epilogue,
         precision: MatmulPrecision,
     ) -> FloatTensor<Self> {
         linear::forward(x, weight, bias, act, precision)
@@ -147,7 +147,7 @@ impl<C: CheckpointStrategy> OnCube for Autodiff<Cube, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        act: Activation,
+        act: Epilogue,
         precision: MatmulPrecision,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node(), bias.node()];
@@ -158,7 +158,7 @@ impl<C: CheckpointStrategy> OnCube for Autodiff<Cube, C> {
         let y = linear::forward(x, weight, bias.into_primitive(), act, precision);
         match linear::Linear.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let kept_y = (act != Activation::Identity).then(|| y.clone());
+                let kept_y = (act != Epilogue::Identity).then(|| y.clone());
                 prep.finish(linear::Kept { factors, y: kept_y, act }, y)
             }
             OpsKind::UnTracked(prep) => prep.finish(y),

@@ -3,6 +3,7 @@
 mod bernoulli;
 mod categorical;
 mod convolution;
+mod gate;
 mod linear;
 mod logsumexp;
 mod norm;
@@ -24,7 +25,7 @@ use burn::{
     tensor::{DType, Device, Tensor},
 };
 
-use super::{Activation, window::Window};
+use super::{activation::Epilogue, gate::Gate, window::Window};
 use crate::flex::whole;
 
 /// Whether the kernels support this tensor: Flex, in f32 or f64.
@@ -45,7 +46,7 @@ pub(super) trait Fused: Backend {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        act: Activation,
+        act: Epilogue,
     ) -> FloatTensor<Self>;
 
     /// act(convolution of x + b).
@@ -54,7 +55,7 @@ pub(super) trait Fused: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
-        act: Activation,
+        act: Epilogue,
     ) -> FloatTensor<Self>;
 
     /// act(transposed convolution of x + b).
@@ -63,8 +64,11 @@ pub(super) trait Fused: Backend {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
-        act: Activation,
+        act: Epilogue,
     ) -> FloatTensor<Self>;
+
+    /// x·F(x).
+    fn fused_gate(x: FloatTensor<Self>, gate: Gate) -> FloatTensor<Self>;
 
     /// Σ_j ln Bernoulli(x_ij; σ(l_ij)).
     fn fused_bernoulli(logits: FloatTensor<Self>, values: FloatTensor<Self>) -> FloatTensor<Self>;
@@ -87,7 +91,7 @@ pub(super) trait Fused: Backend {
 }
 
 impl Fused for Flex {
-    fn fused_linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, act: Activation) -> FlexTensor {
+    fn fused_linear(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, act: Epilogue) -> FlexTensor {
         linear::forward(x, weight, bias, act)
     }
 
@@ -96,7 +100,7 @@ impl Fused for Flex {
         weight: FlexTensor,
         bias: FlexTensor,
         window: Window,
-        act: Activation,
+        act: Epilogue,
     ) -> FlexTensor {
         convolution::convolve(x, weight, bias, window, act)
     }
@@ -106,9 +110,13 @@ impl Fused for Flex {
         weight: FlexTensor,
         bias: FlexTensor,
         window: Window,
-        act: Activation,
+        act: Epilogue,
     ) -> FlexTensor {
         convolution::convolve_transposed(x, weight, bias, window, act)
+    }
+
+    fn fused_gate(x: FlexTensor, gate: Gate) -> FlexTensor {
+        gate::forward(x, gate, false).0
     }
 
     fn fused_bernoulli(logits: FlexTensor, values: FlexTensor) -> FlexTensor {
@@ -138,7 +146,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         x: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
-        act: Activation,
+        act: Epilogue,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node(), bias.node()];
         let (tracks_x, tracks_weight) = (x.is_tracked(), weight.is_tracked());
@@ -147,7 +155,7 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         let y = linear::forward(x, weight, bias.into_primitive(), act);
         match linear::Linear.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let kept_y = (act != Activation::Identity).then(|| y.clone());
+                let kept_y = (act != Epilogue::Identity).then(|| y.clone());
                 prep.finish(linear::Kept { x: kept_x, weight: kept_weight, y: kept_y, act }, y)
             }
             OpsKind::UnTracked(prep) => prep.finish(y),
@@ -159,14 +167,14 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
-        act: Activation,
+        act: Epilogue,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node(), bias.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         let y = convolution::convolve(x.clone(), weight.clone(), bias.into_primitive(), window, act);
         match convolution::Convolve.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let kept_y = (act != Activation::Identity).then(|| y.clone());
+                let kept_y = (act != Epilogue::Identity).then(|| y.clone());
                 prep.finish(convolution::Kept { x, weight, y: kept_y, window, act }, y)
             }
             OpsKind::UnTracked(prep) => prep.finish(y),
@@ -178,17 +186,28 @@ impl<C: CheckpointStrategy> Fused for Autodiff<Flex, C> {
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         window: Window,
-        act: Activation,
+        act: Epilogue,
     ) -> FloatTensor<Self> {
         let nodes = [x.node(), weight.node(), bias.node()];
         let (x, weight) = (x.into_primitive(), weight.into_primitive());
         let y = convolution::convolve_transposed(x.clone(), weight.clone(), bias.into_primitive(), window, act);
         match convolution::ConvolveTransposed.prepare::<C>(nodes).compute_bound().stateful() {
             OpsKind::Tracked(prep) => {
-                let kept_y = (act != Activation::Identity).then(|| y.clone());
+                let kept_y = (act != Epilogue::Identity).then(|| y.clone());
                 prep.finish(convolution::Kept { x, weight, y: kept_y, window, act }, y)
             }
             OpsKind::UnTracked(prep) => prep.finish(y),
+        }
+    }
+
+    fn fused_gate(x: FloatTensor<Self>, gate: Gate) -> FloatTensor<Self> {
+        let node = x.node();
+        match gate::Gated.prepare::<C>([node]).compute_bound().stateful() {
+            OpsKind::Tracked(prep) => {
+                let (y, derivative) = gate::forward(x.into_primitive(), gate, true);
+                prep.finish(derivative.expect("it was asked for"), y)
+            }
+            OpsKind::UnTracked(prep) => prep.finish(gate::forward(x.into_primitive(), gate, false).0),
         }
     }
 

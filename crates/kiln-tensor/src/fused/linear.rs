@@ -27,14 +27,18 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>, activati
         use super::flex::Fused;
         use burn::backend::Dispatch;
         let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.clone().into_dispatch());
-        return Tensor::from_dispatch(Dispatch::fused_linear(x, weight, bias, activation));
+        let (epilogue, gate) = activation.parts();
+        let y = Tensor::from_dispatch(Dispatch::fused_linear(x, weight, bias, epilogue));
+        return gate.into_iter().fold(y, |y, gate| gate.of(y));
     }
     #[cfg(feature = "cube")]
     if let Some(bias) = bias.as_ref().filter(|_| super::on_cube(&x)) {
         use super::cube::OnCube;
         use burn::backend::Dispatch;
         let (x, weight, bias) = (x.into_dispatch(), weight.into_dispatch(), bias.clone().into_dispatch());
-        return Tensor::from_dispatch(Dispatch::on_cube_linear(x, weight, bias, activation, super::matmul_precision()));
+        let (epilogue, gate) = activation.parts();
+        let y = Dispatch::on_cube_linear(x, weight, bias, epilogue, super::matmul_precision());
+        return gate.into_iter().fold(Tensor::from_dispatch(y), |y, gate| gate.of(y));
     }
     #[cfg(feature = "cube")]
     if super::on_cube(&x) {
@@ -55,11 +59,11 @@ pub fn dense(layer: &nn::Linear, x: Tensor<2>, activation: Activation) -> Tensor
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fused::tests::{SIZES, agree, normals};
+    use crate::fused::tests::{ALL, SIZES, agree, normals};
 
     #[test]
     fn the_kernel_agrees_with_tensor_operations_forward_and_back() {
-        for activation in [Activation::Identity, Activation::Relu, Activation::Tanh] {
+        for activation in ALL {
             for (n, m) in SIZES {
                 let inputs = [normals([n, 37], "x"), normals([37, m], "weight"), normals([1, m], "bias")];
                 let with = |f: fn(Tensor<2>, Tensor<2>, Option<Tensor<1>>, Activation) -> Tensor<2>| {

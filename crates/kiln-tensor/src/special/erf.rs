@@ -146,7 +146,7 @@ const FAR_TAIL: [[f64; 8]; 2] = [
 
 /// Chebyshev coefficients c_j of ln(erfc(z)·e^{z²}/t) on t = 2/(2 + z) ∈ [0, 1]: c_0/2 + Σ_j c_j T_j(2t − 1). Computed with mpmath
 /// in 60 digits from the values at 64 Chebyshev nodes; the omitted terms are below 6e-20.
-const LN_ERFCX: [f64; 28] = [
+pub(crate) const LN_ERFCX: [f64; 28] = [
     -1.3026537197817094,
     0.6419697923564902,
     0.019476473204185836,

@@ -110,17 +110,21 @@ impl Elbo {
         Loss { value: loss, terms: vec![("elbo", bound), ("reconstruction", reconstruction), ("kl", divergence)] }
     }
 
-    fn with_beta<M: LatentVariableModel>(&self, beta: f64, model: &M, x: Tensor<2>, stream: &mut Stream) -> Loss {
+    fn with_beta<M: LatentVariableModel>(&self, beta: f64, model: &M, rows: Tensor<2>, stream: &mut Stream) -> Loss {
+        let (model, x) = model.given(rows);
+        let model = &*model;
         let posterior = model.posterior(x.clone());
         let sample = model.sample_with_kl(&posterior, self.particles, stream);
         Self::assemble(beta, model, x, posterior, sample)
     }
 
     /// Returns the loss in training, with free bits.
-    fn in_training<M: LatentVariableModel>(&self, beta: f64, model: &M, x: Tensor<2>, stream: &mut Stream) -> Loss {
+    fn in_training<M: LatentVariableModel>(&self, beta: f64, model: &M, rows: Tensor<2>, stream: &mut Stream) -> Loss {
         if self.free_bits <= 0.0 {
-            return self.with_beta(beta, model, x, stream);
+            return self.with_beta(beta, model, rows, stream);
         }
+        let (model, x) = model.given(rows);
+        let model = &*model;
         let posterior = model.posterior(x.clone());
         let each = model.kl_per_dimension(&posterior).expect("`check` was called");
         let sample = (posterior.rsample_many(self.particles, stream), Some(each.clone().sum_dim(1).squeeze_dim(1)));
@@ -131,7 +135,9 @@ impl Elbo {
     }
 
     /// Returns the loss with given noise, one sample per example: z = μ + σ·`noise`, with `noise` `[n, d_z]`.
-    pub fn loss_at_noise<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, noise: Tensor<2>) -> Loss {
+    pub fn loss_at_noise<M: LatentVariableModel>(&self, model: &M, rows: Tensor<2>, noise: Tensor<2>) -> Loss {
+        let (model, x) = model.given(rows);
+        let model = &*model;
         let posterior = model.posterior(x.clone());
         let sample = (posterior.rsample_from_noise(noise), model.kl_to_prior(&posterior));
         Self::assemble(self.beta, model, x, posterior, sample)
@@ -162,8 +168,9 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Elbo {
     }
 
     fn check(&self, model: &M, batch: B) -> Result<(), DistError> {
-        let x = batch.into();
-        model.check_inputs(&x)?;
+        let rows = batch.into();
+        model.check_inputs(&rows)?;
+        let (model, x) = model.given(rows);
         if self.free_bits > 0.0 && model.kl_per_dimension(&model.posterior(x)).is_none() {
             return Err(DistError::NoKlPerDimension);
         }

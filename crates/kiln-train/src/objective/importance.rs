@@ -112,20 +112,21 @@ impl Iwae {
     }
 
     /// Returns the loss with given noise `[k·n, d_z]`: the first sample of every example, then the second, and so on.
-    pub fn loss_at_noise<M: LatentVariableModel>(&self, model: &M, x: Tensor<2>, noise: Tensor<2>) -> Loss {
+    pub fn loss_at_noise<M: LatentVariableModel>(&self, model: &M, rows: Tensor<2>, noise: Tensor<2>) -> Loss {
+        let (model, x) = model.given(rows);
         let k = noise.dims()[0] / x.dims()[0].max(1);
         let posterior = model.posterior(x.clone()).repeated(k);
         let z = posterior.rsample_from_noise(noise);
-        self.assemble(model, &x, &posterior, z)
+        self.assemble(&*model, &x, &posterior, z)
     }
 }
 
 impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Iwae {
     fn loss(&self, model: &M, batch: B, stream: &mut Stream) -> Loss {
-        let x = batch.into();
+        let (model, x) = model.given(batch.into());
         let posterior = model.posterior(x.clone()).repeated(self.k);
         let z = posterior.rsample(stream);
-        self.assemble(model, &x, &posterior, z)
+        self.assemble(&*model, &x, &posterior, z)
     }
 
     fn can_be_captured(&self) -> bool {

@@ -80,6 +80,7 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console:
         n_test: 0,
         image_size: None,
         image_channels: None,
+        classes: Vec::new(),
     };
     Ok(GlmData { encoder, train, test: None, file: found.file, record, notes: [found.notes, notes].concat() })
 }

@@ -6,6 +6,7 @@ use kiln::{
 };
 
 use super::{
+    conditions::class_number,
     data::ImageSet,
     pictures::{reconstructions, samples},
     plan::{evaluation_batch, with_weights},
@@ -29,6 +30,12 @@ pub(super) fn image_shape(run: &Opened<VaeSettings>) -> Result<ImageShape> {
     }
 }
 
+/// Returns the classes that a run's model is given, if it is a conditional one.
+pub(super) fn known_classes(run: &Opened<VaeSettings>) -> Option<&[String]> {
+    let classes = &run.record.data.classes[..];
+    (!classes.is_empty()).then_some(classes)
+}
+
 /// Returns the model of a run.
 pub(super) fn load_model(run: &Opened<VaeSettings>, shape: ImageShape) -> Result<Vae> {
     let seed = run.settings.run.seed;
@@ -46,7 +53,11 @@ pub(super) fn load_model(run: &Opened<VaeSettings>, shape: ImageShape) -> Result
     // They may have been edited, too.
     let pixels = shape.height.saturating_mul(shape.width).saturating_mul(shape.channels);
     with_weights(Memory::default(), &run.settings.model, pixels, 1, run.compute.dtype.size()).check()?;
-    let template = run.settings.model.config(shape).init(seed, &run.compute.device.clone().autodiff())?;
+    let template = run
+        .settings
+        .model
+        .config(shape, run.record.data.classes.len())
+        .init(seed, &run.compute.device.clone().autodiff())?;
     run.load_module(template, |checkpoint, template| {
         // The method of a run is complete, and the number of steps does not change what an average is.
         let optimizer = run.settings.method.optimizer(1)?;
@@ -56,7 +67,7 @@ pub(super) fn load_model(run: &Opened<VaeSettings>, shape: ImageShape) -> Result
 
 /// The images of a run, checked, and its model.
 pub(super) fn load_both(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<(ImageSet, Vae)> {
-    let data = ImageSet::load(&run.settings, run.console)?;
+    let data = ImageSet::load_for(&run.settings, known_classes(run), run.console)?;
     check_data(&mut run.record, &data.record, allow_changed_data, run.console)?;
     let model = load_model(run, data.images().shape())?;
     Ok((data, model))
@@ -68,8 +79,9 @@ pub(crate) fn sample(run: &Opened<VaeSettings>, flags: &SampleFlags) -> Result<E
     let output = Output::or_in(flags.write.output.as_deref(), flags.write.force, run.dir.path(), "samples.png")?;
     let shape = image_shape(run)?;
     let model = load_model(run, shape)?;
-    let batch = evaluation_batch(&run.settings);
-    let png = samples(&model, shape, (flags.count, batch), flags.seed, &run.compute)?;
+    let class = flags.class.as_deref().map(|name| class_number(name, &run.record.data.classes)).transpose()?;
+    let batch = evaluation_batch(&run.settings, shape);
+    let png = samples(&model, shape, (flags.count, batch), (flags.seed, class), &run.compute)?;
     write_picture(&output, &png, flags.count, run.console)
 }
 

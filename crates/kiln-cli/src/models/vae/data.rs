@@ -2,7 +2,10 @@
 
 use kiln::data::{Augment, Binarized, Dataset, HoldOut, ImageLoader, ImageSplits, Images, Locate};
 
-use super::settings::{ImageData, VaeSettings};
+use super::{
+    conditions::number_classes,
+    settings::{Condition, ImageData, VaeSettings},
+};
 use crate::{
     base::{
         Console, Result,
@@ -15,12 +18,19 @@ use crate::{
 pub(crate) struct ImageSet {
     pub(super) train: Binarized,
     pub(super) test: Binarized,
+    /// The names of the classes that the model is given, or none.
+    pub(super) classes: Vec<String>,
     pub(super) record: DataRecord,
     pub(super) notes: Vec<String>,
 }
 
 impl ImageSet {
     pub(super) fn load(settings: &VaeSettings, console: Console) -> Result<Self> {
+        Self::load_for(settings, None, console)
+    }
+
+    /// Loads images for a model that knows these classes.
+    pub(super) fn load_for(settings: &VaeSettings, classes: Option<&[String]>, console: Console) -> Result<Self> {
         let locate = Locate { data_dir: settings.data.data_dir.clone(), offline: false };
         let (seed, binarize) = (settings.run.seed, settings.data.binarize);
         let hold_out = HoldOut { test_fraction: settings.data.test_fraction, seed };
@@ -40,6 +50,11 @@ impl ImageSet {
             let first: Vec<usize> = (0..used.min(images.train.len())).collect();
             images.train = images.train.subset(&first);
         }
+        let by_class = settings.model.condition == Condition::Class;
+        let classes = match by_class {
+            true => number_classes([&mut images.train, &mut images.test], classes, name)?,
+            false => Vec::new(),
+        };
         let record = DataRecord {
             name: settings.data.name.clone(),
             sha256,
@@ -47,11 +62,16 @@ impl ImageSet {
             n_test: images.test.len(),
             image_size: Some([images.train.height(), images.train.width()]),
             image_channels: Some(images.train.shape().channels).filter(|channels| *channels > 1),
+            classes: classes.clone(),
         };
         let augment = Augment { flip: settings.data.augment_flip, shift: settings.data.augment_shift };
         let train = Binarized::new(images.train, binarize, seed, "binarize-train").augmented(augment);
         let test = Binarized::new(images.test, binarize, seed, "binarize-test");
-        Ok(Self { train, test, record, notes })
+        let [train, test] = match by_class {
+            true => [train.with_classes()?, test.with_classes()?],
+            false => [train, test],
+        };
+        Ok(Self { train, test, classes, record, notes })
     }
 
     /// The images that pictures show: test images, or training images if there are none.

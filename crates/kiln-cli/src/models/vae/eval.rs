@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{
     apply::load_both,
+    conditions::seen,
     fit::bound,
     plan::{EVALUATION_BATCH, activations, evaluation_batch, objective},
     rows::load_test,
@@ -45,9 +46,9 @@ pub(super) fn eval(mut run: Opened<VaeSettings>, flags: &EvalFlags) -> Result<Ex
     }
     let (seed, binarize) = (run.settings.run.seed, run.settings.data.binarize);
     let memory = Memory::default().with("importance samples", &[samples.min(5000), model.latent_dim(), 4], 8);
-    let batch = evaluation_batch(&run.settings);
+    let batch = evaluation_batch(&run.settings, data.images().shape());
     // The settings of a run may have been edited.
-    let [rows, width] = activations(&run.settings, data.images().dims());
+    let [rows, width] = activations(&run.settings, data.images().shape());
     let memory = memory.with("evaluation", &[batch.min(data.test.len()), rows, width, 2], 8);
     let memory = memory.with("annealed chains", &[annealed.map_or(0, |(_, config)| config.chains), width, 4], 8);
     memory.with("bounds", &[images.min(data.test.len()), 64], 8).check()?;
@@ -108,7 +109,7 @@ fn annealed_config(flags: &EvalFlags, seed: u64) -> Result<Option<(usize, Anneal
 fn squared_error(model: &Vae, images: &Binarized, compute: &Compute) -> f64 {
     let (mut sum, mut count) = (0.0, 0.0);
     for rows in (0..images.len()).collect::<Vec<_>>().chunks(EVALUATION_BATCH) {
-        let x = images.batch(rows, &compute.device);
+        let (model, x) = seen(model, images, rows, &compute.device);
         count += x.shape().num_elements() as f64;
         sum += to_vec((model.reconstruct(x.clone()) - x).square().sum()).iter().sum::<f64>();
     }

@@ -80,9 +80,16 @@ pub(crate) struct VaeModelFlags {
     /// Units per hidden layer of the encoder, or none; the decoder mirrors them [default: 400]
     #[arg(long, value_name = "N,…")]
     pub(crate) hidden_dim: Option<HiddenLayers>,
-    /// Activation function of the hidden layers [default: relu]
-    #[arg(long, value_name = "NAME", value_parser = ["relu", "tanh"])]
+    /// Activation function of the hidden layers; silu if there are several, else relu [default: automatic]
+    #[arg(long, value_name = "NAME", value_parser = ["relu", "tanh", "gelu", "silu"])]
     pub(crate) activation: Option<String>,
+    /// Normalize the outputs of each hidden layer before the activation
+    #[arg(long)]
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) layer_norm: bool,
+    /// Residual blocks of two layers after each hidden layer and convolution [default: 0]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) residual_blocks: Option<usize>,
     /// Size of each layer of latent variables, from the data upwards, such as 50,10 [default: 20]
     #[arg(long, value_name = "N,…", value_delimiter = ',', value_parser = count::<usize>())]
     pub(crate) latent_dim: Option<Vec<usize>>,
@@ -102,6 +109,9 @@ pub(crate) struct VaeModelFlags {
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) scale_per_channel: bool,
+    /// Learn the images given their class: class, or none [default: none]
+    #[arg(long, value_name = "WHAT", value_parser = ["none", "class"], hide_possible_values = true)]
+    pub(crate) condition: Option<String>,
 }
 
 #[derive(Args, Debug, Serialize)]
@@ -117,7 +127,7 @@ pub(crate) struct VaeTrainFlags {
     /// elbo only: weight of the KL term, as in a β-VAE [default: 1]
     #[arg(long, value_name = "BETA", allow_negative_numbers = true)]
     pub(crate) beta: Option<f64>,
-    /// elbo only: epochs in which the weight of the KL term rises from 0 to beta [default: 0]
+    /// elbo only: epochs in which the weight of the KL term rises from 0 to beta [default: automatic]
     #[arg(long, value_name = "EPOCHS", value_parser = count::<u64>())]
     pub(crate) kl_warm_up: Option<u64>,
     /// elbo only: number of such rises; after each the weight stays at beta for as many epochs [default: 1]

@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::{
     apply::load_both,
+    conditions::{class_number, indicators, seen},
     data::ImageSet,
     latent_flags::{InterpolateFlags, LatentCommand, MapFlags, TraverseFlags},
     pictures::{decoded, grid},
@@ -45,6 +46,13 @@ pub(super) struct Job {
     pub(super) batch: usize,
 }
 
+/// Where a traversal starts.
+pub(super) struct Start {
+    /// Absent: the mean code.
+    z: Option<Vec<f64>>,
+    indicators: Vec<f64>,
+}
+
 /// A chart of test images in the plane of z.
 pub(super) struct Map {
     pub(super) panel: Panel,
@@ -56,12 +64,23 @@ pub(super) struct Map {
 impl Job {
     pub(super) fn open(run: &mut Opened<VaeSettings>, allow_changed_data: bool) -> Result<Self> {
         let (data, model) = load_both(run, allow_changed_data)?;
-        Ok(Self { data, model, compute: run.compute.clone(), batch: evaluation_batch(&run.settings) })
+        let batch = evaluation_batch(&run.settings, data.images().shape());
+        Ok(Self { data, model, compute: run.compute.clone(), batch })
     }
 
-    /// The images that rows of z decode to.
-    fn decoded(&self, z: Vec<f64>) -> Vec<f64> {
-        decoded(&self.model, z, self.batch, &self.compute)
+    /// The images that rows of z decode to, given the indicators of as many classes.
+    fn decoded(&self, z: Vec<f64>, indicators: &[f64]) -> Vec<f64> {
+        decoded(&self.model, (z, indicators), self.batch, &self.compute)
+    }
+
+    /// The code of an image and its class, or the mean code. Another class may be given; without class and image it is the first one.
+    pub(super) fn start(&self, image: Option<usize>, class: Option<usize>) -> Start {
+        let labels = self.data.shown().images().labels();
+        let of_image = image.and_then(|image| labels.get(image)).map(|label| *label as usize);
+        Start {
+            z: image.map(|image| Codes::of_rows(self, &[image]).z),
+            indicators: indicators(&self.model, std::iter::once(class.or(of_image).unwrap_or(0))),
+        }
     }
 
     fn grid(&self, pixels: Vec<f64>, columns: usize) -> Result<Vec<u8>> {
@@ -73,7 +92,7 @@ impl Job {
     /// standard deviations.
     pub(super) fn traversal(
         &self,
-        start: Option<Vec<f64>>,
+        start: &Start,
         rows: usize,
         (range, count): (f64, usize),
     ) -> Result<(Vec<u8>, Vec<usize>, Vec<f64>)> {
@@ -82,18 +101,19 @@ impl Job {
         let mut dims: Vec<usize> = (0..self.model.latent_dims()[0]).collect();
         dims.sort_by(|&a, &b| sd[b].total_cmp(&sd[a]));
         dims.truncate(rows);
-        let start = start.as_ref().unwrap_or(&mean);
+        let from = start.z.as_ref().unwrap_or(&mean);
         let row = |&dim: &usize| {
             let (mean, sd) = (mean[dim], sd[dim]);
             (0..count).flat_map(move |i| {
-                let mut z = start.clone();
+                let mut z = from.clone();
                 z[dim] = mean + range * sd * (2.0 * i as f64 / (count - 1) as f64 - 1.0);
                 z
             })
         };
         let z: Vec<f64> = dims.iter().flat_map(row).collect();
         let sd = dims.iter().map(|&d| sd[d]).collect();
-        Ok((self.grid(self.decoded(z), count)?, dims, sd))
+        let indicators = start.indicators.repeat(dims.len() * count);
+        Ok((self.grid(self.decoded(z, &indicators), count)?, dims, sd))
     }
 
     /// Draws the first `count` test images in the plane of z, or of its first two principal components.
@@ -140,15 +160,12 @@ fn traverse(mut run: Opened<VaeSettings>, flags: &TraverseFlags) -> Result<Exit>
     require(rows != Some(0), "dims", "at least 1", 0)?;
     let output = output(&run, &flags.write, "traversal.png")?;
     let job = Job::open(&mut run, flags.access.allow_changed_data)?;
-    let start = match flags.image {
-        Some(image) => {
-            let images = job.data.shown().len();
-            require(image < images, "image", &format!("below {images}"), image)?;
-            Some(Codes::of_rows(&job, &[image]).z)
-        }
-        None => None,
-    };
-    let (png, dims, sd) = job.traversal(start, rows.unwrap_or(10), (range, count))?;
+    if let Some(image) = flags.image {
+        let images = job.data.shown().len();
+        require(image < images, "image", &format!("below {images}"), image)?;
+    }
+    let class = flags.class.as_deref().map(|name| class_number(name, &job.data.classes)).transpose()?;
+    let (png, dims, sd) = job.traversal(&job.start(flags.image, class), rows.unwrap_or(10), (range, count))?;
     output.write(&png)?;
     let traversal = Traversal { sd, dims, output: output.shown() };
     run.console.result(&traversal, || {
@@ -171,15 +188,21 @@ fn interpolate(mut run: Opened<VaeSettings>, flags: &InterpolateFlags) -> Result
     let most = job.data.shown().len() / 2;
     require(pairs <= most, "pairs", &format!("at most {most}, half the number of images"), pairs)?;
     let codes = Codes::of(&job, 2 * pairs);
-    let line = |pair: usize| {
-        let (from, to) = (codes.row(2 * pair), codes.row(2 * pair + 1));
-        (0..count).flat_map(move |i| {
+    let rows: Vec<usize> = (0..2 * pairs).collect();
+    let labels = job.data.shown().images().labels();
+    // A conditional model is given classes between the two as well.
+    let classes = indicators(&job.model, rows.iter().map(|row| labels.get(*row).map_or(0, |label| *label as usize)));
+    let between = |all: &[f64], dims: usize| -> Vec<f64> {
+        let row = |i: usize| &all[i * dims..(i + 1) * dims];
+        let point = |pair: usize, i: usize| {
             let part = i as f64 / (count - 1) as f64;
-            from.iter().zip(to).map(move |(a, b)| a + part * (b - a)).collect::<Vec<_>>()
-        })
+            row(2 * pair).iter().zip(row(2 * pair + 1)).map(move |(a, b)| a + part * (b - a)).collect::<Vec<_>>()
+        };
+        (0..pairs).flat_map(|pair| (0..count).flat_map(move |i| point(pair, i)).collect::<Vec<_>>()).collect()
     };
-    let decoded = job.decoded((0..pairs).flat_map(line).collect());
-    let images = to_vec(job.data.shown().batch(&(0..2 * pairs).collect::<Vec<_>>(), &job.compute.device));
+    let indicators = between(&classes, job.model.condition_dim());
+    let decoded = job.decoded(between(&codes.z, codes.dims), &indicators);
+    let images = to_vec(seen(&job.model, job.data.shown(), &rows, &job.compute.device).1);
     let dims = job.model.data_dim();
     let image = |i: usize| &images[i * dims..(i + 1) * dims];
     let pixels: Vec<f64> = (0..pairs)
@@ -231,16 +254,15 @@ impl Codes {
 
     fn of_rows(job: &Job, rows: &[usize]) -> Self {
         let (data, device) = (job.data.shown(), &job.compute.device);
-        let batch = |rows: &[usize]| to_vec(job.model.encode(data.batch(rows, device)));
+        let batch = |rows: &[usize]| {
+            let (model, x) = seen(&job.model, data, rows, device);
+            to_vec(model.encode(x))
+        };
         Self { z: rows.chunks(EVALUATION_BATCH).flat_map(batch).collect(), dims: job.model.latent_dim() }
     }
 
     fn len(&self) -> usize {
         self.z.len() / self.dims
-    }
-
-    fn row(&self, image: usize) -> &[f64] {
-        &self.z[image * self.dims..(image + 1) * self.dims]
     }
 
     /// The mean and the standard deviation of each dimension.

@@ -41,6 +41,9 @@ pub(crate) struct TraverseFlags {
     /// Test image whose other dimensions are kept, from 0 [default: the mean code]
     #[arg(long, value_name = "I", value_parser = count::<usize>())]
     pub(crate) image: Option<usize>,
+    /// With --condition class: class of the images [default: that of --image, or the first]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) class: Option<String>,
     #[command(flatten)]
     pub(crate) write: WriteFlags,
     #[command(flatten)]

@@ -10,7 +10,10 @@ use kiln::{
     tensor::Stream,
 };
 
-use super::data::ImageSet;
+use super::{
+    conditions::{given, indicators, seen},
+    data::ImageSet,
+};
 use crate::{
     base::{
         Result,
@@ -20,23 +23,30 @@ use crate::{
     context::Compute,
 };
 
-/// Returns a square of means of p(x | z), with z from the prior, as a PNG file.
+/// Returns means of p(x | z), with z from the prior, as a PNG file: a square, or with classes a column for each of them. With a `class`, all
+/// images are of that one.
 pub(super) fn samples(
     model: &Vae,
     shape: ImageShape,
     (count, batch): (usize, usize),
-    seed: u64,
+    (seed, class): (u64, Option<usize>),
     compute: &Compute,
 ) -> Result<Vec<u8>> {
     let z = to_vec(model.sample_prior(count, &mut Stream::new(seed, "sample", 0, 0)));
-    grid(decoded(model, z, batch, compute), shape, (count as f64).sqrt().ceil() as usize)
+    let classes = model.condition_dim();
+    let columns = match class {
+        None if classes > 0 => classes.min(count),
+        _ => (count as f64).sqrt().ceil() as usize,
+    };
+    let indicators = indicators(model, (0..count).map(|i| class.unwrap_or(i % classes.max(1))));
+    grid(decoded(model, (z, &indicators), batch, compute), shape, columns)
 }
 
 /// Returns images, and below each its reconstruction, as a PNG file.
 pub(super) fn reconstructions(model: &Vae, data: &ImageSet, count: usize, compute: &Compute) -> Result<Vec<u8>> {
     let (shown, images) = (data.shown(), data.images());
     let rows: Vec<usize> = (0..count.min(shown.len())).collect();
-    let x = shown.batch(&rows, &compute.device);
+    let (model, x) = seen(model, shown, &rows, &compute.device);
     let reconstructed = to_vec(model.reconstruct(x.clone()));
     let pixels = to_vec(x);
     let (columns, dims) = (rows.len().clamp(1, 16), images.dims());
@@ -56,14 +66,17 @@ pub(super) fn grid(pixels: Vec<f64>, shape: ImageShape, columns: usize) -> Resul
     Ok(ImageGrid::of_shape(shape).columns(columns).to_png(&pixels)?)
 }
 
-/// Returns the means of p(x | z) for rows of z, row by row.
-pub(super) fn decoded(model: &Vae, z: Vec<f64>, batch: usize, compute: &Compute) -> Vec<f64> {
-    let dims = model.latent_dim();
-    let decode = |z: &[f64]| {
-        let z = TensorData::new(z.to_vec(), [z.len() / dims, dims]);
+/// Returns the means of p(x | z) for rows of z, row by row. A conditional model is given the indicators of as many classes.
+pub(super) fn decoded(model: &Vae, (z, indicators): (Vec<f64>, &[f64]), batch: usize, compute: &Compute) -> Vec<f64> {
+    let (dims, classes) = (model.latent_dim(), model.condition_dim());
+    let decode = |(i, z): (usize, &[f64])| {
+        let first = i * batch;
+        let n = z.len() / dims;
+        let model = given(model, &indicators[first * classes..(first + n) * classes], &compute.device);
+        let z = TensorData::new(z.to_vec(), [n, dims]);
         to_vec(model.likelihood(Tensor::from_data(z, &compute.device)).mean())
     };
-    z.chunks(batch * dims).flat_map(decode).collect()
+    z.chunks(batch * dims).enumerate().flat_map(decode).collect()
 }
 
 /// Returns the chart of the losses per epoch in `metrics.jsonl`, if the file can be read.

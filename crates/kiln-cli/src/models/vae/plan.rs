@@ -2,7 +2,7 @@
 
 use kiln::{
     burn::tensor::Tensor,
-    data::{Dataset, Images},
+    data::{Dataset, ImageShape, Images},
     dist::DistError,
     models::{Vae, VaeConfig},
     optim::{Schedule, schedule::Piece},
@@ -13,7 +13,7 @@ use kiln::{
 use super::{
     data::ImageSet,
     settings::{ObjectiveName, VaeModel, VaeSettings, VaeTrain},
-    size_defaults::{Kind, SizeDefaults, pace},
+    size_defaults::{self, Kind, SizeDefaults, pace},
 };
 use crate::{
     base::{Result, ranks::world},
@@ -31,6 +31,8 @@ const LR: f64 = 1e-3;
 
 /// Samples of the latent variables per evaluation batch, of all images together.
 const EVALUATION_SAMPLES: usize = 250_000;
+/// Numbers of a forward pass in an evaluation: 256 MB in f32.
+const EVALUATION_NUMBERS: usize = 64_000_000;
 
 /// A complete training run.
 pub(crate) struct VaePlan {
@@ -88,7 +90,7 @@ impl<B: Into<Tensor<2>>> Objective<Vae, B> for VaeObjective {
 impl VaePlan {
     pub(super) fn new(mut settings: VaeSettings, data: ImageSet, compute: Compute) -> Result<Self> {
         let (n, images) = (data.train.len(), data.images());
-        let model = settings.model.config(images.shape());
+        let model = settings.model.config(images.shape(), data.classes.len());
         let (asked, epochs) = (&settings.method, settings.train.epochs);
         let sized = asked.batch_size.is_none() && asked.batch_schedule.is_none();
         let kind = Kind { deep_relu: model.is_deep_relu(), scale: settings.model.likelihood.has_scale() };
@@ -107,18 +109,25 @@ impl VaePlan {
         method.optimizer()?;
         let train = &mut settings.train;
         match train.objective {
-            ObjectiveName::Elbo => drop(train.particles.get_or_insert(usual.particles)),
+            ObjectiveName::Elbo => {
+                train.particles.get_or_insert(usual.particles);
+            }
             ObjectiveName::Iwae | ObjectiveName::Dreg => drop(train.k.get_or_insert(VaeSettings::K)),
         }
         settings.method = method.settings.clone();
+        settings.model.activation = Some(settings.model.activation());
         let config = TrainConfig {
             seed: settings.run.seed,
             log_every: settings.train.log_every,
-            evaluation_batch: evaluation_batch(&settings),
+            evaluation_batch: evaluation_batch(&settings, images.shape()),
             ..method.config.clone()
         };
         let accumulate = settings.method.accumulate.unwrap_or(1);
         let steps = |epochs| TrainConfig { epochs, ..config.clone() }.steps(n, accumulate);
+        if settings.train.objective == ObjectiveName::Elbo {
+            let usual = size_defaults::kl_warm_up(settings.model.is_deep(), n, steps(1), epochs);
+            settings.train.kl_warm_up.get_or_insert(usual);
+        }
         let objective = match (objective(&settings), annealing(&settings.train, steps)?) {
             (VaeObjective::Elbo(elbo), Some(annealing)) => VaeObjective::Elbo(elbo.anneal(annealing)),
             (objective, _) => objective,
@@ -141,7 +150,7 @@ impl VaePlan {
         let memory = Memory::default().with("images", &[of(images) + of(self.data.test.images()), pixels], 1);
         // Weights, gradients, two moments of Adam, and the copies that a checkpoint makes.
         let memory = with_weights(memory, model, pixels, 8, number);
-        let [rows, width] = activations(settings, pixels);
+        let [rows, width] = activations(settings, images.shape());
         let batch = self.config.batch_size.min(self.data.train.len());
         // The forward pass, its gradients, and an evaluation without them.
         let memory = memory.with("activations", &[batch, rows, width, 4], number);
@@ -157,7 +166,9 @@ pub(super) fn with_weights(memory: Memory, model: &VaeModel, pixels: usize, copi
     let mut widths = vec![pixels];
     widths.extend(hidden);
     let add = |memory: Memory, factors: &[usize]| memory.with("weights", &[factors, &[copies]].concat(), number);
-    let mut memory = widths.windows(2).fold(memory, |memory, pair| add(memory, &[pair[0], pair[1], 2]));
+    let memory = widths.windows(2).fold(memory, |memory, pair| add(memory, &[pair[0], pair[1], 2]));
+    let blocks = model.residual_blocks;
+    let mut memory = hidden.iter().fold(memory, |memory, units| add(memory, &[*units, *units, 4, blocks]));
     let last = *widths.last().expect("it has the pixels");
     memory = add(memory, &[last, latent(0), 3]);
     memory = add(memory, &[hidden.first().copied().unwrap_or(latent(0)), outputs]);
@@ -168,14 +179,20 @@ pub(super) fn with_weights(memory: Memory, model: &VaeModel, pixels: usize, copi
     for channels in model.channels.iter().flat_map(|sizes| sizes.0.windows(2)) {
         memory = add(memory, &[channels[0], channels[1], 16, 2]);
     }
+    for channels in model.channels.iter().flat_map(|sizes| &sizes.0) {
+        memory = add(memory, &[*channels, *channels, 9, 4, blocks]);
+    }
     memory
 }
 
 /// The numbers per image that a forward pass makes: samples of the latent variables, and units of all layers.
-pub(super) fn activations(settings: &VaeSettings, pixels: usize) -> [usize; 2] {
-    let model = &settings.model;
-    let of_channels = model.channels.as_ref().map_or(0, |sizes| {
-        sizes.0.iter().fold(0usize, |sum, channels| sum.saturating_add(channels.saturating_mul(pixels)))
+pub(super) fn activations(settings: &VaeSettings, shape: ImageShape) -> [usize; 2] {
+    let (model, pixels) = (&settings.model, shape.dims());
+    // Each convolution halves the sides, and the decoder mirrors it.
+    let mut places = [shape.height, shape.width];
+    let of_channels = model.channels.iter().flat_map(|sizes| &sizes.0).fold(0usize, |sum, channels| {
+        places = places.map(|side| side / 2);
+        sum.saturating_add(channels.saturating_mul(2 * places[0] * places[1]))
     });
     let rows = match settings.train.objective {
         ObjectiveName::Elbo => settings.train.particles.unwrap_or(1),
@@ -184,22 +201,25 @@ pub(super) fn activations(settings: &VaeSettings, pixels: usize) -> [usize; 2] {
     let layers = model.hidden_dim.0.iter().chain(&model.latent_dim.0);
     let wide = layers.fold(0usize, |sum, width| sum.saturating_add(*width));
     let outputs = pixels.saturating_mul(model.outputs_per_pixel());
-    [rows, wide.saturating_add(outputs).saturating_add(of_channels)]
+    // A normalisation has four numbers per unit that the backward pass reads, and a block two of its maps.
+    let each = model.residual_blocks.saturating_mul(if model.layer_norm { 10 } else { 4 });
+    let each = each.saturating_add(if model.layer_norm { 5 } else { 1 });
+    [rows, wide.saturating_add(of_channels).saturating_mul(each).saturating_add(outputs)]
 }
 
-/// [`EVALUATION_BATCH`], and fewer images if a pixel has a number per grey level, or if there are very many samples per image.
-pub(super) fn evaluation_batch(settings: &VaeSettings) -> usize {
-    let [samples, _] = activations(settings, 0);
-    (EVALUATION_BATCH / settings.model.outputs_per_pixel()).min(EVALUATION_SAMPLES / samples.max(1)).max(1)
+/// [`EVALUATION_BATCH`], and fewer images if a pixel has a number per grey level, if there are very many samples per image, or if the
+/// images are large.
+pub(super) fn evaluation_batch(settings: &VaeSettings, shape: ImageShape) -> usize {
+    let [samples, width] = activations(settings, shape);
+    let most = (EVALUATION_SAMPLES / samples.max(1)).min(EVALUATION_NUMBERS / samples.saturating_mul(width).max(1));
+    (EVALUATION_BATCH / settings.model.outputs_per_pixel()).min(most).max(1)
 }
 
 /// Returns the factor of β as a function of the step, if β rises. `steps` returns the number of steps of so many epochs.
 fn annealing(train: &VaeTrain, steps: impl Fn(u64) -> u64) -> Result<Option<Schedule>> {
-    if train.kl_warm_up == 0 {
-        return Ok(None);
-    }
-    let rise = Schedule::constant(1.0)?.warm_up(steps(train.kl_warm_up), 0.0)?;
-    let period = steps(train.kl_warm_up.saturating_mul(2));
+    let Some(epochs) = train.kl_warm_up.filter(|epochs| *epochs > 0) else { return Ok(None) };
+    let rise = Schedule::constant(1.0)?.warm_up(steps(epochs), 0.0)?;
+    let period = steps(epochs.saturating_mul(2));
     // A run has no more cycles than epochs.
     let repeated = train.kl_cycles.min(train.epochs).saturating_sub(1);
     let pieces = (0..repeated).map(|_| Piece { schedule: rise.clone(), steps: period }).collect();
@@ -235,7 +255,7 @@ mod tests {
 
     #[test]
     fn the_weight_of_the_kl_rises_again_in_each_cycle() {
-        let train = VaeTrain { kl_warm_up: 2, kl_cycles: 2, ..VaeTrain::default() };
+        let train = VaeTrain { kl_warm_up: Some(2), kl_cycles: 2, ..VaeTrain::default() };
         let annealing = annealing(&train, |epochs| 10 * epochs).unwrap().unwrap();
         let halves = [0, 10, 20, 39, 40, 50, 60, 1000].map(|step| (2.0 * annealing.at(step)).to_string());
         assert_eq!(halves, ["0", "1", "2", "2", "0", "1", "2", "2"]);
@@ -246,8 +266,8 @@ mod tests {
         let with = |particles| {
             let mut settings = VaeSettings::default();
             settings.train.particles = particles;
-            evaluation_batch(&settings)
+            evaluation_batch(&settings, ImageShape { height: 8, width: 8, channels: 1 })
         };
-        assert_eq!([with(None), with(Some(64)), with(Some(65_536)), with(Some(usize::MAX))], [1000, 1000, 3, 1]);
+        assert_eq!([with(None), with(Some(64)), with(Some(65_536)), with(Some(usize::MAX))], [1000, 1000, 2, 1]);
     }
 }

@@ -13,6 +13,7 @@ use kiln::{
 
 use super::{
     apply::{image_shape, load_both, load_model},
+    conditions::{given, indicators, seen},
     latent::Job,
     pictures::{grid, reconstructions, samples},
     plan::evaluation_batch,
@@ -41,8 +42,15 @@ pub(super) fn sections(run: &mut Opened<VaeSettings>, allow_changed_data: bool) 
     let shape = image_shape(run)?;
     let model = load_model(run, shape)?;
     let seed = run.settings.run.seed;
-    let png = samples(&model, shape, (64, evaluation_batch(&run.settings)), seed, &run.compute)?;
-    let generated = Block::picture(&png, "Means of p(x | z) with z drawn from the prior");
+    let png = samples(&model, shape, (64, evaluation_batch(&run.settings, shape)), (seed, None), &run.compute)?;
+    let caption = match &run.record.data.classes[..] {
+        [] => "Means of p(x | z) with z drawn from the prior".to_owned(),
+        classes => format!(
+            "Means of p(x | z, class) with z drawn from the prior, a column for each class: {}",
+            classes.join(", ")
+        ),
+    };
+    let generated = Block::picture(&png, &caption);
     let job = match Job::open(run, allow_changed_data) {
         Ok(job) => job,
         Err(failure) => {
@@ -53,7 +61,7 @@ pub(super) fn sections(run: &mut Opened<VaeSettings>, allow_changed_data: bool) 
     };
     let reconstructed = reconstructions(&job.model, &job.data, 32, &job.compute)?;
     let which = if job.data.test.is_empty() { "Training images" } else { "Test images" };
-    let (traversal, dims, _) = job.traversal(None, 10, (3.0, 11))?;
+    let (traversal, dims, _) = job.traversal(&job.start(None, None), 10, (3.0, 11))?;
     let named: Vec<String> = dims.iter().map(ToString::to_string).collect();
     let caption = format!(
         "One dimension of z per row, from three standard deviations below its mean to three above; from the top: {}",
@@ -99,11 +107,14 @@ fn first(images: &Binarized, most: usize) -> Vec<usize> {
 /// Samples, and below each the training image at the smallest distance: a model that has memorised images shows them twice.
 fn nearest(job: &Job, seed: u64) -> Result<Block> {
     let (shape, device) = (job.data.images().shape(), &job.compute.device);
-    let drawn = job.model.sample_means(NEAREST, &mut Stream::new(seed, "sample", 0, 0));
+    let classes = job.model.condition_dim().max(1);
+    let indicators = indicators(&job.model, (0..NEAREST).map(|i| i % classes));
+    let model = given(&job.model, &indicators, device);
+    let drawn = model.sample_means(NEAREST, &mut Stream::new(seed, "sample", 0, 0));
     let norms = |x: &Tensor<2>| x.clone().square().sum_dim(1);
     let mut best = vec![(f64::INFINITY, 0usize); NEAREST];
     for rows in first(&job.data.train, SEARCHED).chunks(job.batch) {
-        let x = job.data.train.batch(rows, device);
+        let (_, x) = seen(&job.model, &job.data.train, rows, device);
         let distances = norms(&drawn) + norms(&x).transpose() - drawn.clone().matmul(x.transpose()) * 2.0;
         for (best, of_sample) in best.iter_mut().zip(to_vec(distances).chunks_exact(rows.len())) {
             for (distance, row) in of_sample.iter().zip(rows) {
@@ -114,7 +125,7 @@ fn nearest(job: &Job, seed: u64) -> Result<Block> {
         }
     }
     let rows: Vec<usize> = best.into_iter().map(|(_, row)| row).collect();
-    let pixels = [to_vec(drawn), to_vec(job.data.train.batch(&rows, device))].concat();
+    let pixels = [to_vec(drawn), to_vec(seen(&job.model, &job.data.train, &rows, device).1)].concat();
     let caption = "Samples, and below each the training image nearest to it";
     Ok(Block::picture(&grid(pixels, shape, NEAREST)?, caption))
 }
@@ -124,8 +135,8 @@ fn charts_of_z(job: &Job) -> Vec<Panel> {
     // There is no map of one dimension.
     let mut panels: Vec<Panel> = job.map(IMAGES).ok().map(|map| map.panel).into_iter().collect();
     let shown = job.data.shown();
-    let x = shown.batch(&first(shown, job.batch.min(IMAGES)), &job.compute.device);
-    if let Some(kl) = job.model.kl_per_dimension(&job.model.posterior(x)) {
+    let (model, x) = seen(&job.model, shown, &first(shown, job.batch.min(IMAGES)), &job.compute.device);
+    if let Some(kl) = model.kl_per_dimension(&model.posterior(x)) {
         let mut kl = to_vec(kl.mean_dim(0));
         kl.sort_by(|a, b| b.total_cmp(a));
         panels.push(Panel {
@@ -148,8 +159,8 @@ fn calibration(job: &Job) -> Option<Panel> {
     let mut title = "Reconstructed and observed pixels";
     let mut axes = ["mean reconstruction", "mean pixel"];
     for rows in first(shown, IMAGES).chunks(job.batch) {
-        let x = shown.batch(rows, &job.compute.device);
-        let likelihood = job.model.likelihood(job.model.encode(x.clone()));
+        let (model, x) = seen(&job.model, shown, rows, &job.compute.device);
+        let likelihood = model.likelihood(model.encode(x.clone()));
         match &likelihood {
             PixelDistribution::Bernoulli(_) => {
                 for (p, x) in to_vec(likelihood.mean()).into_iter().zip(to_vec(x)) {

@@ -6,7 +6,7 @@ use kiln::{
 };
 
 use super::{
-    apply::{image_shape, load_both, load_model},
+    apply::{image_shape, known_classes, load_both, load_model},
     data::ImageSet,
     settings::VaeSettings,
 };
@@ -113,7 +113,7 @@ fn load_other(run: &mut Opened<VaeSettings>, name: &str) -> Result<(ImageSet, Va
     let own = image_shape(run)?;
     name.clone_into(&mut run.settings.data.name);
     located(&mut run.settings.data.name, &mut run.settings.data.data_dir)?;
-    let data = ImageSet::load(&run.settings, run.console)?;
+    let data = ImageSet::load_for(&run.settings, known_classes(run), run.console)?;
     let shape = data.images().shape();
     if shape != own {
         return Err(Failure::usage(format!("{name} has images of {shape}, and the run was trained on {own}")));

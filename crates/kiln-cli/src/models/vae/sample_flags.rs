@@ -15,6 +15,9 @@ pub(crate) struct SampleFlags {
     /// Random seed
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) seed: u64,
+    /// With --condition class: draw images of this class only [default: all, one per column]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) class: Option<String>,
     #[command(flatten)]
     pub(crate) write: WriteFlags,
     #[command(flatten)]

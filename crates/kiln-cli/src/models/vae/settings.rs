@@ -43,13 +43,14 @@ impl VaeSettings {
         require(train.kl_cycles >= 1, "kl-cycles", "at least 1", train.kl_cycles)?;
         let weighted = train.objective != ObjectiveName::Elbo;
         let not_one = train.beta.to_bits() != 1f64.to_bits();
-        let of_kl = not_one || train.kl_warm_up > 0 || free_bits > 0.0;
+        let rises = train.kl_warm_up.is_some_and(|epochs| epochs > 0);
+        let of_kl = not_one || rises || free_bits > 0.0;
         if weighted && (train.particles.is_some() || of_kl) {
             return Err(Failure::usage(
                 "--particles, --beta, --kl-warm-up and --free-bits are for --objective elbo; iwae and dreg have --k",
             ));
         }
-        if train.kl_cycles > 1 && train.kl_warm_up == 0 {
+        if train.kl_cycles > 1 && !rises {
             return Err(Failure::usage("--kl-cycles needs --kl-warm-up, the epochs of a rise"));
         }
         if free_bits > 0.0 && self.model.latent_dim.0.len() > 1 {
@@ -114,12 +115,26 @@ pub(crate) struct VaeModel {
     pub(crate) upper_hidden_dim: Option<Sizes>,
     /// Channels of convolutions. Absent: none.
     pub(crate) channels: Option<Sizes>,
-    pub(crate) activation: HiddenActivation,
+    /// Absent: chosen from the number of layers.
+    pub(crate) activation: Option<HiddenActivation>,
+    pub(crate) layer_norm: bool,
+    pub(crate) residual_blocks: usize,
     pub(crate) likelihood: LikelihoodName,
     /// Levels of a categorical or logistic likelihood. Absent: 16 and 256.
     pub(crate) levels: Option<usize>,
     /// Whether each channel has its own scale.
     pub(crate) scale_per_channel: bool,
+    pub(crate) condition: Condition,
+}
+
+/// What the images are given.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Condition {
+    #[default]
+    None,
+    /// The class of each image.
+    Class,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -139,6 +154,9 @@ impl LikelihoodName {
 }
 
 impl VaeModel {
+    /// The largest number of residual blocks after a layer.
+    const MAX_BLOCKS: usize = 100;
+
     /// Returns the number of levels of a likelihood that has levels.
     fn levels(&self) -> usize {
         self.levels.unwrap_or(if self.likelihood == LikelihoodName::Logistic { 256 } else { 16 })
@@ -157,8 +175,21 @@ impl VaeModel {
         if self.scale_per_channel && !self.likelihood.has_scale() {
             return Err(Failure::usage("--scale-per-channel is for --likelihood gaussian and logistic"));
         }
+        let blocks = self.residual_blocks;
+        require(blocks <= Self::MAX_BLOCKS, "residual-blocks", "at most 100", blocks)?;
         let levels = self.levels();
         require((2..=256).contains(&levels), "levels", "from 2 to 256", levels)
+    }
+
+    /// Returns whether encoder and decoder have several layers.
+    pub(super) fn is_deep(&self) -> bool {
+        let several = |sizes: &Sizes| sizes.0.len() > 1;
+        several(&self.hidden_dim) || several(&self.latent_dim) || self.channels.is_some() || self.residual_blocks > 0
+    }
+
+    /// Returns the activation: by default SiLU in networks of several layers, in which ReLU loses z easily.
+    pub(super) fn activation(&self) -> HiddenActivation {
+        self.activation.unwrap_or(if self.is_deep() { HiddenActivation::Silu } else { HiddenActivation::Relu })
     }
 
     /// Returns the number of units, or of channels, of the widest layer.
@@ -183,20 +214,23 @@ impl VaeModel {
         }
     }
 
-    /// Returns the model for images of this shape.
-    pub(crate) fn config(&self, shape: ImageShape) -> VaeConfig {
+    /// Returns the model for images of this shape, of one of `classes` each if they are what the model is conditioned on.
+    pub(crate) fn config(&self, shape: ImageShape, classes: usize) -> VaeConfig {
         let config = VaeConfig::new(shape.dims())
             .image_channels(shape.channels)
             .hidden_dims(self.hidden_dim.0.clone())
             .latent_dims(self.latent_dim.0.clone())
-            .activation(self.activation)
+            .activation(self.activation())
+            .layer_norm(self.layer_norm)
+            .residual_blocks(self.residual_blocks)
             .likelihood(match self.likelihood {
                 LikelihoodName::Bernoulli => Likelihood::Bernoulli,
                 LikelihoodName::Gaussian => Likelihood::Gaussian,
                 LikelihoodName::Logistic => Likelihood::Logistic(self.levels()),
                 LikelihoodName::Categorical => Likelihood::Categorical(self.levels()),
             })
-            .scale_per_channel(self.scale_per_channel);
+            .scale_per_channel(self.scale_per_channel)
+            .condition_dim(if self.condition == Condition::Class { classes } else { 0 });
         let config = match &self.upper_hidden_dim {
             Some(Sizes(sizes)) => config.upper_hidden_dims(sizes.clone()),
             None => config,
@@ -243,10 +277,13 @@ impl Default for VaeModel {
             latent_dim: Sizes(vec![20]),
             upper_hidden_dim: None,
             channels: None,
-            activation: HiddenActivation::Relu,
+            activation: None,
+            layer_norm: false,
+            residual_blocks: 0,
             likelihood: LikelihoodName::Bernoulli,
             levels: None,
             scale_per_channel: false,
+            condition: Condition::None,
         }
     }
 }
@@ -278,8 +315,8 @@ pub(crate) struct VaeTrain {
     pub(crate) epochs: u64,
     pub(crate) objective: ObjectiveName,
     pub(crate) beta: f64,
-    /// Epochs in which β rises from 0.
-    pub(crate) kl_warm_up: u64,
+    /// Epochs in which β rises from 0. Absent: chosen from the number of layers and of images.
+    pub(crate) kl_warm_up: Option<u64>,
     /// Number of rises.
     pub(crate) kl_cycles: u64,
     /// Nats per latent dimension.
@@ -302,7 +339,7 @@ impl Default for VaeTrain {
             epochs: 20,
             objective: ObjectiveName::Elbo,
             beta: 1.0,
-            kl_warm_up: 0,
+            kl_warm_up: None,
             kl_cycles: 1,
             free_bits: 0.0,
             particles: None,

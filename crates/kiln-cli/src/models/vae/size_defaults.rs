@@ -64,6 +64,18 @@ pub(super) fn pace(kind: Kind, epochs: u64, steps_per_epoch: u64) -> (f64, Sched
     (lr, format!("linear:last=0.01,steps={steps}").parse().expect("it is a schedule"))
 }
 
+/// Steps in which the weight of the KL term rises in networks of several layers.
+const RISE: u64 = 100;
+
+/// Returns the epochs in which the weight of the KL term rises from 0: about [`RISE`] steps, and at most a fifth of the run. Networks of
+/// several layers that see few images learn to ignore z otherwise.
+pub(super) fn kl_warm_up(deep: bool, images: usize, steps_per_epoch: u64, epochs: u64) -> u64 {
+    if !deep || SizeDefaults::of(images).batch_size == SizeDefaults::LARGE.batch_size {
+        return 0;
+    }
+    RISE.div_ceil(steps_per_epoch.max(1)).min(epochs.max(SHORT) / 5)
+}
+
 /// Lets the default learning rate of a run of `before` epochs fall over `now` epochs, so that a run that is resumed goes on to learn.
 pub(super) fn stretch(method: &mut MethodSettings, scale: bool, (before, now): (u64, u64)) {
     let Some(LrSchedule::Function(spec)) = &method.schedule else { return };
@@ -99,6 +111,14 @@ mod tests {
         assert_eq!(rates(Kind { scale: true, ..WIDE }), ["0.0019", "0.0015", "0.0006", "0.0003"]);
         assert_eq!(pace(WIDE, 30, 7).1.to_string(), "linear:last=0.01,steps=210");
         assert_eq!(pace(WIDE, 2, 7), pace(WIDE, 10, 7));
+    }
+
+    #[test]
+    fn the_weight_of_the_kl_rises_in_deep_networks_for_few_images() {
+        let epochs = [(1437, 360, 10), (150, 38, 10), (150, 38, 200), (10, 3, 2), (10, 3, 200)]
+            .map(|(images, steps, epochs)| kl_warm_up(true, images, steps, epochs));
+        assert_eq!(epochs, [1, 2, 3, 2, 34]);
+        assert_eq!([kl_warm_up(true, 60_000, 469, 10), kl_warm_up(false, 150, 38, 10)], [0, 0]);
     }
 
     /// A longer run has the settings that it would have had from the start. Settings that the user chose stay.

@@ -3,6 +3,7 @@
 use kiln::{data::Dataset, dist::LatentVariableModel, train::example_bounds};
 
 use super::{
+    conditions::seen,
     pictures::grid,
     plan::{EVALUATION_BATCH, activations},
     rows::Rows,
@@ -30,7 +31,8 @@ pub(crate) fn embed(mut run: Opened<VaeSettings>, flags: &EmbedFlags) -> Result<
     let mut z = vec![Vec::with_capacity(order.len()); dims];
     for (_, data) in rows.parts() {
         for batch in (0..data.len()).collect::<Vec<_>>().chunks(EVALUATION_BATCH) {
-            let codes = to_vec(rows.model.encode(data.batch(batch, device)));
+            let (model, x) = seen(&rows.model, data, batch, device);
+            let codes = to_vec(model.encode(x));
             codes.chunks_exact(dims).for_each(|code| z.iter_mut().zip(code).for_each(|(column, z)| column.push(*z)));
         }
     }
@@ -53,7 +55,7 @@ pub(crate) fn score(mut run: Opened<VaeSettings>, flags: &ScoreFlags) -> Result<
     let sheet = flags.sheet.as_deref().map(|sheet| Output::new(sheet, flags.write.force)).transpose()?;
     let rows = Rows::open(&mut run, flags.data.as_deref(), flags.images, flags.access.allow_changed_data)?;
     let (mut columns, order) = rows.named(is_single(&run));
-    let [_, width] = activations(&run.settings, rows.set.images().dims());
+    let [_, width] = activations(&run.settings, rows.set.images().shape());
     let memory = Memory::default().with("samples", &[order.len(), flags.samples], 8);
     memory.with("decoded samples", &[5000, width], 8).check()?;
     let mut bounds = Vec::with_capacity(order.len());
@@ -93,7 +95,7 @@ fn outliers(rows: &Rows, first: &[usize], run: &Opened<VaeSettings>) -> Result<V
         let mut row = *row;
         for (_, data) in rows.parts() {
             if row < data.len() {
-                return to_vec(data.batch(&[row], &run.compute.device));
+                return to_vec(seen(&rows.model, data, &[row], &run.compute.device).1);
             }
             row -= data.len();
         }

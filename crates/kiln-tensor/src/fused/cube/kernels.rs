@@ -18,7 +18,7 @@ use burn::{
 };
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 
-use crate::fused::{Activation, MatmulPrecision};
+use crate::fused::{MatmulPrecision, activation::Epilogue};
 
 /// The description of a tensor like `like`, of another shape.
 fn of_shape<const D: usize>(like: &TensorSpec, shape: [usize; D]) -> TensorSpec {
@@ -33,15 +33,15 @@ pub(super) trait Kernels: Backend {
     fn cube_product(lhs: FloatTensor<Self>, rhs: FloatTensor<Self>, precision: MatmulPrecision) -> FloatTensor<Self>;
 
     /// act(y + b), in place if y is not shared.
-    #[fusion(meta = |y, _bias, _act: &Activation| y.clone())]
-    fn cube_finish(y: FloatTensor<Self>, bias: FloatTensor<Self>, act: Activation) -> FloatTensor<Self>;
+    #[fusion(meta = |y, _bias, _act: &Epilogue| y.clone())]
+    fn cube_finish(y: FloatTensor<Self>, bias: FloatTensor<Self>, act: Epilogue) -> FloatTensor<Self>;
 
     /// The gradient before the activation, in place if it is not shared, and its sum over the rows.
-    #[fusion(meta = |grad, _y, _act: &Activation| (grad.clone(), of_shape(grad, [grad.shape[1]])))]
+    #[fusion(meta = |grad, _y, _act: &Epilogue| (grad.clone(), of_shape(grad, [grad.shape[1]])))]
     fn cube_through(
         grad: FloatTensor<Self>,
         y: FloatTensor<Self>,
-        act: Activation,
+        act: Epilogue,
     ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// The sum over the rows.
@@ -126,11 +126,11 @@ impl Kernels for CubeBackend {
         product::product(lhs, rhs, precision)
     }
 
-    fn cube_finish(y: CubeTensor, bias: CubeTensor, act: Activation) -> CubeTensor {
+    fn cube_finish(y: CubeTensor, bias: CubeTensor, act: Epilogue) -> CubeTensor {
         linear::finish(y, bias, act)
     }
 
-    fn cube_through(grad: CubeTensor, y: CubeTensor, act: Activation) -> (CubeTensor, CubeTensor) {
+    fn cube_through(grad: CubeTensor, y: CubeTensor, act: Epilogue) -> (CubeTensor, CubeTensor) {
         linear::through(grad, y, act)
     }
 

@@ -11,13 +11,13 @@ use burn::backend::{
 };
 
 use super::{kernels::Kernels, product};
-use crate::fused::{Activation, MatmulPrecision};
+use crate::fused::{MatmulPrecision, activation::Epilogue};
 
 pub(super) fn forward(
     x: FloatTensor<Cube>,
     weight: FloatTensor<Cube>,
     bias: FloatTensor<Cube>,
-    act: Activation,
+    act: Epilogue,
     precision: MatmulPrecision,
 ) -> FloatTensor<Cube> {
     Cube::cube_finish(Cube::cube_product(x, weight, precision), bias, act)
@@ -29,7 +29,7 @@ pub(super) struct Kept {
     pub(super) factors: product::Kept,
     /// The output, unless the derivative of the activation is 1.
     pub(super) y: Option<FloatTensor<Cube>>,
-    pub(super) act: Activation,
+    pub(super) act: Epilogue,
 }
 
 #[derive(Debug)]

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     elementary::Float,
     flex::{numbers, on_float, tensor, threads_for, vectorised, whole, written},
-    fused::{Activation, window::Window},
+    fused::{activation::Epilogue, window::Window},
 };
 
 pub(super) use backward::{Convolve, ConvolveTransposed, Kept};
@@ -142,7 +142,7 @@ impl<E: Float> Scratch<E> {
 }
 
 /// act(patches · weights + bias), `[n, patches·rows]`.
-fn gather<E: Float>(images: &[E], n: usize, layer: &Layer<'_, E>, bias: &[E], act: Activation) -> Vec<E> {
+fn gather<E: Float>(images: &[E], n: usize, layer: &Layer<'_, E>, bias: &[E], act: Epilogue) -> Vec<E> {
     let Layer { window, rows, .. } = *layer;
     let (down, block) = (layer.down(), layer.block());
     let down = Matrix::rows_of(&down, rows);
@@ -171,7 +171,7 @@ fn gather<E: Float>(images: &[E], n: usize, layer: &Layer<'_, E>, bias: &[E], ac
 }
 
 /// act(bias + the images whose patches are rows · weights), `[n, height·width·channels]`.
-fn scatter<E: Float>(rows: &[E], n: usize, layer: &Layer<'_, E>, bias: &[E], act: Activation) -> Vec<E> {
+fn scatter<E: Float>(rows: &[E], n: usize, layer: &Layer<'_, E>, bias: &[E], act: Epilogue) -> Vec<E> {
     let window = layer.window;
     let (across, block) = (layer.across(), layer.block());
     let across = Matrix::rows_of(&across, window.patch_len());
@@ -198,7 +198,7 @@ pub(super) fn convolve(
     weight: FlexTensor,
     bias: FlexTensor,
     window: Window,
-    act: Activation,
+    act: Epilogue,
 ) -> FlexTensor {
     let (images, weight, bias) = (whole(images), whole(weight), whole(bias));
     let n = images.layout().shape()[0];
@@ -213,7 +213,7 @@ pub(super) fn convolve_transposed(
     weight: FlexTensor,
     bias: FlexTensor,
     window: Window,
-    act: Activation,
+    act: Epilogue,
 ) -> FlexTensor {
     let (rows, weight, bias) = (whole(rows), whole(weight), whole(bias));
     let n = rows.layout().shape()[0];

@@ -12,17 +12,17 @@ use burn::backend::{
 use rayon::prelude::*;
 
 use super::product::{Matrix, product, product_then, readable};
-use crate::fused::Activation;
+use crate::fused::activation::Epilogue;
 use crate::{
     elementary::Float,
     flex::{numbers, numbers_mut, on_float, rows_at_a_time, tensor, vectorised, whole},
 };
 
-pub(super) fn forward(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, act: Activation) -> FlexTensor {
+pub(super) fn forward(x: FlexTensor, weight: FlexTensor, bias: FlexTensor, act: Epilogue) -> FlexTensor {
     on_float!(x.dtype(), E => of_rows::<E>(&readable(x), &readable(weight), &whole(bias), act))
 }
 
-fn of_rows<E: Float>(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, act: Activation) -> FlexTensor {
+fn of_rows<E: Float>(x: &FlexTensor, weight: &FlexTensor, bias: &FlexTensor, act: Epilogue) -> FlexTensor {
     let (x, weight) = (Matrix::<E>::of(x), Matrix::<E>::of(weight));
     let shape = [x.rows(), weight.columns()];
     let bias = numbers::<E>(bias);
@@ -46,12 +46,12 @@ pub(super) fn add_to_rows<E: Float>(rows: &mut [E], bias: &[E]) {
 }
 
 #[inline(always)]
-pub(super) fn activate<E: Float>(numbers: &mut [E], act: Activation) {
+pub(super) fn activate<E: Float>(numbers: &mut [E], act: Epilogue) {
     match act {
-        Activation::Identity => {}
+        Epilogue::Identity => {}
         // NaN stays NaN.
-        Activation::Relu => numbers.iter_mut().for_each(|y| *y = y.or_more(E::ZERO)),
-        Activation::Tanh => numbers.iter_mut().for_each(|y| *y = tanh(*y)),
+        Epilogue::Relu => numbers.iter_mut().for_each(|y| *y = y.or_more(E::ZERO)),
+        Epilogue::Tanh => numbers.iter_mut().for_each(|y| *y = tanh(*y)),
     }
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Kept {
     pub(super) weight: Option<FlexTensor>,
     /// The output, unless the derivative of the activation is 1.
     pub(super) y: Option<FlexTensor>,
-    pub(super) act: Activation,
+    pub(super) act: Epilogue,
 }
 
 #[derive(Debug)]
@@ -119,7 +119,7 @@ const BLOCK: usize = 32;
 fn through<E: Float>(
     mut grad: FlexTensor,
     y: Option<FlexTensor>,
-    act: Activation,
+    act: Epilogue,
     wants_sum: bool,
 ) -> (FlexTensor, Option<FlexTensor>) {
     let columns = grad.layout().shape()[1];
@@ -147,12 +147,12 @@ fn through<E: Float>(
 
 /// Multiplies the gradient by the activation's derivative, which follows from its output.
 #[inline(always)]
-pub(super) fn derive<E: Float>(grad: &mut [E], y: &[E], act: Activation) {
+pub(super) fn derive<E: Float>(grad: &mut [E], y: &[E], act: Epilogue) {
     let pairs = grad.iter_mut().zip(y);
     match act {
-        Activation::Identity => {}
-        Activation::Relu => pairs.for_each(|(g, &y)| *g = if y > E::ZERO { *g } else { E::ZERO }),
-        Activation::Tanh => pairs.for_each(|(g, &y)| *g *= E::ONE - y * y),
+        Epilogue::Identity => {}
+        Epilogue::Relu => pairs.for_each(|(g, &y)| *g = if y > E::ZERO { *g } else { E::ZERO }),
+        Epilogue::Tanh => pairs.for_each(|(g, &y)| *g *= E::ONE - y * y),
     }
 }
 

@@ -7,21 +7,21 @@ use burn_cubecl::{
 };
 
 use super::super::launch::{count, dim, each, made, on_number, own, rows_and_columns, whole};
-use crate::{cube::UNITS, fused::Activation};
+use crate::{cube::UNITS, fused::activation::Epilogue};
 /// Columns, and rows at a time, of a cube that sums over rows.
 const COLUMNS: usize = 32;
 const LANES: usize = UNITS / COLUMNS;
 
 /// y ← act(y + b), for `count` numbers in rows of `columns`.
 #[cube(launch_unchecked)]
-fn finish_kernel<F: Float>(y: &mut [F], bias: &[F], count: u32, columns: u32, #[comptime] act: Activation) {
+fn finish_kernel<F: Float>(y: &mut [F], bias: &[F], count: u32, columns: u32, #[comptime] act: Epilogue) {
     let at = ABSOLUTE_POS;
     if at < count as usize {
         let sum = y[at] + bias[at % columns as usize];
         match comptime!(act) {
-            Activation::Identity => y[at] = sum,
-            Activation::Relu => y[at] = max(sum, F::new(0.0)),
-            Activation::Tanh => y[at] = sum.tanh(),
+            Epilogue::Identity => y[at] = sum,
+            Epilogue::Relu => y[at] = max(sum, F::new(0.0)),
+            Epilogue::Tanh => y[at] = sum.tanh(),
         }
     }
 }
@@ -35,7 +35,7 @@ fn through_kernel<F: Float>(
     rows: u32,
     columns: u32,
     parts: u32,
-    #[comptime] act: Activation,
+    #[comptime] act: Epilogue,
 ) {
     let mut shared = Shared::new_slice(UNITS);
     let unit = UNIT_POS as usize;
@@ -52,14 +52,14 @@ fn through_kernel<F: Float>(
             let at = row * columns + column;
             let mut g = grad[at];
             match comptime!(act) {
-                Activation::Identity => {}
-                Activation::Relu => {
+                Epilogue::Identity => {}
+                Epilogue::Relu => {
                     if y[at] <= F::new(0.0) {
                         g = F::new(0.0);
                     }
                     grad[at] = g;
                 }
-                Activation::Tanh => {
+                Epilogue::Tanh => {
                     g *= F::new(1.0) - y[at] * y[at];
                     grad[at] = g;
                 }
@@ -102,7 +102,7 @@ const ROWS: usize = 512;
 
 /// g·act′ in place, and its sum over the rows.
 #[allow(unsafe_code, reason = "the lengths are those of the tensors")]
-fn through_with_sums(grad: CubeTensor, y: &CubeTensor, act: Activation) -> (CubeTensor, CubeTensor) {
+fn through_with_sums(grad: CubeTensor, y: &CubeTensor, act: Epilogue) -> (CubeTensor, CubeTensor) {
     let [rows, columns] = rows_and_columns(&grad);
     let parts = rows.div_ceil(ROWS).max(1);
     let sums = made(&grad, [columns]);
@@ -138,7 +138,7 @@ fn through_with_sums(grad: CubeTensor, y: &CubeTensor, act: Activation) -> (Cube
 }
 
 #[allow(unsafe_code, reason = "the lengths are those of the tensors")]
-pub(in crate::fused::cube) fn finish(y: CubeTensor, bias: CubeTensor, act: Activation) -> CubeTensor {
+pub(in crate::fused::cube) fn finish(y: CubeTensor, bias: CubeTensor, act: Epilogue) -> CubeTensor {
     let (y, bias) = (own(y), into_contiguous(bias));
     if count(&y) > 0 {
         on_number!(y.dtype, F => unsafe {
@@ -157,11 +157,11 @@ pub(in crate::fused::cube) fn finish(y: CubeTensor, bias: CubeTensor, act: Activ
     y
 }
 
-pub(in crate::fused::cube) fn through(grad: CubeTensor, y: CubeTensor, act: Activation) -> (CubeTensor, CubeTensor) {
+pub(in crate::fused::cube) fn through(grad: CubeTensor, y: CubeTensor, act: Epilogue) -> (CubeTensor, CubeTensor) {
     through_with_sums(own(grad), &into_contiguous(y), act)
 }
 
 pub(in crate::fused::cube) fn sum_rows(x: CubeTensor) -> CubeTensor {
     let x = into_contiguous(x);
-    through_with_sums(x.clone(), &x, Activation::Identity).1
+    through_with_sums(x.clone(), &x, Epilogue::Identity).1
 }

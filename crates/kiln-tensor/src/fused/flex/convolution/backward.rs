@@ -23,7 +23,7 @@ use super::{
 use crate::{
     elementary::Float,
     flex::{numbers, numbers_mut, on_float, rows_at_a_time, tensor, vectorised, whole, written},
-    fused::{Activation, window::Window},
+    fused::{activation::Epilogue, window::Window},
 };
 
 /// Groups of blocks. Each has its own gradient of the weights, which are added up at the end.
@@ -37,7 +37,7 @@ pub(in super::super) struct Kept {
     /// The output, unless the derivative of the activation is 1.
     pub(in super::super) y: Option<FlexTensor>,
     pub(in super::super) window: Window,
-    pub(in super::super) act: Activation,
+    pub(in super::super) act: Epilogue,
 }
 
 #[derive(Debug)]
@@ -128,7 +128,7 @@ impl<'a, E: Float> Part<'a, E> {
         pairs.map(part).collect()
     }
 
-    fn derive(&mut self, act: Activation) {
+    fn derive(&mut self, act: Epilogue) {
         if let Some(y) = self.y {
             vectorised(
                 #[inline(always)]

@@ -13,6 +13,8 @@ use kiln::{
 use kiln_testkit::{assert_close, check_gradient, f64_device, numbers, reference, tensor, values};
 use serde_json::Value;
 
+mod blocks;
+
 const TOLERANCE: f64 = 1e-9;
 
 /// The reference's parameter names and Kiln's.
@@ -386,7 +388,7 @@ fn images_of_another_width_are_refused() {
 }
 
 #[test]
-#[should_panic(expected = "the model takes 6 columns but the inputs have 5; pass images of `data_dim` pixels")]
+#[should_panic(expected = "the model takes images of 6 values but x has 5 columns")]
 fn a_forward_pass_on_another_width_says_so() {
     let device = f64_device();
     let model = VaeConfig::new(6).hidden_dim(3).latent_dim(2).init(0, &device).unwrap();
