@@ -25,7 +25,7 @@
 //! [`ClassWeights`](models::ClassWeights) and a [`Covariance`](models::Covariance) estimator.
 //! [`LogisticRegression`](models::LogisticRegression), [`SoftmaxRegression`](models::SoftmaxRegression) and
 //! [`Vae`](models::Vae) ([`VaeConfig`](models::VaeConfig), with [`HiddenActivation`](models::HiddenActivation),
-//! [`Likelihood`](models::Likelihood) and [`GreyLevels`](models::GreyLevels),
+//! [`Prior`](models::Prior), [`Likelihood`](models::Likelihood) and [`GreyLevels`](models::GreyLevels),
 //! [`DiscretizedLogistic`](models::DiscretizedLogistic)) are Burn modules;
 //! [`RegressionLoss`](models::RegressionLoss) is the loss of a regression over all rows.
 //! [`GlmConfig`](models::GlmConfig) fits a generalised linear model ([`Family`](models::glm::Family),

@@ -14,6 +14,7 @@ use kiln_testkit::{assert_close, check_gradient, f64_device, numbers, reference,
 use serde_json::Value;
 
 mod blocks;
+mod priors;
 
 const TOLERANCE: f64 = 1e-9;
 

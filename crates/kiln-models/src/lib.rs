@@ -40,6 +40,6 @@ pub use regression::{
 };
 pub use svm::{Kernel, SupportVectorMachine, SvmConfig, SvmError, SvmFit, SvmProgress, SvmState};
 pub use vae::{
-    DiscretizedLogistic, GreyLevels, HiddenActivation, LatentPosterior, Likelihood, PixelDistribution, Vae, VaeConfig,
-    VaeConfigError,
+    DiscretizedLogistic, GreyLevels, HiddenActivation, LatentPosterior, Likelihood, PixelDistribution, Prior, Vae,
+    VaeConfig, VaeConfigError,
 };

@@ -7,6 +7,7 @@ mod hidden;
 mod images;
 mod latent;
 mod pixels;
+mod prior;
 
 use std::{borrow::Cow, f64::consts::PI};
 
@@ -29,14 +30,17 @@ pub use self::{
     error::VaeConfigError,
     latent::LatentPosterior,
     pixels::{GreyLevels, Likelihood, PixelDistribution},
+    prior::Prior,
 };
 use self::{
     hidden::After,
     images::{ImageDecoder, ImageEncoder},
     latent::{StochasticLayer, normal, split, through},
+    prior::{FlowPrior, VampPrior, vamp},
 };
 
-/// A variational autoencoder: p(x, z) = N(z; 0, I)·p(x | z) with q(z | x) = N(μ(x), diag σ²(x)). Built by [`VaeConfig::init`].
+/// A variational autoencoder: p(x, z) = N(z; 0, I)·p(x | z) with q(z | x) = N(μ(x), diag σ²(x)), or with another [prior](Prior). Built by
+/// [`VaeConfig::init`].
 ///
 /// The encoder maps x through optional convolutions and hidden layers to μ and ln σ². The decoder maps z through the mirrored layers
 /// to the logits or the means of x. Images x have shape `[n, data_dim]`, latent vectors z `[n, latent_dim]`.
@@ -49,7 +53,7 @@ use self::{
 ///
 /// Parameters: `encoder.0.*` …, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*` …; `log_scale` `[1]` or `[channels]` with a
 /// Gaussian or logistic likelihood; `image_encoder.*` and `image_decoder.*` with convolutions; `above.*` with several stochastic layers;
-/// `encoder_after.*` and `decoder_after.*` with normalisation or residual blocks.
+/// `encoder_after.*` and `decoder_after.*` with normalisation or residual blocks; `vamp.*` and `flow.*` with these priors.
 ///
 /// # Example
 /// ```
@@ -83,6 +87,8 @@ pub struct Vae {
     log_scale: Option<Param<Tensor<1>>>,
     /// Number of levels of a categorical likelihood, or with a scale of a logistic one.
     levels: Option<usize>,
+    vamp: Option<VampPrior>,
+    flow: Option<FlowPrior>,
     condition_dim: usize,
     /// What the rows of x and z are conditioned on, `[n, condition_dim]`.
     condition: Option<Tensor<2>>,
@@ -154,6 +160,12 @@ impl Vae {
     pub fn sample_prior(&self, n: usize, stream: &mut Stream) -> Tensor<2> {
         let device = self.latent_loc.weight.val().device();
         let dims = self.latent_dims();
+        if let Some(components) = self.components() {
+            return vamp::sample(&components, n, stream);
+        }
+        if let Some(flow) = &self.flow {
+            return flow.transformed(stream.normal([n, dims[0]], &device));
+        }
         let mut layers = vec![stream.normal([n, dims[dims.len() - 1]], &device)];
         for layer in self.above.iter().rev() {
             let below = layer.prior_below(layers[layers.len() - 1].clone()).sample(stream);
@@ -171,6 +183,31 @@ impl Vae {
     /// Returns the mean of p(x | z) at the encoding z of x, `[n, data_dim]`.
     pub fn reconstruct(&self, x: Tensor<2>) -> Tensor<2> {
         self.likelihood(self.encode(x)).mean()
+    }
+
+    /// Returns the learned images of a VampPrior, `[K, data_dim]`, with pixels in (0, 1), or `None` with another prior.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::Device;
+    /// use kiln_models::{Prior, VaeConfig};
+    ///
+    /// let vae = VaeConfig::new(64).prior(Prior::Vamp(50)).init(0, &Device::default())?;
+    /// assert_eq!(vae.pseudo_inputs().unwrap().dims(), [50, 64]);
+    /// # Ok::<(), kiln_models::VaeConfigError>(())
+    /// ```
+    pub fn pseudo_inputs(&self) -> Option<Tensor<2>> {
+        self.vamp.as_ref().map(VampPrior::images)
+    }
+
+    /// Returns the posteriors of the learned images of a VampPrior.
+    fn components(&self) -> Option<Normal<2>> {
+        Some(self.posterior(self.pseudo_inputs()?).first().clone())
+    }
+
+    /// Returns whether p(z) is N(0, I) in one stochastic layer, to which the KL has a closed form.
+    fn is_standard(&self) -> bool {
+        self.above.is_empty() && self.vamp.is_none() && self.flow.is_none()
     }
 
     /// Splits z into its stochastic layers.
@@ -250,6 +287,12 @@ impl LatentVariableModel for Vae {
     }
 
     fn log_prior(&self, z: Tensor<2>) -> Tensor<1> {
+        if let Some(components) = self.components() {
+            return vamp::log_density(&components, z);
+        }
+        if let Some(flow) = &self.flow {
+            return flow.log_density(z);
+        }
         let layers = self.split(z);
         let (top, below) = layers.split_last().expect("there is at least one layer");
         let of_top = sum_per_example(top.clone().square() * -0.5 - 0.5 * (2.0 * PI).ln());
@@ -264,14 +307,14 @@ impl LatentVariableModel for Vae {
         self.levels.filter(|_| self.log_scale.is_none()).unwrap_or(1)
     }
 
-    /// Returns `None` with several stochastic layers.
+    /// Returns `None` with several stochastic layers, and with a prior that is learned.
     fn kl_to_prior(&self, posterior: &LatentPosterior) -> Option<Tensor<1>> {
-        posterior.is_one_layer().then(|| posterior.first().kl_to_standard_per_example())
+        self.is_standard().then(|| posterior.first().kl_to_standard_per_example())
     }
 
-    /// Returns `None` with several stochastic layers.
+    /// Returns `None` with several stochastic layers, and with a prior that is learned.
     fn kl_per_dimension(&self, posterior: &LatentPosterior) -> Option<Tensor<2>> {
-        posterior.is_one_layer().then(|| posterior.first().kl_to_standard())
+        self.is_standard().then(|| posterior.first().kl_to_standard())
     }
 
     fn sample_with_kl(
@@ -280,7 +323,7 @@ impl LatentVariableModel for Vae {
         count: usize,
         stream: &mut Stream,
     ) -> (Tensor<2>, Option<Tensor<1>>) {
-        if count == 1 && posterior.is_one_layer() {
+        if count == 1 && self.is_standard() {
             let (z, kl) = posterior.first().rsample_with_kl_to_standard(stream);
             return (z, Some(kl));
         }

@@ -251,7 +251,7 @@ mod tests {
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
             "--beta1 0.8 --beta2 0.9 --epsilon 1 --initial-second-moment 1 --clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
             "--patience 4 --objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1",
-            "--matmul tf32 --no-fused --activation tanh --layer-norm --residual-blocks 1 --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8 --condition class",
+            "--matmul tf32 --no-fused --activation tanh --layer-norm --residual-blocks 1 --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8 --condition class --prior vamp --pseudo-inputs 5 --flow-layers 2",
             "--scale-per-channel --kl-warm-up 2 --kl-cycles 3 --free-bits 0 --final last --tensorboard --augment-flip --augment-shift 1"]
             .iter()
             .flat_map(|line| line.split(' ').map(str::to_owned))

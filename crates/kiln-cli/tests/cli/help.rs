@@ -53,6 +53,7 @@ fn every_flag_of_training_says_what_holds_without_it() {
         "--recipe",
         "--no-fused",
         "--scale-per-channel",
+        "--layer-norm",
         "--tensorboard",
         "--augment-flip",
         "--skip-bad",

@@ -14,6 +14,7 @@ use super::{
     hidden::{After, Build},
     images::{ImageDecoder, ImageEncoder, sides},
     latent::{self, StochasticLayer},
+    prior::{FlowPrior, Prior, VampPrior},
 };
 
 /// The activation function of the hidden units.
@@ -77,6 +78,8 @@ pub struct VaeConfig {
     residual_blocks: usize,
     #[serde(default)]
     condition_dim: usize,
+    #[serde(default)]
+    prior: Prior,
     likelihood: Likelihood,
     data_mean: Option<Vec<f64>>,
     #[serde(default)]
@@ -122,6 +125,7 @@ impl VaeConfig {
             layer_norm: false,
             residual_blocks: 0,
             condition_dim: 0,
+            prior: Prior::default(),
             likelihood: Likelihood::default(),
             data_mean: None,
             data_stddev: None,
@@ -180,6 +184,12 @@ impl VaeConfig {
     /// Default 0: no condition. See [`Vae::conditioned`].
     pub fn condition_dim(self, condition_dim: usize) -> Self {
         Self { condition_dim, ..self }
+    }
+
+    /// Sets the family of p(z). Another one than N(0, I) is learned; it is for one stochastic layer, and [`Prior::Vamp`] for models without a
+    /// condition. Default N(0, I).
+    pub fn prior(self, prior: Prior) -> Self {
+        Self { prior, ..self }
     }
 
     /// Sets the number of latent dimensions, at least 1. Default 20.
@@ -298,6 +308,18 @@ impl VaeConfig {
             activation,
             log_scale: self.log_scales().map(|scales| Param::from_data(TensorData::from(&scales[..]), device)),
             levels: self.likelihood.levels(),
+            vamp: match self.prior {
+                Prior::Vamp(count) => {
+                    let grey = vec![0.5; self.data_dim];
+                    let mean = self.data_mean.as_ref().unwrap_or(&grey);
+                    Some(VampPrior::new(count, mean, &mut stream, device))
+                }
+                _ => None,
+            },
+            flow: match self.prior {
+                Prior::Flow(layers) => Some(FlowPrior::new(layers, first, &mut stream, device)),
+                _ => None,
+            },
             condition_dim: self.condition_dim,
             condition: None,
         };
@@ -346,6 +368,19 @@ impl VaeConfig {
         ];
         if let Some((_, name)) = sizes.into_iter().flatten().find(|(size, _)| *size == 0) {
             return Err(VaeConfigError::Size(name));
+        }
+        match self.prior {
+            Prior::Standard => {}
+            _ if self.latent_dims.len() > 1 => return Err(VaeConfigError::Prior("one stochastic layer")),
+            Prior::Vamp(0) => return Err(VaeConfigError::Size("pseudo_inputs")),
+            Prior::Vamp(_) if self.condition_dim > 0 => {
+                return Err(VaeConfigError::Prior("a model without a condition"));
+            }
+            Prior::Flow(0) => return Err(VaeConfigError::Size("flow layers")),
+            Prior::Flow(_) if self.latent_dims[0] < 2 => {
+                return Err(VaeConfigError::Prior("at least two latent dimensions"));
+            }
+            Prior::Vamp(_) | Prior::Flow(_) => {}
         }
         if let Some(levels @ 0..=1) = self.likelihood.levels() {
             return Err(VaeConfigError::Levels(levels));
@@ -421,8 +456,16 @@ mod tests {
         assert_eq!(wrong.to_string(), "data_stddev must be finite and not negative");
         // A configuration that was saved before there were these settings is still read.
         let saved = serde_json::to_value(VaeConfig::new(3)).unwrap();
-        let later =
-            ["data_stddev", "image_channels", "channel_stddevs", "scale_per_channel", "layer_norm", "residual_blocks"];
+        let later = [
+            "data_stddev",
+            "image_channels",
+            "channel_stddevs",
+            "scale_per_channel",
+            "layer_norm",
+            "residual_blocks",
+            "condition_dim",
+            "prior",
+        ];
         let without: serde_json::Map<_, _> =
             saved.as_object().unwrap().clone().into_iter().filter(|(key, _)| !later.contains(&key.as_str())).collect();
         assert_eq!(serde_json::from_value::<VaeConfig>(without.into()).unwrap(), VaeConfig::new(3));

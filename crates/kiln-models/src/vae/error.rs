@@ -23,6 +23,9 @@ pub enum VaeConfigError {
         /// Number of convolutions.
         layers: usize,
     },
+    /// The prior needs another model.
+    #[error("this prior needs {0}")]
+    Prior(&'static str),
     /// There are fewer than two grey levels.
     #[error("a likelihood over levels needs at least 2 levels, got {0}")]
     Levels(usize),

@@ -112,6 +112,15 @@ pub(crate) struct VaeModelFlags {
     /// Learn the images given their class: class, or none [default: none]
     #[arg(long, value_name = "WHAT", value_parser = ["none", "class"], hide_possible_values = true)]
     pub(crate) condition: Option<String>,
+    /// Distribution of the latent variables: standard, or learned: vamp or flow [default: standard]
+    #[arg(long, value_name = "NAME", value_parser = ["standard", "vamp", "flow"], hide_possible_values = true)]
+    pub(crate) prior: Option<String>,
+    /// vamp only: number of learned images whose latent distributions are mixed [default: 100]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) pseudo_inputs: Option<usize>,
+    /// flow only: number of coupling layers [default: 4]
+    #[arg(long, value_name = "N", value_parser = count::<usize>())]
+    pub(crate) flow_layers: Option<usize>,
 }
 
 #[derive(Args, Debug, Serialize)]

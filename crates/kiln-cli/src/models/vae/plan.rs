@@ -167,6 +167,7 @@ pub(super) fn with_weights(memory: Memory, model: &VaeModel, pixels: usize, copi
     widths.extend(hidden);
     let add = |memory: Memory, factors: &[usize]| memory.with("weights", &[factors, &[copies]].concat(), number);
     let memory = widths.windows(2).fold(memory, |memory, pair| add(memory, &[pair[0], pair[1], 2]));
+    let memory = memory.with("weights", &[model.pseudo_inputs(), pixels, copies], number);
     let blocks = model.residual_blocks;
     let mut memory = hidden.iter().fold(memory, |memory, units| add(memory, &[*units, *units, 4, blocks]));
     let last = *widths.last().expect("it has the pixels");
@@ -204,7 +205,10 @@ pub(super) fn activations(settings: &VaeSettings, shape: ImageShape) -> [usize; 
     // A normalisation has four numbers per unit that the backward pass reads, and a block two of its maps.
     let each = model.residual_blocks.saturating_mul(if model.layer_norm { 10 } else { 4 });
     let each = each.saturating_add(if model.layer_norm { 5 } else { 1 });
-    [rows, wide.saturating_add(of_channels).saturating_mul(each).saturating_add(outputs)]
+    // Each sample is compared with each component of a mixture.
+    let of_prior = model.pseudo_inputs().saturating_mul(model.latent_dim.0[0]).saturating_mul(4);
+    let width = wide.saturating_add(of_channels).saturating_mul(each).saturating_add(outputs);
+    [rows, width.saturating_add(of_prior)]
 }
 
 /// [`EVALUATION_BATCH`], and fewer images if a pixel has a number per grey level, if there are very many samples per image, or if the

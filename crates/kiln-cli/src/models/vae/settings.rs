@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use kiln::{
     data::{Binarize, ColorMode, Fit, ImageShape},
-    models::{HiddenActivation, Likelihood, VaeConfig},
+    models::{HiddenActivation, Likelihood, Prior, VaeConfig},
 };
 use serde::{Deserialize, Serialize};
 
@@ -52,6 +52,11 @@ impl VaeSettings {
         }
         if train.kl_cycles > 1 && !rises {
             return Err(Failure::usage("--kl-cycles needs --kl-warm-up, the epochs of a rise"));
+        }
+        if free_bits > 0.0 && self.model.prior != PriorName::Standard {
+            return Err(Failure::usage(
+                "--free-bits needs --prior standard, to which the KL of each dimension is known",
+            ));
         }
         if free_bits > 0.0 && self.model.latent_dim.0.len() > 1 {
             return Err(Failure::usage(
@@ -125,6 +130,21 @@ pub(crate) struct VaeModel {
     /// Whether each channel has its own scale.
     pub(crate) scale_per_channel: bool,
     pub(crate) condition: Condition,
+    pub(crate) prior: PriorName,
+    /// Learned images of a vamp prior. Absent: 100.
+    pub(crate) pseudo_inputs: Option<usize>,
+    /// Coupling layers of a flow prior. Absent: 4.
+    pub(crate) flow_layers: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum PriorName {
+    /// N(0, I).
+    #[default]
+    Standard,
+    Vamp,
+    Flow,
 }
 
 /// What the images are given.
@@ -156,6 +176,8 @@ impl LikelihoodName {
 impl VaeModel {
     /// The largest number of residual blocks after a layer.
     const MAX_BLOCKS: usize = 100;
+    /// The largest number of coupling layers.
+    const MAX_FLOW: usize = 100;
 
     /// Returns the number of levels of a likelihood that has levels.
     fn levels(&self) -> usize {
@@ -175,10 +197,52 @@ impl VaeModel {
         if self.scale_per_channel && !self.likelihood.has_scale() {
             return Err(Failure::usage("--scale-per-channel is for --likelihood gaussian and logistic"));
         }
+        self.check_prior()?;
         let blocks = self.residual_blocks;
         require(blocks <= Self::MAX_BLOCKS, "residual-blocks", "at most 100", blocks)?;
         let levels = self.levels();
         require((2..=256).contains(&levels), "levels", "from 2 to 256", levels)
+    }
+
+    fn check_prior(&self) -> Result<()> {
+        if self.pseudo_inputs.is_some() && self.prior != PriorName::Vamp {
+            return Err(Failure::usage("--pseudo-inputs is for --prior vamp"));
+        }
+        if self.flow_layers.is_some() && self.prior != PriorName::Flow {
+            return Err(Failure::usage("--flow-layers is for --prior flow"));
+        }
+        require(self.pseudo_inputs != Some(0), "pseudo-inputs", "at least 1", 0)?;
+        let layers = self.flow_layers.unwrap_or(1);
+        require((1..=Self::MAX_FLOW).contains(&layers), "flow-layers", "from 1 to 100", layers)?;
+        if self.prior == PriorName::Standard {
+            return Ok(());
+        }
+        if self.latent_dim.0.len() > 1 {
+            return Err(Failure::usage("--prior needs one layer of latent variables: give --latent-dim one number"));
+        }
+        match self.prior {
+            PriorName::Vamp if self.condition == Condition::Class => {
+                Err(Failure::usage("--prior vamp is for models without --condition; --prior flow is for both"))
+            }
+            PriorName::Flow if self.latent_dim.0 == [1] => {
+                Err(Failure::usage("--prior flow needs two latent dimensions or more: see --latent-dim"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Returns the family of p(z).
+    fn prior(&self) -> Prior {
+        match self.prior {
+            PriorName::Standard => Prior::Standard,
+            PriorName::Vamp => Prior::Vamp(self.pseudo_inputs()),
+            PriorName::Flow => Prior::Flow(self.flow_layers.unwrap_or(4)),
+        }
+    }
+
+    /// Returns the number of learned images of a vamp prior, and 0 with another one.
+    pub(super) fn pseudo_inputs(&self) -> usize {
+        if self.prior == PriorName::Vamp { self.pseudo_inputs.unwrap_or(100) } else { 0 }
     }
 
     /// Returns whether encoder and decoder have several layers.
@@ -230,6 +294,7 @@ impl VaeModel {
                 LikelihoodName::Categorical => Likelihood::Categorical(self.levels()),
             })
             .scale_per_channel(self.scale_per_channel)
+            .prior(self.prior())
             .condition_dim(if self.condition == Condition::Class { classes } else { 0 });
         let config = match &self.upper_hidden_dim {
             Some(Sizes(sizes)) => config.upper_hidden_dims(sizes.clone()),
@@ -284,6 +349,9 @@ impl Default for VaeModel {
             levels: None,
             scale_per_channel: false,
             condition: Condition::None,
+            prior: PriorName::Standard,
+            pseudo_inputs: None,
+            flow_layers: None,
         }
     }
 }
