@@ -15,9 +15,11 @@ fn shaken(prior: Prior) -> Vae {
     let model = VaeConfig::new(6).hidden_dim(5).latent_dim(2).prior(prior).init(0, &f64_device()).unwrap();
     let mut stream = Stream::new(0, "shaken", 0, 0);
     let mut parameters = named(&model);
+    // A flow's factors are exponentials of sums over many units.
+    let size = if matches!(prior, Prior::Flow(_)) { 0.06 } else { 0.15 };
     for parameter in &mut parameters {
         let (shape, old) = (parameter.data.shape().to_vec(), parameter.data.clone().try_into_vec_as::<f64>().unwrap());
-        let new: Vec<f64> = old.iter().zip(stream.normal_vec(old.len())).map(|(x, e)| x + 0.15 * e).collect();
+        let new: Vec<f64> = old.iter().zip(stream.normal_vec(old.len())).map(|(x, e)| x + size * e).collect();
         parameter.data = TensorData::new(new, shape);
     }
     replace(model, parameters).unwrap()
@@ -25,7 +27,7 @@ fn shaken(prior: Prior) -> Vae {
 
 /// Sums f(z)·p(z) over a grid in the plane, whose error is that of the density beyond it.
 fn integrals(model: &Vae) -> [f64; 4] {
-    let (side, width) = (240, 12.0);
+    let (side, width) = (500, 20.0);
     let step = 2.0 * width / side as f64;
     let at = |i: usize| -width + (i as f64 + 0.5) * step;
     let points: Vec<f64> = (0..side * side).flat_map(|i| [at(i / side), at(i % side)]).collect();

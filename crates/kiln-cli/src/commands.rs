@@ -9,6 +9,7 @@ mod fit_curve;
 mod images;
 mod list;
 mod lr_find;
+mod posterior_report;
 mod rates;
 mod recorded;
 mod report;

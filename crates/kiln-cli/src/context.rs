@@ -31,7 +31,7 @@ pub(crate) use self::{
     opened::{Opened, Which},
     own_problem::OwnProblem,
     prediction::prediction_table,
-    record::{DataRecord, MetricsLine, RunRecord, Summary, exit_of},
+    record::{DataRecord, MetricsLine, RunRecord, Summary, command, exit_of},
     search::{Search, SweepFlags},
     session::{Finished, Session, Start, continue_or_finish, trainer},
     snapshots::Snapshots,

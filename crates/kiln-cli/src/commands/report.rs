@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::{
     compare::{Comparison, Difference},
+    posterior_report::{self, is_posterior},
     recorded::{Recorded, facts_of, panels_of},
 };
 use crate::{
@@ -16,7 +17,7 @@ use crate::{
 
 #[derive(Args, Debug)]
 pub(crate) struct ReportFlags {
-    /// Run folder; several make a comparison
+    /// Run folder, or folder of `kiln vi`; several runs make a comparison
     #[arg(required = true, value_name = "RUN")]
     runs: Vec<PathBuf>,
     #[command(flatten)]
@@ -29,6 +30,10 @@ pub(crate) struct ReportFlags {
 pub(crate) fn report(flags: &ReportFlags, console: Console) -> Result<Exit> {
     let (asked, force) = (flags.write.output.as_deref(), flags.write.force);
     let (output, page) = match &flags.runs[..] {
+        [folder] if is_posterior(folder) => {
+            let output = Output::or_in(asked, force, folder, REPORT)?;
+            (output, posterior_report::page(folder)?)
+        }
         [run] => {
             let run = Recorded::read(run)?;
             let output = Output::or_in(asked, force, run.dir.path(), REPORT)?;

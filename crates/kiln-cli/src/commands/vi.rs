@@ -15,14 +15,14 @@ pub(crate) use self::flags::ViFlags;
 use self::{fit::fit, flags::GuideName, model::Model};
 use crate::{
     base::{Console, Exit, Failure, OutputFolder, Result, require, table, to_vec},
-    context::{Compute, Memory},
+    context::{Compute, Memory, command},
     names::Dtype,
     settings::RunSettings,
 };
 
-const POSTERIOR: &str = "posterior.json";
-const DIAGNOSTICS: &str = "diagnostics.json";
-const DRAWS: &str = "draws.csv";
+pub(super) const POSTERIOR: &str = "posterior.json";
+pub(super) const DIAGNOSTICS: &str = "diagnostics.json";
+pub(super) const DRAWS: &str = "draws.csv";
 
 /// `posterior.json`, and what `--json` prints.
 #[derive(Serialize)]
@@ -66,6 +66,8 @@ struct Spread {
 /// `diagnostics.json`.
 #[derive(Serialize)]
 struct Diagnostics {
+    /// The command that wrote the folder.
+    command: String,
     /// The bound at each step of Adam or L-BFGS.
     elbo_trace: Vec<f64>,
     /// Adam's initial learning rate, given or chosen.
@@ -115,6 +117,7 @@ pub(crate) fn vi(flags: ViFlags, console: Console) -> Result<Exit> {
     };
     if let Some(out) = &out {
         let diagnostics = Diagnostics {
+            command: command(),
             elbo_trace: fitted.trace,
             lr: fitted.lr,
             psis_khat,

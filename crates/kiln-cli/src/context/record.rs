@@ -109,7 +109,7 @@ impl RunRecord {
     }
 }
 
-fn command() -> String {
+pub(crate) fn command() -> String {
     std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect::<Vec<_>>().join(" ")
 }
 

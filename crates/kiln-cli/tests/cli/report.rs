@@ -128,3 +128,31 @@ fn runs_on_the_same_test_images_are_compared_image_by_image() {
     place.refused("compare a", &["RUN"]);
     place.refused("compare a b --plot curves.svg", &["curves.svg exists"]);
 }
+
+#[test]
+fn a_posterior_has_a_report() {
+    let place = Place::new();
+    place.ok("vi eight-schools --steps 300 --draws 500 --out posterior");
+    let result = place.json_of("report posterior --json");
+    assert_eq!(result["output"], "posterior/report.html");
+    let html = place.text("posterior/report.html");
+    is_whole(&html);
+    for title in ["Posterior", "Marginal distributions", "Fit", "All results", "How to repeat it"] {
+        assert!(html.contains(&format!("<h2>{title}</h2>")), "{title}");
+    }
+    for word in ["theta_A", "vi eight-schools --steps 300", "97.5%", "eight-schools, guide full-rank"] {
+        assert!(html.contains(word), "{word}");
+    }
+    // Ten parameters, their intervals, and the bound.
+    assert_eq!(html.matches("<svg").count(), 12);
+    // A point has neither draws nor a spread.
+    place.ok("vi eight-schools --guide delta --out mode");
+    place.ok("report mode");
+    is_whole(&place.text("mode/report.html"));
+    // Half of the files.
+    place.write("posterior/diagnostics.json", "{");
+    place.ok("report posterior");
+    assert!(place.text("posterior/report.html").contains("diagnostics.json"));
+    place.write("posterior/posterior.json", "[");
+    place.refused("report posterior", &["posterior.json", "cannot be read"]);
+}
