@@ -106,7 +106,7 @@ class Results:
 def train(kiln, name, data, likelihood, epochs, flags, folder, results):
     if name in results.known:
         return
-    out = folder / "runs" / name.replace(" ", "_")
+    out = folder / "runs" / name.replace(" ", "_").replace("/", "_")
     shutil.rmtree(out, ignore_errors=True)
     command = [kiln, "train", "vae", "--data", data, "--likelihood", likelihood, "--epochs", epochs, "--threads", 1, "--quiet"]
     done = subprocess.run([*map(str, command), *flags, "--log-every", "1000000", "--out", out], capture_output=True, text=True)
@@ -129,6 +129,7 @@ def main():
     parser.add_argument("--epochs", default="10,40,200")
     parser.add_argument("--likelihoods", default="bernoulli,gaussian")
     parser.add_argument("--jobs", type=int, default=os.cpu_count())
+    parser.add_argument("--channels", help="convolutions of these channels in all runs")
     parser.add_argument("--default", default="default", help="a name for the defaults of this build, if several are compared")
     parser.add_argument("sets", nargs="*", metavar="SET", default=list(SETS))
     options = parser.parse_args()
@@ -137,18 +138,19 @@ def main():
     results = Results(options.folder / "results.jsonl")
 
     jobs, rows = [], []
+    model = ["--channels", options.channels] if options.channels else []
     for name in options.sets:
         data = make(name, options.folder)
         for likelihood in options.likelihoods.split(","):
-            key = f"{name} {likelihood}"
+            key = f"{name}{'/' + options.channels if model else ''} {likelihood}"
             rows.append(key)
             for e in epochs:
-                jobs.append((f"{key} {options.default} {e}", data, likelihood, e, []))
+                jobs.append((f"{key} {options.default} {e}", data, likelihood, e, model))
             for lr in LRS:
                 for batch in BATCHES:
                     if batch <= max(8, SETS[name][3]):
                         grid = f"{key} lr={lr} batch={batch} {max(epochs)}"
-                        jobs.append((grid, data, likelihood, max(epochs), ["--lr", lr, "--batch-size", str(batch)]))
+                        jobs.append((grid, data, likelihood, max(epochs), [*model, "--lr", lr, "--batch-size", str(batch)]))
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         list(pool.map(lambda job: train(options.kiln, *job, options.folder, results), jobs))
 

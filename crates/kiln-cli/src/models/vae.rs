@@ -10,6 +10,7 @@ mod image_size;
 mod latent;
 mod latent_flags;
 mod lr_find;
+mod model_settings;
 mod pictures;
 mod plan;
 mod report;

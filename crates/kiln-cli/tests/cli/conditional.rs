@@ -91,7 +91,7 @@ fn a_class_that_is_not_there_is_asked_for() {
 #[test]
 fn a_prior_is_learned() {
     let place = Place::new();
-    let sizes = "--latent-dim 4 --hidden-dim 64 --epochs 6";
+    let sizes = "--latent-dim 4 --hidden-dim 64 --epochs 10";
     place.ok(&format!("train vae {sizes} --out standard"));
     for (run, flags) in [("vamp", "--prior vamp --pseudo-inputs 30"), ("flow", "--prior flow --flow-layers 2")] {
         place.ok(&format!("train vae {sizes} {flags} --out {run}"));

@@ -4,7 +4,8 @@ use kiln::data::{Augment, Binarized, Dataset, HoldOut, ImageLoader, ImageSplits,
 
 use super::{
     conditions::number_classes,
-    settings::{Condition, ImageData, VaeSettings},
+    model_settings::Condition,
+    settings::{ImageData, VaeSettings},
 };
 use crate::{
     base::{

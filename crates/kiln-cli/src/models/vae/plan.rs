@@ -12,7 +12,8 @@ use kiln::{
 
 use super::{
     data::ImageSet,
-    settings::{ObjectiveName, VaeModel, VaeSettings, VaeTrain},
+    model_settings::VaeModel,
+    settings::{ObjectiveName, VaeSettings, VaeTrain},
     size_defaults::{self, Kind, SizeDefaults, pace},
 };
 use crate::{

@@ -22,53 +22,56 @@ use crate::{
 
 /// The activations, and with `derive` their derivatives, both in the shape of `x`.
 pub(super) fn forward(x: FlexTensor, gate: Gate, derive: bool) -> (FlexTensor, Option<FlexTensor>) {
-    let mut x = whole(x);
-    on_float!(x.dtype(), E => {
-        if !derive {
-            numbers_mut::<E>(&mut x).par_chunks_mut(rows_at_a_time(1)).for_each(|x| block(x, gate));
-            return (x, None);
-        }
-        let (shape, n) = (x.layout().shape().clone(), numbers::<E>(&x).len());
-        let blocks = numbers_mut::<E>(&mut x).par_chunks_mut(rows_at_a_time(1));
-        // SAFETY: each block writes each number of its part, and the parts cover all numbers.
-        #[allow(unsafe_code, reason = "memory that is written whole")]
-        let derivatives = unsafe {
-            written(n, |derivatives| {
-                blocks.zip(derivatives.par_chunks_mut(rows_at_a_time(1))).for_each(|(x, derivatives)| {
-                    vectorised(
-                        #[inline(always)]
-                        || {
-                            let n = x.len();
-                            let derivatives = &mut derivatives[..n];
-                            for i in 0..n {
-                                let (y, derivative) = gated(x[i], gate);
-                                x[i] = y;
-                                derivatives[i].write(derivative);
-                            }
-                        },
-                    );
-                });
-            })
-        };
-        (x, Some(tensor::<E>(derivatives, shape)))
+    let x = whole(x);
+    // Each gate has a loop of its own: a loop that chooses between them has no vector instructions.
+    on_float!(x.dtype(), E => match gate {
+        Gate::Normal => by::<E>(x, derive, normal),
+        Gate::Logistic => by::<E>(x, derive, logistic),
     })
 }
 
-fn block<E: Float>(x: &mut [E], gate: Gate) {
-    vectorised(
-        #[inline(always)]
-        || x.iter_mut().for_each(|x| *x = gated(*x, gate).0),
-    );
-}
-
-/// x·F(x), and its derivative.
+/// The activations by a function that returns F(x) and F′(x).
 #[inline(always)]
-fn gated<E: Float>(x: E, gate: Gate) -> (E, E) {
-    let (below, density) = match gate {
-        Gate::Normal => normal(x),
-        Gate::Logistic => logistic(x),
+fn by<E: Float>(
+    mut x: FlexTensor,
+    derive: bool,
+    gate: impl Fn(E) -> (E, E) + Copy + Sync,
+) -> (FlexTensor, Option<FlexTensor>) {
+    let (shape, size) = (x.layout().shape().clone(), rows_at_a_time(1));
+    let all = numbers_mut::<E>(&mut x);
+    let n = all.len();
+    let blocks = all.par_chunks_mut(size);
+    if !derive {
+        blocks.for_each(|x| {
+            vectorised(
+                #[inline(always)]
+                || x.iter_mut().for_each(|x| *x *= gate(*x).0),
+            );
+        });
+        return (x, None);
+    }
+    // SAFETY: each block writes each number of its part, and the parts cover all numbers.
+    #[allow(unsafe_code, reason = "memory that is written whole")]
+    let derivatives = unsafe {
+        written(n, |derivatives| {
+            blocks.zip(derivatives.par_chunks_mut(size)).for_each(|(x, derivatives)| {
+                vectorised(
+                    #[inline(always)]
+                    || {
+                        let n = x.len();
+                        let derivatives = &mut derivatives[..n];
+                        for i in 0..n {
+                            let at = x[i];
+                            let (below, density) = gate(at);
+                            x[i] = at * below;
+                            derivatives[i].write(below + at * density);
+                        }
+                    },
+                );
+            });
+        })
     };
-    (x * below, below + x * density)
+    (x, Some(tensor::<E>(derivatives, shape)))
 }
 
 /// Φ(x) = erfc(−x/√2)/2 from the tail on the left, by the series in Chebyshev polynomials of `special::erfc`, and its density.
@@ -113,8 +116,14 @@ impl Backward<Flex, 1> for Gated {
         let (mut derivative, [parent]) = (ops.state, ops.parents);
         let Some(node) = parent else { return };
         on_float!(grad.dtype(), E => {
-            let pairs = numbers_mut::<E>(&mut derivative).iter_mut().zip(numbers::<E>(&grad));
-            pairs.for_each(|(d, &g)| *d *= g);
+            let size = rows_at_a_time(1);
+            let blocks = numbers_mut::<E>(&mut derivative).par_chunks_mut(size).zip(numbers::<E>(&grad).par_chunks(size));
+            blocks.for_each(|(derivative, grad)| {
+                vectorised(
+                    #[inline(always)]
+                    || derivative.iter_mut().zip(grad).for_each(|(d, &g)| *d *= g),
+                );
+            });
         });
         grads.register::<Flex>(node.id, derivative);
     }
