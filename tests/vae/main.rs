@@ -215,13 +215,18 @@ fn every_gradient_agrees_with_differences() {
 
 /// Compares the gradient of the ELBO in each parameter with differences. `inputs` are the images and the noise.
 fn check_gradients(config: &VaeConfig, what: &str, inputs: impl Fn(&Device) -> (Tensor<2>, Tensor<2>)) {
-    let names: Vec<NamedTensor> = named(&config.init(3, &f64_device()).unwrap());
+    check_gradients_of(|device| config.init(3, device).unwrap(), what, inputs);
+}
+
+/// The same for a model that `build` returns.
+fn check_gradients_of(build: impl Fn(&Device) -> Vae, what: &str, inputs: impl Fn(&Device) -> (Tensor<2>, Tensor<2>)) {
+    let names: Vec<NamedTensor> = named(&build(&f64_device()));
     for (i, parameter) in names.iter().enumerate() {
         let at: Vec<f64> = parameter.data.clone().try_into_vec().unwrap();
         let f = |flat: Tensor<1>| {
             let device = flat.device();
             let (x, noise) = inputs(&device);
-            let blank = config.init(3, &device).unwrap();
+            let blank = build(&device);
             Elbo::new().loss_at_noise(&with_parameter(blank, i, flat), x, noise).value
         };
         // A relu's kink within the step of 6e-6 would show: these weights have none there.

@@ -8,11 +8,12 @@ use kiln::{
 };
 use kiln_testkit::{assert_close, f64_device, tensor, values};
 
-use super::check_gradients;
+use super::check_gradients_of;
 
 /// A model with two latent dimensions whose prior is far from N(0, I): the last layers of a flow start at zero.
-fn shaken(prior: Prior) -> Vae {
-    let model = VaeConfig::new(6).hidden_dim(5).latent_dim(2).prior(prior).init(0, &f64_device()).unwrap();
+fn shaken(prior: Prior, device: &Device) -> Vae {
+    let config = VaeConfig::new(6).hidden_dim(5).latent_dim(2).activation(HiddenActivation::Tanh);
+    let model = config.prior(prior).init(0, device).unwrap();
     let mut stream = Stream::new(0, "shaken", 0, 0);
     let mut parameters = named(&model);
     // A flow's factors are exponentials of sums over many units.
@@ -45,7 +46,7 @@ fn integrals(model: &Vae) -> [f64; 4] {
 #[test]
 fn a_learned_prior_is_a_density_and_its_draws_are_from_it() {
     for prior in [Prior::Vamp(7), Prior::Flow(3)] {
-        let model = shaken(prior);
+        let model = shaken(prior, &f64_device());
         let [whole, a, b, product] = integrals(&model);
         // The midpoint rule is exact to rounding for smooth functions that vanish at the ends.
         assert_close(&[whole], &[1.0], 1e-6, 0.0, &format!("{prior:?}: the integral"));
@@ -61,7 +62,8 @@ fn a_learned_prior_is_a_density_and_its_draws_are_from_it() {
 /// The mixture, number by number.
 #[test]
 fn a_vamp_prior_is_the_mean_of_the_posteriors_of_its_images() {
-    let (model, device) = (shaken(Prior::Vamp(3)), f64_device());
+    let device = f64_device();
+    let model = shaken(Prior::Vamp(3), &device);
     let posterior = model.posterior(model.pseudo_inputs().unwrap());
     let (loc, scale) = (values(posterior.first().loc()), values(posterior.first().scale()));
     let z = [0.3, -1.1, 2.0, 0.4];
@@ -95,9 +97,8 @@ fn every_gradient_of_a_learned_prior_agrees_with_differences() {
     let mut stream = Stream::new(4, "test", 0, 0);
     let (x, eps) = (stream.uniform_vec(2 * 6), stream.normal_vec(2 * 2));
     for prior in [Prior::Vamp(3), Prior::Flow(2)] {
-        let config = VaeConfig::new(6).hidden_dim(4).latent_dim(2).activation(HiddenActivation::Tanh);
         let inputs = |device: &Device| (tensor(&x, [2, 6], device), tensor(&eps, [2, 2], device));
-        check_gradients(&config.prior(prior), &format!("{prior:?}"), inputs);
+        check_gradients_of(|device| shaken(prior, device), &format!("{prior:?}"), inputs);
     }
 }
 

@@ -118,12 +118,12 @@ impl Vae {
         self.condition_dim
     }
 
-    /// Returns the model of images given `condition` `[n, condition_dim]`: p(x, z | c) = N(z; 0, I)·p(x | z, c) and q(z | x, c).
+    /// Returns the model of images given `condition` `[n, condition_dim]`: p(x, z | c) = p(z)·p(x | z, c) and q(z | x, c).
     ///
     /// Row i belongs to image i. If z has k·n rows, they are k copies of the n rows, one after the other. One row is for all images.
     ///
     /// # Panics
-    /// If the condition has another number of columns.
+    /// If the condition has another number of columns. The model that it returns panics on rows whose number is not a multiple of n.
     ///
     /// # Example
     /// ```

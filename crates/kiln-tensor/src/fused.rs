@@ -25,6 +25,7 @@ mod convolution;
 #[cfg(feature = "cube")]
 mod cube;
 mod elbo;
+mod epilogue;
 mod gate;
 mod likelihood;
 mod linear;

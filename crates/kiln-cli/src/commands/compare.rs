@@ -99,7 +99,7 @@ impl Comparison {
                 (Ok(Some(_)), Some((b, _))) => {
                     let base = &comparison.runs[*b].name;
                     comparison.notes.push(format!(
-                        "{} and {base} have other test examples, or another likelihood: no difference",
+                        "{} and {base} have other test examples, or another likelihood or condition: no difference",
                         run.name
                     ));
                 }

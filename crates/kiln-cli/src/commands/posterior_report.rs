@@ -26,6 +26,8 @@ pub(super) fn is_posterior(folder: &Path) -> bool {
 pub(super) fn page(folder: &Path) -> Result<Page> {
     let posterior = read(folder, POSTERIOR)?;
     let (mut warnings, mut sections) = (Vec::new(), Vec::new());
+    // A single point has neither draws nor a bound.
+    let is_point = posterior["elbo"].is_null();
     let diagnostics = read(folder, DIAGNOSTICS).unwrap_or_else(|failure| {
         warnings.push(format!("{}.", failure.message));
         Value::Null
@@ -33,18 +35,20 @@ pub(super) fn page(folder: &Path) -> Result<Page> {
     if posterior["status"] == "not-converged" {
         warnings.push(text_of(&posterior["message"]));
     }
-    sections.push(summary(&posterior));
+    sections.push(summary(&posterior, is_point));
     let draws = std::fs::read(folder.join(DRAWS)).map(|bytes| marginals(&bytes)).unwrap_or_default();
     if let Some(charts) = Block::charts(&draws) {
-        let about = "The share of the draws in each of forty intervals.";
+        let about =
+            format!("The share of the draws in each of {BINS} intervals, for the first {} parameters.", draws.len());
         sections.push(Section::new("Marginal distributions", vec![Block::text(about), charts]));
     }
-    if let Some(charts) = Block::charts(&[trace(&diagnostics)]) {
+    if let Some(charts) = Block::charts(&[trace(&diagnostics, is_point)]) {
         sections.push(Section::new("Fit", vec![Block::text(text_of(&posterior["message"])), charts]));
     }
     let mut facts = facts_of(&without(&posterior, "parameters"));
     facts.extend(facts_of(&without(&without(&diagnostics, "elbo_trace"), "command")));
-    facts.dedup();
+    let mut known = std::collections::HashSet::new();
+    facts.retain(|(name, _)| known.insert(name.clone()));
     sections.push(Section::new("All results", vec![Block::Facts { rows: facts }]));
     if let Some(command) = diagnostics["command"].as_str() {
         sections.push(Section::new("How to repeat it", vec![Block::Verbatim { text: command.to_owned() }]));
@@ -52,6 +56,7 @@ pub(super) fn page(folder: &Path) -> Result<Page> {
     let highlights = [
         ("status", &posterior["status"]),
         ("ELBO", &posterior["elbo"]),
+        ("ln p(data, z)", &posterior["log_joint"]),
         ("its standard error", &posterior["elbo_standard_error"]),
         ("Pareto k̂", &posterior["psis_khat"]),
         ("steps", &posterior["nit"]),
@@ -87,18 +92,19 @@ fn without(value: &Value, key: &str) -> Value {
 }
 
 /// The table of the parameters, and a chart of their intervals.
-fn summary(posterior: &Value) -> Section {
+fn summary(posterior: &Value, is_point: bool) -> Section {
     let parameters = posterior["parameters"].as_array().map(Vec::as_slice).unwrap_or_default();
     let numbers = ["mean", "sd", "q2_5", "median", "q97_5"];
     let row = |of: &Value| std::iter::once(text_of(&of["name"])).chain(numbers.map(|key| cell(&of[key]))).collect();
     let header = ["parameter", "mean", "standard deviation", "2.5%", "median", "97.5%"].map(str::to_owned).to_vec();
-    let table = Block::table("Of the draws", header, parameters.iter().map(row).collect());
+    let caption = if is_point { "The mode" } else { "Summary of the draws" };
+    let table = Block::table(caption, header, parameters.iter().map(row).collect());
     let curve = |(key, name): (&str, &str)| {
         let points = (1u32..).zip(parameters).filter_map(|(i, of)| Some((f64::from(i), of[key].as_f64()?)));
         Curve { name: name.to_owned(), points: points.collect() }
     };
     let panel = Panel {
-        title: "Means and intervals of 95%".into(),
+        title: if is_point { "The mode" } else { "Means and intervals of 95%" }.into(),
         x: Axis::linear("parameter, in the order of the table"),
         y: Axis::linear("value"),
         curves: [("q97_5", "97.5%"), ("mean", "mean"), ("q2_5", "2.5%")].map(curve).to_vec(),
@@ -114,14 +120,14 @@ fn cell(value: &Value) -> String {
     if value.is_null() { String::new() } else { shown(value) }
 }
 
-fn trace(diagnostics: &Value) -> Panel {
+fn trace(diagnostics: &Value, is_point: bool) -> Panel {
     let values = diagnostics["elbo_trace"].as_array().map(Vec::as_slice).unwrap_or_default();
     let points = (1u32..).zip(values).filter_map(|(step, value)| Some((f64::from(step), value.as_f64()?)));
     Panel {
-        title: "ELBO, estimated at each step".into(),
+        title: if is_point { "ln p(data, z) at each step" } else { "ELBO, estimated at each step" }.into(),
         x: Axis::linear("step"),
         y: Axis::linear("nats"),
-        curves: vec![Curve { name: "ELBO".into(), points: points.collect() }],
+        curves: vec![Curve { name: if is_point { "ln p" } else { "ELBO" }.into(), points: points.collect() }],
         legend: Legend::LowerRight,
         marks: Marks::Lines,
     }

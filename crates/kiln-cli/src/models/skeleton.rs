@@ -123,6 +123,10 @@ pub(super) fn resume<M: Model>(
     let encoder = if dir.file(ENCODER).is_file() { Some(dir.read_json(ENCODER)?) } else { None };
     let data = M::load(&settings, encoder, console)?;
     check_data(&mut record, M::record(&data), flags.allow_changed_data, console)?;
+    let [before, now] = [&record.data.classes, &M::record(&data).classes].map(|classes| classes.join(", "));
+    if before != now {
+        return Err(Failure::usage(format!("the run was trained on the classes {before}, and the data have {now}")));
+    }
     let record = record.resumed(M::record(&data).clone(), &compute);
     let notes = M::notes(&data).to_vec();
     let plan = M::plan(settings, data, compute)?;

@@ -41,7 +41,12 @@ fn a_class_tells_what_an_image_shows() {
     place.ok("score given --images test --samples 5 --sheet sheet.png");
     place.ok("report given");
     assert!(place.text("given/report.html").contains("a column for each class: 0, 1, 2"));
-    place.ok("compare given plain");
+    // Their losses are of ln p(x | class) and of ln p(x).
+    let compared = place.json_of("compare given plain --json");
+    assert!(compared["differences"].as_array().unwrap().is_empty(), "{compared}");
+    assert!(compared["notes"].to_string().contains("no difference"), "{compared}");
+    place.ok("train vae --latent-dim 2 --hidden-dim 16 --condition class --objective dreg --epochs 1 --out dreg");
+    place.ok("lr-find vae --channels 4 --latent-dim 2 --hidden-dim 16 --condition class");
 
     // Two epochs and then four are four, with defaults.
     place.ok("train vae --latent-dim 2 --hidden-dim 16 --condition class --epochs 4 --out whole");
@@ -66,12 +71,17 @@ fn classes_are_matched_by_their_names() {
     place.write("all.csv", table(&["ant", "bee", "cat"], 60));
     place.write("some.csv", table(&["cat"], 6));
     place.write("other.csv", table(&["cat", "dog"], 6));
+    place.write("changed.csv", table(&["ant", "bee", "cat"], 60));
     place
         .ok("train vae --data all.csv --size 4x4 --latent-dim 2 --hidden-dim 8 --epochs 1 --condition class --out run");
     let evaluated = place.json_of("eval run --data some.csv --samples 0 --json");
     assert_eq!(evaluated["n"], 6);
     place.refused("eval run --data other.csv --samples 0", &["dog", "ant, bee, cat"]);
     place.ok("sample run --class bee -n 4");
+    // As many classes, by other names.
+    place.ok("train vae --data changed.csv --size 4x4 --latent-dim 2 --hidden-dim 8 --epochs 1 --condition class --out changed");
+    place.write("changed.csv", table(&["bee", "cat", "zebra"], 60));
+    place.refused("resume changed --epochs 2 --allow-changed-data", &["ant, bee, cat", "bee, cat, zebra"]);
 }
 
 #[test]
@@ -134,5 +144,6 @@ fn every_kind_of_hidden_layer_learns() {
         let evaluated = &place.json_of(&format!("eval {run} --samples 0 --json"))["test"];
         assert_close(&[number(&evaluated["elbo"])], &[elbo(&place, &run)], 1e-12, 0.0, flags);
     }
+    place.refused_to_start("train vae --residual-blocks 1 --hidden-dim none", &["--residual-blocks", "hidden layers"]);
     place.refused_to_start("train vae --residual-blocks 101", &["--residual-blocks", "at most 100"]);
 }

@@ -2,7 +2,10 @@
 
 use burn::tensor::Tensor;
 
-use super::gate::{Gate, gelu, silu};
+use super::{
+    epilogue::{Epilogue, Gate},
+    gate::{gelu, silu},
+};
 
 /// The activation after a linear map.
 ///
@@ -62,13 +65,4 @@ impl Activation {
             Self::Silu => (Epilogue::Identity, Some(Gate::Logistic)),
         }
     }
-}
-
-/// The activations whose derivative follows from their output, so that the kernel of a linear map applies them to its product in place.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[cfg_attr(not(any(feature = "flex", feature = "cube")), allow(dead_code, reason = "for the kernels"))]
-pub(super) enum Epilogue {
-    Identity,
-    Relu,
-    Tanh,
 }

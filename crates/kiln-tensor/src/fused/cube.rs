@@ -23,7 +23,7 @@ use burn::{
 };
 
 use self::kernels::Kernels;
-use super::{MatmulPrecision, activation::Epilogue};
+use super::{MatmulPrecision, epilogue::Epilogue};
 
 /// Whether the kernels support this tensor: a GPU backend, in f32 or f64.
 pub(super) fn takes<const D: usize>(tensor: &Tensor<D>) -> bool {

@@ -25,7 +25,10 @@ use burn::{
     tensor::{DType, Device, Tensor},
 };
 
-use super::{activation::Epilogue, gate::Gate, window::Window};
+use super::{
+    epilogue::{Epilogue, Gate},
+    window::Window,
+};
 use crate::flex::whole;
 
 /// Whether the kernels support this tensor: Flex, in f32 or f64.

@@ -2,16 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use super::epilogue::Gate;
 use crate::special::{normal_cdf, sigmoid};
-
-/// The distribution function by which a number is multiplied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Gate {
-    /// Φ(x).
-    Normal,
-    /// σ(x).
-    Logistic,
-}
 
 /// Returns the Gaussian error linear unit x·Φ(x) of each number, where Φ is the distribution function of N(0, 1).
 ///

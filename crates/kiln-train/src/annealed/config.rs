@@ -44,7 +44,7 @@ pub enum AnnealedStart {
     /// q(z | x). It is near the posterior, so that fewer temperatures are enough. The default.
     #[default]
     Encoder,
-    /// N(0, I), the prior of a model with one stochastic layer. The result does not depend on the encoder (Wu, Burda, Salakhutdinov and
+    /// N(0, I). It is the prior, unless the model has several stochastic layers or learns its prior. The result does not depend on the encoder (Wu, Burda, Salakhutdinov and
     /// Grosse, 2017).
     Prior,
 }

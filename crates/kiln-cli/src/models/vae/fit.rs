@@ -50,7 +50,8 @@ pub(super) fn fit(plan: &VaePlan, session: &Session<'_>) -> Result<Finished<VaeR
         let dir = session.dir;
         dir.write_model(&model)?;
         let (batch, shape) = (plan.config.evaluation_batch, data.images().shape());
-        dir.write("samples.png", &samples(&model, shape, (64, batch), (seed, None), compute)?)?;
+        let count = 64usize.next_multiple_of(model.condition_dim().max(1));
+        dir.write("samples.png", &samples(&model, shape, (count, batch), (seed, None), compute)?)?;
         dir.write("reconstructions.png", &reconstructions(&model, data, 16, compute)?)?;
         if let Some(svg) = loss_panel(&dir.file(METRICS)).and_then(|panel| plot::svg(&[panel])) {
             dir.write("loss.svg", svg.as_bytes())?;

@@ -80,10 +80,10 @@ pub(crate) struct VaeModelFlags {
     /// Units per hidden layer of the encoder, or none; the decoder mirrors them [default: 400]
     #[arg(long, value_name = "N,…")]
     pub(crate) hidden_dim: Option<HiddenLayers>,
-    /// Activation function of the hidden layers; silu if there are several, else relu [default: automatic]
+    /// Activation function: silu in networks of several layers, else relu [default: automatic]
     #[arg(long, value_name = "NAME", value_parser = ["relu", "tanh", "gelu", "silu"])]
     pub(crate) activation: Option<String>,
-    /// Normalize the outputs of each hidden layer before the activation
+    /// Normalize the outputs of each hidden layer and convolution before the activation
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) layer_norm: bool,

@@ -17,6 +17,8 @@ pub(crate) fn lr_find(search: Search, flags: &VaeFlags, mut settings: VaeSetting
     search.refuse(given.contains(&true))?;
     let compute = Compute::start(&settings.run, Dtype::F32)?;
     let data = ImageSet::load(&settings, console)?;
+    // All learning rates are tried on the same objective.
+    settings.train.kl_warm_up.get_or_insert(0);
     let plan = VaePlan::new(settings, data, compute)?;
     plan.memory().check()?;
     let config = search.config(plan.method.batch_size, plan.settings.run.seed);

@@ -95,6 +95,9 @@ impl VaeModel {
             return Err(Failure::usage("--scale-per-channel is for --likelihood gaussian and logistic"));
         }
         self.check_prior()?;
+        if (self.residual_blocks > 0 || self.layer_norm) && self.hidden_dim.0.is_empty() && self.channels.is_none() {
+            return Err(Failure::usage("--residual-blocks and --layer-norm need hidden layers or convolutions"));
+        }
         let blocks = self.residual_blocks;
         require(blocks <= Self::MAX_BLOCKS, "residual-blocks", "at most 100", blocks)?;
         let levels = self.levels();
@@ -133,13 +136,25 @@ impl VaeModel {
         match self.prior {
             PriorName::Standard => Prior::Standard,
             PriorName::Vamp => Prior::Vamp(self.pseudo_inputs()),
-            PriorName::Flow => Prior::Flow(self.flow_layers.unwrap_or(4)),
+            PriorName::Flow => Prior::Flow(self.flow_layers()),
         }
     }
 
     /// Returns the number of learned images of a vamp prior, and 0 with another one.
     pub(super) fn pseudo_inputs(&self) -> usize {
         if self.prior == PriorName::Vamp { self.pseudo_inputs.unwrap_or(100) } else { 0 }
+    }
+
+    /// Returns the number of coupling layers of a flow prior, and 0 with another one.
+    pub(super) fn flow_layers(&self) -> usize {
+        if self.prior == PriorName::Flow { self.flow_layers.unwrap_or(4) } else { 0 }
+    }
+
+    /// Returns about how many weights a coupling layer has.
+    pub(super) fn flow_weights(&self) -> usize {
+        let dims = self.latent_dim.0[0];
+        let units = dims.saturating_mul(8).clamp(32, 256);
+        units.saturating_mul(units.saturating_add(dims.saturating_mul(2)))
     }
 
     /// Returns whether encoder and decoder have several layers.

@@ -169,6 +169,7 @@ pub(super) fn with_weights(memory: Memory, model: &VaeModel, pixels: usize, copi
     let add = |memory: Memory, factors: &[usize]| memory.with("weights", &[factors, &[copies]].concat(), number);
     let memory = widths.windows(2).fold(memory, |memory, pair| add(memory, &[pair[0], pair[1], 2]));
     let memory = memory.with("weights", &[model.pseudo_inputs(), pixels, copies], number);
+    let memory = memory.with("weights", &[model.flow_layers(), model.flow_weights(), copies], number);
     let blocks = model.residual_blocks;
     let mut memory = hidden.iter().fold(memory, |memory, units| add(memory, &[*units, *units, 4, blocks]));
     let last = *widths.last().expect("it has the pixels");

@@ -95,7 +95,8 @@ pub(super) fn losses(run: &mut Opened<VaeSettings>, allow_changed_data: bool) ->
     data.test.images().bytes().hash(&mut digest);
     // Losses of other distributions of a pixel mean something else.
     let model = &run.settings.model;
-    format!("{:?} {:?} {:?}", run.settings.data.binarize, model.likelihood, model.levels).hash(&mut digest);
+    let (binarize, condition) = (run.settings.data.binarize, model.condition);
+    format!("{binarize:?} {:?} {:?} {condition:?}", model.likelihood, model.levels).hash(&mut digest);
     let of_examples = bounds.iter().map(|of| -of.elbo).collect();
     Ok(Some(Losses { of_examples, digest: digest.finish(), name: "negative ELBO" }))
 }

@@ -33,8 +33,21 @@ impl VampPrior {
     }
 }
 
+/// Numbers that are compared at once: 32 MB in f64.
+const AT_ONCE: usize = 4_000_000;
+
 /// Returns ln (1/K)·Σₖ q(z | uₖ) of each row, `[n]`, from the posteriors of the images.
 pub(in super::super) fn log_density(components: &Normal<2>, z: Tensor<2>) -> Tensor<1> {
+    let ([k, d], n) = (components.loc().dims(), z.dims()[0]);
+    let rows = (AT_ONCE / (k * d)).max(1);
+    if n <= rows {
+        return of_rows(components, z);
+    }
+    let block = |first| of_rows(components, z.clone().narrow(0, first, rows.min(n - first)));
+    Tensor::cat((0..n).step_by(rows).map(block).collect(), 0)
+}
+
+fn of_rows(components: &Normal<2>, z: Tensor<2>) -> Tensor<1> {
     let [k, d] = components.loc().dims();
     let [loc, scale] = [components.loc(), components.scale()].map(|t| t.reshape([1, k, d]));
     let standard = (z.unsqueeze_dim::<3>(1) - loc) / scale.clone();

@@ -18,7 +18,7 @@ use burn::{
 };
 use burn_cubecl::{CubeBackend, tensor::CubeTensor};
 
-use crate::fused::{MatmulPrecision, activation::Epilogue};
+use crate::fused::{MatmulPrecision, epilogue::Epilogue};
 
 /// The description of a tensor like `like`, of another shape.
 fn of_shape<const D: usize>(like: &TensorSpec, shape: [usize; D]) -> TensorSpec {

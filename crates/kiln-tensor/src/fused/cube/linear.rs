@@ -11,7 +11,7 @@ use burn::backend::{
 };
 
 use super::{kernels::Kernels, product};
-use crate::fused::{MatmulPrecision, activation::Epilogue};
+use crate::fused::{MatmulPrecision, epilogue::Epilogue};
 
 pub(super) fn forward(
     x: FloatTensor<Cube>,

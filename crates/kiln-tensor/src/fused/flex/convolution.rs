@@ -19,7 +19,7 @@ use super::{
 use crate::{
     elementary::Float,
     flex::{numbers, on_float, tensor, threads_for, vectorised, whole, written},
-    fused::{activation::Epilogue, window::Window},
+    fused::{epilogue::Epilogue, window::Window},
 };
 
 pub(super) use backward::{Convolve, ConvolveTransposed, Kept};

@@ -12,7 +12,7 @@ use burn::backend::{
 use rayon::prelude::*;
 
 use super::product::{Matrix, product, product_then, readable};
-use crate::fused::activation::Epilogue;
+use crate::fused::epilogue::Epilogue;
 use crate::{
     elementary::Float,
     flex::{numbers, numbers_mut, on_float, rows_at_a_time, tensor, vectorised, whole},

@@ -7,7 +7,7 @@ use burn_cubecl::{
 };
 
 use super::super::launch::{count, dim, each, made, on_number, own, rows_and_columns, whole};
-use crate::{cube::UNITS, fused::activation::Epilogue};
+use crate::{cube::UNITS, fused::epilogue::Epilogue};
 /// Columns, and rows at a time, of a cube that sums over rows.
 const COLUMNS: usize = 32;
 const LANES: usize = UNITS / COLUMNS;

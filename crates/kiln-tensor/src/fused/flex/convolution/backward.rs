@@ -23,7 +23,7 @@ use super::{
 use crate::{
     elementary::Float,
     flex::{numbers, numbers_mut, on_float, rows_at_a_time, tensor, vectorised, whole, written},
-    fused::{activation::Epilogue, window::Window},
+    fused::{epilogue::Epilogue, window::Window},
 };
 
 /// Groups of blocks. Each has its own gradient of the weights, which are added up at the end.
