@@ -81,7 +81,8 @@ fn classes_are_matched_by_their_names() {
     // As many classes, by other names.
     place.ok("train vae --data changed.csv --size 4x4 --latent-dim 2 --hidden-dim 8 --epochs 1 --condition class --out changed");
     place.write("changed.csv", table(&["bee", "cat", "zebra"], 60));
-    place.refused("resume changed --epochs 2 --allow-changed-data", &["ant, bee, cat", "bee, cat, zebra"]);
+    let refused = place.exits(2, "resume changed --epochs 2 --allow-changed-data").stderr;
+    assert!(refused.contains("ant, bee, cat") && refused.contains("bee, cat, zebra"), "{refused}");
 }
 
 #[test]
