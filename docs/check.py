@@ -218,7 +218,8 @@ def check_python(arguments, failures):
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         kiln = [str(Path(arguments.kiln).resolve())]
-        subprocess.run([*kiln, "train", "vae", "--epochs", "2", "--hidden-dim", "32,16", "--latent-dim", "4", "--quiet", "--out", "run"],
+        subprocess.run([*kiln, "train", "vae", "--epochs", "2", "--hidden-dim", "32,16", "--activation", "relu", "--latent-dim", "4",
+                        "--quiet", "--out", "run"],
                        cwd=folder, check=True)
         result = subprocess.run([sys.executable, SRC / "snippets/load_vae.py", "run"], cwd=folder, capture_output=True, text=True)
         print(result.stdout, end="")
