@@ -107,6 +107,7 @@ fn a_prior_is_learned() {
     for (run, flags) in [("vamp", "--prior vamp --pseudo-inputs 30"), ("flow", "--prior flow --flow-layers 2")] {
         place.ok(&format!("train vae {sizes} {flags} --out {run}"));
         let gain = elbo(&place, run) - elbo(&place, "standard");
+        // 0.12 and 0.21 nats on the machine where this was written; other processors round sums otherwise.
         assert!(gain > 0.05, "{run} gains {gain} nats");
         let evaluated =
             &place.json_of(&format!("eval {run} --samples 50 --images 20 --ais 4 --temperatures 30 --json"));

@@ -1,12 +1,13 @@
 //! The classes on which a conditional model depends.
 
+use std::borrow::Cow;
+
 use kiln::{
     burn::tensor::{Device, Tensor, TensorData},
     data::{Binarized, Dataset, Images},
     dist::LatentVariableModel,
     models::Vae,
 };
-use std::borrow::Cow;
 
 use crate::base::{Failure, Result};
 

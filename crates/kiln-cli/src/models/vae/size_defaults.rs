@@ -14,7 +14,7 @@ const SCALE: f64 = 0.6;
 /// The largest learning rate.
 const HIGHEST: f64 = 2.5e-3;
 
-/// The largest learning rate of networks with several relu layers, which lose z under a larger one.
+/// The largest learning rate of networks with several layers of relu or units like it, which lose z under a larger one.
 const HIGHEST_DEEP: f64 = 1e-3;
 
 /// A shorter run has the rates of the first epochs of a run of this many, so that short runs are parts of each other.
@@ -67,8 +67,8 @@ pub(super) fn pace(kind: Kind, epochs: u64, steps_per_epoch: u64) -> (f64, Sched
 /// Steps in which the weight of the KL term rises in networks of several layers.
 const RISE: u64 = 100;
 
-/// Returns the epochs in which the weight of the KL term rises from 0: about [`RISE`] steps, and at most a fifth of the run. Networks of
-/// several layers that see few images learn to ignore z otherwise.
+/// Returns the epochs in which the weight of the KL term rises from 0: about [`RISE`] steps, and at most a fifth of the run, or of
+/// [`SHORT`] epochs if the run is shorter. Networks of several layers that see few images learn to ignore z otherwise.
 pub(super) fn kl_warm_up(deep: bool, images: usize, steps_per_epoch: u64, epochs: u64) -> u64 {
     if !deep || SizeDefaults::of(images).batch_size == SizeDefaults::LARGE.batch_size {
         return 0;
