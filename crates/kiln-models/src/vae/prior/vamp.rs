@@ -1,12 +1,10 @@
 //! The mixture of the posteriors of learned images.
 
-use std::f64::consts::PI;
-
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, TensorData},
 };
-use kiln_dist::Normal;
+use kiln_dist::{Distribution, Normal};
 use kiln_tensor::{Stream, fused::logsumexp, special::sigmoid};
 
 /// Learned images, by the logits of their pixels, `[K, data_dim]`. Their pixels are in (0, 1).
@@ -50,8 +48,7 @@ pub(in super::super) fn log_density(components: &Normal<2>, z: Tensor<2>) -> Ten
 fn of_rows(components: &Normal<2>, z: Tensor<2>) -> Tensor<1> {
     let [k, d] = components.loc().dims();
     let [loc, scale] = [components.loc(), components.scale()].map(|t| t.reshape([1, k, d]));
-    let standard = (z.unsqueeze_dim::<3>(1) - loc) / scale.clone();
-    let each = (standard.square() + (2.0 * PI).ln()) * -0.5 - scale.log();
+    let each = Normal::new(loc, scale).expect("the shapes are equal").log_prob(z.unsqueeze_dim::<3>(1));
     #[allow(clippy::cast_precision_loss, reason = "a number of images")]
     let ln_k = (k as f64).ln();
     let of_components: Tensor<2> = each.sum_dim(2).squeeze_dim(2);
