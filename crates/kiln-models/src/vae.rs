@@ -9,16 +9,14 @@ mod latent;
 mod pixels;
 mod prior;
 
-use std::{borrow::Cow, f64::consts::PI};
+use std::borrow::Cow;
 
 use burn::{
     module::{Module, Param},
     nn::Linear,
     tensor::Tensor,
 };
-use kiln_dist::{
-    Bernoulli, DistError, Distribution, LatentVariableModel, Moments, Normal, Reparameterized, sum_per_example,
-};
+use kiln_dist::{Bernoulli, DistError, Distribution, LatentVariableModel, Moments, Normal, Reparameterized};
 use kiln_tensor::{
     Stream,
     fused::{Activation, dense},
@@ -36,7 +34,7 @@ use self::{
     hidden::After,
     images::{ImageDecoder, ImageEncoder},
     latent::{StochasticLayer, normal, split, through},
-    prior::{FlowPrior, VampPrior, vamp},
+    prior::{FlowPrior, VampPrior, log_standard, vamp},
 };
 
 /// A variational autoencoder: p(x, z) = N(z; 0, I)·p(x | z) with q(z | x) = N(μ(x), diag σ²(x)), or with another [prior](Prior). Built by
@@ -295,7 +293,7 @@ impl LatentVariableModel for Vae {
         }
         let layers = self.split(z);
         let (top, below) = layers.split_last().expect("there is at least one layer");
-        let of_top = sum_per_example(top.clone().square() * -0.5 - 0.5 * (2.0 * PI).ln());
+        let of_top = log_standard(top.clone());
         let pairs = self.above.iter().zip(below.iter().zip(&layers[1..]));
         pairs.fold(of_top, |sum, (layer, (z, above))| {
             sum + layer.prior_below(above.clone()).log_prob_per_example(z.clone())

@@ -1,11 +1,12 @@
 //! Distributions of z that are learned with the model.
 
 mod flow;
+mod standard;
 pub(super) mod vamp;
 
 use serde::{Deserialize, Serialize};
 
-pub(super) use self::{flow::FlowPrior, vamp::VampPrior};
+pub(super) use self::{flow::FlowPrior, standard::log_standard, vamp::VampPrior};
 
 /// The family of p(z).
 ///

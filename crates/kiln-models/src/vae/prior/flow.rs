@@ -12,8 +12,7 @@ use kiln_tensor::{
     init,
 };
 
-/// ln √(2π).
-const LN_SQRT_2PI: f64 = 0.918_938_533_204_672_7;
+use super::standard::log_standard;
 
 /// The largest logarithm of the factor of one layer.
 const LARGEST: f64 = 2.0;
@@ -51,7 +50,7 @@ impl FlowPrior {
                 None => sum,
             });
         }
-        let of_noise = sum_per_example(Tensor::cat(parts.to_vec(), 1).square() * -0.5 - LN_SQRT_2PI);
+        let of_noise = log_standard(Tensor::cat(parts.to_vec(), 1));
         match log_factors {
             Some(all) => of_noise - all,
             None => of_noise,
