@@ -75,14 +75,14 @@ ROWS = [
     Row(
         "convolutional VAE epoch on MNIST, from files to test ELBO",
         "vae-epoch",
-        ["kiln", "torch", "torch-fused"],
+        ["kiln", "torch", "torch-fused", "torch-compile"],
         ["--convolutions"],
         needs_data=True,
     ),
     Row(
         "VAE epoch on MNIST, from files to test ELBO",
         "vae-epoch",
-        ["kiln", "torch", "torch-fused", "torch-loader"],
+        ["kiln", "torch", "torch-fused", "torch-compile", "torch-loader"],
         needs_data=True,
     ),
     Row(
