@@ -15,6 +15,7 @@ use serde_json::Value;
 
 mod blocks;
 mod priors;
+mod scale;
 
 const TOLERANCE: f64 = 1e-9;
 

@@ -92,6 +92,12 @@ pub trait LatentVariableModel: Module {
     /// Returns p(x | z) for z `[n, d_z]`. Its values have shape `[n, d_x]`.
     fn likelihood(&self, z: Tensor<2>) -> Self::Likelihood;
 
+    /// Returns p(x | z) in the loss of a training step, which evaluates it at `x`, of the same rows as z. The default is
+    /// [`likelihood`](Self::likelihood). A model overrides this if a parameter of p(x | z) has its optimum in closed form.
+    fn likelihood_in_training(&self, z: Tensor<2>, _x: &Tensor<2>) -> Self::Likelihood {
+        self.likelihood(z)
+    }
+
     /// Returns a point estimate of z for x, `[n, d_z]`: the posterior's mean or an approximation of it.
     fn encode(&self, x: Tensor<2>) -> Tensor<2>;
 

@@ -8,6 +8,7 @@ mod images;
 mod latent;
 mod pixels;
 mod prior;
+mod running_scale;
 
 use std::borrow::Cow;
 
@@ -35,6 +36,7 @@ use self::{
     images::{ImageDecoder, ImageEncoder},
     latent::{StochasticLayer, normal, split, through},
     prior::{FlowPrior, VampPrior, log_standard, vamp},
+    running_scale::RunningScale,
 };
 
 /// A variational autoencoder: p(x, z) = N(z; 0, I)·p(x | z) with q(z | x) = N(μ(x), diag σ²(x)), or with another [prior](Prior). Built by
@@ -50,7 +52,7 @@ use self::{
 /// further input of the first dense layers. See [`conditioned`](Self::conditioned).
 ///
 /// Parameters: `encoder.0.*` …, `latent_loc.*`, `latent_log_variance.*`, `decoder.0.*` …; `log_scale` `[1]` or `[channels]` with a
-/// Gaussian or logistic likelihood; `image_encoder.*` and `image_decoder.*` with convolutions; `above.*` with several stochastic layers;
+/// Gaussian or logistic likelihood, or `running_scale.log_scale` if it has a [closed form](VaeConfig::optimal_scale); `image_encoder.*` and `image_decoder.*` with convolutions; `above.*` with several stochastic layers;
 /// `encoder_after.*` and `decoder_after.*` with normalisation or residual blocks; `vamp.*` and `flow.*` with these priors.
 ///
 /// # Example
@@ -83,6 +85,7 @@ pub struct Vae {
     #[module(skip)]
     activation: Activation,
     log_scale: Option<Param<Tensor<1>>>,
+    running_scale: Option<RunningScale>,
     /// Number of levels of a categorical likelihood, or with a scale of a logistic one.
     levels: Option<usize>,
     vamp: Option<VampPrior>,
@@ -198,6 +201,42 @@ impl Vae {
         self.vamp.as_ref().map(VampPrior::images)
     }
 
+    /// Returns the model with the prior of `other`.
+    ///
+    /// # Panics
+    /// If the models have other latent dimensions, or `other` has a [`Prior::Vamp`] of images of another size.
+    ///
+    /// # Example
+    ///
+    /// Two stages (Dai and Wipf, *Diagnosing and Enhancing VAE Models*, 2019, fit a second VAE): the model is trained with N(0, I) first,
+    /// and then a prior is fitted to the codes of the images.
+    ///
+    /// ```
+    /// use burn::tensor::Device;
+    /// use kiln_models::{Prior, VaeConfig};
+    ///
+    /// let config = VaeConfig::new(64).latent_dim(4);
+    /// let trained = config.init(0, &Device::default())?;
+    /// // … and after its training:
+    /// let flow = config.prior(Prior::Flow(4)).init(1, &Device::default())?;
+    /// let second = trained.with_prior_of(&flow).fixed_but_prior();
+    /// # Ok::<(), kiln_models::VaeConfigError>(())
+    /// ```
+    pub fn with_prior_of(&self, other: &Self) -> Self {
+        assert_eq!(self.latent_dims(), other.latent_dims(), "the latent dimensions of both models");
+        assert!(
+            other.vamp.is_none() || self.data_dim() == other.data_dim(),
+            "the images of both models differ in size"
+        );
+        Self { vamp: other.vamp.clone(), flow: other.flow.clone(), ..self.clone() }
+    }
+
+    /// Returns the model with all parameters fixed but those of a [learned prior](Prior): training changes the prior alone.
+    pub fn fixed_but_prior(self) -> Self {
+        let (vamp, flow) = (self.vamp.clone(), self.flow.clone());
+        Self { vamp, flow, ..self.no_grad() }
+    }
+
     /// Returns the posteriors of the learned images of a VampPrior.
     fn components(&self) -> Option<Normal<2>> {
         Some(self.posterior(self.pseudo_inputs()?).first().clone())
@@ -206,6 +245,49 @@ impl Vae {
     /// Returns whether p(z) is N(0, I) in one stochastic layer, to which the KL has a closed form.
     fn is_standard(&self) -> bool {
         self.above.is_empty() && self.vamp.is_none() && self.flow.is_none()
+    }
+
+    /// Returns the outputs of the decoder, `[n, data_dim · outputs]`.
+    fn decode(&self, z: Tensor<2>) -> Tensor<2> {
+        let ([_, got], expected) = (z.dims(), self.latent_dim());
+        assert_eq!(got, expected, "the model has {expected} latent dimensions but z has {got} columns");
+        let z = self.with_condition(self.split(z).swap_remove(0));
+        let hidden = |layers, z| through(layers, &self.decoder_after, z, self.activation);
+        match &self.image_decoder {
+            None => {
+                let (last, before) = self.decoder.split_last().expect("`VaeConfig::init` makes at least two layers");
+                dense(last, hidden(before, z), Activation::Identity)
+            }
+            Some(images) => images.forward(hidden(&self.decoder, z)),
+        }
+    }
+
+    /// Returns p(x | z) from the outputs of the decoder, with this scale if it has one: `[1]` or `[channels]`.
+    fn pixels(&self, output: Tensor<2>, log_scale: Option<Tensor<1>>) -> PixelDistribution {
+        let [n, width] = output.dims();
+        let Some(log_scale) = log_scale else {
+            return match self.levels {
+                None => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
+                Some(levels) => {
+                    let logits = output.reshape([n, self.data_dim(), levels]);
+                    let grey = GreyLevels::from_logits(logits).expect("`VaeConfig` has at least two levels");
+                    PixelDistribution::Categorical(grey)
+                }
+            };
+        };
+        let log_scale: Tensor<2> = match log_scale.dims()[0] {
+            1 => log_scale.reshape([1, 1]),
+            // The channels of a pixel are next to each other.
+            channels => log_scale.reshape([1, channels]).expand([width / channels, channels]).reshape([1, width]),
+        };
+        match self.levels {
+            Some(levels) => PixelDistribution::Logistic(
+                DiscretizedLogistic::new(output, log_scale, levels).expect("the shapes and levels are checked"),
+            ),
+            None => PixelDistribution::Gaussian(
+                Normal::from_log_scale(output, log_scale.expand([n, width])).expect("the shapes are equal"),
+            ),
+        }
     }
 
     /// Splits z into its stochastic layers.
@@ -238,41 +320,17 @@ impl LatentVariableModel for Vae {
     /// # Panics
     /// If z does not have `latent_dim` columns.
     fn likelihood(&self, z: Tensor<2>) -> PixelDistribution {
-        let ([n, got], expected) = (z.dims(), self.latent_dim());
-        assert_eq!(got, expected, "the model has {expected} latent dimensions but z has {got} columns");
-        let z = self.with_condition(self.split(z).swap_remove(0));
-        let hidden = |layers, z| through(layers, &self.decoder_after, z, self.activation);
-        let output = match &self.image_decoder {
-            None => {
-                let (last, before) = self.decoder.split_last().expect("`VaeConfig::init` makes at least two layers");
-                dense(last, hidden(before, z), Activation::Identity)
-            }
-            Some(images) => images.forward(hidden(&self.decoder, z)),
-        };
-        match (&self.log_scale, self.levels) {
-            (None, None) => PixelDistribution::Bernoulli(Bernoulli::from_logits(output)),
-            (None, Some(levels)) => {
-                let logits = output.reshape([n, self.data_dim(), levels]);
-                let grey = GreyLevels::from_logits(logits).expect("`VaeConfig` has at least two levels");
-                PixelDistribution::Categorical(grey)
-            }
-            (Some(log_scale), levels) => {
-                let (log_scale, [n, d]) = (log_scale.val(), output.dims());
-                let log_scale: Tensor<2> = match log_scale.dims()[0] {
-                    1 => log_scale.reshape([1, 1]),
-                    // The channels of a pixel are next to each other.
-                    channels => log_scale.reshape([1, channels]).expand([d / channels, channels]).reshape([1, d]),
-                };
-                match levels {
-                    Some(levels) => PixelDistribution::Logistic(
-                        DiscretizedLogistic::new(output, log_scale, levels).expect("the shapes and levels are checked"),
-                    ),
-                    None => PixelDistribution::Gaussian(
-                        Normal::from_log_scale(output, log_scale.expand([n, d])).expect("the shapes are equal"),
-                    ),
-                }
-            }
-        }
+        let learned = self.log_scale.as_ref().map(Param::val);
+        let log_scale = learned.or_else(|| self.running_scale.as_ref().map(RunningScale::val));
+        self.pixels(self.decode(z), log_scale)
+    }
+
+    /// Returns p(x | z), with the standard deviation that is best for `x` if it has a [closed form](VaeConfig::optimal_scale).
+    fn likelihood_in_training(&self, z: Tensor<2>, x: &Tensor<2>) -> PixelDistribution {
+        let Some(running) = &self.running_scale else { return self.likelihood(z) };
+        let means = self.decode(z);
+        let log_scale = running.best_for(&means, x);
+        self.pixels(means, Some(log_scale))
     }
 
     /// Returns μ(x). With several stochastic layers, each layer's mean is computed at the mean of the layer below.

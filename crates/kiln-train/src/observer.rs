@@ -47,7 +47,8 @@ pub struct EpochReport {
     pub step: u64,
     /// The epoch that ended, counted from 1.
     pub epoch: u64,
-    /// `train-epoch` (the average over the epoch's minibatches, measured while the parameters moved) or `test`.
+    /// `train-epoch` (the average over the epoch's minibatches, measured while the parameters moved), or the name of the held-out data: `test`,
+    /// or what [`Trainer::name_held_out`](crate::Trainer::name_held_out) says.
     pub split: &'static str,
     /// The loss and its terms.
     #[serde(flatten)]

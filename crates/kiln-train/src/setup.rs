@@ -14,6 +14,8 @@ pub(crate) struct Setup<'a, M> {
     pub(crate) observers: Vec<Box<dyn Observer<M> + 'a>>,
     pub(crate) checkpoints: Option<Checkpoints>,
     pub(crate) interrupt: Arc<AtomicBool>,
+    /// The name of the held-out data in reports.
+    pub(crate) held_out: &'static str,
     /// Whether a step on a GPU may be captured.
     pub(crate) captures: bool,
     /// The processes that train together.

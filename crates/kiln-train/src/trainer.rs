@@ -71,6 +71,7 @@ impl<'a, M: Module> Trainer<'a, M> {
             observers: Vec::new(),
             checkpoints: None,
             interrupt: Arc::default(),
+            held_out: "test",
             captures: false,
             world: World::alone(),
         })
@@ -122,6 +123,32 @@ impl<'a, M: Module> Trainer<'a, M> {
     /// ```
     pub fn checkpoint_to(mut self, checkpoints: Checkpoints) -> Self {
         self.0.checkpoints = Some(checkpoints);
+        self
+    }
+
+    /// Names the held-out data in [reports](crate::EpochReport::split). Default: `test`.
+    ///
+    /// Data that choose the epoch, or that end the training, are usually called `validation`: their loss is then a biased estimate, and
+    /// other data are needed for testing.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// use kiln_dist::LatentVariableModel;
+    /// use kiln_data::{Dataset, Images, stratified_split};
+    /// use kiln_optim::AdamConfig;
+    /// use kiln_train::{EarlyStopping, Elbo, TrainConfig, TrainOutcome, Trainer};
+    ///
+    /// fn train<M: LatentVariableModel>(model: M, images: &Images) -> Result<TrainOutcome<M>, Box<dyn std::error::Error>> {
+    ///     let split = stratified_split(&vec![0; images.len()], 0.1, 0)?;
+    ///     let (train, validation) = (images.subset(&split.train), images.subset(&split.test));
+    ///     let config = TrainConfig { early_stopping: Some(EarlyStopping { patience: 5, ..EarlyStopping::default() }), ..TrainConfig::default() };
+    ///     let trainer = Trainer::new(config, AdamConfig::new().build()?).name_held_out("validation");
+    ///     Ok(trainer.fit(model, &Elbo::new(), &train, Some(&validation))?)
+    /// }
+    /// ```
+    pub fn name_held_out(mut self, name: &'static str) -> Self {
+        self.0.held_out = name;
         self
     }
 

@@ -235,8 +235,12 @@ impl<M> Observer<M> for TrainingProgress {
         report: &EpochReport,
         _model: &Watched<'_, M>,
     ) -> std::result::Result<ControlFlow<()>, TrainError> {
-        let split = if report.split == "test" { "test " } else { "train" };
-        self.line(format!("epoch {:>3}  {split}  {}", report.epoch, metrics(&report.metrics)));
+        let split = match report.split {
+            "train-epoch" => "train",
+            "validation" => "valid",
+            other => other,
+        };
+        self.line(format!("epoch {:>3}  {split:<5}  {}", report.epoch, metrics(&report.metrics)));
         Ok(ControlFlow::Continue(()))
     }
 }

@@ -21,7 +21,7 @@ pub(crate) enum LrFind {
 }
 
 /// Flags that the sweep refuses, or that mean nothing for it.
-const UNUSED: [&str; 20] = [
+const UNUSED: [&str; 21] = [
     "lr",
     "schedule",
     "batch-schedule",
@@ -42,6 +42,7 @@ const UNUSED: [&str; 20] = [
     "class-weight",
     "sample-weight",
     "recipe",
+    "fit-prior",
 ];
 
 #[derive(Args, Debug)]

@@ -31,10 +31,11 @@ pub(super) struct Recorded {
 }
 
 /// Results that are shown first, and their names.
-const HIGHLIGHTS: [(&str, &str); 21] = [
+const HIGHLIGHTS: [(&str, &str); 22] = [
     ("/status", "status"),
     ("/epochs", "epochs"),
     ("/nit", "iterations"),
+    ("/validation/loss", "validation loss"),
     ("/test/loss", "test loss"),
     ("/test/elbo", "test ELBO"),
     ("/test/iwae", "test IWAE bound"),
@@ -132,6 +133,9 @@ const COUNTS: [&str; 4] = ["step", "epoch", "iteration", "batch_size"];
 /// Quantities that evaluations repeat of the steps.
 const OF_STEPS: [&str; 4] = ["lr", "momentum", "grad_norm", "examples_per_s"];
 
+/// The splits that are evaluated at the end of an epoch, and their names in charts.
+const EVALUATED: [(&str, &str); 3] = [("train-epoch", "training"), ("validation", "validation"), ("test", "test")];
+
 /// Returns the title of a quantity's chart, and the label of its axis.
 fn title_of(key: &str) -> (String, &'static str) {
     let (title, unit) = match key {
@@ -215,9 +219,9 @@ pub(super) fn panels_of(runs: &[(&str, &[Value])]) -> Vec<Panel> {
             records: records.iter().filter(|record| record["split"] == split).collect(),
         })
     };
-    let evaluations: Vec<Part<'_>> = of_split("train-epoch", "training").chain(of_split("test", "test")).collect();
+    let evaluations: Vec<Part<'_>> = EVALUATED.iter().flat_map(|(split, name)| of_split(split, name)).collect();
     let mut panels = charts(&evaluations, "epoch", |key| !OF_STEPS.contains(&key));
-    let is_evaluation = |record: &Value| ["train-epoch", "test"].iter().any(|split| record["split"] == *split);
+    let is_evaluation = |record: &Value| EVALUATED.iter().any(|(split, _)| record["split"] == *split);
     let steps = runs.iter().map(|(run, records)| Part {
         name: (*run).to_owned(),
         records: records.iter().filter(|record| !is_evaluation(record)).collect(),

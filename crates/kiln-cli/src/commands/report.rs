@@ -96,11 +96,10 @@ fn of_run(run: &Recorded, access: &RunAccess, console: Console) -> Result<Page> 
 
 fn data_of(run: &Recorded) -> Vec<(String, String)> {
     let data = &run.record.data;
-    let mut rows = vec![
-        ("data".to_owned(), data.name.clone()),
-        ("training examples".to_owned(), data.n_train.to_string()),
-        ("test examples".to_owned(), data.n_test.to_string()),
-    ];
+    let mut rows =
+        vec![("data".to_owned(), data.name.clone()), ("training examples".to_owned(), data.n_train.to_string())];
+    rows.extend(data.n_validation.map(|n| ("validation examples".to_owned(), n.to_string())));
+    rows.push(("test examples".to_owned(), data.n_test.to_string()));
     if let Some([height, width]) = data.image_size {
         let channels = data.image_channels.map_or_else(String::new, |channels| format!("×{channels}"));
         rows.push(("image size".to_owned(), format!("{height}×{width}{channels}")));

@@ -72,6 +72,11 @@ impl<S> Opened<S> {
         Ok(Self { dir, settings, record, compute: Compute::again(run, machine)?, console, which })
     }
 
+    /// Opens a run in a process that already computes.
+    pub(crate) fn with(dir: RunDir, settings: S, record: RunRecord, compute: Compute, console: Console) -> Self {
+        Self { dir, settings, record, compute, console, which: None }
+    }
+
     /// The weights that the flags choose, in `template`, a module of the run's shape on this device. An optimiser whose
     /// model differs from its iterate is asked for by `finish`.
     pub(crate) fn load_module<M: Module>(

@@ -49,12 +49,15 @@ pub(crate) struct Resumed {
 }
 
 /// The data of a run.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct DataRecord {
     /// The name of a dataset, or the absolute path of a file or folder.
     pub(crate) name: String,
     pub(crate) sha256: String,
     pub(crate) n_train: usize,
+    /// The examples that choose the epoch, if they are not those for testing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) n_validation: Option<usize>,
     pub(crate) n_test: usize,
     /// Height and width, for images.
     #[serde(default, skip_serializing_if = "Option::is_none")]

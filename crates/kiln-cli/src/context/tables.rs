@@ -110,9 +110,7 @@ fn record(source: &Source, sha256: &str, train: &Examples, test: &Examples) -> D
         sha256: sha256.to_owned(),
         n_train: train.len(),
         n_test: test.len(),
-        image_size: None,
-        image_channels: None,
-        classes: Vec::new(),
+        ..DataRecord::default()
     }
 }
 

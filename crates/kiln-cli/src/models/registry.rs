@@ -237,7 +237,9 @@ mod tests {
                 .unwrap()
                 .get_arguments()
                 .filter_map(|a| a.get_long().map(str::to_owned))
-                .filter(|a| !["out", "force", "config", "recipe", "help", "json", "quiet"].contains(&a.as_str()))
+                .filter(|a| {
+                    !["out", "force", "config", "recipe", "fit-prior", "help", "json", "quiet"].contains(&a.as_str())
+                })
                 .collect();
             for (_, table) in keys.iter().filter(|(key, _)| *key != "kind") {
                 for key in table.as_table().unwrap().keys() {
@@ -246,13 +248,13 @@ mod tests {
             }
             flags
         };
-        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --train-images 9 --size 8x8 --fit pad --color grey --skip-bad --binarize fixed --hidden-dim 1,2 --latent-dim 1",
+        let all: Vec<String> = ["--data x --data-dir y --test-fraction 0.1 --train-images 9 --validation-fraction 0.1 --size 8x8 --fit pad --color grey --skip-bad --binarize fixed --hidden-dim 1,2 --latent-dim 1",
             "--likelihood gaussian --epochs 1 --batch-size 1 --optimizer nesterov --lr 1 --momentum 0.5 --schedule linear",
             "--momentum-schedule sutskever --dampening 0 --weight-decay 0 --batch-schedule constant --accumulate 2",
             "--beta1 0.8 --beta2 0.9 --epsilon 1 --initial-second-moment 1 --clip-norm 1 --skip-non-finite 3 --average uniform --particles 2",
             "--patience 4 --objective elbo --beta 1 --log-every 1 --keep 1 --device cpu --dtype f32 --seed 1 --threads 1",
             "--matmul tf32 --no-fused --activation tanh --layer-norm --residual-blocks 1 --k 3 --upper-hidden-dim 3 --channels 4,5 --levels 8 --condition class --prior vamp --pseudo-inputs 5 --flow-layers 2",
-            "--scale-per-channel --kl-warm-up 2 --kl-cycles 3 --free-bits 0 --final last --tensorboard --augment-flip --augment-shift 1"]
+            "--scale optimal --scale-per-channel --kl-warm-up 2 --kl-cycles 3 --free-bits 0 --final last --tensorboard --augment-flip --augment-shift 1"]
             .iter()
             .flat_map(|line| line.split(' ').map(str::to_owned))
             .collect();

@@ -16,6 +16,7 @@ mod plan;
 mod report;
 mod rows;
 mod sample_flags;
+mod second_stage;
 mod settings;
 mod size_defaults;
 mod table;
@@ -37,7 +38,7 @@ pub(crate) use self::{
     table::{embed, score},
     table_flags::{EmbedFlags, ScoreFlags},
 };
-use self::{data::ImageSet, fit::VaeReport, plan::VaePlan};
+use self::{data::ImageSet, fit::VaeReport, model_settings::Scale, plan::VaePlan};
 use super::model::{Common, Losses, Model, refuse};
 use crate::{
     base::{Console, Exit, Failure, Result, Section},
@@ -84,10 +85,12 @@ Examples:
     type Report = VaeReport;
 
     fn base(flags: &VaeFlags, config: Option<&Path>) -> Result<toml::Table> {
-        match &flags.recipe {
-            Some(_) if config.is_some() => Err(Failure::usage("--recipe cannot be combined with --config")),
-            Some(_) => IWAE.parse().map_err(Failure::internal),
-            None => Ok(toml::Table::new()),
+        match (&flags.recipe, &flags.fit_prior) {
+            (None, None) => Ok(toml::Table::new()),
+            _ if config.is_some() => Err(Failure::usage("--recipe and --fit-prior cannot be combined with --config")),
+            (Some(_), None) => IWAE.parse().map_err(Failure::internal),
+            (None, Some(run)) => second_stage::base(run),
+            (Some(_), Some(_)) => Err(Failure::usage("--recipe cannot be combined with --fit-prior")),
         }
     }
 
@@ -96,9 +99,9 @@ Examples:
         Common { data: &mut data.name, data_dir: &mut data.data_dir, run }
     }
 
-    /// Free bits look at a whole minibatch.
+    /// Free bits, and the best scale, look at a whole minibatch.
     fn can_be_distributed(settings: &Self::Settings) -> bool {
-        settings.train.free_bits <= 0.0
+        settings.train.free_bits <= 0.0 && settings.model.scale == Scale::Learned
     }
 
     fn check(settings: &VaeSettings) -> Result<()> {

@@ -46,7 +46,8 @@ pub(crate) fn parse<S: DeserializeOwned>(path: &Path) -> Result<S> {
     read_table(path)?.try_into().map_err(|e| bad_settings(path, &e))
 }
 
-fn read_table(path: &Path) -> Result<toml::Table> {
+/// Reads a file of settings as it is.
+pub(crate) fn read_table(path: &Path) -> Result<toml::Table> {
     let text =
         std::fs::read_to_string(path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
     text.parse().map_err(|e| bad_settings(path, &e))

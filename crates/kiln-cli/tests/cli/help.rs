@@ -51,6 +51,7 @@ fn every_flag_of_training_says_what_holds_without_it() {
         "--reference",
         "--sample-weight",
         "--recipe",
+        "--fit-prior",
         "--no-fused",
         "--scale-per-channel",
         "--layer-norm",

@@ -46,6 +46,26 @@ fn grey_levels_are_learned() {
     assert!(size.0 > 100 && size.1 > 100, "{size:?}");
 }
 
+/// The standard deviation is no weight: its average is kept beside them.
+#[test]
+fn the_standard_deviation_can_be_the_best_one() {
+    let place = Place::new();
+    let train = "train vae --likelihood gaussian --latent-dim 4 --hidden-dim 64";
+    let optimal = format!("{train} --scale optimal");
+    place.ok(&format!("{train} --epochs 4 --out learned"));
+    place.ok(&format!("{optimal} --epochs 4 --out whole"));
+    place.ok(&format!("{optimal} --epochs 2 --out half"));
+    place.ok("resume half --epochs 4");
+    assert_eq!(place.weights("half"), place.weights("whole"));
+    let gain = elbo(&place, "whole") - elbo(&place, "learned");
+    assert!(gain > -1.0, "of some tens of nats: {gain}");
+    let evaluated = &place.json_of("eval whole --samples 0 --json")["test"];
+    assert_eq!(evaluated, &place.json("whole/result.json")["test"], "to the last digit");
+    place.ok(&format!("{optimal} --scale-per-channel --condition class --epochs 1 --out classes"));
+    place.refused("train vae --scale optimal --likelihood logistic --out x", &["--likelihood gaussian"]);
+    place.refused(&format!("{optimal} --objective iwae --out x"), &["--objective elbo"]);
+}
+
 #[test]
 fn the_latent_space_is_shown() {
     let place = Place::new();

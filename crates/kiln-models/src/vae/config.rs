@@ -78,6 +78,8 @@ pub struct VaeConfig {
     channel_stddevs: Option<Vec<f64>>,
     #[serde(default)]
     scale_per_channel: bool,
+    #[serde(default)]
+    optimal_scale: bool,
 }
 
 fn one() -> usize {
@@ -121,6 +123,7 @@ impl VaeConfig {
             data_stddev: None,
             channel_stddevs: None,
             scale_per_channel: false,
+            optimal_scale: false,
         }
     }
 
@@ -222,6 +225,24 @@ impl VaeConfig {
     /// one scale for all pixels.
     pub fn scale_per_channel(self, per_channel: bool) -> Self {
         Self { scale_per_channel: per_channel, ..self }
+    }
+
+    /// Computes the standard deviation of a Gaussian likelihood in closed form, and does not learn it with the weights.
+    ///
+    /// In each training step it is the root mean squared error of the minibatch, which is its optimum (Rybkin, Daniilidis and Levine, *Simple
+    /// and Effective VAE Training with Calibrated Decoders*, 2021), but at least 0.001. A running average of its square is used everywhere
+    /// else. As in Burn's `BatchNorm`, clones of a model share the average. For the ELBO with a Gaussian likelihood. Default: learned.
+    ///
+    /// # Example
+    /// ```
+    /// use burn::tensor::Device;
+    /// use kiln_models::{Likelihood, VaeConfig};
+    ///
+    /// let vae = VaeConfig::new(64).likelihood(Likelihood::Gaussian).optimal_scale(true).init(0, &Device::default())?;
+    /// # Ok::<(), kiln_models::VaeConfigError>(())
+    /// ```
+    pub fn optimal_scale(self, optimal: bool) -> Self {
+        Self { optimal_scale: optimal, ..self }
     }
 
     /// Sets the mean training image, one value in [0, 1] per pixel. The decoder's last bias then starts at it, so that the model

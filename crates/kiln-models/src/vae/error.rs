@@ -26,6 +26,9 @@ pub enum VaeConfigError {
     /// The prior needs another model.
     #[error("this prior needs {0}")]
     Prior(&'static str),
+    /// The likelihood is not Gaussian, so that its scale has no closed form.
+    #[error("optimal_scale is for a Gaussian likelihood")]
+    OptimalScale,
     /// There are fewer than two grey levels.
     #[error("a likelihood over levels needs at least 2 levels, got {0}")]
     Levels(usize),

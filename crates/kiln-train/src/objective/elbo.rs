@@ -45,6 +45,13 @@ pub struct Elbo {
     particles: usize,
 }
 
+/// What a loss is computed for.
+#[derive(Clone, Copy)]
+enum Purpose {
+    Training,
+    Evaluation,
+}
+
 impl Default for Elbo {
     fn default() -> Self {
         Self { beta: 1.0, annealing: None, free_bits: 0.0, particles: 1 }
@@ -93,7 +100,7 @@ impl Elbo {
 
     /// Returns the loss from x `[n, d_x]`, the posterior, its samples z `[s·n, d_z]`, and the KL of each example, if it has a closed form.
     fn assemble<M: LatentVariableModel>(
-        beta: f64,
+        (beta, purpose): (f64, Purpose),
         model: &M,
         x: Tensor<2>,
         posterior: M::Posterior,
@@ -105,23 +112,33 @@ impl Elbo {
             let posterior = if particles > 1 { posterior.repeated(particles) } else { posterior };
             posterior.log_prob_per_example(z.clone()) - model.log_prior(z.clone())
         });
-        let log_likelihood = model.likelihood(z).log_prob_per_example(x);
+        let likelihood = match purpose {
+            Purpose::Training => model.likelihood_in_training(z, &x),
+            Purpose::Evaluation => model.likelihood(z),
+        };
+        let log_likelihood = likelihood.log_prob_per_example(x);
         let Evidence { loss, bound, reconstruction, divergence } = evidence(log_likelihood, kl, beta);
         Loss { value: loss, terms: vec![("elbo", bound), ("reconstruction", reconstruction), ("kl", divergence)] }
     }
 
-    fn with_beta<M: LatentVariableModel>(&self, beta: f64, model: &M, rows: Tensor<2>, stream: &mut Stream) -> Loss {
+    fn with_beta<M: LatentVariableModel>(
+        &self,
+        weight: (f64, Purpose),
+        model: &M,
+        rows: Tensor<2>,
+        stream: &mut Stream,
+    ) -> Loss {
         let (model, x) = model.given(rows);
         let model = &*model;
         let posterior = model.posterior(x.clone());
         let sample = model.sample_with_kl(&posterior, self.particles, stream);
-        Self::assemble(beta, model, x, posterior, sample)
+        Self::assemble(weight, model, x, posterior, sample)
     }
 
     /// Returns the loss in training, with free bits.
     fn in_training<M: LatentVariableModel>(&self, beta: f64, model: &M, rows: Tensor<2>, stream: &mut Stream) -> Loss {
         if self.free_bits <= 0.0 {
-            return self.with_beta(beta, model, rows, stream);
+            return self.with_beta((beta, Purpose::Training), model, rows, stream);
         }
         let (model, x) = model.given(rows);
         let model = &*model;
@@ -129,7 +146,7 @@ impl Elbo {
         let each = model.kl_per_dimension(&posterior).expect("`check` was called");
         let sample = (posterior.rsample_many(self.particles, stream), Some(each.clone().sum_dim(1).squeeze_dim(1)));
         // Each dimension counts as at least its free bits. The difference from the loss without them has a gradient only there.
-        let Loss { value, terms } = Self::assemble(beta, model, x, posterior, sample);
+        let Loss { value, terms } = Self::assemble((beta, Purpose::Training), model, x, posterior, sample);
         let lacking = each.mean_dim(0).neg().add_scalar(self.free_bits).clamp_min(0.0).sum();
         Loss { value: value + lacking * beta, terms }
     }
@@ -140,7 +157,7 @@ impl Elbo {
         let model = &*model;
         let posterior = model.posterior(x.clone());
         let sample = (posterior.rsample_from_noise(noise), model.kl_to_prior(&posterior));
-        Self::assemble(self.beta, model, x, posterior, sample)
+        Self::assemble((self.beta, Purpose::Evaluation), model, x, posterior, sample)
     }
 }
 
@@ -155,7 +172,7 @@ impl<M: LatentVariableModel, B: Into<Tensor<2>>> Objective<M, B> for Elbo {
     }
 
     fn held_out(&self, model: &M, batch: B, stream: &mut Stream) -> Loss {
-        self.with_beta(self.beta, model, batch.into(), stream)
+        self.with_beta((self.beta, Purpose::Evaluation), model, batch.into(), stream)
     }
 
     fn can_be_captured(&self) -> bool {

@@ -113,7 +113,7 @@ impl<M> Observer<M> for TensorBoardLog {
     }
 
     fn on_epoch(&mut self, report: &EpochReport, _model: &Watched<'_, M>) -> Result<ControlFlow<()>, TrainError> {
-        let split = if report.split == "test" { "test" } else { "train" };
+        let split = if report.split == "train-epoch" { "train" } else { report.split };
         self.metrics(split, report.step, &report.metrics)?;
         Ok(ControlFlow::Continue(()))
     }

@@ -65,7 +65,7 @@ where
         if let (Some(metrics), Some(test)) = (self.test.clone(), self.data.test) {
             let finite = metrics.loss.is_finite();
             self.at.score = Some(metrics.loss);
-            self.report_epoch("test", metrics, test.len() as f64 / tick.elapsed().as_secs_f64())?;
+            self.report_epoch(self.setup.held_out, metrics, test.len() as f64 / tick.elapsed().as_secs_f64())?;
             if !finite {
                 let parameter = params::first_non_finite(self.model()).map(|name| format!("the parameter {name}"));
                 let what = parameter.unwrap_or_else(|| "the held-out loss".to_owned());

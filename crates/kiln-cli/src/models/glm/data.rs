@@ -44,9 +44,7 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Resul
         sha256,
         n_train: train.len(),
         n_test: test.as_ref().map_or(0, GlmRows::len),
-        image_size: None,
-        image_channels: None,
-        classes: Vec::new(),
+        ..DataRecord::default()
     };
     Ok(GlmData { encoder, train, test, file, record, notes })
 }
@@ -58,10 +56,7 @@ pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder) -> Result<(Glm
     let chosen = Chosen::new(settings, default_target, table, &mut Vec::new())?;
     let rows = chosen.encode(settings, encoder, &chosen.table)?;
     let (name, n) = (settings.data.name.clone(), rows.len());
-    Ok((
-        rows,
-        DataRecord { name, sha256, n_train: 0, n_test: n, image_size: None, image_channels: None, classes: Vec::new() },
-    ))
+    Ok((rows, DataRecord { name, sha256, n_test: n, ..DataRecord::default() }))
 }
 
 pub(super) fn source(settings: &GlmSettings) -> Source {

@@ -46,9 +46,7 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>) -> Resul
         sha256: found.sha256().to_owned(),
         n_train: train.len(),
         n_test: test.as_ref().map_or(0, GlmRows::len),
-        image_size: None,
-        image_channels: None,
-        classes: Vec::new(),
+        ..DataRecord::default()
     };
     Ok(GlmData { encoder, train, test, file: found.file().to_owned(), record, notes: Vec::new() })
 }
@@ -65,18 +63,7 @@ pub(super) fn whole(settings: &GlmSettings, encoder: &GlmEncoder) -> Result<(Glm
     let found = read(name, Some(encoder))?;
     let rows = rows(settings, encoder, &found, &(0..found.len()).collect::<Vec<_>>())?;
     let (sha256, n_test) = (found.sha256().to_owned(), rows.len());
-    Ok((
-        rows,
-        DataRecord {
-            name: name.clone(),
-            sha256,
-            n_train: 0,
-            n_test,
-            image_size: None,
-            image_channels: None,
-            classes: Vec::new(),
-        },
-    ))
+    Ok((rows, DataRecord { name: name.clone(), sha256, n_test, ..DataRecord::default() }))
 }
 
 /// Predicts the rows of a file.

@@ -73,15 +73,8 @@ pub(super) fn load(settings: &GlmSettings, encoder: Option<GlmEncoder>, console:
     let tables = if total(usize::from(!fit))? == 0 { tables } else { None };
     let train = encode((&path, tables), &options, settings, (&chosen, &encoder), (&mut notes, console))?;
     let sha256 = hash.end()?;
-    let record = DataRecord {
-        name: source.name,
-        sha256,
-        n_train: total(train.len())?,
-        n_test: 0,
-        image_size: None,
-        image_channels: None,
-        classes: Vec::new(),
-    };
+    let record =
+        DataRecord { name: source.name, sha256, n_train: total(train.len())?, n_test: 0, ..DataRecord::default() };
     Ok(GlmData { encoder, train, test: None, file: found.file, record, notes: [found.notes, notes].concat() })
 }
 

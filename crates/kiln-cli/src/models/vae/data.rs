@@ -1,6 +1,6 @@
 //! The images of a run.
 
-use kiln::data::{Augment, Binarized, Dataset, HoldOut, ImageLoader, ImageSplits, Images, Locate};
+use kiln::data::{Augment, Binarized, Dataset, HoldOut, ImageLoader, ImageSplits, Images, Locate, stratified_split};
 
 use super::{
     conditions::number_classes,
@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     base::{
-        Console, Result,
+        Console, Failure, Result,
         ranks::{by_root, first_by_root},
     },
     context::DataRecord,
@@ -18,6 +18,8 @@ use crate::{
 /// Training images and test images.
 pub(crate) struct ImageSet {
     pub(super) train: Binarized,
+    /// Images that choose the epoch, if they are not the test images.
+    pub(super) validation: Option<Binarized>,
     pub(super) test: Binarized,
     /// The names of the classes that the model is given, or none.
     pub(super) classes: Vec<String>,
@@ -56,23 +58,31 @@ impl ImageSet {
             true => number_classes([&mut images.train, &mut images.test], classes, name)?,
             false => Vec::new(),
         };
+        let validation = held_out(&mut images.train, settings.data.validation_fraction, seed)?;
         let record = DataRecord {
             name: settings.data.name.clone(),
             sha256,
             n_train: images.train.len(),
+            n_validation: validation.as_ref().map(Dataset::len),
             n_test: images.test.len(),
             image_size: Some([images.train.height(), images.train.width()]),
             image_channels: Some(images.train.shape().channels).filter(|channels| *channels > 1),
             classes: classes.clone(),
         };
         let augment = Augment { flip: settings.data.augment_flip, shift: settings.data.augment_shift };
-        let train = Binarized::new(images.train, binarize, seed, "binarize-train").augmented(augment);
-        let test = Binarized::new(images.test, binarize, seed, "binarize-test");
-        let [train, test] = match by_class {
-            true => [train.with_classes()?, test.with_classes()?],
-            false => [train, test],
+        let of = |images, purpose| {
+            let images = Binarized::new(images, binarize, seed, purpose);
+            if by_class { images.with_classes() } else { Ok(images) }
         };
-        Ok(Self { train, test, classes, record, notes })
+        let train = of(images.train, "binarize-train")?.augmented(augment);
+        let validation = validation.map(|images| of(images, "binarize-validation")).transpose()?;
+        let test = of(images.test, "binarize-test")?;
+        Ok(Self { train, validation, test, classes, record, notes })
+    }
+
+    /// The images that choose the epoch.
+    pub(super) fn held_out(&self) -> &Binarized {
+        self.validation.as_ref().unwrap_or(&self.test)
     }
 
     /// The images that pictures show: test images, or training images if there are none.
@@ -83,6 +93,21 @@ impl ImageSet {
     pub(super) fn images(&self) -> &Images {
         self.train.images()
     }
+}
+
+/// Takes this fraction of the training images out for validation. Classes keep their proportions.
+fn held_out(train: &mut Images, fraction: f64, seed: u64) -> Result<Option<Images>> {
+    if fraction <= 0.0 {
+        return Ok(None);
+    }
+    let (n, classes) = (train.len(), if train.has_labels() { train.targets() } else { vec![0; train.len()] });
+    let split = stratified_split(&classes, fraction, seed)?;
+    if split.test.is_empty() {
+        return Err(Failure::usage(format!("--validation-fraction {fraction} of {n} training images is no image")));
+    }
+    let validation = train.subset(&split.test);
+    *train = train.subset(&split.train);
+    Ok(Some(validation))
 }
 
 /// Names the files that were left out, a line each.

@@ -19,6 +19,10 @@ pub(crate) struct VaeFlags {
     #[arg(long, value_name = "NAME", value_parser = ["iwae"], hide_possible_values = true, help_heading = "Run")]
     #[serde(skip)]
     pub(crate) recipe: Option<String>,
+    /// Fit a prior (--prior vamp or flow) to the model of a run, which stays as it is
+    #[arg(long, value_name = "RUN", help_heading = "Run")]
+    #[serde(skip)]
+    pub(crate) fit_prior: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) data: ImageDataFlags,
     #[command(flatten)]
@@ -45,6 +49,9 @@ pub(crate) struct ImageDataFlags {
     /// Fraction of images to hold out for testing, if there is no test set [default: 0.2]
     #[arg(long, value_name = "F")]
     pub(crate) test_fraction: Option<f64>,
+    /// Fraction of the training images that choose the epoch instead of the test images [default: 0]
+    #[arg(long, value_name = "F", allow_negative_numbers = true)]
+    pub(crate) validation_fraction: Option<f64>,
     /// Train on the first N training images only [default: all]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) train_images: Option<usize>,
@@ -105,6 +112,9 @@ pub(crate) struct VaeModelFlags {
     /// categorical and logistic only: number of levels, from 2 to 256 [default: 16; logistic 256]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) levels: Option<usize>,
+    /// gaussian only: how the standard deviation is found: learned, or optimal for each minibatch [default: learned]
+    #[arg(long, value_name = "HOW", value_parser = ["learned", "optimal"], hide_possible_values = true)]
+    pub(crate) scale: Option<String>,
     /// gaussian and logistic only: learn one scale per channel, not one for all pixels
     #[arg(long)]
     #[serde(skip_serializing_if = "std::ops::Not::not")]
@@ -151,7 +161,7 @@ pub(crate) struct VaeTrainFlags {
     /// elbo only: samples of the latent variables per image [default: automatic]
     #[arg(long, value_name = "N", value_parser = count::<usize>())]
     pub(crate) particles: Option<usize>,
-    /// Model that the run ends with: best (of the epoch with the lowest test loss) or last [default: best]
+    /// Model that the run ends with: best (of the epoch with the lowest validation or test loss) or last [default: best]
     #[arg(long = "final", value_name = "MODEL", value_parser = ["best", "last"], hide_possible_values = true)]
     #[serde(rename = "final")]
     pub(crate) final_model: Option<String>,

@@ -24,6 +24,7 @@ pub(crate) struct VaeModel {
     pub(crate) likelihood: LikelihoodName,
     /// Levels of a categorical or logistic likelihood. Absent: 16 and 256.
     pub(crate) levels: Option<usize>,
+    pub(crate) scale: Scale,
     /// Whether each channel has its own scale.
     pub(crate) scale_per_channel: bool,
     pub(crate) condition: Condition,
@@ -42,6 +43,17 @@ pub(crate) enum PriorName {
     Standard,
     Vamp,
     Flow,
+}
+
+/// How the scale of a likelihood is found.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Scale {
+    /// With the weights.
+    #[default]
+    Learned,
+    /// In closed form.
+    Optimal,
 }
 
 /// What the images are given.
@@ -93,6 +105,9 @@ impl VaeModel {
         }
         if self.scale_per_channel && !self.likelihood.has_scale() {
             return Err(Failure::usage("--scale-per-channel is for --likelihood gaussian and logistic"));
+        }
+        if self.scale == Scale::Optimal && self.likelihood != LikelihoodName::Gaussian {
+            return Err(Failure::usage("--scale optimal is for --likelihood gaussian"));
         }
         self.check_prior()?;
         if (self.residual_blocks > 0 || self.layer_norm) && self.hidden_dim.0.is_empty() && self.channels.is_none() {
@@ -206,6 +221,7 @@ impl VaeModel {
                 LikelihoodName::Categorical => Likelihood::Categorical(self.levels()),
             })
             .scale_per_channel(self.scale_per_channel)
+            .optimal_scale(self.scale == Scale::Optimal)
             .prior(self.prior())
             .condition_dim(if self.condition == Condition::Class { classes } else { 0 });
         let config = match &self.upper_hidden_dim {
@@ -259,6 +275,7 @@ impl Default for VaeModel {
             residual_blocks: 0,
             likelihood: LikelihoodName::Bernoulli,
             levels: None,
+            scale: Scale::default(),
             scale_per_channel: false,
             condition: Condition::None,
             prior: PriorName::Standard,

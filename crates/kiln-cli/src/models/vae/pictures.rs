@@ -92,7 +92,11 @@ pub(super) fn loss_panel(metrics: &Path) -> Option<Panel> {
         title: "Loss (negative bound)".into(),
         x: Axis::linear("epoch"),
         y: Axis::linear("nats per example"),
-        curves: vec![curve("train", "train-epoch"), curve("test", "test")],
+        curves: [("train", "train-epoch"), ("validation", "validation"), ("test", "test")]
+            .into_iter()
+            .map(|(name, split)| curve(name, split))
+            .filter(|curve| !curve.points.is_empty())
+            .collect(),
         legend: Legend::UpperRight,
         marks: Marks::Lines,
     })

@@ -126,7 +126,9 @@ impl VaePlan {
         let accumulate = settings.method.accumulate.unwrap_or(1);
         let steps = |epochs| TrainConfig { epochs, ..config.clone() }.steps(n, accumulate);
         if settings.train.objective == ObjectiveName::Elbo {
-            let usual = size_defaults::kl_warm_up(settings.model.is_deep(), n, steps(1), epochs);
+            // An encoder that is fixed cannot lose z.
+            let can_lose_z = settings.model.is_deep() && settings.train.fit_prior.is_none();
+            let usual = size_defaults::kl_warm_up(can_lose_z, n, steps(1), epochs);
             settings.train.kl_warm_up.get_or_insert(usual);
         }
         let objective = match (objective(&settings), annealing(&settings.train, steps)?) {
@@ -148,14 +150,17 @@ impl VaePlan {
         let images = self.data.images();
         let pixels = images.dims();
         let of = |images: &Images| if images.is_in_memory() { images.len() } else { 0 };
-        let memory = Memory::default().with("images", &[of(images) + of(self.data.test.images()), pixels], 1);
+        let held_out = [self.data.validation.as_ref(), Some(&self.data.test)];
+        let held_out: Vec<usize> = held_out.into_iter().flatten().map(|images| of(images.images())).collect();
+        let memory = Memory::default().with("images", &[of(images) + held_out.iter().sum::<usize>(), pixels], 1);
         // Weights, gradients, two moments of Adam, and the copies that a checkpoint makes.
         let memory = with_weights(memory, model, pixels, 8, number);
         let [rows, width] = activations(settings, images.shape());
         let batch = self.config.batch_size.min(self.data.train.len());
+        let largest = self.data.held_out().len().max(self.data.test.len());
         // The forward pass, its gradients, and an evaluation without them.
         let memory = memory.with("activations", &[batch, rows, width, 4], number);
-        memory.with("evaluation", &[self.config.evaluation_batch.min(self.data.test.len()), rows, width, 2], number)
+        memory.with("evaluation", &[self.config.evaluation_batch.min(largest), rows, width, 2], number)
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
 pub(crate) enum Part {
     All,
     Train,
+    Validation,
     Test,
 }
 
@@ -63,8 +64,11 @@ impl Rows {
 
     /// The names of the parts, and their images.
     pub(super) fn parts(&self) -> Vec<(&'static str, &Binarized)> {
-        let all = [("train", &self.set.train, Part::Test), ("test", &self.set.test, Part::Train)];
-        all.into_iter().filter(|(.., not)| *not != self.part).map(|(name, images, _)| (name, images)).collect()
+        let ImageSet { train, validation, test, .. } = &self.set;
+        let all = [("train", Some(train), Part::Train), ("validation", validation.as_ref(), Part::Validation)];
+        let all = all.into_iter().chain([("test", Some(test), Part::Test)]);
+        let chosen = all.filter(|(.., part)| self.part == Part::All || self.part == *part);
+        chosen.filter_map(|(name, images, _)| Some((name, images?))).collect()
     }
 
     /// Returns the columns that say which image a row is, and the order of the rows: as in the data, or by the names of files.
@@ -111,6 +115,7 @@ pub(super) fn load_test(run: &mut Opened<VaeSettings>, name: &str) -> Result<(Im
 /// The images of other data than the run's, and its model.
 fn load_other(run: &mut Opened<VaeSettings>, name: &str) -> Result<(ImageSet, Vae)> {
     let own = image_shape(run)?;
+    run.settings.data.validation_fraction = 0.0;
     name.clone_into(&mut run.settings.data.name);
     located(&mut run.settings.data.name, &mut run.settings.data.data_dir)?;
     let data = ImageSet::load_for(&run.settings, known_classes(run), run.console)?;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     image_size::ImageSize,
-    model_settings::{PriorName, VaeModel},
+    model_settings::{PriorName, Scale, VaeModel},
 };
 use crate::{
     base::{Failure, Result, require},
@@ -35,6 +35,8 @@ impl VaeSettings {
         require(train.keep >= 1, "keep", "at least 1", train.keep)?;
         require(train.beta >= 0.0 && train.beta.is_finite(), "beta", "finite and not negative", train.beta)?;
         require(self.data.train_images != Some(0), "train-images", "at least 1", 0usize)?;
+        let validation = self.data.validation_fraction;
+        require((0.0..1.0).contains(&validation), "validation-fraction", "at least 0 and below 1", validation)?;
         require(train.particles != Some(0), "particles", "at least 1", 0)?;
         require(train.k != Some(0), "k", "at least 1", 0)?;
         let free_bits = train.free_bits;
@@ -48,6 +50,9 @@ impl VaeSettings {
             return Err(Failure::usage(
                 "--particles, --beta, --kl-warm-up and --free-bits are for --objective elbo; iwae and dreg have --k",
             ));
+        }
+        if weighted && self.model.scale == Scale::Optimal {
+            return Err(Failure::usage("--scale optimal is for --objective elbo"));
         }
         if train.kl_cycles > 1 && !rises {
             return Err(Failure::usage("--kl-cycles needs --kl-warm-up, the epochs of a rise"));
@@ -65,6 +70,9 @@ impl VaeSettings {
         if !weighted && train.k.is_some() {
             return Err(Failure::usage("--k is for --objective iwae and dreg; elbo has --particles"));
         }
+        if train.fit_prior.is_some() && self.model.prior == PriorName::Standard {
+            return Err(Failure::usage("--fit-prior needs --prior vamp or flow, the prior to fit"));
+        }
         self.model.check()?;
         self.method.check()
     }
@@ -77,6 +85,8 @@ pub(crate) struct ImageData {
     pub(crate) name: String,
     pub(crate) data_dir: Option<PathBuf>,
     pub(crate) test_fraction: f64,
+    /// The fraction of the training images that choose the epoch. 0: the test images do.
+    pub(crate) validation_fraction: f64,
     /// The number of training images that are used, from the first one on. Absent: all.
     pub(crate) train_images: Option<usize>,
     /// Absent: the size of the files.
@@ -98,6 +108,7 @@ impl Default for ImageData {
             name: "digits".into(),
             data_dir: None,
             test_fraction: 0.2,
+            validation_fraction: 0.0,
             train_images: None,
             size: None,
             fit: Fit::default(),
@@ -125,7 +136,7 @@ pub(crate) enum ObjectiveName {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum FinalModel {
-    /// That of the epoch with the lowest test loss. Without test data, the last one.
+    /// That of the epoch with the lowest validation loss, or test loss if there are no validation data. Without either, the last one.
     Best,
     /// That after the last update.
     Last,
@@ -147,6 +158,9 @@ pub(crate) struct VaeTrain {
     pub(crate) particles: Option<usize>,
     /// Importance samples for iwae and dreg. Absent: 5.
     pub(crate) k: Option<usize>,
+    /// The run whose model gets a prior. Absent: all parameters are trained.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) fit_prior: Option<PathBuf>,
     #[serde(rename = "final")]
     pub(crate) final_model: FinalModel,
     pub(crate) log_every: u64,
@@ -166,6 +180,7 @@ impl Default for VaeTrain {
             free_bits: 0.0,
             particles: None,
             k: None,
+            fit_prior: None,
             final_model: FinalModel::Best,
             log_every: 100,
             keep: 2,

@@ -10,11 +10,12 @@ use kiln_tensor::{Stream, init};
 
 use super::{
     super::{
-        Prior, Vae, VaeConfigError,
+        Likelihood, Prior, Vae, VaeConfigError,
         hidden::{After, Build},
         images::{ImageDecoder, ImageEncoder, sides},
         latent::{self, StochasticLayer},
         prior::{FlowPrior, VampPrior},
+        running_scale::RunningScale,
     },
     Convolutions, HiddenActivation, VaeConfig,
 };
@@ -58,6 +59,8 @@ impl VaeConfig {
             StochasticLayer::new((pair[0], pair[1]), &self.upper_hidden_dims, activation, &mut stream, device)
         };
         let above = pairs.map(&mut layer_above).collect();
+        let scales = self.log_scales();
+        let scales = scales.as_deref();
         let mut vae = Vae {
             image_encoder: sides
                 .as_ref()
@@ -73,7 +76,8 @@ impl VaeConfig {
             encoder_after: After::layers(&inwards[1..], build, &mut stream, device),
             decoder_after: After::layers(&outwards[1..outwards.len() - 1], build, &mut stream, device),
             activation,
-            log_scale: self.log_scales().map(|scales| Param::from_data(TensorData::from(&scales[..]), device)),
+            log_scale: scales.filter(|_| !self.optimal_scale).map(|scales| Param::from_data(scales, device)),
+            running_scale: scales.filter(|_| self.optimal_scale).map(|scales| RunningScale::new(scales, device)),
             levels: self.likelihood.levels(),
             vamp: match self.prior {
                 Prior::Vamp(count) => {
@@ -149,6 +153,9 @@ impl VaeConfig {
             }
             Prior::Vamp(_) | Prior::Flow(_) => {}
         }
+        if self.optimal_scale && self.likelihood != Likelihood::Gaussian {
+            return Err(VaeConfigError::OptimalScale);
+        }
         if let Some(levels @ 0..=1) = self.likelihood.levels() {
             return Err(VaeConfigError::Levels(levels));
         }
@@ -176,7 +183,7 @@ impl VaeConfig {
 
 #[cfg(test)]
 mod tests {
-    use super::{super::Likelihood, *};
+    use super::*;
     use burn::tensor::Tensor;
     use kiln_dist::{LatentVariableModel, Moments};
     use kiln_testkit::{assert_close, values};
@@ -232,6 +239,7 @@ mod tests {
             "residual_blocks",
             "condition_dim",
             "prior",
+            "optimal_scale",
         ];
         let without: serde_json::Map<_, _> =
             saved.as_object().unwrap().clone().into_iter().filter(|(key, _)| !later.contains(&key.as_str())).collect();
