@@ -24,7 +24,7 @@ use self::{
 use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, Failure, MODEL, Result},
-    context::{Compute, DataRecord, Finished, Memory, Opened, Session, check_data, prediction},
+    context::{Compute, DataRecord, Finished, Memory, Opened, RunRecord, Session, check_data, prediction},
     flags::{EvalFlags, PredictFlags, ResumeFlags},
     names::Dtype,
     settings::CodingName,
@@ -111,7 +111,7 @@ Examples:
         fit::fit(plan, session)
     }
 
-    fn resumed(mut settings: GlmSettings, flags: &ResumeFlags) -> Result<GlmSettings> {
+    fn resumed(mut settings: GlmSettings, _record: &RunRecord, flags: &ResumeFlags) -> Result<GlmSettings> {
         refuse(
             &[(flags.epochs.is_some(), "--epochs")],
             "a generalized linear model is fitted by iterations; give --max-iter",

@@ -14,8 +14,8 @@ use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, MODEL, Result},
     context::{
-        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
-        prediction::ByEncoder, tabular,
+        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, RunRecord, Session, Source, load,
+        prediction, prediction::ByEncoder, tabular,
     },
     flags::{EvalFlags, PredictFlags, ResumeFlags},
     names::Dtype,
@@ -91,7 +91,7 @@ Examples:
         fit::fit(plan, session)
     }
 
-    fn resumed(mut settings: GmmSettings, flags: &ResumeFlags) -> Result<GmmSettings> {
+    fn resumed(mut settings: GmmSettings, _record: &RunRecord, flags: &ResumeFlags) -> Result<GmmSettings> {
         refuse(
             &[(flags.epochs.is_some(), "--epochs"), (flags.gtol.is_some(), "--gtol")],
             "a mixture is fitted by EM iterations; give --max-iter",

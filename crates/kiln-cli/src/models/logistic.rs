@@ -30,8 +30,8 @@ use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, Result},
     context::{
-        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
-        prediction::ByEncoder, tabular,
+        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, RunRecord, Session, Source, load,
+        prediction, prediction::ByEncoder, tabular,
     },
     flags::{EvalFlags, PredictFlags, ResumeFlags, VerifyFlags},
     names::Dtype,
@@ -122,7 +122,7 @@ Examples:
         })
     }
 
-    fn resumed(mut settings: LogisticSettings, flags: &ResumeFlags) -> Result<LogisticSettings> {
+    fn resumed(mut settings: LogisticSettings, _record: &RunRecord, flags: &ResumeFlags) -> Result<LogisticSettings> {
         match settings.solver.name {
             Some(_) => {
                 refuse(&[(flags.epochs.is_some(), "--epochs")], "the run is fitted by a solver; give --max-iter")?

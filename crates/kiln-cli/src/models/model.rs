@@ -11,7 +11,7 @@ use serde::{Serialize, de::DeserializeOwned};
 use super::files::sections_of_files;
 use crate::{
     base::{Console, Exit, Failure, Result, Section},
-    context::{Compute, DataRecord, Finished, Memory, Opened, Session},
+    context::{Compute, DataRecord, Finished, Memory, Opened, RunRecord, Session},
     flags::{EvalFlags, PlaceFlags, PredictFlags, ResumeFlags, VerifyFlags},
     names::Dtype,
     settings::RunSettings,
@@ -98,7 +98,7 @@ pub(crate) trait Model: Sized {
     fn fit(plan: &Self::Plan, session: &Session<'_>) -> Result<Finished<Self::Report>>;
 
     /// The settings of a run that is resumed.
-    fn resumed(settings: Self::Settings, flags: &ResumeFlags) -> Result<Self::Settings>;
+    fn resumed(settings: Self::Settings, record: &RunRecord, flags: &ResumeFlags) -> Result<Self::Settings>;
 
     /// `kiln eval`.
     fn eval(run: Opened<Self::Settings>, flags: &EvalFlags) -> Result<Exit>;

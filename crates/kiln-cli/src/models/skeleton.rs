@@ -114,12 +114,12 @@ pub(super) fn resume<M: Model>(
     console: Console,
 ) -> Result<Exit> {
     let _lock = Lock::acquire(dir.path())?;
-    let mut settings = M::resumed(settings, flags)?;
+    let mut record: RunRecord = dir.read_json(RUN)?;
+    let mut settings = M::resumed(settings, &record, flags)?;
     moved::<M>(&mut settings, flags.data.as_deref(), &flags.machine)?;
     M::check(&settings)?;
     check_ranks::<M>(&settings)?;
     let compute = Compute::again(M::common(&mut settings).run, &flags.machine)?;
-    let mut record: RunRecord = dir.read_json(RUN)?;
     let encoder = if dir.file(ENCODER).is_file() { Some(dir.read_json(ENCODER)?) } else { None };
     let data = M::load(&settings, encoder, console)?;
     check_data(&mut record, M::record(&data), flags.allow_changed_data, console)?;

@@ -17,8 +17,8 @@ use super::model::{Common, Model, refuse};
 use crate::{
     base::{Console, Exit, MODEL, Result},
     context::{
-        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, Session, Source, load, prediction,
-        prediction::ByEncoder, tabular,
+        Compute, DataRecord, Finished, Loaded, Memory, Opened, Part, Purpose, RunRecord, Session, Source, load,
+        prediction, prediction::ByEncoder, tabular,
     },
     flags::{EvalFlags, PredictFlags, ResumeFlags, VerifyFlags},
     names::Dtype,
@@ -100,7 +100,7 @@ Examples:
         fit::fit(plan, session)
     }
 
-    fn resumed(mut settings: SvmSettings, flags: &ResumeFlags) -> Result<SvmSettings> {
+    fn resumed(mut settings: SvmSettings, _record: &RunRecord, flags: &ResumeFlags) -> Result<SvmSettings> {
         refuse(
             &[(flags.epochs.is_some(), "--epochs"), (flags.gtol.is_some(), "--gtol")],
             "a support vector machine is fitted by updates of pairs; give --max-iter",

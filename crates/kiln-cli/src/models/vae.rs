@@ -42,7 +42,7 @@ use self::{data::ImageSet, fit::VaeReport, model_settings::Scale, plan::VaePlan}
 use super::model::{Common, Losses, Model, refuse};
 use crate::{
     base::{Console, Exit, Failure, Result, Section},
-    context::{Compute, DataRecord, Finished, Memory, Opened, Session},
+    context::{Compute, DataRecord, Finished, Memory, Opened, RunRecord, Session},
     flags::{EvalFlags, ResumeFlags},
     names::Dtype,
 };
@@ -136,14 +136,15 @@ Examples:
         fit::fit(plan, session)
     }
 
-    fn resumed(mut settings: VaeSettings, flags: &ResumeFlags) -> Result<VaeSettings> {
+    fn resumed(mut settings: VaeSettings, record: &RunRecord, flags: &ResumeFlags) -> Result<VaeSettings> {
         refuse(
             &[(flags.max_iter.is_some(), "--max-iter"), (flags.gtol.is_some(), "--gtol")],
             "a VAE is trained by an optimizer; give --epochs",
         )?;
         if let Some(epochs) = flags.epochs {
             let scale = settings.model.likelihood.has_scale();
-            size_defaults::stretch(&mut settings.method, scale, (settings.train.epochs, epochs));
+            let n = record.data.n_train;
+            size_defaults::stretch(&mut settings.method, scale, n, (settings.train.epochs, epochs));
             settings.train.epochs = epochs;
         }
         Ok(settings)

@@ -14,7 +14,7 @@ use super::{
     data::ImageSet,
     model_settings::VaeModel,
     settings::{ObjectiveName, VaeSettings, VaeTrain},
-    size_defaults::{self, Kind, SizeDefaults, pace},
+    size_defaults::{self, Kind, Length, SizeDefaults, pace},
 };
 use crate::{
     base::{Result, ranks::world},
@@ -95,11 +95,13 @@ impl VaePlan {
         let (asked, epochs) = (&settings.method, settings.train.epochs);
         let sized = asked.batch_size.is_none() && asked.batch_schedule.is_none();
         let kind = Kind { deep_relu: model.is_deep_relu(), scale: settings.model.likelihood.has_scale() };
-        let usual = if sized { SizeDefaults::of(n) } else { SizeDefaults::LARGE };
+        let usual = if sized { SizeDefaults::of(n, epochs) } else { SizeDefaults::LARGE };
         let is_adam = asked.optimizer.is_none_or(|name| matches!(name, OptimizerName::Adam | OptimizerName::AdamW));
         let (lr, schedule) = if sized && is_adam && asked.lr.is_none() && asked.schedule.is_none() {
             let epoch = TrainConfig { epochs: 1, batch_size: usual.batch_size, ..TrainConfig::default() };
-            let (lr, schedule) = pace(kind, epochs, epoch.steps(n, asked.accumulate.unwrap_or(1)));
+            let steps_per_epoch = epoch.steps(n, asked.accumulate.unwrap_or(1));
+            let growth = SizeDefaults::growth(usual.batch_size, n);
+            let (lr, schedule) = pace(kind, Length { epochs, steps_per_epoch, growth });
             (lr, Some(LrSchedule::Function(schedule)))
         } else {
             (LR, None)

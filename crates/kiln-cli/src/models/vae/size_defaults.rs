@@ -28,7 +28,7 @@ pub(super) struct Kind {
     pub(super) scale: bool,
 }
 
-/// The defaults for a number of images.
+/// The defaults for a number of images and of epochs.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SizeDefaults {
     pub(super) batch_size: usize,
@@ -39,24 +39,44 @@ impl SizeDefaults {
     /// The defaults for large data.
     pub(super) const LARGE: Self = Self { batch_size: 128, particles: 1 };
 
-    /// Returns the defaults for `n` images.
+    /// Returns the defaults for `n` images and a run of so many epochs.
     ///
     /// The minibatch size is the largest power of two from 4 to 128 with at least 180 steps per epoch. Small data would
-    /// otherwise take too few steps in the usual number of epochs. Small minibatches are noisy, so z is sampled more often.
-    pub(super) fn of(n: usize) -> Self {
-        let batch_size = 1 << (n / 180).clamp(4, 128).ilog2();
+    /// otherwise take too few steps in the usual number of epochs. A long run has enough steps in larger minibatches: its number of steps
+    /// need only grow with the power 0.4 of the epochs. Small minibatches are noisy, so z is sampled more often.
+    #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
+    pub(super) fn of(n: usize, epochs: u64) -> Self {
+        let longer = epochs.max(SHORT) as f64 / SHORT as f64;
+        let batch_size = 1 << ((n as f64 * longer.powf(0.6) / 180.0) as usize).clamp(4, 128).ilog2();
         Self { batch_size, particles: 128 / batch_size }
     }
+
+    /// Returns how many times larger the minibatch size is than in a short run.
+    #[allow(clippy::cast_precision_loss, reason = "a minibatch size")]
+    pub(super) fn growth(batch_size: usize, n: usize) -> f64 {
+        batch_size as f64 / Self::of(n, SHORT).batch_size as f64
+    }
+}
+
+/// What the learning rate depends on, beside the model.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Length {
+    pub(super) epochs: u64,
+    pub(super) steps_per_epoch: u64,
+    /// See [`SizeDefaults::growth`].
+    pub(super) growth: f64,
 }
 
 /// Returns the first learning rate of a run, and its schedule.
 ///
 /// The rate falls linearly to a hundredth over the run. The first one is proportional to 1/√epochs, as is the constant rate with the best
-/// bound for a number of stochastic gradients.
-pub(super) fn pace(kind: Kind, epochs: u64, steps_per_epoch: u64) -> (f64, ScheduleSpec) {
+/// bound for a number of stochastic gradients. Where minibatches grow with the run, there are fewer of them, and the rate grows with the
+/// root of their size.
+pub(super) fn pace(kind: Kind, length: Length) -> (f64, ScheduleSpec) {
+    let Length { epochs, steps_per_epoch, growth } = length;
     let epochs = epochs.max(SHORT);
     #[allow(clippy::cast_precision_loss, reason = "a number of epochs")]
-    let rate = RATE / (epochs as f64).sqrt() * if kind.scale { SCALE } else { 1.0 };
+    let rate = RATE * (growth / epochs as f64).sqrt() * if kind.scale { SCALE } else { 1.0 };
     let lr = rate.min(if kind.deep_relu { HIGHEST_DEEP } else { HIGHEST });
     // Two digits, because a user reads it.
     let lr = format!("{lr:.1e}").parse().expect("it is a number");
@@ -70,22 +90,25 @@ const RISE: u64 = 100;
 /// Returns the epochs in which the weight of the KL term rises from 0: about [`RISE`] steps, and at most a fifth of the run, or of
 /// [`SHORT`] epochs if the run is shorter. Networks of several layers that see few images learn to ignore z otherwise.
 pub(super) fn kl_warm_up(deep: bool, images: usize, steps_per_epoch: u64, epochs: u64) -> u64 {
-    if !deep || SizeDefaults::of(images).batch_size == SizeDefaults::LARGE.batch_size {
+    if !deep || SizeDefaults::of(images, SHORT).batch_size == SizeDefaults::LARGE.batch_size {
         return 0;
     }
     RISE.div_ceil(steps_per_epoch.max(1)).min(epochs.max(SHORT) / 5)
 }
 
-/// Lets the default learning rate of a run of `before` epochs fall over `now` epochs, so that a run that is resumed goes on to learn.
-pub(super) fn stretch(method: &mut MethodSettings, scale: bool, (before, now): (u64, u64)) {
+/// Lets the default learning rate of a run of `before` epochs on `n` images fall over `now` epochs, so that a run that is resumed goes on to
+/// learn. The minibatch size stays.
+pub(super) fn stretch(method: &mut MethodSettings, scale: bool, n: usize, (before, now): (u64, u64)) {
     let Some(LrSchedule::Function(spec)) = &method.schedule else { return };
     let steps = spec.to_string().strip_prefix("linear:last=0.01,steps=").and_then(|steps| steps.parse::<u64>().ok());
     let (Some(lr), Some(steps)) = (method.lr, steps) else { return };
     let steps_per_epoch = steps / before.max(SHORT);
+    let growth = SizeDefaults::growth(method.batch_size.unwrap_or(SizeDefaults::LARGE.batch_size), n);
+    let length = |epochs| Length { epochs, steps_per_epoch, growth };
     let kinds = [false, true].map(|deep_relu| Kind { deep_relu, scale });
-    let is_default = |kind: &Kind| pace(*kind, before, steps_per_epoch) == (lr, spec.clone());
+    let is_default = |kind: &Kind| pace(*kind, length(before)) == (lr, spec.clone());
     if let Some(kind) = kinds.into_iter().find(is_default).filter(|_| now > before) {
-        let (lr, schedule) = pace(kind, now, steps_per_epoch);
+        let (lr, schedule) = pace(kind, length(now));
         (method.lr, method.schedule) = (Some(lr), Some(LrSchedule::Function(schedule)));
     }
 }
@@ -98,19 +121,25 @@ mod tests {
 
     #[test]
     fn small_data_gets_small_batches_with_many_particles() {
-        let defaults = [0, 500, 1437, 3000, 23_040, 60_000].map(SizeDefaults::of);
-        assert_eq!(defaults.map(|d| d.batch_size), [4, 4, 4, 16, 128, 128]);
-        assert!(defaults.iter().all(|d| d.batch_size * d.particles == 128));
+        let defaults = |epochs| [0, 500, 1437, 3000, 10_000, 23_040, 60_000].map(|n| SizeDefaults::of(n, epochs));
+        let sizes = |epochs| defaults(epochs).map(|d| d.batch_size);
+        assert_eq!(sizes(1), [4, 4, 4, 16, 32, 128, 128]);
+        assert_eq!(sizes(10), sizes(1));
+        assert_eq!(sizes(40), [4, 4, 16, 32, 64, 128, 128]);
+        assert_eq!(sizes(200), [4, 16, 32, 64, 128, 128, 128]);
+        assert!(defaults(40).iter().all(|d| d.batch_size * d.particles == 128));
     }
 
     #[test]
     fn the_rate_falls_with_the_length_of_the_run_up_to_a_limit() {
-        let rates = |kind: Kind| [1, 16, 100, 400].map(|epochs| pace(kind, epochs, 7).0.to_string());
+        let of = |epochs, growth| Length { epochs, steps_per_epoch: 7, growth };
+        let rates = |kind: Kind| [1, 16, 100, 400].map(|epochs| pace(kind, of(epochs, 1.0)).0.to_string());
         assert_eq!(rates(WIDE), ["0.0025", "0.0025", "0.001", "0.0005"]);
         assert_eq!(rates(Kind { deep_relu: true, ..WIDE }), ["0.001", "0.001", "0.001", "0.0005"]);
         assert_eq!(rates(Kind { scale: true, ..WIDE }), ["0.0019", "0.0015", "0.0006", "0.0003"]);
-        assert_eq!(pace(WIDE, 30, 7).1.to_string(), "linear:last=0.01,steps=210");
-        assert_eq!(pace(WIDE, 2, 7), pace(WIDE, 10, 7));
+        assert_eq!(pace(WIDE, of(30, 1.0)).1.to_string(), "linear:last=0.01,steps=210");
+        assert_eq!(pace(WIDE, of(2, 1.0)), pace(WIDE, of(10, 1.0)));
+        assert_eq!(pace(WIDE, of(400, 4.0)).0.to_string(), "0.001", "minibatches are four times as large");
     }
 
     #[test]
@@ -131,7 +160,7 @@ mod tests {
         };
         let stretched = |settings, before, now| {
             let mut settings = method(settings);
-            stretch(&mut settings, false, (before, now));
+            stretch(&mut settings, false, 60_000, (before, now));
             settings
         };
         let short = (2.5e-3, "linear:last=0.01,steps=70");
