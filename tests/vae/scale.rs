@@ -96,6 +96,30 @@ fn the_average_follows_the_error_of_the_training_images() {
     assert!(error < 0.25, "it learned: {error}");
 }
 
+/// A minibatch that is not finite, and whose gradient an optimiser may skip, leaves no trace.
+#[test]
+fn the_average_leaves_out_what_is_not_finite() {
+    let device = f64_device().autodiff();
+    let (model, images) = (narrow(true, &device), images(&device));
+    let scales = |model: &Vae| {
+        let PixelDistribution::Gaussian(pixels) = model.valid().likelihood(tensor(&[0.0; 2], [1, 2], &f64_device()))
+        else {
+            unreachable!("the likelihood is Gaussian")
+        };
+        values(pixels.scale())
+    };
+    let first = scales(&model);
+    let broken = images.clone().slice_fill([0..1, 0..1], f64::NAN);
+    drop(reconstruction(&model, broken));
+    // The code of that image is no number, and so are all its means.
+    assert_eq!(scales(&model), first);
+    let fixed = model.clone().fixed_but_prior();
+    drop(reconstruction(&fixed, images.clone()));
+    assert_eq!(scales(&fixed), first);
+    drop(reconstruction(&model, images));
+    assert!(scales(&model).iter().zip(&first).all(|(a, b)| a.is_finite() && a != b), "it follows");
+}
+
 #[test]
 fn another_likelihood_has_no_closed_form() {
     let refused = VaeConfig::new(6).optimal_scale(true).init(0, &f64_device()).unwrap_err();

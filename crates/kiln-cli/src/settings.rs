@@ -10,7 +10,7 @@ mod table;
 mod tabular;
 
 pub(crate) use self::{
-    layers::{layered, parse, read_table},
+    layers::{bad_settings, layered, parse, read_table},
     method::{MethodDefaults, MethodPlan, MethodSettings},
     run::RunSettings,
     solver::{Begin, SolverPlan, SolverSettings, Task, check_solver, default_max_iter, default_solver, ending},

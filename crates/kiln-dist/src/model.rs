@@ -93,7 +93,8 @@ pub trait LatentVariableModel: Module {
     fn likelihood(&self, z: Tensor<2>) -> Self::Likelihood;
 
     /// Returns p(x | z) in the loss of a training step, which evaluates it at `x`, of the same rows as z. The default is
-    /// [`likelihood`](Self::likelihood). A model overrides this if a parameter of p(x | z) has its optimum in closed form.
+    /// [`likelihood`](Self::likelihood). A model overrides this if a parameter of p(x | z) has its optimum in closed form; it may
+    /// then update a running average of that parameter.
     fn likelihood_in_training(&self, z: Tensor<2>, _x: &Tensor<2>) -> Self::Likelihood {
         self.likelihood(z)
     }

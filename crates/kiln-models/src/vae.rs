@@ -234,7 +234,8 @@ impl Vae {
     /// Returns the model with all parameters fixed but those of a [learned prior](Prior): training changes the prior alone.
     pub fn fixed_but_prior(self) -> Self {
         let (vamp, flow) = (self.vamp.clone(), self.flow.clone());
-        Self { vamp, flow, ..self.no_grad() }
+        let fixed = self.no_grad();
+        Self { vamp, flow, running_scale: fixed.running_scale.map(RunningScale::fixed), ..fixed }
     }
 
     /// Returns the posteriors of the learned images of a VampPrior.
@@ -325,9 +326,11 @@ impl LatentVariableModel for Vae {
         self.pixels(self.decode(z), log_scale)
     }
 
-    /// Returns p(x | z), with the standard deviation that is best for `x` if it has a [closed form](VaeConfig::optimal_scale).
+    /// Returns p(x | z), with the standard deviation that is best for `x` if it has a [closed form](VaeConfig::optimal_scale). Its running
+    /// average then includes `x`.
     fn likelihood_in_training(&self, z: Tensor<2>, x: &Tensor<2>) -> PixelDistribution {
-        let Some(running) = &self.running_scale else { return self.likelihood(z) };
+        let running = self.running_scale.as_ref().filter(|running| !running.is_fixed());
+        let Some(running) = running else { return self.likelihood(z) };
         let means = self.decode(z);
         let log_scale = running.best_for(&means, x);
         self.pixels(means, Some(log_scale))

@@ -38,6 +38,7 @@ fn value(name: &str, x: &[f64]) -> f64 {
 /// The method has SciPy's rules but for the first simplex near 0 and at bounds, so that the counts hardly differ.
 #[test]
 fn the_simplex_takes_the_steps_of_scipy() {
+    f64_device();
     for row in reference("derivative_free")["simplex"].as_array().unwrap() {
         let name = row["function"].as_str().unwrap();
         let x0 = numbers(&row["x0"]);
@@ -69,6 +70,7 @@ fn the_simplex_takes_the_steps_of_scipy() {
 /// Medians of 31 seeds. The random numbers differ from pycma's.
 #[test]
 fn an_evolution_takes_as_many_values_as_pycma() {
+    f64_device();
     for row in reference("derivative_free")["evolution"].as_array().unwrap() {
         let name = row["function"].as_str().unwrap();
         let x0 = numbers(&row["x0"]);
@@ -115,6 +117,7 @@ fn a_function_of_tensors_is_minimised_in_its_float_type() {
 
 #[test]
 fn bounds_hold_at_every_value() {
+    f64_device();
     let outside = Cell::new(0);
     let f = SliceValues::new(|x: &[f64]| {
         let is_inside = (1.5..=4.0).contains(&x[0]) && x[1] <= -1.0;
@@ -133,6 +136,7 @@ fn bounds_hold_at_every_value() {
 
 #[test]
 fn a_seed_gives_the_same_run() {
+    f64_device();
     let f = SliceValues::new(|x: &[f64]| value("rastrigin", x));
     let run = |seed| cma_es(&f, [3.0, 1.0], &CmaEs { seed, restarts: 1, ..CmaEs::default() }).unwrap();
     assert_eq!(run(5).to_vec(), run(5).to_vec());
@@ -142,6 +146,7 @@ fn a_seed_gives_the_same_run() {
 
 #[test]
 fn endings_without_a_minimum() {
+    f64_device();
     let nowhere = SliceValues::new(|_: &[f64]| f64::NAN);
     assert_eq!(nelder_mead(&nowhere, [1.0], &NelderMead::default()).unwrap().status, Status::NotFinite);
     assert_eq!(cma_es(&nowhere, [1.0, 2.0], &CmaEs::default()).unwrap().status, Status::NotFinite);
@@ -161,6 +166,7 @@ fn endings_without_a_minimum() {
 /// A first simplex that is flat, or within the tolerance, would be called converged.
 #[test]
 fn the_first_simplex_has_an_extent() {
+    f64_device();
     let far = SliceValues::new(|x: &[f64]| (x[0] - 101.0).powi(2));
     let bounds = NelderMead { lower: Some(vec![99.0]), upper: Some(vec![101.0]), ..NelderMead::default() };
     assert_close(&nelder_mead(&far, [99.0], &bounds).unwrap().to_vec(), &[101.0], 0.0, 1e-3, "to the other bound");
@@ -175,6 +181,7 @@ fn the_first_simplex_has_an_extent() {
 
 #[test]
 fn a_start_or_bounds_that_are_not_finite_are_refused() {
+    f64_device();
     let f = SliceValues::new(|x: &[f64]| x[0]);
     let start = cma_es(&f, [f64::NAN], &CmaEs::default());
     assert!(matches!(start, Err(SolverError::Option { name: "start", .. })));
@@ -185,6 +192,7 @@ fn a_start_or_bounds_that_are_not_finite_are_refused() {
 /// All points of the first generations are outside of the domain.
 #[test]
 fn an_evolution_comes_back_into_the_domain() {
+    f64_device();
     let f = SliceValues::new(|x: &[f64]| if x[0].abs() < 0.01 { x[0] * x[0] } else { f64::INFINITY });
     for seed in 0..10 {
         let outcome = cma_es(&f, [0.005], &CmaEs { seed, ..CmaEs::default() }).unwrap();

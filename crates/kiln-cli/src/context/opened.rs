@@ -18,7 +18,7 @@ use crate::{
 /// The model of a run that `--checkpoint` names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Which {
-    /// The checkpoint with the smallest test loss.
+    /// The checkpoint with the smallest loss on held-out data.
     Best,
     /// The newest checkpoint.
     Last,

@@ -68,8 +68,8 @@ impl Search {
             return Ok(());
         }
         Err(Failure::usage(
-            "lr-find does not use --lr, --schedule, --batch-schedule, --average, --patience, --epochs, --gtol, --log-every and \
-             --keep: omit them",
+            "lr-find does not use --lr, --schedule, --batch-schedule, --average, --patience, --epochs, --gtol, --log-every, \
+             --keep, --final, --tensorboard and --fit-prior: omit them",
         ))
     }
 

@@ -78,7 +78,7 @@ pub(crate) struct MethodFlags {
     /// Average the weights: uniform[:from=STEP], polynomial[:eta=3], ema:decay=0.999 [default: none]
     #[arg(long, value_name = "AVERAGE")]
     pub(crate) average: Option<AverageName>,
-    /// Early stopping: evaluations without a lower test loss [default: never]
+    /// Early stopping: evaluations without a lower loss on held-out data [default: never]
     #[arg(long, value_name = "N", value_parser = count::<u64>())]
     pub(crate) patience: Option<u64>,
 }

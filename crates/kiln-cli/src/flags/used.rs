@@ -15,7 +15,7 @@ use crate::{
 pub(crate) struct RunAccess {
     /// Run folder, written by `kiln train`
     pub(crate) run: PathBuf,
-    /// Checkpoint: best (lowest test loss), last, or a step number [default: the final model]
+    /// Checkpoint: best (lowest loss on held-out data), last, or a step number [default: the final model]
     #[arg(long, value_name = "WHICH")]
     pub(crate) checkpoint: Option<Which>,
     /// Continue with a warning if the run's data files have changed

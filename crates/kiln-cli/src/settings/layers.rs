@@ -53,6 +53,7 @@ pub(crate) fn read_table(path: &Path) -> Result<toml::Table> {
     text.parse().map_err(|e| bad_settings(path, &e))
 }
 
-fn bad_settings(path: &Path, error: &toml::de::Error) -> Failure {
+/// The failure to read a file of settings.
+pub(crate) fn bad_settings(path: &Path, error: &toml::de::Error) -> Failure {
     Failure::usage(format!("bad settings in {}: {}", path.display(), error.to_string().trim().replace('\n', " ")))
 }

@@ -41,6 +41,14 @@ fn a_prior_is_fitted_to_a_model_that_stays_as_it_is() {
         assert_eq!(config["run"]["seed"].as_integer(), Some(3), "the same test images");
         place.ok(&format!("sample {prior} -n 4"));
     }
+    // The standard deviation is a part of the model that stays, also where it follows the minibatches in the first stage.
+    place.ok(&format!(
+        "{FIRST} --likelihood gaussian --scale optimal --prior vamp --pseudo-inputs 9 --epochs 2 --out best"
+    ));
+    place.ok("train vae --fit-prior best --prior flow --epochs 1 --out fitted");
+    let others = tensors(&place, "fitted").into_iter().filter(|(name, _)| !name.starts_with("flow"));
+    let expected = tensors(&place, "best").into_iter().filter(|(name, _)| !name.starts_with("vamp"));
+    assert_eq!(others.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
     // The first run is not needed any more.
     place.ok("train vae --fit-prior first --prior flow --epochs 4 --out half");
     std::fs::remove_dir_all(place.path("first")).unwrap();
@@ -61,5 +69,8 @@ fn what_a_second_stage_cannot_change_is_refused() {
     }
     place.refused(&format!("{second} --prior flow --recipe iwae"), &["--recipe", "--fit-prior"]);
     place.refused("train vae --fit-prior other --prior flow --out second", &["other", "logistic"]);
+    place.refused("train vae --fit-prior first --prior flow --out first --force", &["--fit-prior", "another folder"]);
+    assert!(place.exists("first/model.safetensors"));
+    place.refused("lr-find vae --fit-prior first --prior flow", &["--fit-prior"]);
     place.refused("train vae --fit-prior nowhere --prior flow --out second", &["nowhere"]);
 }

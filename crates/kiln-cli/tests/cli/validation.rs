@@ -64,6 +64,8 @@ fn only_the_run_s_own_images_are_held_out() {
     assert_eq!(place.text("codes.csv").lines().count(), 1798);
     place.refused(&format!("{TRAIN} --validation-fraction 1 --out x"), &["--validation-fraction", "below 1"]);
     place.refused(&format!("{TRAIN} --validation-fraction -0.1 --out x"), &["--validation-fraction", "at least 0"]);
+    let most = "--train-images 10 --validation-fraction 0.99";
+    place.refused(&format!("{TRAIN} {most} --out x"), &["--validation-fraction 0.99 of 10", "all of them"]);
     let few = "--train-images 20 --validation-fraction 0.01";
     place.refused(&format!("{TRAIN} {few} --out x"), &["--validation-fraction 0.01 of 20", "no image"]);
 }

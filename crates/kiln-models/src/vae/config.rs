@@ -231,7 +231,8 @@ impl VaeConfig {
     ///
     /// In each training step it is the root mean squared error of the minibatch, which is its optimum (Rybkin, Daniilidis and Levine, *Simple
     /// and Effective VAE Training with Calibrated Decoders*, 2021), but at least 0.001. A running average of its square is used everywhere
-    /// else. As in Burn's `BatchNorm`, clones of a model share the average. For the ELBO with a Gaussian likelihood. Default: learned.
+    /// else. As in Burn's `BatchNorm`, clones of a model share the average. For the ELBO with a Gaussian likelihood, in one process: other
+    /// objectives use the average as it is, and several processes would each have an average of their own. Default: learned.
     ///
     /// # Example
     /// ```

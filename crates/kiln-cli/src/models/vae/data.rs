@@ -101,10 +101,13 @@ fn held_out(train: &mut Images, fraction: f64, seed: u64) -> Result<Option<Image
         return Ok(None);
     }
     let (n, classes) = (train.len(), if train.has_labels() { train.targets() } else { vec![0; train.len()] });
-    let split = stratified_split(&classes, fraction, seed)?;
-    if split.test.is_empty() {
-        return Err(Failure::usage(format!("--validation-fraction {fraction} of {n} training images is no image")));
+    #[allow(clippy::cast_precision_loss, reason = "a number of images")]
+    let count = (n as f64 * fraction).round();
+    if count < 1.0 || count >= n as f64 {
+        let what = if count < 1.0 { "no image" } else { "all of them" };
+        return Err(Failure::usage(format!("--validation-fraction {fraction} of {n} training images is {what}")));
     }
+    let split = stratified_split(&classes, fraction, seed)?;
     let validation = train.subset(&split.test);
     *train = train.subset(&split.train);
     Ok(Some(validation))

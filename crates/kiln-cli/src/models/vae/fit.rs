@@ -14,7 +14,7 @@ use super::{
     settings::FinalModel,
 };
 use crate::{
-    base::{METRICS, Result, metrics, plot},
+    base::{METRICS, Result, metrics, plot, ranks::world},
     context::{Finished, Session, Summary, continue_or_finish, exit_of, trainer},
 };
 
@@ -63,7 +63,8 @@ pub(super) fn fit(plan: &VaePlan, session: &Session<'_>) -> Result<Finished<VaeR
     let (validation, test) = match &data.validation {
         None => (None, held_out),
         // Other images have chosen the model, and these are looked at once.
-        Some(_) if diverged || data.test.is_empty() => (held_out, None),
+        // Of several processes, only the first has checkpoints, and writes.
+        Some(_) if diverged || data.test.is_empty() || !world().is_root() => (held_out, None),
         Some(_) => {
             let batch = plan.config.evaluation_batch;
             (held_out, Some(evaluate(&model, &plan.objective, &data.test, batch, seed)?))

@@ -13,7 +13,8 @@ use crate::{
 pub(crate) fn lr_find(search: Search, flags: &VaeFlags, mut settings: VaeSettings, console: Console) -> Result<Exit> {
     search.prepare(&mut settings.method)?;
     let train = &flags.train;
-    let given = [train.epochs.is_some(), train.log_every.is_some(), train.keep.is_some(), train.tensorboard];
+    let of_run = [train.final_model.is_some(), train.tensorboard, flags.fit_prior.is_some()].contains(&true);
+    let given = [of_run, train.epochs.is_some(), train.log_every.is_some(), train.keep.is_some()];
     search.refuse(given.contains(&true))?;
     let compute = Compute::start(&settings.run, Dtype::F32)?;
     let data = ImageSet::load(&settings, console)?;

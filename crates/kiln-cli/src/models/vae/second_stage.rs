@@ -13,7 +13,7 @@ use super::{
 use crate::{
     base::{CONFIG, Console, Failure, RUN, Result, RunDir},
     context::{Opened, RunRecord},
-    settings::read_table,
+    settings::{bad_settings, read_table},
 };
 
 /// Returns the settings from which the second stage starts: those of the run, without its optimiser and its objective.
@@ -28,6 +28,9 @@ pub(super) fn base(run: &Path) -> Result<toml::Table> {
     for name in ["data", "model"] {
         table.extend(all.remove_entry(name));
     }
+    if let Some(model) = table.get_mut("model").and_then(toml::Value::as_table_mut) {
+        ["prior", "pseudo-inputs", "flow-layers"].map(|of_prior| model.remove(of_prior));
+    }
     // The seed divides the images.
     let seed = all.get("run").and_then(|run| run.get("seed")).cloned();
     table.insert("run".into(), seed.map(|seed| ("seed".to_owned(), seed)).into_iter().collect::<toml::Table>().into());
@@ -38,10 +41,11 @@ pub(super) fn base(run: &Path) -> Result<toml::Table> {
 
 /// Returns the model with which the second stage starts: the one that `run` ended with, and an untrained prior.
 pub(super) fn start(plan: &VaePlan, untrained: &Vae, run: &Path, console: Console) -> Result<Vae> {
-    let dir = RunDir::open(run)?;
+    let dir = RunDir::open(run)
+        .map_err(|e| Failure::usage(format!("--fit-prior: {}; give --out another folder than that", e.message)))?;
     let mut table = read_table(&dir.file(CONFIG))?;
     table.remove("kind");
-    let settings: VaeSettings = table.try_into().map_err(Failure::usage)?;
+    let settings: VaeSettings = table.try_into().map_err(|e| bad_settings(&dir.file(CONFIG), &e))?;
     let record: RunRecord = dir.read_json(RUN)?;
     let same_images = plan.data.record.sha256 == record.data.sha256 && fixed(&settings) == fixed(&plan.settings);
     if !same_images {

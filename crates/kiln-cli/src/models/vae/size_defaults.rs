@@ -20,11 +20,14 @@ const HIGHEST_DEEP: f64 = 1e-3;
 /// A shorter run has the rates of the first epochs of a run of this many, so that short runs are parts of each other.
 const SHORT: u64 = 10;
 
+/// The largest number of epochs of a run with the minibatches of a short one: the default.
+const USUAL: u64 = 20;
+
 /// What the defaults ask of the model.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Kind {
     pub(super) deep_relu: bool,
-    /// Whether the likelihood has a learned scale.
+    /// Whether the likelihood has a scale that is fitted to the training images.
     pub(super) scale: bool,
 }
 
@@ -42,11 +45,11 @@ impl SizeDefaults {
     /// Returns the defaults for `n` images and a run of so many epochs.
     ///
     /// The minibatch size is the largest power of two from 4 to 128 with at least 180 steps per epoch. Small data would
-    /// otherwise take too few steps in the usual number of epochs. A long run has enough steps in larger minibatches: its number of steps
-    /// need only grow with the power 0.4 of the epochs. Small minibatches are noisy, so z is sampled more often.
+    /// otherwise take too few steps in the usual number of epochs. A run of more than 20 epochs has enough steps in larger minibatches: its
+    /// number of steps need only grow with the power 0.4 of the epochs. Small minibatches are noisy, so z is sampled more often.
     #[allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts")]
     pub(super) fn of(n: usize, epochs: u64) -> Self {
-        let longer = epochs.max(SHORT) as f64 / SHORT as f64;
+        let longer = if epochs > USUAL { epochs as f64 / SHORT as f64 } else { 1.0 };
         let batch_size = 1 << ((n as f64 * longer.powf(0.6) / 180.0) as usize).clamp(4, 128).ilog2();
         Self { batch_size, particles: 128 / batch_size }
     }
@@ -124,7 +127,7 @@ mod tests {
         let defaults = |epochs| [0, 500, 1437, 3000, 10_000, 23_040, 60_000].map(|n| SizeDefaults::of(n, epochs));
         let sizes = |epochs| defaults(epochs).map(|d| d.batch_size);
         assert_eq!(sizes(1), [4, 4, 4, 16, 32, 128, 128]);
-        assert_eq!(sizes(10), sizes(1));
+        assert_eq!(sizes(20), sizes(1));
         assert_eq!(sizes(40), [4, 4, 16, 32, 64, 128, 128]);
         assert_eq!(sizes(200), [4, 16, 32, 64, 128, 128, 128]);
         assert!(defaults(40).iter().all(|d| d.batch_size * d.particles == 128));
@@ -150,7 +153,7 @@ mod tests {
         assert_eq!([kl_warm_up(true, 60_000, 469, 10), kl_warm_up(false, 150, 38, 10)], [0, 0]);
     }
 
-    /// A longer run has the settings that it would have had from the start. Settings that the user chose stay.
+    /// A longer run has the learning rate that it would have had from the start with these minibatches. Settings that the user chose stay.
     #[test]
     fn the_default_schedule_grows_with_the_run() {
         let method = |(lr, schedule): (f64, &str)| MethodSettings {
@@ -178,6 +181,11 @@ mod tests {
             stretched((1e-3, "linear:last=0.01,steps=70"), 4, 400),
             method((5e-4, "linear:last=0.01,steps=2800"))
         );
+        // The minibatches of a run of 100 epochs on 1437 images are four times as large as those of a short one.
+        let mut larger = MethodSettings { batch_size: Some(16), ..method((2e-3, "linear:last=0.01,steps=9000")) };
+        stretch(&mut larger, false, 1437, (100, 400));
+        let expected = method((1e-3, "linear:last=0.01,steps=36000"));
+        assert_eq!((larger.lr, larger.schedule), (expected.lr, expected.schedule));
         for chosen in [(3e-3, "linear:last=0.01,steps=70"), (2.5e-3, "cosine:steps=70")] {
             assert_eq!(stretched(chosen, 4, 16), method(chosen));
         }
