@@ -117,7 +117,7 @@ fn the_average_leaves_out_what_is_not_finite() {
     drop(reconstruction(&fixed, images.clone()));
     assert_eq!(scales(&fixed), first);
     drop(reconstruction(&model, images));
-    assert!(scales(&model).iter().zip(&first).all(|(a, b)| a.is_finite() && a != b), "it follows");
+    assert!(scales(&model).iter().zip(&first).all(|(a, b)| (a - b).abs() > 1e-3), "it follows");
 }
 
 #[test]

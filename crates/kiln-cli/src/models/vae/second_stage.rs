@@ -29,7 +29,9 @@ pub(super) fn base(run: &Path) -> Result<toml::Table> {
         table.extend(all.remove_entry(name));
     }
     if let Some(model) = table.get_mut("model").and_then(toml::Value::as_table_mut) {
-        ["prior", "pseudo-inputs", "flow-layers"].map(|of_prior| model.remove(of_prior));
+        for of_prior in ["prior", "pseudo-inputs", "flow-layers"] {
+            model.remove(of_prior);
+        }
     }
     // The seed divides the images.
     let seed = all.get("run").and_then(|run| run.get("seed")).cloned();
