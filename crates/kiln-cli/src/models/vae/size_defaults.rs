@@ -14,7 +14,8 @@ const SCALE: f64 = 0.6;
 /// The largest learning rate.
 const HIGHEST: f64 = 2.5e-3;
 
-/// The largest learning rate of networks with several layers of relu or units like it, which lose z under a larger one.
+/// The largest learning rate of networks with several layers of relu or units like it, which lose z under a larger one. It grows with the
+/// root of the minibatch size, as the rate does.
 const HIGHEST_DEEP: f64 = 1e-3;
 
 /// A shorter run has the rates of the first epochs of a run of this many, so that short runs are parts of each other.
@@ -80,7 +81,7 @@ pub(super) fn pace(kind: Kind, length: Length) -> (f64, ScheduleSpec) {
     let epochs = epochs.max(SHORT);
     #[allow(clippy::cast_precision_loss, reason = "a number of epochs")]
     let rate = RATE * (growth / epochs as f64).sqrt() * if kind.scale { SCALE } else { 1.0 };
-    let lr = rate.min(if kind.deep_relu { HIGHEST_DEEP } else { HIGHEST });
+    let lr = rate.min(if kind.deep_relu { HIGHEST_DEEP * growth.sqrt() } else { HIGHEST });
     // Two digits, because a user reads it.
     let lr = format!("{lr:.1e}").parse().expect("it is a number");
     let steps = epochs.saturating_mul(steps_per_epoch);
@@ -142,6 +143,7 @@ mod tests {
         assert_eq!(rates(Kind { scale: true, ..WIDE }), ["0.0019", "0.0015", "0.0006", "0.0003"]);
         assert_eq!(pace(WIDE, of(30, 1.0)).1.to_string(), "linear:last=0.01,steps=210");
         assert_eq!(pace(WIDE, of(2, 1.0)), pace(WIDE, of(10, 1.0)));
+        assert_eq!(pace(Kind { deep_relu: true, ..WIDE }, of(40, 4.0)).0.to_string(), "0.002");
         assert_eq!(pace(WIDE, of(400, 4.0)).0.to_string(), "0.001", "minibatches are four times as large");
     }
 
