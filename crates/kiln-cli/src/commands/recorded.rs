@@ -190,6 +190,15 @@ impl Part<'_> {
     }
 }
 
+/// Returns whether most curves end in the upper half of the chart, where a legend would hide their ends.
+fn ends_high(curves: &[Curve]) -> bool {
+    let values = curves.iter().flat_map(|curve| &curve.points).map(|(_, y)| *y).filter(|y| y.is_finite());
+    let (low, high) = values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), y| (low.min(y), high.max(y)));
+    let middle = low + 0.5 * (high - low);
+    let high = curves.iter().filter_map(|curve| curve.points.last()).filter(|(_, y)| *y > middle).count();
+    2 * high > curves.len()
+}
+
 /// Returns charts of the quantities of these parts that `wanted` names, the loss first. A chart has a curve for each part.
 fn charts(parts: &[Part<'_>], x: &str, wanted: impl Fn(&str) -> bool) -> Vec<Panel> {
     let mut keys: Vec<String> = Vec::new();
@@ -204,7 +213,8 @@ fn charts(parts: &[Part<'_>], x: &str, wanted: impl Fn(&str) -> bool) -> Vec<Pan
             parts.iter().map(|part| part.curve(x, &key)).filter(|curve| curve.points.len() > 1).collect();
         let (title, unit) = title_of(&key);
         let y = if is_logarithmic(&key, &curves) { Axis::logarithmic(unit) } else { Axis::linear(unit) };
-        Panel { title, x: Axis::linear(x), y, curves, legend: Legend::UpperRight, marks: Marks::Lines }
+        let legend = if ends_high(&curves) { Legend::LowerRight } else { Legend::UpperRight };
+        Panel { title, x: Axis::linear(x), y, curves, legend, marks: Marks::Lines }
     };
     keys.into_iter().map(panel).filter(|panel| !panel.curves.is_empty()).collect()
 }
@@ -241,6 +251,17 @@ mod tests {
 
     fn records(lines: &[&str]) -> Vec<Value> {
         lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_legend_leaves_the_ends_of_the_curves_free() {
+        let curve = |values: &[f64]| Curve {
+            name: String::new(),
+            points: values.iter().enumerate().map(|(i, y)| (f64::from(u8::try_from(i).unwrap()), *y)).collect(),
+        };
+        assert!(ends_high(&[curve(&[1.0, 3.0, 4.0]), curve(&[0.0, 3.0])]), "an ELBO rises");
+        assert!(!ends_high(&[curve(&[4.0, 2.0, 1.0])]), "a loss falls");
+        assert!(!ends_high(&[]));
     }
 
     #[test]
