@@ -57,6 +57,9 @@ fn the_standard_deviation_can_be_the_best_one() {
     place.ok(&format!("{optimal} --epochs 2 --out half"));
     place.ok("resume half --epochs 4");
     assert_eq!(place.weights("half"), place.weights("whole"));
+    let kept = |run: &str, name: &str| String::from_utf8_lossy(&place.weights(run)).contains(&format!("\"{name}\""));
+    assert!(kept("whole", "running_scale.log_scale") && !kept("whole", "log_scale"), "it is no weight");
+    assert!(kept("learned", "log_scale") && !kept("learned", "running_scale.log_scale"), "it is one");
     let gain = elbo(&place, "whole") - elbo(&place, "learned");
     assert!(gain > -1.0, "of some tens of nats: {gain}");
     let evaluated = &place.json_of("eval whole --samples 0 --json")["test"];

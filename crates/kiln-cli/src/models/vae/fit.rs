@@ -62,8 +62,7 @@ pub(super) fn fit(plan: &VaePlan, session: &Session<'_>) -> Result<Finished<VaeR
     let diverged = matches!(outcome.status, TrainStatus::Diverged { .. });
     let (validation, test) = match &data.validation {
         None => (None, held_out),
-        // Other images have chosen the model, and these are looked at once.
-        // Of several processes, only the first has checkpoints, and writes.
+        // Other images have chosen the model. Of several processes, only the first has checkpoints, and writes.
         Some(_) if diverged || data.test.is_empty() || !world().is_root() => (held_out, None),
         Some(_) => {
             let batch = plan.config.evaluation_batch;
